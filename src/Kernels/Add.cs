@@ -1,0 +1,19 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Elementwise sum.</summary>
+public static class Add
+{
+    /// <summary>destination = x + y, element by element.</summary>
+    /// <param name="x">First summand.</param>
+    /// <param name="y">Second summand.</param>
+    /// <param name="destination">As long as both; may be either of them.</param>
+    /// <param name="options">Level.</param>
+    /// <exception cref="ArgumentException">The lengths differ.</exception>
+    public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> y, Span<float> destination, KernelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Check.SameLength(x.Length, y.Length);
+        Check.SameLength(x.Length, destination.Length);
+        for (int i = 0; i < x.Length; i++) destination[i] = x[i] + y[i];
+    }
+}

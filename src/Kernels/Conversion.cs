@@ -1,0 +1,31 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Between float32 and the stored weight types.</summary>
+public static class Conversion
+{
+    /// <summary>Stored values to float32; exact, also for subnormal numbers, infinities and NaN.</summary>
+    /// <param name="source">As stored, little-endian, possibly unaligned.</param>
+    /// <param name="type">The stored type.</param>
+    /// <param name="destination">One float per stored element.</param>
+    /// <param name="options">Level.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit.</exception>
+    public static void Widen(ReadOnlySpan<byte> source, WeightType type, Span<float> destination, KernelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Check.Length(source.Length, (long)destination.Length * WeightMatrix.ElementSize(type), $"{destination.Length} elements of {type}");
+        ConversionReference.Widen(source, type, destination);
+    }
+
+    /// <summary>float32 to stored values, rounded to nearest, ties to even; too large becomes infinity, NaN stays NaN.</summary>
+    /// <param name="source">Values.</param>
+    /// <param name="type">The type to store.</param>
+    /// <param name="destination">The bytes of as many elements, possibly unaligned.</param>
+    /// <param name="options">Level; narrowing is not on a hot path, and all levels share one body.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit.</exception>
+    public static void Narrow(ReadOnlySpan<float> source, WeightType type, Span<byte> destination, KernelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Check.Length(destination.Length, (long)source.Length * WeightMatrix.ElementSize(type), $"{source.Length} elements of {type}");
+        ConversionReference.Narrow(source, type, destination);
+    }
+}

@@ -1,0 +1,45 @@
+using System.Buffers.Binary;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>One stored element at a time.</summary>
+internal static class ConversionReference
+{
+    public static void Widen(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)
+    {
+        for (int i = 0; i < destination.Length; i++) destination[i] = Read(source, type, i);
+    }
+
+    public static void WidenAdd(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)
+    {
+        for (int i = 0; i < destination.Length; i++) destination[i] += Read(source, type, i);
+    }
+
+    public static void Narrow(ReadOnlySpan<float> source, WeightType type, Span<byte> destination)
+    {
+        for (int i = 0; i < source.Length; i++)
+        {
+            switch (type)
+            {
+                case WeightType.F16: BinaryPrimitives.WriteHalfLittleEndian(destination[(2 * i)..], (Half)source[i]); break;
+                case WeightType.BF16: BinaryPrimitives.WriteUInt16LittleEndian(destination[(2 * i)..], NarrowBF16(source[i])); break;
+                default: BinaryPrimitives.WriteSingleLittleEndian(destination[(4 * i)..], source[i]); break;
+            }
+        }
+    }
+
+    private static float Read(ReadOnlySpan<byte> source, WeightType type, int i) => type switch
+    {
+        WeightType.F16 => (float)BinaryPrimitives.ReadHalfLittleEndian(source[(2 * i)..]),
+        WeightType.BF16 => BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..]) << 16),
+        _ => BinaryPrimitives.ReadSingleLittleEndian(source[(4 * i)..]),
+    };
+
+    // The upper 16 bits, rounded to nearest even: adding 0x7FFF, and 1 more where the kept part is odd, carries where it must.
+    private static ushort NarrowBF16(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40);   // quiet, so that a payload in the lower half can't vanish
+        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+}
