@@ -1,0 +1,162 @@
+using System.Diagnostics;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// The weights of a model: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names, as one set of tensors.
+/// Opening checks every header and the index; the data is mapped and read when it is used. Immutable and thread-safe.
+/// </summary>
+[DebuggerDisplay("{Description,nq}: {Weights.Count} weights")]
+public sealed class Checkpoint : IDisposable
+{
+    /// <summary>The file of a checkpoint that is not sharded; read first where both are there, as transformers does.</summary>
+    public const string SingleFileName = "model.safetensors";
+
+    /// <summary>The index of a sharded checkpoint.</summary>
+    public const string IndexFileName = "model.safetensors.index.json";
+
+    private readonly Lifetime _lifetime;
+    private readonly OrderedDictionary<string, Weight> _weights = new(StringComparer.Ordinal);
+    private readonly OrderedDictionary<string, string> _metadata = new(StringComparer.Ordinal);
+
+    private Checkpoint(string description, IReadOnlyList<SafetensorsFile> files)
+    {
+        Description = description;
+        FileNames = [.. files.Select(file => file.Name)];
+        foreach (SafetensorsFile file in files)
+        {
+            foreach ((string name, Weight weight) in file.Weights) _weights.Add(name, weight);
+            foreach ((string key, string value) in file.Metadata) _metadata.TryAdd(key, value);
+        }
+
+        _lifetime = new Lifetime(description, () =>
+        {
+            foreach (SafetensorsFile file in files) file.Dispose();
+        });
+    }
+
+    /// <summary>Where it came from, for messages: the directory as it was given.</summary>
+    public string Description { get; }
+
+    /// <summary>All tensors by name (case-sensitive), in the order of the files.</summary>
+    public IReadOnlyDictionary<string, Weight> Weights => _weights;
+
+    /// <summary>The metadata strings of all files; where shards disagree, the first one's.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _metadata;
+
+    /// <summary>The files that hold the tensors.</summary>
+    public IReadOnlyList<string> FileNames { get; }
+
+    /// <summary>Opens a checkpoint directory, also a snapshot in the hub's cache. Nothing outside the directory (or that cache entry) is read.</summary>
+    /// <exception cref="CheckpointException">No weights are there, or a file, the index, or their agreement is bad; lists all problems at once.</exception>
+    public static Checkpoint Open(string directory) => Load(new DirectorySource(directory));
+
+    /// <summary>Opens a checkpoint whose files are in memory. The bytes are not copied and must not change.</summary>
+    /// <param name="files">Contents by file name, such as <see cref="SingleFileName"/>; others (config.json) are left alone.</param>
+    /// <inheritdoc cref="Open" path="/exception"/>
+    public static Checkpoint FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return Load(new BytesSource(files));
+    }
+
+    /// <summary>Reads a checkpoint from streams, each to its end; see <see cref="SafetensorsFile.FromStream"/>. The streams are not disposed.</summary>
+    /// <param name="files">Streams by file name; those that are not needed are not read.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <inheritdoc cref="Open" path="/exception"/>
+    public static Checkpoint FromStreams(IReadOnlyDictionary<string, Stream> files, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return Load(new StreamsSource(files, cancellationToken));
+    }
+
+    /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when the checkpoint is disposed meanwhile.</summary>
+    /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
+    public FileLease Acquire() => _lifetime.Acquire();
+
+    /// <summary>Lets go of the files; they are unmapped now, or when the last lease is given back. No weight can be read afterwards.</summary>
+    public void Dispose() => _lifetime.Dispose();
+
+    private static Checkpoint Load(CheckpointSource source)
+    {
+        if (source.Contains(SingleFileName)) return new Checkpoint(source.Description, [source.OpenTensors(SingleFileName)]);
+        if (source.Contains(IndexFileName)) return LoadShards(source);
+        string[] names = [.. source.Names];
+        if (Array.Exists(names, name => name.StartsWith("pytorch_model", StringComparison.Ordinal)))
+            throw new CheckpointException(
+                $"{source.Description} holds PyTorch .bin weights only, which are not supported yet; needed is {SingleFileName} or {IndexFileName}. " +
+                "Convert it to safetensors: in transformers, save_pretrained(directory, safe_serialization=True).");
+        throw new CheckpointException(
+            $"{source.Description} holds no weights: needed is {SingleFileName} or {IndexFileName}, found {SafetensorsHeader.Shown(names.Length == 0 ? "nothing" : string.Join(", ", names))}. " +
+            "Download or export the model's weights to it.");
+    }
+
+    private static Checkpoint LoadShards(CheckpointSource source)
+    {
+        ShardIndex index = ShardIndex.Parse(source.ReadIndex(IndexFileName).Span, IndexFileName);
+        var files = new List<SafetensorsFile>();
+        try
+        {
+            var problems = new List<string>();
+            foreach (string shard in index.Shards) OpenShard(source, shard, files, problems);
+            Compare(index, files, problems);
+            if (problems.Count > 0)
+                throw new CheckpointException(
+                    $"{IndexFileName} and its shards in {source.Description} do not fit together. Download all of them again, from one revision, or export the model again:", problems)
+                {
+                    FileName = IndexFileName,
+                };
+            return new Checkpoint(source.Description, files);
+        }
+        catch
+        {
+            files.ForEach(file => file.Dispose());
+            throw;
+        }
+    }
+
+    private static void OpenShard(CheckpointSource source, string shard, List<SafetensorsFile> files, List<string> problems)
+    {
+        if (ShardIndex.NameProblem(shard) is string problem)
+        {
+            problems.Add(problem);
+            return;
+        }
+
+        if (!source.Contains(shard))
+        {
+            problems.Add($"The shard {shard} is missing.");
+            return;
+        }
+
+        try
+        {
+            files.Add(source.OpenTensors(shard));
+        }
+        catch (CheckpointException e)
+        {
+            problems.Add(e.Message);
+        }
+    }
+
+    /// <summary>Every tensor must be in exactly the shard that the index names. (Tensors of shards that could not be opened are not told again.)</summary>
+    private static void Compare(ShardIndex index, List<SafetensorsFile> files, List<string> problems)
+    {
+        var opened = files.ToDictionary(file => file.Name, StringComparer.Ordinal);
+        foreach ((string tensor, string shard) in index.WeightMap)
+            if (opened.TryGetValue(shard, out SafetensorsFile? file) && !file.Weights.ContainsKey(tensor))
+                problems.Add($"{SafetensorsHeader.Shown(tensor)} is not in {shard}, where the index expects it.");
+
+        var holders = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (SafetensorsFile file in files)
+        {
+            foreach (string tensor in file.Weights.Keys)
+            {
+                if (!holders.TryAdd(tensor, file.Name))
+                    problems.Add($"{SafetensorsHeader.Shown(tensor)} is in two shards, {holders[tensor]} and {file.Name}.");
+                else if (!index.WeightMap.ContainsKey(tensor))
+                    problems.Add($"{SafetensorsHeader.Shown(tensor)} is in {file.Name}, but not in the index.");
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>Where the files of a checkpoint come from: a directory, bytes, or streams. File names are plain names, never paths.</summary>
+internal abstract class CheckpointSource
+{
+    public const int MaxIndexLength = 100_000_000;
+
+    /// <summary>What messages call it.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>The files that are there, for messages.</summary>
+    public abstract IEnumerable<string> Names { get; }
+
+    public abstract bool Contains(string file);
+
+    public abstract SafetensorsFile OpenTensors(string file);
+
+    /// <summary>A small file as a whole.</summary>
+    public abstract ReadOnlyMemory<byte> ReadIndex(string file);
+
+    protected static CheckpointException IndexTooLong(string file) =>
+        new($"{file}: it is longer than {MaxIndexLength} bytes, too long for an index. Download it again.") { FileName = file };
+}
+
+/// <summary>A directory on disk. Links may not lead out of it, except where the hub's cache keeps its blobs.</summary>
+internal sealed class DirectorySource : CheckpointSource
+{
+    private readonly string _directory;
+    private readonly List<string> _roots;
+
+    public DirectorySource(string directory)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        if (File.Exists(directory))
+            throw new CheckpointException($"{directory} is a file; needed is a checkpoint directory. Pass its directory, or open the file with SafetensorsFile.Open.");
+        if (!Directory.Exists(directory))
+            throw new CheckpointException($"The directory {directory} does not exist. Check the path, or download the checkpoint first.");
+        _directory = directory;
+        string real = RealPath.Of(directory);
+        _roots = [real];
+        if (HubBlobs(real) is string blobs) _roots.Add(blobs);
+    }
+
+    public override string Description => _directory;
+
+    public override IEnumerable<string> Names => Directory.EnumerateFiles(_directory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+
+    public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
+
+    public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.Open(PathOf(file));
+
+    public override ReadOnlyMemory<byte> ReadIndex(string file)
+    {
+        // Mapped like the weights, so that unreadable, missing and oversized files are told in the same way.
+        using MappedFile mapped = MappedFile.Open(PathOf(file));
+        if (mapped.Length > MaxIndexLength) throw IndexTooLong(file);
+        return mapped.Slice(0, (int)mapped.Length).ToArray();
+    }
+
+    private string PathOf(string file)
+    {
+        string path = Path.Combine(_directory, file);
+        string real;
+        try
+        {
+            real = RealPath.Of(path);
+        }
+        catch (IOException e)
+        {
+            throw new CheckpointException($"{file} in {_directory} cannot be followed: {e.Message}", e) { FileName = file };
+        }
+
+        if (_roots.Exists(root => RealPath.IsInside(real, root))) return path;
+        throw new CheckpointException($"{file} in {_directory} is a link to {real}, outside the directory. Nothing is read from there: copy the file, or open the directory that holds it.")
+        {
+            FileName = file,
+        };
+    }
+
+    /// <summary>The hub's cache links <c>models--org--name/snapshots/REVISION/file</c> to <c>models--org--name/blobs/HASH</c>.</summary>
+    private static string? HubBlobs(string directory)
+    {
+        for (DirectoryInfo? at = new(directory); at.Parent is { } parent; at = parent)
+            if (parent.Name == "snapshots" && parent.Parent is { } repository && repository.Name.StartsWith("models--", StringComparison.Ordinal))
+                return Path.Combine(repository.FullName, "blobs");
+        return null;
+    }
+}
+
+/// <summary>Files that are in memory.</summary>
+internal sealed class BytesSource(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files) : CheckpointSource
+{
+    public override string Description => "the given files";
+
+    public override IEnumerable<string> Names => files.Keys;
+
+    public override bool Contains(string file) => files.ContainsKey(file);
+
+    public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.FromBytes(files[file], file);
+
+    public override ReadOnlyMemory<byte> ReadIndex(string file) => files[file].Length <= MaxIndexLength ? files[file] : throw IndexTooLong(file);
+}
+
+/// <summary>Files that arrive as streams; each is read once, and only if it is needed.</summary>
+internal sealed class StreamsSource(IReadOnlyDictionary<string, Stream> files, CancellationToken cancellationToken) : CheckpointSource
+{
+    public override string Description => "the given streams";
+
+    public override IEnumerable<string> Names => files.Keys;
+
+    public override bool Contains(string file) => files.ContainsKey(file);
+
+    public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.FromStream(files[file], file, cancellationToken);
+
+    public override ReadOnlyMemory<byte> ReadIndex(string file)
+    {
+        byte[] bytes = new StreamContent(files[file], file, cancellationToken).Read(MaxIndexLength + 1);
+        return bytes.Length <= MaxIndexLength ? bytes : throw IndexTooLong(file);
+    }
+}

@@ -1,0 +1,118 @@
+using System.IO.MemoryMappedFiles;
+using Microsoft.Win32.SafeHandles;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// A file mapped read-only into memory: opened at once whatever its size, read with 64-bit offsets, its pages shared with the operating
+/// system's cache. The mapping ends when it is disposed and no <see cref="FileLease"/> is left.
+/// </summary>
+/// <remarks>
+/// A span into the file is good only while the file is not disposed or a lease is held. A file that is never disposed stays mapped until the
+/// process ends: a finalizer could unmap it under a span that is still in use. Shrinking the file while it is mapped is undefined behaviour on
+/// every operating system; replacing it by a rename is safe.
+/// </remarks>
+public sealed unsafe class MappedFile : IDisposable
+{
+    private readonly Lifetime _lifetime;
+    private readonly MemoryMappedFile? _file;
+    private readonly MemoryMappedViewAccessor? _view;
+    private byte* _start;
+
+    private MappedFile(string path, long length, MemoryMappedFile? file, MemoryMappedViewAccessor? view)
+    {
+        (Path, Length, _file, _view) = (path, length, file, view);
+        view?.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        _lifetime = new Lifetime(Name, Unmap);
+    }
+
+    /// <summary>The path as it was given.</summary>
+    public string Path { get; }
+
+    /// <summary>The file name without its directory.</summary>
+    public string Name => System.IO.Path.GetFileName(Path);
+
+    /// <summary>Length of the file in bytes when it was opened.</summary>
+    public long Length { get; }
+
+    /// <summary>Maps a file.</summary>
+    /// <param name="path">An ordinary file; may be empty.</param>
+    /// <exception cref="CheckpointException">The file is missing, a directory, not readable, or too large for the address space.</exception>
+    public static MappedFile Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path))
+            throw Unusable(path, "is a directory; needed is a file. Pass the file itself, or open the directory with Checkpoint.Open.");
+
+        try
+        {
+            // A pipe or device has no length either, and opening a pipe would wait for a writer.
+            var info = new FileInfo(RealPath.Of(path));
+            if (info.Exists && info.Length == 0) return new MappedFile(path, 0, null, null);
+            return Map(path);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw Unusable(path, "does not exist. Check the path, or download the file again.", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw Unusable(path, "may not be read by this process. Grant read permission.", e);
+        }
+        catch (Exception e) when (e is IOException or ArgumentException or OutOfMemoryException or NotSupportedException)
+        {
+            throw Unusable(path, $"cannot be mapped: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Bytes <paramref name="offset"/> … <paramref name="offset"/> + <paramref name="length"/> of the file.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the file.</exception>
+    /// <exception cref="ObjectDisposedException">The file is unmapped.</exception>
+    public ReadOnlySpan<byte> Slice(long offset, int length)
+    {
+        _lifetime.ThrowIfEnded();
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
+        return new ReadOnlySpan<byte>(_start + offset, length);
+    }
+
+    /// <summary>Keeps the file mapped until the lease is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
+    public FileLease Acquire() => _lifetime.Acquire();
+
+    /// <summary>Unmaps the file, now or when the last lease is given back. May be called twice.</summary>
+    public void Dispose() => _lifetime.Dispose();
+
+    internal Lifetime Lifetime => _lifetime;
+
+    private static MappedFile Map(string path)
+    {
+        SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
+        MemoryMappedFile? file = null;
+        try
+        {
+            long length = RandomAccess.GetLength(handle);
+            file = MemoryMappedFile.CreateFromFile(handle, mapName: null, capacity: 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            return new MappedFile(path, length, file, file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read));
+        }
+        catch
+        {
+            file?.Dispose();
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    private void Unmap()
+    {
+        if (_view is null) return;
+        _start = null;
+        _view.SafeMemoryMappedViewHandle.ReleasePointer();
+        _view.Dispose();
+        _file!.Dispose();
+    }
+
+    private static CheckpointException Unusable(string path, string what, Exception? cause = null) =>
+        new($"{path} {what}", cause) { FileName = System.IO.Path.GetFileName(path) };
+}

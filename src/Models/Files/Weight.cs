@@ -1,0 +1,137 @@
+using System.Diagnostics;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// A tensor as it is stored: name, element type, shape, and a view of its bytes (row-major, little-endian) in a mapped file or in memory.
+/// Immutable and thread-safe.
+/// </summary>
+/// <remarks>
+/// Spans of a mapped weight are good only while its checkpoint is not disposed or a lease of it is held (<see cref="Checkpoint.Acquire"/>).
+/// The bytes need not be aligned to the element size.
+/// </remarks>
+[DebuggerDisplay("{ToString(),nq}")]
+public sealed class Weight
+{
+    private readonly long[] _shape;
+    private readonly MappedFile? _mapped;
+    private readonly long _offset;
+    private readonly ReadOnlyMemory<byte> _memory;
+    private readonly Lifetime? _lifetime;
+
+    /// <summary>A weight over bytes in memory, which are not copied.</summary>
+    /// <param name="name">Its name, as in a state dict.</param>
+    /// <param name="type">How each element is encoded.</param>
+    /// <param name="shape">The dimensions; empty for a scalar.</param>
+    /// <param name="bytes">product(shape) · element size bytes.</param>
+    /// <param name="file">The name of the file it came from, for messages.</param>
+    /// <exception cref="ArgumentException">A dimension is negative, or the number of bytes does not fit the shape.</exception>
+    public Weight(string name, ElementType type, IReadOnlyList<long> shape, ReadOnlyMemory<byte> bytes, string file = "memory")
+        : this(name, type, shape, bytes, file, lifetime: null)
+    {
+    }
+
+    internal Weight(string name, ElementType type, IReadOnlyList<long> shape, ReadOnlyMemory<byte> bytes, string file, Lifetime? lifetime)
+        : this(name, type, shape, bytes.Length, file)
+    {
+        _memory = bytes;
+        _lifetime = lifetime;
+    }
+
+    /// <summary>A weight inside a mapped file.</summary>
+    /// <param name="name">Its name, as in a state dict.</param>
+    /// <param name="type">How each element is encoded.</param>
+    /// <param name="shape">The dimensions; empty for a scalar.</param>
+    /// <param name="file">The file; the weight does not own it.</param>
+    /// <param name="offset">Where its first byte lies in the file.</param>
+    /// <exception cref="ArgumentException">A dimension is negative, or the bytes do not lie inside the file.</exception>
+    public Weight(string name, ElementType type, IReadOnlyList<long> shape, MappedFile file, long offset)
+        : this(name, type, shape, byteLength: -1, (file ?? throw new ArgumentNullException(nameof(file))).Name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, file.Length - ByteLength);
+        _mapped = file;
+        _offset = offset;
+    }
+
+    private Weight(string name, ElementType type, IReadOnlyList<long> shape, long byteLength, string file)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(shape);
+        ArgumentNullException.ThrowIfNull(file);
+        (Name, Type, _shape, File) = (name, type, [.. shape], file);
+        ByteLength = TensorEntry.CheckedByteLength(name, type, _shape);
+        if (byteLength >= 0 && byteLength != ByteLength)
+            throw new ArgumentException($"{name}: {byteLength} bytes given; {type.SafetensorsName()} {ShapeText} needs {ByteLength}.", nameof(shape));
+    }
+
+    /// <summary>The name in the checkpoint, such as <c>transformer.h.0.ln_1.weight</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>How each element is encoded.</summary>
+    public ElementType Type { get; }
+
+    /// <summary>The dimensions, slowest first; empty for a scalar.</summary>
+    public IReadOnlyList<long> Shape => _shape.AsReadOnly();
+
+    /// <summary>Number of elements: the product of the shape, 1 for a scalar.</summary>
+    public long ElementCount => ByteLength / Type.Size();
+
+    /// <summary>Number of bytes; may exceed 2³¹.</summary>
+    public long ByteLength { get; }
+
+    /// <summary>Name of the file that holds it.</summary>
+    public string File { get; }
+
+    /// <summary>The shape as messages write it: <c>[1024, 4096]</c>.</summary>
+    public string ShapeText => TensorEntry.Describe(_shape);
+
+    /// <summary>All bytes.</summary>
+    /// <exception cref="InvalidOperationException">There are more than 2³¹ − 1; read them with <see cref="Slice"/>.</exception>
+    /// <exception cref="ObjectDisposedException">The checkpoint was disposed and no lease is left.</exception>
+    public ReadOnlySpan<byte> Bytes => ByteLength <= int.MaxValue
+        ? Slice(0, (int)ByteLength)
+        : throw new InvalidOperationException($"{Name} has {ByteLength} bytes, a span holds at most {int.MaxValue}. Read it in parts with Slice.");
+
+    /// <summary>Some of the bytes.</summary>
+    /// <param name="byteOffset">First byte, counted from the start of this weight.</param>
+    /// <param name="byteLength">How many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the weight.</exception>
+    /// <exception cref="ObjectDisposedException">The checkpoint was disposed and no lease is left.</exception>
+    public ReadOnlySpan<byte> Slice(long byteOffset, int byteLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);
+        ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, ByteLength - byteLength);
+        if (_mapped is not null) return _mapped.Slice(_offset + byteOffset, byteLength);
+        _lifetime?.ThrowIfEnded();
+        return _memory.Span.Slice((int)byteOffset, byteLength);
+    }
+
+    /// <summary>A copy as float32, whatever the stored type; see <see cref="CopyTo"/>.</summary>
+    /// <exception cref="NotSupportedException">The type is an 8-bit float.</exception>
+    /// <exception cref="InvalidOperationException">There are more elements than an array holds.</exception>
+    public float[] ToSingle()
+    {
+        float[] values = GC.AllocateUninitializedArray<float>(ElementConversion.ArrayLength(this));
+        CopyTo(values);
+        return values;
+    }
+
+    /// <summary>
+    /// Converts the elements to float32: F16 and BF16 exactly, F64 and wide integers rounded to the nearest (F64 beyond float32's range becomes
+    /// infinite), booleans to 0 and 1.
+    /// </summary>
+    /// <param name="destination">Exactly <see cref="ElementCount"/> values.</param>
+    /// <exception cref="ArgumentException">The destination has another length.</exception>
+    /// <exception cref="NotSupportedException">The type is an 8-bit float.</exception>
+    public void CopyTo(Span<float> destination) => ElementConversion.ToSingle(this, destination);
+
+    /// <summary>A copy of an integer or boolean weight as int64: ids, masks, labels.</summary>
+    /// <exception cref="NotSupportedException">The type is a float.</exception>
+    /// <exception cref="OverflowException">A U64 value exceeds 2⁶³ − 1.</exception>
+    public long[] ToInt64() => ElementConversion.ToInt64(this);
+
+    /// <summary>Name, type and shape.</summary>
+    public override string ToString() => $"{Name} {Type.SafetensorsName()} {ShapeText}";
+}

@@ -1,0 +1,101 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>A file that is written beside its place and gets its name only when it is complete.</summary>
+internal sealed class PendingFile : IDisposable
+{
+    private readonly string _path;
+    private readonly string _temporary;
+    private bool _published;
+
+    public PendingFile(string path)
+    {
+        _path = Path.GetFullPath(path);
+        _temporary = $"{_path}.{Path.GetRandomFileName()}.tmp";
+        Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+    }
+
+    public FileStream Stream { get; }
+
+    /// <summary>Everything is written: brings it to the disk.</summary>
+    public void Complete()
+    {
+        Stream.Flush(flushToDisk: true);
+        Stream.Dispose();
+    }
+
+    /// <summary>Gives it its name, replacing a file that has it.</summary>
+    public void Publish()
+    {
+        File.Move(_temporary, _path, overwrite: true);
+        _published = true;
+    }
+
+    /// <summary>Removes what was not published.</summary>
+    public void Dispose()
+    {
+        if (_published) return;
+        try
+        {
+            Stream.Dispose();                              // may flush, and so fail on a full disk
+        }
+        finally
+        {
+            File.Delete(_temporary);
+        }
+    }
+}
+
+/// <summary>Passes one tensor's bytes on and holds it to the number that its shape needs.</summary>
+internal sealed class ExactLengthStream(Stream inner, TensorEntry tensor) : Stream
+{
+    private long _written;
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => _written;
+
+    public override long Position { get => _written; set => throw new NotSupportedException(); }
+
+    public void RequireComplete()
+    {
+        if (_written != tensor.ByteLength)
+            throw new InvalidOperationException($"{tensor.Name} wrote {_written} bytes; its shape needs {tensor.ByteLength}.");
+    }
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        if (buffer.Length > tensor.ByteLength - _written)
+            throw new InvalidOperationException($"{tensor.Name} wrote at least {_written + buffer.Length} bytes; its shape needs {tensor.ByteLength}.");
+        inner.Write(buffer);
+        _written += buffer.Length;
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Flush()
+    {
+        // The file is flushed once, when it is complete.
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}
+
+/// <summary>Adds up what was written and tells it.</summary>
+internal sealed class WriteTally(IProgress<WriteProgress>? progress, long total)
+{
+    private long _written;
+
+    public void Add(TensorEntry tensor)
+    {
+        _written += tensor.ByteLength;
+        progress?.Report(new WriteProgress(tensor.Name, _written, total));
+    }
+}
