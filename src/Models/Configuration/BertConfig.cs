@@ -1,0 +1,126 @@
+using System.Text.Json.Serialization;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>BERT's configuration; names and defaults of transformers' BertConfig.</summary>
+public record BertConfig : PretrainedConfig
+{
+    /// <inheritdoc/>
+    public override string ModelType => "bert";
+
+    /// <inheritdoc/>
+    public override int VocabSize { get; init; } = 30522;
+
+    /// <summary>Width of a hidden state.</summary>
+    public int HiddenSize { get; init; } = 768;
+
+    /// <summary>Number of layers.</summary>
+    public int NumHiddenLayers { get; init; } = 12;
+
+    /// <summary>Heads per layer; each is hidden_size / num_attention_heads wide.</summary>
+    public int NumAttentionHeads { get; init; } = 12;
+
+    /// <summary>Width inside the feed-forward block.</summary>
+    public int IntermediateSize { get; init; } = 3072;
+
+    /// <summary>Activation of the feed-forward block and of the masked-LM head.</summary>
+    public string HiddenAct { get; init; } = "gelu";
+
+    /// <summary>Rows of the position table.</summary>
+    public int MaxPositionEmbeddings { get; init; } = 512;
+
+    /// <summary>Rows of the segment table.</summary>
+    public int TypeVocabSize { get; init; } = 2;
+
+    /// <summary>Added to the variance in LayerNorm.</summary>
+    public double LayerNormEps { get; init; } = 1e-12;
+
+    /// <inheritdoc/>
+    public override int? PadTokenId { get; init; } = 0;
+
+    /// <summary>Kind of position embedding; only <c>absolute</c> is supported.</summary>
+    public string PositionEmbeddingType { get; init; } = "absolute";
+
+    /// <summary>Whether the masked-LM decoder is the token embedding itself.</summary>
+    public bool TieWordEmbeddings { get; init; } = true;
+
+    /// <summary>Causal BERT; not supported.</summary>
+    public bool IsDecoder { get; init; }
+
+    /// <summary>Cross attention; not supported.</summary>
+    public bool AddCrossAttention { get; init; }
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int MaxTokens => MaxPositionEmbeddings;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int HiddenWidth => HiddenSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Layers => NumHiddenLayers;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Heads => NumAttentionHeads;
+
+    /// <summary><see cref="HiddenAct"/> as a kernel knows it.</summary>
+    [JsonIgnore]
+    internal Activation Activation => ParseActivation("hidden_act", HiddenAct);
+
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        base.Validate();
+        RequireSize("hidden_size", HiddenSize);
+        RequireSize("num_hidden_layers", NumHiddenLayers, most: 4096);
+        RequireSize("num_attention_heads", NumAttentionHeads);
+        RequireSharedBy("hidden_size", HiddenSize, "num_attention_heads", NumAttentionHeads);
+        RequireSize("intermediate_size", IntermediateSize);
+        RequireSize("max_position_embeddings", MaxPositionEmbeddings);
+        RequireSize("type_vocab_size", TypeVocabSize);
+        Require(double.IsFinite(LayerNormEps) && LayerNormEps >= 0, "layer_norm_eps", LayerNormEps, "a number of at least 0");
+        Require(PositionEmbeddingType == "absolute", "position_embedding_type", PositionEmbeddingType, "absolute (relative positions are not supported)");
+        Require(!IsDecoder && !AddCrossAttention, "is_decoder / add_cross_attention", "true", "false (only encoders are supported)");
+        _ = Activation;
+    }
+}
+
+/// <summary>RoBERTa's configuration; names and defaults of transformers' RobertaConfig.</summary>
+public sealed record RobertaConfig : BertConfig
+{
+    /// <inheritdoc/>
+    public override string ModelType => "roberta";
+
+    /// <inheritdoc/>
+    public override int VocabSize { get; init; } = 50265;
+
+    /// <inheritdoc/>
+    public override int? PadTokenId { get; init; } = 1;
+
+    /// <inheritdoc/>
+    public override int? BosTokenId { get; init; } = 0;
+
+    /// <inheritdoc/>
+    [JsonConverter(typeof(TokenIdsConverter))]
+    public override IReadOnlyList<int> EosTokenId { get; init; } = [2];
+
+    /// <summary>The padding token, whose number also shifts the positions: they start at padding_idx + 1.</summary>
+    [JsonIgnore]
+    public int PaddingIdx => PadTokenId ?? 1;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int MaxTokens => MaxPositionEmbeddings - PaddingIdx - 1;
+
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        base.Validate();
+        Require(PaddingIdx >= 0 && PaddingIdx < VocabSize, "pad_token_id", PaddingIdx, $"an id in 0 … vocab_size − 1 = {VocabSize - 1}");
+        Require(MaxTokens > 0, "max_position_embeddings", MaxPositionEmbeddings, $"more than pad_token_id + 1 = {PaddingIdx + 1}, where RoBERTa's positions start,");
+    }
+}

@@ -1,0 +1,124 @@
+using System.Text.Json.Serialization;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>CodeGen's and CodeGen2's configuration; names and defaults of transformers' CodeGenConfig.</summary>
+public sealed record CodeGenConfig : PretrainedConfig
+{
+    /// <inheritdoc/>
+    public override string ModelType => "codegen";
+
+    /// <inheritdoc/>
+    public override int VocabSize { get; init; } = 50400;
+
+    /// <summary>The most tokens of a sequence.</summary>
+    public int NPositions { get; init; } = 2048;
+
+    /// <summary>The most tokens of a sequence, as older files say it; not used.</summary>
+    public int NCtx { get; init; } = 2048;
+
+    /// <summary>Width of a hidden state.</summary>
+    public int NEmbd { get; init; } = 4096;
+
+    /// <summary>Number of layers.</summary>
+    public int NLayer { get; init; } = 28;
+
+    /// <summary>Heads per layer; each is n_embd / n_head wide.</summary>
+    public int NHead { get; init; } = 16;
+
+    /// <summary>How much of each head is rotated; all of it when null.</summary>
+    public int? RotaryDim { get; init; } = 64;
+
+    /// <summary>Width inside the MLP; 4 · n_embd when null.</summary>
+    public int? NInner { get; init; }
+
+    /// <summary>Activation of the MLP.</summary>
+    public string ActivationFunction { get; init; } = "gelu_new";
+
+    /// <summary>Dropout in training; not used in inference.</summary>
+    public double ResidPdrop { get; init; }
+
+    /// <summary>Dropout in training; not used in inference.</summary>
+    public double EmbdPdrop { get; init; }
+
+    /// <summary>Dropout in training; not used in inference.</summary>
+    public double AttnPdrop { get; init; }
+
+    /// <summary>Added to the variance in LayerNorm.</summary>
+    public double LayerNormEpsilon { get; init; } = 1e-5;
+
+    /// <summary>Whether callers want keys and values by default; a session keeps them in any case.</summary>
+    public bool UseCache { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override int? BosTokenId { get; init; } = 50256;
+
+    /// <inheritdoc/>
+    [JsonConverter(typeof(TokenIdsConverter))]
+    public override IReadOnlyList<int> EosTokenId { get; init; } = [50256];
+
+    /// <summary>Whether lm_head is the token embedding itself; CodeGen's are not.</summary>
+    public bool TieWordEmbeddings { get; init; }
+
+    /// <summary>Width of a head as CodeGen2-1B and -3.7B state it; it tells their QKV layout from CodeGen's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? HeadDim { get; init; }
+
+    /// <summary>Blocks of [query | value | key] in which the rows of qkv_proj lie; derived when null (see <see cref="QkvBlocks"/>).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? MpNum { get; init; }
+
+    /// <summary>mp_num where given; else 8 where head_dim is 128 or 256 (CodeGen2-1B and -3.7B), else 4 (CodeGen, CodeGen2-7B and -16B).</summary>
+    /// <remarks>The files do not say it; the rule is CTranslate2's. transformers assumes 4 throughout.</remarks>
+    [JsonIgnore]
+    public int QkvBlocks => MpNum ?? (HeadDim is 128 or 256 ? 8 : 4);
+
+    /// <summary>Width of a head.</summary>
+    [JsonIgnore]
+    public int HeadWidth => NEmbd / NHead;
+
+    /// <summary>How much of each head is rotated.</summary>
+    [JsonIgnore]
+    public int RotaryWidth => RotaryDim ?? HeadWidth;
+
+    /// <summary>Width inside the MLP.</summary>
+    [JsonIgnore]
+    public int InnerWidth => NInner ?? 4 * NEmbd;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int MaxTokens => NPositions;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int HiddenWidth => NEmbd;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Layers => NLayer;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Heads => NHead;
+
+    /// <summary><see cref="ActivationFunction"/> as a kernel knows it.</summary>
+    [JsonIgnore]
+    internal Activation Activation => ParseActivation("activation_function", ActivationFunction);
+
+    /// <inheritdoc/>
+    public override void Validate()
+    {
+        base.Validate();
+        RequireSize("n_positions", NPositions, most: 1 << 18);
+        RequireSize("n_embd", NEmbd);
+        RequireSize("n_layer", NLayer, most: 4096);
+        RequireSize("n_head", NHead);
+        RequireSize("n_inner", InnerWidth);
+        RequireSharedBy("n_embd", NEmbd, "n_head", NHead);
+        Require(QkvBlocks > 0 && NHead % QkvBlocks == 0, "n_head", NHead, $"a multiple of the {QkvBlocks} blocks of qkv_proj (set mp_num where the checkpoint has another number)");
+        Require(RotaryWidth > 0 && RotaryWidth <= HeadWidth && RotaryWidth % 2 == 0, "rotary_dim", RotaryWidth, $"an even number in 2 … n_embd / n_head = {HeadWidth}");
+        Require(double.IsFinite(LayerNormEpsilon) && LayerNormEpsilon >= 0, "layer_norm_epsilon", LayerNormEpsilon, "a number of at least 0");
+        _ = Activation;
+    }
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>config.json ↔ configuration records.</summary>
+public static class ConfigJson
+{
+    /// <summary>Reads a config.json, chooses the record by its model_type and validates it.</summary>
+    /// <param name="json">The file's bytes, UTF-8.</param>
+    /// <param name="file">What to call the file in errors.</param>
+    /// <exception cref="ConfigException">The JSON is broken, a value has the wrong type or is impossible, or the model_type is unknown.</exception>
+    public static PretrainedConfig Parse(ReadOnlySpan<byte> json, string file = "config.json")
+    {
+        if (json.StartsWith("\uFEFF"u8))
+            json = json[3..];
+        try
+        {
+            string? modelType = ReadModelType(json);
+            PretrainedConfig? config = modelType switch
+            {
+                "bert" => JsonSerializer.Deserialize(json, ConfigJsonContext.Default.BertConfig),
+                "roberta" => JsonSerializer.Deserialize(json, ConfigJsonContext.Default.RobertaConfig),
+                "codegen" => JsonSerializer.Deserialize(json, ConfigJsonContext.Default.CodeGenConfig),
+                null => throw new ConfigException($"{file} has no model_type (nor an architecture that tells it). Known are bert, roberta and codegen."),
+                _ => throw new ConfigException($"{file}: model_type is \"{modelType}\", which this runtime does not have. Known are bert, roberta and codegen."),
+            };
+            config = config ?? throw new ConfigException($"{file} is the JSON value null; an object is needed.");
+            config.Validate();
+            return config;
+        }
+        catch (JsonException e)
+        {
+            throw new ConfigException($"{file} cannot be read: {e.Message} (at {e.Path ?? "$"}, line {e.LineNumber + 1}). Is the file complete?", e);
+        }
+    }
+
+    /// <summary>Writes a configuration as transformers' save_pretrained does.</summary>
+    public static byte[] Write(PretrainedConfig config) => config switch
+    {
+        RobertaConfig roberta => JsonSerializer.SerializeToUtf8Bytes(roberta, ConfigJsonContext.Default.RobertaConfig),
+        BertConfig bert => JsonSerializer.SerializeToUtf8Bytes(bert, ConfigJsonContext.Default.BertConfig),
+        CodeGenConfig codegen => JsonSerializer.SerializeToUtf8Bytes(codegen, ConfigJsonContext.Default.CodeGenConfig),
+        _ => throw new ArgumentException($"{config.GetType().Name} is not a configuration of this runtime.", nameof(config)),
+    };
+
+    /// <summary>model_type, or what the name of the first architecture begins with in files that lack it.</summary>
+    private static string? ReadModelType(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        using JsonDocument document = JsonDocument.ParseValue(ref reader);
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+            throw new JsonException($"The top is a JSON {document.RootElement.ValueKind}, an object is needed.");
+        if (document.RootElement.TryGetProperty("model_type", out JsonElement type) && type.ValueKind == JsonValueKind.String)
+            return type.GetString();
+        if (!document.RootElement.TryGetProperty("architectures", out JsonElement list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
+            return null;
+        string name = list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : "";
+        return name.StartsWith("Roberta", StringComparison.Ordinal) ? "roberta"
+            : name.StartsWith("Bert", StringComparison.Ordinal) ? "bert"
+            : name.StartsWith("CodeGen", StringComparison.Ordinal) ? "codegen" : null;
+    }
+}
+
+/// <summary>eos_token_id: a number, a list of numbers, or null.</summary>
+internal sealed class TokenIdsConverter : JsonConverter<IReadOnlyList<int>>
+{
+    public override bool HandleNull => true;
+
+    public override IReadOnlyList<int> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType == JsonTokenType.Null)
+            return [];
+        if (reader.TokenType == JsonTokenType.Number)
+            return [ReadId(ref reader)];
+        if (reader.TokenType != JsonTokenType.StartArray)
+            throw new JsonException("A token id is a number, a list of numbers, or null.");
+        var ids = new List<int>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            ids.Add(ReadId(ref reader));
+        return ids;
+    }
+
+    public override void Write(Utf8JsonWriter writer, IReadOnlyList<int> value, JsonSerializerOptions options)
+    {
+        switch (value.Count)
+        {
+            case 0: writer.WriteNullValue(); break;
+            case 1: writer.WriteNumberValue(value[0]); break;
+            default:
+                writer.WriteStartArray();
+                foreach (int id in value)
+                    writer.WriteNumberValue(id);
+                writer.WriteEndArray();
+                break;
+        }
+    }
+
+    private static int ReadId(ref Utf8JsonReader reader) =>
+        reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out int id) ? id : throw new JsonException("A token id is not a 32-bit number.");
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(BertConfig))]
+[JsonSerializable(typeof(RobertaConfig))]
+[JsonSerializable(typeof(CodeGenConfig))]
+internal sealed partial class ConfigJsonContext : JsonSerializerContext;

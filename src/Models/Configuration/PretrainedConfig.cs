@@ -1,0 +1,103 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>What every config.json has; the names and defaults are those of transformers' PretrainedConfig.</summary>
+public abstract record PretrainedConfig
+{
+    /// <summary>The architecture family, such as <c>roberta</c>.</summary>
+    public abstract string ModelType { get; }
+
+    /// <summary>The classes that the checkpoint was saved from, such as <c>RobertaForMaskedLM</c>.</summary>
+    public IReadOnlyList<string> Architectures { get; init; } = [];
+
+    /// <summary>Rows of the token embedding.</summary>
+    public abstract int VocabSize { get; init; }
+
+    /// <summary>Standard deviation of random weights.</summary>
+    public double InitializerRange { get; init; } = 0.02;
+
+    /// <summary>Names of the classes by their number.</summary>
+    [JsonPropertyName("id2label")]
+    public IReadOnlyDictionary<string, string> Id2Label { get; init; } = new Dictionary<string, string> { ["0"] = "LABEL_0", ["1"] = "LABEL_1" };
+
+    /// <summary>How labels become a loss: regression, single_label_classification or multi_label_classification; decided by the labels when null.</summary>
+    public string? ProblemType { get; init; }
+
+    /// <summary>The padding token.</summary>
+    public virtual int? PadTokenId { get; init; }
+
+    /// <summary>The token that starts a text.</summary>
+    public virtual int? BosTokenId { get; init; }
+
+    /// <summary>The tokens that end a text; a number or a list in the file.</summary>
+    [JsonConverter(typeof(TokenIdsConverter))]
+    public virtual IReadOnlyList<int> EosTokenId { get; init; } = [];
+
+    /// <summary>Keys of the file that this runtime does not read; kept so that saving loses nothing.</summary>
+    [JsonExtensionData]
+    public IDictionary<string, JsonElement> OtherKeys { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>The number of classes, num_labels.</summary>
+    [JsonIgnore]
+    public int NumLabels => Id2Label.Count;
+
+    /// <summary>The most tokens that the model reads at once.</summary>
+    [JsonIgnore]
+    public abstract int MaxTokens { get; }
+
+    /// <summary>Width of a hidden state.</summary>
+    [JsonIgnore]
+    public abstract int HiddenWidth { get; }
+
+    /// <summary>Number of layers.</summary>
+    [JsonIgnore]
+    public abstract int Layers { get; }
+
+    /// <summary>Attention heads per layer.</summary>
+    [JsonIgnore]
+    public abstract int Heads { get; }
+
+    /// <summary>The name of class <paramref name="id"/>.</summary>
+    public string Label(int id) => Id2Label.TryGetValue(id.ToString(System.Globalization.CultureInfo.InvariantCulture), out string? label) ? label : $"LABEL_{id}";
+
+    /// <summary>Checks that the numbers are possible and agree with one another.</summary>
+    /// <exception cref="ConfigException">They do not.</exception>
+    public virtual void Validate()
+    {
+        Require(VocabSize is > 0 and <= MaxSize, "vocab_size", VocabSize, "a positive number");
+        Require(double.IsFinite(InitializerRange) && InitializerRange >= 0, "initializer_range", InitializerRange, "a number of at least 0");
+        Require(ProblemType is null or "regression" or "single_label_classification" or "multi_label_classification", "problem_type", ProblemType,
+            "regression, single_label_classification or multi_label_classification");
+        for (int id = 0; id < NumLabels; id++)
+            Require(Id2Label.ContainsKey($"{id}"), "id2label", $"{NumLabels} labels without number {id}", "the numbers 0 … count − 1, each once");
+    }
+
+    /// <summary>No size in a configuration is larger: it bounds what a hostile file can make this process allocate.</summary>
+    private protected const int MaxSize = 1 << 24;
+
+    private protected void Require(bool holds, string key, object? found, string needed)
+    {
+        if (!holds)
+            throw new ConfigException($"config.json ({ModelType}): {key} is {found ?? "null"}; {needed} is needed.");
+    }
+
+    private protected void RequireSize(string key, int value, int most = MaxSize) => Require(value > 0 && value <= most, key, value, $"a number in 1 … {most}");
+
+    private protected void RequireSharedBy(string key, int value, string byKey, int by) =>
+        Require(value % by == 0, key, value, $"a multiple of {byKey} {by}");
+
+    /// <summary>The activation that transformers calls <paramref name="name"/> (ACT2FN).</summary>
+    private protected Activation ParseActivation(string key, string name) => name switch
+    {
+        "gelu" => Activation.Gelu,
+        "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" => Activation.GeluTanh,
+        "relu" => Activation.Relu,
+        "silu" or "swish" => Activation.Silu,
+        "tanh" => Activation.Tanh,
+        "sigmoid" => Activation.Sigmoid,
+        _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu, gelu_new (gelu_fast, gelu_pytorch_tanh), relu, silu (swish), tanh, sigmoid."),
+    };
+}

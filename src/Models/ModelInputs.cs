@@ -1,0 +1,80 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// The inputs of a forward pass, under transformers' names. Integer arrays are [batch, sequence] in C order; what is null takes
+/// the model's default.
+/// </summary>
+public sealed class ModelInputs
+{
+    /// <summary>Inputs of a shape, to be filled by the initializer.</summary>
+    /// <param name="batchSize">Rows, at least 1.</param>
+    /// <param name="sequenceLength">Columns, at least 1.</param>
+    /// <exception cref="ModelInputException">A size is below 1.</exception>
+    public ModelInputs(int batchSize, int sequenceLength)
+    {
+        if (batchSize < 1 || sequenceLength < 1)
+            throw new ModelInputException($"Inputs of shape [{batchSize}, {sequenceLength}] hold no token. At least one row with one token is needed.");
+        (BatchSize, SequenceLength) = (batchSize, sequenceLength);
+    }
+
+    /// <summary>Rows.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>Columns.</summary>
+    public int SequenceLength { get; }
+
+    /// <summary>Token ids, [batch, sequence]. Either these or <see cref="InputsEmbeds"/>.</summary>
+    public int[]? InputIds { get; init; }
+
+    /// <summary>Vectors in place of the token embeddings, [batch, sequence, hidden].</summary>
+    public Tensor? InputsEmbeds { get; init; }
+
+    /// <summary>1 for tokens, 0 for padding, [batch, sequence]; with a filled KV cache [batch, past + sequence] or, for the new tokens alone, [batch, sequence].</summary>
+    public int[]? AttentionMask { get; init; }
+
+    /// <summary>Segment ids, [batch, sequence]. CodeGen embeds them with the token table and adds them, as transformers does.</summary>
+    public int[]? TokenTypeIds { get; init; }
+
+    /// <summary>Positions, [batch, sequence].</summary>
+    public int[]? PositionIds { get; init; }
+
+    /// <summary>Factors of the attention heads, [heads] or [layers, heads].</summary>
+    public Tensor? HeadMask { get; init; }
+
+    /// <summary>Targets of the loss: [batch, sequence] for language models and token classification (−100: ignored), [batch] for sequence classification.</summary>
+    public int[]? Labels { get; init; }
+
+    /// <summary>Real-valued targets of sequence classification: [batch] or [batch, labels] for regression, [batch, labels] for several labels at once.</summary>
+    public float[]? LabelValues { get; init; }
+
+    /// <summary>0 where the second sentence follows the first, 1 where it is a random one, [batch].</summary>
+    public int[]? NextSentenceLabel { get; init; }
+
+    /// <summary>One sequence without padding.</summary>
+    /// <exception cref="ModelInputException">There are no ids.</exception>
+    public static ModelInputs Of(params ReadOnlySpan<int> inputIds) => new(1, inputIds.Length) { InputIds = inputIds.ToArray() };
+
+    /// <summary>Sequences of different lengths, padded to the longest, with the attention mask that says so.</summary>
+    /// <param name="rows">The sequences; each has at least one id.</param>
+    /// <param name="padTokenId">The id to fill with.</param>
+    /// <param name="padLeft">Pad on the left, as decoders want it.</param>
+    /// <exception cref="ModelInputException">There is no row, or a row is empty.</exception>
+    public static ModelInputs OfBatch(IReadOnlyList<int[]> rows, int padTokenId = 0, bool padLeft = false)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.Count == 0)
+            throw new ModelInputException("The batch has no rows; at least one sequence is needed.");
+        int width = rows.Max(row => row.Length);
+        var (ids, mask) = (new int[rows.Count * width], new int[rows.Count * width]);
+        Array.Fill(ids, padTokenId);
+        for (int r = 0; r < rows.Count; r++)
+        {
+            if (rows[r].Length == 0)
+                throw new ModelInputException($"Row {r} of the batch is empty; every row needs at least one token.");
+            int start = r * width + (padLeft ? width - rows[r].Length : 0);
+            rows[r].CopyTo(ids, start);
+            mask.AsSpan(start, rows[r].Length).Fill(1);
+        }
+        return new ModelInputs(rows.Count, width) { InputIds = ids, AttentionMask = mask };
+    }
+}

@@ -1,0 +1,60 @@
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>How a checkpoint is loaded.</summary>
+public sealed record LoadOptions
+{
+    /// <summary>Kernel level and number of threads of the model's sessions.</summary>
+    public KernelOptions Kernels { get; init; } = KernelOptions.Default;
+
+    /// <summary>
+    /// Whether a tensor of the checkpoint that the model does not know is an error. Known buffers and the heads of sibling
+    /// architectures (the <c>cls</c> of a BertForPreTraining checkpoint opened as BertModel) never are.
+    /// </summary>
+    public bool Strict { get; init; } = true;
+
+    /// <summary>The defaults.</summary>
+    public static LoadOptions Default { get; } = new();
+}
+
+/// <summary>What a session is prepared for.</summary>
+public sealed record SessionOptions
+{
+    /// <summary>Kernel level and number of threads; the model's when null.</summary>
+    public KernelOptions? Kernels { get; init; }
+
+    /// <summary>Sequences of a decoder's KV cache.</summary>
+    public int BatchSize { get; init; } = 1;
+
+    /// <summary>Tokens per sequence of a decoder's KV cache, allocated once; n_positions when null.</summary>
+    public int? MaxLength { get; init; }
+}
+
+/// <summary>What one forward pass gives back.</summary>
+public sealed record ForwardOptions
+{
+    /// <summary>Return every layer's hidden state (output_hidden_states).</summary>
+    public bool OutputHiddenStates { get; init; }
+
+    /// <summary>Return every layer's attention probabilities, after softmax and head mask (output_attentions). Implies <see cref="ComputePadding"/>.</summary>
+    public bool OutputAttentions { get; init; }
+
+    /// <summary>Return a decoder's keys and values (past_key_values, as use_cache does); the session keeps them in any case.</summary>
+    public bool OutputPastKeyValues { get; init; }
+
+    /// <summary>
+    /// Compute positions whose attention_mask is 0 as well, as transformers does. By default they are left out (no arithmetic on
+    /// padding) and their places in the outputs are zero; all other places are the same either way.
+    /// </summary>
+    public bool ComputePadding { get; init; }
+
+    /// <summary>The (row, column) places whose logits are wanted; logits are then [places, vocab_size]. All places when null.</summary>
+    public IReadOnlyList<(int Row, int Column)>? LogitsAt { get; init; }
+
+    /// <summary>Called with each module's output during the pass, named by its Hugging Face module path. The tensor is only valid during the call.</summary>
+    public Action<string, Tensor>? Tap { get; init; }
+
+    /// <summary>The defaults.</summary>
+    public static ForwardOptions Default { get; } = new();
+}
