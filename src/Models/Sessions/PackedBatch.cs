@@ -1,0 +1,127 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// The tokens of a batch, row after row without the padding: layers work on [tokens, width], attention row by row. Reused from
+/// pass to pass, so that a decode step allocates nothing.
+/// </summary>
+internal sealed class PackedBatch
+{
+    private int[] _rowStarts = new int[2];
+    private int[] _slots = new int[1];
+    private int[] _tokenIds = [];
+    private int[] _typeIds = [];
+    private int[] _positions = [];
+    private int[] _columns = [];
+    private byte[] _visible = [];
+
+    /// <summary>Rows.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>Tokens of all rows.</summary>
+    public int Tokens { get; private set; }
+
+    /// <summary>Columns of the padded batch.</summary>
+    public int Width { get; private set; }
+
+    /// <summary>Whether some token may not be attended to (padding that is computed).</summary>
+    public bool HasHiddenTokens { get; private set; }
+
+    /// <summary>Token ids, [tokens].</summary>
+    public Span<int> TokenIds => _tokenIds.AsSpan(0, Tokens);
+
+    /// <summary>Segment ids, [tokens].</summary>
+    public Span<int> TypeIds => _typeIds.AsSpan(0, Tokens);
+
+    /// <summary>Positions, [tokens].</summary>
+    public Span<int> Positions => _positions.AsSpan(0, Tokens);
+
+    /// <summary>Each token's column in the padded batch, [tokens].</summary>
+    public Span<int> Columns => _columns.AsSpan(0, Tokens);
+
+    /// <summary>1 where a token may be attended to, [tokens].</summary>
+    public Span<byte> Visible => _visible.AsSpan(0, Tokens);
+
+    /// <summary>The first token of a row.</summary>
+    public int RowStart(int row) => _rowStarts[row];
+
+    /// <summary>The number of tokens of a row.</summary>
+    public int RowLength(int row) => _rowStarts[row + 1] - _rowStarts[row];
+
+    /// <summary>The sequence of the KV cache that a row continues.</summary>
+    public int Slot(int row) => _slots[row];
+
+    /// <summary>The token at a place of the padded batch, or −1 where that place is padding.</summary>
+    public int TokenAt(int row, int column)
+    {
+        int index = Columns[_rowStarts[row].._rowStarts[row + 1]].IndexOf(column);
+        return index < 0 ? -1 : _rowStarts[row] + index;
+    }
+
+    /// <summary>Takes the tokens whose mask is not 0 (all of them with <paramref name="keepPadding"/>).</summary>
+    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="width">Columns of the batch.</param>
+    /// <param name="mask">Attention mask [rows, width]; empty: all ones.</param>
+    /// <param name="keepPadding">Keep masked tokens, marked as not visible.</param>
+    public void Pack(int rows, int width, ReadOnlySpan<int> mask, bool keepPadding)
+    {
+        Reserve(rows, rows * width);
+        (Rows, Width, Tokens, HasHiddenTokens) = (rows, width, 0, false);
+        for (int row = 0; row < rows; row++)
+        {
+            (_slots[row], _rowStarts[row]) = (row, Tokens);
+            for (int column = 0; column < width; column++)
+            {
+                bool visible = mask.IsEmpty || mask[row * width + column] != 0;
+                if (!visible && !keepPadding)
+                    continue;
+                (_columns[Tokens], _visible[Tokens]) = (column, visible ? (byte)1 : (byte)0);
+                HasHiddenTokens |= !visible;
+                Tokens++;
+            }
+        }
+        _rowStarts[rows] = Tokens;
+    }
+
+    /// <summary>Rows of one token each that continue the given sequences of the KV cache.</summary>
+    public void PackStep(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> slots)
+    {
+        Pack(tokenIds.Length, 1, mask: [], keepPadding: false);
+        tokenIds.CopyTo(_tokenIds);
+        slots.CopyTo(_slots);
+    }
+
+    /// <summary>Takes from a padded [rows, width] array what belongs to the packed tokens.</summary>
+    public void Gather(ReadOnlySpan<int> padded, Span<int> packed)
+    {
+        for (int row = 0; row < Rows; row++)
+            for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
+                packed[t] = padded[row * Width + _columns[t]];
+    }
+
+    /// <summary>Takes the vectors of the packed tokens from a padded [rows, width, n] array.</summary>
+    public void Gather(ReadOnlySpan<float> padded, Tensor packed)
+    {
+        int n = packed.Shape[^1];
+        for (int row = 0; row < Rows; row++)
+            for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
+                padded.Slice((row * Width + _columns[t]) * n, n).CopyTo(packed.Row(t));
+    }
+
+    /// <summary>Lays packed vectors [tokens, n] out as a padded [rows, width, n] tensor; padding is zero.</summary>
+    public Tensor Unpack(Tensor packed, string name)
+    {
+        var padded = new Tensor(name, Rows, Width, packed.Shape[^1]);
+        for (int row = 0; row < Rows; row++)
+            for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
+                packed.Row(t).CopyTo(padded.Row(row * Width + _columns[t]));
+        return padded;
+    }
+
+    private void Reserve(int rows, int tokens)
+    {
+        if (_slots.Length < rows)
+            (_slots, _rowStarts) = (new int[rows], new int[rows + 1]);
+        if (_columns.Length < tokens)
+            (_tokenIds, _typeIds, _positions, _columns, _visible) = (new int[tokens], new int[tokens], new int[tokens], new int[tokens], new byte[tokens]);
+    }
+}

@@ -1,0 +1,91 @@
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// What changes while a model runs: workspace, KV cache, and the current pass. One thread at a time; a model may have many.
+/// </summary>
+public sealed class Session : IDisposable
+{
+    private readonly FileLease? _lease;
+    private int _running;
+    private bool _disposed;
+
+    internal Session(PretrainedModel model, SessionOptions options, KeyValueCache? cache, FileLease? lease)
+    {
+        _lease = lease;
+        Model = model;
+        Kernels = options.Kernels ?? model.LoadOptions.Kernels;
+        Cache = cache;
+    }
+
+    /// <summary>The model that this session runs.</summary>
+    public PretrainedModel Model { get; }
+
+    /// <summary>Kernel level and number of threads.</summary>
+    public KernelOptions Kernels { get; }
+
+    /// <summary>Keys and values of the tokens read so far; null for encoders.</summary>
+    public KeyValueCache? Cache { get; }
+
+    internal Workspace Workspace { get; } = new();
+
+    internal PackedBatch Batch { get; } = new();
+
+    /// <summary>The options of the pass that runs.</summary>
+    internal ForwardOptions Options { get; private set; } = ForwardOptions.Default;
+
+    /// <summary>Factors of the heads in the pass that runs: [heads] or [layers, heads].</summary>
+    internal Tensor? HeadMask { get; private set; }
+
+    internal List<Tensor>? HiddenStates { get; private set; }
+
+    internal List<Tensor>? Attentions { get; private set; }
+
+    /// <summary>Hands a module's output to whoever traces the pass; nothing happens where nobody does.</summary>
+    internal Tensor Tap(string name, Tensor output)
+    {
+        Options.Tap?.Invoke(name, output);
+        return output;
+    }
+
+    /// <summary>Keeps the hidden state between two layers where the caller asked for it.</summary>
+    internal void KeepHiddenState(Tensor x) => HiddenStates?.Add(Batch.Unpack(x, $"hidden_states.{HiddenStates.Count}"));
+
+    /// <summary>The head mask of one layer, [heads]; empty for none.</summary>
+    internal ReadOnlySpan<float> HeadMaskOf(int layer) =>
+        HeadMask is null ? [] : HeadMask.Rank == 1 ? HeadMask.Span : HeadMask.Row(layer);
+
+    /// <summary>Gives the memory back. A pass that is running must have ended.</summary>
+    /// <exception cref="InvalidOperationException">A pass is running.</exception>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        if (Interlocked.Exchange(ref _running, 1) != 0)
+            throw new InvalidOperationException("This session is running a forward pass on another thread; wait for it before disposing the session.");
+        _disposed = true;
+        _lease?.Dispose();
+    }
+
+    /// <summary>Starts a pass; the caller ends it by disposing what this returns.</summary>
+    /// <exception cref="InvalidOperationException">Another thread runs this session.</exception>
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
+    internal Pass Begin(ForwardOptions options, Tensor? headMask = null)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (Interlocked.Exchange(ref _running, 1) != 0)
+            throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: create one per thread.");
+        Options = options;
+        HeadMask = headMask;
+        HiddenStates = Options.OutputHiddenStates ? [] : null;
+        Attentions = Options.OutputAttentions ? [] : null;
+        Workspace.Reset();
+        return new Pass(this);
+    }
+
+    internal readonly ref struct Pass(Session session)
+    {
+        public void Dispose() => Volatile.Write(ref session._running, 0);
+    }
+}

@@ -1,0 +1,34 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// Memory for the tensors inside a forward pass. Tensors are handed out in order and given back scope by scope, so that every
+/// layer reuses those of the layer before, and a pass of the same shape as the last allocates nothing.
+/// </summary>
+internal sealed class Workspace
+{
+    private readonly List<Tensor> _slots = [];
+    private int _next;
+
+    /// <summary>A [rows, columns] tensor of undefined content, valid until the scope ends in which it was asked for.</summary>
+    public Tensor Rent(string name, int rows, int columns)
+    {
+        if (_next == _slots.Count)
+            _slots.Add(new Tensor(name, 0, 0));
+        Tensor tensor = _slots[_next++];
+        tensor.Reuse(name, rows, columns);
+        return tensor;
+    }
+
+    /// <summary>Starts a scope: <c>using var scope = workspace.BeginScope();</c>.</summary>
+    public Scope BeginScope() => new(this);
+
+    /// <summary>Takes all tensors back, whatever scopes an exception left open.</summary>
+    public void Reset() => _next = 0;
+
+    public readonly ref struct Scope(Workspace workspace)
+    {
+        private readonly int _start = workspace._next;
+
+        public void Dispose() => workspace._next = _start;
+    }
+}
