@@ -1,0 +1,128 @@
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>out_proj(softmax(q · kᵀ / √head_dim) · v) with rotated q and k, each token attending to itself and what is before it.</summary>
+/// <remarks>Su et al. 2021, arXiv:2104.09864 (rotary); Nijkamp et al. 2022, arXiv:2203.13474; transformers CodeGenAttention.</remarks>
+internal sealed class CodeGenAttention
+{
+    private readonly int _layer;
+    private readonly int _heads;
+    private readonly int _headDim;
+    private readonly int _qkvBlocks;
+    private readonly Linear _qkvProj;
+    private readonly Linear _outProj;
+    private readonly RotaryTable _rotary;
+
+    public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
+    {
+        (_layer, _heads, _headDim, _qkvBlocks, _rotary) = (layer, config.NHead, config.HeadWidth, config.QkvBlocks, rotary);
+        _qkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
+        _outProj = new Linear(weights, $"{name}.out_proj", config.NEmbd, config.NEmbd, bias: false);
+        Name = name;
+    }
+
+    /// <summary>The Hugging Face module path.</summary>
+    public string Name { get; }
+
+    /// <summary>[tokens, n_embd] → [tokens, n_embd]; appends keys and values to the session's cache.</summary>
+    public Tensor Forward(Tensor x, Session session)
+    {
+        (int tokens, int width) = (x.Shape[0], x.Shape[1]);
+        Tensor qkv = _qkvProj.Forward(x, session);                                     // [tokens, 3 · n_embd]
+        Tensor query = session.Workspace.Rent($"{Name}.query", tokens, width);         // [tokens, heads · head_dim]
+        for (int row = 0; row < session.Batch.Rows; row++)
+            SplitHeads(qkv, query, row, session);
+        Tensor context = session.Workspace.Rent($"{Name}.context", tokens, width);
+        Attend(query, context, session);
+        return session.Tap(Name, _outProj.Forward(context, session));
+    }
+
+    /// <summary>Takes q, k and v of one row out of the fused projection, rotates q and k, and stores k and v in the cache.</summary>
+    /// <remarks>The projection lies in blocks of [query | value | key]; the heads of a block are contiguous in it.</remarks>
+    private void SplitHeads(Tensor qkv, Tensor query, int row, Session session)
+    {
+        PackedBatch batch = session.Batch;
+        KeyValueCache cache = session.Cache!;
+        int slot = batch.Slot(row);
+        Span<float> keys = cache.KeyBuffer(_layer, slot);              // [heads, MaxLength, head_dim]
+        Span<float> values = cache.ValueBuffer(_layer, slot);
+        int headsPerBlock = _heads / _qkvBlocks;
+        int partWidth = headsPerBlock * _headDim;
+        for (int i = 0; i < batch.RowLength(row); i++)
+        {
+            int token = batch.RowStart(row) + i;
+            int position = batch.Positions[token];
+            ReadOnlySpan<float> cos = _rotary.Cos(position);
+            ReadOnlySpan<float> sin = _rotary.Sin(position);
+            Span<float> source = qkv.Row(token);
+            for (int block = 0; block < _qkvBlocks; block++)
+            {
+                Span<float> q = source.Slice((3 * block + 0) * partWidth, partWidth);
+                Span<float> v = source.Slice((3 * block + 1) * partWidth, partWidth);
+                Span<float> k = source.Slice((3 * block + 2) * partWidth, partWidth);
+                Rotary.Run(q, headsPerBlock, _headDim, cos, sin, session.Kernels);
+                Rotary.Run(k, headsPerBlock, _headDim, cos, sin, session.Kernels);
+                q.CopyTo(query.Row(token)[(block * partWidth)..]);
+                for (int h = 0; h < headsPerBlock; h++)
+                {
+                    int place = ((block * headsPerBlock + h) * cache.MaxLength + cache.Length(slot) + i) * _headDim;
+                    k.Slice(h * _headDim, _headDim).CopyTo(keys[place..]);
+                    v.Slice(h * _headDim, _headDim).CopyTo(values[place..]);
+                }
+            }
+        }
+    }
+
+    private void Attend(Tensor query, Tensor context, Session session)
+    {
+        PackedBatch batch = session.Batch;
+        KeyValueCache cache = session.Cache!;
+        int width = _heads * _headDim;
+        Tensor? probabilities = session.Attentions is null ? null : NewProbabilities(session);
+        for (int row = 0; row < batch.Rows; row++)
+        {
+            (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
+            int keys = cache.Length(slot) + queries;
+            var arguments = new AttentionArguments
+            {
+                Heads = _heads,
+                HeadDim = _headDim,
+                Queries = queries,
+                Keys = keys,
+                Scale = 1 / MathF.Sqrt(_headDim),
+                Causal = true,
+                Q = query.Span.Slice(start, queries * width),
+                QTokenStride = width,
+                QHeadStride = _headDim,
+                K = cache.KeyBuffer(_layer, slot),
+                KTokenStride = _headDim,
+                KHeadStride = cache.MaxLength * _headDim,
+                V = cache.ValueBuffer(_layer, slot),
+                VTokenStride = _headDim,
+                VHeadStride = cache.MaxLength * _headDim,
+                KeyMask = cache.KeyMask(slot, keys),
+                HeadMask = session.HeadMaskOf(_layer),
+                Output = context.Span.Slice(start, queries * width),
+                Probabilities = probabilities is null ? [] : probabilities.Span.Slice(row * _heads * queries * keys, _heads * queries * keys),
+            };
+            if (queries > 0)
+                Attention.Run(arguments, session.Kernels);
+        }
+        if (probabilities is not null)
+            session.Attentions!.Add(probabilities);
+    }
+
+    /// <summary>Asking for attentions computes padding too, so every row has the same queries and keys.</summary>
+    private Tensor NewProbabilities(Session session)
+    {
+        PackedBatch batch = session.Batch;
+        int keys = session.Cache!.Length(batch.Slot(0)) + batch.Width;
+        for (int row = 1; row < batch.Rows; row++)
+        {
+            if (session.Cache.Length(batch.Slot(row)) + batch.Width != keys)
+                throw new ModelInputException("Attentions were asked for, but the session's sequences have different lengths because padding was left out before. Set ComputePadding from the first pass on.");
+        }
+        return new Tensor($"attentions.{_layer}", batch.Rows, _heads, batch.Width, keys);
+    }
+}

@@ -1,0 +1,37 @@
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>x ← x + attn(ln_1(x)) + mlp(ln_1(x)); one LayerNorm feeds both branches. [tokens, n_embd].</summary>
+/// <remarks>Wang &amp; Komatsuzaki 2021 (GPT-J); transformers CodeGenBlock and CodeGenMLP.</remarks>
+internal sealed class CodeGenBlock
+{
+    private readonly LayerNormalization _ln1;
+    private readonly CodeGenAttention _attn;
+    private readonly Linear _fcIn;
+    private readonly Linear _fcOut;
+    private readonly Activation _activation;
+    private readonly string _name;
+
+    public CodeGenBlock(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
+    {
+        (_name, _activation) = (name, config.Activation);
+        _ln1 = new LayerNormalization(weights, $"{name}.ln_1", config.NEmbd, config.LayerNormEpsilon);
+        _attn = new CodeGenAttention(config, weights, $"{name}.attn", layer, rotary);
+        _fcIn = new Linear(weights, $"{name}.mlp.fc_in", config.NEmbd, config.InnerWidth);
+        _fcOut = new Linear(weights, $"{name}.mlp.fc_out", config.InnerWidth, config.NEmbd);
+    }
+
+    /// <summary>One block, in place.</summary>
+    public void Forward(Tensor x, Session session)
+    {
+        using Workspace.Scope scope = session.Workspace.BeginScope();
+        Tensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
+        Tensor attn = _attn.Forward(normed, session);                           // [tokens, n_embd], appends to the KV cache
+        Tensor inner = _fcIn.Forward(normed, session, _activation);             // [tokens, n_inner]
+        Tensor mlp = _fcOut.Forward(inner, session);                            // [tokens, n_embd]
+        Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);
+        Add.Run(x.Span, attn.Span, x.Span, session.Kernels);
+        session.Tap(_name, x);
+    }
+}

@@ -1,0 +1,136 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>Checks inputs against a configuration before anything is computed.</summary>
+internal static class InputChecks
+{
+    /// <exception cref="ModelInputException">Something does not fit; the message says what, where, and what would.</exception>
+    public static void Check(ModelInputs inputs, PretrainedConfig config, int past, ForwardOptions options)
+    {
+        (int batch, int sequence) = (inputs.BatchSize, inputs.SequenceLength);
+        if ((inputs.InputIds is null) == (inputs.InputsEmbeds is null))
+            throw new ModelInputException("Exactly one of input_ids and inputs_embeds is needed.");
+        if (past + sequence > config.MaxTokens)
+            throw new ModelInputException(TooLong(config, past, sequence));
+        CheckLength("input_ids", inputs.InputIds, batch, sequence);
+        CheckIds("input_ids", inputs.InputIds, config.VocabSize, "vocab_size", sequence);
+        CheckLength("token_type_ids", inputs.TokenTypeIds, batch, sequence);
+        CheckLength("position_ids", inputs.PositionIds, batch, sequence);
+        CheckEmbeddings(inputs, config);
+        CheckMask(inputs, past);
+        CheckHeadMask(inputs.HeadMask, config);
+        CheckPlaces(inputs, options);
+    }
+
+    /// <summary>The attention mask of the new tokens, [batch, sequence]; empty: all ones.</summary>
+    public static ReadOnlySpan<int> NewTokensMask(ModelInputs inputs, int past)
+    {
+        if (inputs.AttentionMask is not int[] mask || mask.Length == inputs.BatchSize * inputs.SequenceLength)
+            return inputs.AttentionMask;
+        var newest = new int[inputs.BatchSize * inputs.SequenceLength];
+        for (int row = 0; row < inputs.BatchSize; row++)
+            mask.AsSpan(row * (past + inputs.SequenceLength) + past, inputs.SequenceLength).CopyTo(newest.AsSpan(row * inputs.SequenceLength));
+        return newest;
+    }
+
+    /// <summary>Whether some row's first token is padding.</summary>
+    public static bool HidesFirstColumn(ReadOnlySpan<int> mask, ModelInputs inputs)
+    {
+        for (int i = 0; i < mask.Length; i += inputs.SequenceLength)
+        {
+            if (mask[i] == 0)
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Each id must be in 0 … size − 1.</summary>
+    public static void CheckIds(string name, ReadOnlySpan<int> ids, int size, string sizeName, int sequence)
+    {
+        for (int i = 0; i < ids.Length; i++)
+        {
+            if ((uint)ids[i] >= (uint)size)
+            {
+                throw new ModelInputException(
+                    $"{name}[{i / sequence}, {i % sequence}] is {ids[i]}; the model's {sizeName} is {size}, so 0 … {size - 1} is needed. Do tokenizer and model belong together?");
+            }
+        }
+    }
+
+    /// <summary>A decode step's tokens and sequences must exist, and each sequence have room.</summary>
+    public static void CheckStep(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, KeyValueCache cache, CodeGenConfig config)
+    {
+        if (tokenIds.IsEmpty || tokenIds.Length != sequences.Length)
+            throw new ModelInputException($"{tokenIds.Length} tokens were given for {sequences.Length} sequences; one for each, and at least one, is needed.");
+        CheckIds("input_ids", tokenIds, config.VocabSize, "vocab_size", sequence: 1);
+        CheckIds("sequences", sequences, cache.BatchSize, "session's BatchSize", sequence: 1);
+        foreach (int sequence in sequences)
+        {
+            if (sequences.Count(sequence) > 1)
+                throw new ModelInputException($"Sequence {sequence} was given twice; a step appends one token to each.");
+        }
+    }
+
+    private static string TooLong(PretrainedConfig config, int past, int sequence) => config switch
+    {
+        RobertaConfig roberta => $"The text is {sequence} tokens; the model reads at most {roberta.MaxTokens} (max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}). Truncate it or split it into windows.",
+        CodeGenConfig codegen => $"The text is {past + sequence} tokens{(past > 0 ? $", {past} of them in the KV cache" : "")}; the model reads at most {codegen.NPositions} (n_positions). Drop tokens on the left.",
+        _ => $"The text is {sequence} tokens; the model reads at most {config.MaxTokens} (max_position_embeddings). Truncate it or split it into windows.",
+    };
+
+    private static void CheckLength(string name, int[]? values, int batch, int sequence)
+    {
+        if (values is not null && values.Length != batch * sequence)
+            throw new ModelInputException($"{name} has {values.Length} numbers; the inputs' shape [{batch}, {sequence}] needs {batch * sequence}.");
+    }
+
+    private static void CheckEmbeddings(ModelInputs inputs, PretrainedConfig config)
+    {
+        if (inputs.InputsEmbeds is Tensor embeds && !embeds.Shape.SequenceEqual([inputs.BatchSize, inputs.SequenceLength, config.HiddenWidth]))
+        {
+            throw new ModelInputException(
+                $"inputs_embeds is [{string.Join(", ", embeds.Shape.ToArray())}]; the model needs [{inputs.BatchSize}, {inputs.SequenceLength}, {config.HiddenWidth}].");
+        }
+    }
+
+    private static void CheckMask(ModelInputs inputs, int past)
+    {
+        if (inputs.AttentionMask is not int[] mask)
+            return;
+        int width = mask.Length / inputs.BatchSize;
+        if (mask.Length % inputs.BatchSize != 0 || (width != inputs.SequenceLength && width != past + inputs.SequenceLength))
+        {
+            string alsoPast = past > 0 ? $" or [{inputs.BatchSize}, {past + inputs.SequenceLength}] with the {past} cached" : "";
+            throw new ModelInputException($"attention_mask has {mask.Length} numbers; [{inputs.BatchSize}, {inputs.SequenceLength}]{alsoPast} is needed.");
+        }
+        for (int i = 0; i < mask.Length; i++)
+        {
+            if (mask[i] is not (0 or 1))
+                throw new ModelInputException($"attention_mask[{i / width}, {i % width}] is {mask[i]}; 1 (a token) or 0 (padding) is needed.");
+        }
+        for (int row = 0; row < inputs.BatchSize; row++)
+        {
+            if (!mask.AsSpan(row * width, width).Contains(1))
+                throw new ModelInputException($"Row {row} of attention_mask is all zeros: there is no token to attend to. Leave the row out.");
+        }
+    }
+
+    private static void CheckHeadMask(Tensor? mask, PretrainedConfig config)
+    {
+        if (mask is null || mask.Shape.SequenceEqual([config.Heads]) || mask.Shape.SequenceEqual([config.Layers, config.Heads]))
+            return;
+        throw new ModelInputException($"head_mask is [{string.Join(", ", mask.Shape.ToArray())}]; the model needs [{config.Heads}] or [{config.Layers}, {config.Heads}].");
+    }
+
+    private static void CheckPlaces(ModelInputs inputs, ForwardOptions options)
+    {
+        if (options.LogitsAt is null)
+            return;
+        if (inputs.Labels is not null)
+            throw new ModelInputException("ForwardOptions.LogitsAt and labels were both given; a loss needs the logits of all places. Drop one of them.");
+        foreach ((int row, int column) in options.LogitsAt)
+        {
+            if ((uint)row >= (uint)inputs.BatchSize || (uint)column >= (uint)inputs.SequenceLength)
+                throw new ModelInputException($"LogitsAt names row {row}, column {column}; the inputs are [{inputs.BatchSize}, {inputs.SequenceLength}].");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>Makes models: from a checkpoint directory, from bytes, or from a configuration with random weights.</summary>
+/// <remarks>transformers' AutoModel classes and from_pretrained.</remarks>
+public static class PretrainedModels
+{
+    private static readonly Dictionary<string, Func<PretrainedConfig, ModelSource, PretrainedModel>> Architectures = new(StringComparer.Ordinal)
+    {
+        [nameof(BertModel)] = (config, source) => new BertModel(As<BertConfig>(config), source),
+        [nameof(BertForPreTraining)] = (config, source) => new BertForPreTraining(As<BertConfig>(config), source),
+        [nameof(BertForMaskedLM)] = (config, source) => new BertForMaskedLM(As<BertConfig>(config), source),
+        [nameof(BertForSequenceClassification)] = (config, source) => new BertForSequenceClassification(As<BertConfig>(config), source),
+        [nameof(BertForTokenClassification)] = (config, source) => new BertForTokenClassification(As<BertConfig>(config), source),
+        [nameof(RobertaModel)] = (config, source) => new RobertaModel(As<RobertaConfig>(config), source),
+        [nameof(RobertaForMaskedLM)] = (config, source) => new RobertaForMaskedLM(As<RobertaConfig>(config), source),
+        [nameof(RobertaForSequenceClassification)] = (config, source) => new RobertaForSequenceClassification(As<RobertaConfig>(config), source),
+        [nameof(RobertaForTokenClassification)] = (config, source) => new RobertaForTokenClassification(As<RobertaConfig>(config), source),
+        [nameof(CodeGenModel)] = (config, source) => new CodeGenModel(As<CodeGenConfig>(config), source),
+        [nameof(CodeGenForCausalLM)] = (config, source) => new CodeGenForCausalLM(As<CodeGenConfig>(config), source),
+    };
+
+    /// <summary>The classes that this runtime has, under transformers' names.</summary>
+    public static IReadOnlyCollection<string> SupportedArchitectures => Architectures.Keys;
+
+    /// <summary>Opens a checkpoint directory as the class that its config.json names (architectures).</summary>
+    /// <param name="directory">A directory with config.json and model.safetensors, or shards with model.safetensors.index.json.</param>
+    /// <param name="options">Kernel level, threads, strictness.</param>
+    /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
+    /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
+    /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
+    public static PretrainedModel Load(string directory, LoadOptions? options = null) => Open(directory, architecture: null, options);
+
+    /// <summary>Opens a checkpoint directory as a given class: the body of a masked-LM checkpoint as RobertaModel, for example.</summary>
+    /// <typeparam name="T">The model class.</typeparam>
+    /// <param name="directory">A directory with config.json and model.safetensors, or shards with model.safetensors.index.json.</param>
+    /// <param name="options">Kernel level, threads, strictness.</param>
+    /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
+    /// <exception cref="ConfigException">config.json is missing, broken, impossible, or of another family.</exception>
+    /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
+    public static T Load<T>(string directory, LoadOptions? options = null) where T : PretrainedModel => (T)Open(directory, typeof(T).Name, options);
+
+    /// <summary>Makes a model from files in memory, without a file system.</summary>
+    /// <param name="files">config.json and the weight files by name.</param>
+    /// <param name="options">Kernel level, threads, strictness.</param>
+    /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
+    /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
+    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        if (!files.TryGetValue("config.json", out ReadOnlyMemory<byte> json))
+            throw new ConfigException($"config.json is not among the {files.Count} files given; it is needed to know the architecture.");
+        PretrainedConfig config = ConfigJson.Parse(json.Span);
+        return Build(config, ArchitectureOf(config, "config.json"), Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
+    }
+
+    /// <summary>Makes a model with random weights from a configuration, as transformers' <c>Model(config)</c> does.</summary>
+    /// <typeparam name="T">The model class; its family must be the configuration's.</typeparam>
+    /// <param name="config">The configuration; initializer_range is the standard deviation of the weights.</param>
+    /// <param name="seed">Same seed, same weights.</param>
+    /// <param name="options">Kernel level and threads.</param>
+    /// <exception cref="ConfigException">The configuration is impossible or of another family.</exception>
+    public static T FromConfig<T>(PretrainedConfig config, int seed = 0, LoadOptions? options = null) where T : PretrainedModel
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        config.Validate();
+        var source = new ModelSource(ModelWeights.Random(config, seed), options ?? LoadOptions.Default, Checkpoint: null);
+        return (T)Constructor(typeof(T).Name)(config, source);
+    }
+
+    private static PretrainedModel Open(string directory, string? architecture, LoadOptions? options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        if (!Directory.Exists(directory))
+            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
+        string path = Path.Combine(directory, "config.json");
+        if (!File.Exists(path))
+            throw new ConfigException($"{directory} holds no config.json; it is needed to know the architecture. Download it with the weights.");
+        PretrainedConfig config = ConfigJson.Parse(File.ReadAllBytes(path), path);
+        architecture ??= ArchitectureOf(config, path);
+        return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
+    }
+
+    private static PretrainedModel Build(PretrainedConfig config, string architecture, Checkpoint checkpoint, LoadOptions options)
+    {
+        try
+        {
+            var source = new ModelSource(ModelWeights.From(checkpoint, config), options, checkpoint);
+            PretrainedModel model = Constructor(architecture)(config, source);
+            source.Weights.Finish(architecture, options.Strict);
+            return model;
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    private static string ArchitectureOf(PretrainedConfig config, string file)
+    {
+        if (config.Architectures.Count == 0)
+            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Load it as a class, such as RobertaForMaskedLM.Load.");
+        return config.Architectures.FirstOrDefault(Architectures.ContainsKey)
+            ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has {string.Join(", ", Architectures.Keys)}.");
+    }
+
+    private static Func<PretrainedConfig, ModelSource, PretrainedModel> Constructor(string architecture) =>
+        Architectures.TryGetValue(architecture, out Func<PretrainedConfig, ModelSource, PretrainedModel>? constructor)
+            ? constructor
+            : throw new ConfigException($"{architecture} is not a class that can be loaded; there are {string.Join(", ", Architectures.Keys)}.");
+
+    private static T As<T>(PretrainedConfig config) where T : PretrainedConfig =>
+        config.GetType() == typeof(T) ? (T)config : throw new ConfigException($"config.json has model_type {config.ModelType}; {typeof(T).Name} is needed for the class asked for.");
+}
