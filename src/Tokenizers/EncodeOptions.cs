@@ -1,0 +1,83 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>How a text becomes ids.</summary>
+public sealed record EncodeOptions
+{
+    /// <summary>Special tokens added, nothing cut, nothing padded.</summary>
+    public static EncodeOptions Default { get; } = new();
+
+    /// <summary>Adds the special tokens of the model (<c>[CLS] … [SEP]</c> and the like), where the tokenizer has a post-processor that does.</summary>
+    public bool AddSpecialTokens { get; init; } = true;
+
+    /// <summary>Cuts what is too long; null: the tokenizer's own (tokenizer.json, "truncation"), if it has one.</summary>
+    public Truncation? Truncation { get; init; }
+
+    /// <summary>Fills up what is too short; null: the tokenizer's own (tokenizer.json, "padding"), if it has one.</summary>
+    public Padding? Padding { get; init; }
+}
+
+/// <summary>Which of two texts is cut.</summary>
+public enum TruncationStrategy
+{
+    /// <summary>Of the longer one as much as needed; then of both.</summary>
+    LongestFirst,
+
+    /// <summary>Only the first.</summary>
+    OnlyFirst,
+
+    /// <summary>Only the second.</summary>
+    OnlySecond,
+}
+
+/// <summary>A side of a text.</summary>
+public enum TextSide
+{
+    /// <summary>The end.</summary>
+    Right,
+
+    /// <summary>The beginning.</summary>
+    Left,
+}
+
+/// <summary>Cuts an encoding down to <paramref name="MaxLength"/> tokens, special tokens included.</summary>
+/// <param name="MaxLength">Most tokens that are left, special tokens included.</param>
+/// <remarks>What is cut off comes back in <see cref="Encoding.Overflowing"/>, in windows of the same length that share <see cref="Stride"/> tokens with their neighbour.</remarks>
+public sealed record Truncation(int MaxLength)
+{
+    /// <summary>Turns truncation off even where tokenizer.json asks for it.</summary>
+    public static Truncation None { get; } = new(int.MaxValue);
+
+    /// <summary>Which of two texts is cut.</summary>
+    public TruncationStrategy Strategy { get; init; } = TruncationStrategy.LongestFirst;
+
+    /// <summary>The side that is cut.</summary>
+    public TextSide Direction { get; init; } = TextSide.Right;
+
+    /// <summary>How many tokens a window shares with the one before.</summary>
+    public int Stride { get; init; }
+}
+
+/// <summary>Fills encodings up to one length.</summary>
+public sealed record Padding
+{
+    /// <summary>Turns padding off even where tokenizer.json asks for it.</summary>
+    public static Padding None { get; } = new();
+
+    /// <summary>The length to fill up to; null: that of the longest of the batch.</summary>
+    public int? Length { get; init; }
+
+    /// <summary>The length is rounded up to a multiple of this; null or 0: it is not.</summary>
+    public int? MultipleOf { get; init; }
+
+    /// <summary>The side that is filled.</summary>
+    public TextSide Direction { get; init; } = TextSide.Right;
+
+    /// <summary>Id of the filling; null: the tokenizer's pad token.</summary>
+    public int? PadId { get; init; }
+
+    /// <summary>Type id of the filling.</summary>
+    public int PadTypeId { get; init; }
+
+    /// <summary>Text of the filling; null: the token of its id.</summary>
+    public string? PadToken { get; init; }
+}

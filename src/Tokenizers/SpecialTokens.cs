@@ -1,0 +1,53 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>The tokens with a role, as tokenizer_config.json and special_tokens_map.json name them; null where there is none.</summary>
+public sealed record SpecialTokens
+{
+    /// <summary>None at all.</summary>
+    public static SpecialTokens None { get; } = new();
+
+    /// <summary>Beginning of a text.</summary>
+    public string? BosToken { get; init; }
+
+    /// <summary>End of a text.</summary>
+    public string? EosToken { get; init; }
+
+    /// <summary>What the vocabulary does not know.</summary>
+    public string? UnkToken { get; init; }
+
+    /// <summary>Between two texts.</summary>
+    public string? SepToken { get; init; }
+
+    /// <summary>Fills a batch up to equal lengths.</summary>
+    public string? PadToken { get; init; }
+
+    /// <summary>Stands for the whole text.</summary>
+    public string? ClsToken { get; init; }
+
+    /// <summary>Hides a token that the model is to predict.</summary>
+    public string? MaskToken { get; init; }
+
+    /// <summary>Further tokens with a meaning of their own.</summary>
+    public IReadOnlyList<string> AdditionalSpecialTokens { get; init; } = [];
+
+    /// <summary>Id of <see cref="BosToken"/>; null where there is none.</summary>
+    public int? BosTokenId { get; init; }
+
+    /// <summary>Id of <see cref="EosToken"/>; null where there is none.</summary>
+    public int? EosTokenId { get; init; }
+
+    /// <summary>Id of <see cref="UnkToken"/>; null where there is none.</summary>
+    public int? UnkTokenId { get; init; }
+
+    /// <summary>Id of <see cref="SepToken"/>; null where there is none.</summary>
+    public int? SepTokenId { get; init; }
+
+    /// <summary>Id of <see cref="PadToken"/>; null where there is none.</summary>
+    public int? PadTokenId { get; init; }
+
+    /// <summary>Id of <see cref="ClsToken"/>; null where there is none.</summary>
+    public int? ClsTokenId { get; init; }
+
+    /// <summary>Id of <see cref="MaskToken"/>; null where there is none.</summary>
+    public int? MaskTokenId { get; init; }
+}
