@@ -10,46 +10,46 @@ public record BertConfig : PretrainedConfig
     public override string ModelType => "bert";
 
     /// <inheritdoc/>
-    public override int VocabSize { get; init; } = 30522;
+    public override int VocabSize { get; set; } = 30522;
 
     /// <summary>Width of a hidden state.</summary>
-    public int HiddenSize { get; init; } = 768;
+    public int HiddenSize { get; set; } = 768;
 
     /// <summary>Number of layers.</summary>
-    public int NumHiddenLayers { get; init; } = 12;
+    public int NumHiddenLayers { get; set; } = 12;
 
     /// <summary>Heads per layer; each is hidden_size / num_attention_heads wide.</summary>
-    public int NumAttentionHeads { get; init; } = 12;
+    public int NumAttentionHeads { get; set; } = 12;
 
     /// <summary>Width inside the feed-forward block.</summary>
-    public int IntermediateSize { get; init; } = 3072;
+    public int IntermediateSize { get; set; } = 3072;
 
     /// <summary>Activation of the feed-forward block and of the masked-LM head.</summary>
-    public string HiddenAct { get; init; } = "gelu";
+    public string HiddenAct { get; set; } = "gelu";
 
     /// <summary>Rows of the position table.</summary>
-    public int MaxPositionEmbeddings { get; init; } = 512;
+    public int MaxPositionEmbeddings { get; set; } = 512;
 
     /// <summary>Rows of the segment table.</summary>
-    public int TypeVocabSize { get; init; } = 2;
+    public int TypeVocabSize { get; set; } = 2;
 
     /// <summary>Added to the variance in LayerNorm.</summary>
-    public double LayerNormEps { get; init; } = 1e-12;
+    public double LayerNormEps { get; set; } = 1e-12;
 
     /// <inheritdoc/>
-    public override int? PadTokenId { get; init; } = 0;
+    public override int? PadTokenId { get; set; } = 0;
 
     /// <summary>Kind of position embedding; only <c>absolute</c> is supported.</summary>
-    public string PositionEmbeddingType { get; init; } = "absolute";
+    public string PositionEmbeddingType { get; set; } = "absolute";
 
     /// <summary>Whether the masked-LM decoder is the token embedding itself.</summary>
-    public bool TieWordEmbeddings { get; init; } = true;
+    public bool TieWordEmbeddings { get; set; } = true;
 
     /// <summary>Causal BERT; not supported.</summary>
-    public bool IsDecoder { get; init; }
+    public bool IsDecoder { get; set; }
 
     /// <summary>Cross attention; not supported.</summary>
-    public bool AddCrossAttention { get; init; }
+    public bool AddCrossAttention { get; set; }
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -96,17 +96,17 @@ public sealed record RobertaConfig : BertConfig
     public override string ModelType => "roberta";
 
     /// <inheritdoc/>
-    public override int VocabSize { get; init; } = 50265;
+    public override int VocabSize { get; set; } = 50265;
 
     /// <inheritdoc/>
-    public override int? PadTokenId { get; init; } = 1;
+    public override int? PadTokenId { get; set; } = 1;
 
     /// <inheritdoc/>
-    public override int? BosTokenId { get; init; } = 0;
+    public override int? BosTokenId { get; set; } = 0;
 
     /// <inheritdoc/>
     [JsonConverter(typeof(TokenIdsConverter))]
-    public override IReadOnlyList<int> EosTokenId { get; init; } = [2];
+    public override IReadOnlyList<int> EosTokenId { get; set; } = [2];
 
     /// <summary>The padding token, whose number also shifts the positions: they start at padding_idx + 1.</summary>
     [JsonIgnore]

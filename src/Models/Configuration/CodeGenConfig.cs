@@ -10,64 +10,64 @@ public sealed record CodeGenConfig : PretrainedConfig
     public override string ModelType => "codegen";
 
     /// <inheritdoc/>
-    public override int VocabSize { get; init; } = 50400;
+    public override int VocabSize { get; set; } = 50400;
 
     /// <summary>The most tokens of a sequence.</summary>
-    public int NPositions { get; init; } = 2048;
+    public int NPositions { get; set; } = 2048;
 
     /// <summary>The most tokens of a sequence, as older files say it; not used.</summary>
-    public int NCtx { get; init; } = 2048;
+    public int NCtx { get; set; } = 2048;
 
     /// <summary>Width of a hidden state.</summary>
-    public int NEmbd { get; init; } = 4096;
+    public int NEmbd { get; set; } = 4096;
 
     /// <summary>Number of layers.</summary>
-    public int NLayer { get; init; } = 28;
+    public int NLayer { get; set; } = 28;
 
     /// <summary>Heads per layer; each is n_embd / n_head wide.</summary>
-    public int NHead { get; init; } = 16;
+    public int NHead { get; set; } = 16;
 
     /// <summary>How much of each head is rotated; all of it when null.</summary>
-    public int? RotaryDim { get; init; } = 64;
+    public int? RotaryDim { get; set; } = 64;
 
     /// <summary>Width inside the MLP; 4 · n_embd when null.</summary>
-    public int? NInner { get; init; }
+    public int? NInner { get; set; }
 
     /// <summary>Activation of the MLP.</summary>
-    public string ActivationFunction { get; init; } = "gelu_new";
+    public string ActivationFunction { get; set; } = "gelu_new";
 
     /// <summary>Dropout in training; not used in inference.</summary>
-    public double ResidPdrop { get; init; }
+    public double ResidPdrop { get; set; }
 
     /// <summary>Dropout in training; not used in inference.</summary>
-    public double EmbdPdrop { get; init; }
+    public double EmbdPdrop { get; set; }
 
     /// <summary>Dropout in training; not used in inference.</summary>
-    public double AttnPdrop { get; init; }
+    public double AttnPdrop { get; set; }
 
     /// <summary>Added to the variance in LayerNorm.</summary>
-    public double LayerNormEpsilon { get; init; } = 1e-5;
+    public double LayerNormEpsilon { get; set; } = 1e-5;
 
     /// <summary>Whether callers want keys and values by default; a session keeps them in any case.</summary>
-    public bool UseCache { get; init; } = true;
+    public bool UseCache { get; set; } = true;
 
     /// <inheritdoc/>
-    public override int? BosTokenId { get; init; } = 50256;
+    public override int? BosTokenId { get; set; } = 50256;
 
     /// <inheritdoc/>
     [JsonConverter(typeof(TokenIdsConverter))]
-    public override IReadOnlyList<int> EosTokenId { get; init; } = [50256];
+    public override IReadOnlyList<int> EosTokenId { get; set; } = [50256];
 
     /// <summary>Whether lm_head is the token embedding itself; CodeGen's are not.</summary>
-    public bool TieWordEmbeddings { get; init; }
+    public bool TieWordEmbeddings { get; set; }
 
     /// <summary>Width of a head as CodeGen2-1B and -3.7B state it; it tells their QKV layout from CodeGen's.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public int? HeadDim { get; init; }
+    public int? HeadDim { get; set; }
 
     /// <summary>Blocks of [query | value | key] in which the rows of qkv_proj lie; derived when null (see <see cref="QkvBlocks"/>).</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public int? MpNum { get; init; }
+    public int? MpNum { get; set; }
 
     /// <summary>mp_num where given; else 8 where head_dim is 128 or 256 (CodeGen2-1B and -3.7B), else 4 (CodeGen, CodeGen2-7B and -16B).</summary>
     /// <remarks>The files do not say it; the rule is CTranslate2's. transformers assumes 4 throughout.</remarks>

@@ -5,40 +5,41 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>What every config.json has; the names and defaults are those of transformers' PretrainedConfig.</summary>
+/// <remarks>Properties have setters, not init accessors, because source-generated JSON would lose the defaults of keys that a file lacks.</remarks>
 public abstract record PretrainedConfig
 {
     /// <summary>The architecture family, such as <c>roberta</c>.</summary>
     public abstract string ModelType { get; }
 
     /// <summary>The classes that the checkpoint was saved from, such as <c>RobertaForMaskedLM</c>.</summary>
-    public IReadOnlyList<string> Architectures { get; init; } = [];
+    public IReadOnlyList<string> Architectures { get; set; } = [];
 
     /// <summary>Rows of the token embedding.</summary>
-    public abstract int VocabSize { get; init; }
+    public abstract int VocabSize { get; set; }
 
     /// <summary>Standard deviation of random weights.</summary>
-    public double InitializerRange { get; init; } = 0.02;
+    public double InitializerRange { get; set; } = 0.02;
 
     /// <summary>Names of the classes by their number.</summary>
     [JsonPropertyName("id2label")]
-    public IReadOnlyDictionary<string, string> Id2Label { get; init; } = new Dictionary<string, string> { ["0"] = "LABEL_0", ["1"] = "LABEL_1" };
+    public IReadOnlyDictionary<string, string> Id2Label { get; set; } = new Dictionary<string, string> { ["0"] = "LABEL_0", ["1"] = "LABEL_1" };
 
     /// <summary>How labels become a loss: regression, single_label_classification or multi_label_classification; decided by the labels when null.</summary>
-    public string? ProblemType { get; init; }
+    public string? ProblemType { get; set; }
 
     /// <summary>The padding token.</summary>
-    public virtual int? PadTokenId { get; init; }
+    public virtual int? PadTokenId { get; set; }
 
     /// <summary>The token that starts a text.</summary>
-    public virtual int? BosTokenId { get; init; }
+    public virtual int? BosTokenId { get; set; }
 
     /// <summary>The tokens that end a text; a number or a list in the file.</summary>
     [JsonConverter(typeof(TokenIdsConverter))]
-    public virtual IReadOnlyList<int> EosTokenId { get; init; } = [];
+    public virtual IReadOnlyList<int> EosTokenId { get; set; } = [];
 
     /// <summary>Keys of the file that this runtime does not read; kept so that saving loses nothing.</summary>
     [JsonExtensionData]
-    public IDictionary<string, JsonElement> OtherKeys { get; init; } = new Dictionary<string, JsonElement>();
+    public IDictionary<string, JsonElement> OtherKeys { get; set; } = new Dictionary<string, JsonElement>();
 
     /// <summary>The number of classes, num_labels.</summary>
     [JsonIgnore]

@@ -1,0 +1,115 @@
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>What reference files hold beside plain outputs: chosen rows of large tensors, best tokens, pooled states, greedy continuations.</summary>
+internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, Tensor> outputs)
+{
+    /// <summary>Names that say what to derive and are no outputs themselves.</summary>
+    public static bool IsInput(string name) => name is "rows" or "greedy.input_ids";
+
+    /// <summary>The tensor of that name, or null where it cannot be derived.</summary>
+    public Tensor? Compute(string name)
+    {
+        if (name == "greedy.sequences")
+            return Greedy(name);
+        if (name.StartsWith("pooling.", StringComparison.Ordinal))
+            return Pool(name);
+        int cut = name.IndexOf(".rows", StringComparison.Ordinal);
+        if (cut < 0 || !outputs.TryGetValue(name[..cut], out Tensor? whole) || !reference.TryGetValue("rows", out Weight? rows))
+            return null;
+        return name[(cut + ".rows".Length)..] switch
+        {
+            "" => Rows(name, whole, rows.ToInt64(), whole.Shape[^1]),
+            ".first_512" => Rows(name, whole, rows.ToInt64(), 512),
+            ".top_values" => Top(name, whole, rows.ToInt64(), best => best.Value),
+            ".top_ids" => Top(name, whole, rows.ToInt64(), best => best.Id),
+            _ => null,
+        };
+    }
+
+    private static Tensor Rows(string name, Tensor whole, long[] rows, int width)
+    {
+        var chosen = new Tensor(name, rows.Length, width);
+        for (int i = 0; i < rows.Length; i++)
+            whole.Row((int)rows[i])[..width].CopyTo(chosen.Row(i));
+        return chosen;
+    }
+
+    /// <summary>The 50 best of each row, in falling order.</summary>
+    private static Tensor Top(string name, Tensor whole, long[] rows, Func<(int Id, float Value), float> take)
+    {
+        const int Best = 50;
+        var top = new Tensor(name, rows.Length, Best);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            float[] values = whole.Row((int)rows[i]).ToArray();
+            IEnumerable<(int Id, float Value)> best = values.Select((value, id) => (id, value)).OrderByDescending(pair => pair.value).Take(Best);
+            best.Select(take).ToArray().CopyTo(top.Row(i));
+        }
+        return top;
+    }
+
+    /// <summary>Pooled last hidden states: pooling.cls, .mean, .max, and .mean.normalized.</summary>
+    private Tensor? Pool(string name)
+    {
+        if (!outputs.TryGetValue("last_hidden_state", out Tensor? states))
+            return null;
+        (int batch, int sequence, int hidden) = (states.Shape[0], states.Shape[1], states.Shape[2]);
+        var pooled = new Tensor(name, batch, hidden);
+        for (int row = 0; row < batch; row++)
+        {
+            int[] tokens = [.. Enumerable.Range(0, sequence).Where(column => inputs.AttentionMask?[row * sequence + column] != 0)];
+            for (int h = 0; h < hidden; h++)
+            {
+                IEnumerable<float> values = tokens.Select(column => states[row, column, h]);
+                pooled.Row(row)[h] = name switch
+                {
+                    "pooling.cls" => states[row, 0, h],
+                    "pooling.max" => values.Max(),
+                    _ => (float)values.Average(value => (double)value),
+                };
+            }
+            if (name == "pooling.mean.normalized")
+                Normalize(pooled.Row(row));
+        }
+        return pooled;
+    }
+
+    private static float Largest(ReadOnlySpan<float> values)
+    {
+        float largest = values[0];
+        foreach (float value in values)
+            largest = Math.Max(largest, value);
+        return largest;
+    }
+
+    private static void Normalize(Span<float> vector)
+    {
+        double norm = 0;
+        foreach (float x in vector)
+            norm += (double)x * x;
+        norm = Math.Sqrt(norm);
+        foreach (ref float x in vector)
+            x = (float)(x / norm);
+    }
+
+    private Tensor? Greedy(string name)
+    {
+        if (model is not CodeGenForCausalLM codegen || !reference.TryGetValue("greedy.input_ids", out Weight? prompt))
+            return null;
+        int length = (int)reference[name].Shape[1];
+        var sequence = prompt.ToInt64().Select(id => (int)id).ToList();
+        using Session session = codegen.CreateSession(new SessionOptions { MaxLength = length });
+        var last = new ForwardOptions { LogitsAt = [(0, sequence.Count - 1)] };
+        Tensor logits = codegen.Forward(ModelInputs.Of([.. sequence]), session, last).Logits;
+        while (true)
+        {
+            int next = logits.Span.IndexOf(Largest(logits.Span));
+            sequence.Add(next);
+            if (sequence.Count == length)
+                return new Tensor([.. sequence.Select(id => (float)id)], name, 1, length);
+            logits = codegen.Step([next], [0], session);
+        }
+    }
+}

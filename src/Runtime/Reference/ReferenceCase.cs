@@ -1,0 +1,84 @@
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>What the comparison of a case gave.</summary>
+/// <param name="Name">The case's folder.</param>
+/// <param name="Architecture">The class that ran.</param>
+/// <param name="Rows">One row per reference tensor.</param>
+public sealed record CaseReport(string Name, string Architecture, IReadOnlyList<TensorError> Rows)
+{
+    /// <summary>Whether every tensor is within the tolerance.</summary>
+    public bool Passed => Rows.All(row => row.Passed);
+}
+
+/// <summary>
+/// A folder with a checkpoint and <c>expected.safetensors</c>: inputs and the outputs that transformers gave for them. Running it
+/// says how far this runtime is from the reference, tensor by tensor.
+/// </summary>
+public static class ReferenceCase
+{
+    /// <summary>The file of inputs and reference outputs.</summary>
+    public const string ExpectedFileName = "expected.safetensors";
+
+    private static readonly string[] InputNames =
+        ["input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids", "head_mask", "labels", "next_sentence_label"];
+
+    /// <summary>Runs a case's checkpoint on the case's inputs and compares every output that the reference has.</summary>
+    /// <param name="caseDirectory">A folder with config.json, weights and expected.safetensors.</param>
+    /// <param name="options">Kernel level and threads.</param>
+    /// <param name="tolerance">The largest error, relative to the tensor's largest magnitude, that passes.</param>
+    /// <exception cref="ConfigException">config.json is bad.</exception>
+    /// <exception cref="CheckpointException">The weights or the reference file are bad.</exception>
+    /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
+    public static CaseReport Verify(string caseDirectory, LoadOptions? options = null, double tolerance = TensorComparison.DefaultTolerance)
+    {
+        using PretrainedModel model = PretrainedModels.Load(caseDirectory, options);
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(caseDirectory, ExpectedFileName));
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(caseDirectory)));
+        return new CaseReport(name, model.Architecture, Compare(model, file.Weights, tolerance));
+    }
+
+    /// <summary>Runs a model on a reference file's inputs and compares every output that the file has.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="reference">Inputs and expected outputs by name.</param>
+    /// <param name="tolerance">The largest relative error that passes.</param>
+    public static IReadOnlyList<TensorError> Compare(PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, double tolerance = TensorComparison.DefaultTolerance)
+    {
+        ModelInputs inputs = ForwardFiles.ReadInputs(reference);
+        Dictionary<string, Tensor> outputs = ForwardFiles.Run(model, inputs).ToDictionary(tensor => tensor.Name);
+        var derived = new DerivedOutputs(model, inputs, reference, outputs);
+        var rows = new List<TensorError>();
+        foreach (Weight weight in reference.Values)
+        {
+            if (InputNames.Contains(weight.Name) || DerivedOutputs.IsInput(weight.Name))
+                continue;
+            Tensor expected = AsTensor(weight);
+            Tensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
+            rows.Add(found is null
+                ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")
+                : TensorComparison.Compare(found, expected, weight.Type == ElementType.F32 ? tolerance : 0, RealTokens(expected, inputs)));
+        }
+        return rows;
+    }
+
+    internal static Tensor AsTensor(Weight weight) => new(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => checked((int)size))]);
+
+    /// <summary>
+    /// Which elements of a tensor belong to real tokens: what a reference holds at padding is an accident of its masking.
+    /// [batch, sequence, …] states and logits, [batch, heads, sequence, …] attentions, keys and values.
+    /// </summary>
+    private static Func<int, bool>? RealTokens(Tensor expected, ModelInputs inputs)
+    {
+        if (inputs.AttentionMask is not int[] mask || expected.Rank < 3 || expected.Shape[0] != inputs.BatchSize)
+            return null;
+        int axis = expected.Rank == 4 ? 2 : 1;
+        if (expected.Shape[axis] != inputs.SequenceLength)
+            return null;
+        int perRow = expected.Length / inputs.BatchSize;
+        int perToken = 1;
+        foreach (int size in expected.Shape[(axis + 1)..])
+            perToken *= size;
+        return i => mask[i / perRow * inputs.SequenceLength + i / perToken % inputs.SequenceLength] != 0;
+    }
+}
