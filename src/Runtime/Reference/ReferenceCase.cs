@@ -25,7 +25,7 @@ public static class ReferenceCase
         ["input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids", "head_mask", "labels", "next_sentence_label"];
 
     /// <summary>Runs a case's checkpoint on the case's inputs and compares every output that the reference has.</summary>
-    /// <param name="caseDirectory">A folder with config.json, weights and expected.safetensors.</param>
+    /// <param name="caseDirectory">A folder with config.json, expected.safetensors, and weights or their specification (weights.json).</param>
     /// <param name="options">Kernel level and threads.</param>
     /// <param name="tolerance">The largest error, relative to the tensor's largest magnitude, that passes.</param>
     /// <exception cref="ConfigException">config.json is bad.</exception>
@@ -33,9 +33,28 @@ public static class ReferenceCase
     /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
     public static CaseReport Verify(string caseDirectory, LoadOptions? options = null, double tolerance = TensorComparison.DefaultTolerance)
     {
-        using PretrainedModel model = PretrainedModels.Load(caseDirectory, options);
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(caseDirectory, ExpectedFileName));
+        ArgumentException.ThrowIfNullOrEmpty(caseDirectory);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(caseDirectory)));
+        if (!File.Exists(Path.Combine(caseDirectory, SyntheticCheckpoint.SpecificationFileName)))
+            return Verify(name, caseDirectory, caseDirectory, options, tolerance);
+
+        // A case of real size comes as a specification of its weights; the checkpoint is rebuilt for the time of the comparison.
+        string rebuilt = Directory.CreateTempSubdirectory("mtx-verify-").FullName;
+        try
+        {
+            SyntheticCheckpoint.Write(caseDirectory, rebuilt);
+            return Verify(name, caseDirectory, rebuilt, options, tolerance);
+        }
+        finally
+        {
+            Directory.Delete(rebuilt, recursive: true);
+        }
+    }
+
+    private static CaseReport Verify(string name, string caseDirectory, string modelDirectory, LoadOptions? options, double tolerance)
+    {
+        using PretrainedModel model = PretrainedModels.Load(modelDirectory, options);
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(caseDirectory, ExpectedFileName));
         return new CaseReport(name, model.Architecture, Compare(model, file.Weights, tolerance));
     }
 
