@@ -43,7 +43,8 @@ internal sealed class DirectorySource : CheckpointSource
 
     public override string Description => _directory;
 
-    public override IEnumerable<string> Names => Directory.EnumerateFiles(_directory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+    public override IEnumerable<string> Names =>
+        Directory.EnumerateFiles(_directory, "*", new EnumerationOptions { IgnoreInaccessible = true }).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
 
     public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
 

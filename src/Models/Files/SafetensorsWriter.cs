@@ -1,9 +1,3 @@
-using System.Buffers;
-using System.Buffers.Binary;
-using System.Text;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-
 namespace ManagedTransformers.Models;
 
 /// <summary>How far a checkpoint is written.</summary>
@@ -18,10 +12,6 @@ public readonly record struct WriteProgress(string TensorName, long BytesWritten
 /// </summary>
 public static class SafetensorsWriter
 {
-    private static readonly JsonWriterOptions HeaderStyle = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-    private static readonly JsonWriterOptions IndexStyle = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true };
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     /// <summary>Writes a file under a temporary name beside its place and renames it when it is complete, so that no half file is ever seen.</summary>
     /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="tensors">What to write, in any order.</param>
@@ -86,32 +76,18 @@ public static class SafetensorsWriter
         ArgumentNullException.ThrowIfNull(tensors);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardSize);
         RequireDistinctNames(tensors);
-        List<List<TensorEntry>> shards = Split(tensors, maxShardSize);
+        var plan = new ShardPlan(tensors, maxShardSize);
         string single = Path.Combine(directory, Checkpoint.SingleFileName);
-        if (shards.Count > 1 && File.Exists(single))
-            throw new IOException($"{single} is there, and would be read instead of the {shards.Count} shards to be written. Delete it, or write to an empty directory.");
+        if (plan.IsSharded && File.Exists(single))
+            throw new IOException($"{single} is there, and would be read instead of the {plan.Shards.Count} shards to be written. Delete it, or write to an empty directory.");
 
-        string[] names = shards.Count == 1
-            ? [Checkpoint.SingleFileName]
-            : [.. Enumerable.Range(1, shards.Count).Select(i => $"model-{i:D5}-of-{shards.Count:D5}.safetensors")];
+        var tally = new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength));
         var pending = new List<PendingFile>();
         try
         {
-            var tally = new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength));
-            for (int i = 0; i < shards.Count; i++)
-            {
-                pending.Add(new PendingFile(Path.Combine(directory, names[i])));
-                Write(pending[i].Stream, shards[i], metadata, tally, cancellationToken);
-                pending[i].Complete();
-            }
-
-            if (shards.Count > 1)
-            {
-                pending.Add(new PendingFile(Path.Combine(directory, Checkpoint.IndexFileName)));
-                pending[^1].Stream.Write(Index(shards, names).WrittenSpan);
-                pending[^1].Complete();
-            }
-
+            foreach ((string file, List<TensorEntry> shard) in plan.FileNames.Zip(plan.Shards))
+                Add(file, stream => Write(stream, shard, metadata, tally, cancellationToken));
+            if (plan.IsSharded) Add(Checkpoint.IndexFileName, plan.WriteIndex);
             foreach (PendingFile file in pending) file.Publish();
         }
         finally
@@ -119,14 +95,21 @@ public static class SafetensorsWriter
             foreach (PendingFile file in pending) file.Dispose();
         }
 
-        return names;
+        return plan.FileNames;
+
+        void Add(string file, Action<Stream> write)
+        {
+            pending.Add(new PendingFile(Path.Combine(directory, file)));
+            write(pending[^1].Stream);
+            pending[^1].Complete();
+        }
     }
 
     private static void Write(
         Stream stream, IEnumerable<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata, WriteTally tally, CancellationToken cancellationToken)
     {
         TensorEntry[] ordered = [.. tensors.OrderByDescending(tensor => tensor.Type).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
-        WriteHeader(stream, ordered, metadata);
+        SafetensorsHeaderWriter.Write(stream, ordered, metadata);
         foreach (TensorEntry tensor in ordered)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -135,90 +118,6 @@ public static class SafetensorsWriter
             exact.RequireComplete();
             tally.Add(tensor);
         }
-    }
-
-    private static void WriteHeader(Stream stream, TensorEntry[] tensors, IReadOnlyDictionary<string, string>? metadata)
-    {
-        var header = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(header, HeaderStyle))
-        {
-            json.WriteStartObject();
-            if (metadata is { Count: > 0 }) WriteMetadata(json, metadata);
-            long begin = 0;
-            foreach (TensorEntry tensor in tensors)
-            {
-                WriteTensorInfo(json, tensor, begin);
-                begin += tensor.ByteLength;
-            }
-
-            json.WriteEndObject();
-        }
-
-        while (header.WrittenCount % 8 != 0) header.Write(" "u8);
-        if (header.WrittenCount > SafetensorsHeader.MaxLength)
-            throw new ArgumentException(
-                $"The header of {tensors.Length} tensors takes {header.WrittenCount} bytes; at most {SafetensorsHeader.MaxLength} are allowed. Write shards.", nameof(tensors));
-        Span<byte> length = stackalloc byte[SafetensorsHeader.PrefixLength];
-        BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.WrittenCount);
-        stream.Write(length);
-        stream.Write(header.WrittenSpan);
-    }
-
-    private static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string> metadata)
-    {
-        json.WriteStartObject(SafetensorsHeader.MetadataName);
-        foreach ((string key, string value) in metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-            json.WriteString(StrictUtf8.GetBytes(key), StrictUtf8.GetBytes(value));
-        json.WriteEndObject();
-    }
-
-    private static void WriteTensorInfo(Utf8JsonWriter json, TensorEntry tensor, long begin)
-    {
-        json.WriteStartObject(StrictUtf8.GetBytes(tensor.Name));
-        json.WriteString("dtype"u8, tensor.Type.SafetensorsName());
-        json.WriteStartArray("shape"u8);
-        foreach (long dimension in tensor.Shape) json.WriteNumberValue(dimension);
-        json.WriteEndArray();
-        json.WriteStartArray("data_offsets"u8);
-        json.WriteNumberValue(begin);
-        json.WriteNumberValue(begin + tensor.ByteLength);
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
-
-    private static ArrayBufferWriter<byte> Index(List<List<TensorEntry>> shards, string[] names)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer, IndexStyle);
-        json.WriteStartObject();
-        json.WriteStartObject("metadata"u8);
-        json.WriteNumber("total_size"u8, shards.Sum(shard => shard.Sum(tensor => tensor.ByteLength)));
-        json.WriteEndObject();
-        json.WriteStartObject("weight_map"u8);
-        foreach ((string tensor, string file) in shards.Zip(names).SelectMany(pair => pair.First.Select(tensor => (tensor.Name, pair.Second))).OrderBy(pair => pair.Name, StringComparer.Ordinal))
-            json.WriteString(tensor, file);
-        json.WriteEndObject();
-        json.WriteEndObject();
-        return buffer;
-    }
-
-    private static List<List<TensorEntry>> Split(IEnumerable<TensorEntry> tensors, long maxShardSize)
-    {
-        var shards = new List<List<TensorEntry>> { new() };
-        long size = 0;
-        foreach (TensorEntry tensor in tensors)
-        {
-            if (shards[^1].Count > 0 && size + tensor.ByteLength > maxShardSize)
-            {
-                shards.Add([]);
-                size = 0;
-            }
-
-            shards[^1].Add(tensor);
-            size += tensor.ByteLength;
-        }
-
-        return shards;
     }
 
     private static void RequireDistinctNames(IReadOnlyCollection<TensorEntry> tensors)

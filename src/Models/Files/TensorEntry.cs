@@ -34,6 +34,7 @@ public sealed class TensorEntry
         if (name == SafetensorsHeader.MetadataName)
             throw new ArgumentException($"{name} is reserved for the file's metadata. Give the tensor another name.", nameof(name));
         (Name, Type, _shape, _write) = (name, type, [.. shape], write);
+        Shape = _shape.AsReadOnly();
         ByteLength = CheckedByteLength(name, type, _shape);
     }
 
@@ -44,7 +45,7 @@ public sealed class TensorEntry
     public ElementType Type { get; }
 
     /// <summary>The dimensions, slowest first.</summary>
-    public IReadOnlyList<long> Shape => _shape.AsReadOnly();
+    public IReadOnlyList<long> Shape { get; }
 
     /// <summary>Bytes that it takes in the file.</summary>
     public long ByteLength { get; }

@@ -60,6 +60,7 @@ public sealed class Weight
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(file);
         (Name, Type, _shape, File) = (name, type, [.. shape], file);
+        Shape = _shape.AsReadOnly();
         ByteLength = TensorEntry.CheckedByteLength(name, type, _shape);
         if (byteLength >= 0 && byteLength != ByteLength)
             throw new ArgumentException($"{name}: {byteLength} bytes given; {type.SafetensorsName()} {ShapeText} needs {ByteLength}.", nameof(shape));
@@ -72,7 +73,7 @@ public sealed class Weight
     public ElementType Type { get; }
 
     /// <summary>The dimensions, slowest first; empty for a scalar.</summary>
-    public IReadOnlyList<long> Shape => _shape.AsReadOnly();
+    public IReadOnlyList<long> Shape { get; }
 
     /// <summary>Number of elements: the product of the shape, 1 for a scalar.</summary>
     public long ElementCount => ByteLength / Type.Size();
