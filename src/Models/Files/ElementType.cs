@@ -53,7 +53,7 @@ public enum ElementType
 /// <summary>Names and sizes of the element types.</summary>
 public static class ElementTypes
 {
-    private static readonly ElementType[] All = Enum.GetValues<ElementType>();
+    private static readonly Dictionary<string, ElementType> ByName = Enum.GetValues<ElementType>().ToDictionary(SafetensorsName, StringComparer.Ordinal);
 
     /// <summary>Bytes that one element takes: 1, 2, 4 or 8.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is none of <see cref="ElementType"/>.</exception>
@@ -76,21 +76,10 @@ public static class ElementTypes
     };
 
     /// <summary>Finds the type that a safetensors header names; the spelling must be exact.</summary>
-    public static bool TryParseSafetensors(string name, out ElementType type)
-    {
-        foreach (ElementType candidate in All)
-        {
-            if (candidate.SafetensorsName() != name) continue;
-            type = candidate;
-            return true;
-        }
-
-        type = default;
-        return false;
-    }
+    public static bool TryParseSafetensors(string name, out ElementType type) => ByName.TryGetValue(name, out type);
 
     /// <summary>All names, widest first, for messages.</summary>
-    internal static string KnownNames => string.Join(", ", All.Reverse().Select(SafetensorsName));
+    internal static string KnownNames => string.Join(", ", ByName.Keys.Reverse());
 
     /// <summary>Bytes of a tensor of this shape.</summary>
     /// <exception cref="OverflowException">The elements or bytes exceed 2⁶³ − 1.</exception>

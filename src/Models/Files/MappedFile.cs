@@ -84,8 +84,6 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>Unmaps the file, now or when the last lease is given back. May be called twice.</summary>
     public void Dispose() => _lifetime.Dispose();
 
-    internal Lifetime Lifetime => _lifetime;
-
     private static MappedFile Map(string path)
     {
         SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);

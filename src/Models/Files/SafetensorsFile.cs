@@ -76,6 +76,7 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="name">The file's name, for messages.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="CheckpointException">The stream ends early, goes on too long, or breaks a rule of the format.</exception>
+    /// <exception cref="IOException">The stream itself failed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static SafetensorsFile FromStream(Stream stream, string name = DefaultName, CancellationToken cancellationToken = default)
     {

@@ -36,12 +36,14 @@ internal sealed class PendingFile : IDisposable
         if (_published) return;
         try
         {
-            Stream.Dispose();                              // may flush, and so fail on a full disk
+            Stream.Dispose();
         }
-        finally
+        catch (IOException)
         {
-            File.Delete(_temporary);
+            // A full disk fails once more when the buffer is flushed; the first failure is on its way to the caller.
         }
+
+        File.Delete(_temporary);
     }
 }
 

@@ -50,6 +50,20 @@ public class CheckpointTests
     }
 
     [Test]
+    public void Reading_streams_can_be_cancelled()
+    {
+        var files = new Dictionary<string, Stream> { [Checkpoint.SingleFileName] = new NetworkLikeStream(RawSafetensors.WithTensors("a")) };
+        Assert.That(() => Checkpoint.FromStreams(files, new CancellationToken(canceled: true)), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public void A_stream_that_fails_passes_its_own_error_on()
+    {
+        var files = new Dictionary<string, Stream> { [Checkpoint.SingleFileName] = new BrokenStream(RawSafetensors.WithTensors("a")) };
+        Assert.That(() => Checkpoint.FromStreams(files), Throws.TypeOf<IOException>().With.Message.EqualTo("connection reset"));
+    }
+
+    [Test]
     public void A_single_file_wins_over_an_index()
     {
         AddShards(RawSafetensors.Index(("a", First)));
@@ -246,4 +260,10 @@ public class CheckpointTests
     }
 
     private CheckpointException Refused() => Assert.Throws<CheckpointException>(() => Checkpoint.Open(_directory.Path).Dispose())!;
+
+    /// <summary>Breaks off after the first eight bytes.</summary>
+    private sealed class BrokenStream(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override int Read(Span<byte> buffer) => Position < 8 ? base.Read(buffer[..Math.Min(8, buffer.Length)]) : throw new IOException("connection reset");
+    }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace ManagedTransformers.Models.Tests;
@@ -54,7 +55,12 @@ public class MappedFileTests
     [Test]
     public void A_file_without_read_permission_says_so()
     {
-        if (OperatingSystem.IsWindows()) Assert.Ignore("Unix permissions.");
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Ignore("Unix permissions.");
+            return;
+        }
+
         string path = _directory.Add("f", [1]);
         File.SetUnixFileMode(path, UnixFileMode.None);
         if (Environment.IsPrivilegedProcess) Assert.Ignore("This user may read every file.");
@@ -74,6 +80,22 @@ public class MappedFileTests
         lease.Dispose();
         Assert.That(() => file.Slice(0, 1).Length, Throws.TypeOf<ObjectDisposedException>().With.Message.Contains("f was disposed"));
     }
+
+    [Test]
+    public void A_span_of_a_file_that_nobody_holds_any_more_stays_readable()
+    {
+        ReadOnlySpan<byte> span = SpanOfForgottenFile(_directory.Add("f", [42]));
+        for (int i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.That(span[0], Is.EqualTo(42));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ReadOnlySpan<byte> SpanOfForgottenFile(string path) => MappedFile.Open(path).Slice(0, 1);
 
     [Test]
     public void The_mapping_ends_with_the_last_of_several_leases([Values(0, 1, 2)] int last)
@@ -165,7 +187,7 @@ public class MappedFileTests
     {
         const long Big = 5L << 30;
         byte[] header = Encoding.UTF8.GetBytes(
-            $$"""{"big":{"dtype":"F16","shape":[{{Big / 4}},2],"data_offsets":[0,{{Big}}]},"last":{"dtype":"I32","shape":[2],"data_offsets":[{{Big}},{{Big + 8}}]}}""");
+            $$$"""{"big":{"dtype":"F16","shape":[{{{Big / 4}}},2],"data_offsets":[0,{{{Big}}}]},"last":{"dtype":"I32","shape":[2],"data_offsets":[{{{Big}}},{{{Big + 8}}}]}}""");
         string path = _directory["model.safetensors"];
         WriteSparse(path, header, Big, [1, 2, 3, 4, 5, 6, 7, 8]);
         using SafetensorsFile file = SafetensorsFile.Open(path);
