@@ -86,8 +86,9 @@ public sealed class Checkpoint : IDisposable
             throw new CheckpointException(
                 $"{source.Description} holds PyTorch .bin weights only, which are not supported yet; needed is {SingleFileName} or {IndexFileName}. " +
                 "Convert it to safetensors: in transformers, save_pretrained(directory, safe_serialization=True).");
+        string found = names.Length == 0 ? "nothing" : SafetensorsHeader.Shown(string.Join(", ", names));
         throw new CheckpointException(
-            $"{source.Description} holds no weights: needed is {SingleFileName} or {IndexFileName}, found {SafetensorsHeader.Shown(names.Length == 0 ? "nothing" : string.Join(", ", names))}. " +
+            $"{source.Description} holds no weights: needed is {SingleFileName} or {IndexFileName}, found {found}. " +
             "Download or export the model's weights to it.");
     }
 
@@ -102,7 +103,9 @@ public sealed class Checkpoint : IDisposable
             Compare(index, files, problems);
             if (problems.Count > 0)
                 throw new CheckpointException(
-                    $"{IndexFileName} and its shards in {source.Description} do not fit together. Download all of them again, from one revision, or export the model again:", problems)
+                    $"{IndexFileName} and its shards in {source.Description} do not fit together. " +
+                    "Download all of them again, from one revision, or export the model again:",
+                    problems)
                 {
                     FileName = IndexFileName,
                 };

@@ -32,7 +32,9 @@ internal sealed class DirectorySource : CheckpointSource
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (File.Exists(directory))
-            throw new CheckpointException($"{directory} is a file; needed is a checkpoint directory. Pass its directory, or open the file with SafetensorsFile.Open.");
+            throw new CheckpointException(
+                $"{directory} is a file; needed is a checkpoint directory. " +
+                "Pass its directory, or open the file with SafetensorsFile.Open.");
         if (!Directory.Exists(directory))
             throw new CheckpointException($"The directory {directory} does not exist. Check the path, or download the checkpoint first.");
         _directory = directory;
@@ -44,7 +46,9 @@ internal sealed class DirectorySource : CheckpointSource
     public override string Description => _directory;
 
     public override IEnumerable<string> Names =>
-        Directory.EnumerateFiles(_directory, "*", new EnumerationOptions { IgnoreInaccessible = true }).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal);
+        Directory.EnumerateFiles(_directory, "*", new EnumerationOptions { IgnoreInaccessible = true })
+            .Select(path => Path.GetFileName(path))
+            .Order(StringComparer.Ordinal);
 
     public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
 
@@ -72,7 +76,9 @@ internal sealed class DirectorySource : CheckpointSource
         }
 
         if (_roots.Exists(root => RealPath.IsInside(real, root))) return path;
-        throw new CheckpointException($"{file} in {_directory} is a link to {real}, outside the directory. Nothing is read from there: copy the file, or open the directory that holds it.")
+        throw new CheckpointException(
+            $"{file} in {_directory} is a link to {real}, outside the directory. Nothing is read from there: " +
+            "copy the file, or open the directory that holds it.")
         {
             FileName = file,
         };

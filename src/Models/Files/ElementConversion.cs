@@ -11,7 +11,8 @@ internal static class ElementConversion
 
     public static int ArrayLength(Weight weight) => weight.ElementCount <= Array.MaxLength
         ? (int)weight.ElementCount
-        : throw new InvalidOperationException($"{weight.Name} has {weight.ElementCount} elements, an array holds at most {Array.MaxLength}. Read it in parts with Slice.");
+        : throw new InvalidOperationException(
+            $"{weight.Name} has {weight.ElementCount} elements, an array holds at most {Array.MaxLength}. Read it in parts with Slice.");
 
     public static void ToSingle(Weight weight, Span<float> destination)
     {

@@ -48,8 +48,10 @@ internal sealed class SafetensorsHeader
     /// <exception cref="CheckpointException">It breaks any rule of the format.</exception>
     public static SafetensorsHeader Parse(ReadOnlySpan<byte> json, string file)
     {
-        if (json.IsEmpty || json[0] != (byte)'{')
-            throw Bad(file, null, json.IsEmpty ? "The header is empty; it must be a JSON object." : $"The header starts with byte 0x{json[0]:X2}; it must be a JSON object and start with '{{'.");
+        if (json.IsEmpty)
+            throw Bad(file, null, "The header is empty; it must be a JSON object.");
+        if (json[0] != (byte)'{')
+            throw Bad(file, null, $"The header starts with byte 0x{json[0]:X2}; it must be a JSON object and start with '{{'.");
         if (!Utf8.IsValid(json))
             throw Bad(file, null, "The header is not valid UTF-8.");
         return new SafetensorsHeaderReader(json, file).Read();

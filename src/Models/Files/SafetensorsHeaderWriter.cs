@@ -39,7 +39,8 @@ internal static class SafetensorsHeaderWriter
         while (header.WrittenCount % Alignment != 0) header.Write(" "u8);
         if (header.WrittenCount > SafetensorsHeader.MaxLength)
             throw new ArgumentException(
-                $"The header of {tensors.Length} tensors takes {header.WrittenCount} bytes; at most {SafetensorsHeader.MaxLength} are allowed. Write shards.", nameof(tensors));
+                $"The header of {tensors.Length} tensors takes {header.WrittenCount} bytes; at most {SafetensorsHeader.MaxLength} are allowed. Write shards.",
+                nameof(tensors));
         Span<byte> length = stackalloc byte[SafetensorsHeader.PrefixLength];
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.WrittenCount);
         stream.Write(length);

@@ -79,7 +79,8 @@ public static class SafetensorsWriter
         var plan = new ShardPlan(tensors, maxShardSize);
         string single = Path.Combine(directory, Checkpoint.SingleFileName);
         if (plan.IsSharded && File.Exists(single))
-            throw new IOException($"{single} is there, and would be read instead of the {plan.Shards.Count} shards to be written. Delete it, or write to an empty directory.");
+            throw new IOException(
+                $"{single} is there, and would be read instead of the {plan.Shards.Count} shards to be written. Delete it, or write to an empty directory.");
 
         var tally = new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength));
         var pending = new List<PendingFile>();

@@ -27,7 +27,8 @@ internal sealed class StreamContent(Stream stream, string file, CancellationToke
         {
             long length = tensor.End - tensor.Begin;
             if (length > Array.MaxLength)
-                throw new CheckpointException($"{tensor.Name} in {file} has {length} bytes; a tensor that comes from a stream may have {Array.MaxLength}. Save the file to disk and open it there.")
+                throw new CheckpointException(
+                    $"{SafetensorsHeader.Shown(tensor.Name)} in {file} has {length} bytes; a tensor that comes from a stream may have {Array.MaxLength}. Save the file to disk and open it there.")
                 {
                     FileName = file,
                     TensorName = tensor.Name,
