@@ -26,6 +26,8 @@ internal static class Loss
     private static float CrossEntropy(Tensor logits, ReadOnlySpan<int> labels, int rowsPerSequence, int shift, KernelOptions options)
     {
         (double sum, int count, int classes) = (0, 0, logits.Shape[^1]);
+        if (labels.Length != logits.Length / classes)
+            throw new ModelInputException($"labels has {labels.Length} numbers; {logits.Name} needs {logits.Length / classes}, one for each row of scores.");
         for (int i = 0; i < labels.Length; i++)
         {
             if (i % rowsPerSequence < shift || labels[i] == Ignored)

@@ -1,0 +1,89 @@
+using System.Text;
+
+namespace ManagedTransformers.Models.Tests;
+
+public sealed class ConfigJsonTests
+{
+    private static PretrainedConfig Parse(string json) => ConfigJson.Parse(Encoding.UTF8.GetBytes(json));
+
+    [Test]
+    public void CodeGen_defaults_are_those_of_transformers()
+    {
+        var config = (CodeGenConfig)Parse("""{"model_type": "codegen"}""");
+        Assert.Multiple(() =>
+        {
+            Assert.That((config.VocabSize, config.NPositions, config.NCtx, config.NEmbd, config.NLayer, config.NHead), Is.EqualTo((50400, 2048, 2048, 4096, 28, 16)));
+            Assert.That((config.RotaryDim, config.NInner, config.InnerWidth, config.ActivationFunction), Is.EqualTo(((int?)64, (int?)null, 16384, "gelu_new")));
+            Assert.That((config.LayerNormEpsilon, config.InitializerRange, config.UseCache, config.TieWordEmbeddings), Is.EqualTo((1e-5, 0.02, true, false)));
+            Assert.That(config.EosTokenId, Is.EqualTo(new[] { 50256 }));
+            Assert.That(config.BosTokenId, Is.EqualTo(50256));
+            Assert.That(config, Is.EqualTo(new CodeGenConfig { OtherKeys = config.OtherKeys, EosTokenId = config.EosTokenId, Id2Label = config.Id2Label, Architectures = config.Architectures }));
+        });
+    }
+
+    [Test]
+    public void Bert_and_RoBERTa_defaults_are_those_of_transformers()
+    {
+        var bert = (BertConfig)Parse("""{"model_type": "bert"}""");
+        var roberta = (RobertaConfig)Parse("""{"model_type": "roberta"}""");
+        Assert.Multiple(() =>
+        {
+            Assert.That((bert.VocabSize, bert.HiddenSize, bert.MaxPositionEmbeddings, bert.TypeVocabSize, bert.LayerNormEps, bert.PadTokenId), Is.EqualTo((30522, 768, 512, 2, 1e-12, (int?)0)));
+            Assert.That((roberta.VocabSize, roberta.PadTokenId, roberta.BosTokenId, roberta.MaxTokens), Is.EqualTo((50265, (int?)1, (int?)0, 510)));
+            Assert.That(roberta.EosTokenId, Is.EqualTo(new[] { 2 }));
+        });
+    }
+
+    [TestCase("""{"model_type": "codegen"}""", 4)]
+    [TestCase("""{"model_type": "codegen", "head_dim": 128, "n_embd": 2048}""", 8)]
+    [TestCase("""{"model_type": "codegen", "head_dim": 256}""", 8)]
+    [TestCase("""{"model_type": "codegen", "head_dim": 256, "mp_num": 2}""", 2)]
+    public void QkvBlocks_follow_head_dim_unless_mp_num_is_given(string json, int blocks) =>
+        Assert.That(((CodeGenConfig)Parse(json)).QkvBlocks, Is.EqualTo(blocks));
+
+    [Test]
+    public void CodeBERTa_reads_512_tokens_of_its_514_positions() =>
+        Assert.That(Parse("""{"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}""").MaxTokens, Is.EqualTo(512));
+
+    [TestCase("""{"model_type": "roberta", "eos_token_id": [2, 7]}""", new[] { 2, 7 })]
+    [TestCase("""{"model_type": "roberta", "eos_token_id": 5}""", new[] { 5 })]
+    [TestCase("""{"model_type": "roberta", "eos_token_id": null}""", new int[0])]
+    public void Eos_token_id_is_a_number_a_list_or_null(string json, int[] ids) => Assert.That(Parse(json).EosTokenId, Is.EqualTo(ids));
+
+    [Test]
+    public void A_file_without_model_type_is_told_by_its_architecture() =>
+        Assert.That(Parse("""{"architectures": ["RobertaForMaskedLM"]}"""), Is.TypeOf<RobertaConfig>());
+
+    [Test]
+    public void Writing_keeps_keys_that_nobody_reads()
+    {
+        PretrainedConfig config = Parse("""{"model_type": "bert", "hidden_size": 24, "some_key": {"a": [1, 2]}}""");
+        var again = (BertConfig)ConfigJson.Parse(ConfigJson.Write(config));
+        Assert.That(again.HiddenSize, Is.EqualTo(24));
+        Assert.That(again.OtherKeys["some_key"].GetProperty("a")[1].GetInt32(), Is.EqualTo(2));
+    }
+
+    [TestCase("", "cannot be read")]
+    [TestCase("{\"model_type\": \"bert\"", "cannot be read")]
+    [TestCase("null", "an object is needed")]
+    [TestCase("[1]", "an object is needed")]
+    [TestCase("{}", "model_type")]
+    [TestCase("""{"model_type": "gpt2"}""", "\"gpt2\"")]
+    [TestCase("""{"model_type": "bert", "hidden_size": "large"}""", "hidden_size")]
+    [TestCase("""{"model_type": "bert", "hidden_size": 1e400}""", "hidden_size")]
+    [TestCase("""{"model_type": "bert", "hidden_size": -768}""", "hidden_size is -768")]
+    [TestCase("""{"model_type": "bert", "hidden_size": 100}""", "a multiple of num_attention_heads 12")]
+    [TestCase("""{"model_type": "bert", "num_hidden_layers": 2000000000}""", "num_hidden_layers is 2000000000")]
+    [TestCase("""{"model_type": "bert", "hidden_act": "mish"}""", "\"mish\"")]
+    [TestCase("""{"model_type": "bert", "position_embedding_type": "relative_key"}""", "relative_key")]
+    [TestCase("""{"model_type": "bert", "is_decoder": true}""", "is_decoder")]
+    [TestCase("""{"model_type": "bert", "id2label": {"0": "A", "2": "B"}}""", "without number 1")]
+    [TestCase("""{"model_type": "bert", "problem_type": "ranking"}""", "ranking")]
+    [TestCase("""{"model_type": "roberta", "max_position_embeddings": 2}""", "max_position_embeddings")]
+    [TestCase("""{"model_type": "codegen", "rotary_dim": 33}""", "rotary_dim is 33")]
+    [TestCase("""{"model_type": "codegen", "rotary_dim": 512}""", "rotary_dim is 512")]
+    [TestCase("""{"model_type": "codegen", "n_head": 2, "n_embd": 64, "rotary_dim": 8}""", "4 blocks")]
+    [TestCase("""{"model_type": "codegen", "eos_token_id": "end"}""", "eos_token_id")]
+    public void A_bad_file_is_refused_with_what_was_found_and_needed(string json, string says) =>
+        Assert.That(() => Parse(json), Throws.TypeOf<ConfigException>().With.Message.Contains(says));
+}

@@ -1,0 +1,195 @@
+namespace ManagedTransformers.Models.Tests;
+
+public sealed class SessionTests
+{
+    private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14];
+
+    private static CodeGenForCausalLM NewModel() => PretrainedModels.FromConfig<CodeGenForCausalLM>(
+        new CodeGenConfig { VocabSize = 40, NEmbd = 32, NLayer = 3, NHead = 4, RotaryDim = 4, NPositions = 24, InitializerRange = 0.4 }, seed: 7);
+
+    [Test]
+    public void Cached_and_uncached_runs_agree_wherever_the_prompt_is_cut([Range(1, 9)] int cut)
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session whole = model.CreateSession();
+        using Session parts = model.CreateSession();
+        Tensor expected = model.Forward(Prompt, whole).Logits;
+        model.Forward(Prompt.AsSpan(0, cut), parts);
+        Tensor found = model.Forward(Prompt.AsSpan(cut), parts).Logits;
+        for (int i = 0; i < found.Shape[1]; i++)
+            Assert.That(found.Row(i).ToArray(), Is.EqualTo(expected.Row(cut + i).ToArray()).Within(1e-4));
+        Assert.That(parts.Cache!.Length(0), Is.EqualTo(Prompt.Length));
+    }
+
+    [Test]
+    public void A_step_gives_the_logits_that_the_whole_run_gives()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session whole = model.CreateSession();
+        using Session steps = model.CreateSession();
+        Tensor expected = model.Forward(Prompt, whole).Logits;
+        model.Forward(Prompt.AsSpan(0, 1), steps);
+        for (int i = 1; i < Prompt.Length; i++)
+            Assert.That(model.Step([Prompt[i]], [0], steps).ToArray(), Is.EqualTo(expected.Row(i).ToArray()).Within(1e-4));
+    }
+
+    [Test]
+    public void Keys_and_values_of_one_session_seed_another()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session first = model.CreateSession();
+        using Session second = model.CreateSession();
+        CausalLMOutput output = model.Forward(Prompt.AsSpan(0, 6), first, new ForwardOptions { OutputPastKeyValues = true });
+        second.Cache!.Load(output.PastKeyValues!);
+        float[] expected = model.Forward(Prompt.AsSpan(6), first).Logits.ToArray();
+        Assert.That(model.Forward(Prompt.AsSpan(6), second).Logits.ToArray(), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Past_key_values_of_the_wrong_shape_are_refused()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session session = model.CreateSession();
+        var wrong = new Tensor("past_key_values.0.key", 1, 4, 3, 9);
+        Assert.That(() => session.Cache!.Load([(wrong, wrong), (wrong, wrong), (wrong, wrong)]), Throws.TypeOf<ModelInputException>().With.Message.Contains("[1, 4, 3, 9]"));
+        Assert.That(() => session.Cache!.Load([(wrong, wrong)]), Throws.TypeOf<ModelInputException>().With.Message.Contains("1 layers"));
+    }
+
+    [Test]
+    public void A_batch_padded_on_the_left_gives_each_row_what_it_gives_alone([Values] bool computePadding)
+    {
+        using CodeGenForCausalLM model = NewModel();
+        int[][] rows = [[5, 17, 3, 22, 9], [30, 11], [2]];
+        using Session together = model.CreateSession(new SessionOptions { BatchSize = 3 });
+        ModelInputs padded = ModelInputs.OfBatch(rows, padTokenId: 0, padLeft: true);
+        var inputs = new ModelInputs(3, 5)
+        {
+            InputIds = padded.InputIds, AttentionMask = padded.AttentionMask, PositionIds = [0, 1, 2, 3, 4, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0],
+        };
+        Tensor logits = model.Forward(inputs, together, new ForwardOptions { ComputePadding = computePadding }).Logits;
+        for (int row = 0; row < 3; row++)
+        {
+            using Session alone = model.CreateSession();
+            Tensor expected = model.Forward(rows[row], alone).Logits;
+            for (int i = 0; i < rows[row].Length; i++)
+                Assert.That(logits.Row(row * 5 + 5 - rows[row].Length + i).ToArray(), Is.EqualTo(expected.Row(i).ToArray()).Within(1e-5));
+        }
+        if (!computePadding)
+            Assert.That(logits.Row(5).ToArray(), Is.All.Zero);
+    }
+
+    [Test]
+    public void Left_out_padding_does_not_count_in_the_next_step()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session together = model.CreateSession(new SessionOptions { BatchSize = 2 });
+        ModelInputs padded = ModelInputs.OfBatch([[5, 17, 3], [30]], padLeft: true);
+        model.Forward(new ModelInputs(2, 3) { InputIds = padded.InputIds, AttentionMask = padded.AttentionMask, PositionIds = [0, 1, 2, 1, 1, 0] }, together);
+        float[] found = model.Step([11], [1], together).ToArray();          // the first row has left the batch
+        using Session alone = model.CreateSession();
+        model.Forward([30], alone);
+        Assert.That(found, Is.EqualTo(model.Step([11], [0], alone).ToArray()).Within(1e-5));
+        Assert.That((together.Cache!.Length(0), together.Cache.Length(1)), Is.EqualTo((3, 2)));
+    }
+
+    [Test]
+    public void Selected_logits_are_those_rows_of_all_logits()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session session = model.CreateSession();
+        Tensor all = model.Forward(Prompt, session).Logits;
+        session.Cache!.Clear();
+        Tensor some = model.Forward(Prompt, session, new ForwardOptions { LogitsAt = [(0, 9), (0, 2)] }).Logits;
+        Assert.That(some.Shape.ToArray(), Is.EqualTo(new[] { 2, 40 }));
+        Assert.That(some.Row(0).ToArray(), Is.EqualTo(all.Row(9).ToArray()).Within(1e-5));
+        Assert.That(some.Row(1).ToArray(), Is.EqualTo(all.Row(2).ToArray()).Within(1e-5));
+    }
+
+    [Test]
+    public void A_decode_step_allocates_nothing()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session session = model.CreateSession();
+        model.Forward([3], session);
+        int[] token = [4], sequence = [0];
+        for (int i = 0; i < 8; i++)
+            model.Step(token, sequence, session);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 8; i++)
+            model.Step(token, sequence, session);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void A_tap_sees_every_module_under_its_Hugging_Face_name()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session session = model.CreateSession();
+        var names = new List<string>();
+        model.Forward(Prompt, session, new ForwardOptions { Tap = (name, _) => names.Add(name) });
+        Assert.That(names, Is.SupersetOf(new[] { "transformer.wte", "transformer.h.0.ln_1", "transformer.h.2.attn.qkv_proj", "transformer.h.2.mlp.fc_out", "transformer.h.2", "transformer.ln_f" }));
+    }
+
+    [Test]
+    public void A_tap_that_throws_leaves_the_session_usable()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session session = model.CreateSession();
+        float[] expected = model.Forward(Prompt, session).Logits.ToArray();
+        session.Cache!.Clear();
+        Assert.That(() => model.Forward(Prompt, session, new ForwardOptions { Tap = (_, _) => throw new InvalidOperationException("stop") }), Throws.InvalidOperationException);
+        Assert.That(session.Cache.Length(0), Is.Zero);
+        Assert.That(model.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void A_session_refuses_a_second_thread_and_another_model()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using CodeGenForCausalLM other = NewModel();
+        using Session session = model.CreateSession();
+        Assert.That(() => other.Forward(Prompt, session), Throws.InvalidOperationException.With.Message.Contains("another model"));
+        Exception? second = null;
+        var tap = new ForwardOptions { Tap = (_, _) => second ??= Assert.Catch(() => Task.Run(() => model.Forward(Prompt, session)).GetAwaiter().GetResult()) };
+        model.Forward(Prompt, session, tap);
+        Assert.That(second, Is.InstanceOf<InvalidOperationException>().With.Message.Contains("one thread"));
+    }
+
+    [Test]
+    public void A_model_disposed_during_a_pass_lets_the_pass_finish()
+    {
+        string directory = Directory.CreateTempSubdirectory("models-").FullName;
+        try
+        {
+            using (CodeGenForCausalLM saved = NewModel())
+                saved.Save(directory);
+            CodeGenForCausalLM model = CodeGenForCausalLM.Load(directory);
+            using Session session = model.CreateSession();
+            float[] expected = model.Forward(Prompt, session).Logits.ToArray();
+            session.Cache!.Clear();
+            var disposing = new ForwardOptions { Tap = (name, _) => { if (name == "transformer.h.0") model.Dispose(); } };
+            Assert.That(model.Forward(Prompt, session, disposing).Logits.ToArray(), Is.EqualTo(expected));
+            Assert.That(() => model.Forward(Prompt, session), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(() => model.CreateSession(), Throws.TypeOf<ObjectDisposedException>());
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test]
+    public void Sessions_on_two_threads_give_what_one_gives()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session first = model.CreateSession();
+        float[] expected = model.Forward(Prompt, first).Logits.ToArray();
+        float[][] found = new float[16][];
+        Parallel.For(0, found.Length, i =>
+        {
+            using Session session = model.CreateSession();
+            found[i] = model.Forward(Prompt, session).Logits.ToArray();
+        });
+        Assert.That(found, Is.All.EqualTo(expected));
+    }
+}
