@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Elementwise nonlinearities.</summary>
-public static class Activations
+public static unsafe class Activations
 {
     /// <summary>y = activation(x), element by element.</summary>
     /// <param name="activation">The nonlinearity.</param>
@@ -15,7 +18,24 @@ public static class Activations
         ArgumentNullException.ThrowIfNull(options);
         Check.SameLength(x.Length, y.Length);
         CheckKnown(activation);
-        ActivationReference.Run(activation, x, y);
+        fixed (float* px = x, py = y)
+        {
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   Run<Avx512, Vector512<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx2:     Run<Avx2, Vector256<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Portable: Run<Portable, Vector<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                default:                   ActivationReference.Run(activation, x, y); break;
+            }
+        }
+    }
+
+    private static void Run<S, V>(Activation activation, float* x, float* y, int length, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var job = new ActivationJob<S, V> { Activation = activation, X = x, Y = y, Length = length };
+        WorkerPool.Shared.Run((int)(((long)length + ActivationJob<S, V>.Chunk - 1) / ActivationJob<S, V>.Chunk), maxThreads, job);
     }
 
     internal static void CheckKnown(Activation activation)

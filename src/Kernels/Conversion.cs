@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Between float32 and the stored weight types.</summary>
-public static class Conversion
+public static unsafe class Conversion
 {
     /// <summary>Stored values to float32; exact, also for subnormal numbers, infinities and NaN.</summary>
     /// <param name="source">As stored, little-endian, possibly unaligned.</param>
@@ -13,7 +16,17 @@ public static class Conversion
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.Length(source.Length, (long)destination.Length * WeightMatrix.ElementSize(type), $"{destination.Length} elements of {type}");
-        ConversionReference.Widen(source, type, destination);
+        fixed (byte* row = source)
+        fixed (float* y = destination)
+        {
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   Widening.Run<Avx512, Vector512<float>>(row, type, y, destination.Length); break;
+                case KernelLevel.Avx2:     Widening.Run<Avx2, Vector256<float>>(row, type, y, destination.Length); break;
+                case KernelLevel.Portable: Widening.Run<Portable, Vector<float>>(row, type, y, destination.Length); break;
+                default:                   ConversionReference.Widen(source, type, destination); break;
+            }
+        }
     }
 
     /// <summary>float32 to stored values, rounded to nearest, ties to even; too large becomes infinity, NaN stays NaN.</summary>

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Rows of a table by id.</summary>
@@ -27,8 +29,15 @@ public static class Embedding
     public static void LookupAdd(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options)
     {
         CheckArguments(ids, table, y, options);
+        float[] rented = ArrayPool<float>.Shared.Rent(table.K);
+        Span<float> row = rented.AsSpan(0, table.K);
         for (int i = 0; i < ids.Length; i++)
-            ConversionReference.WidenAdd(table.Row(ids[i]), table.Type, y.Slice(i * table.K, table.K));
+        {
+            Conversion.Widen(table.Row(ids[i]), table.Type, row, options);
+            Span<float> to = y.Slice(i * table.K, table.K);
+            Add.Run(to, row, to, options);
+        }
+        ArrayPool<float>.Shared.Return(rented);
     }
 
     private static void CheckArguments(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options)

@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Layer normalisation.</summary>
-public static class LayerNorm
+public static unsafe class LayerNorm
 {
     /// <summary>y = (x − mean(x)) / sqrt(var(x) + eps) · weight + bias, for each row.</summary>
     /// <param name="x">Hidden states, [rows, hidden]; hidden is the length of <paramref name="weight"/>.</param>
@@ -20,7 +23,34 @@ public static class LayerNorm
         int hidden = weight.Length;
         if (hidden == 0 ? x.Length != 0 : x.Length % hidden != 0)
             throw new ArgumentException($"x.Length is {x.Length}, which is no whole number of rows of weight.Length {hidden}.", nameof(x));
-        for (int at = 0; at < x.Length; at += hidden)
-            NormReference.LayerNorm(x.Slice(at, hidden), weight, bias, eps, y.Slice(at, hidden));
+        if (x.IsEmpty) return;
+        fixed (float* px = x, pw = weight, pb = bias, py = y)
+        {
+            var rows = new Rows { X = px, Weight = pw, Bias = pb, Eps = eps, Y = py, Hidden = hidden };
+            int count = x.Length / hidden, threads = x.Length < SerialLength ? 1 : options.MaxThreads;
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx512, Vector512<float>> { Rows = rows }); break;
+                case KernelLevel.Avx2:     WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
+                case KernelLevel.Portable: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Portable, Vector<float>> { Rows = rows }); break;
+                default:
+                    for (int at = 0; at < x.Length; at += hidden)
+                        NormReference.LayerNorm(x.Slice(at, hidden), weight, bias, eps, y.Slice(at, hidden));
+                    break;
+            }
+        }
+    }
+
+    // Below this many floats another thread costs more than it does.
+    private const int SerialLength = 16 * 1024;
+
+    internal struct Rows
+    {
+        public float* X;
+        public float* Weight;
+        public float* Bias;
+        public float Eps;
+        public float* Y;
+        public int Hidden;
     }
 }

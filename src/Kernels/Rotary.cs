@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Rotary position embedding, interleaved pairs.</summary>
-public static class Rotary
+public static unsafe class Rotary
 {
     /// <summary>Rotates the pairs (2i, 2i+1) of each head of one token by the angles of its position, in place.</summary>
     /// <param name="x">Queries or keys of one token; head h starts at h · <paramref name="headStride"/>.</param>
@@ -21,8 +24,19 @@ public static class Rotary
         if (heads == 0 || cos.IsEmpty) return;
         if (heads > 1) Check.AtLeast(headStride, 2L * cos.Length, $"a rotary dimension of {2 * cos.Length}");
         Check.AtLeast(x.Length, ((heads - 1L) * headStride) + (2L * cos.Length), $"{heads} heads with stride {headStride}");
-        for (int head = 0; head < heads; head++)
-            RotaryReference.Run(x.Slice(head * headStride, 2 * cos.Length), cos, sin);
+        fixed (float* px = x, pc = cos, ps = sin)
+        {
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   RotaryHeads.Body<Avx512, Vector512<float>>(px, heads, headStride, pc, ps, cos.Length); break;
+                case KernelLevel.Avx2:     RotaryHeads.Body<Avx2, Vector256<float>>(px, heads, headStride, pc, ps, cos.Length); break;
+                case KernelLevel.Portable: RotaryHeads.Body<Portable, Vector<float>>(px, heads, headStride, pc, ps, cos.Length); break;
+                default:
+                    for (int head = 0; head < heads; head++)
+                        RotaryReference.Run(x.Slice(head * headStride, 2 * cos.Length), cos, sin);
+                    break;
+            }
+        }
     }
 }
 

@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Softmax and its logarithmic denominator, of one row.</summary>
-public static class Softmax
+public static unsafe class Softmax
 {
     /// <summary>y = exp(x − max(x)) / Σ exp(x − max(x)).</summary>
     /// <param name="x">One row of scores.</param>
@@ -13,7 +16,16 @@ public static class Softmax
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.SameLength(x.Length, y.Length);
-        SoftmaxReference.Run(x, y);
+        fixed (float* px = x, py = y)
+        {
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   SoftmaxRow.Run<Avx512, Vector512<float>>(px, py, x.Length); break;
+                case KernelLevel.Avx2:     SoftmaxRow.Run<Avx2, Vector256<float>>(px, py, x.Length); break;
+                case KernelLevel.Portable: SoftmaxRow.Run<Portable, Vector<float>>(px, py, x.Length); break;
+                default:                   SoftmaxReference.Run(x, y); break;
+            }
+        }
     }
 
     /// <summary>log Σ exp(x), without overflow; −∞ for an empty row.</summary>
@@ -23,6 +35,18 @@ public static class Softmax
     public static double LogSumExp(ReadOnlySpan<float> x, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return SoftmaxReference.LogSumExp(x);
+        double result;
+        fixed (float* px = x)
+        {
+            result = options.Level switch
+            {
+                KernelLevel.Avx512 => SoftmaxRow.LogSumExp<Avx512, Vector512<float>>(px, x.Length),
+                KernelLevel.Avx2 => SoftmaxRow.LogSumExp<Avx2, Vector256<float>>(px, x.Length),
+                KernelLevel.Portable => SoftmaxRow.LogSumExp<Portable, Vector<float>>(px, x.Length),
+                _ => double.NaN,
+            };
+        }
+        // Rows with NaN or infinity, rare, and all at level Reference.
+        return double.IsFinite(result) ? result : SoftmaxReference.LogSumExp(x);
     }
 }

@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Scaled dot-product attention of several heads.</summary>
-public static class Attention
+public static unsafe class Attention
 {
     /// <summary>Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head.</summary>
     /// <param name="a">Sizes, strides, inputs and outputs.</param>
@@ -16,6 +19,54 @@ public static class Attention
     {
         ArgumentNullException.ThrowIfNull(options);
         a.Validate();
-        AttentionReference.Run(a);
+        if (a.Output.IsEmpty && a.Probabilities.IsEmpty) return;
+        switch (a.Keys == 0 ? KernelLevel.Reference : options.Level)
+        {
+            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tile6x2>(a, options.MaxThreads); break;
+            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tile6x2>(a, options.MaxThreads); break;
+            case KernelLevel.Portable: Run<Portable, Vector<float>, Tile4x2>(a, options.MaxThreads); break;
+            default:                   AttentionReference.Run(a); break;
+        }
+    }
+
+    // Up to here queries run one by one: a tile would be mostly empty.
+    private const int RowQueries = 4;
+
+    private static void Run<S, V, TTile>(in AttentionArguments a, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTile : struct, ITile
+    {
+        fixed (float* q = a.Q, k = a.K, v = a.V, headMask = a.HeadMask, output = a.Output, probabilities = a.Probabilities)
+        {
+            var call = new AttentionCall
+            {
+                Heads = a.Heads, HeadDim = a.HeadDim, Queries = a.Queries, Keys = a.Keys, Scale = a.Scale, Causal = a.Causal,
+                Q = q, QTokenStride = a.QTokenStride, QHeadStride = a.QHeadStride,
+                K = k, KTokenStride = a.KTokenStride, KHeadStride = a.KHeadStride,
+                V = v, VTokenStride = a.VTokenStride, VHeadStride = a.VHeadStride,
+                VisibleCount = a.Keys, HeadMask = headMask, Output = output, Probabilities = probabilities,
+            };
+            if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
+
+            long work = (long)a.Heads * a.Queries * a.Keys * a.HeadDim;
+            int threads = work < Tiling.SerialWork ? 1 : maxThreads;
+            if (probabilities != null || a.Queries <= RowQueries)
+                WorkerPool.Shared.Run(checked(a.Heads * a.Queries), threads, new AttentionRowJob<S, V> { Call = call });
+            else
+                WorkerPool.Shared.Run(a.Heads * AttentionBlockJob<S, V, TTile>.Blocks(a.Queries), threads, new AttentionBlockJob<S, V, TTile> { Call = call });
+        }
+    }
+
+    private static void ListVisible(ReadOnlySpan<byte> mask, ref AttentionCall call)
+    {
+        int* visible = (int*)Scratch.ForCall(mask.Length);
+        int count = 0;
+        for (int key = 0; key < mask.Length; key++)
+        {
+            if (mask[key] != 0) visible[count++] = key;
+        }
+        call.Visible = visible;
+        call.VisibleCount = count;
     }
 }

@@ -1,7 +1,10 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Matrix multiplication with a weight: the heart of every layer.</summary>
-public static class MatMul
+public static unsafe class MatMul
 {
     /// <summary>Y = act(X · Wᵀ + bias) + residual.</summary>
     /// <param name="x">X, row-major [m, k].</param>
@@ -20,6 +23,57 @@ public static class MatMul
         if (!epilogue.Bias.IsEmpty) Check.Length(epilogue.Bias.Length, w.N, $"a bias of n {w.N}");
         if (!epilogue.Residual.IsEmpty) Check.Length(epilogue.Residual.Length, y.Length, $"a residual [m {m}, n {w.N}]");
         Activations.CheckKnown(epilogue.Activation);
-        MatMulReference.Run(x, m, w, y, epilogue);
+        if (y.IsEmpty) return;
+        switch (w.K == 0 ? KernelLevel.Reference : options.Level)
+        {
+            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tile8x3>(x, m, w, y, epilogue, options.MaxThreads); break;
+            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tile6x2>(x, m, w, y, epilogue, options.MaxThreads); break;
+            case KernelLevel.Portable: Run<Portable, Vector<float>, Tile4x2>(x, m, w, y, epilogue, options.MaxThreads); break;
+            default:                   MatMulReference.Run(x, m, w, y, epilogue); break;
+        }
+    }
+
+    private static void Run<S, V, TTile>(ReadOnlySpan<float> x, int m, WeightMatrix w, Span<float> y, in Epilogue epilogue, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTile : struct, ITile
+    {
+        fixed (float* px = x, py = y, bias = epilogue.Bias, residual = epilogue.Residual)
+        fixed (byte* pw = w.Data)
+        {
+            var output = new Output { Y = py, N = w.N, Bias = bias, Activation = epilogue.Activation, Residual = residual };
+            switch (w.Type)
+            {
+                case WeightType.F32:  Run<S, V, TTile, F32Format>(px, m, pw, w.K, output, maxThreads); break;
+                case WeightType.F16:  Run<S, V, TTile, F16Format>(px, m, pw, w.K, output, maxThreads); break;
+                case WeightType.BF16: Run<S, V, TTile, BF16Format>(px, m, pw, w.K, output, maxThreads); break;
+            }
+        }
+    }
+
+    private static void Run<S, V, TTile, TFormat>(float* x, int m, byte* w, int k, in Output output, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTile : struct, ITile
+        where TFormat : struct, IWeightFormat
+    {
+        int threads = (long)m * k * output.N < Tiling.SerialWork ? 1 : maxThreads;
+        if (m <= Tiling.GemvRows)
+        {
+            var gemv = new GemvJob<S, V, TFormat> { X = x, M = m, K = k, W = w, Output = output };
+            int perTask = GemvJob<S, V, TFormat>.RowsPerTask(k);
+            WorkerPool.Shared.Run((output.N + perTask - 1) / perTask, threads, gemv);
+            return;
+        }
+
+        float* packed = Scratch.ForCall((long)Packing.Padded(Math.Min(m, Tiling.RowBlock), TTile.Rows) * k);
+        for (int row = 0; row < m; row += Tiling.RowBlock)
+        {
+            int rows = Math.Min(Tiling.RowBlock, m - row);
+            var pack = new PackRowsJob<TTile> { X = x + ((nint)row * k), M = rows, K = k, Packed = packed };
+            WorkerPool.Shared.Run(Packing.Padded(rows, TTile.Rows) / TTile.Rows, threads, pack);
+            var gemm = new GemmJob<S, V, TTile, TFormat> { PackedX = packed, Row = row, M = rows, K = k, W = w, Output = output };
+            WorkerPool.Shared.Run(GemmJob<S, V, TTile, TFormat>.Tasks(output.N), threads, gemm);
+        }
     }
 }

@@ -10,11 +10,6 @@ internal static class ConversionReference
         for (int i = 0; i < destination.Length; i++) destination[i] = Read(source, type, i);
     }
 
-    public static void WidenAdd(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)
-    {
-        for (int i = 0; i < destination.Length; i++) destination[i] += Read(source, type, i);
-    }
-
     public static void Narrow(ReadOnlySpan<float> source, WeightType type, Span<byte> destination)
     {
         for (int i = 0; i < source.Length; i++)

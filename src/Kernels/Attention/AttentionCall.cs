@@ -1,0 +1,48 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>The arguments of one call as pointers, which worker threads may hold. The key mask has become a list of the visible keys.</summary>
+internal unsafe struct AttentionCall
+{
+    public int Heads, HeadDim, Queries, Keys;
+    public float Scale;
+    public bool Causal;
+    public float* Q, K, V;
+    public nint QTokenStride, QHeadStride, KTokenStride, KHeadStride, VTokenStride, VHeadStride;
+
+    /// <summary>Ascending numbers of the keys that the mask leaves, or null where there is no mask.</summary>
+    public int* Visible;
+
+    /// <summary>How many keys the mask leaves.</summary>
+    public int VisibleCount;
+
+    /// <summary>[Heads] or null.</summary>
+    public float* HeadMask;
+
+    public float* Output;
+
+    /// <summary>[Heads, Queries, Keys] or null.</summary>
+    public float* Probabilities;
+
+    /// <summary>The number of the j-th visible key.</summary>
+    public readonly int KeyAt(int j) => Visible == null ? j : Visible[j];
+
+    /// <summary>How many visible keys query i sees: always the first ones, so that causal and key mask are one and the same.</summary>
+    public readonly int CountFor(int i)
+    {
+        if (!Causal) return VisibleCount;
+        int limit = Keys - Queries + i + 1;
+        if (Visible == null) return limit;
+        int position = new ReadOnlySpan<int>(Visible, VisibleCount).BinarySearch(limit);
+        return position < 0 ? ~position : position;
+    }
+
+    public readonly float* QueryOf(int head, int i) => Q + (i * QTokenStride) + (head * QHeadStride);
+
+    public readonly float* KeyOf(int head, int key) => K + (key * KTokenStride) + (head * KHeadStride);
+
+    public readonly float* ValueOf(int head, int key) => V + (key * VTokenStride) + (head * VHeadStride);
+
+    public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
+
+    public readonly float HeadFactor(int head) => HeadMask == null ? 1 : HeadMask[head];
+}

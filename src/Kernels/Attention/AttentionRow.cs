@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>
+/// Attention of one query of one head per task, its row of probabilities in memory: for decoding, where a query is all there is
+/// and keys and values stream by once, and for callers that ask for the probabilities.
+/// </summary>
+internal unsafe struct AttentionRowJob<S, V> : IJob
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    /// <summary>The arguments.</summary>
+    public AttentionCall Call;
+
+    /// <summary>Query task % Queries of head task / Queries.</summary>
+    public readonly void Execute(int task)
+    {
+        int head = Math.DivRem(task, Call.Queries, out int i);
+        float* p = Scratch.ForTask(Call.Keys);
+        Run(Call, head, i, p);
+        if (Call.Probabilities == null) return;
+
+        var row = new Span<float>(Call.Probabilities + ((nint)task * Call.Keys), Call.Keys);
+        int count = Call.CountFor(i);
+        if (count == 0)
+        {
+            row.Fill(Call.HeadFactor(head) / Call.Keys);
+            return;
+        }
+        row.Clear();
+        for (int j = 0; j < count; j++) row[Call.KeyAt(j)] = p[j];
+    }
+
+    /// <summary>One query; leaves the probabilities of the keys that it sees in p.</summary>
+    public static void Run(AttentionCall call, int head, int i, float* p)
+    {
+        int count = call.CountFor(i);
+        float factor = call.HeadFactor(head);
+        if (count > 0)
+        {
+            Scores(call, head, call.QueryOf(head, i), count, p);
+            float sum = SoftmaxRow.Exp<S, V>(p, p, count, SoftmaxRow.Max<S, V>(p, count));
+            SoftmaxRow.Scale<S, V>(p, count, factor / sum);
+        }
+        else
+        {
+            call.Visible = null;                                     // sees none: attends to all equally
+            count = call.Keys;
+            new Span<float>(p, count).Fill(factor / count);
+        }
+        Weigh(call, head, count, p, call.OutputOf(head, i));
+    }
+
+    // p[j] = q · k[j] · scale, four keys at once
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scores(in AttentionCall call, int head, float* q, int count, float* p)
+    {
+        nint length = call.HeadDim;
+        for (int j = 0; j < count; j += 4)
+        {
+            float* k0 = call.KeyOf(head, call.KeyAt(j)), k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
+            float* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1))), k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
+            V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
+            nint d = 0;
+            for (; d <= length - S.Width; d += S.Width)
+            {
+                V x = S.Load(q + d);
+                s0 = S.MultiplyAdd(x, S.Load(k0 + d), s0);
+                s1 = S.MultiplyAdd(x, S.Load(k1 + d), s1);
+                s2 = S.MultiplyAdd(x, S.Load(k2 + d), s2);
+                s3 = S.MultiplyAdd(x, S.Load(k3 + d), s3);
+            }
+            p[j] = (S.Sum(s0) + Rest(q, k0, d, length)) * call.Scale;
+            if (j + 1 < count) p[j + 1] = (S.Sum(s1) + Rest(q, k1, d, length)) * call.Scale;
+            if (j + 2 < count) p[j + 2] = (S.Sum(s2) + Rest(q, k2, d, length)) * call.Scale;
+            if (j + 3 < count) p[j + 3] = (S.Sum(s3) + Rest(q, k3, d, length)) * call.Scale;
+        }
+    }
+
+    private static float Rest(float* q, float* k, nint d, nint length)
+    {
+        float sum = 0;
+        for (; d < length; d++) sum += q[d] * k[d];
+        return sum;
+    }
+
+    // output = Σ p[j] · v[j], four vectors of it in registers at a time
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Weigh(in AttentionCall call, int head, int count, float* p, float* output)
+    {
+        nint d = 0;
+        for (; d <= call.HeadDim - (4 * S.Width); d += 4 * S.Width)
+        {
+            V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
+            for (int j = 0; j < count; j++)
+            {
+                float* v = call.ValueOf(head, call.KeyAt(j)) + d;
+                V x = S.Broadcast(p[j]);
+                s0 = S.MultiplyAdd(x, S.Load(v), s0);
+                s1 = S.MultiplyAdd(x, S.Load(v + S.Width), s1);
+                s2 = S.MultiplyAdd(x, S.Load(v + (2 * S.Width)), s2);
+                s3 = S.MultiplyAdd(x, S.Load(v + (3 * S.Width)), s3);
+            }
+            S.Store(output + d, s0);
+            S.Store(output + d + S.Width, s1);
+            S.Store(output + d + (2 * S.Width), s2);
+            S.Store(output + d + (3 * S.Width), s3);
+        }
+        for (; d <= call.HeadDim - S.Width; d += S.Width)
+        {
+            V s = S.Broadcast(0f);
+            for (int j = 0; j < count; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), S.Load(call.ValueOf(head, call.KeyAt(j)) + d), s);
+            S.Store(output + d, s);
+        }
+        for (; d < call.HeadDim; d++)
+        {
+            float s = 0;
+            for (int j = 0; j < count; j++) s += p[j] * call.ValueOf(head, call.KeyAt(j))[d];
+            output[d] = s;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>x/2 · (1 + erf(x/√2)).</summary>
+internal readonly struct GeluFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V erf = VectorMath.Erf<S, V>(S.Multiply(x, S.Broadcast(0.70710678f)));
+        return S.Multiply(S.Multiply(x, S.Broadcast(0.5f)), S.Add(S.Broadcast(1f), erf));
+    }
+}
+
+/// <summary>x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))).</summary>
+internal readonly struct GeluTanhFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V cubic = S.MultiplyAdd(S.Multiply(S.Multiply(x, x), S.Broadcast(0.044715f)), x, x);
+        V tanh = VectorMath.Tanh<S, V>(S.Multiply(cubic, S.Broadcast(0.7978845608f)));
+        return S.Multiply(S.Multiply(x, S.Broadcast(0.5f)), S.Add(S.Broadcast(1f), tanh));
+    }
+}
+
+/// <summary>max(x, 0), NaN staying NaN.</summary>
+internal readonly struct ReluFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct => S.Max(S.Broadcast(0f), x);
+}
+
+/// <summary>x / (1 + e^−x).</summary>
+internal readonly struct SiluFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct => S.Divide(x, S.Add(S.Broadcast(1f), VectorMath.Exp<S, V>(S.Subtract(S.Broadcast(0f), x))));
+}
+
+/// <summary>tanh(x).</summary>
+internal readonly struct TanhFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct => VectorMath.Tanh<S, V>(x);
+}
+
+/// <summary>1 / (1 + e^−x).</summary>
+internal readonly struct SigmoidFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct => S.Divide(S.Broadcast(1f), S.Add(S.Broadcast(1f), VectorMath.Exp<S, V>(S.Subtract(S.Broadcast(0f), x))));
+}

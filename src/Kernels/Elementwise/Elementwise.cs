@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>A function of one float, written on vectors.</summary>
+internal interface IElementwise
+{
+    /// <summary>The function, lane by lane.</summary>
+    static abstract V Apply<S, V>(V x)
+        where S : struct, ISimd<V>
+        where V : struct;
+}
+
+/// <summary>y[i] = f(x[i]).</summary>
+internal static unsafe class Elementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Body<S, V, TFunction>(float* x, float* y, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFunction : struct, IElementwise
+    {
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width)
+            S.Store(y + i, TFunction.Apply<S, V>(S.Load(x + i)));
+        if (i < length)
+            Tail.Store<S, V>(y + i, length - i, TFunction.Apply<S, V>(Tail.Load<S, V>(x + i, length - i)));
+    }
+
+    /// <summary>The body for an activation; <see cref="Activation.None"/> copies.</summary>
+    public static void Body<S, V>(Activation activation, float* x, float* y, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        switch (activation)
+        {
+            case Activation.Gelu: Body<S, V, GeluFunction>(x, y, length); break;
+            case Activation.GeluTanh: Body<S, V, GeluTanhFunction>(x, y, length); break;
+            case Activation.Relu: Body<S, V, ReluFunction>(x, y, length); break;
+            case Activation.Silu: Body<S, V, SiluFunction>(x, y, length); break;
+            case Activation.Tanh: Body<S, V, TanhFunction>(x, y, length); break;
+            case Activation.Sigmoid: Body<S, V, SigmoidFunction>(x, y, length); break;
+            default:
+                if (x != y) new ReadOnlySpan<float>(x, (int)length).CopyTo(new Span<float>(y, (int)length));
+                break;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>destination[i] = x[i] + y[i].</summary>
+internal static unsafe class Sum
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Body<S, V>(float* x, float* y, float* destination, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width)
+            S.Store(destination + i, S.Add(S.Load(x + i), S.Load(y + i)));
+        for (; i < length; i++) destination[i] = x[i] + y[i];
+    }
+}

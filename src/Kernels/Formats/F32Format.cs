@@ -1,0 +1,16 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>IEEE 754 binary32.</summary>
+internal readonly unsafe struct F32Format : IWeightFormat
+{
+    public static nint RowBytes(nint k) => 4 * k;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Widen<S, V>(byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct => S.Load((float*)row + index);
+
+    public static float WidenOne(byte* row, nint index) => Unsafe.ReadUnaligned<float>(row + (4 * index));
+}

@@ -1,0 +1,103 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using X86 = System.Runtime.Intrinsics.X86;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>256-bit vectors with fused multiply-add.</summary>
+internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
+{
+    public static int Width => 8;
+
+    public static Vector256<float> Load(float* p) => X86.Avx.LoadVector256(p);
+
+    public static void Store(float* p, Vector256<float> v) => X86.Avx.Store(p, v);
+
+    public static Vector256<float> LoadInt16(short* p) => X86.Avx2.ConvertToVector256Int32(p).AsSingle();
+
+    public static Vector256<float> Broadcast(float x) => Vector256.Create(x);
+
+    public static Vector256<float> BroadcastInt(int x) => Vector256.Create(x).AsSingle();
+
+    public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => X86.Avx.Add(a, b);
+
+    public static Vector256<float> Subtract(Vector256<float> a, Vector256<float> b) => X86.Avx.Subtract(a, b);
+
+    public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => X86.Avx.Multiply(a, b);
+
+    public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => X86.Avx.Divide(a, b);
+
+    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => X86.Fma.MultiplyAdd(a, b, c);
+
+    public static Vector256<float> SubtractProduct(Vector256<float> c, Vector256<float> a, Vector256<float> b) => X86.Fma.MultiplyAddNegated(a, b, c);
+
+    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => X86.Avx.Max(a, b);
+
+    public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => X86.Avx.Min(a, b);
+
+    public static Vector256<float> Round(Vector256<float> a) => X86.Avx.RoundToNearestInteger(a);
+
+    // 2ⁿ as 2^⌊n/2⌋ · 2^(n−⌊n/2⌋): each factor is a normal number, and only the last product rounds.
+    public static Vector256<float> Scale(Vector256<float> a, Vector256<float> n)
+    {
+        Vector256<int> whole = X86.Avx.ConvertToVector256Int32(n);
+        Vector256<int> half = X86.Avx2.ShiftRightArithmetic(whole, 1);
+        return X86.Avx.Multiply(X86.Avx.Multiply(a, PowerOfTwo(half)), PowerOfTwo(X86.Avx2.Subtract(whole, half)));
+    }
+
+    public static Vector256<float> And(Vector256<float> a, Vector256<float> b) => X86.Avx.And(a, b);
+
+    public static Vector256<float> Or(Vector256<float> a, Vector256<float> b) => X86.Avx.Or(a, b);
+
+    public static Vector256<float> AddInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt32(), b.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ShiftLeft(Vector256<float> a, int bits) => Vector256.ShiftLeft(a.AsInt32(), bits).AsSingle();
+
+    public static Vector256<float> Less(Vector256<float> a, Vector256<float> b) => X86.Avx.CompareLessThan(a, b);
+
+    public static Vector256<float> EqualInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();
+
+    public static Vector256<float> Select(Vector256<float> mask, Vector256<float> a, Vector256<float> b) => X86.Avx.BlendVariable(b, a, mask);
+
+    public static Vector256<float> SwapPairs(Vector256<float> a) => X86.Avx.Permute(a, 0b10_11_00_01);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256<float> a)
+    {
+        Vector128<float> four = X86.Sse.Add(a.GetLower(), a.GetUpper());
+        Vector128<float> two = X86.Sse.Add(four, X86.Sse.MoveHighToLow(four, four));
+        return X86.Sse.AddScalar(two, X86.Sse3.MoveHighAndDuplicate(two)).ToScalar();
+    }
+
+    // Rows r and r+4 are loaded into the two halves of a register, so that all shuffles stay within halves.
+    public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
+    {
+        TransposeHalf(source, sourceStride, destination, destinationStride);
+        TransposeHalf(source + 4, sourceStride, destination + (4 * destinationStride), destinationStride);
+    }
+
+    public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);
+
+    // 8 rows × 4 columns to 4 rows × 8 columns
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeHalf(float* source, nint stride, float* destination, nint destinationStride)
+    {
+        Vector256<float> r0 = LoadHalves(source, source + (4 * stride));
+        Vector256<float> r1 = LoadHalves(source + stride, source + (5 * stride));
+        Vector256<float> r2 = LoadHalves(source + (2 * stride), source + (6 * stride));
+        Vector256<float> r3 = LoadHalves(source + (3 * stride), source + (7 * stride));
+        Vector256<double> low01 = X86.Avx.UnpackLow(r0, r1).AsDouble(), high01 = X86.Avx.UnpackHigh(r0, r1).AsDouble();
+        Vector256<double> low23 = X86.Avx.UnpackLow(r2, r3).AsDouble(), high23 = X86.Avx.UnpackHigh(r2, r3).AsDouble();
+        X86.Avx.Store(destination, X86.Avx.UnpackLow(low01, low23).AsSingle());
+        X86.Avx.Store(destination + destinationStride, X86.Avx.UnpackHigh(low01, low23).AsSingle());
+        X86.Avx.Store(destination + (2 * destinationStride), X86.Avx.UnpackLow(high01, high23).AsSingle());
+        X86.Avx.Store(destination + (3 * destinationStride), X86.Avx.UnpackHigh(high01, high23).AsSingle());
+    }
+
+    private static Vector256<float> LoadHalves(float* lower, float* upper) =>
+        X86.Avx.InsertVector128(X86.Sse.LoadVector128(lower).ToVector256Unsafe(), X86.Sse.LoadVector128(upper), 1);
+
+    private static Vector256<float> PowerOfTwo(Vector256<int> n) =>
+        X86.Avx2.ShiftLeftLogical(X86.Avx2.Add(n, Vector256.Create(127)), 23).AsSingle();
+}

@@ -1,0 +1,82 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>
+/// What an algorithm may ask of a vector of floats. A kernel is written once as <c>Body&lt;S, V&gt;() where S : struct, ISimd&lt;V&gt;</c>;
+/// the stateless tag S compiles away, and V is a register.
+/// </summary>
+/// <remarks>
+/// Integer operations read the same lanes as 32-bit integers. A mask has all bits of a lane set or none.
+/// Sums over lanes are added in a fixed order, so a result depends on the level, but not on addresses or threads.
+/// </remarks>
+/// <typeparam name="V">The vector type.</typeparam>
+internal unsafe interface ISimd<V>
+    where V : struct
+{
+    /// <summary>Lanes.</summary>
+    static abstract int Width { get; }
+
+    static abstract V Load(float* p);
+
+    static abstract void Store(float* p, V v);
+
+    /// <summary>Width 16-bit integers, sign-extended to 32 bits.</summary>
+    static abstract V LoadInt16(short* p);
+
+    static abstract V Broadcast(float x);
+
+    static abstract V BroadcastInt(int x);
+
+    static abstract V Add(V a, V b);
+
+    static abstract V Subtract(V a, V b);
+
+    static abstract V Multiply(V a, V b);
+
+    static abstract V Divide(V a, V b);
+
+    /// <summary>a · b + c; rounded once where the CPU fuses.</summary>
+    static abstract V MultiplyAdd(V a, V b, V c);
+
+    /// <summary>c − a · b; rounded once where the CPU fuses.</summary>
+    static abstract V SubtractProduct(V c, V a, V b);
+
+    /// <summary>The larger lanes; NaN in <paramref name="b"/> stays, NaN in <paramref name="a"/> may not.</summary>
+    static abstract V Max(V a, V b);
+
+    /// <summary>The smaller lanes; NaN in <paramref name="b"/> stays, NaN in <paramref name="a"/> may not.</summary>
+    static abstract V Min(V a, V b);
+
+    /// <summary>To the nearest integer, ties to even.</summary>
+    static abstract V Round(V a);
+
+    /// <summary>a · 2ⁿ for integral n from −252 to 252, rounded once.</summary>
+    static abstract V Scale(V a, V n);
+
+    static abstract V And(V a, V b);
+
+    static abstract V Or(V a, V b);
+
+    static abstract V AddInt(V a, V b);
+
+    static abstract V ShiftLeft(V a, int bits);
+
+    /// <summary>Mask of the lanes with a &lt; b; false where one is NaN.</summary>
+    static abstract V Less(V a, V b);
+
+    /// <summary>Mask of the lanes whose bits are equal.</summary>
+    static abstract V EqualInt(V a, V b);
+
+    /// <summary>Lanes of <paramref name="a"/> where the mask is set, else of <paramref name="b"/>.</summary>
+    static abstract V Select(V mask, V a, V b);
+
+    /// <summary>Lanes 1 0 3 2 5 4 …</summary>
+    static abstract V SwapPairs(V a);
+
+    static abstract float Sum(V a);
+
+    /// <summary>Transposes Width × Width floats: destination[c · destinationStride + r] = source[r · sourceStride + c].</summary>
+    static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
+
+    /// <summary>Asks for the line at <paramref name="p"/> to be brought near; never faults.</summary>
+    static abstract void Prefetch(void* p);
+}

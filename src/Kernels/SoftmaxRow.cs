@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>The steps of a softmax over one row.</summary>
+internal static unsafe class SoftmaxRow
+{
+    /// <summary>y = softmax(x); y may be x.</summary>
+    public static void Run<S, V>(float* x, float* y, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        float sum = Exp<S, V>(x, y, length, Max<S, V>(x, length));
+        Scale<S, V>(y, length, 1f / sum);
+    }
+
+    /// <summary>max(x) + log Σ exp(x − max(x)).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static double LogSumExp<S, V>(float* x, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        float max = Max<S, V>(x, length);
+        V maxima = S.Broadcast(max), sums = S.Broadcast(0f);
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width)
+            sums = S.Add(sums, VectorMath.Exp<S, V>(S.Subtract(S.Load(x + i), maxima)));
+        double sum = S.Sum(sums);
+        for (; i < length; i++) sum += Math.Exp(x[i] - max);
+        return max + Math.Log(sum);
+    }
+
+    /// <summary>The largest value, −∞ for none. NaN may be lost: the exponentials bring it back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Max<S, V>(float* x, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V maxima = S.Broadcast(float.NegativeInfinity);
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width) maxima = S.Max(maxima, S.Load(x + i));
+        float* lanes = stackalloc float[S.Width];
+        S.Store(lanes, maxima);
+        float max = float.NegativeInfinity;
+        for (int lane = 0; lane < S.Width; lane++) max = Math.Max(max, lanes[lane]);
+        for (; i < length; i++) max = Math.Max(max, x[i]);
+        return max;
+    }
+
+    /// <summary>y = exp(x − shift); returns Σ y.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Exp<S, V>(float* x, float* y, nint length, float shift)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V shifts = S.Broadcast(shift), sums = S.Broadcast(0f);
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width)
+        {
+            V e = VectorMath.Exp<S, V>(S.Subtract(S.Load(x + i), shifts));
+            sums = S.Add(sums, e);
+            S.Store(y + i, e);
+        }
+        if (i < length)
+        {
+            // the lanes beyond the end become exp(−∞) = 0, unless the shift is not finite: then the row is NaN anyway
+            V e = VectorMath.Exp<S, V>(S.Subtract(Tail.Load<S, V>(x + i, length - i, float.NegativeInfinity), shifts));
+            sums = S.Add(sums, e);
+            Tail.Store<S, V>(y + i, length - i, e);
+        }
+        return S.Sum(sums);
+    }
+
+    /// <summary>y · factor, in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale<S, V>(float* y, nint length, float factor)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V factors = S.Broadcast(factor);
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width) S.Store(y + i, S.Multiply(S.Load(y + i), factors));
+        for (; i < length; i++) y[i] *= factor;
+    }
+}
