@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>A text as tokens: one entry per token in every array. Hugging Face's Encoding.</summary>
+/// <summary>A text as tokens: one entry per token in every array. Hugging Face's Encoding. The arrays belong to the caller.</summary>
 public sealed class Encoding
 {
     internal Encoding()
@@ -17,13 +17,13 @@ public sealed class Encoding
     public string[] Tokens { get; internal init; } = [];
 
     /// <summary>Where each token stands in its text: half-open spans in Unicode code points, (0, 0) for special tokens, [tokens].</summary>
-    public (int Start, int End)[] Offsets { get; internal init; } = [];
+    public (int Start, int End)[] Offsets { get; internal set; } = [];
 
-    /// <summary>The same spans in UTF-16 units, to cut .NET strings with, [tokens].</summary>
-    public (int Start, int End)[] Utf16Offsets { get; internal init; } = [];
+    /// <summary>The same spans in UTF-16 units, to cut .NET strings with, [tokens]. The same array as <see cref="Offsets"/> where the text has no surrogate pairs.</summary>
+    public (int Start, int End)[] Utf16Offsets { get; internal set; } = [];
 
     /// <summary>token_type_ids: which of the two texts, where the model distinguishes them, [tokens].</summary>
-    public int[] TypeIds { get; internal init; } = [];
+    public int[] TypeIds { get; internal set; } = [];
 
     /// <summary>1 for tokens that the post-processor added, [tokens].</summary>
     public int[] SpecialTokensMask { get; internal init; } = [];
@@ -35,8 +35,125 @@ public sealed class Encoding
     public int?[] WordIds { get; internal init; } = [];
 
     /// <summary>Number of the text (0, or 1 for the pair) that a token comes from; null for special tokens, [tokens].</summary>
-    public int?[] SequenceIds { get; internal init; } = [];
+    public int?[] SequenceIds { get; internal set; } = [];
 
     /// <summary>What truncation cut off, in windows of their own.</summary>
-    public IReadOnlyList<Encoding> Overflowing { get; internal init; } = [];
+    public IReadOnlyList<Encoding> Overflowing { get; internal set; } = [];
+
+    /// <summary>Tokens that stand for no text: what a post-processor adds, or padding.</summary>
+    internal static Encoding OfSpecialTokens(int[] ids, string[] tokens, int typeId, int attention = 1)
+    {
+        var offsets = new (int, int)[ids.Length];
+        return new Encoding
+        {
+            Ids = ids,
+            Tokens = tokens,
+            Offsets = offsets,
+            Utf16Offsets = offsets,
+            TypeIds = Filled(ids.Length, typeId),
+            SpecialTokensMask = Filled(ids.Length, 1),
+            AttentionMask = Filled(ids.Length, attention),
+            WordIds = new int?[ids.Length],
+            SequenceIds = new int?[ids.Length],
+        };
+    }
+
+    /// <summary>The tokens from <paramref name="start"/> to <paramref name="end"/>, without overflow.</summary>
+    internal Encoding Slice(int start, int end)
+    {
+        (int, int)[] offsets = Offsets[start..end];
+        return new Encoding
+        {
+            Ids = Ids[start..end],
+            Tokens = Tokens[start..end],
+            Offsets = offsets,
+            Utf16Offsets = ReferenceEquals(Offsets, Utf16Offsets) ? offsets : Utf16Offsets[start..end],
+            TypeIds = TypeIds[start..end],
+            SpecialTokensMask = SpecialTokensMask[start..end],
+            AttentionMask = AttentionMask[start..end],
+            WordIds = WordIds[start..end],
+            SequenceIds = SequenceIds[start..end],
+        };
+    }
+
+    /// <summary>The tokens of both, and every combination of their windows, in the order of the library's merge_with.</summary>
+    internal static Encoding Merge(Encoding first, Encoding second)
+    {
+        var overflowing = new List<Encoding>();
+        foreach (Encoding mine in first.Overflowing)
+        {
+            overflowing.Add(Concat(mine, second));
+            foreach (Encoding other in second.Overflowing) overflowing.Add(Concat(mine, other));
+        }
+
+        foreach (Encoding other in second.Overflowing) overflowing.Add(Concat(first, other));
+        Encoding merged = Concat(first, second);
+        merged.Overflowing = overflowing;
+        return merged;
+    }
+
+    /// <summary>All of them, merged one after the other.</summary>
+    internal static Encoding Merge(IReadOnlyList<Encoding> encodings)
+    {
+        if (encodings.Count == 0) return new Encoding();
+        Encoding merged = encodings[0];
+        for (int i = 1; i < encodings.Count; i++) merged = Merge(merged, encodings[i]);
+        return merged;
+    }
+
+    /// <summary>The tokens of all, one after the other, without overflow.</summary>
+    internal static Encoding Concat(params ReadOnlySpan<Encoding> parts)
+    {
+        if (parts.Length == 1) return parts[0];
+        int length = 0;
+        bool oneKindOfOffset = true;
+        foreach (Encoding part in parts)
+        {
+            length += part.Length;
+            oneKindOfOffset &= ReferenceEquals(part.Offsets, part.Utf16Offsets);
+        }
+
+        var offsets = new (int, int)[length];
+        var all = new Encoding
+        {
+            Ids = new int[length],
+            Tokens = new string[length],
+            Offsets = offsets,
+            Utf16Offsets = oneKindOfOffset ? offsets : new (int, int)[length],
+            TypeIds = new int[length],
+            SpecialTokensMask = new int[length],
+            AttentionMask = new int[length],
+            WordIds = new int?[length],
+            SequenceIds = new int?[length],
+        };
+        int at = 0;
+        foreach (Encoding part in parts)
+        {
+            part.CopyTo(all, at);
+            at += part.Length;
+        }
+
+        return all;
+    }
+
+    private void CopyTo(Encoding target, int at)
+    {
+        Ids.CopyTo(target.Ids, at);
+        Tokens.CopyTo(target.Tokens, at);
+        Offsets.CopyTo(target.Offsets, at);
+        Utf16Offsets.CopyTo(target.Utf16Offsets, at);
+        TypeIds.CopyTo(target.TypeIds, at);
+        SpecialTokensMask.CopyTo(target.SpecialTokensMask, at);
+        AttentionMask.CopyTo(target.AttentionMask, at);
+        WordIds.CopyTo(target.WordIds, at);
+        SequenceIds.CopyTo(target.SequenceIds, at);
+    }
+
+    /// <summary>An array of one number.</summary>
+    internal static int[] Filled(int length, int value)
+    {
+        var array = new int[length];
+        if (value != 0) Array.Fill(array, value);
+        return array;
+    }
 }

@@ -1,69 +1,213 @@
+using System.Text;
+
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>Text to ids and back, equal to Hugging Face's tokenizers library. Immutable and thread-safe.</summary>
+/// <summary>Text to ids and back, equal to Hugging Face's tokenizers library (0.22). Immutable and thread-safe.</summary>
+/// <remarks>Lone surrogates in a text, which UTF-8 cannot say, count as U+FFFD.</remarks>
 public sealed class Tokenizer
 {
-    private Tokenizer()
+    private readonly TokenizerParts _parts;
+    private readonly int _vocabularySize;
+
+    internal Tokenizer(TokenizerParts parts)
     {
+        _parts = parts;
+        AddedTokens = [.. parts.Added.ById.Values.OrderBy(t => t.Id)];
+        _vocabularySize = parts.Model.Vocabulary.Count + AddedTokens.Count(t => !parts.Model.Vocabulary.TryGetId(t.Content, out _));
     }
 
     /// <summary>Special tokens by role.</summary>
-    public SpecialTokens SpecialTokens { get; } = SpecialTokens.None;
+    public SpecialTokens SpecialTokens => _parts.SpecialTokens;
 
     /// <summary>Added tokens, by id.</summary>
-    public IReadOnlyList<AddedToken> AddedTokens { get; } = [];
+    public IReadOnlyList<AddedToken> AddedTokens { get; }
 
-    /// <summary>model_max_length of tokenizer_config.json; null where it says none.</summary>
-    public int? ModelMaxLength { get; }
+    /// <summary>model_max_length of tokenizer_config.json; null where it says none (or transformers' 1e30).</summary>
+    public int? ModelMaxLength => _parts.ModelMaxLength;
+
+    /// <summary>clean_up_tokenization_spaces of tokenizer_config.json: whether transformers would clean decoded text up unasked.</summary>
+    public bool CleanUpTokenizationSpaces => _parts.CleanUpTokenizationSpaces;
 
     /// <summary>Number of tokens, added tokens included.</summary>
-    public int VocabularySize { get; }
+    public int VocabularySize => _vocabularySize;
+
+    internal TokenDecoder Decoder => _parts.Decoder;
+
+    internal TokenizerParts Parts => _parts;
 
     /// <summary>Loads the tokenizer of a model directory: tokenizer.json, or vocab.json + merges.txt (+ added_tokens.json), or vocab.txt.</summary>
+    /// <param name="directory">Where the files lie. Beside them tokenizer_config.json, special_tokens_map.json and config.json are read, nothing else.</param>
+    /// <param name="options">What the files do not say.</param>
     /// <exception cref="TokenizerException">A file is missing or bad.</exception>
-    public static Tokenizer Load(string directory, TokenizerLoadOptions? options = null) => throw new NotSupportedException();
+    public static Tokenizer Load(string directory, TokenizerLoadOptions? options = null) => TokenizerLoader.Load(TokenizerFiles.Read(directory), options);
 
     /// <summary>Loads a tokenizer from the bytes of its files, by file name; nothing is read from disk.</summary>
     /// <exception cref="TokenizerException">A file is missing or bad.</exception>
-    public static Tokenizer FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, TokenizerLoadOptions? options = null) =>
-        throw new NotSupportedException();
+    public static Tokenizer FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, TokenizerLoadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return TokenizerLoader.Load(new TokenizerFiles(files, "the given files"), options);
+    }
 
     /// <summary>Loads a tokenizer from tokenizer.json and, if given, tokenizer_config.json.</summary>
     /// <exception cref="TokenizerException">A file is bad.</exception>
-    public static Tokenizer FromJson(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null) => throw new NotSupportedException();
+    public static Tokenizer FromJson(ReadOnlyMemory<byte> tokenizerJson, ReadOnlyMemory<byte>? tokenizerConfig = null)
+    {
+        var files = new Dictionary<string, ReadOnlyMemory<byte>> { [TokenizerFiles.TokenizerJson] = tokenizerJson };
+        if (tokenizerConfig is ReadOnlyMemory<byte> config) files.Add(TokenizerFiles.TokenizerConfigJson, config);
+        return FromFiles(files);
+    }
 
     /// <summary>Loads a tokenizer from a stream of tokenizer.json and, if given, one of tokenizer_config.json.</summary>
     /// <exception cref="TokenizerException">A file is bad.</exception>
-    public static Tokenizer FromJson(Stream tokenizerJson, Stream? tokenizerConfig = null) => throw new NotSupportedException();
+    public static Tokenizer FromJson(Stream tokenizerJson, Stream? tokenizerConfig = null)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizerJson);
+        return FromJson(ReadAll(tokenizerJson), tokenizerConfig is null ? null : ReadAll(tokenizerConfig));
+    }
 
-    /// <summary>Encodes a text, or a pair of texts. Lone surrogates count as U+FFFD.</summary>
+    /// <summary>Encodes a text, or a pair of texts.</summary>
     /// <exception cref="TokenizerException">Truncation is impossible as asked.</exception>
-    public Encoding Encode(string text, string? pair = null, EncodeOptions? options = null) => throw new NotSupportedException();
+    public Encoding Encode(string text, string? pair = null, EncodeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        options ??= EncodeOptions.Default;
+        Encoding first = EncodePart(text, sequence: 0, word: null);
+        Encoding? second = pair is null ? null : EncodePart(pair, sequence: 1, word: null);
+        return Pad([Finish(first, second, options)], options)[0];
+    }
 
     /// <summary>Encodes words that were split before; offsets are within each word, word ids count the words.</summary>
     /// <exception cref="TokenizerException">Truncation is impossible as asked.</exception>
-    public Encoding EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pair = null, EncodeOptions? options = null) => throw new NotSupportedException();
+    public Encoding EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pair = null, EncodeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        options ??= EncodeOptions.Default;
+        Encoding first = EncodeParts(words, sequence: 0);
+        Encoding? second = pair is null ? null : EncodeParts(pair, sequence: 1);
+        return Pad([Finish(first, second, options)], options)[0];
+    }
 
     /// <summary>Encodes texts, padded to one length where the options ask for it.</summary>
     /// <exception cref="TokenizerException">Truncation or padding is impossible as asked.</exception>
-    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<string> texts, EncodeOptions? options = null) => throw new NotSupportedException();
+    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<string> texts, EncodeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        return EncodeBatch([.. texts.Select(text => (text, (string?)null))], options);
+    }
 
     /// <summary>Encodes pairs of texts, padded to one length where the options ask for it.</summary>
     /// <exception cref="TokenizerException">Truncation or padding is impossible as asked.</exception>
-    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> pairs, EncodeOptions? options = null) => throw new NotSupportedException();
+    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> pairs, EncodeOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        options ??= EncodeOptions.Default;
+        Encoding[] encodings = [.. pairs.Select(p => Finish(
+            EncodePart(p.Text, sequence: 0, word: null),
+            p.Pair is null ? null : EncodePart(p.Pair, sequence: 1, word: null),
+            options))];
+        return Pad(encodings, options);
+    }
 
     /// <summary>Ids as text. Ids without a token are left out, as the library does.</summary>
-    public string Decode(ReadOnlySpan<int> ids, DecodeOptions? options = null) => throw new NotSupportedException();
+    /// <exception cref="TokenizerException">The bytes are not UTF-8 and the options say <see cref="InvalidUtf8.Strict"/>.</exception>
+    public string Decode(ReadOnlySpan<int> ids, DecodeOptions? options = null)
+    {
+        options ??= DecodeOptions.Default;
+        var text = new StringBuilder();
+        DecoderState state = Decoder.Start(options.Errors);
+        foreach (int id in ids)
+            if (TokenToDecode(id, options) is string token) text.Append(state.Append(token));
+        text.Append(state.Flush());
+        return options.CleanUpTokenizationSpaces ? CleanUp.Transformers(text.ToString()) : text.ToString();
+    }
 
     /// <summary>A stream that decodes ids as they come.</summary>
-    public DecodeStream CreateDecodeStream(DecodeOptions? options = null) => new();
+    public DecodeStream CreateDecodeStream(DecodeOptions? options = null) => new(this, options ?? DecodeOptions.Default);
 
     /// <summary>The id of a token; null where there is none.</summary>
-    public int? TokenToId(string token) => throw new NotSupportedException();
+    public int? TokenToId(string token)
+    {
+        ArgumentNullException.ThrowIfNull(token);
+        return _parts.Added.TryGetId(token, out int id) || _parts.Model.Vocabulary.TryGetId(token, out id) ? id : null;
+    }
 
     /// <summary>The token of an id; null where there is none.</summary>
-    public string? IdToToken(int id) => throw new NotSupportedException();
+    public string? IdToToken(int id) => _parts.Added.ById.TryGetValue(id, out AddedToken? added) ? added.Content : _parts.Model.Vocabulary.TokenOf(id);
 
     /// <summary>How many special tokens Encode adds to a text, or to a pair of texts.</summary>
-    public int CountSpecialTokens(bool pair) => throw new NotSupportedException();
+    public int CountSpecialTokens(bool pair) => _parts.PostProcessor?.AddedTokens(pair) ?? 0;
+
+    /// <summary>The token that decoding an id writes; null for none.</summary>
+    internal string? TokenToDecode(int id, DecodeOptions options)
+    {
+        string? token = IdToToken(id);
+        return token is not null && options.SkipSpecialTokens && _parts.Added.IsSpecial(token) ? null : token;
+    }
+
+    private Encoding EncodeParts(IReadOnlyList<string> words, int sequence)
+    {
+        var encodings = new Encoding[words.Count];
+        for (int i = 0; i < encodings.Length; i++) encodings[i] = EncodePart(words[i], sequence, word: i);
+        return encodings.Length == 0 ? new Encoding() : Encoding.Concat(encodings);
+    }
+
+    private Encoding EncodePart(string text, int sequence, int? word)
+    {
+        text = AlignedText.WellFormed(text);
+        var collector = new TokenCollector(_parts.Model, _parts.PreTokenizer, text.Length);
+        _parts.Added.Extract(text, collector);
+        return collector.ToEncoding(text, sequence, word);
+    }
+
+    private Encoding Finish(Encoding first, Encoding? second, EncodeOptions options)
+    {
+        Truncation? truncation = options.Truncation ?? _parts.Truncation;
+        if (truncation is not null && !ReferenceEquals(truncation, Truncation.None))
+        {
+            int added = options.AddSpecialTokens ? CountSpecialTokens(second is not null) : 0;
+            (first, second) = Truncator.Truncate(first, second, truncation, added, CountSpecialTokens(pair: false));
+        }
+
+        List<Encoding> encodings = second is null ? [first] : [first, second];
+        if (_parts.PostProcessor is not null) encodings = _parts.PostProcessor.Process(encodings, options.AddSpecialTokens);
+        return Encoding.Merge(encodings);
+    }
+
+    private Encoding[] Pad(Encoding[] encodings, EncodeOptions options)
+    {
+        Padding? padding = options.Padding ?? _parts.Padding;
+        if (padding is null || ReferenceEquals(padding, Padding.None) || encodings.Length == 0) return encodings;
+        int id = padding.PadId ?? SpecialTokens.PadTokenId ?? throw new TokenizerException(
+            "Padding needs the id of the filling: this tokenizer names no pad token. Set Padding.PadId (the end token is often used: "
+            + $"{SpecialTokens.EosTokenId?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none here"}), or name a pad_token in tokenizer_config.json.");
+        return Padder.Pad(encodings, padding, id, padding.PadToken ?? IdToToken(id) ?? "[PAD]");
+    }
+
+    private static byte[] ReadAll(Stream stream)
+    {
+        using var memory = new MemoryStream();
+        stream.CopyTo(memory);
+        return memory.ToArray();
+    }
+}
+
+/// <summary>What a tokenizer is made of; the names are those of tokenizer.json.</summary>
+internal sealed record TokenizerParts(TokenModel Model, AddedVocabulary Added)
+{
+    public PreTokenizer? PreTokenizer { get; init; }
+
+    public PostProcessor? PostProcessor { get; init; }
+
+    public TokenDecoder Decoder { get; init; } = new SpaceDecoder();
+
+    public SpecialTokens SpecialTokens { get; init; } = SpecialTokens.None;
+
+    public int? ModelMaxLength { get; init; }
+
+    public bool CleanUpTokenizationSpaces { get; init; }
+
+    public Truncation? Truncation { get; init; }
+
+    public Padding? Padding { get; init; }
 }

@@ -1,0 +1,140 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>The added tokens of a tokenizer: found in a text before anything else is done with it, and named when decoding.</summary>
+internal sealed class AddedVocabulary
+{
+    private readonly Normalizer? _normalizer;
+    private readonly Dictionary<int, AddedToken> _byId = [];
+    private readonly Dictionary<string, int> _ids = [];
+    private readonly HashSet<string> _special = [];
+    private readonly TokenTrie _asGiven;
+    private readonly TokenTrie _normalized;
+
+    /// <summary>
+    /// Added tokens with the ids that the library gives them: those of the model for tokens that the model has; the others are numbered
+    /// upwards from the model's size, in the order of the file, whatever ids the file says.
+    /// </summary>
+    public AddedVocabulary(IEnumerable<AddedToken> tokens, Vocabulary vocabulary, Normalizer? normalizer)
+    {
+        _normalizer = normalizer;
+        int highest = -1;
+        foreach (AddedToken token in tokens)
+        {
+            if (token.Content.Length == 0) continue;
+            if (token.Special) _special.Add(token.Content);
+            if (!_ids.TryGetValue(token.Content, out int id) && !vocabulary.TryGetId(token.Content, out id))
+                id = highest >= vocabulary.Count ? highest + 1 : vocabulary.Count;
+            highest = Math.Max(highest, id);
+            _ids[token.Content] = id;
+            _byId[id] = token with { Id = id };
+        }
+
+        // Special tokens first: of equal patterns the first is found.
+        AddedToken[] ordered = [.. _byId.Values.Where(t => _special.Contains(t.Content)), .. _byId.Values.Where(t => !_special.Contains(t.Content))];
+        _asGiven = new TokenTrie(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id)));
+        _normalized = new TokenTrie(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id)));
+    }
+
+    /// <summary>By id.</summary>
+    public IReadOnlyDictionary<int, AddedToken> ById => _byId;
+
+    /// <summary>Id of an added token.</summary>
+    public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
+
+    /// <summary>Is it left out when special tokens are?</summary>
+    public bool IsSpecial(string token) => _special.Contains(token);
+
+    /// <summary>Takes the added tokens out of a text; what is between them is normalised and goes, in order, to <paramref name="sink"/>.</summary>
+    public void Extract(string text, ISegmentSink sink)
+    {
+        var given = new AlignedText(text);
+        foreach (Match match in Matches(given.Value, 0, text.Length, _asGiven))
+        {
+            if (match.Id >= 0)
+            {
+                sink.AddToken(match.Id, given, match.Start, match.End);
+                continue;
+            }
+
+            AlignedText part = given;
+            (int start, int end) = (match.Start, match.End);
+            if (_normalizer is not null)
+            {
+                var normalized = new NormalizedText(text, start, end);
+                _normalizer.Normalize(normalized);
+                part = normalized.ToAligned();
+                (start, end) = (0, part.Value.Length);
+            }
+
+            foreach (Match inner in Matches(part.Value, start, end, _normalized))
+            {
+                if (inner.Id >= 0) sink.AddToken(inner.Id, part, inner.Start, inner.End);
+                else sink.AddText(part, inner.Start, inner.End);
+            }
+        }
+    }
+
+    private string Normalize(string content)
+    {
+        if (_normalizer is null) return content;
+        var text = new NormalizedText(content, 0, content.Length);
+        _normalizer.Normalize(text);
+        return text.ToAligned().Value;
+    }
+
+    // find_matches of the library: tokens and what is between them, in order.
+    private List<Match> Matches(string whole, int from, int to, TokenTrie trie)
+    {
+        var matches = new List<Match>();
+        ReadOnlySpan<char> text = whole.AsSpan(from, to - from);
+        int done = 0;
+        for (int next = 0; !trie.IsEmpty && trie.TryFind(text, next, out int start, out int end, out int id);)
+        {
+            next = end;
+            AddedToken token = _byId[id];
+            if (token.SingleWord && !StandsAlone(text, start, end)) continue;
+            if (token.LStrip) start = Math.Max(text[..start].TrimEnd(CodePointClass.Space), done);
+            if (token.RStrip) end += text[end..].TrimStart(CodePointClass.Space);
+            if (done < start) matches.Add(new Match(from + done, from + start, -1));
+            matches.Add(new Match(from + start, from + end, id));
+            done = end;
+        }
+
+        if (done != text.Length) matches.Add(new Match(from + done, to, -1));
+        return matches;
+    }
+
+    private static bool StandsAlone(ReadOnlySpan<char> text, int start, int end) =>
+        (start == 0 || !CodePoints.Is(CodePoints.Before(text, start), CodePointClass.Word))
+        && (end == text.Length || !CodePoints.Is(CodePoints.At(text, end, out _), CodePointClass.Word));
+
+    private readonly record struct Match(int Start, int End, int Id);
+}
+
+/// <summary>Takes what a text is made of: added tokens, and the normalised text between them.</summary>
+internal interface ISegmentSink
+{
+    void AddToken(int id, AlignedText text, int start, int end);
+
+    void AddText(AlignedText text, int start, int end);
+}
+
+/// <summary>White space at the ends of spans.</summary>
+internal static class WhiteSpaceSpans
+{
+    /// <summary>How many units at the start are of the class.</summary>
+    public static int TrimStart(this ReadOnlySpan<char> text, CodePointClass any)
+    {
+        int i = 0;
+        while (i < text.Length && CodePoints.Is(text[i], any)) i++;
+        return i;
+    }
+
+    /// <summary>Where the units of the class at the end begin.</summary>
+    public static int TrimEnd(this ReadOnlySpan<char> text, CodePointClass any)
+    {
+        int i = text.Length;
+        while (i > 0 && CodePoints.Is(text[i - 1], any)) i--;
+        return i;
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text.Json;
+
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>A value of a JSON file that knows where it stands, so that a wrong one can be named.</summary>
+/// <param name="Element">The value.</param>
+/// <param name="Path">File and keys, such as <c>tokenizer.json: model.unk_token</c>.</param>
+internal readonly record struct JsonPart(JsonElement Element, string Path)
+{
+    /// <summary>Is it null?</summary>
+    public bool IsNull => Element.ValueKind is JsonValueKind.Null;
+
+    /// <summary>This, if it is an object.</summary>
+    public JsonPart Object() => Element.ValueKind == JsonValueKind.Object ? this : throw Unexpected("an object, { … }");
+
+    /// <summary>The value of a key; null where it is missing or null.</summary>
+    public JsonPart? Find(string key) =>
+        Object().Element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? new JsonPart(value, Below(key)) : null;
+
+    /// <summary>The value of a key that must be there.</summary>
+    public JsonPart Get(string key) =>
+        Find(key) ?? throw new TokenizerException($"{Path} has no \"{key}\", which is needed there. The file is damaged or of a newer format.");
+
+    /// <summary>The elements of an array.</summary>
+    public IEnumerable<JsonPart> Items()
+    {
+        if (Element.ValueKind != JsonValueKind.Array) throw Unexpected("an array, [ … ]");
+        string path = Path;
+        return Element.EnumerateArray().Select((item, i) => new JsonPart(item, $"{path}[{i}]"));
+    }
+
+    /// <summary>The entries of an object.</summary>
+    public IEnumerable<(string Key, JsonPart Value)> Entries()
+    {
+        JsonPart self = Object();
+        return self.Element.EnumerateObject().Select(entry => (self.Text(entry), new JsonPart(entry.Value, self.Below(entry.Name))));
+    }
+
+    /// <summary>A string.</summary>
+    public string String()
+    {
+        if (Element.ValueKind != JsonValueKind.String) throw Unexpected("a string");
+        try
+        {
+            return Element.GetString()!;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new TokenizerException($"{Path} is a string with half a surrogate pair in it, which is no text. The file is damaged.", e);
+        }
+    }
+
+    /// <summary>true or false.</summary>
+    public bool Bool() => Element.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Unexpected("true or false"),
+    };
+
+    /// <summary>A whole number that fits an int.</summary>
+    public int Int() => Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out int value) ? value : throw Unexpected("a whole number below 2,147,483,648");
+
+    /// <summary>A whole number from 0 on.</summary>
+    public int Id() => Int() is var id && id >= 0 ? id : throw Unexpected("an id, 0 or more");
+
+    /// <summary>Any number.</summary>
+    public double Number() => Element.ValueKind == JsonValueKind.Number ? Element.GetDouble() : throw Unexpected("a number");
+
+    /// <summary>The exception for a value of the wrong kind.</summary>
+    public TokenizerException Unexpected(string needed)
+    {
+        string found = Element.ValueKind == JsonValueKind.Undefined ? "nothing" : Element.GetRawText();
+        if (found.Length > 60) found = found[..60] + "…";
+        return new TokenizerException($"{Path} is {found}; it must be {needed}. Correct the file, or get it again.");
+    }
+
+    private string Below(string key) => Path.Contains(':', StringComparison.Ordinal) ? $"{Path}.{key}" : $"{Path}: {key}";
+
+    private string Text(JsonProperty entry)
+    {
+        try
+        {
+            return entry.Name;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new TokenizerException($"{Path} has a key with half a surrogate pair in it, which is no text. The file is damaged.", e);
+        }
+    }
+}
+
+/// <summary>Values that may be missing.</summary>
+internal static class OptionalJson
+{
+    public static bool Or(this JsonPart? part, bool otherwise) => part?.Bool() ?? otherwise;
+
+    public static int Or(this JsonPart? part, int otherwise) => part?.Int() ?? otherwise;
+
+    public static string Or(this JsonPart? part, string otherwise) => part?.String() ?? otherwise;
+}

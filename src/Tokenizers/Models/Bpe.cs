@@ -1,0 +1,172 @@
+using System.Buffers;
+using System.Globalization;
+
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>What a BPE model has besides vocabulary and merges.</summary>
+internal sealed record BpeOptions
+{
+    /// <summary>Words are taken byte by byte (in the characters of <see cref="ByteAlphabet"/>), not character by character.</summary>
+    public bool ByteLevel { get; init; }
+
+    public string? UnkToken { get; init; }
+
+    public string ContinuingSubwordPrefix { get; init; } = "";
+
+    public string EndOfWordSuffix { get; init; } = "";
+
+    /// <summary>Unknown symbols side by side become one unknown token.</summary>
+    public bool FuseUnk { get; init; }
+
+    /// <summary>Unknown symbols become tokens of their bytes, <c>&lt;0x0A&gt;</c>, where the vocabulary has all of them.</summary>
+    public bool ByteFallback { get; init; }
+
+    /// <summary>A word that is a token is that token, whatever the merges say.</summary>
+    public bool IgnoreMerges { get; init; }
+}
+
+/// <summary>Byte pair encoding.</summary>
+/// <remarks>Sennrich et al. 2016, arXiv:1508.07909; BPE of the library.</remarks>
+internal sealed class Bpe : TokenModel
+{
+    private readonly int _unkId = -1;
+    private readonly int[] _byteIds = new int[256];         // id of the one-byte symbol; −1: not in the vocabulary
+    private readonly int[] _byteFallbackIds = new int[256];
+    private readonly bool _plainBytes;
+
+    public Bpe(Vocabulary vocabulary, BpeMerges merges, BpeOptions options)
+        : base(vocabulary)
+    {
+        Merges = merges;
+        Options = options;
+        if (options.UnkToken is not null && !vocabulary.TryGetId(options.UnkToken, out _unkId)) _unkId = -1;
+        for (int b = 0; b < 256; b++)
+        {
+            _byteIds[b] = vocabulary.TryGetId([ByteAlphabet.CharacterOf((byte)b)], out int id) ? id : -1;
+            _byteFallbackIds[b] = vocabulary.TryGetId("<0x" + b.ToString("X2", CultureInfo.InvariantCulture) + ">", out id) ? id : -1;
+        }
+
+        _plainBytes = options is { ByteLevel: true, IgnoreMerges: false, ContinuingSubwordPrefix: "", EndOfWordSuffix: "" } && !_byteIds.Contains(-1);
+    }
+
+    public BpeMerges Merges { get; }
+
+    public BpeOptions Options { get; }
+
+    protected override TokenSpan[] Split(ReadOnlySpan<char> word)
+    {
+        int bytes = System.Text.Encoding.UTF8.GetByteCount(word);
+        int[] rented = ArrayPool<int>.Shared.Rent(2 * bytes);
+        Span<int> ids = rented.AsSpan(0, bytes);
+        Span<int> lengths = rented.AsSpan(bytes, bytes);
+        int count = _plainBytes ? BytesOf(word, ids, lengths) : SymbolsOf(word, ids, lengths);
+        if (!(Options.IgnoreMerges && count == 1)) count = Merges.Apply(ids[..count], lengths[..count]);
+        TokenSpan[] tokens = Spans(word, bytes, ids[..count], lengths[..count]);
+        ArrayPool<int>.Shared.Return(rented);
+        return tokens;
+    }
+
+    private int BytesOf(ReadOnlySpan<char> word, Span<int> ids, Span<int> lengths)
+    {
+        byte[] utf8 = ArrayPool<byte>.Shared.Rent(ids.Length);
+        int count = System.Text.Encoding.UTF8.GetBytes(word, utf8);
+        for (int i = 0; i < count; i++) ids[i] = _byteIds[utf8[i]];
+        lengths.Fill(1);
+        ArrayPool<byte>.Shared.Return(utf8);
+        return count;
+    }
+
+    // The general case: prefix, suffix, unknown symbols, byte fallback.
+    private int SymbolsOf(ReadOnlySpan<char> word, Span<int> ids, Span<int> lengths)
+    {
+        string text = Options.ByteLevel ? InByteAlphabet(word) : word.ToString();
+        if (Options.IgnoreMerges && Vocabulary.TryGetId(text, out int whole))
+        {
+            (ids[0], lengths[0]) = (whole, ids.Length);
+            return 1;
+        }
+
+        int count = 0;
+        bool afterUnknown = false;
+        for (int i = 0; i < text.Length;)
+        {
+            int codePoint = CodePoints.At(text, i, out int units);
+            int length = Options.ByteLevel ? 1 : CodePoints.Utf8Length(codePoint);
+            string symbol = string.Concat(
+                i > 0 ? Options.ContinuingSubwordPrefix : "",
+                text.AsSpan(i, units),
+                i + units == text.Length ? Options.EndOfWordSuffix : "");
+            i += units;
+            if (Vocabulary.TryGetId(symbol, out int id))
+            {
+                (ids[count], lengths[count++]) = (id, length);
+                afterUnknown = false;
+            }
+            else if (Options.ByteFallback && FallbackIds(symbol) is { } fallback && count + fallback.Length <= ids.Length)
+            {
+                foreach (int byteId in fallback) (ids[count], lengths[count++]) = (byteId, 1);
+            }
+            else if (_unkId >= 0)
+            {
+                if (afterUnknown && Options.FuseUnk) lengths[count - 1] += length;
+                else (ids[count], lengths[count++]) = (_unkId, length);
+                afterUnknown = true;
+            }
+        }
+
+        return count;
+    }
+
+    private int[]? FallbackIds(string symbol)
+    {
+        int[] ids = [.. System.Text.Encoding.UTF8.GetBytes(symbol).Select(b => _byteFallbackIds[b])];
+        return ids.Contains(-1) ? null : ids;
+    }
+
+    private static string InByteAlphabet(ReadOnlySpan<char> word) =>
+        string.Concat(System.Text.Encoding.UTF8.GetBytes(word.ToString()).Select(b => ByteAlphabet.CharacterOf(b)));
+
+    // From byte lengths to spans of characters; a token that has part of a character stands for all of it.
+    private static TokenSpan[] Spans(ReadOnlySpan<char> word, int bytes, ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)
+    {
+        var tokens = new TokenSpan[ids.Length];
+        int position = 0;
+        if (bytes == word.Length)
+        {
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                tokens[i] = new TokenSpan(ids[i], position, position + lengths[i]);
+                position += lengths[i];
+            }
+
+            return tokens;
+        }
+
+        (int[] starts, int[] ends) = CharactersOfBytes(word, bytes);
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            int last = position + lengths[i] - 1;
+            tokens[i] = new TokenSpan(ids[i], starts[position], ends[last]);
+            position = last + 1;
+        }
+
+        return tokens;
+    }
+
+    private static (int[] Starts, int[] Ends) CharactersOfBytes(ReadOnlySpan<char> word, int bytes)
+    {
+        var starts = new int[bytes];
+        var ends = new int[bytes];
+        int next = 0;
+        for (int i = 0; i < word.Length;)
+        {
+            int length = CodePoints.Utf8Length(CodePoints.At(word, i, out int units));
+            starts.AsSpan(next, length).Fill(i);
+            ends.AsSpan(next, length).Fill(i + units);
+            next += length;
+            i += units;
+        }
+
+        return (starts, ends);
+    }
+}

@@ -1,0 +1,32 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>Fills encodings, and their windows, up to one length; pad_encodings of the library.</summary>
+internal static class Padder
+{
+    /// <summary>Fills up all encodings of a batch.</summary>
+    public static Encoding[] Pad(Encoding[] encodings, Padding options, int padId, string padToken)
+    {
+        if (options.Length < 0 || options.MultipleOf < 0)
+            throw new TokenizerException($"Padding to length {options.Length} and a multiple of {options.MultipleOf}: both must be 0 or more.");
+        int length = options.Length ?? encodings.Max(e => e.Length);
+        if (options.MultipleOf is int multiple and > 0 && length % multiple > 0) length += multiple - (length % multiple);
+        return [.. encodings.Select(e => Pad(e, length, options, padId, padToken))];
+    }
+
+    private static Encoding Pad(Encoding encoding, int length, Padding options, int padId, string padToken)
+    {
+        Encoding[] windows = [.. encoding.Overflowing.Select(o => Pad(o, length, options, padId, padToken))];
+        Encoding padded = encoding;
+        if (encoding.Length < length)
+        {
+            int missing = length - encoding.Length;
+            var tokens = new string[missing];
+            Array.Fill(tokens, padToken);
+            Encoding filling = Encoding.OfSpecialTokens(Encoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
+            padded = options.Direction == TextSide.Left ? Encoding.Concat(filling, encoding) : Encoding.Concat(encoding, filling);
+        }
+
+        padded.Overflowing = windows;
+        return padded;
+    }
+}

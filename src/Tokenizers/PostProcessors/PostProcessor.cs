@@ -1,0 +1,89 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>Adds special tokens and corrects offsets, after truncation.</summary>
+internal abstract class PostProcessor
+{
+    /// <summary>How many tokens it adds.</summary>
+    public virtual int AddedTokens(bool pair) => 0;
+
+    /// <summary>Processes a text, or a pair; the results are merged in order.</summary>
+    public abstract List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens);
+
+    /// <summary>Does the same to an encoding and to each of its windows.</summary>
+    protected static Encoding WithWindows(Encoding encoding, Func<Encoding, Encoding> process)
+    {
+        Encoding[] windows = [.. encoding.Overflowing.Select(process)];
+        Encoding processed = process(encoding);
+        processed.Overflowing = windows;
+        return processed;
+    }
+}
+
+/// <summary>Several, one after the other.</summary>
+internal sealed class SequencePostProcessor(IReadOnlyList<PostProcessor> processors) : PostProcessor
+{
+    public override int AddedTokens(bool pair) => processors.Sum(p => p.AddedTokens(pair));
+
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    {
+        foreach (PostProcessor processor in processors) encodings = processor.Process(encodings, addSpecialTokens);
+        return encodings;
+    }
+}
+
+/// <summary>Takes white space at the ends of byte-level tokens out of their offsets.</summary>
+internal sealed class ByteLevelPostProcessor(bool trimOffsets, bool addPrefixSpace) : PostProcessor
+{
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    {
+        if (trimOffsets)
+            foreach (Encoding encoding in encodings) OffsetTrimmer.Trim(encoding, addPrefixSpace);
+        return encodings;
+    }
+}
+
+/// <summary><c>[CLS] A [SEP]</c>, <c>[CLS] A [SEP] B [SEP]</c>, the second text with type id 1.</summary>
+internal sealed class BertProcessing(Special sep, Special cls) : PostProcessor
+{
+    public override int AddedTokens(bool pair) => pair ? 3 : 2;
+
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    {
+        if (!addSpecialTokens) return encodings;
+        return [.. encodings.Select((encoding, i) => WithWindows(
+            encoding,
+            e => i == 0 ? Encoding.Concat(cls.Encode(0), e, sep.Encode(0)) : Encoding.Concat(e, sep.Encode(1))))];
+    }
+}
+
+/// <summary><c>&lt;s&gt; A &lt;/s&gt;</c>, <c>&lt;s&gt; A &lt;/s&gt;&lt;/s&gt; B &lt;/s&gt;</c>, all with type id 0.</summary>
+internal sealed class RobertaProcessing(Special sep, Special cls, bool trimOffsets, bool addPrefixSpace) : PostProcessor
+{
+    public override int AddedTokens(bool pair) => pair ? 4 : 2;
+
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    {
+        foreach (Encoding encoding in encodings)
+        {
+            if (trimOffsets) OffsetTrimmer.Trim(encoding, addPrefixSpace);
+            encoding.TypeIds = new int[encoding.Length];
+            foreach (Encoding window in encoding.Overflowing) window.TypeIds = new int[window.Length];
+        }
+
+        if (!addSpecialTokens) return encodings;
+        return [.. encodings.Select((encoding, i) => WithWindows(
+            encoding,
+            e => Encoding.Concat(i == 0 ? cls.Encode(0) : sep.Encode(0), e, sep.Encode(0))))];
+    }
+}
+
+/// <summary>A special token (or several) that a post-processor adds.</summary>
+internal sealed record Special(string[] Tokens, int[] Ids)
+{
+    public Special(string token, int id)
+        : this([token], [id])
+    {
+    }
+
+    public Encoding Encode(int typeId) => Encoding.OfSpecialTokens([.. Ids], [.. Tokens], typeId);
+}

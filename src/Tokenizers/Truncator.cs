@@ -1,0 +1,98 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>Cuts encodings before the special tokens are added; truncate_encodings of the library.</summary>
+internal static class Truncator
+{
+    /// <summary>Cuts a text, or a pair, so that with its special tokens it is no longer than asked.</summary>
+    /// <param name="first">The text.</param>
+    /// <param name="second">Its pair.</param>
+    /// <param name="options">How.</param>
+    /// <param name="specialTokens">How many special tokens will be added.</param>
+    /// <param name="specialTokensOfOne">How many the tokenizer adds to a single text; the library checks the stride with them.</param>
+    /// <exception cref="TokenizerException">That is impossible as asked.</exception>
+    public static (Encoding First, Encoding? Second) Truncate(
+        Encoding first, Encoding? second, Truncation options, int specialTokens, int specialTokensOfOne)
+    {
+        int room = options.MaxLength - specialTokens;
+        int roomOfOne = options.MaxLength - specialTokensOfOne;
+        if (room < 0 || options.Stride < 0 || (roomOfOne >= 0 && roomOfOne < options.Stride))
+            throw new TokenizerException(
+                $"Truncation to {options.MaxLength} tokens (MaxLength) with a stride of {options.Stride}: {specialTokens} special tokens are added, which leaves room for {room}. "
+                + "Ask for a MaxLength of at least the special tokens plus the stride and a stride of 0 or more, or turn AddSpecialTokens off.");
+        int length = first.Length + (second?.Length ?? 0);
+        if (room == 0) return (Cut(first, 0, options), second is null ? null : Cut(second, 0, options));
+        if (length <= room) return (first, second);
+
+        int excess = length - room;
+        switch (options.Strategy)
+        {
+            case TruncationStrategy.LongestFirst when second is null:
+                return (Cut(first, room, options), null);
+            case TruncationStrategy.LongestFirst:
+                (int keepFirst, int keepSecond) = LongestFirst(first.Length, second.Length, room);
+                return (Cut(first, keepFirst, options), Cut(second, keepSecond, options));
+            case TruncationStrategy.OnlyFirst:
+                return (CutBy(first, excess, options, "first"), second);
+            case TruncationStrategy.OnlySecond when second is null:
+                throw new TokenizerException("Truncation error: Second sequence not provided. The strategy is OnlySecond, the text has no pair: pass one, or use LongestFirst or OnlyFirst.");
+            default:
+                return (first, CutBy(second!, excess, options, "second"));
+        }
+    }
+
+    // The longer one loses until both are equal; then both, the second (of the two as given: the shorter first) keeping the odd token.
+    private static (int First, int Second) LongestFirst(int first, int second, int room)
+    {
+        bool swapped = first > second;
+        (int shorter, int longer) = swapped ? (second, first) : (first, second);
+        longer = shorter > room ? shorter : Math.Max(shorter, room - shorter);
+        if (shorter + longer > room)
+        {
+            shorter = room / 2;
+            longer = shorter + (room % 2);
+        }
+
+        return swapped ? (longer, shorter) : (shorter, longer);
+    }
+
+    private static Encoding CutBy(Encoding encoding, int excess, Truncation options, string which)
+    {
+        if (encoding.Length > excess) return Cut(encoding, encoding.Length - excess, options);
+        throw new TokenizerException(
+            $"Truncation error: Sequence to truncate too short to respect the provided max_length. {excess} tokens must go (MaxLength {options.MaxLength}), "
+            + $"and the {which} text, the only one that may be cut ({options.Strategy}), has {encoding.Length}. Use LongestFirst, or a larger MaxLength.");
+    }
+
+    // Windows of `keep` tokens, each sharing `stride` with the one before; the first is what stays.
+    private static Encoding Cut(Encoding encoding, int keep, Truncation options)
+    {
+        int length = encoding.Length;
+        if (keep >= length) return encoding;
+        if (keep == 0) return new Encoding { Overflowing = [encoding] };
+        if (options.Stride >= keep)
+            throw new TokenizerException(
+                $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves {keep} for this text. Use a smaller stride or a larger MaxLength.");
+
+        int step = keep - options.Stride;
+        var windows = new List<Encoding>();
+        if (options.Direction == TextSide.Right)
+        {
+            for (int start = 0, stop = 0; stop < length; start += step)
+            {
+                stop = Math.Min(start + keep, length);
+                windows.Add(encoding.Slice(start, stop));
+            }
+        }
+        else
+        {
+            for (int stop = length, start = length; start > 0; stop -= step)
+            {
+                start = Math.Max(stop - keep, 0);
+                windows.Add(encoding.Slice(start, stop));
+            }
+        }
+
+        windows[0].Overflowing = windows[1..];
+        return windows[0];
+    }
+}
