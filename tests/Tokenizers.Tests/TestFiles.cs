@@ -1,0 +1,43 @@
+using System.Text.Json;
+
+namespace ManagedTransformers.Tokenizers.Tests;
+
+/// <summary>Where the test data lies: in the project, or (what may not be committed) in ../shared beside it.</summary>
+internal static class TestFiles
+{
+    /// <summary>All tokenizers that there are reference outputs of.</summary>
+    public static readonly string[] Names =
+    [
+        "roberta-code-8k", "codegen-python-8k", "digits-python-8k", "wordpiece-code-4k",
+        "codegen", "codegen2", "starencoder", "bert-base-uncased", "bert-base-multilingual-cased",
+    ];
+
+    private static readonly string Root = FindRoot();
+
+    /// <summary>A tokenizer's directory; the test is skipped where it is missing.</summary>
+    public static string Tokenizer(string name) => Find(Path.Combine("tokenizers", name), Directory.Exists);
+
+    /// <summary>The rows of a file of reference outputs; the test is skipped where it is missing.</summary>
+    public static JsonElement[] Reference(string file) =>
+        [.. File.ReadLines(Find(Path.Combine("reference", "tokenizers", file), File.Exists)).Select(line => JsonDocument.Parse(line).RootElement)];
+
+    /// <summary>A copy of a tokenizer's files, to be changed.</summary>
+    public static Dictionary<string, ReadOnlyMemory<byte>> Files(string name) =>
+        Directory.GetFiles(Tokenizer(name)).ToDictionary(path => Path.GetFileName(path), path => new ReadOnlyMemory<byte>(File.ReadAllBytes(path)));
+
+    private static string Find(string path, Predicate<string> exists)
+    {
+        string committed = Path.Combine(Root, "tests", "data", path);
+        if (exists(committed)) return committed;
+        string shared = Path.Combine(Root, "..", "shared", path);
+        if (!exists(shared)) Assert.Ignore($"{path} may not be part of the project and is not in ../shared beside it.");
+        return shared;
+    }
+
+    private static string FindRoot()
+    {
+        string? directory = AppContext.BaseDirectory;
+        while (directory is not null && !File.Exists(Path.Combine(directory, "Runtime.sln"))) directory = Path.GetDirectoryName(directory);
+        return directory ?? throw new InvalidOperationException("Runtime.sln is not above the test's directory.");
+    }
+}
