@@ -72,10 +72,11 @@ public static class PretrainedModels
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (!Directory.Exists(directory))
             throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
-        string path = Path.Combine(directory, "config.json");
-        if (!File.Exists(path))
+        string path = Path.Combine(directory, ConfigJson.FileName);
+        var source = new DirectorySource(directory);
+        if (!source.Contains(ConfigJson.FileName))
             throw new ConfigException($"{directory} holds no config.json; it is needed to know the architecture. Download it with the weights.");
-        PretrainedConfig config = ConfigJson.Parse(File.ReadAllBytes(path), path);
+        PretrainedConfig config = ConfigJson.Parse(source.ReadWhole(ConfigJson.FileName).Span, path);
         architecture ??= ArchitectureOf(config, path);
         return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
     }

@@ -6,11 +6,14 @@ namespace ManagedTransformers.Models;
 /// <summary>config.json ↔ configuration records.</summary>
 public static class ConfigJson
 {
+    /// <summary>The file's name in a checkpoint directory.</summary>
+    public const string FileName = "config.json";
+
     /// <summary>Reads a config.json, chooses the record by its model_type and validates it.</summary>
     /// <param name="json">The file's bytes, UTF-8.</param>
     /// <param name="file">What to call the file in errors.</param>
     /// <exception cref="ConfigException">The JSON is broken, a value has the wrong type or is impossible, or the model_type is unknown.</exception>
-    public static PretrainedConfig Parse(ReadOnlySpan<byte> json, string file = "config.json")
+    public static PretrainedConfig Parse(ReadOnlySpan<byte> json, string file = FileName)
     {
         if (json.StartsWith("\uFEFF"u8))
             json = json[3..];

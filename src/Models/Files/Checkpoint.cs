@@ -94,7 +94,7 @@ public sealed class Checkpoint : IDisposable
 
     private static Checkpoint LoadShards(CheckpointSource source)
     {
-        ShardIndex index = ShardIndex.Parse(source.ReadIndex(IndexFileName).Span, IndexFileName);
+        ShardIndex index = ShardIndex.Parse(source.ReadWhole(IndexFileName).Span, IndexFileName);
         var files = new List<SafetensorsFile>();
         try
         {

@@ -3,7 +3,7 @@ namespace ManagedTransformers.Models;
 /// <summary>Where the files of a checkpoint come from: a directory, bytes, or streams. File names are plain names, never paths.</summary>
 internal abstract class CheckpointSource
 {
-    public const int MaxIndexLength = 100_000_000;
+    public const int MaxWholeLength = 100_000_000;
 
     /// <summary>What messages call it.</summary>
     public abstract string Description { get; }
@@ -16,10 +16,10 @@ internal abstract class CheckpointSource
     public abstract SafetensorsFile OpenTensors(string file);
 
     /// <summary>A small file as a whole.</summary>
-    public abstract ReadOnlyMemory<byte> ReadIndex(string file);
+    public abstract ReadOnlyMemory<byte> ReadWhole(string file);
 
-    protected static CheckpointException IndexTooLong(string file) =>
-        new($"{file}: it is longer than {MaxIndexLength} bytes, too long for an index. Download it again.") { FileName = file };
+    protected static CheckpointException TooLong(string file) =>
+        new($"{file}: it is longer than {MaxWholeLength} bytes, too long for a JSON file that is read as a whole. Download it again.") { FileName = file };
 }
 
 /// <summary>A directory on disk. Links may not lead out of it, except where the hub's cache keeps its blobs.</summary>
@@ -54,11 +54,11 @@ internal sealed class DirectorySource : CheckpointSource
 
     public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.Open(PathOf(file));
 
-    public override ReadOnlyMemory<byte> ReadIndex(string file)
+    public override ReadOnlyMemory<byte> ReadWhole(string file)
     {
         // Mapped like the weights, so that unreadable, missing and oversized files are told in the same way.
         using MappedFile mapped = MappedFile.Open(PathOf(file));
-        if (mapped.Length > MaxIndexLength) throw IndexTooLong(file);
+        if (mapped.Length > MaxWholeLength) throw TooLong(file);
         return mapped.Slice(0, (int)mapped.Length).ToArray();
     }
 
@@ -105,7 +105,7 @@ internal sealed class BytesSource(IReadOnlyDictionary<string, ReadOnlyMemory<byt
 
     public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.FromBytes(files[file], file);
 
-    public override ReadOnlyMemory<byte> ReadIndex(string file) => files[file].Length <= MaxIndexLength ? files[file] : throw IndexTooLong(file);
+    public override ReadOnlyMemory<byte> ReadWhole(string file) => files[file].Length <= MaxWholeLength ? files[file] : throw TooLong(file);
 }
 
 /// <summary>Files that arrive as streams; each is read once, and only if it is needed.</summary>
@@ -119,9 +119,9 @@ internal sealed class StreamsSource(IReadOnlyDictionary<string, Stream> files, C
 
     public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.FromStream(files[file], file, cancellationToken);
 
-    public override ReadOnlyMemory<byte> ReadIndex(string file)
+    public override ReadOnlyMemory<byte> ReadWhole(string file)
     {
-        byte[] bytes = new StreamContent(files[file], file, cancellationToken).Read(MaxIndexLength + 1);
-        return bytes.Length <= MaxIndexLength ? bytes : throw IndexTooLong(file);
+        byte[] bytes = new StreamContent(files[file], file, cancellationToken).Read(MaxWholeLength + 1);
+        return bytes.Length <= MaxWholeLength ? bytes : throw TooLong(file);
     }
 }

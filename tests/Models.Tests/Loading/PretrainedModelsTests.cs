@@ -170,6 +170,16 @@ public sealed class PretrainedModelsTests
         Assert.That(() => PretrainedModels.FromBytes(new Dictionary<string, ReadOnlyMemory<byte>> { ["a"] = Encoding.UTF8.GetBytes("b") }), Throws.TypeOf<ConfigException>());
     }
 
+    [Test]
+    public void A_config_json_that_links_out_of_the_directory_is_not_read()
+    {
+        string outside = Path.Combine(_directory, "outside.json");
+        File.WriteAllText(outside, """{"model_type": "bert"}""");
+        string inside = Directory.CreateDirectory(Path.Combine(_directory, "model")).FullName;
+        File.CreateSymbolicLink(Path.Combine(inside, "config.json"), outside);
+        Assert.That(() => PretrainedModels.Load(inside), Throws.TypeOf<CheckpointException>().With.Message.Contains("outside the directory"));
+    }
+
     private static CodeGenConfig SmallConfig() => new()
     {
         VocabSize = 40, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 32, BosTokenId = 1, EosTokenId = [2],
