@@ -13,15 +13,17 @@ internal static class Check
     }
 
     /// <summary>Throws unless <paramref name="actual"/> elements are exactly what a shape needs.</summary>
-    public static void Length(long actual, long needed, string shape, [CallerArgumentExpression(nameof(actual))] string name = "")
+    public static void Length(long actual, long needed,
+        [InterpolatedStringHandlerArgument(nameof(actual), nameof(needed))] ref ExactShape shape, [CallerArgumentExpression(nameof(actual))] string name = "")
     {
-        if (actual != needed) Throw($"{name} is {actual}; {shape} needs {needed}.", name);
+        if (actual != needed) Throw($"{name} is {actual}; {shape.Text} needs {needed}.", name);
     }
 
     /// <summary>Throws unless <paramref name="actual"/> elements are at least what a shape needs.</summary>
-    public static void AtLeast(long actual, long needed, string shape, [CallerArgumentExpression(nameof(actual))] string name = "")
+    public static void AtLeast(long actual, long needed,
+        [InterpolatedStringHandlerArgument(nameof(actual), nameof(needed))] ref LeastShape shape, [CallerArgumentExpression(nameof(actual))] string name = "")
     {
-        if (actual < needed) Throw($"{name} is {actual}; {shape} needs at least {needed}.", name);
+        if (actual < needed) Throw($"{name} is {actual}; {shape.Text} needs at least {needed}.", name);
     }
 
     /// <summary>Throws where a size is negative.</summary>
@@ -32,4 +34,42 @@ internal static class Check
 
     [DoesNotReturn]
     private static void Throw(string message, string name) => throw new ArgumentException(message, name);
+
+    /// <summary>The text of a failed <see cref="Length"/>; where the check passes, nothing is formatted or allocated.</summary>
+    [InterpolatedStringHandler]
+    public ref struct ExactShape
+    {
+        private DefaultInterpolatedStringHandler _text;
+
+        public ExactShape(int literalLength, int formattedCount, long actual, long needed, out bool enabled)
+        {
+            enabled = actual != needed;
+            if (enabled) _text = new DefaultInterpolatedStringHandler(literalLength, formattedCount);
+        }
+
+        public string Text => _text.ToStringAndClear();
+
+        public void AppendLiteral(string value) => _text.AppendLiteral(value);
+
+        public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+    }
+
+    /// <summary>The text of a failed <see cref="AtLeast"/>; where the check passes, nothing is formatted or allocated.</summary>
+    [InterpolatedStringHandler]
+    public ref struct LeastShape
+    {
+        private DefaultInterpolatedStringHandler _text;
+
+        public LeastShape(int literalLength, int formattedCount, long actual, long needed, out bool enabled)
+        {
+            enabled = actual < needed;
+            if (enabled) _text = new DefaultInterpolatedStringHandler(literalLength, formattedCount);
+        }
+
+        public string Text => _text.ToStringAndClear();
+
+        public void AppendLiteral(string value) => _text.AppendLiteral(value);
+
+        public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
+    }
 }

@@ -74,8 +74,8 @@ public ref struct AttentionArguments
         CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, nameof(Q));
         CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, nameof(K));
         CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, nameof(V));
-        if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, "a mask of all keys");
-        if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, "a mask of all heads");
+        if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, $"a mask of all keys");
+        if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, $"a mask of all heads");
         Check.Length(Output.Length, (long)Queries * Heads * HeadDim, $"Output [{Queries}, {Heads} · {HeadDim}]");
         if (!Probabilities.IsEmpty)
             Check.Length(Probabilities.Length, (long)Heads * Queries * Keys, $"Probabilities [{Heads}, {Queries}, {Keys}]");

@@ -1,0 +1,171 @@
+namespace ManagedTransformers.Kernels.Tests;
+
+public sealed class AttentionTests
+{
+    /// <summary>One call with everything it needs, so that it can be made at two levels.</summary>
+    private sealed class Case
+    {
+        public required int Heads, HeadDim, Queries, Keys;
+        public bool Causal, WantProbabilities, HeadMajorCache;
+        public byte[] KeyMask = [];
+        public float[] HeadMask = [];
+        public float[] Q = [], K = [], V = [];
+
+        public Case Fill()
+        {
+            Q = Samples.Uniform(Queries * Heads * HeadDim, 1, 2);
+            K = Samples.Uniform(Keys * Heads * HeadDim, 2, 2);
+            V = Samples.Uniform(Keys * Heads * HeadDim, 3);
+            return this;
+        }
+
+        public float[] Run(KernelOptions options, out float[] probabilities)
+        {
+            using var output = new Guarded(Queries * Heads * HeadDim * sizeof(float), 4);
+            using var p = new Guarded(WantProbabilities ? Heads * Queries * Keys * sizeof(float) : 0, 4);
+            int width = Heads * HeadDim;
+            Attention.Run(
+                new AttentionArguments
+                {
+                    Heads = Heads, HeadDim = HeadDim, Queries = Queries, Keys = Keys, Scale = 1 / MathF.Sqrt(HeadDim), Causal = Causal,
+                    Q = Q, QTokenStride = width, QHeadStride = HeadDim,
+                    K = K, KTokenStride = HeadMajorCache ? HeadDim : width, KHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
+                    V = V, VTokenStride = HeadMajorCache ? HeadDim : width, VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
+                    KeyMask = KeyMask, HeadMask = HeadMask, Output = output.Floats, Probabilities = p.Floats,
+                }, options);
+            output.AssertIntact();
+            p.AssertIntact();
+            probabilities = p.Floats.ToArray();
+            return output.Floats.ToArray();
+        }
+
+        public void AssertAgrees(KernelLevel level)
+        {
+            float[] expected = Run(Samples.Reference, out float[] expectedP), actual = Run(Samples.At(level), out float[] actualP);
+            string what = $"{level} {Heads} heads of {HeadDim}, {Queries} queries, {Keys} keys, causal {Causal}, mask {KeyMask.Length > 0}";
+            Samples.AssertClose(actual, expected, 5e-6, what);
+            Samples.AssertClose(actualP, expectedP, 2e-6, what);
+        }
+    }
+
+    [Test]
+    public void Two_equal_keys_share_a_query_half_and_half([Levels] KernelLevel level)
+    {
+        var half = new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 2, Q = [1, 1], K = [3, 4, 3, 4], V = [0, 10, 2, 20] };
+        Assert.That(half.Run(Samples.At(level), out _), Is.EqualTo(new float[] { 1, 15 }));
+    }
+
+    [Test]
+    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
+    {
+        foreach (int headDim in (int[])[1, 3, 8, 16, 31, 32, 64, 80])
+        {
+            foreach ((int queries, int keys) in ((int, int)[])[(1, 1), (1, 7), (2, 33), (4, 200), (5, 5), (6, 40), (13, 13), (17, 150), (97, 97), (100, 260)])
+            {
+                byte[] mask = [];
+                if (masked)
+                {
+                    mask = new byte[keys];
+                    for (int j = 0; j < keys; j++) mask[j] = (byte)(j * 7 % 3 == 0 ? 0 : j + 1);    // also key 0: then causal query 0 sees none
+                }
+                new Case
+                {
+                    Heads = 3, HeadDim = headDim, Queries = queries, Keys = keys, Causal = causal, WantProbabilities = probabilities,
+                    KeyMask = mask, HeadMajorCache = headDim % 2 == 0,
+                }.Fill().AssertAgrees(level);
+            }
+        }
+    }
+
+    [Test]
+    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values(1, 30)] int queries, [Values] bool probabilities) =>
+        new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities }.Fill().AssertAgrees(level);
+
+    [Test]
+    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level, [Values(1, 9, 130)] int queries, [Values] bool causal, [Values] bool probabilities)
+    {
+        var hidden = new Case
+        {
+            Heads = 2, HeadDim = 5, Queries = queries, Keys = queries, Causal = causal, KeyMask = new byte[queries], WantProbabilities = probabilities,
+        }.Fill();
+        float[] output = hidden.Run(Samples.At(level), out float[] p);
+        double mean = 0;
+        for (int key = 0; key < queries; key++) mean += hidden.V[key * 10] / (double)queries;
+        Assert.That(output[0], Is.EqualTo(mean).Within(1e-6));
+        Assert.That(p, Is.All.EqualTo(1f / queries));
+        hidden.AssertAgrees(level);
+    }
+
+    [Test]
+    public void Left_padding_hides_the_first_keys_of_a_causal_batch_row([Levels] KernelLevel level, [Values] bool probabilities)
+    {
+        byte[] mask = new byte[150];
+        mask.AsSpan(20).Fill(1);                                          // the first 20 queries see nothing
+        new Case { Heads = 2, HeadDim = 32, Queries = 150, Keys = 150, Causal = true, KeyMask = mask, WantProbabilities = probabilities }.Fill().AssertAgrees(level);
+    }
+
+    [Test]
+    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level, [Values(4, 40)] int queries)
+    {
+        var poisoned = new Case { Heads = 2, HeadDim = 16, Queries = queries, Keys = queries, Causal = true, KeyMask = new byte[queries] }.Fill();
+        poisoned.KeyMask.AsSpan().Fill(1);
+        poisoned.KeyMask[1] = 0;
+        poisoned.K.AsSpan(1 * 32, 32).Fill(float.NaN);                    // token 1 is hidden
+        poisoned.V.AsSpan(1 * 32, 32).Fill(float.NaN);
+        poisoned.K.AsSpan((queries - 1) * 32, 32).Fill(float.NaN);        // the last token is seen by the last query only
+        poisoned.V.AsSpan((queries - 1) * 32, 32).Fill(float.NaN);
+        float[] output = poisoned.Run(Samples.At(level), out _);
+        Assert.That(output[..^32], Has.None.NaN);
+        Assert.That(output[^32..], Is.All.NaN);
+    }
+
+    [Test]
+    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values(1, 20)] int queries)
+    {
+        foreach (float value in (float[])[float.PositiveInfinity, float.NegativeInfinity, 1e30f, -1e30f])
+        {
+            var odd = new Case { Heads = 1, HeadDim = 4, Queries = queries, Keys = 200 }.Fill();
+            odd.Q.AsSpan().Fill(1);
+            for (int key = 0; key < 150; key++) odd.K[key * 4] = value;    // the first block of keys, and part of the second
+            odd.AssertAgrees(level);
+        }
+    }
+
+    [Test]
+    public void One_two_and_five_threads_give_the_same_bits([Levels] KernelLevel level, [Values(1, 300)] int queries)
+    {
+        var large = new Case { Heads = 4, HeadDim = 64, Queries = queries, Keys = 1000, Causal = true }.Fill();
+        float[] one = large.Run(Samples.At(level, threads: 1), out _);
+        Assert.That(large.Run(Samples.At(level, threads: 2), out _), Is.EqualTo(one));
+        Assert.That(large.Run(Samples.At(level, threads: 5), out _), Is.EqualTo(one));
+    }
+
+    [Test]
+    public void Without_keys_the_output_is_0([Levels] KernelLevel level)
+    {
+        var none = new Case { Heads = 1, HeadDim = 3, Queries = 2, Keys = 0, Q = new float[6] };
+        Assert.That(none.Run(Samples.At(level), out _), Is.All.Zero);
+    }
+
+    [Test]
+    public void Wrong_sizes_are_refused_with_both_numbers()
+    {
+        Case Good() => new Case { Heads = 2, HeadDim = 4, Queries = 3, Keys = 5 }.Fill();
+        static Action Call(Case c) => () => c.Run(Samples.Reference, out _);
+
+        Case bad = Good();
+        bad.Q = new float[23];
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("Q.Length is 23").And.Message.Contains("at least 24"));
+        bad = Good();
+        bad.V = new float[39];
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("V.Length is 39").And.Message.Contains("at least 40"));
+        bad = Good();
+        bad.KeyMask = new byte[4];
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("is 4").And.Message.Contains("needs 5"));
+        bad = Good();
+        bad.HeadMask = new float[3];
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("is 3").And.Message.Contains("needs 2"));
+        Assert.That(Call(new Case { Heads = 1, HeadDim = 1, Queries = 3, Keys = 2, Causal = true }.Fill()),
+            Throws.ArgumentException.With.Message.Contains("Keys is 2").And.Message.Contains("3 queries"));
+    }
+}

@@ -1,0 +1,99 @@
+using System.Buffers.Binary;
+
+namespace ManagedTransformers.Kernels.Tests;
+
+public sealed class ConversionTests
+{
+    [Test]
+    public void All_65536_halves_widen_exactly([Levels] KernelLevel level) =>
+        AssertAllWiden(level, WeightType.F16, bits => (float)BitConverter.UInt16BitsToHalf(bits));
+
+    [Test]
+    public void All_65536_bfloat16_widen_exactly([Levels] KernelLevel level) =>
+        AssertAllWiden(level, WeightType.BF16, bits => BitConverter.UInt32BitsToSingle((uint)bits << 16));
+
+    private static void AssertAllWiden(KernelLevel level, WeightType type, Func<ushort, float> exact)
+    {
+        byte[] source = new byte[2 * 65536];
+        for (int i = 0; i < 65536; i++) BinaryPrimitives.WriteUInt16LittleEndian(source.AsSpan(2 * i), (ushort)i);
+        float[] values = new float[65536];
+        Conversion.Widen(source, type, values, Samples.At(level));
+        for (int i = 0; i < 65536; i++)
+        {
+            float expected = exact((ushort)i);
+            bool same = float.IsNaN(expected)
+                ? float.IsNaN(values[i])
+                : BitConverter.SingleToUInt32Bits(values[i]) == BitConverter.SingleToUInt32Bits(expected);
+            if (!same) Assert.Fail($"0x{i:X4} became {values[i]:R}, not {expected:R}");
+        }
+    }
+
+    [Test]
+    public void Widening_agrees_at_every_length_from_any_byte([Levels] KernelLevel level, [Values] WeightType type)
+    {
+        foreach (int length in Samples.Lengths)
+        {
+            byte[] stored = Samples.Stored(Samples.Uniform(length, length), type);
+            using var source = new Guarded(stored.Length, length % 7);
+            stored.CopyTo(source.Bytes);
+            using var y = new Guarded(length * sizeof(float), 4);
+            float[] expected = new float[length];
+            Conversion.Widen(stored, type, expected, Samples.Reference);
+            Conversion.Widen(source.Bytes, type, y.Floats, Samples.At(level));
+            Assert.That(y.Floats.SequenceEqual(expected));
+            y.AssertIntact();
+        }
+    }
+
+    [Test]
+    public void Narrowing_what_was_widened_gives_the_same_bits([Levels] KernelLevel level, [Values(WeightType.F16, WeightType.BF16)] WeightType type)
+    {
+        byte[] source = new byte[2 * 65536], back = new byte[2 * 65536];
+        for (int i = 0; i < 65536; i++) BinaryPrimitives.WriteUInt16LittleEndian(source.AsSpan(2 * i), (ushort)i);
+        float[] values = new float[65536];
+        Conversion.Widen(source, type, values, Samples.At(level));
+        Conversion.Narrow(values, type, back, Samples.At(level));
+        for (int i = 0; i < 65536; i++)
+        {
+            if (float.IsNaN(values[i])) continue;
+            Assert.That(BinaryPrimitives.ReadUInt16LittleEndian(back.AsSpan(2 * i)), Is.EqualTo(i));
+        }
+    }
+
+    [TestCase(WeightType.F16, 1 + (1 / 2048f), 1f)]                        // half way between 1 and 1 + 2⁻¹⁰: to even
+    [TestCase(WeightType.F16, 1 + (3 / 2048f), 1 + (2 / 1024f))]
+    [TestCase(WeightType.F16, 1 + (1 / 2048f) + 1e-6f, 1 + (1 / 1024f))]
+    [TestCase(WeightType.F16, 65519f, 65504f)]
+    [TestCase(WeightType.F16, 65520f, float.PositiveInfinity)]
+    [TestCase(WeightType.F16, 2.9802322e-8f, 0f)]                          // half of the smallest subnormal: to even
+    [TestCase(WeightType.F16, 8.9406967e-8f, 1.1920929e-7f)]               // one and a half of it
+    [TestCase(WeightType.BF16, 1 + (1 / 256f), 1f)]
+    [TestCase(WeightType.BF16, 1 + (3 / 256f), 1 + (2 / 128f))]
+    [TestCase(WeightType.BF16, 3.4e38f, float.PositiveInfinity)]
+    [TestCase(WeightType.BF16, float.NaN, float.NaN)]
+    [TestCase(WeightType.F16, float.NaN, float.NaN)]
+    public void Narrowing_rounds_to_nearest_even(WeightType type, float value, float expected)
+    {
+        foreach (float sign in (float[])[1, -1])
+        {
+            byte[] stored = Samples.Stored([sign * value], type);
+            float[] back = new float[1];
+            Conversion.Widen(stored, type, back, Samples.Reference);
+            Assert.That(back[0], Is.EqualTo(sign * expected));
+        }
+    }
+
+    [Test]
+    public void A_NaN_whose_payload_lies_in_the_lost_bits_stays_NaN()
+    {
+        byte[] stored = Samples.Stored([BitConverter.UInt32BitsToSingle(0x7F800001)], WeightType.BF16);
+        Assert.That(BinaryPrimitives.ReadUInt16LittleEndian(stored) & 0x7F, Is.Not.Zero);
+    }
+
+    [Test]
+    public void Wrong_lengths_are_refused_with_both_numbers()
+    {
+        Assert.That(() => Conversion.Widen(new byte[7], WeightType.F16, new float[4], Samples.Reference), Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("8"));
+        Assert.That(() => Conversion.Narrow(new float[4], WeightType.F32, new byte[15], Samples.Reference), Throws.ArgumentException.With.Message.Contains("15").And.Message.Contains("16"));
+    }
+}

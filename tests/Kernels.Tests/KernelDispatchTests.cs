@@ -1,0 +1,53 @@
+using System.Runtime.Intrinsics.X86;
+
+namespace ManagedTransformers.Kernels.Tests;
+
+public sealed class KernelDispatchTests
+{
+    private static readonly KernelLevel[] s_upToAvx2 = [KernelLevel.Reference, KernelLevel.Portable, KernelLevel.Avx2];
+
+    [TestCase(null)]
+    [TestCase("")]
+    [TestCase("  ")]
+    public void Without_MTX_KERNELS_the_best_supported_level_is_chosen(string? value) =>
+        Assert.That(KernelDispatch.Choose(value, s_upToAvx2), Is.EqualTo(KernelLevel.Avx2));
+
+    [TestCase("Reference", KernelLevel.Reference)]
+    [TestCase("portable", KernelLevel.Portable)]
+    [TestCase("AVX2", KernelLevel.Avx2)]
+    [TestCase(" avx2 ", KernelLevel.Avx2)]
+    public void MTX_KERNELS_names_a_level_in_any_case(string value, KernelLevel expected) =>
+        Assert.That(KernelDispatch.Choose(value, s_upToAvx2), Is.EqualTo(expected));
+
+    [TestCase("sse")]
+    [TestCase("2")]
+    [TestCase("Avx2,Portable")]
+    public void An_unknown_name_is_refused_and_the_message_lists_all_four(string value) =>
+        Assert.That(() => KernelDispatch.Choose(value, s_upToAvx2), Throws.InvalidOperationException.With.Message.Contains(value)
+            .And.Message.Contains("Reference, Portable, Avx2, Avx512"));
+
+    [Test]
+    public void A_level_that_the_CPU_lacks_is_refused_and_the_message_lists_what_it_has() =>
+        Assert.That(() => KernelDispatch.Choose("avx512", s_upToAvx2),
+            Throws.TypeOf<PlatformNotSupportedException>().With.Message.Contains("Reference, Portable, Avx2"));
+
+    [Test]
+    public void Reference_and_Portable_are_always_supported() =>
+        Assert.That(KernelDispatch.Supported, Is.SupersetOf(new[] { KernelLevel.Reference, KernelLevel.Portable }));
+
+    [Test]
+    public void Avx512_needs_the_instruction_set_not_the_opinion_of_Vector512() =>
+        Assert.That(KernelDispatch.IsSupported(KernelLevel.Avx512), Is.EqualTo(Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported));
+
+    [Test]
+    public void Options_refuse_a_level_that_does_not_exist() =>
+        Assert.That(() => new KernelOptions { Level = (KernelLevel)9 }, Throws.TypeOf<PlatformNotSupportedException>());
+
+    [Test]
+    public void Options_refuse_0_threads() =>
+        Assert.That(() => new KernelOptions { MaxThreads = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("at least 1"));
+
+    [Test]
+    public void Options_default_to_the_dispatched_level_on_all_processors() =>
+        Assert.That(KernelOptions.Default, Is.EqualTo(new KernelOptions { Level = KernelDispatch.Level, MaxThreads = Environment.ProcessorCount }));
+}
