@@ -61,14 +61,14 @@ internal static unsafe class SoftmaxRow
             sums = S.Add(sums, e);
             S.Store(y + i, e);
         }
-        if (i < length)
-        {
-            // the lanes beyond the end become exp(−∞) = 0, unless the shift is not finite: then the row is NaN anyway
-            V e = VectorMath.Exp<S, V>(S.Subtract(Tail.Load<S, V>(x + i, length - i, float.NegativeInfinity), shifts));
-            sums = S.Add(sums, e);
-            Tail.Store<S, V>(y + i, length - i, e);
-        }
-        return S.Sum(sums);
+        float sum = S.Sum(sums);                                     // before the calls below: no vector lives across them
+        if (i == length) return sum;
+
+        // The lanes beyond the end become exp(−∞) = 0, unless the shift is not finite: then the row is NaN anyway.
+        V last = Tail.Load<S, V>(x + i, length - i, float.NegativeInfinity);
+        last = VectorMath.Exp<S, V>(S.Subtract(last, S.Broadcast(shift)));
+        Tail.Store<S, V>(y + i, length - i, last);
+        return sum + S.Sum(last);
     }
 
     /// <summary>y · factor, in place.</summary>

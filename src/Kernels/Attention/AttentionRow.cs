@@ -53,28 +53,19 @@ internal unsafe struct AttentionRowJob<S, V> : IJob
     }
 
     // p[j] = q · k[j] · scale, four keys at once
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Scores(in AttentionCall call, int head, float* q, int count, float* p)
     {
-        nint length = call.HeadDim;
+        nint length = call.HeadDim, whole = length - (length % S.Width);
+        float* sums = stackalloc float[4];
         for (int j = 0; j < count; j += 4)
         {
-            float* k0 = call.KeyOf(head, call.KeyAt(j)), k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
-            float* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1))), k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
-            V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
-            nint d = 0;
-            for (; d <= length - S.Width; d += S.Width)
-            {
-                V x = S.Load(q + d);
-                s0 = S.MultiplyAdd(x, S.Load(k0 + d), s0);
-                s1 = S.MultiplyAdd(x, S.Load(k1 + d), s1);
-                s2 = S.MultiplyAdd(x, S.Load(k2 + d), s2);
-                s3 = S.MultiplyAdd(x, S.Load(k3 + d), s3);
-            }
-            p[j] = (S.Sum(s0) + Rest(q, k0, d, length)) * call.Scale;
-            if (j + 1 < count) p[j + 1] = (S.Sum(s1) + Rest(q, k1, d, length)) * call.Scale;
-            if (j + 2 < count) p[j + 2] = (S.Sum(s2) + Rest(q, k2, d, length)) * call.Scale;
-            if (j + 3 < count) p[j + 3] = (S.Sum(s3) + Rest(q, k3, d, length)) * call.Scale;
+            float* k0 = call.KeyOf(head, call.KeyAt(j));
+            float* k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
+            float* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1)));
+            float* k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
+            GemvTile.Dot4x1<S, V, F32Format>(whole, (byte*)k0, (byte*)k1, (byte*)k2, (byte*)k3, q, sums);
+            for (int r = 0; r < Math.Min(4, count - j); r++)
+                p[j + r] = (sums[r] + Rest(q, call.KeyOf(head, call.KeyAt(j + r)), whole, length)) * call.Scale;
         }
     }
 
