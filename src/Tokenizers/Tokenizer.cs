@@ -63,7 +63,7 @@ public sealed class Tokenizer
     public static Tokenizer FromJson(Stream tokenizerJson, Stream? tokenizerConfig = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizerJson);
-        return FromJson(ReadAll(tokenizerJson), tokenizerConfig is null ? null : ReadAll(tokenizerConfig));
+        return FromJson(ReadAll(tokenizerJson), tokenizerConfig is null ? default(ReadOnlyMemory<byte>?) : ReadAll(tokenizerConfig));
     }
 
     /// <summary>Encodes a text, or a pair of texts.</summary>

@@ -28,7 +28,7 @@ internal sealed class TokenizerFiles
 
     /// <summary>Files that are in memory.</summary>
     public TokenizerFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, string place)
-        : this(name => files.TryGetValue(name, out ReadOnlyMemory<byte> bytes) ? bytes : null, place)
+        : this(name => files.TryGetValue(name, out ReadOnlyMemory<byte> bytes) ? bytes : default(ReadOnlyMemory<byte>?), place)
     {
     }
 

@@ -67,13 +67,17 @@ internal sealed class RobertaProcessing(Special sep, Special cls, bool trimOffse
         {
             if (trimOffsets) OffsetTrimmer.Trim(encoding, addPrefixSpace);
             encoding.TypeIds = new int[encoding.Length];
-            foreach (Encoding window in encoding.Overflowing) window.TypeIds = new int[window.Length];
         }
 
-        if (!addSpecialTokens) return encodings;
-        return [.. encodings.Select((encoding, i) => WithWindows(
-            encoding,
-            e => Encoding.Concat(i == 0 ? cls.Encode(0) : sep.Encode(0), e, sep.Encode(0))))];
+        if (!addSpecialTokens) return encodings;    // the windows of a second text then keep type id 1, as in the library
+        return [.. encodings.Select((encoding, i) => WithWindows(encoding, e => Surround(i == 0 ? cls : sep, e)))];
+    }
+
+    private Encoding Surround(Special before, Encoding encoding)
+    {
+        Encoding surrounded = Encoding.Concat(before.Encode(0), encoding, sep.Encode(0));
+        surrounded.TypeIds = new int[surrounded.Length];
+        return surrounded;
     }
 }
 
