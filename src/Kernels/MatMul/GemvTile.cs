@@ -18,6 +18,11 @@ internal static unsafe class GemvTile
         V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
         for (nint p = 0; p < length; p += S.Width)
         {
+            nint ahead = TFormat.RowBytes(p) + Tiling.PrefetchBytes;
+            S.Prefetch(w0 + ahead);
+            S.Prefetch(w1 + ahead);
+            S.Prefetch(w2 + ahead);
+            S.Prefetch(w3 + ahead);
             V v = S.Load(x + p);
             s0 = S.MultiplyAdd(TFormat.Widen<S, V>(w0, p), v, s0);
             s1 = S.MultiplyAdd(TFormat.Widen<S, V>(w1, p), v, s1);
@@ -41,6 +46,9 @@ internal static unsafe class GemvTile
         V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
         for (nint p = 0; p < length; p += S.Width)
         {
+            nint ahead = TFormat.RowBytes(p) + Tiling.PrefetchBytes;
+            S.Prefetch(w0 + ahead);
+            S.Prefetch(w1 + ahead);
             V a = TFormat.Widen<S, V>(w0, p), b = TFormat.Widen<S, V>(w1, p);
             V x = S.Load(x0 + p);
             s00 = S.MultiplyAdd(a, x, s00);
