@@ -87,6 +87,6 @@ public ref struct AttentionArguments
         if (tokenStride < 0 || headStride < 0)
             throw new ArgumentException($"{name} has strides {tokenStride} (token) and {headStride} (head); they must not be negative.", name);
         Check.AtLeast(length, ((tokens - 1L) * tokenStride) + ((Heads - 1L) * headStride) + HeadDim,
-            $"{tokens} tokens with stride {tokenStride} and {Heads} heads of {HeadDim} with stride {headStride}", $"{name}.Length");
+            $"{tokens} tokens with stride {tokenStride} and {Heads} heads of {HeadDim} with stride {headStride}", name);
     }
 }

@@ -13,13 +13,15 @@ internal sealed class CodeGenAttention
     private readonly Linear _qkvProj;
     private readonly Linear _outProj;
     private readonly RotaryTable _rotary;
+    private readonly string _queryName;
+    private readonly string _contextName;
 
     public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
     {
         (_layer, _heads, _headDim, _qkvBlocks, _rotary) = (layer, config.NHead, config.HeadWidth, config.QkvBlocks, rotary);
         _qkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
         _outProj = new Linear(weights, $"{name}.out_proj", config.NEmbd, config.NEmbd, bias: false);
-        Name = name;
+        (Name, _queryName, _contextName) = (name, $"{name}.query", $"{name}.context");         // a step formats no strings
     }
 
     /// <summary>The Hugging Face module path.</summary>
@@ -30,10 +32,10 @@ internal sealed class CodeGenAttention
     {
         (int tokens, int width) = (x.Shape[0], x.Shape[1]);
         Tensor qkv = _qkvProj.Forward(x, session);                                     // [tokens, 3 · n_embd]
-        Tensor query = session.Workspace.Rent($"{Name}.query", tokens, width);         // [tokens, heads · head_dim]
+        Tensor query = session.Workspace.Rent(_queryName, tokens, width);         // [tokens, heads · head_dim]
         for (int row = 0; row < session.Batch.Rows; row++)
             SplitHeads(qkv, query, row, session);
-        Tensor context = session.Workspace.Rent($"{Name}.context", tokens, width);
+        Tensor context = session.Workspace.Rent(_contextName, tokens, width);
         Attend(query, context, session);
         return session.Tap(Name, _outProj.Forward(context, session));
     }
