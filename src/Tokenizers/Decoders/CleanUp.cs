@@ -31,11 +31,15 @@ internal static class CleanUp
         {
             if (text[end - 1] == ' ') continue;
             int space = text[..end].LastIndexOf(' ');
-            if (space < 0 || end - space > 3 || !".?!,'n".Contains(text[space + 1], StringComparison.Ordinal)) return end;
+            if (space < 0 || end - space > 3 || !MayBeRemoved(text, space)) return end;
         }
 
         return 0;
     }
+
+    // A space that begins a rule, or ends the one of the lone quote.
+    private static bool MayBeRemoved(ReadOnlySpan<char> text, int space) =>
+        ".?!,'n".Contains(text[space + 1], StringComparison.Ordinal) || (space > 0 && text[space - 1] == '\'');
 
     private static StringBuilder Start(string text) =>
         new StringBuilder(text).Replace(" .", ".").Replace(" ?", "?").Replace(" !", "!").Replace(" ,", ",").Replace(" ' ", "'");

@@ -55,13 +55,17 @@ internal sealed class Bpe : TokenModel
 
     protected override TokenSpan[] Split(ReadOnlySpan<char> word)
     {
-        int bytes = System.Text.Encoding.UTF8.GetByteCount(word);
+        // Lengths count bytes of what the model reads: the word, or (where symbols are left out, so that it shows) its stand-in characters.
+        bool standIns = Options.ByteLevel && !_plainBytes;
+        int bytes = standIns ? System.Text.Encoding.UTF8.GetByteCount(InByteAlphabet(word)) : System.Text.Encoding.UTF8.GetByteCount(word);
         int[] rented = ArrayPool<int>.Shared.Rent(2 * bytes);
         Span<int> ids = rented.AsSpan(0, bytes);
         Span<int> lengths = rented.AsSpan(bytes, bytes);
         int count = _plainBytes ? BytesOf(word, ids, lengths) : SymbolsOf(word, ids, lengths);
         if (!(Options.IgnoreMerges && count == 1)) count = Merges.Apply(ids[..count], lengths[..count]);
-        TokenSpan[] tokens = Spans(word, bytes, ids[..count], lengths[..count]);
+        TokenSpan[] tokens = !standIns && bytes == word.Length
+            ? AsciiSpans(ids[..count], lengths[..count])
+            : Spans(CharactersOfBytes(word, bytes, standIns), ids[..count], lengths[..count]);
         ArrayPool<int>.Shared.Return(rented);
         return tokens;
     }
@@ -91,7 +95,7 @@ internal sealed class Bpe : TokenModel
         for (int i = 0; i < text.Length;)
         {
             int codePoint = CodePoints.At(text, i, out int units);
-            int length = Options.ByteLevel ? 1 : CodePoints.Utf8Length(codePoint);
+            int length = CodePoints.Utf8Length(codePoint);
             string symbol = string.Concat(
                 i > 0 ? Options.ContinuingSubwordPrefix : "",
                 text.AsSpan(i, units),
@@ -126,41 +130,46 @@ internal sealed class Bpe : TokenModel
     private static string InByteAlphabet(ReadOnlySpan<char> word) =>
         string.Concat(System.Text.Encoding.UTF8.GetBytes(word.ToString()).Select(b => ByteAlphabet.CharacterOf(b)));
 
-    // From byte lengths to spans of characters; a token that has part of a character stands for all of it.
-    private static TokenSpan[] Spans(ReadOnlySpan<char> word, int bytes, ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)
+    // One byte, one character.
+    private static TokenSpan[] AsciiSpans(ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)
     {
         var tokens = new TokenSpan[ids.Length];
         int position = 0;
-        if (bytes == word.Length)
+        for (int i = 0; i < tokens.Length; i++)
         {
-            for (int i = 0; i < tokens.Length; i++)
-            {
-                tokens[i] = new TokenSpan(ids[i], position, position + lengths[i]);
-                position += lengths[i];
-            }
-
-            return tokens;
+            tokens[i] = new TokenSpan(ids[i], position, position + lengths[i]);
+            position += lengths[i];
         }
 
-        (int[] starts, int[] ends) = CharactersOfBytes(word, bytes);
+        return tokens;
+    }
+
+    // From byte lengths to spans of characters; a token that has part of a character stands for all of it.
+    private static TokenSpan[] Spans((int[] Starts, int[] Ends) characters, ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)
+    {
+        var tokens = new TokenSpan[ids.Length];
+        int position = 0;
         for (int i = 0; i < tokens.Length; i++)
         {
             int last = position + lengths[i] - 1;
-            tokens[i] = new TokenSpan(ids[i], starts[position], ends[last]);
+            tokens[i] = new TokenSpan(ids[i], characters.Starts[position], characters.Ends[last]);
             position = last + 1;
         }
 
         return tokens;
     }
 
-    private static (int[] Starts, int[] Ends) CharactersOfBytes(ReadOnlySpan<char> word, int bytes)
+    // For every byte of the word (or of its stand-in characters) where its character starts and ends.
+    private static (int[] Starts, int[] Ends) CharactersOfBytes(ReadOnlySpan<char> word, int bytes, bool standIns)
     {
         var starts = new int[bytes];
         var ends = new int[bytes];
         int next = 0;
         for (int i = 0; i < word.Length;)
         {
-            int length = CodePoints.Utf8Length(CodePoints.At(word, i, out int units));
+            CodePoints.At(word, i, out int units);
+            ReadOnlySpan<char> character = word.Slice(i, units);
+            int length = standIns ? System.Text.Encoding.UTF8.GetByteCount(InByteAlphabet(character)) : System.Text.Encoding.UTF8.GetByteCount(character);
             starts.AsSpan(next, length).Fill(i);
             ends.AsSpan(next, length).Fill(i + units);
             next += length;

@@ -58,16 +58,16 @@ internal sealed class BpeMerges
         int count = ids.Length;
         var previous = new int[count];
         var next = new int[count];
-        var queue = new PriorityQueue<int, (int Rank, int Position)>(count);
+        var queue = new PriorityQueue<int, long>(count);
         for (int i = 0; i < count; i++) (previous[i], next[i]) = (i - 1, i + 1);
         for (int i = 0; i + 1 < count; i++) Enqueue(queue, i, ids[i], ids[i + 1]);
 
-        while (queue.TryDequeue(out int left, out (int Rank, int Position) pair))
+        while (queue.TryDequeue(out int left, out long priority))
         {
-            int right = next[left];
-            if (lengths[left] == 0 || right == count || RankOf(ids[left], ids[right]) != pair.Rank) continue;
+            int rank = (int)(priority >> 32), right = next[left];
+            if (lengths[left] == 0 || right == count || RankOf(ids[left], ids[right]) != rank) continue;
 
-            ids[left] = Ranked[pair.Rank].Joined;
+            ids[left] = Ranked[rank].Joined;
             lengths[left] += lengths[right];
             lengths[right] = 0;
             next[left] = next[right];
@@ -85,10 +85,10 @@ internal sealed class BpeMerges
         return kept;
     }
 
-    private void Enqueue(PriorityQueue<int, (int Rank, int Position)> queue, int position, int left, int right)
+    private void Enqueue(PriorityQueue<int, long> queue, int position, int left, int right)
     {
         int rank = RankOf(left, right);
-        if (rank != int.MaxValue) queue.Enqueue(position, (rank, position));
+        if (rank != int.MaxValue) queue.Enqueue(position, Key(rank, position));
     }
 
     private int RankOf(int left, int right) => _byPair.TryGetValue(Key(left, right), out Merge merge) ? merge.Rank : int.MaxValue;
