@@ -44,14 +44,16 @@ public static class PretrainedModels
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
     /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
-    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null)
-    {
-        ArgumentNullException.ThrowIfNull(files);
-        if (!files.TryGetValue("config.json", out ReadOnlyMemory<byte> json))
-            throw new ConfigException($"config.json is not among the {files.Count} files given; it is needed to know the architecture.");
-        PretrainedConfig config = ConfigJson.Parse(json.Span);
-        return Build(config, ArchitectureOf(config, "config.json"), Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
-    }
+    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) => Open(files, architecture: null, options);
+
+    /// <summary>Makes a model of a given class from files in memory, without a file system.</summary>
+    /// <typeparam name="T">The model class.</typeparam>
+    /// <param name="files">config.json and the weight files by name.</param>
+    /// <param name="options">Kernel level, threads, strictness.</param>
+    /// <exception cref="ConfigException">config.json is missing, broken, impossible, or of another family.</exception>
+    /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
+    public static T FromBytes<T>(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) where T : PretrainedModel =>
+        (T)Open(files, typeof(T).Name, options);
 
     /// <summary>Makes a model with random weights from a configuration, as transformers' <c>Model(config)</c> does.</summary>
     /// <typeparam name="T">The model class; its family must be the configuration's.</typeparam>
@@ -79,6 +81,15 @@ public static class PretrainedModels
         PretrainedConfig config = ConfigJson.Parse(source.ReadWhole(ConfigJson.FileName).Span, path);
         architecture ??= ArchitectureOf(config, path);
         return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
+    }
+
+    private static PretrainedModel Open(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, string? architecture, LoadOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        if (!files.TryGetValue(ConfigJson.FileName, out ReadOnlyMemory<byte> json))
+            throw new ConfigException($"config.json is not among the {files.Count} files given; it is needed to know the architecture.");
+        PretrainedConfig config = ConfigJson.Parse(json.Span);
+        return Build(config, architecture ?? ArchitectureOf(config, ConfigJson.FileName), Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
     }
 
     private static PretrainedModel Build(PretrainedConfig config, string architecture, Checkpoint checkpoint, LoadOptions options)
