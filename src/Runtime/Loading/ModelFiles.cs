@@ -1,0 +1,112 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>Where a pipeline comes from: a checkpoint directory, or its files in memory by name.</summary>
+internal abstract class ModelFiles
+{
+    private readonly CheckpointSource _source;
+
+    private ModelFiles(CheckpointSource source)
+    {
+        _source = source;
+    }
+
+    /// <summary>A directory on disk; nothing outside it is read.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
+    public static ModelFiles In(string directory)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        if (!Directory.Exists(directory))
+            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
+        return new OnDisk(directory);
+    }
+
+    /// <summary>Files in memory; no file system is used.</summary>
+    public static ModelFiles Of(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        return new InMemory(files);
+    }
+
+    /// <summary>A small file beside the weights, such as generation_config.json; null where there is none.</summary>
+    /// <param name="file">Its path below the directory, with slashes.</param>
+    /// <exception cref="CheckpointException">The file lies outside the directory, or cannot be read.</exception>
+    public ReadOnlyMemory<byte>? Find(string file) => _source.Contains(file) ? _source.ReadWhole(file) : default(ReadOnlyMemory<byte>?);
+
+    /// <summary>Opens the model as the class that config.json names.</summary>
+    public abstract PretrainedModel LoadModel(LoadOptions options);
+
+    /// <summary>Opens the model as a given class.</summary>
+    public abstract T LoadModel<T>(LoadOptions options) where T : PretrainedModel;
+
+    /// <summary>Opens the model without its head, which is what features are read from.</summary>
+    /// <exception cref="ConfigException">config.json is missing or broken.</exception>
+    public PretrainedModel LoadBody(LoadOptions options)
+    {
+        ReadOnlyMemory<byte> json = Find(ConfigJson.FileName) ?? throw new ConfigException($"There is no {ConfigJson.FileName} in {_source.Description}; it is needed to know the architecture.");
+        return ConfigJson.Parse(json.Span) switch
+        {
+            RobertaConfig => LoadModel<RobertaModel>(options),
+            BertConfig => LoadModel<BertModel>(options),
+            _ => LoadModel<CodeGenModel>(options),
+        };
+    }
+
+    /// <summary>Reads the tokenizer.</summary>
+    public abstract Tokenizer LoadTokenizer(TokenizerLoadOptions? options);
+
+    /// <summary>The files of a folder below this one, as sentence-transformers' older layout has the model in <c>0_Transformer</c>.</summary>
+    /// <exception cref="CheckpointException">The folder lies outside the directory.</exception>
+    public abstract ModelFiles Folder(string path);
+
+    /// <summary>Loads model and tokenizer and makes a pipeline of them, which then owns the model; on failure nothing stays open.</summary>
+    public T Open<T>(PipelineOptions? options, Func<LoadOptions, PretrainedModel> loadModel, Func<PretrainedModel, Tokenizer, T> create)
+    {
+        options ??= PipelineOptions.Default;
+        Tokenizer tokenizer = LoadTokenizer(options.Tokenizer);
+        PretrainedModel model = loadModel(options.Load);
+        try
+        {
+            return create(model, tokenizer);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private sealed class OnDisk(string directory) : ModelFiles(new DirectorySource(directory))
+    {
+        public override PretrainedModel LoadModel(LoadOptions options) => PretrainedModels.Load(directory, options);
+
+        public override T LoadModel<T>(LoadOptions options) => PretrainedModels.Load<T>(directory, options);
+
+        public override Tokenizer LoadTokenizer(TokenizerLoadOptions? options) => Tokenizer.Load(directory, options);
+
+        public override ModelFiles Folder(string path)
+        {
+            string folder = Path.Combine(directory, path);
+            if (!RealPath.IsInside(RealPath.Of(folder), RealPath.Of(directory)))
+                throw new CheckpointException($"The folder \"{path}\" that modules.json names lies outside {directory}. Nothing is read from there: modules are folders of the checkpoint itself.");
+            return In(folder);
+        }
+    }
+
+    private sealed class InMemory(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files) : ModelFiles(new BytesSource(files))
+    {
+        public override PretrainedModel LoadModel(LoadOptions options) => PretrainedModels.FromBytes(files, options);
+
+        public override T LoadModel<T>(LoadOptions options) => PretrainedModels.FromBytes<T>(files, options);
+
+        public override Tokenizer LoadTokenizer(TokenizerLoadOptions? options) => Tokenizer.FromFiles(files, options);
+
+        public override ModelFiles Folder(string path)
+        {
+            string prefix = path.TrimEnd('/') + "/";
+            return Of(files.Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(file => file.Key[prefix.Length..], file => file.Value));
+        }
+    }
+}

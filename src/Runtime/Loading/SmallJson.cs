@@ -1,0 +1,30 @@
+using System.Text.Json;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>The small JSON files beside a checkpoint's weights.</summary>
+internal static class SmallJson
+{
+    /// <summary>Parses a file whose top must be of a kind.</summary>
+    /// <exception cref="ConfigException">The JSON is broken, or its top is something else.</exception>
+    public static JsonDocument Parse(string file, ReadOnlyMemory<byte> json, JsonValueKind top)
+    {
+        if (json.Span.StartsWith("\uFEFF"u8))
+            json = json[3..];
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(json);
+        }
+        catch (JsonException e)
+        {
+            throw new ConfigException($"{file} cannot be read: {e.Message} Is the file complete?", e);
+        }
+        if (document.RootElement.ValueKind == top)
+            return document;
+        JsonValueKind found = document.RootElement.ValueKind;
+        document.Dispose();
+        throw new ConfigException($"{file} is a JSON {found}; a JSON {top} is needed.");
+    }
+}

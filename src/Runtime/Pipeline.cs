@@ -1,0 +1,37 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>A model and its tokenizer, made for one task. Pipelines are thread-safe: every call runs in a session of its own.</summary>
+/// <remarks>transformers' Pipeline.</remarks>
+public abstract class Pipeline : IDisposable
+{
+    private readonly bool _ownsModel;
+
+    private protected Pipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        TokenizerFit.Check(tokenizer, model.Config);
+        (Model, Tokenizer, _ownsModel) = (model, tokenizer, ownsModel);
+        Sessions = new SessionPool(model);
+    }
+
+    /// <summary>The model.</summary>
+    public PretrainedModel Model { get; }
+
+    /// <summary>The tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    private protected SessionPool Sessions { get; }
+
+    /// <summary>Gives the sessions back, and the model where the pipeline loaded it itself. Calls that are running finish.</summary>
+    public void Dispose()
+    {
+        Sessions.Dispose();
+        if (_ownsModel)
+            Model.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

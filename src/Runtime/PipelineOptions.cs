@@ -1,0 +1,17 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>How a pipeline is loaded.</summary>
+public sealed record PipelineOptions
+{
+    /// <summary>The defaults.</summary>
+    public static PipelineOptions Default { get; } = new();
+
+    /// <summary>Kernel level, threads and strictness of the model.</summary>
+    public LoadOptions Load { get; init; } = LoadOptions.Default;
+
+    /// <summary>What the tokenizer's files do not say themselves; null: nothing is missing.</summary>
+    public TokenizerLoadOptions? Tokenizer { get; init; }
+}

@@ -1,0 +1,67 @@
+using System.Text.Json;
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+/// <summary>Where the repository's models and reference outputs are, and small checkpoints made for a test.</summary>
+internal static class TestData
+{
+    public static string Root { get; } = FindRoot();
+
+    public static string Model(string name) => Path.Combine(Root, "models", name);
+
+    public static string Reference(string name) => Path.Combine(Root, "tests", "data", "reference", name);
+
+    public static string TokenizerDirectory(string name) => Path.Combine(Root, "tests", "data", "tokenizers", name);
+
+    public static Tokenizer Tokenizer(string name) => ManagedTransformers.Tokenizers.Tokenizer.Load(TokenizerDirectory(name));
+
+    /// <summary>The rows of a .jsonl file as test cases, each named by its number.</summary>
+    public static IEnumerable<TestCaseData> Rows(string file)
+    {
+        int number = 0;
+        foreach (string line in File.ReadLines(Reference(file)))
+            yield return new TestCaseData(JsonDocument.Parse(line).RootElement).SetArgDisplayNames($"row {++number}");
+    }
+
+    public static int[] Ints(this JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
+
+    /// <summary>A model with random weights, two layers of 16 numbers.</summary>
+    public static T Tiny<T>(int vocabSize, int maxTokens = 64, params string[] labels) where T : PretrainedModel =>
+        PretrainedModels.FromConfig<T>(TinyBert(vocabSize, maxTokens, labels), seed: 5);
+
+    public static BertConfig TinyBert(int vocabSize, int maxTokens = 64, params string[] labels)
+    {
+        var config = new BertConfig
+        {
+            VocabSize = vocabSize, HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 2, IntermediateSize = 32,
+            MaxPositionEmbeddings = maxTokens, InitializerRange = 0.3,
+        };
+        return labels.Length == 0 ? config : config with { Id2Label = labels.Select((label, i) => (label, i)).ToDictionary(pair => $"{pair.i}", pair => pair.label) };
+    }
+
+    /// <summary>A checkpoint's files in memory: the model as Save writes it, with a tokenizer beside it.</summary>
+    public static Dictionary<string, ReadOnlyMemory<byte>> Files(PretrainedModel model, string tokenizer)
+    {
+        string directory = Directory.CreateTempSubdirectory("mt-test-").FullName;
+        try
+        {
+            model.Save(directory);
+            return Directory.GetFiles(directory).Concat(Directory.GetFiles(TokenizerDirectory(tokenizer), "tokenizer*.json"))
+                .ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    private static string FindRoot()
+    {
+        DirectoryInfo? at = new(AppContext.BaseDirectory);
+        while (at is not null && !File.Exists(Path.Combine(at.FullName, "Runtime.sln")))
+            at = at.Parent;
+        return at?.FullName ?? throw new DirectoryNotFoundException($"No Runtime.sln above {AppContext.BaseDirectory}.");
+    }
+}
