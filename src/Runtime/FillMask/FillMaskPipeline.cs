@@ -1,0 +1,151 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>Fills masks in a text with the tokens that a masked language model finds most likely.</summary>
+/// <remarks>transformers' FillMaskPipeline. Scores are computed at the masks only.</remarks>
+/// <example><code>
+/// using var fillMask = FillMaskPipeline.Load("models/demo-fill-mask");
+/// fillMask.Predict("public static &lt;mask> set(string $key, $value) {")[0].TokenText    // " function"
+/// </code></example>
+public sealed class FillMaskPipeline : EncoderPipeline
+{
+    private readonly string _mask;
+    private readonly int _maskId;
+
+    private FillMaskPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
+    {
+        if (model is not (BertForMaskedLM or RobertaForMaskedLM or BertForPreTraining))
+            throw new ConfigException($"{model.Architecture} does not fill masks; BertForMaskedLM, RobertaForMaskedLM or BertForPreTraining is needed (config.json, architectures).");
+        (_mask, _maskId) = FindMask(tokenizer);
+    }
+
+    /// <summary>The text of the mask, such as <c>&lt;mask></c>.</summary>
+    public string MaskToken => _mask;
+
+    /// <summary>Opens a checkpoint directory.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
+    /// <exception cref="ConfigException">config.json is bad, of another task, or does not fit the tokenizer.</exception>
+    /// <exception cref="CheckpointException">A weight file is missing or broken.</exception>
+    /// <exception cref="TokenizerException">The tokenizer's files are missing or broken.</exception>
+    public static FillMaskPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
+
+    /// <summary>Opens a checkpoint whose files are in memory; no file system is used.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static FillMaskPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+
+    /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
+    /// <exception cref="ConfigException">The model is of another task, or the tokenizer does not fit it.</exception>
+    public static FillMaskPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <summary>Fills the one mask of a text.</summary>
+    /// <returns>The best candidates, best first.</returns>
+    /// <exception cref="ModelInputException">The text has no mask or several, is empty or too long; or a target is not one token.</exception>
+    public IReadOnlyList<FillMaskPrediction> Predict(string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<IReadOnlyList<FillMaskPrediction>> masks = PredictMasks(text, options, cancellationToken);
+        return masks.Count == 1 ? masks[0] : throw new ModelInputException($"The text has {masks.Count} masks ({_mask}); Predict fills exactly one. Call PredictMasks for several.");
+    }
+
+    /// <summary>Fills every mask of a text, each for itself.</summary>
+    /// <returns>For every mask, in the text's order, the best candidates.</returns>
+    /// <inheritdoc cref="Predict"/>
+    public IReadOnlyList<IReadOnlyList<FillMaskPrediction>> PredictMasks(string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default) =>
+        PredictMasks([text], options, progress: null, cancellationToken)[0];
+
+    /// <summary>Fills every mask of every text.</summary>
+    /// <param name="texts">The texts; each has at least one mask.</param>
+    /// <param name="options">How many candidates, and which.</param>
+    /// <param name="progress">Told how many texts are done.</param>
+    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <returns>For every text, for every mask, the best candidates.</returns>
+    /// <inheritdoc cref="Predict"/>
+    public IReadOnlyList<IReadOnlyList<IReadOnlyList<FillMaskPrediction>>> PredictMasks(
+        IReadOnlyList<string> texts, FillMaskOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        options ??= FillMaskOptions.Default;
+        int[]? targets = TargetIds(options.Targets);
+        TokenRow[] rows = [.. texts.Select(text => Texts.Single(text, options.Truncation))];
+        int[][] masks = [.. rows.Select(MaskColumns)];
+        var results = new IReadOnlyList<IReadOnlyList<FillMaskPrediction>>[rows.Length];
+        RunBatches(rows, (batch, inputs, session) =>
+        {
+            (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
+            Tensor logits = Scores(Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }));      // [places, vocab_size]
+            int place = 0;
+            foreach (int i in batch)
+                results[i] = [.. masks[i].Select(column => Candidates(logits.Row(place++), rows[i], column, masks[i].Length == 1, targets, options.TopK, session.Kernels))];
+        }, progress, cancellationToken);
+        return results;
+    }
+
+    private static FillMaskPipeline Open(ModelFiles files, PipelineOptions? options) =>
+        files.Open(options, files.LoadModel, (model, tokenizer) => new FillMaskPipeline(model, tokenizer, ownsModel: true));
+
+    private static (string Token, int Id) FindMask(Tokenizer tokenizer)
+    {
+        if (tokenizer.SpecialTokens is { MaskToken: string mask, MaskTokenId: int id })
+            return (mask, id);
+        // BERT tokenizers of old have no tokenizer_config.json that names it.
+        foreach (string usual in (ReadOnlySpan<string>)["[MASK]", "<mask>"])
+        {
+            if (tokenizer.TokenToId(usual) is int usualId)
+                return (usual, usualId);
+        }
+        throw new ConfigException("The tokenizer has no mask token; fill-mask needs one. Name it in tokenizer_config.json (mask_token).");
+    }
+
+    private static Tensor Scores(ModelOutput output) => output switch
+    {
+        MaskedLMOutput masked => masked.Logits,
+        _ => ((PreTrainingOutput)output).PredictionLogits,
+    };
+
+    private int[] MaskColumns(TokenRow row)
+    {
+        int[] columns = [.. Enumerable.Range(0, row.Ids.Length).Where(column => row.Ids[column] == _maskId)];
+        if (columns.Length > 0)
+            return columns;
+        throw new ModelInputException(
+            row.TextTokens < row.Text.Length
+                ? $"The text's first {row.TextTokens} of {row.Text.Length} tokens, which are left after truncation, have no {_mask}. Move the mask forward, or shorten what stands before it."
+                : $"The text has no mask. Write {_mask} where a token is to be filled in.");
+    }
+
+    private int[]? TargetIds(IReadOnlyList<string>? targets)
+    {
+        if (targets is null)
+            return null;
+        if (targets.Count == 0)
+            throw new ModelInputException("Targets is empty; at least one candidate is needed, or null for the whole vocabulary.");
+        return [.. targets.Select(TargetId).Distinct()];
+    }
+
+    private int TargetId(string target)
+    {
+        if (Tokenizer.TokenToId(target) is int id)
+            return id;
+        Encoding encoding = Tokenizer.Encode(target, pair: null, new EncodeOptions { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None });
+        return encoding.Length == 1
+            ? encoding.Ids[0]
+            : throw new ModelInputException($"The target \"{target}\" is {encoding.Length} tokens in this vocabulary ({string.Join(", ", encoding.Tokens)}); a mask holds one. Name a target that is one token.");
+    }
+
+    private FillMaskPrediction[] Candidates(Span<float> scores, TokenRow row, int column, bool skipSpecialTokens, int[]? targets, int topK, KernelOptions kernels)
+    {
+        Softmax.Run(scores, scores, kernels);
+        int[] ids = targets is null ? Ranking.Best(scores, topK) : Ranking.Best(scores, topK, targets);
+        var filled = new FillMaskPrediction[ids.Length];
+        int[] tokens = [.. row.Ids];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            tokens[column] = ids[i];
+            string sequence = Tokenizer.Decode(tokens, new DecodeOptions { SkipSpecialTokens = skipSpecialTokens });
+            filled[i] = new FillMaskPrediction(scores[ids[i]], ids[i], Tokenizer.IdToToken(ids[i]) ?? "", Tokenizer.Decode([ids[i]]), sequence);
+        }
+        return filled;
+    }
+}
