@@ -1,0 +1,89 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>Tells which classes a text, or a pair of texts, belongs to.</summary>
+/// <remarks>
+/// transformers' TextClassificationPipeline: sigmoid for one label or problem_type multi_label_classification, the plain score for
+/// regression, softmax otherwise.
+/// </remarks>
+public sealed class TextClassificationPipeline : EncoderPipeline
+{
+    private TextClassificationPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
+    {
+        if (model is not (BertForSequenceClassification or RobertaForSequenceClassification))
+            throw new ConfigException($"{model.Architecture} does not classify texts; BertForSequenceClassification or RobertaForSequenceClassification is needed (config.json, architectures).");
+    }
+
+    /// <inheritdoc cref="FillMaskPipeline.Load"/>
+    public static TextClassificationPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
+
+    /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
+    public static TextClassificationPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    public static TextClassificationPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <summary>Classifies a text, or a pair such as a question and an answer.</summary>
+    /// <returns>Classes and scores, best first.</returns>
+    /// <exception cref="ModelInputException">A text is empty, or too long and <see cref="TextClassificationOptions.Truncation"/> is off.</exception>
+    public IReadOnlyList<LabelScore> Classify(string text, string? pair = null, TextClassificationOptions? options = null, CancellationToken cancellationToken = default) =>
+        Classify([(text, pair)], options, progress: null, cancellationToken)[0];
+
+    /// <summary>Classifies many texts.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="options">What to return.</param>
+    /// <param name="progress">Told how many texts are done.</param>
+    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <inheritdoc cref="Classify(string, string?, TextClassificationOptions?, CancellationToken)"/>
+    public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(
+        IReadOnlyList<string> texts, TextClassificationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        return Classify([.. texts.Select(text => (text, (string?)null))], options, progress, cancellationToken);
+    }
+
+    /// <summary>Classifies many pairs of texts.</summary>
+    /// <inheritdoc cref="Classify(IReadOnlyList{string}, TextClassificationOptions?, IProgress{int}?, CancellationToken)"/>
+    public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(
+        IReadOnlyList<(string Text, string? Pair)> pairs, TextClassificationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        options ??= TextClassificationOptions.Default;
+        ClassificationFunction function = options.Function ?? DefaultFunction(Model.Config);
+        TokenRow[] rows = [.. pairs.Select(p => p.Pair is null ? Texts.Single(p.Text, options.Truncation) : Texts.Pair(p.Text, p.Pair, options.Truncation))];
+        var results = new IReadOnlyList<LabelScore>[rows.Length];
+        RunBatches(rows, (batch, inputs, session) =>
+        {
+            Tensor logits = ((SequenceClassifierOutput)Model.Forward(inputs, session)).Logits;           // [rows, labels]
+            for (int r = 0; r < batch.Length; r++)
+                results[batch[r]] = Rank(logits.Row(r), function, options.TopK ?? Model.Config.NumLabels, session.Kernels);
+        }, progress, cancellationToken);
+        return results;
+    }
+
+    internal static ClassificationFunction DefaultFunction(PretrainedConfig config) => config.ProblemType switch
+    {
+        "regression" => ClassificationFunction.None,
+        "multi_label_classification" => ClassificationFunction.Sigmoid,
+        _ => config.NumLabels == 1 ? ClassificationFunction.Sigmoid : ClassificationFunction.Softmax,
+    };
+
+    private static TextClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
+        files.Open(options, files.LoadModel, (model, tokenizer) => new TextClassificationPipeline(model, tokenizer, ownsModel: true));
+
+    private LabelScore[] Rank(Span<float> scores, ClassificationFunction function, int topK, KernelOptions kernels)
+    {
+        if (function == ClassificationFunction.Softmax)
+            Softmax.Run(scores, scores, kernels);
+        else if (function == ClassificationFunction.Sigmoid)
+            Activations.Run(Activation.Sigmoid, scores, scores, kernels);
+        int[] best = Ranking.Best(scores, topK);
+        var ranked = new LabelScore[best.Length];
+        for (int i = 0; i < best.Length; i++)
+            ranked[i] = new LabelScore(Model.Config.Label(best[i]), scores[best[i]], best[i]);
+        return ranked;
+    }
+}
