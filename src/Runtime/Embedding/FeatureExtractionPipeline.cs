@@ -1,0 +1,55 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>The last hidden state of every token of a text: what other models build on. Reads encoders and decoders.</summary>
+/// <remarks>transformers' FeatureExtractionPipeline. Whatever head a checkpoint was saved with, its body is loaded.</remarks>
+public sealed class FeatureExtractionPipeline : EncoderPipeline
+{
+    private FeatureExtractionPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
+    {
+        RequireBody(model);
+    }
+
+    /// <inheritdoc cref="FillMaskPipeline.Load"/>
+    public static FeatureExtractionPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
+
+    /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
+    public static FeatureExtractionPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+
+    /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
+    /// <param name="model">A BertModel, RobertaModel or CodeGenModel.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <exception cref="ConfigException">The model has a head, or the tokenizer does not fit it.</exception>
+    public static FeatureExtractionPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <summary>Extracts the features of a text.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="truncation">Cut a text that is too long at its end, instead of refusing it.</param>
+    /// <param name="cancellationToken">Ends the work before it starts.</param>
+    /// <returns>[1, tokens, hidden], special tokens included.</returns>
+    /// <exception cref="ModelInputException">The text is empty, or too long and <paramref name="truncation"/> is off.</exception>
+    public Tensor Extract(string text, bool truncation = false, CancellationToken cancellationToken = default) =>
+        Extract([text], truncation, progress: null, cancellationToken)[0];
+
+    /// <summary>Extracts the features of many texts.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="truncation">Cut a text that is too long at its end, instead of refusing it.</param>
+    /// <param name="progress">Told how many texts are done.</param>
+    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <returns>For every text [1, tokens, hidden], special tokens included.</returns>
+    /// <exception cref="ModelInputException">A text is empty, or too long and <paramref name="truncation"/> is off.</exception>
+    public IReadOnlyList<Tensor> Extract(IReadOnlyList<string> texts, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        TokenRow[] rows = [.. texts.Select(text => Texts.Single(text, truncation))];
+        var features = new Tensor[rows.Length];
+        int width = Model.Config.HiddenWidth;
+        RunBody(rows, (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Ids.Length, width), progress, cancellationToken);
+        return features;
+    }
+
+    private static FeatureExtractionPipeline Open(ModelFiles files, PipelineOptions? options) =>
+        files.Open(options, files.LoadBody, (model, tokenizer) => new FeatureExtractionPipeline(model, tokenizer, ownsModel: true));
+}

@@ -1,0 +1,203 @@
+using System.Text;
+using ManagedTransformers.Models;
+using Microsoft.Extensions.AI;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+public sealed class EmbeddingTests
+{
+    private static readonly string[] Texts = ["def add(a, b):", "import os", "for i in range(10):\n    print(i)\n"];
+
+    private BertModel _model = null!;
+    private SentenceEmbeddingPipeline _pipeline = null!;
+
+    [OneTimeSetUp]
+    public void Load()
+    {
+        _model = TestData.Tiny<BertModel>(8200, 32);
+        _pipeline = SentenceEmbeddingPipeline.Create(_model, TestData.Tokenizer("wordpiece-code-4k"));
+    }
+
+    [OneTimeTearDown]
+    public void Dispose()
+    {
+        _pipeline.Dispose();
+        _model.Dispose();
+    }
+
+    [TestCase("pooling.cls", Pooling.Cls, false)]
+    [TestCase("pooling.mean", Pooling.Mean, false)]
+    [TestCase("pooling.max", Pooling.Max, false)]
+    [TestCase("pooling.mean.normalized", Pooling.Mean, true)]
+    public void Pooled_hidden_states_equal_the_reference(string name, Pooling pooling, bool normalize)
+    {
+        string directory = TestData.Reference("models/bert-embed");
+        using SafetensorsFile expected = SafetensorsFile.Open(Path.Combine(directory, "expected.safetensors"));
+        using BertModel model = BertModel.Load(directory);
+        using Session session = model.CreateSession();
+        (int[] ids, int[] mask) = (Longs(expected, "input_ids"), Longs(expected, "attention_mask"));
+        var inputs = new ModelInputs(3, ids.Length / 3) { InputIds = ids, AttentionMask = mask };
+        Tensor hidden = model.Forward(inputs, session).LastHiddenState;
+        float[] reference = Floats(expected, name);
+        for (int row = 0; row < 3; row++)
+        {
+            int tokens = mask.Skip(row * inputs.SequenceLength).Take(inputs.SequenceLength).Sum();
+            float[] vector = SentencePooling.Pool(hidden.Span.Slice(row * inputs.SequenceLength * 32, tokens * 32), 32, pooling);
+            if (normalize)
+                SentencePooling.Normalize(vector);
+            Assert.That(vector, Is.EqualTo(reference[(row * 32)..((row + 1) * 32)]).Within(1e-5), $"row {row}");
+        }
+    }
+
+    [Test]
+    public void Mean_of_two_tokens_is_between_them_and_max_takes_each_component()
+    {
+        float[] hidden = [1, 5, -2, 3, 1, 4];
+        Assert.That(SentencePooling.Pool(hidden, 3, Pooling.Cls), Is.EqualTo(new[] { 1f, 5, -2 }));
+        Assert.That(SentencePooling.Pool(hidden, 3, Pooling.Mean), Is.EqualTo(new[] { 2f, 3, 1 }));
+        Assert.That(SentencePooling.Pool(hidden, 3, Pooling.Max), Is.EqualTo(new[] { 3f, 5, 4 }));
+    }
+
+    [Test]
+    public void A_normalised_vector_has_length_1_and_zero_stays_zero()
+    {
+        float[] vector = [3, 4], zero = [0, 0];
+        SentencePooling.Normalize(vector);
+        SentencePooling.Normalize(zero);
+        Assert.That(vector, Is.EqualTo(new[] { 0.6f, 0.8f }).Within(1e-7));
+        Assert.That(zero, Is.EqualTo(new[] { 0f, 0f }));
+    }
+
+    [Test]
+    public void Mean_of_the_features_is_the_embedding()
+    {
+        using FeatureExtractionPipeline features = FeatureExtractionPipeline.Create(_model, _pipeline.Tokenizer);
+        Tensor hidden = features.Extract(Texts[0]);
+        int tokens = _pipeline.Tokenizer.Encode(Texts[0]).Length;
+        Assert.That(hidden.Shape.ToArray(), Is.EqualTo(new[] { 1, tokens, 16 }));
+        float[] mean = [.. Enumerable.Range(0, 16).Select(i => Enumerable.Range(0, tokens).Average(t => hidden[0, t, i]))];
+        Assert.That(_pipeline.Embed(Texts[0]), Is.EqualTo(mean).Within(1e-5));
+    }
+
+    [Test]
+    public void A_batch_gives_what_each_text_gives_alone()
+    {
+        IReadOnlyList<float[]> together = _pipeline.Embed(Texts);
+        for (int i = 0; i < Texts.Length; i++)
+            Assert.That(together[i], Is.EqualTo(_pipeline.Embed(Texts[i])).Within(1e-5));
+    }
+
+    [Test]
+    public void Modules_json_decides_pooling_normalisation_and_length()
+    {
+        Dictionary<string, ReadOnlyMemory<byte>> files = SentenceTransformer("pooling_mode_max_tokens", normalize: true, maxSeqLength: 8);
+        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.FromFiles(files);
+        Assert.That((pipeline.Pooling, pipeline.Normalize, pipeline.MaxTokens), Is.EqualTo((Pooling.Max, true, 8)));
+        float[] vector = pipeline.Embed("import os");
+        Assert.That(vector.Sum(x => x * x), Is.EqualTo(1).Within(1e-5));
+        Assert.That(vector, Is.EqualTo(_pipeline.Embed("import os", new EmbeddingOptions { Pooling = Pooling.Max, Normalize = true })).Within(1e-6));
+        Assert.That(() => pipeline.Embed(Texts[2]), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 8 (max_seq_length)"));
+        Assert.That(() => pipeline.Embed(Texts[2], new EmbeddingOptions { Truncation = true }), Throws.Nothing);
+    }
+
+    [Test]
+    public void The_older_layout_with_the_model_in_a_folder_is_read()
+    {
+        var files = SentenceTransformer("pooling_mode_cls_token", normalize: false, maxSeqLength: null)
+            .ToDictionary(file => file.Key is "modules.json" or "1_Pooling/config.json" ? file.Key : $"0_Transformer/{file.Key}", file => file.Value);
+        files["modules.json"] = Encoding.UTF8.GetBytes("""[{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
+        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.FromFiles(files);
+        Assert.That(pipeline.Embed(Texts[0]), Is.EqualTo(_pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = Pooling.Cls })).Within(1e-6));
+    }
+
+    [TestCase("""[{"path": "../elsewhere", "type": "sentence_transformers.models.Pooling"}]""", "../elsewhere")]
+    [TestCase("""[{"path": "/etc", "type": "sentence_transformers.models.Pooling"}]""", "/etc")]
+    [TestCase("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "Dense")]
+    [TestCase("""[{"path": "9_Pooling", "type": "sentence_transformers.models.Pooling"}]""", "9_Pooling/config.json")]
+    [TestCase("""[{"path": ""}]""", "type")]
+    [TestCase("""{}""", "Array")]
+    [TestCase("""[{""", "modules.json cannot be read")]
+    public void Bad_modules_are_refused(string modules, string message)
+    {
+        Dictionary<string, ReadOnlyMemory<byte>> files = SentenceTransformer("pooling_mode_mean_tokens", normalize: false, maxSeqLength: null);
+        files["modules.json"] = Encoding.UTF8.GetBytes(modules);
+        Assert.That(() => SentenceEmbeddingPipeline.FromFiles(files), Throws.TypeOf<ConfigException>().With.Message.Contains(message));
+    }
+
+    [Test]
+    public void An_unknown_pooling_is_refused() =>
+        Assert.That(
+            () => SentenceEmbeddingPipeline.FromFiles(SentenceTransformer("pooling_mode_lasttoken", normalize: false, maxSeqLength: null)),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("pooling_mode_lasttoken"));
+
+    [Test]
+    public void A_modules_folder_that_links_out_of_the_directory_is_not_read()
+    {
+        string root = Directory.CreateTempSubdirectory("mt-test-").FullName;
+        try
+        {
+            string checkpoint = Directory.CreateDirectory(Path.Combine(root, "checkpoint")).FullName;
+            Directory.CreateDirectory(Path.Combine(root, "outside"));
+            File.WriteAllText(Path.Combine(root, "outside", "config.json"), """{"pooling_mode_cls_token": true}""");
+            Directory.CreateSymbolicLink(Path.Combine(checkpoint, "1_Pooling"), Path.Combine(root, "outside"));
+            File.WriteAllText(Path.Combine(checkpoint, "modules.json"), """[{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
+            Assert.That(() => SentenceEmbeddingPipeline.Load(checkpoint), Throws.TypeOf<CheckpointException>().With.Message.Contains("outside"));
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
+    }
+
+    [Test]
+    public void A_masked_language_model_and_a_decoder_give_features_of_their_body()
+    {
+        using FeatureExtractionPipeline roberta = FeatureExtractionPipeline.Load(TestData.Model("demo-fill-mask"));
+        using FeatureExtractionPipeline codegen = FeatureExtractionPipeline.Load(TestData.Model("demo-codegen"));
+        int special = roberta.Tokenizer.CountSpecialTokens(pair: false);
+        Assert.That(special, Is.EqualTo(2));
+        foreach (FeatureExtractionPipeline pipeline in new[] { roberta, codegen })
+        {
+            IReadOnlyList<Tensor> together = pipeline.Extract(Texts);
+            for (int i = 0; i < Texts.Length; i++)
+            {
+                Tensor alone = pipeline.Extract(Texts[i]);
+                Assert.That(alone.Shape.ToArray(), Is.EqualTo(new[] { 1, pipeline.Tokenizer.Encode(Texts[i]).Length, 256 }));
+                Assert.That(together[i].ToArray(), Is.EqualTo(alone.ToArray()).Within(2e-4));
+            }
+        }
+    }
+
+    [Test]
+    public async Task Microsoft_Extensions_AI_gets_the_same_vectors()
+    {
+        IEmbeddingGenerator<string, Embedding<float>> generator = _pipeline;
+        GeneratedEmbeddings<Embedding<float>> embeddings = await generator.GenerateAsync(Texts);
+        Assert.That(embeddings.Select(e => e.Vector.ToArray()), Is.EqualTo(_pipeline.Embed(Texts)));
+        Assert.That(generator.GetService<EmbeddingGeneratorMetadata>()?.DefaultModelDimensions, Is.EqualTo(16));
+        Assert.That(async () => await generator.GenerateAsync(Texts, new EmbeddingGenerationOptions { Dimensions = 8 }), Throws.TypeOf<NotSupportedException>().With.Message.Contains("16"));
+    }
+
+    [Test]
+    public void A_model_with_a_head_is_refused()
+    {
+        using BertForMaskedLM model = TestData.Tiny<BertForMaskedLM>(8200);
+        Assert.That(() => SentenceEmbeddingPipeline.Create(model, _pipeline.Tokenizer), Throws.TypeOf<ConfigException>().With.Message.Contains("BertForMaskedLM"));
+    }
+
+    private Dictionary<string, ReadOnlyMemory<byte>> SentenceTransformer(string mode, bool normalize, int? maxSeqLength)
+    {
+        Dictionary<string, ReadOnlyMemory<byte>> files = TestData.Files(_model, "wordpiece-code-4k");
+        string last = normalize ? """, {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}""" : "";
+        files["modules.json"] = Encoding.UTF8.GetBytes($$"""[{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}{{last}}]""");
+        files["1_Pooling/config.json"] = Encoding.UTF8.GetBytes($$"""{"word_embedding_dimension": 16, "pooling_mode_cls_token": false, "{{mode}}": true}""");
+        if (maxSeqLength is int length)
+            files["sentence_bert_config.json"] = Encoding.UTF8.GetBytes($$"""{"max_seq_length": {{length}}, "do_lower_case": false}""");
+        return files;
+    }
+
+    private static int[] Longs(SafetensorsFile file, string name) =>
+        [.. System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(file.Weights[name].Bytes).ToArray().Select(x => (int)x)];
+
+    private static float[] Floats(SafetensorsFile file, string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file.Weights[name].Bytes).ToArray();
+}
