@@ -1,0 +1,62 @@
+using System.Reflection;
+using System.Xml.Linq;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+/// <summary>Kernels ← Models ← Runtime → Tokenizers, and nothing native.</summary>
+public sealed class DependencyTests
+{
+    private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
+    {
+        ["Kernels"] = ([], ["System.Numerics.Tensors"]),
+        ["Tokenizers"] = ([], []),
+        ["Models"] = (["Kernels"], []),
+        ["Runtime"] = (["Models", "Tokenizers"], ["Microsoft.Extensions.AI.Abstractions"]),
+    };
+
+    private static string[] Projects => [.. Directory.GetDirectories(Path.Combine(TestData.Root, "src")).Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(d => Path.GetFileName(d))];
+
+    [Test]
+    public void Every_project_of_src_has_its_place() => Assert.That(Projects, Is.EquivalentTo(Allowed.Keys));
+
+    [TestCaseSource(nameof(Projects))]
+    public void Project_files_refer_only_in_the_one_direction(string project)
+    {
+        XDocument file = XDocument.Load(Path.Combine(TestData.Root, "src", project, $"{project}.csproj"));
+        string[] Includes(string element) => [.. file.Descendants(element).Select(e => e.Attribute("Include")!.Value)];
+        Assert.That(Includes("ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/'))), Is.SubsetOf(Allowed[project].Projects));
+        Assert.That(Includes("PackageReference"), Is.SubsetOf(Allowed[project].Packages));
+    }
+
+    [TestCase("ManagedTransformers.Kernels")]
+    [TestCase("ManagedTransformers.Tokenizers")]
+    [TestCase("ManagedTransformers.Models", "ManagedTransformers.Kernels")]
+    [TestCase("ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "Microsoft.Extensions.AI.Abstractions")]
+    public void Assemblies_refer_to_the_base_library_and_what_is_allowed(string assembly, params string[] allowed)
+    {
+        string[] foreign = [.. Assembly.Load(assembly).GetReferencedAssemblies().Select(name => name.Name!)
+            .Where(name => !name.StartsWith("System.", StringComparison.Ordinal) && name is not ("System" or "netstandard" or "mscorlib"))];
+        Assert.That(foreign, Is.SubsetOf(allowed));
+    }
+
+    [Test]
+    public void Nothing_in_src_calls_a_native_library()
+    {
+        string[] forbidden = ["[DllImport", "[LibraryImport", "NativeLibrary."];
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(path => !path.Contains("/obj/", StringComparison.Ordinal)))
+        {
+            string text = File.ReadAllText(file);
+            foreach (string call in forbidden)
+                Assert.That(text, Does.Not.Contain(call), file);
+        }
+    }
+
+    [Test]
+    public void Everything_beside_the_tests_is_managed()
+    {
+        foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory, "ManagedTransformers*.dll"))
+            Assert.That(() => AssemblyName.GetAssemblyName(file), Throws.Nothing, file);
+        string[] native = [.. Directory.EnumerateFiles(AppContext.BaseDirectory, "*", SearchOption.AllDirectories).Where(path => Path.GetExtension(path) is ".so" or ".dylib")];
+        Assert.That(native, Is.Empty);
+    }
+}
