@@ -1,0 +1,50 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Text.RegularExpressions;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>The command line: parses, runs, and turns what went wrong into a message and an exit code.</summary>
+internal static partial class Mtx
+{
+    /// <summary>The root with all commands, which read and write through <paramref name="console"/>.</summary>
+    public static RootCommand Create(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR, --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
+    {
+        new TokenizeCommand(console),
+        new InspectCommand(console),
+        new ForwardCommand(console),
+        new VerifyCommand(console),
+    };
+
+    /// <summary>Runs one command line.</summary>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, CliConsole console, CancellationToken cancellationToken = default)
+    {
+        // Code begins with '@' and holds '-x' often enough: no response files, no bundles of one-letter options.
+        var parsing = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+        ParseResult parsed = Create(console).Parse(args, parsing);
+        string[] problems = UnknownOption(args, parsed) is string unknown
+            ? [$"There is no option {unknown}. (Text that begins with '-' goes after '--', values that do are written --option=VALUE.)"]
+            : parsed.Action is ParseErrorAction ? [.. parsed.Errors.Select(error => error.Message)] : [];
+        if (problems.Length > 0)
+        {
+            string help = parsed.CommandResult.Command is RootCommand ? "mtx --help" : $"mtx {parsed.CommandResult.Command.Name} --help";
+            return ErrorReport.Write(new UsageException($"{string.Join(" ", problems)} See {help}."), console, args.Contains("--json"));
+        }
+        var invocation = new InvocationConfiguration { Output = console.Out, Error = console.Error, EnableDefaultExceptionHandler = false };
+        return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The first word that looks like an option and is none: the parser would take a misspelt option for TEXT.</summary>
+    private static string? UnknownOption(IReadOnlyList<string> args, ParseResult parsed)
+    {
+        HashSet<string> known = [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).SelectMany(option => option.Aliases.Append(option.Name))];
+        return args.TakeWhile(arg => arg != "--")
+            .Where(arg => LongOption().IsMatch(arg))
+            .Select(arg => arg.Split('=')[0])
+            .FirstOrDefault(name => !known.Contains(name));
+    }
+
+    [GeneratedRegex(@"^--[A-Za-z][A-Za-z-]*(=|\z)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex LongOption();
+}

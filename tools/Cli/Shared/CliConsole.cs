@@ -1,0 +1,98 @@
+using System.Text;
+using Spectre.Console;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>Where commands read and write. Tests give strings, the process its standard streams, UTF-8 in and out.</summary>
+internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter error)
+{
+    /// <summary>Wide enough that no line of a redirected table is broken.</summary>
+    private const int UnboundedWidth = 4096;
+
+    private IAnsiConsole? _styled;
+
+    /// <summary>Standard input.</summary>
+    public TextReader In { get; } = input;
+
+    /// <summary>Standard output: results only.</summary>
+    public TextWriter Out { get; } = output;
+
+    /// <summary>Standard error: messages and progress.</summary>
+    public TextWriter Error { get; } = error;
+
+    /// <summary>Whether results go to a terminal: colours, frames and bars; else plain text.</summary>
+    public bool OutIsTerminal { get; init; }
+
+    /// <summary>Whether messages go to a terminal, so that progress may be drawn.</summary>
+    public bool ErrorIsTerminal { get; init; }
+
+    /// <summary><see cref="Out"/> for tables and styled text.</summary>
+    public IAnsiConsole Styled => _styled ??= Style(Out, OutIsTerminal);
+
+    /// <summary>The console of this process.</summary>
+    public static CliConsole OfProcess()
+    {
+        var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected) Console.OutputEncoding = utf8;
+        return new CliConsole(
+            new StreamReader(Console.OpenStandardInput(), utf8),
+            new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
+            new StreamWriter(Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
+        {
+            OutIsTerminal = !Console.IsOutputRedirected,
+            ErrorIsTerminal = !Console.IsErrorRedirected,
+        };
+    }
+
+    /// <summary>A styled view of <see cref="Error"/>, for progress.</summary>
+    public IAnsiConsole StyledError() => Style(Error, ErrorIsTerminal);
+
+    /// <summary>Writes out what is buffered.</summary>
+    public void Flush()
+    {
+        Out.Flush();
+        Error.Flush();
+    }
+
+    private static IAnsiConsole Style(TextWriter writer, bool terminal)
+    {
+        bool colours = terminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
+        return AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new WriterOutput(writer, terminal),
+            Ansi = terminal ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = terminal ? InteractionSupport.Yes : InteractionSupport.No,
+            // The defaults look at CI variables of the environment and switch colours on in redirected output.
+            Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
+        });
+    }
+
+    private sealed class WriterOutput(TextWriter writer, bool terminal) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => terminal;
+
+        public int Width => terminal ? TerminalWidth() : UnboundedWidth;
+
+        public int Height => 24;
+
+        public void SetEncoding(System.Text.Encoding encoding)
+        {
+            // Always UTF-8.
+        }
+
+        private static int TerminalWidth()
+        {
+            try
+            {
+                return Console.BufferWidth is > 0 and int width ? width : 80;
+            }
+            catch (IOException)
+            {
+                return 80;          // a terminal without a size
+            }
+        }
+    }
+}

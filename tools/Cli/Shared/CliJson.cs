@@ -1,0 +1,31 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>Results as JSON: one value on one line. The records beside each command are the schema; docs/cli.md explains it.</summary>
+internal static class CliJson
+{
+    /// <summary>Writes one value and a line break.</summary>
+    public static void Write<T>(CliConsole console, T value, JsonTypeInfo<T> type) => console.Out.WriteLine(JsonSerializer.Serialize(value, type));
+}
+
+/// <summary>The source-generated contract: snake_case names, null where there is nothing, NaN and infinities as strings.</summary>
+[JsonSerializable(typeof(ErrorResult))]
+[JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(TokenizeResult))]
+[JsonSerializable(typeof(InspectResult))]
+[JsonSerializable(typeof(ForwardResult))]
+[JsonSerializable(typeof(VerifyResult))]
+internal sealed partial class CliJsonContext : JsonSerializerContext
+{
+    /// <summary>Escapes only what JSON must escape: the output is UTF-8 for people and programs, never part of a web page.</summary>
+    public static CliJsonContext Relaxed { get; } = new(new JsonSerializerOptions
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    });
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Text.Json.Serialization.Metadata;
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>One run of a command: its arguments, the model to use, and where results go.</summary>
+internal sealed class CommandContext(ParseResult parsed, CliConsole console, CommonOptions common)
+{
+    private bool _inputRead;
+
+    /// <summary>Where to write.</summary>
+    public CliConsole Console => console;
+
+    /// <summary>Whether results are JSON.</summary>
+    public bool Json => parsed.GetValue(common.Json);
+
+    /// <summary>What --model says.</summary>
+    public string? ModelOption => parsed.GetValue(common.Model);
+
+    /// <summary>The value of an option.</summary>
+    public T? Get<T>(Option<T> option) => parsed.GetValue(option);
+
+    /// <summary>The value of an argument.</summary>
+    public T? Get<T>(Argument<T> argument) => parsed.GetValue(argument);
+
+    /// <summary>The checkpoint directory: --model, else the demo model.</summary>
+    /// <param name="demo">The demo model of this command; null where none fits.</param>
+    public string ModelDirectory(string? demo)
+    {
+        if (ModelOption is string given)
+            return ModelLocator.Resolve(given);
+        return ModelLocator.Demo(demo ?? throw new UsageException("No demo model can do this. Name a checkpoint directory with --model DIR."));
+    }
+
+    /// <summary>Kernel level and threads, as the options say.</summary>
+    public LoadOptions LoadOptions()
+    {
+        try
+        {
+            KernelLevel level = parsed.GetValue(common.Kernels) is string name ? Enum.Parse<KernelLevel>(name, ignoreCase: true) : KernelDispatch.Level;
+            int threads = parsed.GetValue(common.Threads) ?? Environment.ProcessorCount;
+            return new LoadOptions { Kernels = new KernelOptions { Level = level, MaxThreads = threads } };
+        }
+        catch (Exception e) when (e is PlatformNotSupportedException or InvalidOperationException or TypeInitializationException)
+        {
+            // A level that this processor lacks, or a bad MTX_KERNELS: a matter of the command line, not of the model.
+            throw new UsageException((e as TypeInitializationException)?.InnerException?.Message ?? e.Message);
+        }
+    }
+
+    /// <summary>A text, or standard input where it is '-', without one line break at its end (the one that echo adds).</summary>
+    public string Text(string value)
+    {
+        if (value != "-")
+            return value;
+        if (_inputRead)
+            throw new UsageException("'-' stands for standard input and can be used once only.");
+        _inputRead = true;
+        string text = console.In.ReadToEnd();
+        return text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
+    }
+
+    /// <summary>Writes the result as JSON where that is asked for.</summary>
+    /// <returns>Whether it did.</returns>
+    public bool WriteJson<T>(T value, JsonTypeInfo<T> type)
+    {
+        if (Json)
+            CliJson.Write(console, value, type);
+        return Json;
+    }
+}

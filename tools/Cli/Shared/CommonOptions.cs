@@ -1,0 +1,49 @@
+using System.CommandLine;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>The options of every command.</summary>
+internal sealed class CommonOptions
+{
+    public CommonOptions() => Kernels.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Enum.GetNames<KernelLevel>());
+
+    /// <summary>The checkpoint.</summary>
+    public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "DIR", Description = "Checkpoint directory, or the name of a demo model. Default: the demo model that fits the command." };
+
+    /// <summary>Machines read the output.</summary>
+    public Option<bool> Json { get; } = new("--json") { Description = "Write one JSON value (see docs/cli.md)." };
+
+    /// <summary>Bound of the worker pool.</summary>
+    public Option<int?> Threads { get; } = Bounded("--threads", "N", "Most threads to compute with. Default: all processors.", 1);
+
+    /// <summary>Instruction set.</summary>
+    public Option<string?> Kernels { get; } = new("--kernels") { HelpName = "LEVEL", Description = "Kernel level: Reference, Portable, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor." };
+
+    /// <summary>All of them.</summary>
+    public IEnumerable<Option> All => [Model, Json, Threads, Kernels];
+
+    /// <summary>A number with a lower bound; null where it is not given.</summary>
+    public static Option<int?> Bounded(string name, string helpName, string description, int least)
+    {
+        var option = new Option<int?>(name) { HelpName = helpName, Description = description };
+        option.Validators.Add(result =>
+        {
+            // A text that is no number is already an error of the parser.
+            if (result.Tokens is [{ Value: string text }] && int.TryParse(text, out int value) && value < least)
+                result.AddError($"{name} is {value}; at least {least} is needed.");
+        });
+        return option;
+    }
+
+    /// <summary>A text, or '-' for standard input.</summary>
+    public static Argument<string> Text(string name, string description) => new(name) { Description = $"{description}; '-' reads it from standard input." };
+
+    /// <summary>A choice of words, in any case.</summary>
+    public static Option<string?> Choice(string name, string description, params string[] words)
+    {
+        var option = new Option<string?>(name) { HelpName = string.Join('|', words), Description = description };
+        option.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, words);
+        return option;
+    }
+}

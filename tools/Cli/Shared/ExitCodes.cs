@@ -1,0 +1,65 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>A command line that asks for what the command cannot do.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>What the process ends with; stable, and documented in docs/cli.md.</summary>
+internal static class ExitCodes
+{
+    /// <summary>Done.</summary>
+    public const int Ok = 0;
+
+    /// <summary>The answer is no: a verification failed, a checkpoint cannot run.</summary>
+    public const int Negative = 1;
+
+    /// <summary>The command line is wrong.</summary>
+    public const int Usage = 2;
+
+    /// <summary>A file, a text or a model is.</summary>
+    public const int BadInput = 3;
+
+    /// <summary>A defect of mtx itself (EX_SOFTWARE of sysexits.h).</summary>
+    public const int Defect = 70;
+
+    /// <summary>Ctrl+C, as shells report SIGINT.</summary>
+    public const int Cancelled = 130;
+
+    /// <summary>The exit code of an exception. What the runtime documents for bad input is the input's fault; anything else is a defect.</summary>
+    public static int Of(Exception exception) => exception switch
+    {
+        UsageException => Usage,
+        OperationCanceledException => Cancelled,
+        CheckpointException or TokenizerException or ConfigException or ModelInputException => BadInput,
+        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or System.Text.Json.JsonException => BadInput,
+        _ => Defect,
+    };
+}
+
+/// <summary>Says what went wrong: one message on standard error, and with --json an object on standard output.</summary>
+internal static class ErrorReport
+{
+    /// <returns>The exit code.</returns>
+    public static int Write(Exception exception, CliConsole console, bool json)
+    {
+        int code = ExitCodes.Of(exception);
+        string message = code switch
+        {
+            ExitCodes.Cancelled => "Cancelled.",
+            ExitCodes.Defect => $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
+            _ => exception.Message,
+        };
+        if (json)
+            CliJson.Write(console, new ErrorResult(new ErrorBody(exception.GetType().Name, message)), CliJsonContext.Relaxed.ErrorResult);
+        console.Error.WriteLine($"mtx: {message}");
+        return code;
+    }
+}
+
+/// <summary>What stands on standard output instead of a result.</summary>
+internal sealed record ErrorResult(ErrorBody Error);
+
+/// <summary>The exception's type and message.</summary>
+internal sealed record ErrorBody(string Type, string Message);

@@ -1,0 +1,56 @@
+using System.CommandLine;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>What every command has: the common options, cancellation, and errors that end in a message.</summary>
+internal abstract class MtxCommand : Command
+{
+    private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(1);
+    private readonly CliConsole _console;
+
+    protected MtxCommand(string name, string description, CliConsole console)
+        : base(name, description)
+    {
+        _console = console;
+        foreach (Option option in Common.All)
+            Add(option);
+        SetAction(InvokeAsync);
+    }
+
+    /// <summary>--model, --json, --threads, --kernels.</summary>
+    protected CommonOptions Common { get; } = new();
+
+    /// <summary>Does the work.</summary>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    protected abstract Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken);
+
+    private async Task<int> InvokeAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        var context = new CommandContext(parsed, _console, Common);
+        try
+        {
+            // On another thread, so that Ctrl+C is answered also while a kernel computes.
+            Task<int> work = Task.Run(() => RunAsync(context, cancellationToken), cancellationToken);
+            return await EndOf(work, cancellationToken).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // the one place where every error becomes a message and an exit code
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return ErrorReport.Write(e, _console, context.Json);
+        }
+    }
+
+    private static async Task<int> EndOf(Task<int> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await work.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await Task.WhenAny(work, Task.Delay(TimeToEnd, CancellationToken.None)).ConfigureAwait(false);
+            throw;
+        }
+    }
+}
