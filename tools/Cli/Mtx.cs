@@ -10,7 +10,15 @@ internal static partial class Mtx
     /// <summary>The root with all commands, which read and write through <paramref name="console"/>.</summary>
     public static RootCommand Create(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR, --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
     {
+        new FillMaskCommand(console),
+        new ClassifyCommand(console),
+        new TagCommand(console),
+        new EmbedCommand(console),
+        new GenerateCommand(console),
+        new InfillCommand(console),
+        new NextSentenceCommand(console),
         new TokenizeCommand(console),
+        new DemoCommand(console),
         new InspectCommand(console),
         new ForwardCommand(console),
         new VerifyCommand(console),
@@ -25,7 +33,7 @@ internal static partial class Mtx
         ParseResult parsed = Create(console).Parse(args, parsing);
         string[] problems = UnknownOption(args, parsed) is string unknown
             ? [$"There is no option {unknown}. (Text that begins with '-' goes after '--', values that do are written --option=VALUE.)"]
-            : parsed.Action is ParseErrorAction ? [.. parsed.Errors.Select(error => error.Message)] : [];
+            : parsed.Action is ParseErrorAction ? Problems(parsed) : [];
         if (problems.Length > 0)
         {
             string help = parsed.CommandResult.Command is RootCommand ? "mtx --help" : $"mtx {parsed.CommandResult.Command.Name} --help";
@@ -33,6 +41,13 @@ internal static partial class Mtx
         }
         var invocation = new InvocationConfiguration { Output = console.Out, Error = console.Error, EnableDefaultExceptionHandler = false };
         return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The parser's messages, each on one line; that a command is missing says nothing where a wrong one is named.</summary>
+    private static string[] Problems(ParseResult parsed)
+    {
+        string[] messages = [.. parsed.Errors.Select(error => string.Join(' ', error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))];
+        return messages.Length > 1 && parsed.CommandResult.Command is RootCommand ? messages[1..2] : messages;
     }
 
     /// <summary>The first word that looks like an option and is none: the parser would take a misspelt option for TEXT.</summary>

@@ -13,7 +13,7 @@ internal sealed class TokenizeCommand : MtxCommand
     private readonly Argument<string?> _text = new("TEXT") { Arity = ArgumentArity.ZeroOrOne, Description = "The text; '-' reads it from standard input." };
     private readonly Option<string?> _jsonl = new("--jsonl") { HelpName = "FILE", Description = "Read one JSON string per line and write one JSON object per line; '-' reads standard input." };
     private readonly Option<string?> _pair = new("--pair") { HelpName = "TEXT", Description = "The second text of a pair." };
-    private readonly Option<bool> _plain = new("--no-special-tokens") { Description = "Add no special tokens." };
+    private readonly Option<bool> _plain = CommonOptions.Flag("--no-special-tokens", "Add no special tokens.");
     private readonly Option<int?> _maxLength = CommonOptions.Bounded("--max-length", "N", "Cut to N tokens, special tokens included.", 0);
     private readonly Option<int?> _stride = CommonOptions.Bounded("--stride", "N", "With --max-length: tokens that each further window shares with the one before.", 0);
     private readonly Option<string?> _strategy = CommonOptions.Choice("--truncation", "With --max-length: which text of a pair is cut.", "longest_first", "only_first", "only_second");

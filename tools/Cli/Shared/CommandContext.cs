@@ -39,15 +39,27 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
     {
         try
         {
-            KernelLevel level = parsed.GetValue(common.Kernels) is string name ? Enum.Parse<KernelLevel>(name, ignoreCase: true) : KernelDispatch.Level;
+            // Read in any case: a bad MTX_KERNELS is an error also where --kernels is given.
+            KernelLevel level = KernelDispatch.Level;
+            if (parsed.GetValue(common.Kernels) is string name)
+                level = Enum.Parse<KernelLevel>(name, ignoreCase: true);
             int threads = parsed.GetValue(common.Threads) ?? Environment.ProcessorCount;
             return new LoadOptions { Kernels = new KernelOptions { Level = level, MaxThreads = threads } };
         }
-        catch (Exception e) when (e is PlatformNotSupportedException or InvalidOperationException or TypeInitializationException)
+        catch (Exception e) when (e is PlatformNotSupportedException or InvalidOperationException)
         {
             // A level that this processor lacks, or a bad MTX_KERNELS: a matter of the command line, not of the model.
-            throw new UsageException((e as TypeInitializationException)?.InnerException?.Message ?? e.Message);
+            throw new UsageException(e.Message);
         }
+    }
+
+
+    /// <summary>The same for a pipeline.</summary>
+    public PipelineOptions PipelineOptions()
+    {
+        // First: the defaults of PipelineOptions need a level too, and would fail less readably.
+        LoadOptions load = LoadOptions();
+        return new PipelineOptions { Load = load };
     }
 
     /// <summary>A text, or standard input where it is '-', without one line break at its end (the one that echo adds).</summary>

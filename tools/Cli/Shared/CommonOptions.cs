@@ -12,7 +12,7 @@ internal sealed class CommonOptions
     public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "DIR", Description = "Checkpoint directory, or the name of a demo model. Default: the demo model that fits the command." };
 
     /// <summary>Machines read the output.</summary>
-    public Option<bool> Json { get; } = new("--json") { Description = "Write one JSON value (see docs/cli.md)." };
+    public Option<bool> Json { get; } = Flag("--json", "Write one JSON value (see docs/cli.md).");
 
     /// <summary>Bound of the worker pool.</summary>
     public Option<int?> Threads { get; } = Bounded("--threads", "N", "Most threads to compute with. Default: all processors.", 1);
@@ -22,6 +22,12 @@ internal sealed class CommonOptions
 
     /// <summary>All of them.</summary>
     public IEnumerable<Option> All => [Model, Json, Threads, Kernels];
+
+    /// <summary>A switch. It never takes the next word as its value, not even "true".</summary>
+    public static Option<bool> Flag(string name, string description) => new(name) { Arity = ArgumentArity.Zero, Description = description };
+
+    /// <summary>Cuts a text that is too long.</summary>
+    public static Option<bool> Truncate() => Flag("--truncate", "Cut a text that is too long at its end, instead of refusing it.");
 
     /// <summary>A number with a lower bound; null where it is not given.</summary>
     public static Option<int?> Bounded(string name, string helpName, string description, int least)

@@ -74,6 +74,16 @@ internal static class Show
         return visible.ToString();
     }
 
+    /// <summary>A text between quotes, so that blanks at its ends are seen.</summary>
+    public static Text Quoted(string text) => Cell($"\"{text}\"", Color.Aqua);
+
+    /// <summary>A text as it is, lines and tabs included, but without what a terminal would obey.</summary>
+    public static string Printable(string text) => string.Join('\n', text.Split('\n').Select(line => string.Join('\t', line.Split('\t').Select(Visible))));
+
+    /// <summary>A text of any number of lines in grey, not wrapped as a cell is; plain where there are no colours.</summary>
+    public static string Grey(CliConsole console, string text) =>
+        console.Styled.Profile.Capabilities.ColorSystem == ColorSystem.NoColors ? text : $"\e[90m{text}\e[0m";
+
     /// <summary>A number of bytes as people read it: <c>14.7 MB</c>.</summary>
     public static string Bytes(long bytes) => Scaled(bytes, " B", " kB", " MB", " GB", " TB");
 

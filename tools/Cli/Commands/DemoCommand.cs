@@ -1,0 +1,74 @@
+using Spectre.Console;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>mtx demo: one example of each demo model, with the command that runs it.</summary>
+internal sealed class DemoCommand : MtxCommand
+{
+    private const string Php = "public static <mask> set(string $key, $value) {";
+    private const string Snippet = "const total = items.map(x => x.price).reduce((a, b) => a + b, 0);";
+    private const string Python = "def hello_world():";
+    private const string Prefix = "def hello_world():\n    ";
+    private const string Suffix = "\n    return name\n";
+
+    public DemoCommand(CliConsole console)
+        : base("demo", "Show what the demo models do: fill a mask, tell a language, complete a function, fill a gap", console)
+    {
+        Options.Remove(Common.Model);
+    }
+
+    protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        CliConsole console = context.Console;
+        PipelineOptions options = context.PipelineOptions();
+        FillMaskPrediction mask = FillMask(options, cancellationToken);
+        LabelScore language = Classify(options, cancellationToken);
+        using TextGenerator generator = TextGenerator.Load(ModelLocator.Demo(ModelLocator.CodeGen), options);
+        if (context.Json)
+        {
+            string written = generator.Generate(Python, FirstFunction, cancellationToken);
+            string between = generator.Infill(Prefix, Suffix, options: null, cancellationToken);
+            return context.WriteJson(new DemoResult(mask.Sequence, language.Label, Python + written, Prefix + between + Suffix), CliJsonContext.Relaxed.DemoResult) ? ExitCodes.Ok : ExitCodes.Defect;
+        }
+
+        Title(console, $"mtx fill-mask '{Php}'");
+        console.Out.WriteLine($"{mask.Sequence}   ({mask.Score:P1})");
+        Title(console, $"mtx classify '{Snippet}'");
+        console.Out.WriteLine($"{language.Label}   ({language.Score:P1})");
+        Title(console, $"mtx generate '{Python}' --truncate-before-pattern '\\n\\n\\n'");
+        var view = new StreamView(console);
+        view.WriteGiven(Python);
+        await foreach (TextPiece piece in generator.StreamAsync(Python, FirstFunction, cancellationToken).ConfigureAwait(false))
+            view.WriteNew(piece.Text);
+        view.End();
+        Title(console, "mtx infill --whole --prefix $'def hello_world():\\n    ' --suffix $'\\n    return name\\n'");
+        view.WriteGiven(Prefix);
+        view.WriteNew(generator.Infill(Prefix, Suffix, options: null, cancellationToken));
+        view.WriteGiven(Suffix);
+        view.End();
+        return ExitCodes.Ok;
+    }
+
+    private static GenerationOptions FirstFunction => new() { MaxNewTokens = 64, TruncateBeforePattern = ["\n\n\n"] };
+
+    private static FillMaskPrediction FillMask(PipelineOptions options, CancellationToken cancellationToken)
+    {
+        using FillMaskPipeline pipeline = FillMaskPipeline.Load(ModelLocator.Demo(ModelLocator.FillMask), options);
+        return pipeline.Predict(Php, new FillMaskOptions { TopK = 1 }, cancellationToken)[0];
+    }
+
+    private static LabelScore Classify(PipelineOptions options, CancellationToken cancellationToken)
+    {
+        using TextClassificationPipeline pipeline = TextClassificationPipeline.Load(ModelLocator.Demo(ModelLocator.LanguageId), options);
+        return pipeline.Classify(Snippet, pair: null, options: null, cancellationToken)[0];
+    }
+
+    private static void Title(CliConsole console, string command)
+    {
+        console.Out.WriteLine();
+        console.Styled.Write(new Text($"$ {command}\n", new Style(Color.Aqua)));
+    }
+}
+
+/// <summary>What the models gave: the filled text, the language's name, the completed function, the text with its gap filled.</summary>
+internal sealed record DemoResult(string FillMask, string Classify, string Generate, string Infill);

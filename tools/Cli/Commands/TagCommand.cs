@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Spectre.Console;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>mtx tag: the parts of a text that have a label.</summary>
+internal sealed class TagCommand : MtxCommand
+{
+    private readonly Argument<string> _text = CommonOptions.Text("TEXT", "The text");
+    private readonly Option<string?> _aggregation = CommonOptions.Choice("--aggregation", "How tokens become entities. Default: simple.", "none", "simple", "first", "average", "max");
+    private readonly Option<int?> _stride = CommonOptions.Bounded("--stride", "N", "Read a text that is too long in windows that share N tokens with their neighbour.", 0);
+    private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Tokens of a window, special tokens included. Default: as many as the model reads.", 1);
+
+    public TagCommand(CliConsole console)
+        : base("tag", "Find and label parts of a text (token classification)", console)
+    {
+        Add(_text);
+        foreach (Option option in new Option[] { _aggregation, _stride, _window })
+            Add(option);
+    }
+
+    protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(context.ModelDirectory(demo: null), context.PipelineOptions());
+        string text = context.Text(context.Get(_text)!);
+        var options = new TokenClassificationOptions
+        {
+            Aggregation = Enum.Parse<AggregationStrategy>(context.Get(_aggregation) ?? "simple", ignoreCase: true),
+            Stride = context.Get(_stride),
+            WindowLength = context.Get(_window),
+        };
+        IReadOnlyList<Entity> entities = pipeline.Tag(text, options, cancellationToken);
+
+        var result = new TagResult(text, [.. entities.Select(e => new TagEntity(e.Label, e.Score, e.CodePointStart, e.CodePointEnd, e.Text))]);
+        if (!context.WriteJson(result, CliJsonContext.Relaxed.TagResult))
+            ShowTable(context.Console, result);
+        return Task.FromResult(ExitCodes.Ok);
+    }
+
+    private static void ShowTable(CliConsole console, TagResult result)
+    {
+        if (result.Entities.Length == 0)
+        {
+            console.Out.WriteLine("nothing found");
+            return;
+        }
+        Table table = Show.Table(console, "label", ">score", "", ">from", ">to", "text");
+        foreach (TagEntity entity in result.Entities)
+        {
+            table.AddRow(Show.Cell(entity.Label, Color.Yellow), Show.Number(entity.Score, "0.00000"), Show.Bar(console, entity.Score),
+                Show.Number(entity.Start, "0"), Show.Number(entity.End, "0"), Show.Quoted(entity.Text));
+        }
+        Show.Write(console, table);
+    }
+}
+
+/// <summary>The labelled parts, in the text's order.</summary>
+internal sealed record TagResult(string Text, TagEntity[] Entities);
+
+/// <summary>A labelled part; start and end are a half-open span in Unicode code points.</summary>
+internal sealed record TagEntity(string Label, float Score, int Start, int End, string Text);
