@@ -1,0 +1,100 @@
+using System.Text.Json;
+
+namespace ManagedTransformers.Cli.Tests;
+
+[TestFixture]
+internal sealed class GenerationCommandTests
+{
+    [Test]
+    public void Generate_gives_the_reference_ids_and_text_of_the_first_row()
+    {
+        JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "generate.jsonl")).First()).RootElement;
+        MtxRun run = MtxRun.Of("generate", row.GetProperty("prompt").GetString()!, "--max-new-tokens", "64", "--json");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "prompt", "generated_text", "token_ids" }));
+        Assert.That(run.Json.GetProperty("generated_text").GetString(), Is.EqualTo(row.GetProperty("text").GetString()));
+        Assert.That(JsonElement.DeepEquals(run.Json.GetProperty("token_ids"), row.GetProperty("new_ids")));
+    }
+
+    [Test]
+    public void The_streamed_text_is_the_prompt_and_what_json_gives()
+    {
+        string[] args = ["generate", "-", "--max-new-tokens", "24"];
+        string expected = MtxRun.WithInput("def add(a, b):\n", [.. args, "--json"]).Json.GetProperty("generated_text").GetString()!;
+        Assert.That(MtxRun.WithInput("def add(a, b):\n", args).Out.TrimEnd('\n'), Is.EqualTo(("def add(a, b):" + expected).TrimEnd('\n')));
+        Assert.That(MtxRun.WithInput("def add(a, b):\n", [.. args, "--no-prompt"]).Out.TrimEnd('\n'), Is.EqualTo(expected.TrimEnd('\n')));
+    }
+
+    [Test]
+    public void Truncate_before_pattern_ends_the_text_at_the_match()
+    {
+        JsonElement json = MtxRun.Of("generate", "def hello_world():", "--max-new-tokens", "64", "--truncate-before-pattern", "\\n\\n\\n", "--json").Json;
+        Assert.That(json.GetProperty("generated_text").GetString(), Does.EndWith("return name").And.Not.Contain("\n\n\n"));
+        Assert.That(MtxRun.Of("generate", "x", "--truncate-before-pattern", "(").ExitCode, Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task Cancelling_ends_the_stream_with_exit_code_130()
+    {
+        using var cancellation = new CancellationTokenSource();
+        using var output = new CancellingWriter(cancellation) { NewLine = "\n" };
+        using var error = new StringWriter { NewLine = "\n" };
+        int exitCode = await Mtx.RunAsync(["generate", "def hello_world():", "--max-new-tokens", "400"], new CliConsole(TextReader.Null, output, error), cancellation.Token);
+        Assert.That((exitCode, error.ToString()), Is.EqualTo((130, "mtx: Cancelled.\n")));
+        Assert.That(output.ToString(), Has.Length.LessThan(200).And.EndsWith("\n"));
+    }
+
+    [Test]
+    public void Infill_gives_the_reference_text_of_the_first_row()
+    {
+        JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "infill.jsonl")).First()).RootElement;
+        (string prefix, string suffix, string middle) = (row.GetProperty("prefix").GetString()!, row.GetProperty("suffix").GetString()!, row.GetProperty("middle").GetString()!);
+        MtxRun run = MtxRun.Of("infill", "--prefix", prefix, "--suffix", suffix, "--json");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "prefix", "infill", "suffix" }));
+        Assert.That(run.Json.GetProperty("infill").GetString(), Is.EqualTo(middle));
+
+        string file = Path.Combine(Folders.Scratch(), "gap.py");
+        File.WriteAllText(file, $"{prefix}<cursor>{suffix}");
+        Assert.That(MtxRun.Of("infill", file, "--whole").Out, Is.EqualTo($"{prefix}{middle}{suffix}\n"));
+        Assert.That(MtxRun.WithInput($"{prefix}@@{suffix}", "infill", "-", "--cursor", "@@").Out, Is.EqualTo($"{middle}\n"));
+    }
+
+    [TestCase("no mark")]
+    [TestCase("<cursor> two <cursor>")]
+    public void A_file_without_exactly_one_mark_gives_exit_code_3(string text)
+    {
+        MtxRun run = MtxRun.WithInput(text, "infill", "-");
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error, Does.Contain("<cursor>"));
+    }
+
+    [TestCase("infill")]
+    [TestCase("infill", "--prefix", "x")]
+    [TestCase("infill", "f", "--suffix", "x")]
+    [TestCase("infill", "f", "--cursor", "")]
+    [TestCase("generate", "x", "--max-new-tokens", "0")]
+    [TestCase("generate", "x", "--max-new-tokens", "2", "--max-length", "9")]
+    public void Contradictory_options_give_exit_code_2(params string[] args) => Assert.That(MtxRun.Of(args).ExitCode, Is.EqualTo(2));
+
+    [Test]
+    public void A_prompt_that_leaves_no_room_gives_exit_code_3_with_the_number()
+    {
+        MtxRun run = MtxRun.Of("generate", string.Concat(Enumerable.Repeat("x = 1\n", 400)));
+        Assert.That(run.ExitCode, Is.EqualTo(3));
+        Assert.That(run.Error, Does.Contain("512"));
+    }
+
+    /// <summary>Cancels once the prompt and two pieces of text have been written.</summary>
+    private sealed class CancellingWriter(CancellationTokenSource cancellation) : StringWriter
+    {
+        private int _writes;
+
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            if (++_writes == 3)
+                cancellation.Cancel();
+        }
+    }
+}

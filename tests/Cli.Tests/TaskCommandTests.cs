@@ -1,0 +1,154 @@
+using System.Text.Json;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Cli.Tests;
+
+[TestFixture]
+internal sealed class TaskCommandTests
+{
+    private const string Masked = "public static <mask> set(string $key, $value) {";
+
+    [Test]
+    public void Fill_mask_gives_the_reference_tokens_of_the_first_row()
+    {
+        JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "fill-mask.jsonl")).First()).RootElement;
+        MtxRun run = MtxRun.WithInput(row.GetProperty("text").GetString()!, "fill-mask", "-", "--json");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        JsonElement[] expected = [.. row.GetProperty("masks")[0].EnumerateArray()];
+        JsonElement[] found = [.. run.Json.GetProperty("masks")[0].EnumerateArray()];
+        Assert.That(found.Select(c => c.GetProperty("token_id").GetInt32()), Is.EqualTo(expected.Select(c => c.GetProperty("token").GetInt32())));
+        Assert.That(found[0].GetProperty("score").GetDouble(), Is.EqualTo(expected[0].GetProperty("score").GetDouble()).Within(1e-4));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "text", "mask_token", "masks" }));
+        Assert.That(MtxRun.Names(found[0]), Is.EqualTo(new[] { "score", "token_id", "token", "token_text", "sequence" }));
+    }
+
+    [Test]
+    public void Fill_mask_shows_targets_only()
+    {
+        MtxRun run = MtxRun.Of("fill-mask", Masked, "--targets", "function", "--targets", " void");
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Out, Does.Contain("\"function\"").And.Contain("\" void\"").And.Not.Contain("\" function\""));
+    }
+
+    [Test]
+    public void A_text_without_a_mask_gives_exit_code_3_and_says_what_to_write()
+    {
+        MtxRun run = MtxRun.Of("fill-mask", "no mask here");
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error, Does.Contain("<mask>"));
+    }
+
+    [Test]
+    public void A_text_that_is_too_long_is_refused_with_numbers_and_read_with_truncate()
+    {
+        string text = "<mask> " + string.Concat(Enumerable.Repeat("x = 1; ", 400));
+        MtxRun refused = MtxRun.Of("fill-mask", text);
+        Assert.That(refused.ExitCode, Is.EqualTo(3));
+        Assert.That(refused.Error, Does.Contain("256"));
+        Assert.That(MtxRun.Of("fill-mask", text, "--truncate").ExitCode, Is.Zero);
+    }
+
+    [Test]
+    public void Classify_gives_the_reference_scores_of_the_first_row()
+    {
+        JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "language-id.jsonl")).First()).RootElement;
+        MtxRun run = MtxRun.Of("classify", row.GetProperty("text").GetString()!, "--json");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "text", "pair", "labels" }));
+        JsonElement[] labels = [.. run.Json.GetProperty("labels").EnumerateArray()];
+        Assert.That(labels, Has.Length.EqualTo(6));
+        foreach (JsonElement label in labels)
+        {
+            double expected = row.GetProperty("scores").GetProperty(label.GetProperty("label").GetString()!).GetDouble();
+            Assert.That(label.GetProperty("score").GetDouble(), Is.EqualTo(expected).Within(1e-4));
+        }
+        Assert.That(MtxRun.Names(labels[0]), Is.EqualTo(new[] { "label", "id", "score" }));
+    }
+
+    [Test]
+    public void An_empty_text_gives_exit_code_3() => Assert.That(MtxRun.WithInput("\n", "classify", "-").ExitCode, Is.EqualTo(3));
+
+    [Test]
+    public void Embed_gives_vectors_of_length_1_that_do_not_depend_on_each_other()
+    {
+        JsonElement both = MtxRun.Of("embed", "def f(): pass", "fn main() {}", "--normalize", "--json").Json;
+        JsonElement alone = MtxRun.Of("embed", "fn main() {}", "--normalize", "--json").Json;
+        Assert.That(MtxRun.Names(both), Is.EqualTo(new[] { "dimensions", "embeddings" }));
+        Assert.That(both.GetProperty("dimensions").GetInt32(), Is.EqualTo(256));
+        float[] second = Vector(both, 1);
+        Assert.That(second.Sum(x => (double)x * x), Is.EqualTo(1).Within(1e-5));
+        Assert.That(second, Is.EqualTo(Vector(alone, 0)).Within(1e-5f));
+    }
+
+    [Test]
+    public void Embed_compares_several_texts_for_people()
+    {
+        MtxRun run = MtxRun.Of("embed", "a = 1", "a = 1", "--pooling", "cls");
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Out, Does.Contain("cosine similarity").And.Contain("1.000"));
+        Assert.That(MtxRun.Of("embed", "x", "--pooling", "sum").ExitCode, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void Next_sentence_needs_a_model_and_gives_two_probabilities()
+    {
+        Assert.That(MtxRun.Of("next-sentence", "a", "b").ExitCode, Is.EqualTo(2));
+        string model = RandomModel(BertOf<BertForPreTraining>);
+        MtxRun run = MtxRun.Of("next-sentence", "def f():", "return 1", "--model", model, "--json");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "first", "second", "is_next", "not_next" }));
+        Assert.That(run.Json.GetProperty("is_next").GetDouble() + run.Json.GetProperty("not_next").GetDouble(), Is.EqualTo(1).Within(1e-6));
+    }
+
+    [Test]
+    public void Tag_gives_spans_in_code_points_that_cover_the_text()
+    {
+        string model = RandomModel(BertOf<BertForTokenClassification>);
+        MtxRun run = MtxRun.Of("tag", "𝔘 x = y", "--aggregation", "none", "--model", model, "--json");
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "text", "entities" }));
+        JsonElement last = run.Json.GetProperty("entities").EnumerateArray().Last();
+        Assert.That(MtxRun.Names(last), Is.EqualTo(new[] { "label", "score", "start", "end", "text" }));
+        Assert.That((last.GetProperty("start").GetInt32(), last.GetProperty("end").GetInt32(), last.GetProperty("text").GetString()), Is.EqualTo((6, 7, "y")));
+        Assert.That(MtxRun.Of("tag", "x").ExitCode, Is.EqualTo(2), "there is no demo model for tagging");
+    }
+
+    [Test]
+    public void A_model_of_another_task_gives_exit_code_3()
+    {
+        MtxRun run = MtxRun.Of("classify", "x", "--model", "demo-codegen");
+        Assert.That(run.ExitCode, Is.EqualTo(3));
+        Assert.That(run.Error, Does.Contain("CodeGenForCausalLM"));
+    }
+
+    [Test]
+    public void Demo_fills_a_mask_tells_a_language_completes_a_function_and_fills_a_gap()
+    {
+        JsonElement json = MtxRun.Of("demo", "--json").Json;
+        Assert.That(json.GetProperty("fill_mask").GetString(), Is.EqualTo("public static function set(string $key, $value) {"));
+        Assert.That(json.GetProperty("classify").GetString(), Is.EqualTo("javascript"));
+        Assert.That(json.GetProperty("generate").GetString(), Does.StartWith("def hello_world():\n").And.Contain("return name"));
+        Assert.That(json.GetProperty("infill").GetString(), Does.StartWith("def hello_world():\n    ").And.EndWith("    return name\n").And.Contain("print("));
+        Assert.That(MtxRun.Of("demo").Out, Does.Contain("public static function set").And.Contain("$ mtx infill"));
+    }
+
+    private static float[] Vector(JsonElement json, int index) => [.. json.GetProperty("embeddings")[index].GetProperty("vector").EnumerateArray().Select(x => x.GetSingle())];
+
+    private static T BertOf<T>(BertConfig config) where T : PretrainedModel => PretrainedModels.FromConfig<T>(config, seed: 7);
+
+    /// <summary>A small BERT with random weights beside the WordPiece tokenizer of the tests.</summary>
+    private static string RandomModel(Func<BertConfig, PretrainedModel> create)
+    {
+        string folder = Folders.Scratch();
+        var labels = new Dictionary<string, string> { ["0"] = "B-NAME", ["1"] = "I-NAME", ["2"] = "B-KEY" };
+        var config = new BertConfig
+        {
+            VocabSize = 4096, HiddenSize = 16, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 32, MaxPositionEmbeddings = 64, Id2Label = labels,
+        };
+        using (PretrainedModel model = create(config))
+            model.Save(folder);
+        foreach (string file in Directory.EnumerateFiles(Folders.Tokenizer("wordpiece-code-4k")))
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        return folder;
+    }
+}
