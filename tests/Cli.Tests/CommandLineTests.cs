@@ -72,6 +72,8 @@ internal sealed class CommandLineTests
     {
         MtxRun plain = MtxRun.Of("verify", Folders.Case("bert-embed"));
         MtxRun terminal = MtxRun.OnTerminal("verify", Folders.Case("bert-embed"));
+        Assert.That(plain.Error, Is.Empty);
+        Assert.That(terminal.Error, Does.Contain("case 1 of 1"));
         Assert.That(plain.Out, Does.Not.Contain("\e").And.Not.Contain("│"));
         Assert.That(terminal.Out, Does.Contain("\e[").And.Contain("╭"));
     }

@@ -38,12 +38,19 @@ internal sealed class EmbedCommand : MtxCommand
             Truncation = context.Get(_truncate),
         };
         string[] texts = [.. context.Get(_texts)!.Select(context.Text)];
-        IReadOnlyList<float[]> vectors = pipeline.Embed(texts, options, progress: null, cancellationToken);
+        IReadOnlyList<float[]> vectors = pipeline.Embed(texts, options, new Counter(context.Console, texts.Length), cancellationToken);
+        context.Console.ShowProgress("");
 
         var result = new EmbedResult(pipeline.Dimensions, [.. texts.Zip(vectors, (text, vector) => new EmbedVector(text, vector))]);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.EmbedResult))
             ShowTables(context.Console, result);
         return Task.FromResult(ExitCodes.Ok);
+    }
+
+    /// <summary>Tells at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
+    private sealed class Counter(CliConsole console, int texts) : IProgress<int>
+    {
+        public void Report(int value) => console.ShowProgress($"{value} of {texts} texts");
     }
 
     private static void ShowTables(CliConsole console, EmbedResult result)

@@ -34,7 +34,9 @@ internal sealed class VerifyCommand : MtxCommand
         foreach (string directory in directories)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            context.Console.ShowProgress($"case {verified.Count + 1} of {directories.Length}: {directory}");
             (VerifyCase result, int code) = Verify(directory, model, options, tolerance);
+            context.Console.ShowProgress("");
             exitCode = Math.Max(exitCode, code);
             verified.Add(result);
             if (!context.Json)

@@ -44,8 +44,12 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
         };
     }
 
-    /// <summary>A styled view of <see cref="Error"/>, for progress.</summary>
-    public IAnsiConsole StyledError() => Style(Error, ErrorIsTerminal);
+    /// <summary>Shows what is being done in a line of its own, on terminals only; the next call replaces it, an empty text removes it.</summary>
+    public void ShowProgress(string text)
+    {
+        if (ErrorIsTerminal)
+            Error.Write($"\r\e[K{Show.Visible(text)}");
+    }
 
     /// <summary>Writes out what is buffered.</summary>
     public void Flush()
