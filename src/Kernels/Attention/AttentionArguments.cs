@@ -71,9 +71,9 @@ public ref struct AttentionArguments
         Check.NotNegative(Queries);
         Check.NotNegative(Keys);
         if (Causal) Check.AtLeast(Keys, Queries, $"causal attention, whose {Queries} queries are the last of the keys,");
-        CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, nameof(Q));
-        CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, nameof(K));
-        CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, nameof(V));
+        CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, "Q.Length");
+        CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, "K.Length");
+        CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, "V.Length");
         if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, $"a mask of all keys");
         if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, $"a mask of all heads");
         Check.Length(Output.Length, (long)Queries * Heads * HeadDim, $"Output [{Queries}, {Heads} · {HeadDim}]");
@@ -85,7 +85,7 @@ public ref struct AttentionArguments
     {
         if (tokens == 0 || Heads == 0 || HeadDim == 0) return;
         if (tokenStride < 0 || headStride < 0)
-            throw new ArgumentException($"{name} has strides {tokenStride} (token) and {headStride} (head); they must not be negative.", name);
+            throw new ArgumentException($"{name[0]} has strides {tokenStride} (token) and {headStride} (head); they must not be negative.", name);
         Check.AtLeast(length, ((tokens - 1L) * tokenStride) + ((Heads - 1L) * headStride) + HeadDim,
             $"{tokens} tokens with stride {tokenStride} and {Heads} heads of {HeadDim} with stride {headStride}", name);
     }
