@@ -44,6 +44,14 @@ public class BadInputTests
     [TestCase("""{"added_tokens":[{"content":"a"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "\"id\"")]
     public void A_bad_tokenizer_json_is_refused(string json, string says) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "tokenizer.json", says);
 
+    [TestCase("""{"model":{"type":"BPE","vocab":{"\ud800":1},"merges":[]}}""")]
+    [TestCase("""{"model":{"type":"BPE","vocab":{"a":1},"merges":[],"unk_token":"\udc00"}}""")]
+    public void Half_a_surrogate_pair_is_refused(string json) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "surrogate");
+
+    [Test]
+    public void Json_that_is_not_utf8_is_refused() =>
+        AssertRefused(() => Tokenizer.FromJson(new byte[] { (byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}' }), "tokenizer.json", "UTF-8");
+
     [Test]
     public void Deeply_nested_json_is_refused() => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(new string('[', 100_000))), "tokenizer.json");
 

@@ -33,22 +33,11 @@ internal readonly record struct JsonPart(JsonElement Element, string Path)
     public IEnumerable<(string Key, JsonPart Value)> Entries()
     {
         JsonPart self = Object();
-        return self.Element.EnumerateObject().Select(entry => (self.Text(entry), new JsonPart(entry.Value, self.Below(entry.Name))));
+        return self.Element.EnumerateObject().Select(entry => (entry.Name, new JsonPart(entry.Value, self.Below(entry.Name))));
     }
 
     /// <summary>A string.</summary>
-    public string String()
-    {
-        if (Element.ValueKind != JsonValueKind.String) throw Unexpected("a string");
-        try
-        {
-            return Element.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new TokenizerException($"{Path} is a string with half a surrogate pair in it, which is no text. The file is damaged.", e);
-        }
-    }
+    public string String() => Element.ValueKind == JsonValueKind.String ? Element.GetString()! : throw Unexpected("a string");
 
     /// <summary>true or false.</summary>
     public bool Bool() => Element.ValueKind switch
@@ -76,18 +65,6 @@ internal readonly record struct JsonPart(JsonElement Element, string Path)
     }
 
     private string Below(string key) => Path.Contains(':', StringComparison.Ordinal) ? $"{Path}.{key}" : $"{Path}: {key}";
-
-    private string Text(JsonProperty entry)
-    {
-        try
-        {
-            return entry.Name;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new TokenizerException($"{Path} has a key with half a surrogate pair in it, which is no text. The file is damaged.", e);
-        }
-    }
 }
 
 /// <summary>Values that may be missing.</summary>

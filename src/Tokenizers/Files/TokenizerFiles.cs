@@ -59,6 +59,8 @@ internal sealed class TokenizerFiles
     {
         ReadOnlyMemory<byte> bytes = Bytes(name);
         if (bytes.Span.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF])) bytes = bytes[3..];
+        if (!System.Text.Unicode.Utf8.IsValid(bytes.Span))
+            throw new TokenizerException($"{name} in {Place} is not UTF-8. The file is damaged or is something else: get it again.");
         try
         {
             return new JsonPart(JsonDocument.Parse(bytes).RootElement, name).Object();

@@ -4,9 +4,22 @@ namespace ManagedTransformers.Tokenizers;
 internal static class TokenizerLoader
 {
     /// <summary>tokenizer.json, or vocab.json + merges.txt, or vocab.txt: the first that is there.</summary>
+    /// <exception cref="TokenizerException">A file is missing or bad.</exception>
     public static Tokenizer Load(TokenizerFiles files, TokenizerLoadOptions? options)
     {
-        options ??= new TokenizerLoadOptions();
+        try
+        {
+            return LoadFirst(files, options ?? new TokenizerLoadOptions());
+        }
+        catch (InvalidOperationException e)
+        {
+            // System.Text.Json says it so when a string is asked for that UTF-16 cannot hold, such as "\ud800".
+            throw new TokenizerException($"A JSON file of {files.Place} has a string with half a surrogate pair in it, which is no text. The file is damaged: get it again.", e);
+        }
+    }
+
+    private static Tokenizer LoadFirst(TokenizerFiles files, TokenizerLoadOptions options)
+    {
         TokenizerConfig config = TokenizerConfig.Read(files);
         if (options.ModelType is not null) config = config with { ModelType = options.ModelType, TokenizerClass = null };
         if (files.Has(TokenizerFiles.TokenizerJson) && !options.IgnoreTokenizerJson) return FromTokenizerJson(files.Json(TokenizerFiles.TokenizerJson), config);
