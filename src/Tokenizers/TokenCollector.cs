@@ -1,9 +1,7 @@
-using System.Runtime.InteropServices;
-
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>Gathers the tokens of a text as they are found.</summary>
-internal sealed class TokenCollector : ISegmentSink, IWordConsumer
+internal sealed class TokenCollector : IWordConsumer
 {
     private readonly TokenModel _model;
     private readonly PreTokenizer? _preTokenizer;
@@ -23,6 +21,7 @@ internal sealed class TokenCollector : ISegmentSink, IWordConsumer
         _words = new List<int>(expected);
     }
 
+    /// <summary>An added token, found in the text.</summary>
     public void AddToken(int id, AlignedText text, int start, int end)
     {
         _texts.Add((_ids.Count, text.Value[start..end]));
@@ -30,12 +29,14 @@ internal sealed class TokenCollector : ISegmentSink, IWordConsumer
         _word++;
     }
 
+    /// <summary>Text between added tokens: it is split into words.</summary>
     public void AddText(AlignedText text, int start, int end)
     {
         if (_preTokenizer is null) Add(text, start, end);
         else _preTokenizer.Split(text, start, end, this);
     }
 
+    /// <summary>A word: it is split into tokens.</summary>
     public void Add(AlignedText text, int start, int end)
     {
         foreach (TokenSpan token in _model.Tokenize(text.Value.AsSpan(start, end - start)))

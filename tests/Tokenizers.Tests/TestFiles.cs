@@ -21,10 +21,6 @@ internal static class TestFiles
     public static JsonElement[] Reference(string file) =>
         [.. File.ReadLines(Find(Path.Combine("reference", "tokenizers", file), File.Exists)).Select(line => JsonDocument.Parse(line).RootElement)];
 
-    /// <summary>A copy of a tokenizer's files, to be changed.</summary>
-    public static Dictionary<string, ReadOnlyMemory<byte>> Files(string name) =>
-        Directory.GetFiles(Tokenizer(name)).ToDictionary(path => Path.GetFileName(path), path => new ReadOnlyMemory<byte>(File.ReadAllBytes(path)));
-
     private static string Find(string path, Predicate<string> exists)
     {
         string committed = Path.Combine(Root, "tests", "data", path);

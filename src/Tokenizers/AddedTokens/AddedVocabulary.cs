@@ -44,15 +44,15 @@ internal sealed class AddedVocabulary
     /// <summary>Is it left out when special tokens are?</summary>
     public bool IsSpecial(string token) => _special.Contains(token);
 
-    /// <summary>Takes the added tokens out of a text; what is between them is normalised and goes, in order, to <paramref name="sink"/>.</summary>
-    public void Extract(string text, ISegmentSink sink)
+    /// <summary>Takes the added tokens out of a text; what is between them is normalised and goes, in order, to <paramref name="tokens"/>.</summary>
+    public void Extract(string text, TokenCollector tokens)
     {
         var given = new AlignedText(text);
         foreach (Match match in Matches(given.Value, 0, text.Length, _asGiven))
         {
             if (match.Id >= 0)
             {
-                sink.AddToken(match.Id, given, match.Start, match.End);
+                tokens.AddToken(match.Id, given, match.Start, match.End);
                 continue;
             }
 
@@ -68,8 +68,8 @@ internal sealed class AddedVocabulary
 
             foreach (Match inner in Matches(part.Value, start, end, _normalized))
             {
-                if (inner.Id >= 0) sink.AddToken(inner.Id, part, inner.Start, inner.End);
-                else sink.AddText(part, inner.Start, inner.End);
+                if (inner.Id >= 0) tokens.AddToken(inner.Id, part, inner.Start, inner.End);
+                else tokens.AddText(part, inner.Start, inner.End);
             }
         }
     }
@@ -109,14 +109,6 @@ internal sealed class AddedVocabulary
         && (end == text.Length || !CodePoints.Is(CodePoints.At(text, end, out _), CodePointClass.Word));
 
     private readonly record struct Match(int Start, int End, int Id);
-}
-
-/// <summary>Takes what a text is made of: added tokens, and the normalised text between them.</summary>
-internal interface ISegmentSink
-{
-    void AddToken(int id, AlignedText text, int start, int end);
-
-    void AddText(AlignedText text, int start, int end);
 }
 
 /// <summary>White space at the ends of spans.</summary>
