@@ -16,7 +16,8 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
     public static FeatureExtractionPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
     /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
-    public static FeatureExtractionPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static FeatureExtractionPipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
     /// <param name="model">A BertModel, RobertaModel or CodeGenModel.</param>
@@ -40,13 +41,18 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     /// <returns>For every text [1, tokens, hidden], special tokens included.</returns>
     /// <exception cref="ModelInputException">A text is empty, or too long and <paramref name="truncation"/> is off.</exception>
-    public IReadOnlyList<Tensor> Extract(IReadOnlyList<string> texts, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public IReadOnlyList<Tensor> Extract(
+        IReadOnlyList<string> texts, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         TokenRow[] rows = [.. texts.Select(text => Texts.Single(text, truncation))];
         var features = new Tensor[rows.Length];
         int width = Model.Config.HiddenWidth;
-        RunBody(rows, (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Ids.Length, width), progress, cancellationToken);
+        RunBody(
+            rows,
+            (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Ids.Length, width),
+            progress,
+            cancellationToken);
         return features;
     }
 

@@ -32,9 +32,11 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
     public static SentenceEmbeddingPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
-    /// <summary>Opens a checkpoint whose files are in memory, by their path below the directory (<c>1_Pooling/config.json</c>); no file system is used.</summary>
+    /// <summary>Opens a checkpoint whose files are in memory, by their path below the directory (<c>1_Pooling/config.json</c>); no file system is
+    /// used.</summary>
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
-    public static SentenceEmbeddingPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static SentenceEmbeddingPipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
     /// <param name="model">A BertModel, RobertaModel or CodeGenModel.</param>
@@ -58,7 +60,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     /// <returns>For every text, [hidden].</returns>
     /// <exception cref="ModelInputException">A text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
-    public IReadOnlyList<float[]> Embed(IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public IReadOnlyList<float[]> Embed(
+        IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= EmbeddingOptions.Default;
@@ -81,7 +84,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         if (options?.Dimensions is int dimensions && dimensions != Dimensions)
             throw new NotSupportedException($"Embeddings of {dimensions} dimensions were asked for; {Model.Architecture} has {Dimensions}.");
         string[] texts = [.. values];
-        IReadOnlyList<float[]> vectors = await Task.Run(() => Embed(texts, new EmbeddingOptions { Truncation = true }, progress: null, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var cut = new EmbeddingOptions { Truncation = true };
+        IReadOnlyList<float[]> vectors = await Task.Run(() => Embed(texts, cut, progress: null, cancellationToken), cancellationToken).ConfigureAwait(false);
         return new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector)));
     }
 

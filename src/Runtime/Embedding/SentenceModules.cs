@@ -24,12 +24,15 @@ internal sealed record SentenceModules(string ModelFolder, Pooling Pooling, bool
                     "Transformer" => modules with { ModelFolder = path },
                     "Pooling" => modules with { Pooling = ReadPooling(files, path.Length == 0 ? "config.json" : $"{path.TrimEnd('/')}/config.json") },
                     "Normalize" => modules with { Normalize = true },
-                    _ => throw new ConfigException($"modules.json names the module {type}, which this runtime does not have; Transformer, Pooling and Normalize are known. The embeddings would not be the model's."),
+                    _ => throw new ConfigException($"modules.json names the module {type}, which this runtime does not have; Transformer, " +
+                        "Pooling and Normalize are known. The embeddings would not be the model's."),
                 };
             }
         }
         string folder = modules.ModelFolder.Length == 0 ? "" : modules.ModelFolder.TrimEnd('/') + "/";
-        return files.Find($"{folder}sentence_bert_config.json") is ReadOnlyMemory<byte> limits ? modules with { MaxSeqLength = ReadMaxSeqLength(limits) } : modules;
+        return files.Find($"{folder}sentence_bert_config.json") is ReadOnlyMemory<byte> limits
+            ? modules with { MaxSeqLength = ReadMaxSeqLength(limits) }
+            : modules;
     }
 
     private static List<(string Type, string Path)> Modules(ReadOnlyMemory<byte> json)
@@ -42,7 +45,8 @@ internal sealed record SentenceModules(string ModelFolder, Pooling Pooling, bool
                 throw new ConfigException("modules.json: an entry has no \"type\"; each needs one, such as sentence_transformers.models.Pooling.");
             string path = module.TryGetProperty("path", out JsonElement p) && p.ValueKind == JsonValueKind.String ? p.GetString()! : "";
             if (Path.IsPathRooted(path) || path.Split('/', '\\').Contains(".."))
-                throw new ConfigException($"modules.json: the path \"{path}\" leads out of the checkpoint; a folder inside is needed. Nothing is read from there.");
+                throw new ConfigException($"modules.json: the path \"{path}\" leads out of the checkpoint; a folder inside is needed. " +
+                    "Nothing is read from there.");
             modules.Add((type.GetString()!, path));
         }
         return modules;
@@ -50,7 +54,8 @@ internal sealed record SentenceModules(string ModelFolder, Pooling Pooling, bool
 
     private static Pooling ReadPooling(ModelFiles files, string file)
     {
-        ReadOnlyMemory<byte> json = files.Find(file) ?? throw new ConfigException($"modules.json names {file}, which is missing. Download it with the checkpoint.");
+        ReadOnlyMemory<byte> json = files.Find(file) ?? throw new ConfigException($"modules.json names {file}, which is missing. " +
+            "Download it with the checkpoint.");
         using JsonDocument document = SmallJson.Parse(file, json, JsonValueKind.Object);
         string[] modes = [.. document.RootElement.EnumerateObject()
             .Where(p => p.Name.StartsWith("pooling_mode_", StringComparison.Ordinal) && p.Value.ValueKind == JsonValueKind.True)
@@ -60,7 +65,8 @@ internal sealed record SentenceModules(string ModelFolder, Pooling Pooling, bool
             ["pooling_mode_cls_token"] => Pooling.Cls,
             ["pooling_mode_mean_tokens"] => Pooling.Mean,
             ["pooling_mode_max_tokens"] => Pooling.Max,
-            _ => throw new ConfigException($"{file} turns on [{string.Join(", ", modes)}]; exactly one of pooling_mode_cls_token, pooling_mode_mean_tokens and pooling_mode_max_tokens is supported."),
+            _ => throw new ConfigException($"{file} turns on [{string.Join(", ", modes)}]; exactly one of pooling_mode_cls_token, " +
+                "pooling_mode_mean_tokens and pooling_mode_max_tokens is supported."),
         };
     }
 

@@ -25,7 +25,8 @@ public abstract class EncoderPipeline : Pipeline
     /// <param name="run">Called once per batch with the numbers of its rows, the inputs, and a session that is its own during the call.</param>
     /// <param name="progress">Told how many rows are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
-    private protected void RunBatches(IReadOnlyList<TokenRow> rows, Action<int[], ModelInputs, Session> run, IProgress<int>? progress, CancellationToken cancellationToken)
+    private protected void RunBatches(
+        IReadOnlyList<TokenRow> rows, Action<int[], ModelInputs, Session> run, IProgress<int>? progress, CancellationToken cancellationToken)
     {
         int done = 0;
         foreach (int[] batch in Batches(rows))
@@ -63,7 +64,8 @@ public abstract class EncoderPipeline : Pipeline
     private protected static void RequireBody(PretrainedModel model)
     {
         if (model is not (BertModel or RobertaModel or CodeGenModel))
-            throw new ConfigException($"{model.Architecture} returns the scores of its head; features need the body. Load the checkpoint as BertModel, RobertaModel or CodeGenModel.");
+            throw new ConfigException($"{model.Architecture} returns the scores of its head; features need the body. Load the checkpoint as BertModel, " +
+                "RobertaModel or CodeGenModel.");
     }
 
     /// <summary>Takes one row's last hidden state, [tokens, hidden].</summary>

@@ -9,7 +9,8 @@ namespace ManagedTransformers;
 /// </summary>
 internal sealed class EncoderTexts
 {
-    private static readonly EncodeOptions Plain = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
+    /// <summary>All of a text's tokens and nothing else, whatever tokenizer.json asks for.</summary>
+    public static readonly EncodeOptions Plain = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
     private readonly Tokenizer _tokenizer;
     private readonly PretrainedModel _model;
     private readonly SpecialTokenTemplate _template;
@@ -38,7 +39,11 @@ internal sealed class EncoderTexts
         ArgumentNullException.ThrowIfNull(text);
         Encoding encoding = _tokenizer.Encode(text, pair: null, Plain);
         if (encoding.Length == 0)
-            throw new ModelInputException(text.Length == 0 ? "The text is empty; at least one token is needed." : $"The text ({text.Length} characters) has no token left after the tokenizer's normalisation; at least one is needed.");
+        {
+            throw new ModelInputException(text.Length == 0
+                ? "The text is empty; at least one token is needed."
+                : $"The text ({text.Length} characters) has no token left after the tokenizer's normalisation; at least one is needed.");
+        }
         return encoding;
     }
 
@@ -81,9 +86,11 @@ internal sealed class EncoderTexts
     {
         int room = windowTokens - _template.Single.Count;
         if (windowTokens > MaxTokens || room < 1)
-            throw new ArgumentOutOfRangeException(nameof(windowTokens), $"A window of {windowTokens} tokens was asked for; {_template.Single.Count + 1} … {MaxTokens} are possible ({_template.Single.Count} of them are special tokens).");
+            throw new ArgumentOutOfRangeException(nameof(windowTokens), $"A window of {windowTokens} tokens was asked for; " +
+                $"{_template.Single.Count + 1} … {MaxTokens} are possible ({_template.Single.Count} of them are special tokens).");
         if (overlap < 0 || overlap >= room)
-            throw new ArgumentOutOfRangeException(nameof(overlap), $"Windows that share {overlap} tokens were asked for; a window has room for {room}, so 0 … {room - 1} is needed.");
+            throw new ArgumentOutOfRangeException(nameof(overlap), $"Windows that share {overlap} tokens were asked for; a window has room for {room}, " +
+                $"so 0 … {room - 1} is needed.");
         return Split(encoding, room, overlap);
     }
 
@@ -128,7 +135,8 @@ internal sealed class EncoderTexts
     {
         string limit = _model.Config switch
         {
-            RobertaConfig roberta when MaxTokens == roberta.MaxTokens => $"max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}",
+            RobertaConfig roberta when MaxTokens == roberta.MaxTokens =>
+                $"max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}",
             CodeGenConfig => "n_positions",
             _ when MaxTokens == _model.Config.MaxTokens => "max_position_embeddings",
             _ => "max_seq_length",
@@ -170,6 +178,7 @@ internal sealed class EncoderTexts
             _types.AddRange(Enumerable.Repeat(type, ids.Length));
         }
 
-        public TokenRow Build(Encoding text, int firstToken, int textColumn, int textTokens) => new([.. _ids], [.. _types], text, firstToken, textColumn, textTokens);
+        public TokenRow Build(Encoding text, int firstToken, int textColumn, int textTokens) =>
+            new([.. _ids], [.. _types], text, firstToken, textColumn, textTokens);
     }
 }

@@ -38,7 +38,8 @@ internal sealed class SpecialTokenTemplate
         int?[] sequences = probe.SequenceIds;
         (int first, int lastOfFirst) = (Array.IndexOf(sequences, 0), Array.LastIndexOf(sequences, 0));
         (int second, int last) = (Array.IndexOf(sequences, 1), Math.Max(lastOfFirst, Array.LastIndexOf(sequences, 1)));
-        SpecialToken[] Between(int start, int end) => [.. Enumerable.Range(start, Math.Max(0, end - start)).Select(i => new SpecialToken(probe.Ids[i], probe.TypeIds[i]))];
+        SpecialToken[] Between(int start, int end) =>
+            [.. Enumerable.Range(start, Math.Max(0, end - start)).Select(i => new SpecialToken(probe.Ids[i], probe.TypeIds[i]))];
         return new Form(
             Between(0, first),
             second < 0 ? [] : Between(lastOfFirst + 1, second),

@@ -14,7 +14,8 @@ public sealed record FillMaskOptions
         init => field = value < 1 ? throw new ArgumentOutOfRangeException(nameof(value), $"TopK is {value}; at least 1 is needed.") : value;
     } = 5;
 
-    /// <summary>The only candidates, each one token: as the vocabulary writes it, or as text that is one token (<c>" function"</c>). Null: the whole vocabulary.</summary>
+    /// <summary>The only candidates, each one token: as the vocabulary writes it, or as text that is one token (<c>" function"</c>). Null: the whole
+    /// vocabulary.</summary>
     public IReadOnlyList<string>? Targets { get; init; }
 
     /// <summary>Cuts a text that is too long at its end, instead of refusing it.</summary>

@@ -18,7 +18,8 @@ public sealed class FillMaskPipeline : EncoderPipeline
     private FillMaskPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
         if (model is not (BertForMaskedLM or RobertaForMaskedLM or BertForPreTraining))
-            throw new ConfigException($"{model.Architecture} does not fill masks; BertForMaskedLM, RobertaForMaskedLM or BertForPreTraining is needed (config.json, architectures).");
+            throw new ConfigException($"{model.Architecture} does not fill masks; BertForMaskedLM, " +
+                "RobertaForMaskedLM or BertForPreTraining is needed (config.json, architectures).");
         (_mask, _maskId) = FindMask(tokenizer);
     }
 
@@ -34,7 +35,8 @@ public sealed class FillMaskPipeline : EncoderPipeline
 
     /// <summary>Opens a checkpoint whose files are in memory; no file system is used.</summary>
     /// <inheritdoc cref="Load"/>
-    public static FillMaskPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static FillMaskPipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
     /// <exception cref="ConfigException">The model is of another task, or the tokenizer does not fit it.</exception>
@@ -46,13 +48,15 @@ public sealed class FillMaskPipeline : EncoderPipeline
     public IReadOnlyList<FillMaskPrediction> Predict(string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default)
     {
         IReadOnlyList<IReadOnlyList<FillMaskPrediction>> masks = PredictMasks(text, options, cancellationToken);
-        return masks.Count == 1 ? masks[0] : throw new ModelInputException($"The text has {masks.Count} masks ({_mask}); Predict fills exactly one. Call PredictMasks for several.");
+        return masks.Count == 1 ? masks[0] : throw new ModelInputException($"The text has {masks.Count} masks ({_mask}); Predict fills exactly one. " +
+            "Call PredictMasks for several.");
     }
 
     /// <summary>Fills every mask of a text, each for itself.</summary>
     /// <returns>For every mask, in the text's order, the best candidates.</returns>
     /// <inheritdoc cref="Predict"/>
-    public IReadOnlyList<IReadOnlyList<FillMaskPrediction>> PredictMasks(string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default) =>
+    public IReadOnlyList<IReadOnlyList<FillMaskPrediction>> PredictMasks(
+        string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default) =>
         PredictMasks([text], options, progress: null, cancellationToken)[0];
 
     /// <summary>Fills every mask of every text.</summary>
@@ -77,7 +81,10 @@ public sealed class FillMaskPipeline : EncoderPipeline
             Tensor logits = Scores(Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }));      // [places, vocab_size]
             int place = 0;
             foreach (int i in batch)
-                results[i] = [.. masks[i].Select(column => Candidates(logits.Row(place++), rows[i], column, masks[i].Length == 1, targets, options.TopK, session.Kernels))];
+            {
+                bool alone = masks[i].Length == 1;
+                results[i] = [.. masks[i].Select(column => Candidates(logits.Row(place++), rows[i], column, alone, targets, options.TopK, session.Kernels))];
+            }
         }, progress, cancellationToken);
         return results;
     }
@@ -111,7 +118,8 @@ public sealed class FillMaskPipeline : EncoderPipeline
             return columns;
         throw new ModelInputException(
             row.TextTokens < row.Text.Length
-                ? $"The text's first {row.TextTokens} of {row.Text.Length} tokens, which are left after truncation, have no {_mask}. Move the mask forward, or shorten what stands before it."
+                ? $"The text's first {row.TextTokens} of {row.Text.Length} tokens, which are left after truncation, have no {_mask}. " +
+                    "Move the mask forward, or shorten what stands before it."
                 : $"The text has no mask. Write {_mask} where a token is to be filled in.");
     }
 
@@ -128,13 +136,15 @@ public sealed class FillMaskPipeline : EncoderPipeline
     {
         if (Tokenizer.TokenToId(target) is int id)
             return id;
-        Encoding encoding = Tokenizer.Encode(target, pair: null, new EncodeOptions { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None });
+        Encoding encoding = Tokenizer.Encode(target, pair: null, EncoderTexts.Plain);
         return encoding.Length == 1
             ? encoding.Ids[0]
-            : throw new ModelInputException($"The target \"{target}\" is {encoding.Length} tokens in this vocabulary ({string.Join(", ", encoding.Tokens)}); a mask holds one. Name a target that is one token.");
+            : throw new ModelInputException($"The target \"{target}\" is {encoding.Length} tokens in this vocabulary " +
+                $"({string.Join(", ", encoding.Tokens)}); a mask holds one. Name a target that is one token.");
     }
 
-    private FillMaskPrediction[] Candidates(Span<float> scores, TokenRow row, int column, bool skipSpecialTokens, int[]? targets, int topK, KernelOptions kernels)
+    private FillMaskPrediction[] Candidates(
+        Span<float> scores, TokenRow row, int column, bool skipSpecialTokens, int[]? targets, int topK, KernelOptions kernels)
     {
         Softmax.Run(scores, scores, kernels);
         int[] ids = targets is null ? Ranking.Best(scores, topK) : Ranking.Best(scores, topK, targets);

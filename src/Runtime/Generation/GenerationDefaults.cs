@@ -27,7 +27,8 @@ internal sealed record GenerationDefaults(GenerationOptions Options, IReadOnlyLi
         if (tokenizer.SpecialTokens.EosTokenId is int end && !ends.Contains(end))
         {
             if (ends.Count > 0)
-                warnings.Add($"{file} says eos_token_id {string.Join(", ", ends)}, but the tokenizer's end token {tokenizer.SpecialTokens.EosToken} is {end}: {end} ends a text here.");
+                warnings.Add($"{file} says eos_token_id {string.Join(", ", ends)}, but the tokenizer's end token {tokenizer.SpecialTokens.EosToken} is " +
+                    $"{end}: {end} ends a text here.");
             ends = [end];
         }
         return new GenerationDefaults(options with { EosTokenId = ends }, warnings);

@@ -3,7 +3,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
-/// <summary>How text is generated; names and meanings are those of transformers' GenerationConfig. What is null is taken from the checkpoint's generation_config.json.</summary>
+/// <summary>How text is generated; names and meanings are those of transformers' GenerationConfig. What is null is taken from the checkpoint's
+/// generation_config.json.</summary>
 public sealed record GenerationOptions
 {
     /// <summary>Nothing asked for: the checkpoint's own settings.</summary>

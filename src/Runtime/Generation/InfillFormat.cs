@@ -4,7 +4,8 @@ using ManagedTransformers.Tokenizers;
 namespace ManagedTransformers;
 
 /// <summary>How CodeGen2 is asked for what stands between two texts.</summary>
-/// <remarks>Nijkamp et al. 2023, arXiv:2305.02309, 3.3, and the model's README: prefix, mask, suffix, end of text, separator, mask; the answer ends with &lt;eom>.</remarks>
+/// <remarks>Nijkamp et al. 2023, arXiv:2305.02309, 3.3, and the model's README: prefix, mask, suffix, end of text, separator, mask; the answer ends with
+/// &lt;eom>.</remarks>
 internal sealed class InfillFormat
 {
     private readonly Tokenizer _tokenizer;
@@ -23,9 +24,11 @@ internal sealed class InfillFormat
     public int EndOfMask { get; }
 
     /// <summary>Ids of the prompt.</summary>
-    public int[] Prompt(string prefix, string suffix) =>
-        [.. _tokenizer.Encode(prefix, pair: null, TextGenerator.Plain).Ids, _mask, .. _tokenizer.Encode(suffix, pair: null, TextGenerator.Plain).Ids, _endOfText, _separator, _mask];
+    public int[] Prompt(string prefix, string suffix) => [.. Encode(prefix), _mask, .. Encode(suffix), _endOfText, _separator, _mask];
+
+    private int[] Encode(string text) => _tokenizer.Encode(text, pair: null, EncoderTexts.Plain).Ids;
 
     private int Find(string token) => _tokenizer.TokenToId(token)
-        ?? throw new ConfigException($"The tokenizer has no {token}; infilling needs CodeGen2's <mask_1>, <sep>, <eom> and <|endoftext|>. Load a CodeGen2 checkpoint, or the demo model.");
+        ?? throw new ConfigException($"The tokenizer has no {token}; infilling needs CodeGen2's <mask_1>, <sep>, <eom> and <|endoftext|>. " +
+            "Load a CodeGen2 checkpoint, or the demo model.");
 }

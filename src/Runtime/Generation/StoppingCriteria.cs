@@ -20,7 +20,8 @@ internal sealed record StoppingCriteria(int MaxNewTokens, IReadOnlyList<int> Eos
     {
         int room = config.NPositions - promptLength;
         if (room < 1)
-            throw new ModelInputException($"The prompt is {promptLength} tokens; the model reads at most {config.NPositions} (n_positions), and at least one must be left to generate. Drop tokens at the prompt's beginning.");
+            throw new ModelInputException($"The prompt is {promptLength} tokens; the model reads at most {config.NPositions} (n_positions), " +
+                "and at least one must be left to generate. Drop tokens at the prompt's beginning.");
         return new StoppingCriteria(Limit(options, defaults, config, promptLength, room), options.EosTokenId ?? defaults.EosTokenId ?? config.EosTokenId);
     }
 
@@ -34,12 +35,15 @@ internal sealed record StoppingCriteria(int MaxNewTokens, IReadOnlyList<int> Eos
         {
             return tokens <= room
                 ? tokens
-                : throw new ModelInputException($"The prompt is {promptLength} tokens and MaxNewTokens is {tokens}, together {(long)promptLength + tokens}; the model reads at most {config.NPositions} (n_positions). Ask for at most {room}, or drop tokens at the prompt's beginning.");
+                : throw new ModelInputException($"The prompt is {promptLength} tokens and MaxNewTokens is {tokens}, " +
+                    $"together {(long)promptLength + tokens}; the model reads at most {config.NPositions} (n_positions). Ask for at most {room}, " +
+                    "or drop tokens at the prompt's beginning.");
         }
         if (options.MaxLength is int asked && (asked > config.NPositions || asked <= promptLength))
         {
             throw new ModelInputException(asked <= promptLength
-                ? $"The prompt is {promptLength} tokens and MaxLength is {asked}, which leaves none to generate. Raise MaxLength, or give MaxNewTokens, which does not count the prompt."
+                ? $"The prompt is {promptLength} tokens and MaxLength is {asked}, which leaves none to generate. Raise MaxLength, or give MaxNewTokens, " +
+                    "which does not count the prompt."
                 : $"MaxLength is {asked}; the model reads at most {config.NPositions} (n_positions).");
         }
         // The checkpoint's own limits are wishes: they give way to what fits.

@@ -13,11 +13,12 @@ namespace ManagedTransformers;
 /// </code></example>
 public sealed class TextGenerator : Pipeline
 {
-    internal static readonly EncodeOptions Plain = new() { Truncation = Truncation.None, Padding = Padding.None };
+    private static readonly EncodeOptions Whole = new() { Truncation = Truncation.None, Padding = Padding.None };
     private readonly CodeGenForCausalLM _model;
     private readonly GenerationDefaults _defaults;
 
-    private TextGenerator(PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
+    private TextGenerator(
+        PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
         _model = model as CodeGenForCausalLM
             ?? throw new ConfigException($"{model.Architecture} does not generate text; CodeGenForCausalLM is needed (config.json, architectures).");
@@ -27,7 +28,8 @@ public sealed class TextGenerator : Pipeline
     /// <summary>The checkpoint's own settings, which hold where a call's options are null: generation_config.json and the end token.</summary>
     public GenerationOptions Defaults => _defaults.Options;
 
-    /// <summary>What is odd about the checkpoint, for people to read: an end token in config.json that is not the tokenizer's, sampling that is not done. Empty where all is well.</summary>
+    /// <summary>What is odd about the checkpoint, for people to read: an end token in config.json that is not the tokenizer's, sampling that is not done.
+    /// Empty where all is well.</summary>
     public IReadOnlyList<string> Warnings => _defaults.Warnings;
 
     /// <summary>Opens a checkpoint directory.</summary>
@@ -35,7 +37,8 @@ public sealed class TextGenerator : Pipeline
     public static TextGenerator Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
     /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
-    public static TextGenerator FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static TextGenerator FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
     public static TextGenerator Create(CodeGenForCausalLM model, Tokenizer tokenizer) => new(model, tokenizer, generationConfig: null, ownsModel: false);
@@ -52,10 +55,11 @@ public sealed class TextGenerator : Pipeline
     /// <summary>Continues many texts, in batches without padding; a text that ended leaves its batch.</summary>
     /// <param name="prompts">The texts.</param>
     /// <param name="options">Limits, end tokens, where to cut.</param>
-    /// <param name="progress">Told how many texts are done.</param>
+    /// <param name="progress">Told after every token how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
-    public IReadOnlyList<string> Generate(IReadOnlyList<string> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    public IReadOnlyList<string> Generate(
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
         options ??= GenerationOptions.Default;
@@ -66,14 +70,17 @@ public sealed class TextGenerator : Pipeline
     /// <summary>Continues prompts that are token ids already.</summary>
     /// <param name="prompts">Ids of each prompt, of any lengths, without padding; none empty.</param>
     /// <param name="options">Limits and end tokens.</param>
-    /// <param name="progress">Told how many prompts are done.</param>
+    /// <param name="progress">Told after every token how many prompts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <returns>The new ids of each prompt, its end token included where one came.</returns>
-    /// <exception cref="ModelInputException">A prompt is empty or leaves no room, an id is outside the vocabulary, or the options contradict each other.</exception>
-    public IReadOnlyList<int[]> GenerateIds(IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
+    /// <exception cref="ModelInputException">A prompt is empty or leaves no room, an id is outside the vocabulary, or the options contradict each
+    /// other.</exception>
+    public IReadOnlyList<int[]> GenerateIds(
+        IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
         CausalLMGeneration.Generate(_model, prompts, options ?? GenerationOptions.Default, Defaults, progress, cancellationToken);
 
-    /// <summary>Continues a text piece by piece; all pieces together are what <see cref="Generate(string, GenerationOptions?, CancellationToken)"/> gives.</summary>
+    /// <summary>Continues a text piece by piece; all pieces together are what <see cref="Generate(string, GenerationOptions?, CancellationToken)"/>
+    /// gives.</summary>
     /// <remarks>The model runs on the thread pool and never ahead of the consumer: who stops asking stops the work.</remarks>
     /// <exception cref="OperationCanceledException">While enumerating: the token was cancelled. It takes effect within one token.</exception>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
@@ -105,7 +112,8 @@ public sealed class TextGenerator : Pipeline
     private static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextGenerator(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));
 
-    private async IAsyncEnumerable<TextPiece> StreamAsync(int[] prompt, StoppingCriteria stop, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<TextPiece> StreamAsync(
+        int[] prompt, StoppingCriteria stop, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var search = new GreedySearch(_model, [prompt], stop);
         var writer = new PieceWriter(Tokenizer, stop.EosTokenId, options.TruncateBeforePattern);
@@ -121,7 +129,7 @@ public sealed class TextGenerator : Pipeline
     private int[] Encode(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        int[] ids = Tokenizer.Encode(prompt, pair: null, Plain).Ids;
+        int[] ids = Tokenizer.Encode(prompt, pair: null, Whole).Ids;
         return ids.Length > 0 ? ids : [BeginningOfText()];
     }
 

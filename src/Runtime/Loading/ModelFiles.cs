@@ -19,7 +19,8 @@ internal abstract class ModelFiles
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (!Directory.Exists(directory))
-            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
+            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, " +
+                "tokenizer files and model.safetensors.");
         return new OnDisk(directory);
     }
 
@@ -45,7 +46,8 @@ internal abstract class ModelFiles
     /// <exception cref="ConfigException">config.json is missing or broken.</exception>
     public PretrainedModel LoadBody(LoadOptions options)
     {
-        ReadOnlyMemory<byte> json = Find(ConfigJson.FileName) ?? throw new ConfigException($"There is no {ConfigJson.FileName} in {_source.Description}; it is needed to know the architecture.");
+        ReadOnlyMemory<byte> json = Find(ConfigJson.FileName) ?? throw new ConfigException($"There is no {ConfigJson.FileName} in {_source.Description}; " +
+            "it is needed to know the architecture.");
         return ConfigJson.Parse(json.Span) switch
         {
             RobertaConfig => LoadModel<RobertaModel>(options),
@@ -90,7 +92,8 @@ internal abstract class ModelFiles
         {
             string folder = Path.Combine(directory, path);
             if (!RealPath.IsInside(RealPath.Of(folder), RealPath.Of(directory)))
-                throw new CheckpointException($"The folder \"{path}\" that modules.json names lies outside {directory}. Nothing is read from there: modules are folders of the checkpoint itself.");
+                throw new CheckpointException($"The folder \"{path}\" that modules.json names lies outside {directory}. Nothing is read from there: " +
+                    "modules are folders of the checkpoint itself.");
             return In(folder);
         }
     }
@@ -106,7 +109,9 @@ internal abstract class ModelFiles
         public override ModelFiles Folder(string path)
         {
             string prefix = path.TrimEnd('/') + "/";
-            return Of(files.Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(file => file.Key[prefix.Length..], file => file.Value));
+            return Of(files
+                .Where(file => file.Key.StartsWith(prefix, StringComparison.Ordinal))
+                .ToDictionary(file => file.Key[prefix.Length..], file => file.Value));
         }
     }
 }

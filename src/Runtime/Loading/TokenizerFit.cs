@@ -12,7 +12,8 @@ internal static class TokenizerFit
         if (tokenizer.VocabularySize > config.VocabSize)
         {
             throw new ConfigException(
-                $"The tokenizer has {tokenizer.VocabularySize} tokens, but the model's vocab_size is {config.VocabSize}: the ids from {config.VocabSize} on have no embedding. Use the tokenizer files that were saved with this checkpoint.");
+                $"The tokenizer has {tokenizer.VocabularySize} tokens, but the model's vocab_size is {config.VocabSize}: " +
+                $"the ids from {config.VocabSize} on have no embedding. Use the tokenizer files that were saved with this checkpoint.");
         }
         SpecialTokens special = tokenizer.SpecialTokens;
         CheckId("bos_token", special.BosToken, special.BosTokenId, config);
@@ -22,12 +23,14 @@ internal static class TokenizerFit
         CheckId("mask_token", special.MaskToken, special.MaskTokenId, config);
         // RoBERTa's positions start after the padding token's number, so a different one shifts every position.
         if (config is RobertaConfig roberta && special.PadTokenId is int pad && pad != roberta.PaddingIdx)
-            throw new ConfigException($"The tokenizer's pad_token {special.PadToken} is {pad}, but config.json's pad_token_id is {roberta.PaddingIdx}. Use the tokenizer files that were saved with this checkpoint.");
+            throw new ConfigException($"The tokenizer's pad_token {special.PadToken} is {pad}, but config.json's pad_token_id is {roberta.PaddingIdx}. " +
+                "Use the tokenizer files that were saved with this checkpoint.");
     }
 
     private static void CheckId(string role, string? token, int? id, PretrainedConfig config)
     {
         if (id >= config.VocabSize)
-            throw new ConfigException($"The tokenizer's {role} {token} is {id}; the model's vocab_size is {config.VocabSize}, so 0 … {config.VocabSize - 1} is needed. Use the tokenizer files that were saved with this checkpoint.");
+            throw new ConfigException($"The tokenizer's {role} {token} is {id}; the model's vocab_size is {config.VocabSize}, " +
+                $"so 0 … {config.VocabSize - 1} is needed. Use the tokenizer files that were saved with this checkpoint.");
     }
 }

@@ -23,7 +23,8 @@ public sealed class NextSentencePipeline : EncoderPipeline
     public static NextSentencePipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
     /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
-    public static NextSentencePipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static NextSentencePipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
     public static NextSentencePipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
@@ -44,7 +45,10 @@ public sealed class NextSentencePipeline : EncoderPipeline
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     /// <exception cref="ModelInputException">A text is empty, or both are too long and <paramref name="truncation"/> is off.</exception>
     public IReadOnlyList<NextSentenceScore> Score(
-        IReadOnlyList<(string First, string Second)> pairs, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        IReadOnlyList<(string First, string Second)> pairs,
+        bool truncation = false,
+        IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         TokenRow[] rows = [.. pairs.Select(pair => Texts.Pair(pair.First, pair.Second, truncation))];

@@ -19,7 +19,8 @@ public sealed record TextClassificationOptions
     /// <summary>The defaults.</summary>
     public static TextClassificationOptions Default { get; } = new();
 
-    /// <summary>How scores become probabilities; null: as config.json's problem_type and number of labels say (see <see cref="TextClassificationPipeline"/>).</summary>
+    /// <summary>How scores become probabilities; null: as config.json's problem_type and number of labels say (see <see
+    /// cref="TextClassificationPipeline"/>).</summary>
     public ClassificationFunction? Function { get; init; }
 
     /// <summary>Only the best so many classes; null: all.</summary>

@@ -14,14 +14,16 @@ public sealed class TextClassificationPipeline : EncoderPipeline
     private TextClassificationPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
         if (model is not (BertForSequenceClassification or RobertaForSequenceClassification))
-            throw new ConfigException($"{model.Architecture} does not classify texts; BertForSequenceClassification or RobertaForSequenceClassification is needed (config.json, architectures).");
+            throw new ConfigException($"{model.Architecture} does not classify texts; BertForSequenceClassification or RobertaForSequenceClassification " +
+                "is needed (config.json, architectures).");
     }
 
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
     public static TextClassificationPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
     /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
-    public static TextClassificationPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static TextClassificationPipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
     public static TextClassificationPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
@@ -29,7 +31,8 @@ public sealed class TextClassificationPipeline : EncoderPipeline
     /// <summary>Classifies a text, or a pair such as a question and an answer.</summary>
     /// <returns>Classes and scores, best first.</returns>
     /// <exception cref="ModelInputException">A text is empty, or too long and <see cref="TextClassificationOptions.Truncation"/> is off.</exception>
-    public IReadOnlyList<LabelScore> Classify(string text, string? pair = null, TextClassificationOptions? options = null, CancellationToken cancellationToken = default) =>
+    public IReadOnlyList<LabelScore> Classify(
+        string text, string? pair = null, TextClassificationOptions? options = null, CancellationToken cancellationToken = default) =>
         Classify([(text, pair)], options, progress: null, cancellationToken)[0];
 
     /// <summary>Classifies many texts.</summary>
@@ -48,7 +51,10 @@ public sealed class TextClassificationPipeline : EncoderPipeline
     /// <summary>Classifies many pairs of texts.</summary>
     /// <inheritdoc cref="Classify(IReadOnlyList{string}, TextClassificationOptions?, IProgress{int}?, CancellationToken)"/>
     public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(
-        IReadOnlyList<(string Text, string? Pair)> pairs, TextClassificationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        IReadOnlyList<(string Text, string? Pair)> pairs,
+        TextClassificationOptions? options = null,
+        IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         options ??= TextClassificationOptions.Default;

@@ -42,7 +42,8 @@ public sealed record TokenClassificationOptions
 }
 
 /// <summary>A part of a text with a label.</summary>
-/// <param name="Label">The tag (<c>NAME</c>; transformers' entity_group), or the token's whole label (<c>B-NAME</c>) with <see cref="AggregationStrategy.None"/>.</param>
+/// <param name="Label">The tag (<c>NAME</c>; transformers' entity_group), or the token's whole label (<c>B-NAME</c>) with <see
+/// cref="AggregationStrategy.None"/>.</param>
 /// <param name="Score">Mean probability of the label over the entity's tokens, or words where they are aggregated.</param>
 /// <param name="Start">Where it starts in the .NET string, in UTF-16 units.</param>
 /// <param name="End">Where it ends, exclusive.</param>

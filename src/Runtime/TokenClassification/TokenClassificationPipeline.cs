@@ -5,7 +5,8 @@ using ManagedTransformers.Tokenizers;
 namespace ManagedTransformers;
 
 /// <summary>Finds the parts of a text that a token classifier labels: names, keys, addresses with StarPII.</summary>
-/// <remarks>transformers' TokenClassificationPipeline; windows over long texts as bigcode-dataset's pii_inference reads them. Labels always come from id2label.</remarks>
+/// <remarks>transformers' TokenClassificationPipeline; windows over long texts as bigcode-dataset's pii_inference reads them. Labels always come from
+/// id2label.</remarks>
 public sealed class TokenClassificationPipeline : EncoderPipeline
 {
     private readonly bool _byteLevel;
@@ -13,7 +14,8 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     private TokenClassificationPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
         if (model is not (BertForTokenClassification or RobertaForTokenClassification))
-            throw new ConfigException($"{model.Architecture} does not label tokens; BertForTokenClassification or RobertaForTokenClassification is needed (config.json, architectures).");
+            throw new ConfigException($"{model.Architecture} does not label tokens; BertForTokenClassification or RobertaForTokenClassification is needed " +
+                "(config.json, architectures).");
         // Every byte-level vocabulary has the stand-in of the space byte; WordPiece has words instead.
         _byteLevel = tokenizer.TokenToId("Ġ") is not null;
     }
@@ -22,7 +24,8 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     public static TokenClassificationPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
     /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
-    public static TokenClassificationPipeline FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static TokenClassificationPipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
     public static TokenClassificationPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
