@@ -175,14 +175,18 @@ public sealed class EmbeddingTests
         GeneratedEmbeddings<Embedding<float>> embeddings = await generator.GenerateAsync(Texts);
         Assert.That(embeddings.Select(e => e.Vector.ToArray()), Is.EqualTo(_pipeline.Embed(Texts)));
         Assert.That(generator.GetService<EmbeddingGeneratorMetadata>()?.DefaultModelDimensions, Is.EqualTo(16));
-        Assert.That(async () => await generator.GenerateAsync(Texts, new EmbeddingGenerationOptions { Dimensions = 8 }), Throws.TypeOf<NotSupportedException>().With.Message.Contains("16"));
+        Assert.That(
+            async () => await generator.GenerateAsync(Texts, new EmbeddingGenerationOptions { Dimensions = 8 }),
+            Throws.TypeOf<NotSupportedException>().With.Message.Contains("16"));
     }
 
     [Test]
     public void A_model_with_a_head_is_refused()
     {
         using BertForMaskedLM model = TestData.Tiny<BertForMaskedLM>(8200);
-        Assert.That(() => SentenceEmbeddingPipeline.Create(model, _pipeline.Tokenizer), Throws.TypeOf<ConfigException>().With.Message.Contains("BertForMaskedLM"));
+        Assert.That(
+            () => SentenceEmbeddingPipeline.Create(model, _pipeline.Tokenizer),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("BertForMaskedLM"));
     }
 
     private Dictionary<string, ReadOnlyMemory<byte>> SentenceTransformer(string mode, bool normalize, int? maxSeqLength)

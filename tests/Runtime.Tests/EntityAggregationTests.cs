@@ -46,7 +46,8 @@ public sealed class EntityAggregationTests
     }
 
     [Test]
-    public void No_tokens_give_no_entities([Values] AggregationStrategy strategy) => Assert.That(EntityAggregation.Aggregate([], strategy, i => Labels[i]), Is.Empty);
+    public void No_tokens_give_no_entities([Values] AggregationStrategy strategy) =>
+        Assert.That(EntityAggregation.Aggregate([], strategy, i => Labels[i]), Is.Empty);
 
     private static void Check(AggregationStrategy strategy, params (string Label, double Score, int First, int Last)[] expected)
     {

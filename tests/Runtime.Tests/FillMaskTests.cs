@@ -84,11 +84,15 @@ public sealed class FillMaskTests
 
     [Test]
     public void Text_without_a_mask_is_refused_and_the_mask_named() =>
-        Assert.That(() => _fillMask.Predict("import numpy as np"), Throws.TypeOf<ModelInputException>().With.Message.Contains("no mask").And.Message.Contains("<mask>"));
+        Assert.That(
+            () => _fillMask.Predict("import numpy as np"),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("no mask").And.Message.Contains("<mask>"));
 
     [Test]
     public void Two_masks_are_refused_where_one_is_needed() =>
-        Assert.That(() => _fillMask.Predict("<mask> and <mask>"), Throws.TypeOf<ModelInputException>().With.Message.Contains("2 masks").And.Message.Contains("PredictMasks"));
+        Assert.That(
+            () => _fillMask.Predict("<mask> and <mask>"),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("2 masks").And.Message.Contains("PredictMasks"));
 
     [Test]
     public void Empty_text_is_refused() => Assert.That(() => _fillMask.Predict(""), Throws.TypeOf<ModelInputException>().With.Message.Contains("empty"));
@@ -97,7 +101,9 @@ public sealed class FillMaskTests
     public void Too_long_a_text_is_refused_with_the_numbers_and_truncation_reads_its_beginning()
     {
         string text = "import numpy <mask> np" + string.Concat(Enumerable.Repeat("\nx = 1", 400));
-        Assert.That(() => _fillMask.Predict(text), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 256").And.Message.Contains("max_position_embeddings 258").And.Message.Contains("Truncation"));
+        Assert.That(
+            () => _fillMask.Predict(text),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 256").And.Message.Contains("max_position_embeddings 258").And.Message.Contains("Truncation"));
         Assert.That(_fillMask.Predict(text, new FillMaskOptions { Truncation = true })[0].TokenText, Is.EqualTo(" as"));
     }
 
@@ -109,10 +115,13 @@ public sealed class FillMaskTests
 
     [Test]
     public void A_target_of_several_tokens_is_refused() =>
-        Assert.That(() => _fillMask.Predict("<mask>", new FillMaskOptions { Targets = ["a b c"] }), Throws.TypeOf<ModelInputException>().With.Message.Contains("3 tokens"));
+        Assert.That(
+            () => _fillMask.Predict("<mask>", new FillMaskOptions { Targets = ["a b c"] }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("3 tokens"));
 
     [Test]
-    public void Top_k_below_1_is_refused() => Assert.That(() => new FillMaskOptions { TopK = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("TopK is 0"));
+    public void Top_k_below_1_is_refused() =>
+        Assert.That(() => new FillMaskOptions { TopK = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("TopK is 0"));
 
     [Test]
     public void A_generator_checkpoint_is_refused() =>
@@ -122,11 +131,14 @@ public sealed class FillMaskTests
     public void A_tokenizer_with_more_tokens_than_the_model_is_refused_with_both_numbers()
     {
         using BertForMaskedLM model = TestData.Tiny<BertForMaskedLM>(vocabSize: 100);
-        Assert.That(() => FillMaskPipeline.Create(model, TestData.Tokenizer("roberta-code-8k")), Throws.TypeOf<ConfigException>().With.Message.Contains("8192").And.Message.Contains("100"));
+        Assert.That(
+            () => FillMaskPipeline.Create(model, TestData.Tokenizer("roberta-code-8k")),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("8192").And.Message.Contains("100"));
     }
 
     [Test]
-    public void A_missing_directory_is_reported() => Assert.That(() => FillMaskPipeline.Load("/no/such/place"), Throws.TypeOf<DirectoryNotFoundException>().With.Message.Contains("/no/such/place"));
+    public void A_missing_directory_is_reported() =>
+        Assert.That(() => FillMaskPipeline.Load("/no/such/place"), Throws.TypeOf<DirectoryNotFoundException>().With.Message.Contains("/no/such/place"));
 
     [Test]
     public void Files_in_memory_give_what_the_directory_gives()
@@ -148,7 +160,9 @@ public sealed class FillMaskTests
 
     [Test]
     public void A_cancelled_token_ends_a_batch() =>
-        Assert.That(() => _fillMask.PredictMasks(["<mask>"], cancellationToken: new CancellationToken(canceled: true)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(
+            () => _fillMask.PredictMasks(["<mask>"], cancellationToken: new CancellationToken(canceled: true)),
+            Throws.InstanceOf<OperationCanceledException>());
 
     [Test]
     public void A_disposed_pipeline_is_refused()

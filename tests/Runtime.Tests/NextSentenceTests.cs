@@ -35,5 +35,7 @@ public sealed class NextSentenceTests
 
     [Test]
     public void Another_architecture_is_refused() =>
-        Assert.That(() => NextSentencePipeline.Load(TestData.Model("demo-fill-mask")), Throws.TypeOf<ConfigException>().With.Message.Contains("BertForPreTraining"));
+        Assert.That(
+            () => NextSentencePipeline.Load(TestData.Model("demo-fill-mask")),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("BertForPreTraining"));
 }

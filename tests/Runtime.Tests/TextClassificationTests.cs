@@ -76,11 +76,14 @@ public sealed class TextClassificationTests
         using BertForSequenceClassification model = TestData.Tiny<BertForSequenceClassification>(8200, 16, "a", "b");
         using TextClassificationPipeline pipeline = TextClassificationPipeline.Create(model, TestData.Tokenizer("wordpiece-code-4k"));
         string text = string.Concat(Enumerable.Repeat("if x ", 20));
-        Assert.That(() => pipeline.Classify(text, "if"), Throws.TypeOf<ModelInputException>().With.Message.Contains("44 tokens, 3 of them special").And.Message.Contains("at most 16"));
+        Assert.That(
+            () => pipeline.Classify(text, "if"),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("44 tokens, 3 of them special").And.Message.Contains("at most 16"));
         Assert.That(pipeline.Classify(text, "if", new TextClassificationOptions { Truncation = true }), Has.Count.EqualTo(2));
     }
 
     [TestCase("", null)]
     [TestCase("x", "")]
-    public void Empty_texts_are_refused(string text, string? pair) => Assert.That(() => _languages.Classify(text, pair), Throws.TypeOf<ModelInputException>().With.Message.Contains("empty"));
+    public void Empty_texts_are_refused(string text, string? pair) =>
+        Assert.That(() => _languages.Classify(text, pair), Throws.TypeOf<ModelInputException>().With.Message.Contains("empty"));
 }

@@ -132,7 +132,9 @@ public sealed class TextGeneratorTests
 
     [Test]
     public void A_prompt_that_fills_n_positions_is_refused_with_the_numbers() =>
-        Assert.That(() => _generator.GenerateIds([new int[512]]), Throws.TypeOf<ModelInputException>().With.Message.Contains("512 tokens").And.Message.Contains("at most 512 (n_positions)"));
+        Assert.That(
+            () => _generator.GenerateIds([new int[512]]),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("512 tokens").And.Message.Contains("at most 512 (n_positions)"));
 
     [Test]
     public void More_new_tokens_than_fit_are_refused_with_the_numbers() =>
@@ -141,16 +143,21 @@ public sealed class TextGeneratorTests
             Throws.TypeOf<ModelInputException>().With.Message.Contains("together 520").And.Message.Contains("at most 12"));
 
     [Test]
-    public void The_checkpoints_own_limit_gives_way_to_what_fits() => Assert.That(_generator.GenerateIds([new int[510]], new GenerationOptions { EosTokenId = [] })[0], Has.Length.EqualTo(2));
+    public void The_checkpoints_own_limit_gives_way_to_what_fits() =>
+        Assert.That(_generator.GenerateIds([new int[510]], new GenerationOptions { EosTokenId = [] })[0], Has.Length.EqualTo(2));
 
     [TestCase(5, "leaves none")]
     [TestCase(513, "at most 512 (n_positions)")]
     public void An_impossible_max_length_is_refused(int maxLength, string message) =>
-        Assert.That(() => _generator.GenerateIds([new int[5]], new GenerationOptions { MaxLength = maxLength }), Throws.TypeOf<ModelInputException>().With.Message.Contains(message));
+        Assert.That(
+            () => _generator.GenerateIds([new int[5]], new GenerationOptions { MaxLength = maxLength }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains(message));
 
     [Test]
     public void Two_limits_at_once_are_refused_and_both_named() =>
-        Assert.That(() => _generator.Generate("x", new GenerationOptions { MaxLength = 8, MaxNewTokens = 4 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("MaxNewTokens is 4 and MaxLength is 8"));
+        Assert.That(
+            () => _generator.Generate("x", new GenerationOptions { MaxLength = 8, MaxNewTokens = 4 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("MaxNewTokens is 4 and MaxLength is 8"));
 
     [Test]
     public void Ids_outside_the_vocabulary_and_empty_rows_are_refused()
@@ -200,7 +207,9 @@ public sealed class TextGeneratorTests
     [TestCase("[]", "Object is needed")]
     [TestCase("{", "cannot be read")]
     public void A_bad_generation_config_is_refused(string json, string message) =>
-        Assert.That(() => GenerationOptions.FromJson(Json(json)), Throws.TypeOf<ConfigException>().With.Message.Contains("generation_config.json").And.Message.Contains(message));
+        Assert.That(
+            () => GenerationOptions.FromJson(Json(json)),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("generation_config.json").And.Message.Contains(message));
 
     private static ReadOnlyMemory<byte> Json(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 

@@ -107,7 +107,9 @@ public sealed class TokenClassificationTests
     [TestCase(65, 1, "3 … 64")]
     [TestCase(2, 0, "3 … 64")]
     public void Impossible_windows_are_refused_with_what_is_possible(int window, int stride, string possible) =>
-        Assert.That(() => _tagger.Tag(Text, new TokenClassificationOptions { WindowLength = window, Stride = stride }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains(possible));
+        Assert.That(
+            () => _tagger.Tag(Text, new TokenClassificationOptions { WindowLength = window, Stride = stride }),
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains(possible));
 
     [Test]
     public void Empty_text_is_refused() => Assert.That(() => _tagger.Tag(""), Throws.TypeOf<ModelInputException>().With.Message.Contains("empty"));

@@ -1,0 +1,50 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+/// <summary>The pipelines with tokenizers of real checkpoints, where they lie beside the repository.</summary>
+public sealed class SharedTokenizerTests
+{
+    [Test]
+    public void StarEncoder_reads_cls_text_sep_though_its_tokenizer_adds_nothing()
+    {
+        Tokenizer tokenizer = Load("starencoder");
+        SpecialTokenTemplate template = SpecialTokenTemplate.Of(tokenizer, new BertConfig { VocabSize = 49156 });
+        Assert.That(template.Single.Before.Select(token => token.Id), Is.EqualTo(new[] { 49154 }));
+        Assert.That(template.Single.After.Select(token => token.Id), Is.EqualTo(new[] { 49153 }));
+        Assert.That(template.Pair.Between.Concat(template.Pair.After).Select(token => (token.Id, token.Type)), Is.EqualTo(new[] { (49153, 0), (49153, 1) }));
+    }
+
+    [Test]
+    public void Bert_reads_cls_text_sep_as_its_post_processor_says()
+    {
+        SpecialTokenTemplate template = SpecialTokenTemplate.Of(Load("bert-base-uncased"), new BertConfig());
+        Assert.That(template.Single.Before.Concat(template.Single.After).Select(token => token.Id), Is.EqualTo(new[] { 101, 102 }));
+        Assert.That((template.Pair.Between.Single(), template.Pair.After.Single().Type, template.Pair.SecondType), Is.EqualTo((template.Single.After[0], 1, 1)));
+    }
+
+    [Test]
+    public void CodeGen2_infills_with_its_own_tokens()
+    {
+        int[] prompt = new InfillFormat(Load("codegen2")).Prompt("", "    return name");
+        Assert.That(prompt[0], Is.EqualTo(51199));
+        Assert.That(prompt[^3..], Is.EqualTo(new[] { 50256, 50299, 51199 }));
+    }
+
+    [Test]
+    public void CodeGen2s_end_of_text_wins_over_the_2_of_its_config()
+    {
+        GenerationDefaults defaults = GenerationDefaults.Of(null, new CodeGenConfig { VocabSize = 51200, EosTokenId = [2] }, Load("codegen2"));
+        Assert.That(defaults.Options.EosTokenId, Is.EqualTo(new[] { 50256 }));
+        Assert.That(defaults.Warnings.Single(), Does.Contain("50256"));
+    }
+
+    private static Tokenizer Load(string name)
+    {
+        string directory = Path.Combine(TestData.Root, "..", "shared", "tokenizers", name);
+        if (!Directory.Exists(directory))
+            Assert.Ignore($"{name} may not be redistributed and is not beside the repository.");
+        return Tokenizer.Load(directory);
+    }
+}
