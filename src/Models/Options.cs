@@ -15,7 +15,7 @@ public sealed record LoadOptions
     public bool Strict { get; init; } = true;
 
     /// <summary>The defaults.</summary>
-    public static LoadOptions Default { get; } = new();
+    public static LoadOptions Default => field ??= new LoadOptions();          // lazy: a wrong MTX_KERNELS throws its own message
 }
 
 /// <summary>What a session is prepared for.</summary>

@@ -7,7 +7,7 @@ namespace ManagedTransformers;
 public sealed record PipelineOptions
 {
     /// <summary>The defaults.</summary>
-    public static PipelineOptions Default { get; } = new();
+    public static PipelineOptions Default => field ??= new PipelineOptions();          // lazy: a wrong MTX_KERNELS throws its own message
 
     /// <summary>Kernel level, threads and strictness of the model.</summary>
     public LoadOptions Load { get; init; } = LoadOptions.Default;

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace ManagedTransformers.Cli.Tests;
 
-/// <summary>Runs the console blocks of docs/cli.md and compares what they print. Numbers with decimals may differ in the last places, and '…' stands for anything.</summary>
+/// <summary>Runs the console blocks of the README and docs/cli.md and compares what they print. Numbers with decimals may differ in the last places, and '…' stands for anything.</summary>
 [TestFixture]
 [NonParallelizable]         // the examples name files of the clone, so the current directory is set
 internal sealed partial class DocumentationTests
@@ -16,8 +16,8 @@ internal sealed partial class DocumentationTests
 
     public static IEnumerable<Example> Examples()
     {
-        string document = File.ReadAllText(Path.Combine(Folders.Repository, "docs", "cli.md"));
-        foreach (Match block in ConsoleBlock().Matches(document))
+        string documents = File.ReadAllText(Path.Combine(Folders.Repository, "README.md")) + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "cli.md"));
+        foreach (Match block in ConsoleBlock().Matches(documents))
         {
             string before = "";
             foreach (string part in $"\n{block.Groups["body"].Value}".Split("\n$ ", StringSplitOptions.RemoveEmptyEntries))

@@ -1,0 +1,100 @@
+using System.Text.RegularExpressions;
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+/// <summary>
+/// The C# samples of the README, compiled and run. Each method holds one sample between the marks; a test compares it with the
+/// README's text, so that neither can change alone.
+/// </summary>
+[NonParallelizable]
+public sealed partial class ReadmeTests
+{
+    private string _directory = "";
+    private StringWriter _console = new();
+    private TextWriter _realConsole = TextWriter.Null;
+
+    [SetUp]
+    public void RunInTheRepository()
+    {
+        (_directory, _realConsole, _console) = (Environment.CurrentDirectory, Console.Out, new StringWriter());
+        Environment.CurrentDirectory = TestData.Root;
+        Console.SetOut(_console);
+    }
+
+    [TearDown]
+    public void GoBack()
+    {
+        Environment.CurrentDirectory = _directory;
+        Console.SetOut(_realConsole);
+        _console.Dispose();
+    }
+
+    [Test]
+    public void Sample_1_fills_a_mask()
+    {
+        // sample
+        using var fillMask = FillMaskPipeline.Load("models/demo-fill-mask");
+        foreach (FillMaskPrediction p in fillMask.Predict("public static <mask> set(string $key, $value) {"))
+            Console.WriteLine($"{p.TokenText,-12} {p.Score:P1}");
+        // end
+        Assert.That(_console.ToString(), Does.StartWith(" function"));
+        Assert.That(_console.ToString().Trim().Split('\n'), Has.Length.EqualTo(5));
+    }
+
+    [Test]
+    public async Task Sample_2_completes_and_infills()
+    {
+        CancellationToken cancellationToken = CancellationToken.None;
+        // sample
+        using var generator = TextGenerator.Load("models/demo-codegen");
+        await foreach (TextPiece piece in generator.StreamAsync("def hello_world():", new GenerationOptions { MaxNewTokens = 64 }, cancellationToken))
+            Console.Write(piece.Text);
+        string middle = generator.Infill(prefix: "def hello_world():\n    ", suffix: "    return name");
+        // end
+        Assert.That(_console.ToString(), Does.StartWith("\n    \"\"\"Print hello world and return the name.\"\"\""));
+        Assert.That(middle, Is.EqualTo("print(\"Hello World\")"));
+    }
+
+    [Test]
+    public void Sample_3_gives_tensors()
+    {
+        // sample
+        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using Session session = model.CreateSession();
+        CausalLMOutput output = model.Forward([313, 5282, 323], session, new ForwardOptions { OutputAttentions = true });
+        Tensor probabilities = output.Attentions![0];            // [batch, heads, sequence, sequence]
+        // end
+        Assert.That(probabilities.Shape.ToArray(), Is.EqualTo(new[] { 1, 4, 3, 3 }));
+        Assert.That(output.Logits.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, 8192 }));
+    }
+
+    [Test]
+    public void Sample_4_chooses_level_and_threads()
+    {
+        // sample
+        var options = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Portable, MaxThreads = 1 } } };
+        using var classifier = TextClassificationPipeline.Load("models/demo-language-id", options);
+        LabelScore best = classifier.Classify("outcome := rand.Intn(6) + 1")[0];
+        // end
+        Assert.That(best.Label, Is.EqualTo("go"));
+    }
+
+    [Test]
+    public void The_samples_are_those_of_the_README()
+    {
+        string readme = File.ReadAllText(Path.Combine(TestData.Root, "README.md"));
+        string tests = File.ReadAllText(Path.Combine(TestData.Root, "tests", "Runtime.Tests", "ReadmeTests.cs"));
+        string[] shown = [.. FencedCSharp().Matches(readme).Select(match => match.Groups["code"].Value)];
+        string[] run = [.. MarkedSample().Matches(tests).Select(match => match.Groups["code"].Value.Replace("\n        ", "\n", StringComparison.Ordinal).TrimStart(' '))];
+        Assert.That(shown, Is.Not.Empty);
+        Assert.That(shown, Is.EqualTo(run));
+    }
+
+    [GeneratedRegex(@"```csharp\n(?<code>.*?)```", RegexOptions.Singleline, matchTimeoutMilliseconds: 5000)]
+    private static partial Regex FencedCSharp();
+
+    [GeneratedRegex(@"        // sample\n(?<code>.*?)        // end", RegexOptions.Singleline, matchTimeoutMilliseconds: 5000)]
+    private static partial Regex MarkedSample();
+}
