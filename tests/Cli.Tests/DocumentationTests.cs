@@ -72,10 +72,10 @@ internal sealed partial class DocumentationTests
         }
     }
 
-    /// <summary>Words as a shell reads them; $'…' knows \n, '…' knows nothing.</summary>
+    /// <summary>Words as a shell reads them; $'…' knows \n, \t, \' and \\, '…' knows nothing.</summary>
     private static string[] Words(string command) =>
         [.. Word().Matches(command).Select(word => word.Groups["ansi"] is { Success: true } ansi
-            ? ansi.Value.Replace("\\n", "\n", StringComparison.Ordinal)
+            ? Escape().Replace(ansi.Value, escape => escape.Value[1] switch { 'n' => "\n", 't' => "\t", char other => $"{other}" })
             : word.Groups["quoted"] is { Success: true } quoted ? quoted.Value : word.Value)];
 
     private static void AssertSame(string printed, string documented)
@@ -101,8 +101,11 @@ internal sealed partial class DocumentationTests
     [GeneratedRegex(@"^```console\n(?<body>\$ [\s\S]*?)^```", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex ConsoleBlock();
 
-    [GeneratedRegex(@"\$'(?<ansi>[^']*)'|'(?<quoted>[^']*)'|[^\s']+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    [GeneratedRegex(@"\$'(?<ansi>(\\.|[^'\\])*)'|'(?<quoted>[^']*)'|[^\s']+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Word();
+
+    [GeneratedRegex(@"\\.", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex Escape();
 
     [GeneratedRegex(@"…|-?\d+\.\d+", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Loose();
