@@ -115,7 +115,7 @@ internal sealed class ModelWeights
         return weight is not null && weight.Shape.SequenceEqual(shape.ToArray()) && IsFloat(weight) ? weight : new Weight(name, ElementType.F32, [0, 0], ReadOnlyMemory<byte>.Empty);
     }
 
-    /// <summary>Looks a tensor up under the names that files give it: with or without the base model's prefix, and LayerNorm's gamma and beta.</summary>
+    /// <summary>Looks a tensor up under the names that files give it: with or without the base model's prefix, and with gamma and beta.</summary>
     private Weight? Find(string name)
     {
         IReadOnlyDictionary<string, Weight> weights = _checkpoint!.Weights;
@@ -128,9 +128,11 @@ internal sealed class ModelWeights
         return null;
     }
 
-    private static string Legacy(string name) => name
-        .Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)
-        .Replace("LayerNorm.bias", "LayerNorm.beta", StringComparison.Ordinal);
+    /// <summary>transformers reads gamma as weight and beta as bias in every module, RoBERTa's lm_head.layer_norm too.</summary>
+    private static string Legacy(string name) =>
+        name.EndsWith(".weight", StringComparison.Ordinal) ? name[..^"weight".Length] + "gamma"
+        : name.EndsWith(".bias", StringComparison.Ordinal) ? name[..^"bias".Length] + "beta"
+        : name;
 
     private static string LikelyCause(Weight weight, ReadOnlySpan<long> shape)
     {

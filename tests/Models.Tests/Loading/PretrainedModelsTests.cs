@@ -61,6 +61,27 @@ public sealed class PretrainedModelsTests
     }
 
     [Test]
+    public void Gamma_and_beta_are_read_in_every_LayerNorm_of_RoBERTa()
+    {
+        var config = new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
+        using PretrainedModel model = PretrainedModels.FromConfig<RobertaForMaskedLM>(config);
+        model.Save(_directory);
+        Rewrite(tensors =>
+        {
+            for (int i = 0; i < tensors.Count; i++)
+            {
+                Weight weight = model.Weights.Single(w => w.Name == tensors[i].Name);
+                bool norm = weight.Name.Contains("LayerNorm", StringComparison.Ordinal) || weight.Name.Contains("layer_norm", StringComparison.Ordinal);
+                string legacy = norm ? weight.Name.Replace(".weight", ".gamma", StringComparison.Ordinal).Replace(".bias", ".beta", StringComparison.Ordinal) : weight.Name;
+                tensors[i] = TensorEntry.Create(legacy, [.. weight.Shape], weight.ToSingle());
+            }
+            Assert.That(tensors.Select(t => t.Name), Has.Member("lm_head.layer_norm.gamma"));
+        });
+        using PretrainedModel loaded = PretrainedModels.Load(_directory);
+        Assert.That(LogitsOf(loaded), Is.EqualTo(LogitsOf(model)));
+    }
+
+    [Test]
     public void An_integer_weight_is_refused()
     {
         using (PretrainedModel model = SmallCodeGen())
