@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ManagedTransformers.Kernels;
@@ -12,7 +13,8 @@ public abstract record PretrainedConfig
     public abstract string ModelType { get; }
 
     /// <summary>The classes that the checkpoint was saved from, such as <c>RobertaForMaskedLM</c>.</summary>
-    public IReadOnlyList<string> Architectures { get; set; } = [];
+    [AllowNull]
+    public IReadOnlyList<string> Architectures { get; set => field = value ?? []; } = [];
 
     /// <summary>Rows of the token embedding.</summary>
     public abstract int VocabSize { get; set; }
@@ -20,9 +22,16 @@ public abstract record PretrainedConfig
     /// <summary>Standard deviation of random weights.</summary>
     public double InitializerRange { get; set; } = 0.02;
 
-    /// <summary>Names of the classes by their number.</summary>
+    /// <summary>Names of the classes by their number; LABEL_0, LABEL_1, … as many as the file's num_labels says (2 without it) where it names none.</summary>
     [JsonPropertyName("id2label")]
-    public IReadOnlyDictionary<string, string> Id2Label { get; set; } = new Dictionary<string, string> { ["0"] = "LABEL_0", ["1"] = "LABEL_1" };
+    [AllowNull]
+    public IReadOnlyDictionary<string, string> Id2Label { get => field ??= UnnamedLabels(); set; }
+
+    /// <summary>num_labels as older files give it; it counts only where there is no id2label.</summary>
+    [JsonInclude]
+    [JsonPropertyName("num_labels")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    internal int? GivenNumLabels { get; set; }
 
     /// <summary>How labels become a loss: regression, single_label_classification or multi_label_classification; decided by the labels when null.</summary>
     public string? ProblemType { get; set; }
@@ -72,9 +81,14 @@ public abstract record PretrainedConfig
         Require(double.IsFinite(InitializerRange) && InitializerRange >= 0, "initializer_range", InitializerRange, "a number of at least 0");
         Require(ProblemType is null or "regression" or "single_label_classification" or "multi_label_classification", "problem_type", ProblemType,
             "regression, single_label_classification or multi_label_classification");
+        Require(GivenNumLabels is null or (> 0 and <= MaxUnnamedLabels), "num_labels", GivenNumLabels, $"a number in 1 … {MaxUnnamedLabels}");
         for (int id = 0; id < NumLabels; id++)
             Require(Id2Label.ContainsKey($"{id}"), "id2label", $"{NumLabels} labels without number {id}", "the numbers 0 … count − 1, each once");
     }
+
+    private Dictionary<string, string> UnnamedLabels() => Enumerable.Range(0, GivenNumLabels ?? 2).ToDictionary(id => $"{id}", id => $"LABEL_{id}");
+
+    private const int MaxUnnamedLabels = 1 << 16;
 
     /// <summary>No size in a configuration is larger: it bounds what a hostile file can make this process allocate.</summary>
     private protected const int MaxSize = 1 << 24;

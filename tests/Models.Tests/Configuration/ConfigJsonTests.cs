@@ -54,6 +54,24 @@ public sealed class ConfigJsonTests
     public void A_file_without_model_type_is_told_by_its_architecture() =>
         Assert.That(Parse("""{"architectures": ["RobertaForMaskedLM"]}"""), Is.TypeOf<RobertaConfig>());
 
+    [TestCase("""{"model_type": "bert", "num_labels": 5}""", 5)]
+    [TestCase("""{"model_type": "roberta", "num_labels": 1, "id2label": null}""", 1)]
+    [TestCase("""{"model_type": "bert", "num_labels": 5, "id2label": {"0": "a", "1": "b", "2": "c"}}""", 3, Description = "id2label wins, as in transformers")]
+    [TestCase("""{"model_type": "bert", "architectures": null, "id2label": null}""", 2)]
+    public void The_number_of_labels_is_that_of_id2label_or_num_labels(string json, int count)
+    {
+        PretrainedConfig config = Parse(json);
+        Assert.That(config.NumLabels, Is.EqualTo(count));
+        Assert.That(config.Label(count - 1), Is.EqualTo(count == 3 ? "c" : $"LABEL_{count - 1}"));
+        Assert.That(config.Architectures, Is.Empty);
+    }
+
+    [TestCase("0")]
+    [TestCase("2000000000")]
+    [TestCase("\"two\"")]
+    public void An_impossible_num_labels_is_refused(string count) =>
+        Assert.That(() => Parse($$"""{"model_type": "bert", "num_labels": {{count}}}"""), Throws.TypeOf<ConfigException>().With.Message.Contains("num_labels"));
+
     [Test]
     public void Writing_keeps_keys_that_nobody_reads()
     {
