@@ -9,9 +9,10 @@ internal static class InputChecks
         (int batch, int sequence) = (inputs.BatchSize, inputs.SequenceLength);
         if ((inputs.InputIds is null) == (inputs.InputsEmbeds is null))
             throw new ModelInputException("Exactly one of input_ids and inputs_embeds is needed.");
-        if (past + sequence > config.MaxTokens)
-            throw new ModelInputException(TooLong(config, past, sequence));
         CheckLength("input_ids", inputs.InputIds, batch, sequence);
+        int tokens = LongestText(inputs, config);
+        if (past + tokens > config.MaxTokens)
+            throw new ModelInputException(TooLong(config, past, tokens));
         CheckIds("input_ids", inputs.InputIds, config.VocabSize, "vocab_size", sequence);
         CheckLength("token_type_ids", inputs.TokenTypeIds, batch, sequence);
         CheckLength("position_ids", inputs.PositionIds, batch, sequence);
@@ -68,6 +69,19 @@ internal static class InputChecks
             if (sequences.Count(sequence) > 1)
                 throw new ModelInputException($"Sequence {sequence} was given twice; a step appends one token to each.");
         }
+    }
+
+    /// <summary>
+    /// The tokens that count against the positions. RoBERTa numbers only those that are not padding, so a padded batch may be as
+    /// wide as the position table, and given position_ids (checked by themselves) may use all of it.
+    /// </summary>
+    private static int LongestText(ModelInputs inputs, PretrainedConfig config)
+    {
+        if (config is not RobertaConfig roberta || inputs.SequenceLength <= roberta.MaxTokens || inputs.SequenceLength > roberta.MaxPositionEmbeddings)
+            return inputs.SequenceLength;
+        if (inputs.PositionIds is not null)
+            return 0;
+        return inputs.InputIds is int[] ids ? ids.Chunk(inputs.SequenceLength).Max(row => row.Count(id => id != roberta.PaddingIdx)) : inputs.SequenceLength;
     }
 
     private static string TooLong(PretrainedConfig config, int past, int sequence) => config switch

@@ -82,6 +82,8 @@ public abstract class PretrainedModel : IDisposable
         ArgumentNullException.ThrowIfNull(inputs);
         CheckSession(session);
         options ??= ForwardOptions.Default;
+        if (session.Cache is KeyValueCache cache && inputs.BatchSize > cache.BatchSize)
+            throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session was made for {cache.BatchSize} (SessionOptions.BatchSize).");
         int past = session.Cache?.Columns ?? 0;
         InputChecks.Check(inputs, Config, past, options);
         Session.Pass pass = session.Begin(options, inputs.HeadMask);
@@ -91,7 +93,7 @@ public abstract class PretrainedModel : IDisposable
             bool keepPadding = options.ComputePadding || options.OutputAttentions || inputs.Labels is not null
                 || (ReadsFirstToken && InputChecks.HidesFirstColumn(mask, inputs));
             session.Batch.Pack(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
-            session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize);
+            session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
             return pass;
         }
         catch

@@ -11,6 +11,7 @@ public sealed class KeyValueCache
     private readonly float[][] _values;
     private readonly int[] _lengths;
     private readonly byte[] _visible;      // [batch, MaxLength]
+    private readonly int[] _columns;       // [batch, MaxLength]: where each token stood in the padded batches
     private readonly bool[] _hasHidden;
 
     internal KeyValueCache(int layers, int batchSize, int heads, int maxLength, int headDim)
@@ -28,6 +29,7 @@ public sealed class KeyValueCache
         }
         _lengths = new int[batchSize];
         _visible = new byte[checked(batchSize * maxLength)];
+        _columns = new int[batchSize * maxLength];
         _hasHidden = new bool[batchSize];
     }
 
@@ -88,6 +90,8 @@ public sealed class KeyValueCache
         }
         Array.Fill(_lengths, length);
         Array.Fill(_visible, (byte)1);
+        for (int i = 0; i < _columns.Length; i++)
+            _columns[i] = i % MaxLength;
         Columns = length;
     }
 
@@ -101,17 +105,30 @@ public sealed class KeyValueCache
     internal ReadOnlySpan<byte> KeyMask(int sequence, int tokens) => _hasHidden[sequence] ? _visible.AsSpan(sequence * MaxLength, tokens) : [];
 
     /// <summary>Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before.</summary>
-    internal void MaskPast(int[]? mask, int rows)
+    /// <param name="mask">The mask; one of the new tokens alone, or none, leaves what is held as it was masked before.</param>
+    /// <param name="rows">Rows of the batch.</param>
+    /// <param name="sequence">New columns of the batch.</param>
+    /// <exception cref="ModelInputException">The mask shows a place that was left out as padding when it was read.</exception>
+    internal void MaskPast(int[]? mask, int rows, int sequence)
     {
-        // A mask of the new tokens alone, or sequences whose padding was left out: what is held knows its own mask.
-        if (mask is null || Columns == 0 || mask.Length / rows <= Columns || _lengths.Any(length => length != Columns))
+        if (mask is null || Columns == 0 || mask.Length != rows * (Columns + sequence))
             return;
-        int width = mask.Length / rows;
         for (int row = 0; row < rows; row++)
         {
-            for (int column = 0; column < Columns; column++)
-                _visible[row * MaxLength + column] = (byte)mask[row * width + column];
-            _hasHidden[row] = _visible.AsSpan(row * MaxLength, Columns).Contains((byte)0);
+            ReadOnlySpan<int> past = mask.AsSpan(row * (Columns + sequence), Columns);
+            Span<byte> visible = _visible.AsSpan(row * MaxLength, _lengths[row]);
+            int shown = 0;
+            for (int i = 0; i < visible.Length; i++)
+            {
+                visible[i] = (byte)past[_columns[row * MaxLength + i]];
+                shown += visible[i];
+            }
+            if (shown != past.Count(1))
+            {
+                throw new ModelInputException(
+                    $"Row {row} of attention_mask has {past.Count(1)} ones for the {Columns} columns read before, but the session holds only {shown} of those tokens: the others were padding when they were read, and left out. Give them 0, or set ComputePadding from the first pass on.");
+            }
+            _hasHidden[row] = shown < visible.Length;
         }
     }
 
@@ -131,6 +148,8 @@ public sealed class KeyValueCache
             ReadOnlySpan<byte> visible = batch.Visible.Slice(batch.RowStart(row), batch.RowLength(row));
             visible.CopyTo(_visible.AsSpan(slot * MaxLength + _lengths[slot]));
             _hasHidden[slot] |= visible.Contains((byte)0);
+            for (int i = 0; i < visible.Length; i++)
+                _columns[slot * MaxLength + _lengths[slot] + i] = Columns + batch.Columns[batch.RowStart(row) + i];
         }
     }
 

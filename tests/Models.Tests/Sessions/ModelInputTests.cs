@@ -47,6 +47,27 @@ public sealed class ModelInputTests
     }
 
     [Test]
+    public void RoBERTa_reads_a_batch_as_wide_as_its_position_table_where_the_rest_is_padding()
+    {
+        using var model = PretrainedModels.FromConfig<RobertaModel>(Roberta, seed: 3);
+        using Session session = model.CreateSession();
+        float[] expected = model.Forward(ModelInputs.Of(5, 6, 7, 8, 9, 10), session).LastHiddenState.ToArray();
+        var padded = new ModelInputs(1, 8) { InputIds = [1, 5, 6, 7, 8, 9, 10, 1], AttentionMask = [0, 1, 1, 1, 1, 1, 1, 0] };
+        Assert.That(model.Forward(padded, session).LastHiddenState.ToArray()[8..^8], Is.EqualTo(expected).Within(1e-6));
+        Assert.That(() => model.Forward(new ModelInputs(1, 9) { InputIds = [1, 5, 6, 7, 8, 9, 10, 1, 1] }, session), Throws.TypeOf<ModelInputException>().With.Message.Contains("9 tokens"));
+        var numbered = new ModelInputs(1, 8) { InputIds = [3, 5, 6, 7, 8, 9, 10, 3], PositionIds = [0, 1, 2, 3, 4, 5, 6, 7] };
+        Assert.That(() => model.Forward(numbered, session), Throws.Nothing);
+    }
+
+    [Test]
+    public void More_rows_than_the_session_was_made_for_are_refused()
+    {
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
+        using Session session = model.CreateSession(new SessionOptions { BatchSize = 2 });
+        Assert.That(() => model.Forward(ModelInputs.OfBatch([[1], [2], [3]]), session), Throws.TypeOf<ModelInputException>().With.Message.Contains("3 rows; the session was made for 2"));
+    }
+
+    [Test]
     public void An_empty_text_is_refused()
     {
         Assert.That(() => ModelInputs.Of(), Throws.TypeOf<ModelInputException>());
