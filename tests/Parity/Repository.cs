@@ -5,7 +5,10 @@ internal static class Repository
 {
     public static string Root { get; } = FindRoot();
 
-    public static string Reference(params string[] parts) => Path.Combine([Root, "tests", "data", "reference", .. parts]);
+    public static string Reference(params string[] parts) => Data("reference", parts);
+
+    /// <summary>A place in a folder of tests/data.</summary>
+    public static string Data(string folder, params string[] parts) => Path.Combine([Root, "tests", "data", folder, .. parts]);
 
     private static string FindRoot()
     {
