@@ -63,7 +63,7 @@ internal unsafe struct AttentionRowJob<S, V> : IJob
             float* k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
             float* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1)));
             float* k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
-            GemvTile.Dot4x1<S, V, F32Format>(whole, (byte*)k0, (byte*)k1, (byte*)k2, (byte*)k3, q, sums);
+            ScoreTile.Dot4<S, V>(whole, k0, k1, k2, k3, q, sums);
             for (int r = 0; r < Math.Min(4, count - j); r++)
                 p[j + r] = (sums[r] + Rest(q, call.KeyOf(head, call.KeyAt(j + r)), whole, length)) * call.Scale;
         }

@@ -12,6 +12,15 @@ internal readonly unsafe struct BF16Format : IWeightFormat
         where S : struct, ISimd<V>
         where V : struct => S.ShiftLeft(S.LoadInt16((short*)row + index), 16);
 
+    public static float InputScale => 1;
+
+    public static float SumScale => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V WidenScaled<S, V>(byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct => Widen<S, V>(row, index);
+
     public static float WidenOne(byte* row, nint index) =>
         BitConverter.Int32BitsToSingle(Unsafe.ReadUnaligned<ushort>(row + (2 * index)) << 16);
 }

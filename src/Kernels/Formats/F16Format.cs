@@ -30,5 +30,27 @@ internal readonly unsafe struct F16Format : IWeightFormat
         return S.Select(S.EqualInt(exponent, S.BroadcastInt(0)), subnormal, special);
     }
 
+    /// <summary>2⁻⁵⁶: half of the 2¹¹² that <see cref="WidenScaled"/> is too large by, so that neither X nor a product leaves float's range.</summary>
+    public static float InputScale => 1 / (float)(1L << 56);
+
+    public static float SumScale => 1 / (float)(1L << 56);
+
+    /// <summary>Elements times 2¹¹².</summary>
+    /// <remarks>
+    /// With 224 added to its exponent a half is 2¹¹² times too large, and infinity and NaN are where a float has them. What remains
+    /// are subnormal numbers: with exponent 0 the float is |w| + 2⁻¹⁴ for w up to 2⁻¹⁴ of half the slope, so that min(t, 2t − 2⁻¹⁴)
+    /// (all times 2¹¹²) is right there and leaves normal numbers as they are.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V WidenScaled<S, V>(byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V shifted = S.ShiftLeft(S.LoadInt16((short*)row + index), 13);
+        V t = S.AddInt(S.And(shifted, S.BroadcastInt(0x0FFFE000)), S.BroadcastInt(224 << 23));
+        V doubled = S.MultiplyAdd(t, S.Broadcast(2f), S.BroadcastInt(unchecked((int)0x80000000) | (225 << 23)));
+        return S.Or(S.Min(t, doubled), S.And(shifted, S.BroadcastInt(int.MinValue)));
+    }
+
     public static float WidenOne(byte* row, nint index) => (float)Unsafe.ReadUnaligned<Half>(row + (2 * index));
 }

@@ -12,5 +12,14 @@ internal readonly unsafe struct F32Format : IWeightFormat
         where S : struct, ISimd<V>
         where V : struct => S.Load((float*)row + index);
 
+    public static float InputScale => 1;
+
+    public static float SumScale => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V WidenScaled<S, V>(byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct => Widen<S, V>(row, index);
+
     public static float WidenOne(byte* row, nint index) => Unsafe.ReadUnaligned<float>(row + (4 * index));
 }

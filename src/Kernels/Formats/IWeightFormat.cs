@@ -14,6 +14,18 @@ internal unsafe interface IWeightFormat
         where S : struct, ISimd<V>
         where V : struct;
 
+    /// <summary>The same elements as a dot product takes them: times whatever makes decoding cheap.</summary>
+    /// <remarks>X is multiplied by <see cref="InputScale"/> before and the sum by <see cref="SumScale"/> after; all are powers of two, so nothing is rounded.</remarks>
+    static abstract V WidenScaled<S, V>(byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct;
+
+    /// <summary>What X is multiplied by before a dot product with <see cref="WidenScaled"/>.</summary>
+    static abstract float InputScale { get; }
+
+    /// <summary>What the sum is multiplied by after it.</summary>
+    static abstract float SumScale { get; }
+
     /// <summary>Element <paramref name="index"/>.</summary>
     static abstract float WidenOne(byte* row, nint index);
 }

@@ -8,10 +8,11 @@ internal unsafe struct GemvJob<S, V, TFormat> : IJob
     where V : struct
     where TFormat : struct, IWeightFormat
 {
-    private const int Together = 4;          // rows of W in flight: enough to hide the latency of the adds and to keep loads coming
-
     /// <summary>X, [M, K].</summary>
     public float* X;
+
+    /// <summary>X times the format's <see cref="IWeightFormat.InputScale"/>, [M, K]; X itself where that is 1.</summary>
+    public float* ScaledX;
 
     /// <summary>Rows of X, 1 to 4.</summary>
     public int M;
@@ -26,8 +27,7 @@ internal unsafe struct GemvJob<S, V, TFormat> : IJob
     public Output Output;
 
     /// <summary>Rows of W per task.</summary>
-    public static int RowsPerTask(int k) =>
-        Math.Max(1, (int)(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))) / Together) * Together;
+    public static int RowsPerTask(int k) => Math.Max(1, (int)(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))));
 
     /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
@@ -40,38 +40,24 @@ internal unsafe struct GemvJob<S, V, TFormat> : IJob
         Output.Store<S, V>(products, perTask, 0, M, first, count);
     }
 
-    // Four rows of W at once; where fewer are left, the last one again in place of the missing.
     private readonly void DotOne(byte* w, int count, float* products)
     {
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        float* sums = stackalloc float[Together];
-        for (int j = 0; j < count; j += Together)
-        {
-            byte* w0 = w + (j * rowBytes);
-            byte* w1 = w + (Math.Min(j + 1, count - 1) * rowBytes);
-            byte* w2 = w + (Math.Min(j + 2, count - 1) * rowBytes);
-            byte* w3 = w + (Math.Min(j + 3, count - 1) * rowBytes);
-            GemvTile.Dot4x1<S, V, TFormat>(whole, w0, w1, w2, w3, X, sums);
-            for (int r = 0; r < Math.Min(Together, count - j); r++)
-                products[j + r] = sums[r] + Rest(w + ((j + r) * rowBytes), X, whole);
-        }
+        for (int j = 0; j < count; j++, w += rowBytes)
+            products[j] = GemvTile.Dot1<S, V, TFormat>(whole, w, ScaledX) + Rest(w, X, whole);
     }
 
-    // Two rows of W against four of X; where X has fewer, its first one again, and the result is dropped.
+    // Where X has fewer than four rows, its first one again, and the result is dropped.
     private readonly void DotFew(byte* w, int count, float* products, int stride)
     {
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        float* sums = stackalloc float[8];
-        float* x1 = X + K, x2 = M > 2 ? X + (2 * (nint)K) : X, x3 = M > 3 ? X + (3 * (nint)K) : X;
-        for (int j = 0; j < count; j += 2)
+        float* sums = stackalloc float[4];
+        float* x0 = ScaledX, x1 = x0 + K, x2 = M > 2 ? x0 + (2 * (nint)K) : x0, x3 = M > 3 ? x0 + (3 * (nint)K) : x0;
+        for (int j = 0; j < count; j++, w += rowBytes)
         {
-            byte* w0 = w + (j * rowBytes), w1 = w + (Math.Min(j + 1, count - 1) * rowBytes);
-            GemvTile.Dot2x4<S, V, TFormat>(whole, w0, w1, X, x1, x2, x3, sums);
-            for (int r = 0; r < Math.Min(2, count - j); r++)
-            {
-                for (int i = 0; i < M; i++)
-                    products[(i * stride) + j + r] = sums[(4 * r) + i] + Rest(w + ((j + r) * rowBytes), X + (i * (nint)K), whole);
-            }
+            GemvTile.Dot4<S, V, TFormat>(whole, w, x0, x1, x2, x3, sums);
+            for (int i = 0; i < M; i++)
+                products[(i * stride) + j] = sums[i] + Rest(w, X + (i * (nint)K), whole);
         }
     }
 

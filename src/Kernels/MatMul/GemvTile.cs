@@ -2,74 +2,91 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>The inner loops of GEMV: some rows of W times some rows of X, over the whole vectors of a row.</summary>
+/// <summary>The inner loops of GEMV: one row of W times some rows of X, over the whole vectors of a row.</summary>
 /// <remarks>
-/// They call nothing: where an accumulator lives across a call, the JIT keeps it in memory, also inside the loop before the call.
+/// Rows lie one after the other, so that a task reads its part of W from front to back in one stream, and asks for it some
+/// kilobytes ahead: that is what reaches the speed of memory. The loops call nothing: where an accumulator lives across a call,
+/// the JIT keeps it in memory, also inside the loop before the call.
 /// </remarks>
 internal static unsafe class GemvTile
 {
-    /// <summary>sums[r] = w_r · x for 4 rows of W.</summary>
+    /// <summary>Vectors of W per turn of a loop.</summary>
+    private const int Unroll = 4;
+
+    /// <summary>w · x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Dot4x1<S, V, TFormat>(nint length, byte* w0, byte* w1, byte* w2, byte* w3, float* x, float* sums)
+    public static float Dot1<S, V, TFormat>(nint length, byte* w, float* x)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
         V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
-        for (nint p = 0; p < length; p += S.Width)
+        nint p = 0;
+        for (; p <= length - (Unroll * S.Width); p += Unroll * S.Width)
         {
-            nint ahead = TFormat.RowBytes(p) + Tiling.PrefetchBytes;
-            S.Prefetch(w0 + ahead);
-            S.Prefetch(w1 + ahead);
-            S.Prefetch(w2 + ahead);
-            S.Prefetch(w3 + ahead);
-            V v = S.Load(x + p);
-            s0 = S.MultiplyAdd(TFormat.Widen<S, V>(w0, p), v, s0);
-            s1 = S.MultiplyAdd(TFormat.Widen<S, V>(w1, p), v, s1);
-            s2 = S.MultiplyAdd(TFormat.Widen<S, V>(w2, p), v, s2);
-            s3 = S.MultiplyAdd(TFormat.Widen<S, V>(w3, p), v, s3);
+            PrefetchTurn<S, V, TFormat>(w, p);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), S.Load(x + p), s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + S.Width), S.Load(x + p + S.Width), s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + (2 * S.Width)), S.Load(x + p + (2 * S.Width)), s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + (3 * S.Width)), S.Load(x + p + (3 * S.Width)), s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
+        for (; p < length; p += S.Width)
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), S.Load(x + p), s0);
+        return TFormat.SumScale * S.Sum(S.Add(S.Add(s0, s1), S.Add(s2, s3)));
     }
 
-    /// <summary>sums[4r + i] = w_r · x_i for 2 rows of W and 4 of X.</summary>
+    /// <summary>sums[i] = w · x_i for 4 rows of X.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Dot2x4<S, V, TFormat>(nint length, byte* w0, byte* w1, float* x0, float* x1, float* x2, float* x3, float* sums)
+    public static void Dot4<S, V, TFormat>(nint length, byte* w, float* x0, float* x1, float* x2, float* x3, float* sums)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
         V s00 = S.Broadcast(0f), s01 = S.Broadcast(0f), s02 = S.Broadcast(0f), s03 = S.Broadcast(0f);
         V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
-        for (nint p = 0; p < length; p += S.Width)
+        nint p = 0;
+        for (; p <= length - (Unroll * S.Width); p += Unroll * S.Width)
         {
-            nint ahead = TFormat.RowBytes(p) + Tiling.PrefetchBytes;
-            S.Prefetch(w0 + ahead);
-            S.Prefetch(w1 + ahead);
-            V a = TFormat.Widen<S, V>(w0, p), b = TFormat.Widen<S, V>(w1, p);
-            V x = S.Load(x0 + p);
-            s00 = S.MultiplyAdd(a, x, s00);
-            s10 = S.MultiplyAdd(b, x, s10);
-            x = S.Load(x1 + p);
-            s01 = S.MultiplyAdd(a, x, s01);
-            s11 = S.MultiplyAdd(b, x, s11);
-            x = S.Load(x2 + p);
-            s02 = S.MultiplyAdd(a, x, s02);
-            s12 = S.MultiplyAdd(b, x, s12);
-            x = S.Load(x3 + p);
-            s03 = S.MultiplyAdd(a, x, s03);
-            s13 = S.MultiplyAdd(b, x, s13);
+            PrefetchTurn<S, V, TFormat>(w, p);
+            for (nint q = p; q < p + (Unroll * S.Width); q += 2 * S.Width)
+            {
+                V a = TFormat.WidenScaled<S, V>(w, q), b = TFormat.WidenScaled<S, V>(w, q + S.Width);
+                s00 = S.MultiplyAdd(a, S.Load(x0 + q), s00);
+                s01 = S.MultiplyAdd(a, S.Load(x1 + q), s01);
+                s02 = S.MultiplyAdd(a, S.Load(x2 + q), s02);
+                s03 = S.MultiplyAdd(a, S.Load(x3 + q), s03);
+                s10 = S.MultiplyAdd(b, S.Load(x0 + q + S.Width), s10);
+                s11 = S.MultiplyAdd(b, S.Load(x1 + q + S.Width), s11);
+                s12 = S.MultiplyAdd(b, S.Load(x2 + q + S.Width), s12);
+                s13 = S.MultiplyAdd(b, S.Load(x3 + q + S.Width), s13);
+            }
         }
-        sums[0] = S.Sum(s00);
-        sums[1] = S.Sum(s01);
-        sums[2] = S.Sum(s02);
-        sums[3] = S.Sum(s03);
-        sums[4] = S.Sum(s10);
-        sums[5] = S.Sum(s11);
-        sums[6] = S.Sum(s12);
-        sums[7] = S.Sum(s13);
+        for (; p < length; p += S.Width)
+        {
+            V a = TFormat.WidenScaled<S, V>(w, p);
+            s00 = S.MultiplyAdd(a, S.Load(x0 + p), s00);
+            s01 = S.MultiplyAdd(a, S.Load(x1 + p), s01);
+            s02 = S.MultiplyAdd(a, S.Load(x2 + p), s02);
+            s03 = S.MultiplyAdd(a, S.Load(x3 + p), s03);
+        }
+        sums[0] = TFormat.SumScale * S.Sum(S.Add(s00, s10));
+        sums[1] = TFormat.SumScale * S.Sum(S.Add(s01, s11));
+        sums[2] = TFormat.SumScale * S.Sum(S.Add(s02, s12));
+        sums[3] = TFormat.SumScale * S.Sum(S.Add(s03, s13));
+    }
+
+    /// <summary>Asks for as many bytes as a turn reads, <see cref="Tiling.PrefetchBytes"/> ahead; beyond W's end that does nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchTurn<S, V, TFormat>(byte* w, nint p)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IWeightFormat
+    {
+        const int Line = 64;
+        byte* ahead = w + TFormat.RowBytes(p) + Tiling.PrefetchBytes;
+        S.Prefetch(ahead);
+        if (TFormat.RowBytes(Unroll * S.Width) > Line) S.Prefetch(ahead + Line);
+        if (TFormat.RowBytes(Unroll * S.Width) > 2 * Line) S.Prefetch(ahead + (2 * Line));
+        if (TFormat.RowBytes(Unroll * S.Width) > 3 * Line) S.Prefetch(ahead + (3 * Line));
     }
 }

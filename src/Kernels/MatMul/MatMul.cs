@@ -60,7 +60,7 @@ public static unsafe class MatMul
         int threads = (long)m * k * output.N < Tiling.SerialWork ? 1 : maxThreads;
         if (m <= Tiling.GemvRows)
         {
-            var gemv = new GemvJob<S, V, TFormat> { X = x, M = m, K = k, W = w, Output = output };
+            var gemv = new GemvJob<S, V, TFormat> { X = x, ScaledX = Scaled<S, V, TFormat>(x, m * k), M = m, K = k, W = w, Output = output };
             int perTask = GemvJob<S, V, TFormat>.RowsPerTask(k);
             WorkerPool.Shared.Run((output.N + perTask - 1) / perTask, threads, gemv);
             return;
@@ -75,5 +75,16 @@ public static unsafe class MatMul
             var gemm = new GemmJob<S, V, TTile, TFormat> { PackedX = packed, Row = row, M = rows, K = k, W = w, Output = output };
             WorkerPool.Shared.Run(GemmJob<S, V, TTile, TFormat>.Tasks(output.N), threads, gemm);
         }
+    }
+
+    private static float* Scaled<S, V, TFormat>(float* x, int length)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IWeightFormat
+    {
+        if (TFormat.InputScale == 1) return x;
+        float* scaled = Scratch.ForCall(length);
+        for (int i = 0; i < length; i++) scaled[i] = x[i] * TFormat.InputScale;
+        return scaled;
     }
 }

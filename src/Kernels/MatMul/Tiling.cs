@@ -20,8 +20,8 @@ internal static class Tiling
     /// <summary>Rows of W per GEMV task are chosen so that a task reads about this many bytes.</summary>
     public const int GemvTaskBytes = 128 * 1024;
 
-    /// <summary>How far ahead of its loads GEMV asks for a row's bytes.</summary>
-    public const int PrefetchBytes = 512;
+    /// <summary>How far ahead of its loads GEMV asks for bytes of W.</summary>
+    public const int PrefetchBytes = 4096;
 
     /// <summary>Below this many multiply-adds a product is not worth waking another thread.</summary>
     public const long SerialWork = 1 << 18;

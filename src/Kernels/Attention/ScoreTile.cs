@@ -1,0 +1,29 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>The inner loop of a query's scores: four keys against the query, over the whole vectors of a head.</summary>
+/// <remarks>It calls nothing: where an accumulator lives across a call, the JIT keeps it in memory.</remarks>
+internal static unsafe class ScoreTile
+{
+    /// <summary>sums[j] = k_j · q for 4 keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Dot4<S, V>(nint length, float* k0, float* k1, float* k2, float* k3, float* q, float* sums)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
+        for (nint p = 0; p < length; p += S.Width)
+        {
+            V v = S.Load(q + p);
+            s0 = S.MultiplyAdd(S.Load(k0 + p), v, s0);
+            s1 = S.MultiplyAdd(S.Load(k1 + p), v, s1);
+            s2 = S.MultiplyAdd(S.Load(k2 + p), v, s2);
+            s3 = S.MultiplyAdd(S.Load(k3 + p), v, s3);
+        }
+        sums[0] = S.Sum(s0);
+        sums[1] = S.Sum(s1);
+        sums[2] = S.Sum(s2);
+        sums[3] = S.Sum(s3);
+    }
+}
