@@ -45,4 +45,16 @@ internal static unsafe class Elementwise
                 break;
         }
     }
+
+    /// <summary>x[i] += shift.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Shift<S, V>(float* x, float shift, nint length)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V amount = S.Broadcast(shift);
+        nint i = 0;
+        for (; i <= length - S.Width; i += S.Width) S.Store(x + i, S.Add(S.Load(x + i), amount));
+        for (; i < length; i++) x[i] += shift;
+    }
 }

@@ -2,7 +2,11 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Y = X · Wᵀ for many rows: packed panels of W against packed tiles of X, one task per panel of columns.</summary>
+/// <summary>
+/// Y = X · Wᵀ for many rows of X: one range of rows of W per task, against all of X. Rows of W are the tile's rows and are read
+/// as they are stored (or decoded into a buffer, where they are not float32); rows of X are its vectors. So the large operand is
+/// never transposed, and the small one once.
+/// </summary>
 /// <remarks>Goto &amp; van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; the macro-/microkernel split is BLIS's.</remarks>
 internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
     where S : struct, ISimd<V>
@@ -10,7 +14,7 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
     where TTile : struct, ITile
     where TFormat : struct, IWeightFormat
 {
-    /// <summary>X as <see cref="PackRowsJob{TTile}"/> leaves it.</summary>
+    /// <summary>X as <see cref="PackRowsJob{S, V, TTile}"/> leaves it.</summary>
     public float* PackedX;
 
     /// <summary>First row of this block in Y.</summary>
@@ -28,34 +32,55 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
-    /// <summary>Columns of a panel.</summary>
-    public static int Columns => TTile.Vectors * S.Width;
+    /// <summary>Ranges that cover n rows of W.</summary>
+    public static int Tasks(int n) => (n + Tiling.WeightRows - 1) / Tiling.WeightRows;
 
-    /// <summary>Panels that cover n columns.</summary>
-    public static int Tasks(int n) => (n + Columns - 1) / Columns;
-
-    /// <summary>One panel of columns: all of k, all rows.</summary>
+    /// <summary>One range of rows of W: all of k, all rows of X.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Execute(int task)
     {
-        int columns = Columns, column = task * columns;
-        int padded = Packing.Padded(M, TTile.Rows);
-        float* panel = Scratch.ForTask(((long)Tiling.Depth * columns) + ((long)padded * columns) + (S.Width * S.Width));
-        float* c = panel + (Tiling.Depth * columns);
-        float* block = c + (padded * columns);
+        int first = task * Tiling.WeightRows, count = Math.Min(Tiling.WeightRows, Output.N - first);
+        var layout = new PackedRows<S, V, TTile>(M);
+        int maxDepth = layout.Padded <= Tiling.ShallowRows ? Tiling.LongDepth : Tiling.Depth;
+        maxDepth = Math.Min(maxDepth, K);
+        float* decoded = Scratch.ForTask(((long)Tiling.WeightRows * maxDepth) + ((long)Tiling.WeightRows * layout.Padded) + (S.Width * S.Width));
+        float* c = decoded + (Tiling.WeightRows * maxDepth);                 // [WeightRows, Padded]
+        float* block = c + (Tiling.WeightRows * layout.Padded);
 
-        for (int k0 = 0; k0 < K; k0 += Tiling.Depth)
+        for (int k0 = 0; k0 < K; k0 += maxDepth)
         {
-            int depth = Math.Min(Tiling.Depth, K - k0);
-            Packing.Panel<S, V, TFormat>(W, Output.N, K, column, k0, depth, TTile.Vectors, panel, block);
-            float* x = PackedX + ((nint)k0 * padded);
-            for (int row = 0; row < M; row += TTile.Rows)
+            int depth = Math.Min(maxDepth, K - k0);
+            float* a = Rows(first, count, k0, depth, decoded, out nint aRow);
+            for (int panel = 0; panel < layout.Panels; panel++)
             {
-                float* tile = c + (row * columns);
-                TTile.Run<S, V>(depth, x + ((nint)row * depth), 1, TTile.Rows, panel, columns, tile, columns, accumulate: k0 > 0);
-                if (k0 + depth == K)
-                    Output.Store<S, V>(tile, columns, Row + row, Math.Min(TTile.Rows, M - row), column, Math.Min(columns, Output.N - column));
+                int column = layout.FirstRow(panel), width = layout.Width(panel);
+                float* b = PackedX + ((nint)column * K) + ((nint)k0 * width);
+                if (panel < layout.WidePanels) Multiply<TTile>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
+                else Multiply<Tile8x1>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
             }
         }
+        Output.StoreTransposed<S, V>(c, layout.Padded, first, count, Row, M, block);
+    }
+
+    private static void Multiply<T>(int count, int depth, float* a, nint aRow, float* b, int width, float* c, nint cRow, bool accumulate)
+        where T : struct, ITile
+    {
+        for (int r = 0; r < count; r += T.Rows)
+            T.Run<S, V>(depth, a + (r * aRow), aRow, 1, b, width, c + (r * cRow), cRow, accumulate);
+    }
+
+    /// <summary>A block of W as floats: in place where it is that already and no tile reaches beyond it, else decoded.</summary>
+    private readonly float* Rows(int first, int count, int k0, int depth, float* decoded, out nint aRow)
+    {
+        nint rowBytes = TFormat.RowBytes(K);
+        byte* w = W + (first * rowBytes);
+        if (typeof(TFormat) == typeof(F32Format) && count == Tiling.WeightRows)
+        {
+            aRow = K;
+            return (float*)w + k0;
+        }
+        aRow = depth;
+        for (int r = 0; r < count; r++) Packing.Decode<S, V, TFormat>(w + (r * rowBytes), k0, depth, decoded + (r * depth));
+        return decoded;
     }
 }

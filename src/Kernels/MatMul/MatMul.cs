@@ -66,12 +66,14 @@ public static unsafe class MatMul
             return;
         }
 
-        float* packed = Scratch.ForCall((long)Packing.Padded(Math.Min(m, Tiling.RowBlock), TTile.Rows) * k);
-        for (int row = 0; row < m; row += Tiling.RowBlock)
+        // Blocks of X of equal height: W is read once for each.
+        int blocks = (m + Tiling.RowBlock - 1) / Tiling.RowBlock, height = (m + blocks - 1) / blocks;
+        float* packed = Scratch.ForCall((long)Packing.Padded(height, S.Width) * k);
+        for (int row = 0; row < m; row += height)
         {
-            int rows = Math.Min(Tiling.RowBlock, m - row);
-            var pack = new PackRowsJob<TTile> { X = x + ((nint)row * k), M = rows, K = k, Packed = packed };
-            WorkerPool.Shared.Run(Packing.Padded(rows, TTile.Rows) / TTile.Rows, threads, pack);
+            int rows = Math.Min(height, m - row);
+            var pack = new PackRowsJob<S, V, TTile> { X = x + ((nint)row * k), M = rows, K = k, Packed = packed };
+            WorkerPool.Shared.Run(new PackedRows<S, V, TTile>(rows).Strips, threads, pack);
             var gemm = new GemmJob<S, V, TTile, TFormat> { PackedX = packed, Row = row, M = rows, K = k, W = w, Output = output };
             WorkerPool.Shared.Run(GemmJob<S, V, TTile, TFormat>.Tasks(output.N), threads, gemm);
         }

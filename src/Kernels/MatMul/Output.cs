@@ -36,4 +36,63 @@ internal unsafe struct Output
             else Elementwise.Body<S, V>(Activation.None, c, Y + at, columns);
         }
     }
+
+    /// <summary>
+    /// Finishes a block of products that has rows of W as its rows and stores it at Y[row …, column …], turned. The products are
+    /// overwritten.
+    /// </summary>
+    /// <param name="products">[columns, stride].</param>
+    /// <param name="stride">Floats from a row of products to the next; at least rows, rounded up to whole vectors.</param>
+    /// <param name="column">First column of Y.</param>
+    /// <param name="columns">Columns of Y: rows of products.</param>
+    /// <param name="row">First row of Y.</param>
+    /// <param name="rows">Rows of Y.</param>
+    /// <param name="block">Room for Width × Width floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void StoreTransposed<S, V>(float* products, nint stride, int column, int columns, int row, int rows, float* block)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        for (int j = 0; j < columns; j++)
+        {
+            float* c = products + (j * stride);
+            if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
+            if (Activation != Activation.None) Elementwise.Body<S, V>(Activation, c, c, rows);
+        }
+        for (int r = 0; r < rows; r += S.Width)
+        {
+            int height = Math.Min(S.Width, rows - r);
+            for (int j = 0; j < columns; j += S.Width)
+            {
+                int width = Math.Min(S.Width, columns - j);
+                nint at = ((nint)(row + r) * N) + column + j;
+                if (Residual == null && height == S.Width && width == S.Width)
+                    S.Transpose(products + (j * stride) + r, stride, Y + at, N);
+                else
+                    StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
+            }
+        }
+    }
+
+    private readonly void StoreBlock<S, V>(float* products, nint stride, nint at, int height, int width, float* block)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        if (width == S.Width)
+        {
+            S.Transpose(products, stride, block, S.Width);
+        }
+        else
+        {
+            for (int j = 0; j < width; j++)
+            {
+                for (int r = 0; r < height; r++) block[(r * S.Width) + j] = products[(j * stride) + r];
+            }
+        }
+        for (int r = 0; r < height; r++, at += N)
+        {
+            if (Residual != null) Sum.Body<S, V>(block + (r * S.Width), Residual + at, Y + at, width);
+            else Elementwise.Body<S, V>(Activation.None, block + (r * S.Width), Y + at, width);
+        }
+    }
 }

@@ -53,40 +53,20 @@ internal static unsafe class Packing
             }
         }
     }
-}
 
-/// <summary>Packs X for tiles: for each depth block, for each tile, for each p, the tile's rows; rows beyond m are 0. One task per tile.</summary>
-internal unsafe struct PackRowsJob<TTile> : IJob
-    where TTile : struct, ITile
-{
-    /// <summary>X, [M, K].</summary>
-    public float* X;
-
-    /// <summary>Rows.</summary>
-    public int M;
-
-    /// <summary>Columns.</summary>
-    public int K;
-
-    /// <summary>M, rounded up to whole tiles, · K floats.</summary>
-    public float* Packed;
-
-    /// <summary>One tile, all depth blocks.</summary>
+    /// <summary>Elements k0 … k0 + depth − 1 of a stored row as floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Execute(int task)
+    public static void Decode<S, V, TFormat>(byte* row, int k0, int depth, float* destination)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IWeightFormat
     {
-        int row = task * TTile.Rows, rows = Math.Min(TTile.Rows, M - row);
-        int padded = Packing.Padded(M, TTile.Rows);
-        for (int k0 = 0; k0 < K; k0 += Tiling.Depth)
+        nint p = 0;
+        for (; p <= depth - S.Width; p += S.Width)
         {
-            int depth = Math.Min(Tiling.Depth, K - k0);
-            float* destination = Packed + ((nint)k0 * padded) + ((nint)row * depth);
-            for (int r = 0; r < TTile.Rows; r++)
-            {
-                float* source = X + ((nint)(row + r) * K) + k0;
-                for (int p = 0; p < depth; p++)
-                    destination[(p * TTile.Rows) + r] = r < rows ? source[p] : 0;
-            }
+            S.Prefetch(row + TFormat.RowBytes(k0 + p) + Tiling.PrefetchBytes);
+            S.Store(destination + p, TFormat.Widen<S, V>(row, k0 + p));
         }
+        for (; p < depth; p++) destination[p] = TFormat.WidenOne(row, k0 + p);
     }
 }
