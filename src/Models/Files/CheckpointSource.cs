@@ -26,7 +26,7 @@ internal abstract class CheckpointSource
 internal sealed class DirectorySource : CheckpointSource
 {
     private readonly string _directory;
-    private readonly List<string> _roots;
+    private readonly DirectoryRoots _roots;
 
     public DirectorySource(string directory)
     {
@@ -38,9 +38,7 @@ internal sealed class DirectorySource : CheckpointSource
         if (!Directory.Exists(directory))
             throw new CheckpointException($"The directory {directory} does not exist. Check the path, or download the checkpoint first.");
         _directory = directory;
-        string real = RealPath.Of(directory);
-        _roots = [real];
-        if (HubBlobs(real) is string blobs) _roots.Add(blobs);
+        _roots = new DirectoryRoots(directory);
     }
 
     public override string Description => _directory;
@@ -75,22 +73,13 @@ internal sealed class DirectorySource : CheckpointSource
             throw new CheckpointException($"{file} in {_directory} cannot be followed: {e.Message}", e) { FileName = file };
         }
 
-        if (_roots.Exists(root => RealPath.IsInside(real, root))) return path;
+        if (_roots.Contain(real)) return path;
         throw new CheckpointException(
             $"{file} in {_directory} is a link to {real}, outside the directory. Nothing is read from there: " +
             "copy the file, or open the directory that holds it.")
         {
             FileName = file,
         };
-    }
-
-    /// <summary>The hub's cache links <c>models--org--name/snapshots/REVISION/file</c> to <c>models--org--name/blobs/HASH</c>.</summary>
-    private static string? HubBlobs(string directory)
-    {
-        for (DirectoryInfo? at = new(directory); at.Parent is { } parent; at = parent)
-            if (parent.Name == "snapshots" && parent.Parent is { } repository && repository.Name.StartsWith("models--", StringComparison.Ordinal))
-                return Path.Combine(repository.FullName, "blobs");
-        return null;
     }
 }
 

@@ -42,7 +42,8 @@ internal sealed class TokenizerFiles
         ArgumentNullException.ThrowIfNull(directory);
         if (!Directory.Exists(directory))
             throw new TokenizerException($"{directory} is not a directory. Give the directory that holds tokenizer.json, or vocab.json and merges.txt, or vocab.txt.");
-        return new TokenizerFiles(name => ReadFile(Path.Combine(directory, name)), directory);
+        var roots = new DirectoryRoots(directory);
+        return new TokenizerFiles(name => ReadFile(Path.Combine(directory, name), roots), directory);
     }
 
     /// <summary>Is there such a file?</summary>
@@ -101,15 +102,20 @@ internal sealed class TokenizerFiles
         return bytes;
     }
 
-    private static ReadOnlyMemory<byte>? ReadFile(string path)
+    private static ReadOnlyMemory<byte>? ReadFile(string path, DirectoryRoots roots)
     {
-        var file = new FileInfo(path);
-        if (!file.Exists) return null;
-        if (file.Length > LargestFile)
-            throw new TokenizerException($"{path} has {file.Length} bytes; a tokenizer's file has at most {LargestFile}. It is something else.");
+        if (Directory.Exists(path)) throw new TokenizerException($"{path} is a directory; a file of that name is needed, or none.");
+        if (!File.Exists(path) && new FileInfo(path).LinkTarget is null) return null;
         try
         {
-            return File.ReadAllBytes(path);
+            string real = RealPath.Of(path);
+            if (!roots.Contain(real))
+                throw new TokenizerException($"{path} is a link to {real}, outside the directory. Nothing is read from there: copy the file, or open the directory that holds it.");
+            long length = new FileInfo(real).Length;
+            if (length > LargestFile)
+                throw new TokenizerException($"{path} has {length} bytes; a tokenizer's file has at most {LargestFile}. It is something else.");
+            // Opening a pipe, which has no length, would wait for a writer.
+            return length == 0 ? ReadOnlyMemory<byte>.Empty : File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

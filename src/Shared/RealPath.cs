@@ -1,4 +1,4 @@
-namespace ManagedTransformers.Models;
+namespace ManagedTransformers;
 
 /// <summary>Paths with every symbolic link followed, to tell whether a file really lies inside a directory.</summary>
 internal static class RealPath
