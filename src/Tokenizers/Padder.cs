@@ -3,14 +3,20 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Fills encodings, and their windows, up to one length; pad_encodings of the library.</summary>
 internal static class Padder
 {
+    // A number in tokenizer.json must not decide how much memory is taken.
+    private const int LargestLength = 1 << 24;
+
     /// <summary>Fills up all encodings of a batch.</summary>
     public static Encoding[] Pad(Encoding[] encodings, Padding options, int padId, string padToken)
     {
         if (options.Length < 0 || options.MultipleOf < 0)
             throw new TokenizerException($"Padding to length {options.Length} and a multiple of {options.MultipleOf}: both must be 0 or more.");
-        int length = options.Length ?? encodings.Max(e => e.Length);
+        int longest = encodings.Max(e => e.Length);
+        long length = options.Length ?? longest;
         if (options.MultipleOf is int multiple and > 0 && length % multiple > 0) length += multiple - (length % multiple);
-        return [.. encodings.Select(e => Pad(e, length, options, padId, padToken))];
+        if (length > Math.Max(longest, LargestLength))
+            throw new TokenizerException($"Padding to {length} tokens (Length {options.Length}, MultipleOf {options.MultipleOf}); at most {LargestLength} are possible. No model reads so many.");
+        return [.. encodings.Select(e => Pad(e, (int)length, options, padId, padToken))];
     }
 
     private static Encoding Pad(Encoding encoding, int length, Padding options, int padId, string padToken)

@@ -154,6 +154,7 @@ public sealed class Tokenizer
 
     private Encoding EncodePart(string text, int sequence, int? word)
     {
+        ArgumentNullException.ThrowIfNull(text);
         text = AlignedText.WellFormed(text);
         var collector = new TokenCollector(_parts.Model, _parts.PreTokenizer, text.Length);
         _parts.Added.Extract(text, collector);

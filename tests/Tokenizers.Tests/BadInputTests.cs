@@ -148,6 +148,24 @@ public class BadInputTests
         Assert.That(tokenizer.IdToToken(int.MaxValue), Is.EqualTo("a"));
     }
 
+    [Test]
+    public void A_null_among_texts_is_refused() =>
+        Assert.That(() => Tokenizer.Load(TestFiles.Tokenizer("roberta-code-8k")).EncodeBatch(["a", null!]), Throws.ArgumentNullException);
+
+    [TestCase(2_000_000_000, null)]
+    [TestCase(int.MaxValue - 1, int.MaxValue)]
+    [TestCase(null, int.MaxValue)]
+    public void Padding_without_bound_is_refused(int? length, int? multipleOf) => AssertRefused(
+        () => Tokenizer.Load(TestFiles.Tokenizer("roberta-code-8k")).Encode("a", null, new EncodeOptions { Padding = new Padding { Length = length, MultipleOf = multipleOf, PadId = 1 } }),
+        "at most 16777216");
+
+    [TestCase("3")]
+    [TestCase("17")]
+    [TestCase("longestfirst")]
+    public void A_truncation_strategy_must_be_a_name(string strategy) => AssertRefused(
+        () => Tokenizer.FromJson(Tiny.Bytes("""{"truncation":{"strategy":"?","max_length":3},"model":{"type":"BPE","vocab":{"a":1},"merges":[]}}""".Replace("?", strategy, StringComparison.Ordinal))),
+        "truncation.strategy", "LongestFirst");
+
     private static void AssertRefused(Action action, params string[] says)
     {
         TokenizerException? refused = Assert.Throws<TokenizerException>(() => action());

@@ -116,7 +116,7 @@ internal static class TokenizerLoader
         {
             Stride = json.Find("stride").Or(0),
             Direction = ReadSide(json.Find("direction")),
-            Strategy = Enum.TryParse(strategy.String(), out TruncationStrategy known) ? known : throw strategy.Unexpected("LongestFirst, OnlyFirst or OnlySecond"),
+            Strategy = Enum.GetNames<TruncationStrategy>().Contains(strategy.String()) ? Enum.Parse<TruncationStrategy>(strategy.String()) : throw strategy.Unexpected("LongestFirst, OnlyFirst or OnlySecond"),
         };
     }
 
