@@ -75,10 +75,7 @@ public static class PretrainedModels
         if (!Directory.Exists(directory))
             throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
         string path = Path.Combine(directory, ConfigJson.FileName);
-        var source = new DirectorySource(directory);
-        if (!source.Contains(ConfigJson.FileName))
-            throw new ConfigException($"{directory} holds no config.json; it is needed to know the architecture. Download it with the weights.");
-        PretrainedConfig config = ConfigJson.Parse(source.ReadWhole(ConfigJson.FileName).Span, path);
+        PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         architecture ??= ArchitectureOf(config, path);
         return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Unicode;
 
 namespace ManagedTransformers.Models;
 
@@ -9,6 +10,17 @@ public static class ConfigJson
     /// <summary>The file's name in a checkpoint directory.</summary>
     public const string FileName = "config.json";
 
+    /// <summary>The bytes of a directory's config.json. Nothing outside the directory is read.</summary>
+    /// <exception cref="ConfigException">There is none.</exception>
+    /// <exception cref="CheckpointException">The directory is missing, or the file cannot be read or is a link that leads out of it.</exception>
+    public static ReadOnlyMemory<byte> ReadFile(string directory)
+    {
+        var source = new DirectorySource(directory);
+        return source.Contains(FileName)
+            ? source.ReadWhole(FileName)
+            : throw new ConfigException($"{directory} holds no {FileName}; it is needed to know the architecture. Download it with the weights.");
+    }
+
     /// <summary>Reads a config.json, chooses the record by its model_type and validates it.</summary>
     /// <param name="json">The file's bytes, UTF-8.</param>
     /// <param name="file">What to call the file in errors.</param>
@@ -17,6 +29,8 @@ public static class ConfigJson
     {
         if (json.StartsWith("\uFEFF"u8))
             json = json[3..];
+        if (!Utf8.IsValid(json))
+            throw new ConfigException($"{file} is not UTF-8. It is damaged or something else: download it again.");
         try
         {
             string? modelType = ReadModelType(json);
@@ -34,7 +48,11 @@ public static class ConfigJson
         }
         catch (JsonException e)
         {
-            throw new ConfigException($"{file} cannot be read: {e.Message} (at {e.Path ?? "$"}, line {e.LineNumber + 1}). Is the file complete?", e);
+            throw new ConfigException($"{file} cannot be read: {e.Message} (at {e.Path ?? "$"}, line {(e.LineNumber ?? 0) + 1}). Is the file complete?", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ConfigException($"{file} has a string with half a surrogate pair in it, which is no text: {e.Message} Download it again.", e);
         }
     }
 

@@ -82,6 +82,9 @@ public abstract record PretrainedConfig
         Require(ProblemType is null or "regression" or "single_label_classification" or "multi_label_classification", "problem_type", ProblemType,
             "regression, single_label_classification or multi_label_classification");
         Require(GivenNumLabels is null or (> 0 and <= MaxUnnamedLabels), "num_labels", GivenNumLabels, $"a number in 1 … {MaxUnnamedLabels}");
+        // The elements of a list may be null whatever their type says.
+        Require(Architectures.All(name => name is not null), "architectures", "a list with null in it", "a list of class names");
+        Require(Id2Label.Values.All(label => label is not null), "id2label", "a map with null in it", "a name for every number");
         for (int id = 0; id < NumLabels; id++)
             Require(Id2Label.ContainsKey($"{id}"), "id2label", $"{NumLabels} labels without number {id}", "the numbers 0 … count − 1, each once");
     }

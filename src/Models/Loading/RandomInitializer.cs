@@ -12,9 +12,12 @@ internal sealed class RandomInitializer(double initializerRange, int seed)
     /// <param name="n">Rows.</param>
     /// <param name="k">Columns.</param>
     /// <param name="zeroRow">A row to leave zero (padding_idx of an embedding).</param>
+    /// <exception cref="ConfigException">It would be larger than an array.</exception>
     public Weight Normal(string name, int n, int k, int? zeroRow)
     {
-        var values = new float[checked(n * k)];
+        if ((long)n * k * sizeof(float) > Array.MaxLength)
+            throw new ConfigException($"{name} would be [{n}, {k}]; a tensor of random weights holds at most {Array.MaxLength / sizeof(float)} numbers. Make the configuration's sizes smaller.");
+        var values = new float[n * k];
         var random = new Random(unchecked(seed * 31 + StableHash(name)));
         for (int i = 0; i < values.Length; i += 2)
         {
@@ -25,7 +28,7 @@ internal sealed class RandomInitializer(double initializerRange, int seed)
             if (i + 1 < values.Length)
                 values[i + 1] = (float)(radius * sin);
         }
-        if (zeroRow is int row && row < n)
+        if (zeroRow is int row && (uint)row < (uint)n)
             values.AsSpan(row * k, k).Clear();
         return InMemory(name, [n, k], values);
     }

@@ -104,4 +104,17 @@ public sealed class ConfigJsonTests
     [TestCase("""{"model_type": "codegen", "eos_token_id": "end"}""", "eos_token_id")]
     public void A_bad_file_is_refused_with_what_was_found_and_needed(string json, string says) =>
         Assert.That(() => Parse(json), Throws.TypeOf<ConfigException>().With.Message.Contains(says));
+
+    [TestCase("""{"model_type": "\ud800"}""", "half a surrogate pair")]
+    [TestCase("""{"architectures": ["\ud800"]}""", "half a surrogate pair")]
+    [TestCase("""{"model_type": "bert", "architectures": [null]}""", "architectures is a list with null")]
+    [TestCase("""{"model_type": "bert", "id2label": {"0": null}}""", "id2label is a map with null")]
+    [TestCase("""{"model_type": "codegen", "n_embd": 4194304, "n_head": 4, "n_positions": 262144, "rotary_dim": null}""", "rotary_dim · n_positions is 1048576 · 262144")]
+    [TestCase("null", "line 1")]
+    public void What_no_tensor_would_tell_is_refused(string json, string says) =>
+        Assert.That(() => Parse(json), Throws.TypeOf<ConfigException>().With.Message.Contains(says));
+
+    [Test]
+    public void Bytes_that_are_not_utf8_are_refused() => Assert.That(
+        () => ConfigJson.Parse([.. "{\"model_type\": \""u8, 0xFF, .. "\"}"u8]), Throws.TypeOf<ConfigException>().With.Message.Contains("config.json is not UTF-8"));
 }
