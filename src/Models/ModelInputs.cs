@@ -9,11 +9,13 @@ public sealed class ModelInputs
     /// <summary>Inputs of a shape, to be filled by the initializer.</summary>
     /// <param name="batchSize">Rows, at least 1.</param>
     /// <param name="sequenceLength">Columns, at least 1.</param>
-    /// <exception cref="ModelInputException">A size is below 1.</exception>
+    /// <exception cref="ModelInputException">A size is below 1, or there are more tokens than an array holds.</exception>
     public ModelInputs(int batchSize, int sequenceLength)
     {
         if (batchSize < 1 || sequenceLength < 1)
             throw new ModelInputException($"Inputs of shape [{batchSize}, {sequenceLength}] hold no token. At least one row with one token is needed.");
+        if ((long)batchSize * sequenceLength > Array.MaxLength)
+            throw new ModelInputException($"Inputs of shape [{batchSize}, {sequenceLength}] are more than {Array.MaxLength} tokens. Run them in smaller batches.");
         (BatchSize, SequenceLength) = (batchSize, sequenceLength);
     }
 

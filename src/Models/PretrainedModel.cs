@@ -30,6 +30,9 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>Whether the model has a pooler or a head that reads the first token.</summary>
     internal abstract bool ReadsFirstToken { get; }
 
+    /// <summary>Whether the loss takes real-valued labels (regression, several labels at once).</summary>
+    internal virtual bool ReadsLabelValues => false;
+
     private protected ModelSource Source { get; }
 
     /// <summary>Prepares a session: its workspace and, for decoders, its KV cache.</summary>
@@ -85,7 +88,9 @@ public abstract class PretrainedModel : IDisposable
         if (session.Cache is KeyValueCache cache && inputs.BatchSize > cache.BatchSize)
             throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session was made for {cache.BatchSize} (SessionOptions.BatchSize).");
         int past = session.Cache?.Columns ?? 0;
-        InputChecks.Check(inputs, Config, past, options);
+        CheckInputs(inputs, past, options);
+        if (session.Cache is KeyValueCache held && held.BatchSize != inputs.BatchSize)
+            throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session holds {held.BatchSize} sequences (SessionOptions.BatchSize), one for each row.");
         Session.Pass pass = session.Begin(options, inputs.HeadMask);
         try
         {
@@ -110,6 +115,15 @@ public abstract class PretrainedModel : IDisposable
         if (session.Options.OutputPastKeyValues && session.Cache is KeyValueCache cache)
             output.PastKeyValues = [.. Enumerable.Range(0, cache.Layers).Select(layer => (cache.Keys(layer), cache.Values(layer)))];
         return output;
+    }
+
+    /// <summary>Checks everything about inputs that needs no session.</summary>
+    /// <exception cref="ModelInputException">They do not fit the model.</exception>
+    internal void CheckInputs(ModelInputs inputs, int past, ForwardOptions options)
+    {
+        InputChecks.Check(inputs, Config, past, options);
+        if (inputs.LabelValues is not null && !ReadsLabelValues)
+            throw new ModelInputException($"labels are real-valued; the loss of {Architecture} needs whole numbers, one class per row of scores.");
     }
 
     /// <exception cref="InvalidOperationException">The session belongs to another model.</exception>

@@ -15,6 +15,8 @@ public sealed class BertForSequenceClassification : PretrainedModel
 
     internal override bool ReadsFirstToken => true;
 
+    internal override bool ReadsLabelValues => true;
+
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
     public static BertForSequenceClassification Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertForSequenceClassification>(directory, options);

@@ -19,6 +19,8 @@ public sealed class RobertaForSequenceClassification : PretrainedModel
 
     internal override bool ReadsFirstToken => true;
 
+    internal override bool ReadsLabelValues => true;
+
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
     public static RobertaForSequenceClassification Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<RobertaForSequenceClassification>(directory, options);

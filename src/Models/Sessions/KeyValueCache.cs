@@ -20,6 +20,8 @@ public sealed class KeyValueCache
         long perSequence = (long)heads * maxLength * headDim;
         if (perSequence > Array.MaxLength)
             throw new ModelInputException($"A KV cache of {maxLength} tokens needs {perSequence} numbers per layer and sequence, over {Array.MaxLength}. Ask for a smaller MaxLength.");
+        if ((long)layers * batchSize > Array.MaxLength || (long)batchSize * maxLength > Array.MaxLength)
+            throw new ModelInputException($"A KV cache of {layers} layers for {batchSize} sequences of {maxLength} tokens is too large. Ask for a smaller BatchSize or MaxLength.");
         _keys = new float[layers * batchSize][];
         _values = new float[layers * batchSize][];
         for (int i = 0; i < _keys.Length; i++)
@@ -52,7 +54,10 @@ public sealed class KeyValueCache
     public int Columns { get; internal set; }
 
     /// <summary>The tokens that a sequence holds.</summary>
-    public int Length(int sequence) => _lengths[sequence];
+    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
+    public int Length(int sequence) => (uint)sequence < (uint)_lengths.Length
+        ? _lengths[sequence]
+        : throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"The cache has sequences 0 … {BatchSize - 1}.");
 
     /// <summary>Forgets all tokens; memory stays.</summary>
     public void Clear()

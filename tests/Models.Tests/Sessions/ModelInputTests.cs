@@ -112,4 +112,42 @@ public sealed class ModelInputTests
         Assert.That(packed.PredictionLogits.Row(6).ToArray(), Is.All.Zero);
         Assert.That(packed.SeqRelationshipLogits.ToArray(), Is.EqualTo(whole.SeqRelationshipLogits.ToArray()).Within(1e-6));
     }
+
+    [Test]
+    public void More_tokens_than_an_array_holds_are_refused() =>
+        Assert.That(() => new ModelInputs(65536, 65536), Throws.TypeOf<ModelInputException>().With.Message.Contains("[65536, 65536]"));
+
+    [Test]
+    public void Real_valued_labels_are_refused_where_the_loss_counts_classes()
+    {
+        using var model = PretrainedModels.FromConfig<BertForMaskedLM>(Bert);
+        using Session session = model.CreateSession();
+        Assert.That(() => model.Forward(new ModelInputs(1, 2) { InputIds = [1, 2], LabelValues = [1, 2] }, session),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("labels are real-valued"));
+    }
+
+    [TestCase(1, 2)]
+    [TestCase(2, 1)]
+    [TestCase(2, 3)]
+    public void A_session_of_another_batch_size_is_refused(int sequences, int rows)
+    {
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
+        using Session session = model.CreateSession(new SessionOptions { BatchSize = sequences });
+        Assert.That(() => model.Forward(new ModelInputs(rows, 1) { InputIds = new int[rows] }, session),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains($"{rows} rows; the session holds {sequences}"));
+    }
+
+    [Test]
+    public void A_cache_for_more_sequences_than_there_can_be_is_refused()
+    {
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
+        Assert.That(() => model.CreateSession(new SessionOptions { BatchSize = int.MaxValue }), Throws.TypeOf<ModelInputException>().With.Message.Contains("BatchSize"));
+        using Session session = model.CreateSession();
+        Assert.That(() => session.Cache!.Length(1), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public void Random_weights_larger_than_an_array_are_refused() => Assert.That(
+        () => PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 1 << 24 }),
+        Throws.TypeOf<ConfigException>().With.Message.Contains("[16777216, 4096]"));
 }
