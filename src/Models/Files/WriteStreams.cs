@@ -10,6 +10,7 @@ internal sealed class PendingFile : IDisposable
     public PendingFile(string path)
     {
         _path = Path.GetFullPath(path);
+        RequireReplaceable(_path);
         _temporary = $"{_path}.{Path.GetRandomFileName()}.tmp";
         Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
     }
@@ -31,6 +32,23 @@ internal sealed class PendingFile : IDisposable
     }
 
     /// <summary>Removes what was not published.</summary>
+    /// <summary>A finished file takes the place of what is there; a device or a pipe would be gone.</summary>
+    internal static void RequireReplaceable(string path)
+    {
+        if (Directory.Exists(path)) throw new IOException($"{path} is a directory; the name of a file is needed.");
+        if (!File.Exists(path) || new FileInfo(RealPath.Of(path)).Length > 0) return;
+        if (IsDevice(RealPath.Of(path))) throw new IOException($"{path} is a device or a pipe, which a file would replace. Write to an ordinary file.");
+    }
+
+    /// <summary>Of what has no length. Devices lie in /dev; a pipe, opened for both ends so that nothing waits, cannot be sought in.</summary>
+    private static bool IsDevice(string path)
+    {
+        if (OperatingSystem.IsWindows()) return false;
+        if (RealPath.IsInside(path, "/dev")) return !RealPath.IsInside(path, "/dev/shm");
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        return !stream.CanSeek;
+    }
+
     public void Dispose()
     {
         if (_published) return;

@@ -184,4 +184,21 @@ public class SafetensorsWriterTests
     {
         public void Report(WriteProgress value) => report(value);
     }
+
+    [Test]
+    public void A_directory_is_not_replaced() => Assert.That(
+        () => SafetensorsWriter.Write(Path.GetTempPath(), [TensorEntry.Create("a", [1], new float[] { 1 })]), Throws.InstanceOf<IOException>().With.Message.Contains("is a directory"));
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public void A_device_is_not_replaced()
+    {
+        // Not /dev/null: where the check fails, the test must not take the machine's.
+        string device = Path.Combine("/dev/shm", Path.GetRandomFileName());
+        if (!Directory.Exists("/dev/shm"))
+            Assert.Ignore("There is no /dev/shm.");
+        SafetensorsWriter.Write(device, [TensorEntry.Create("a", [1], new float[] { 1 })]);
+        File.Delete(device);
+        Assert.That(() => PendingFile.RequireReplaceable("/dev/null"), Throws.InstanceOf<IOException>().With.Message.Contains("is a device"));
+    }
 }
