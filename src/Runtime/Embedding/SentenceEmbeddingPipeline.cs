@@ -72,6 +72,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
             vectors[row] = SentencePooling.Pool(hidden, Dimensions, options.Pooling ?? Pooling);
             if (options.Normalize ?? Normalize)
                 SentencePooling.Normalize(vectors[row]);
+            Scores.RequireNumbers(vectors[row], "vector's component", Model);
         }, progress, cancellationToken);
         return vectors;
     }

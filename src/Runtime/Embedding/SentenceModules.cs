@@ -44,10 +44,10 @@ internal sealed record SentenceModules(string ModelFolder, Pooling Pooling, bool
             if (module.ValueKind != JsonValueKind.Object || !module.TryGetProperty("type", out JsonElement type) || type.ValueKind != JsonValueKind.String)
                 throw new ConfigException("modules.json: an entry has no \"type\"; each needs one, such as sentence_transformers.models.Pooling.");
             string path = module.TryGetProperty("path", out JsonElement p) && p.ValueKind == JsonValueKind.String ? p.GetString()! : "";
-            if (Path.IsPathRooted(path) || path.Split('/', '\\').Contains(".."))
+            if (path.Contains('\0', StringComparison.Ordinal) || Path.IsPathRooted(path) || path.Split('/', '\\').Contains(".."))
                 throw new ConfigException($"modules.json: the path \"{path}\" leads out of the checkpoint; a folder inside is needed. " +
                     "Nothing is read from there.");
-            modules.Add((type.GetString()!, path));
+            modules.Add((type.GetString()!, path is "." or "./" ? "" : path));
         }
         return modules;
     }

@@ -19,11 +19,15 @@ internal sealed class EncoderTexts
     /// <param name="model">The model that reads the rows.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="maxTokens">A limit below the model's own, such as sentence-transformers' max_seq_length; null: the model's.</param>
+    /// <exception cref="ConfigException">They leave no room for a text.</exception>
     public EncoderTexts(PretrainedModel model, Tokenizer tokenizer, int? maxTokens = null)
     {
         (_model, _tokenizer) = (model, tokenizer);
         _template = SpecialTokenTemplate.Of(tokenizer, model.Config);
         MaxTokens = Math.Min(maxTokens ?? int.MaxValue, model.Config.MaxTokens);
+        if (MaxTokens <= SpecialTokens)
+            throw new ConfigException($"{model.Architecture} reads at most {MaxTokens} tokens ({Limit}), and the tokenizer puts {SpecialTokens} special ones around a text: " +
+                "at least one more is needed. Use the configuration and the tokenizer that were saved with this checkpoint.");
     }
 
     /// <summary>The most tokens of a row, special tokens included.</summary>
@@ -31,6 +35,15 @@ internal sealed class EncoderTexts
 
     /// <summary>Special tokens around one text.</summary>
     public int SpecialTokens => _template.Single.Count;
+
+    /// <summary>What sets <see cref="MaxTokens"/>.</summary>
+    private string Limit => _model.Config switch
+    {
+        RobertaConfig roberta when MaxTokens == roberta.MaxTokens => $"max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}",
+        CodeGenConfig codegen when MaxTokens == codegen.MaxTokens => "n_positions",
+        _ when MaxTokens == _model.Config.MaxTokens => "max_position_embeddings",
+        _ => "max_seq_length",
+    };
 
     /// <summary>A text's tokens, without special ones, however many.</summary>
     /// <exception cref="ModelInputException">The text has no token.</exception>
@@ -66,6 +79,9 @@ internal sealed class EncoderTexts
         int room = MaxTokens - _template.Pair.Count;
         if (a.Length + b.Length > room && !truncation)
             throw TooLong("two texts are", a.Length + b.Length, _template.Pair.Count, "Pass Truncation = true, or shorten them.");
+        if (room < 2)
+            throw new ModelInputException($"{_model.Architecture} reads at most {MaxTokens} tokens ({Limit}), and {_template.Pair.Count} special ones stand around two texts: " +
+                "there is no room for a token of each.");
         (int keepA, int keepB) = LongestFirst(a.Length, b.Length, room);
         SpecialTokenTemplate.Form form = _template.Pair;
         var row = new RowBuilder();
@@ -133,16 +149,8 @@ internal sealed class EncoderTexts
 
     private ModelInputException TooLong(string subject, int tokens, int special, string advice)
     {
-        string limit = _model.Config switch
-        {
-            RobertaConfig roberta when MaxTokens == roberta.MaxTokens =>
-                $"max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}",
-            CodeGenConfig => "n_positions",
-            _ when MaxTokens == _model.Config.MaxTokens => "max_position_embeddings",
-            _ => "max_seq_length",
-        };
         string with = special > 0 ? $", {special} of them special" : "";
-        return new ModelInputException($"The {subject} {tokens + special} tokens{with}; {_model.Architecture} reads at most {MaxTokens} ({limit}). {advice}");
+        return new ModelInputException($"The {subject} {tokens + special} tokens{with}; {_model.Architecture} reads at most {MaxTokens} ({Limit}). {advice}");
     }
 
     /// <summary>How many tokens of two texts stay: the longer one is cut first, then both to halves.</summary>

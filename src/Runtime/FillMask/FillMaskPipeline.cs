@@ -78,7 +78,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         RunBatches(rows, (batch, inputs, session) =>
         {
             (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
-            Tensor logits = Scores(Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }));      // [places, vocab_size]
+            Tensor logits = LogitsOf(Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }));      // [places, vocab_size]
             int place = 0;
             foreach (int i in batch)
             {
@@ -105,7 +105,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         throw new ConfigException("The tokenizer has no mask token; fill-mask needs one. Name it in tokenizer_config.json (mask_token).");
     }
 
-    private static Tensor Scores(ModelOutput output) => output switch
+    private static Tensor LogitsOf(ModelOutput output) => output switch
     {
         MaskedLMOutput masked => masked.Logits,
         _ => ((PreTrainingOutput)output).PredictionLogits,
@@ -147,6 +147,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         Span<float> scores, TokenRow row, int column, bool skipSpecialTokens, int[]? targets, int topK, KernelOptions kernels)
     {
         Softmax.Run(scores, scores, kernels);
+        Scores.RequireNumbers(scores, "score of token", Model);
         int[] ids = targets is null ? Ranking.Best(scores, topK) : Ranking.Best(scores, topK, targets);
         var filled = new FillMaskPrediction[ids.Length];
         int[] tokens = [.. row.Ids];

@@ -81,6 +81,7 @@ internal sealed class GreedySearch : IDisposable
         int goingOn = 0;
         for (int i = 0; i < _active; i++)
         {
+            Scores.RequireNumbers(scores.Row(i), "score of token", _model);
             (int row, int token) = (_sequences[i], ArgMax(scores.Row(i)));
             _generated[row].Add(token);
             if (!_stop.IsDone(_generated[row].Count, token))
@@ -95,8 +96,6 @@ internal sealed class GreedySearch : IDisposable
         int best = 0;
         for (int i = 0; i < scores.Length; i++)
         {
-            if (float.IsNaN(scores[i]))
-                throw new InvalidOperationException($"The model's score of token {i} is NaN, so no next token can be chosen. Are the weights finite?");
             if (scores[i] > scores[best])
                 best = i;
         }

@@ -61,6 +61,7 @@ public sealed class NextSentencePipeline : EncoderPipeline
             {
                 Span<float> scores = output.SeqRelationshipLogits.Row(r);
                 Softmax.Run(scores, scores, session.Kernels);
+                Scores.RequireNumbers(scores, "score of class", Model);
                 results[batch[r]] = new NextSentenceScore(scores[0], scores[1]);
             }
         }, progress, cancellationToken);

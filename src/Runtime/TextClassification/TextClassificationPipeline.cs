@@ -86,6 +86,7 @@ public sealed class TextClassificationPipeline : EncoderPipeline
             Softmax.Run(scores, scores, kernels);
         else if (function == ClassificationFunction.Sigmoid)
             Activations.Run(Activation.Sigmoid, scores, scores, kernels);
+        Scores.RequireNumbers(scores, "score of label", Model);
         int[] best = Ranking.Best(scores, topK);
         var ranked = new LabelScore[best.Length];
         for (int i = 0; i < best.Length; i++)

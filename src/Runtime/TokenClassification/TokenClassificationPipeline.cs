@@ -70,13 +70,14 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         ? Texts.Windows(Texts.Encode(text), options.WindowLength ?? MaxTokens, stride)
         : [Texts.Single(text, truncation: false, "Set Stride to read it in windows, or split it.")];
 
-    private static void AddProbabilities(Tensor logits, int r, TokenRow row, Span<float> sums, KernelOptions kernels)
+    private void AddProbabilities(Tensor logits, int r, TokenRow row, Span<float> sums, KernelOptions kernels)
     {
         int labels = logits.Shape[2];
         for (int t = 0; t < row.TextTokens; t++)
         {
             Span<float> probabilities = logits.Row(r * logits.Shape[1] + row.TextColumn + t);
             Softmax.Run(probabilities, probabilities, kernels);
+            Scores.RequireNumbers(probabilities, "score of label", Model);
             Span<float> sum = sums.Slice((row.FirstToken + t) * labels, labels);
             Add.Run(sum, probabilities, sum, kernels);
         }
