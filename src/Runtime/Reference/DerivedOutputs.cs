@@ -18,32 +18,45 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
         int cut = name.IndexOf(".rows", StringComparison.Ordinal);
         if (cut < 0 || !outputs.TryGetValue(name[..cut], out Tensor? whole) || !reference.TryGetValue("rows", out Weight? rows))
             return null;
+        int[] chosen = Chosen(rows, whole);
         return name[(cut + ".rows".Length)..] switch
         {
-            "" => Rows(name, whole, rows.ToInt64(), whole.Shape[^1]),
-            ".first_512" => Rows(name, whole, rows.ToInt64(), 512),
-            ".top_values" => Top(name, whole, rows.ToInt64(), best => best.Value),
-            ".top_ids" => Top(name, whole, rows.ToInt64(), best => best.Id),
+            "" => Rows(name, whole, chosen, whole.Shape[^1]),
+            ".first_512" => Rows(name, whole, chosen, Math.Min(512, whole.Shape[^1])),
+            ".top_values" => Top(name, whole, chosen, best => best.Value),
+            ".top_ids" => Top(name, whole, chosen, best => best.Id),
             _ => null,
         };
     }
 
-    private static Tensor Rows(string name, Tensor whole, long[] rows, int width)
+    private static int[] Chosen(Weight rows, Tensor whole)
+    {
+        int[] numbers = ForwardFiles.Integers(rows);
+        int count = whole.Rank == 0 ? 0 : whole.Length / whole.Shape[^1];
+        foreach (int number in numbers)
+        {
+            if ((uint)number >= (uint)count)
+                throw new ModelInputException($"rows in {rows.File} names row {number}; {whole.Name} is {TensorComparison.Describe(whole.Shape)} and has {count} rows.");
+        }
+        return numbers;
+    }
+
+    private static Tensor Rows(string name, Tensor whole, int[] rows, int width)
     {
         var chosen = new Tensor(name, rows.Length, width);
         for (int i = 0; i < rows.Length; i++)
-            whole.Row((int)rows[i])[..width].CopyTo(chosen.Row(i));
+            whole.Row(rows[i])[..width].CopyTo(chosen.Row(i));
         return chosen;
     }
 
     /// <summary>The 50 best of each row, in falling order.</summary>
-    private static Tensor Top(string name, Tensor whole, long[] rows, Func<(int Id, float Value), float> take)
+    private static Tensor Top(string name, Tensor whole, int[] rows, Func<(int Id, float Value), float> take)
     {
         const int Best = 50;
         var top = new Tensor(name, rows.Length, Best);
         for (int i = 0; i < rows.Length; i++)
         {
-            float[] values = whole.Row((int)rows[i]).ToArray();
+            float[] values = whole.Row(rows[i]).ToArray();
             IEnumerable<(int Id, float Value)> best = values.Select((value, id) => (id, value)).OrderByDescending(pair => pair.value).Take(Best);
             best.Select(take).ToArray().CopyTo(top.Row(i));
         }
@@ -98,8 +111,12 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
     {
         if (model is not CodeGenForCausalLM codegen || !reference.TryGetValue("greedy.input_ids", out Weight? prompt))
             return null;
-        int length = (int)reference[name].Shape[1];
-        var sequence = prompt.ToInt64().Select(id => (int)id).ToList();
+        List<int> sequence = [.. ForwardFiles.Integers(prompt)];
+        Weight expected = reference[name];
+        if (expected.Shape is not [1, _] || expected.Shape[1] <= sequence.Count || expected.Shape[1] > codegen.Config.NPositions)
+            throw new ModelInputException($"{name} in {expected.File} is {expected.ShapeText}; [1, length] is needed, longer than the {sequence.Count} tokens of greedy.input_ids " +
+                $"and at most n_positions {codegen.Config.NPositions}.");
+        int length = (int)expected.Shape[1];
         using Session session = codegen.CreateSession(new SessionOptions { MaxLength = length });
         var last = new ForwardOptions { LogitsAt = [(0, sequence.Count - 1)] };
         Tensor logits = codegen.Forward(ModelInputs.Of([.. sequence]), session, last).Logits;

@@ -23,17 +23,21 @@ public static class ForwardFiles
         (int batch, int sequence) = (shape[0], shape[1]);
         Weight? labels = tensors.GetValueOrDefault("labels");
         bool realLabels = labels is not null && IsReal(labels.Type);
+        if (labels is not null)
+            RequireRows(labels, batch);
+        if (tensors.TryGetValue("next_sentence_label", out Weight? next))
+            RequireRows(next, batch);
         return new ModelInputs(batch, sequence)
         {
-            InputIds = Integers(tensors, "input_ids", batch),
+            InputIds = PerToken(tensors, "input_ids", batch, sequence),
             InputsEmbeds = Reals(tensors, "inputs_embeds"),
-            AttentionMask = Integers(tensors, "attention_mask", batch),
-            TokenTypeIds = Integers(tensors, "token_type_ids", batch),
-            PositionIds = Integers(tensors, "position_ids", batch),
+            AttentionMask = PerToken(tensors, "attention_mask", batch, sequence),
+            TokenTypeIds = PerToken(tensors, "token_type_ids", batch, sequence),
+            PositionIds = PerToken(tensors, "position_ids", batch, sequence),
             HeadMask = Reals(tensors, "head_mask"),
-            Labels = realLabels ? null : Integers(tensors, "labels", batch),
+            Labels = realLabels || labels is null ? null : Integers(labels),
             LabelValues = realLabels ? labels!.ToSingle() : null,
-            NextSentenceLabel = Integers(tensors, "next_sentence_label", batch),
+            NextSentenceLabel = next is null ? null : Integers(next),
         };
     }
 
@@ -45,9 +49,10 @@ public static class ForwardFiles
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        var fitting = new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(inputs.SequenceLength, model.Config.MaxTokens) };
-        using Session session = model.CreateSession(fitting);
         var everything = new ForwardOptions { OutputHiddenStates = true, OutputAttentions = true, OutputPastKeyValues = true, ComputePadding = true };
+        var fitting = new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(inputs.SequenceLength, model.Config.MaxTokens) };
+        model.CheckInputs(inputs, past: 0, everything);         // before a cache of the inputs' size is made
+        using Session session = model.CreateSession(fitting);
         return [.. model.Forward(inputs, session, everything).NamedTensors()];
     }
 
@@ -67,23 +72,49 @@ public static class ForwardFiles
             ? [.. weight.Shape.Select(size => (int)size)]
             : throw new ModelInputException($"{weight.Name} is {weight.ShapeText}; no axis may be longer than {int.MaxValue}.");
 
-    /// <summary>Integers of a tensor; one row stands for all rows of the batch, as in PyTorch.</summary>
-    private static int[]? Integers(IReadOnlyDictionary<string, Weight> tensors, string name, int batch)
+    /// <summary>Integers of a [batch, sequence] tensor; one row stands for all rows of the batch, as in PyTorch.</summary>
+    private static int[]? PerToken(IReadOnlyDictionary<string, Weight> tensors, string name, int batch, int sequence)
     {
         if (!tensors.TryGetValue(name, out Weight? weight))
             return null;
+        // As many numbers in another shape, such as [sequence, batch], would be read as other rows.
+        bool oneForAll = weight.Shape is [1, _] && weight.Shape[1] == sequence;
+        if (!oneForAll && !weight.Shape.SequenceEqual([batch, sequence]))
+            throw new ModelInputException($"{name} is {weight.ShapeText}; the inputs' shape [{batch}, {sequence}], or [1, {sequence}] for all rows, is needed.");
+        int[] values = Integers(weight);
+        return oneForAll ? [.. Enumerable.Repeat(values, batch).SelectMany(row => row)] : values;
+    }
+
+    /// <summary>Labels have a number or a row for each row of the batch.</summary>
+    private static void RequireRows(Weight labels, int batch)
+    {
+        if (labels.Shape.Count is not (1 or 2) || labels.Shape[0] != batch)
+            throw new ModelInputException($"{labels.Name} is {labels.ShapeText}; a first axis of {batch}, one for each row of the inputs, and at most one more is needed.");
+    }
+
+    /// <summary>A tensor of integers.</summary>
+    /// <exception cref="ModelInputException">It has another type, or a number that is no 32-bit one.</exception>
+    internal static int[] Integers(Weight weight)
+    {
         if (IsReal(weight.Type))
-            throw new ModelInputException($"{name} has type {weight.Type}; an integer type, such as I64, is needed.");
-        long[] wide = weight.ToInt64();
+            throw new ModelInputException($"{weight.Name} has type {weight.Type}; an integer type, such as I64, is needed.");
+        long[] wide;
+        try
+        {
+            wide = weight.ToInt64();
+        }
+        catch (OverflowException e)
+        {
+            throw new ModelInputException($"{weight.Name} holds a U64 number over {long.MaxValue}; 32-bit numbers are needed.", e);
+        }
         var values = new int[wide.Length];
         for (int i = 0; i < wide.Length; i++)
-            values[i] = wide[i] is >= int.MinValue and <= int.MaxValue ? (int)wide[i] : throw new ModelInputException($"{name}[{i}] is {wide[i]}, which is no 32-bit number.");
-        bool oneForAll = batch > 1 && weight.Shape.Count == 2 && weight.Shape[0] == 1;
-        return oneForAll ? [.. Enumerable.Repeat(values, batch).SelectMany(row => row)] : values;
+            values[i] = wide[i] is >= int.MinValue and <= int.MaxValue ? (int)wide[i] : throw new ModelInputException($"{weight.Name}[{i}] is {wide[i]}, which is no 32-bit number.");
+        return values;
     }
 
     private static Tensor? Reals(IReadOnlyDictionary<string, Weight> tensors, string name) =>
         tensors.TryGetValue(name, out Weight? weight) ? new Tensor(weight.ToSingle(), name, ShapeOf(weight)) : null;
 
-    private static bool IsReal(ElementType type) => type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2;
+    internal static bool IsReal(ElementType type) => type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2;
 }

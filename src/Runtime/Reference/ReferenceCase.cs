@@ -28,10 +28,15 @@ public static class ReferenceCase
     /// <param name="caseDirectory">A folder with config.json, expected.safetensors, and weights or their specification (weights.json).</param>
     /// <param name="options">Kernel level and threads.</param>
     /// <param name="tolerance">The largest error, relative to the tensor's largest magnitude, that passes.</param>
+    /// <param name="cancellationToken">Ends the rebuilding of weights from their specification.</param>
     /// <exception cref="ConfigException">config.json is bad.</exception>
     /// <exception cref="CheckpointException">The weights or the reference file are bad.</exception>
     /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
-    public static CaseReport Verify(string caseDirectory, LoadOptions? options = null, double tolerance = TensorComparison.DefaultTolerance)
+    public static CaseReport Verify(
+        string caseDirectory,
+        LoadOptions? options = null,
+        double tolerance = TensorComparison.DefaultTolerance,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(caseDirectory);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(caseDirectory)));
@@ -42,7 +47,7 @@ public static class ReferenceCase
         string rebuilt = Directory.CreateTempSubdirectory("mtx-verify-").FullName;
         try
         {
-            SyntheticCheckpoint.Write(caseDirectory, rebuilt);
+            SyntheticCheckpoint.Write(caseDirectory, rebuilt, progress: null, cancellationToken);
             return Verify(name, caseDirectory, rebuilt, options, tolerance);
         }
         finally
@@ -62,6 +67,8 @@ public static class ReferenceCase
     /// <param name="model">The model.</param>
     /// <param name="reference">Inputs and expected outputs by name.</param>
     /// <param name="tolerance">The largest relative error that passes.</param>
+    /// <exception cref="CheckpointException">The file has no output.</exception>
+    /// <exception cref="ModelInputException">Its inputs do not fit the model.</exception>
     public static IReadOnlyList<TensorError> Compare(PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, double tolerance = TensorComparison.DefaultTolerance)
     {
         ModelInputs inputs = ForwardFiles.ReadInputs(reference);
@@ -76,12 +83,16 @@ public static class ReferenceCase
             Tensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
             rows.Add(found is null
                 ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")
-                : TensorComparison.Compare(found, expected, weight.Type == ElementType.F32 ? tolerance : 0, RealTokens(expected, inputs)));
+                : TensorComparison.Compare(found, expected, ForwardFiles.IsReal(weight.Type) ? tolerance : 0, RealTokens(expected, inputs)));
         }
-        return rows;
+        // All of nothing would pass.
+        return rows.Count > 0 ? rows : throw new CheckpointException($"{ExpectedFileName} holds inputs only ({string.Join(", ", reference.Keys.Take(20))}); " +
+            "at least one output to compare with is needed. Export the reference's outputs, too.");
     }
 
-    internal static Tensor AsTensor(Weight weight) => new(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => checked((int)size))]);
+    internal static Tensor AsTensor(Weight weight) => weight.Shape.All(size => size <= int.MaxValue)
+        ? new(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => (int)size)])
+        : throw new CheckpointException($"{weight.Name} in {weight.File} is {weight.ShapeText}; no axis may be longer than {int.MaxValue}.");
 
     /// <summary>
     /// Which elements of a tensor belong to real tokens: what a reference holds at padding is an accident of its masking.

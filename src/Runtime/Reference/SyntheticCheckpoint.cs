@@ -31,7 +31,8 @@ public static class SyntheticCheckpoint
         WeightSpecification specification = Parse(File.ReadAllBytes(path), path);
         Directory.CreateDirectory(directory);
         File.Copy(Path.Combine(caseDirectory, "config.json"), Path.Combine(directory, "config.json"), overwrite: true);
-        TensorEntry[] tensors = [.. specification.Tensors.Select(tensor => Entry(tensor, specification, path))];
+        TensorEntry[] tensors = [.. specification.Tensors.Select(tensor => Entry(tensor, specification, path, cancellationToken))];
+        RequireRoom(tensors, directory, path);
         SafetensorsWriter.Write(Path.Combine(directory, Checkpoint.SingleFileName), tensors, progress: progress, cancellationToken: cancellationToken);
     }
 
@@ -55,8 +56,19 @@ public static class SyntheticCheckpoint
         return hash ^ seed;
     }
 
-    private static TensorEntry Entry(TensorSpecification tensor, WeightSpecification specification, string path)
+    /// <summary>A few bytes of specification can ask for any size: told now, not when the disk is full.</summary>
+    private static void RequireRoom(TensorEntry[] tensors, string directory, string path)
     {
+        double needed = tensors.Sum(tensor => (double)tensor.ByteLength);
+        long free = new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace;
+        if (needed > free)
+            throw new IOException($"The weights of {path} need {needed:0} bytes; {free} are free where {directory} is. Make room, or check the specification.");
+    }
+
+    private static TensorEntry Entry(TensorSpecification? tensor, WeightSpecification specification, string path, CancellationToken cancellationToken)
+    {
+        if (tensor is null)
+            throw new CheckpointException($"{path}: an entry of tensors is null; an object with name, shape, center and half_width is needed.");
         ElementType type = specification.Dtype switch
         {
             "F32" => ElementType.F32,
@@ -64,15 +76,16 @@ public static class SyntheticCheckpoint
             "BF16" => ElementType.BF16,
             _ => throw new CheckpointException($"{path}: dtype is {specification.Dtype}; F32, F16 or BF16 is needed."),
         };
-        return new TensorEntry(tensor.Name, type, tensor.Shape, stream => WriteElements(stream, tensor, Key(tensor.Name, specification.Seed), type));
+        return new TensorEntry(tensor.Name, type, tensor.Shape, stream => WriteElements(stream, tensor, Key(tensor.Name, specification.Seed), type, cancellationToken));
     }
 
-    private static void WriteElements(Stream stream, TensorSpecification tensor, ulong key, ElementType type)
+    private static void WriteElements(Stream stream, TensorSpecification tensor, ulong key, ElementType type, CancellationToken cancellationToken)
     {
         long count = tensor.Shape.Aggregate(1L, (product, size) => checked(product * size));
         var buffer = new byte[ChunkElements * type.Size()];
         for (long start = 0; start < count; start += ChunkElements)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int length = (int)Math.Min(ChunkElements, count - start);
             for (int i = 0; i < length; i++)
                 Store(buffer.AsSpan(i * type.Size()), type, Value(key, start + i, tensor.Center, tensor.HalfWidth));

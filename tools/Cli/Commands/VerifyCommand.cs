@@ -35,7 +35,7 @@ internal sealed class VerifyCommand : MtxCommand
         {
             cancellationToken.ThrowIfCancellationRequested();
             context.Console.ShowProgress($"case {verified.Count + 1} of {directories.Length}: {directory}");
-            (VerifyCase result, int code) = Verify(directory, model, options, tolerance);
+            (VerifyCase result, int code) = Verify(directory, model, options, tolerance, cancellationToken);
             context.Console.ShowProgress("");
             exitCode = Math.Max(exitCode, code);
             verified.Add(result);
@@ -64,12 +64,12 @@ internal sealed class VerifyCommand : MtxCommand
         File.Exists(Path.Combine(directory, ReferenceCase.ExpectedFileName)) && (!needsModel || File.Exists(Path.Combine(directory, "config.json")));
 
     /// <summary>One case that cannot run does not keep the others from running.</summary>
-    private static (VerifyCase Result, int ExitCode) Verify(string directory, string? model, LoadOptions options, double tolerance)
+    private static (VerifyCase Result, int ExitCode) Verify(string directory, string? model, LoadOptions options, double tolerance, CancellationToken cancellationToken)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));
         try
         {
-            CaseReport report = model is null ? ReferenceCase.Verify(directory, options, tolerance) : VerifyOther(model, directory, options, tolerance);
+            CaseReport report = model is null ? ReferenceCase.Verify(directory, options, tolerance, cancellationToken) : VerifyOther(model, directory, options, tolerance);
             VerifyTensor[] tensors = [.. report.Rows.Select(row => new VerifyTensor(row.Name, row.Shape, row.MaxAbsolute, row.MaxRelative, row.Passed, row.Note))];
             return (new VerifyCase(name, directory, report.Architecture, report.Passed, tensors, Error: null), report.Passed ? ExitCodes.Ok : ExitCodes.Negative);
         }
@@ -94,7 +94,8 @@ internal sealed class VerifyCommand : MtxCommand
         if (result.Error is ErrorBody error)
         {
             console.Error.WriteLine($"mtx: {error.Message}");
-            console.Styled.Write(Show.Cell("cannot run\n\n", Color.Red));
+            console.Styled.Write(Show.Cell("cannot run", Color.Red));
+            console.Out.WriteLine("\n");
             return;
         }
         Table table = Show.Table(console, "tensor", "shape", ">largest absolute error", ">relative", "");
