@@ -36,7 +36,7 @@ internal sealed class InfillCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         (string prefix, string suffix) = context.Get(_file) is string file
-            ? Split(file == "-" ? context.Console.In.ReadToEnd() : File.ReadAllText(file), context.Get(_mark)!, file)
+            ? Split(Utf8Input.Require(file == "-" ? context.Console.In.ReadToEnd() : File.ReadAllText(file, Utf8Input.Encoding), file), context.Get(_mark)!, file)
             : (context.Text(context.Get(_prefix)!), context.Text(context.Get(_suffix)!));
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);

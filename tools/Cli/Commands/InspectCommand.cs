@@ -35,7 +35,7 @@ internal sealed class InspectCommand : MtxCommand
     {
         using Checkpoint checkpoint = Checkpoint.Open(directory);
         var problems = new List<string>();
-        JsonElement? config = Try(() => ReadConfig(directory), problems);
+        JsonElement? config = Try<JsonElement?>(() => ReadConfig(directory), problems);
         using PretrainedModel? model = Try(() => PretrainedModels.Load(directory, options), problems);
         InspectTokenizer tokenizer = InspectTokenizer(directory, model?.Config, problems);
 
@@ -50,7 +50,12 @@ internal sealed class InspectCommand : MtxCommand
 
     private static JsonElement ReadConfig(string directory)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(directory, "config.json")));
+        ReadOnlyMemory<byte> json = ConfigJson.ReadFile(directory);
+        if (json.Span.StartsWith("\uFEFF"u8))
+            json = json[3..];
+        using JsonDocument document = JsonDocument.Parse(json);
+        // What cannot be written, such as half a surrogate pair, is a problem of the file, not of the report.
+        _ = JsonSerializer.Serialize(document.RootElement, CliJsonContext.Relaxed.JsonElement);
         return document.RootElement.Clone();
     }
 

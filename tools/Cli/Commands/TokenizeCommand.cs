@@ -60,7 +60,7 @@ internal sealed class TokenizeCommand : MtxCommand
 
     private static async Task EncodeLinesAsync(CommandContext context, string file, Func<string, TokenizeResult> encode, CancellationToken cancellationToken)
     {
-        using TextReader? opened = file == "-" ? null : new StreamReader(file);
+        using TextReader? opened = file == "-" ? null : new StreamReader(file, Utf8Input.Encoding);
         TextReader lines = opened ?? context.Console.In;
         int number = 0;
         while (await lines.ReadLineAsync(cancellationToken).ConfigureAwait(false) is string line)
@@ -68,7 +68,7 @@ internal sealed class TokenizeCommand : MtxCommand
             number++;
             if (string.IsNullOrWhiteSpace(line))
                 continue;
-            CliJson.Write(context.Console, encode(ParseLine(line, file, number)), CliJsonContext.Relaxed.TokenizeResult);
+            CliJson.Write(context.Console, encode(ParseLine(Utf8Input.Require(line, $"{file}, line {number}"), file, number)), CliJsonContext.Relaxed.TokenizeResult);
         }
     }
 

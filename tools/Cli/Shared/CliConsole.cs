@@ -35,7 +35,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
         var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected) Console.OutputEncoding = utf8;
         return new CliConsole(
-            new StreamReader(Console.OpenStandardInput(), utf8),
+            new StreamReader(Console.OpenStandardInput(), Utf8Input.Encoding),
             new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
             new StreamWriter(Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
         {
@@ -51,11 +51,21 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
             Error.Write($"\r\e[K{Show.Visible(text)}");
     }
 
-    /// <summary>Writes out what is buffered.</summary>
-    public void Flush()
+    /// <summary>Writes what is left, at the end of the process.</summary>
+    /// <param name="exitCode">What the process was to end with.</param>
+    /// <returns>That, or <see cref="ExitCodes.BadInput"/> where a result could not be written: the disk is full, or the output closed.</returns>
+    public int Close(int exitCode)
     {
-        Out.Flush();
-        Error.Flush();
+        try
+        {
+            Out.Flush();
+            return exitCode;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            var unwritten = new IOException($"Standard output cannot be written: {e.Message}", e);
+            return exitCode == ExitCodes.Ok ? ErrorReport.Write(unwritten, this, json: false) : exitCode;
+        }
     }
 
     private static IAnsiConsole Style(TextWriter writer, bool terminal)

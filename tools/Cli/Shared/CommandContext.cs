@@ -70,7 +70,7 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
         if (_inputRead)
             throw new UsageException("'-' stands for standard input and can be used once only.");
         _inputRead = true;
-        string text = console.In.ReadToEnd();
+        string text = Utf8Input.Require(console.In.ReadToEnd(), "Standard input");
         return text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
     }
 

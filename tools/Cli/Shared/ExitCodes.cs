@@ -51,9 +51,16 @@ internal static class ErrorReport
             ExitCodes.Defect => $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
             _ => exception.Message,
         };
-        if (json)
-            CliJson.Write(console, new ErrorResult(new ErrorBody(exception.GetType().Name, message)), CliJsonContext.Relaxed.ErrorResult);
-        console.Error.WriteLine($"mtx: {message}");
+        try
+        {
+            if (json)
+                CliJson.Write(console, new ErrorResult(new ErrorBody(exception.GetType().Name, message)), CliJsonContext.Relaxed.ErrorResult);
+            console.Error.WriteLine($"mtx: {message}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nobody can be told: the exit code is all that is left.
+        }
         return code;
     }
 }
