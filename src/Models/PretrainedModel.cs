@@ -85,8 +85,6 @@ public abstract class PretrainedModel : IDisposable
         ArgumentNullException.ThrowIfNull(inputs);
         CheckSession(session);
         options ??= ForwardOptions.Default;
-        if (session.Cache is KeyValueCache cache && inputs.BatchSize > cache.BatchSize)
-            throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session was made for {cache.BatchSize} (SessionOptions.BatchSize).");
         int past = session.Cache?.Columns ?? 0;
         CheckInputs(inputs, past, options);
         if (session.Cache is KeyValueCache held && held.BatchSize != inputs.BatchSize)
