@@ -34,7 +34,7 @@ internal sealed record MtxRun(int ExitCode, string Out, string Error)
 internal static class Folders
 {
     /// <summary>The clone's root.</summary>
-    public static string Repository { get; } = Above(AppContext.BaseDirectory, "Runtime.sln");
+    public static string Repository { get; } = ManagedTransformers.Testing.RepositoryRoot.Path;
 
     /// <summary>tests/data/reference.</summary>
     public static string Reference { get; } = Path.Combine(Repository, "tests", "data", "reference");
@@ -62,13 +62,5 @@ internal static class Folders
         foreach (string file in Directory.EnumerateFiles(Case(name)))
             File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         return copy;
-    }
-
-    private static string Above(string start, string file)
-    {
-        DirectoryInfo? folder = new(start);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, file)))
-            folder = folder.Parent;
-        return folder?.FullName ?? throw new DirectoryNotFoundException($"No folder above {start} holds {file}.");
     }
 }

@@ -3,16 +3,9 @@ namespace ManagedTransformers.Models.Tests;
 /// <summary>Files of the repository, found from wherever the tests run.</summary>
 internal static class RepositoryFiles
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root { get; } = ManagedTransformers.Testing.RepositoryRoot.Path;
 
     public static string PathOf(string relative) => Path.Combine(Root, relative.Replace('/', Path.DirectorySeparatorChar));
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
-            if (File.Exists(Path.Combine(at.FullName, "Runtime.sln"))) return at.FullName;
-        throw new DirectoryNotFoundException($"No Runtime.sln above {AppContext.BaseDirectory}.");
-    }
 }
 
 /// <summary>A directory that is gone after the test.</summary>

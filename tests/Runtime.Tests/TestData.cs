@@ -7,7 +7,7 @@ namespace ManagedTransformers.Runtime.Tests;
 /// <summary>Where the repository's models and reference outputs are, and small checkpoints made for a test.</summary>
 internal static class TestData
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root { get; } = ManagedTransformers.Testing.RepositoryRoot.Path;
 
     public static string Model(string name) => Path.Combine(Root, "models", name);
 
@@ -55,13 +55,5 @@ internal static class TestData
         {
             Directory.Delete(directory, recursive: true);
         }
-    }
-
-    private static string FindRoot()
-    {
-        DirectoryInfo? at = new(AppContext.BaseDirectory);
-        while (at is not null && !File.Exists(Path.Combine(at.FullName, "Runtime.sln")))
-            at = at.Parent;
-        return at?.FullName ?? throw new DirectoryNotFoundException($"No Runtime.sln above {AppContext.BaseDirectory}.");
     }
 }

@@ -12,7 +12,7 @@ internal static class TestFiles
         "codegen", "codegen2", "starencoder", "bert-base-uncased", "bert-base-multilingual-cased",
     ];
 
-    private static readonly string Root = FindRoot();
+    private static readonly string Root = ManagedTransformers.Testing.RepositoryRoot.Path;
 
     /// <summary>A tokenizer's directory; the test is skipped where it is missing.</summary>
     public static string Tokenizer(string name) => Find(Path.Combine("tokenizers", name), Directory.Exists);
@@ -28,12 +28,5 @@ internal static class TestFiles
         string shared = Path.Combine(Root, "..", "shared", path);
         if (!exists(shared)) Assert.Ignore($"{path} may not be part of the project and is not in ../shared beside it.");
         return shared;
-    }
-
-    private static string FindRoot()
-    {
-        string? directory = AppContext.BaseDirectory;
-        while (directory is not null && !File.Exists(Path.Combine(directory, "Runtime.sln"))) directory = Path.GetDirectoryName(directory);
-        return directory ?? throw new InvalidOperationException("Runtime.sln is not above the test's directory.");
     }
 }
