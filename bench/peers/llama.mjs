@@ -1,0 +1,43 @@
+// llama.cpp on a GGUF file: node llama.mjs MODEL.gguf THREADS
+//   prepare prefill|decode CONTEXT FILE      FILE holds the prompt's ids as int64; decode continues it one token per run
+import { readFileSync } from 'node:fs';
+import { importModule, serve } from './serve.mjs';
+
+const [model, threads] = process.argv.slice(2);
+const growth = 32;
+
+await serve(async () => {
+    const { getLlama, LlamaLogLevel } = await importModule('node-llama-cpp/dist/index.js');
+    const llama = await getLlama({ gpu: false, build: 'never', maxThreads: Number(threads), logLevel: LlamaLogLevel.error, progressLogs: false });
+    const loaded = await llama.loadModel({ modelPath: model });
+    const context = await loaded.createContext({ contextSize: 1280, batchSize: 512, threads: Number(threads), sequences: 1 });
+    const sequence = context.getSequence();
+    let prompt, decoding, tokens;
+
+    async function rewind() {
+        await tokens?.return();
+        if (sequence.nextTokenIndex > prompt.length - 1)
+            await sequence.eraseContextTokenRanges([{ start: prompt.length - 1, end: sequence.nextTokenIndex }]);
+        tokens = sequence.evaluate([prompt[prompt.length - 1]], { temperature: 0, yieldEogToken: true });
+        await tokens.next();
+    }
+
+    return {
+        async prepare(kind, length, file) {
+            const data = readFileSync(file);
+            prompt = Array.from(new BigInt64Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length)), Number);
+            decoding = kind === 'decode';
+            await tokens?.return();
+            tokens = undefined;
+            await sequence.clearHistory();
+            if (!decoding) return;
+            await sequence.evaluateWithoutGeneratingNewTokens(prompt.slice(0, -1));
+            await rewind();
+        },
+        async beforeRun() {
+            if (!decoding) await sequence.clearHistory();
+            else if (sequence.nextTokenIndex >= prompt.length + growth) await rewind();
+        },
+        run: () => decoding ? tokens.next() : sequence.evaluateWithoutGeneratingNewTokens(prompt),
+    };
+});
