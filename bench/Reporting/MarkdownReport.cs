@@ -1,0 +1,31 @@
+using System.Globalization;
+using System.Text;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>The table for docs/performance.md.</summary>
+internal static class MarkdownReport
+{
+    private const string Begin = "<!-- bench -->";
+    private const string End = "<!-- /bench -->";
+
+    /// <summary>Writes the table to a file; where the file has the two marks, only what stands between them is replaced.</summary>
+    public static void Write(string path, IReadOnlyList<Measurement> results)
+    {
+        string table = Table(results);
+        string old = File.Exists(path) ? File.ReadAllText(path) : "";
+        (int begin, int end) = (old.IndexOf(Begin, StringComparison.Ordinal), old.IndexOf(End, StringComparison.Ordinal));
+        File.WriteAllText(path, begin >= 0 && end > begin ? $"{old[..(begin + Begin.Length)]}\n{table}{old[end..]}" : table);
+    }
+
+    private static string Table(IReadOnlyList<Measurement> results)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"{MachineDescription.Text}; {DateTime.UtcNow:yyyy-MM-dd}.\n\n");
+        text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", ResultRow.Headings)} |\n");
+        text.Append(CultureInfo.InvariantCulture, $"|{string.Concat(Enumerable.Repeat("---|", ResultRow.Headings.Count))}\n");
+        foreach (Measurement result in results)
+            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", ResultRow.Cells(result))} |\n");
+        return text.ToString();
+    }
+}
