@@ -1,4 +1,14 @@
 using BenchmarkDotNet.Running;
 using ManagedTransformers.Bench;
 
-BenchmarkSwitcher.FromAssembly(typeof(MatMulBenchmarks).Assembly).Run(args);
+switch (args)
+{
+    case ["micro", .. string[] rest]:
+        BenchmarkSwitcher.FromAssembly(typeof(MatMulBenchmarks).Assembly).Run(rest);
+        return 0;
+    case [FirstToken.Command, string directory, string threads]:
+        FirstToken.Serve(directory, int.Parse(threads));
+        return 0;
+    default:
+        return BenchCommand.Create().Parse(args).Invoke();
+}

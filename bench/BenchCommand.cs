@@ -1,0 +1,77 @@
+using System.CommandLine;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>What one run of the bench measures, and where its results go.</summary>
+internal sealed record BenchSettings
+{
+    public required IReadOnlyList<string> Groups { get; init; }
+
+    public required IReadOnlyList<int> Threads { get; init; }
+
+    /// <summary>Levels that were asked for; null: the best one, and for GEMM all.</summary>
+    public IReadOnlyList<KernelLevel>? Levels { get; init; }
+
+    public bool Peers { get; init; }
+
+    /// <summary>Only works whose name contains this.</summary>
+    public string? Filter { get; init; }
+
+    /// <summary>A fixed number of timed runs (of pairs, with peers); null: as many as fit into <see cref="Seconds"/>.</summary>
+    public int? Runs { get; init; }
+
+    public double Seconds { get; init; }
+
+    public required string Cache { get; init; }
+
+    public bool Json { get; init; }
+
+    public string? Markdown { get; init; }
+
+    public string? Svg { get; init; }
+}
+
+/// <summary>The command line of the end-to-end bench.</summary>
+internal static class BenchCommand
+{
+    public static RootCommand Create()
+    {
+        var groups = new Argument<string[]>("WORK") { Description = $"What to measure: {string.Join(", ", WorkCatalog.Groups)}, or all. (micro … runs the BenchmarkDotNet benchmarks.)", Arity = ArgumentArity.OneOrMore };
+        groups.AcceptOnlyFromAmong([.. WorkCatalog.Groups, "all"]);
+        var json = new Option<bool>("--json") { Description = "Write an array of objects to standard output; everything else goes to standard error." };
+        var peers = new Option<bool>("--peers") { Description = "Measure ONNX Runtime and llama.cpp alternately with ours." };
+        var threads = new Option<string>("--threads") { Description = "Numbers of threads, such as 1,2.", DefaultValueFactory = _ => $"{Environment.ProcessorCount}" };
+        var level = new Option<string?>("--level") { Description = $"Kernel levels, such as Avx2,Portable, or all. Here: {string.Join(", ", Levels("all")!)}. Default: the best; for gemm all." };
+        var filter = new Option<string?>("--filter") { Description = "Only works whose name contains this text." };
+        var runs = new Option<int?>("--runs") { Description = "Timed runs per work (pairs with --peers). Default: as many as fit into --seconds." };
+        var seconds = new Option<double>("--seconds") { Description = "Time for each work.", DefaultValueFactory = _ => 3 };
+        var cache = new Option<string>("--cache") { Description = "Where checkpoints and peers are kept.", DefaultValueFactory = _ => CheckpointCache.DefaultDirectory };
+        var markdown = new Option<string?>("--markdown") { Description = "Write the table to a file; in a file that has them, between the lines <!-- bench --> and <!-- /bench -->." };
+        var svg = new Option<string?>("--svg") { Description = "Write a roofline plot." };
+        var root = new RootCommand("Measures the machine's limits, then ManagedTransformers as a share of them.") { groups, json, peers, threads, level, filter, runs, seconds, cache, markdown, svg };
+        root.SetAction(parsed => BenchRun.Execute(new BenchSettings
+        {
+            Groups = parsed.GetValue(groups) is { } names && !names.Contains("all") ? names : WorkCatalog.Groups,
+            Threads = [.. parsed.GetValue(threads)!.Split(',').Select(int.Parse)],
+            Levels = Levels(parsed.GetValue(level)),
+            Peers = parsed.GetValue(peers),
+            Filter = parsed.GetValue(filter),
+            Runs = parsed.GetValue(runs),
+            Seconds = parsed.GetValue(seconds),
+            Cache = Path.GetFullPath(parsed.GetValue(cache)!),
+            Json = parsed.GetValue(json),
+            Markdown = parsed.GetValue(markdown),
+            Svg = parsed.GetValue(svg),
+        }));
+        return root;
+    }
+
+    /// <summary>null: not said. "all": every level of this CPU but Reference, which is not made to be fast.</summary>
+    private static KernelLevel[]? Levels(string? text) => text switch
+    {
+        null => null,
+        "all" => [.. KernelDispatch.Supported.Where(level => level != KernelLevel.Reference).Reverse()],
+        _ => [.. text.Split(',').Select(name => Enum.Parse<KernelLevel>(name, ignoreCase: true))],
+    };
+}

@@ -1,0 +1,45 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>Writing one token after a context; the context grows for some steps and is then cut back to its length.</summary>
+internal sealed class DecodeWork : Work
+{
+    private const int Growth = 32;
+
+    private readonly int[] _prompt;
+    private readonly ModelCache _models;
+    private readonly int[] _sequence = [0];
+    private readonly int[] _token = [0];
+    private CodeGenForCausalLM? _model;
+    private IReadOnlyList<(Tensor Key, Tensor Value)> _past = [];
+
+    public DecodeWork(int context, ModelCache models, KernelOptions kernels) : base($"{ModelSize.CodeGen.Name} decode at {context}", kernels)
+    {
+        ModelSize size = ModelSize.CodeGen;
+        (_prompt, _models) = (TokenIds.Some(context), models);
+        Tokens = 1;
+        Flops = size.BodyFlops(1, context) + size.HeadFlops(1, transform: false);
+        Bytes = size.BytesPerWeight * (size.LayerWeights + size.HeadWeights);
+        Peers = PeerModel.Decoders("decode", _prompt);
+    }
+
+    public override void Prepare()
+    {
+        _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels);
+        Session = _model.CreateSession(new SessionOptions { MaxLength = _prompt.Length + Growth });
+        var options = new ForwardOptions { OutputPastKeyValues = true, LogitsAt = [(0, _prompt.Length - 1)] };
+        _past = _model.Forward(_prompt, Session, options).PastKeyValues!;
+    }
+
+    public override void BeforeRun()
+    {
+        KeyValueCache cache = Session!.Cache!;
+        if (cache.Length(0) == cache.MaxLength)
+            cache.Load(_past);
+        _token[0] = _prompt[cache.Length(0) % _prompt.Length];
+    }
+
+    public override void Run() => _model!.Step(_token, _sequence, Session!);
+}

@@ -1,0 +1,100 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>How much of an encoder runs.</summary>
+internal enum EncoderPart
+{
+    /// <summary>The last hidden state.</summary>
+    Body,
+
+    /// <summary>Scores of the vocabulary at every token.</summary>
+    FullLogits,
+
+    /// <summary>One mask: scores at its place, softmax, the five best.</summary>
+    OneMask,
+}
+
+/// <summary>A forward pass of an encoder.</summary>
+internal sealed class EncoderWork : Work
+{
+    private const int BestCandidates = 5;
+
+    private readonly ModelSize _size;
+    private readonly EncoderPart _part;
+    private readonly ModelInputs _inputs;
+    private readonly ModelCache _models;
+    private readonly ForwardOptions _options;
+    private readonly Func<PretrainedModel> _load;
+    private PretrainedModel? _model;
+    private float[] _probabilities = [];
+
+    public EncoderWork(string name, ModelSize size, EncoderPart part, ModelInputs inputs, ModelCache models, KernelOptions kernels)
+        : base(name, kernels)
+    {
+        (_size, _part, _inputs, _models) = (size, part, inputs, models);
+        _options = part == EncoderPart.OneMask ? new ForwardOptions { LogitsAt = [(0, inputs.SequenceLength / 2)] } : ForwardOptions.Default;
+        _load = part == EncoderPart.Body ? LoadBody : LoadWithHead;
+        int[] lengths = [.. TokenIds.MaskOf(inputs).Chunk(inputs.SequenceLength).Select(row => row.Sum())];
+        double tokens = lengths.Sum();
+        double scored = part switch { EncoderPart.Body => 0, EncoderPart.FullLogits => tokens, _ => 1 };
+        Flops = size.BodyFlops(tokens, lengths.Sum(length => (double)length * length)) + size.HeadFlops(scored, transform: true);
+        Bytes = size.BytesPerWeight * (size.LayerWeights + (scored > 0 ? size.HeadWeights : 0));
+        Peers = [new PeerTask("ONNX Runtime f32", PeerModel.Encoder(size.Checkpoint, part == EncoderPart.Body ? "body.onnx" : "full.onnx"), WritePrepareLine)];
+    }
+
+    public override void Prepare()
+    {
+        _model = _load();
+        Session = _model.CreateSession();
+    }
+
+    public override void Run()
+    {
+        ModelOutput output = _model!.Forward(_inputs, Session!, _options);
+        if (_part == EncoderPart.OneMask)
+            FindBest(Logits(output));
+    }
+
+    /// <summary>Hidden states or scores, [batch, sequence, width]; zero at padding.</summary>
+    public override float[]? Output()
+    {
+        if (_part == EncoderPart.OneMask)
+            return null;
+        ModelOutput output = _model!.Forward(_inputs, Session!, _options);
+        return (output is BaseModelOutput body ? body.LastHiddenState : Logits(output)).ToArray();
+    }
+
+    private static Tensor Logits(ModelOutput output) => output is PreTrainingOutput both ? both.PredictionLogits : ((MaskedLMOutput)output).Logits;
+
+    private PretrainedModel LoadBody() => _size == ModelSize.CodeBerta
+        ? _models.Load<RobertaModel>(_size.Checkpoint, Kernels)
+        : _models.Load<BertModel>(_size.Checkpoint, Kernels);
+
+    private PretrainedModel LoadWithHead() => _size == ModelSize.CodeBerta
+        ? _models.Load<RobertaForMaskedLM>(_size.Checkpoint, Kernels)
+        : _models.Load<BertForPreTraining>(_size.Checkpoint, Kernels);
+
+    private void FindBest(Tensor logits)
+    {
+        if (_probabilities.Length != logits.Length)
+            _probabilities = new float[logits.Length];
+        Softmax.Run(logits.Span, _probabilities, Kernels);
+        var best = new PriorityQueue<int, float>(BestCandidates + 1);
+        for (int id = 0; id < _probabilities.Length; id++)
+        {
+            if (best.Count == BestCandidates && best.TryPeek(out _, out float least) && _probabilities[id] <= least)
+                continue;
+            best.Enqueue(id, _probabilities[id]);
+            if (best.Count > BestCandidates)
+                best.Dequeue();
+        }
+    }
+
+    private string WritePrepareLine(string path)
+    {
+        TokenIds.Write(path, _inputs.InputIds!, TokenIds.MaskOf(_inputs));
+        return $"prepare {_inputs.BatchSize} {_inputs.SequenceLength} {path}";
+    }
+}

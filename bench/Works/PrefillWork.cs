@@ -1,0 +1,40 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>Reading a prompt: a forward pass over all of its tokens, scores of the last one only.</summary>
+internal sealed class PrefillWork : Work
+{
+    private readonly int[] _prompt;
+    private readonly ModelCache _models;
+    private readonly ForwardOptions _options;
+    private CodeGenForCausalLM? _model;
+
+    public PrefillWork(int length, ModelCache models, KernelOptions kernels) : base($"{ModelSize.CodeGen.Name} prefill {length}", kernels)
+    {
+        ModelSize size = ModelSize.CodeGen;
+        (_prompt, _models) = (TokenIds.Some(length), models);
+        _options = new ForwardOptions { LogitsAt = [(0, length - 1)] };
+        Tokens = length;
+        Flops = size.BodyFlops(length, pairs: length * (length + 1) / 2.0) + size.HeadFlops(1, transform: false);
+        Bytes = size.BytesPerWeight * (size.LayerWeights + size.HeadWeights);
+        Peers = PeerModel.Decoders("prefill", _prompt);
+    }
+
+    public override void Prepare()
+    {
+        _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels);
+        Session = _model.CreateSession(new SessionOptions { MaxLength = _prompt.Length });
+    }
+
+    public override void BeforeRun() => Session!.Cache!.Clear();
+
+    public override void Run() => _model!.Forward(_prompt, Session!, _options);
+
+    public override float[] Output()
+    {
+        BeforeRun();
+        return _model!.Forward(_prompt, Session!, _options).Logits.ToArray();
+    }
+}

@@ -1,0 +1,64 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>Every work of the bench, by group.</summary>
+internal static class WorkCatalog
+{
+    /// <summary>The group that measures the machine and nothing of ours.</summary>
+    public const string Limits = "limits";
+
+    private const string Gemm = "gemm";
+
+    public static IReadOnlyList<string> Groups { get; } = [Limits, Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "load"];
+
+    /// <summary>The levels that a group is measured at where none were asked for.</summary>
+    public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
+        ? [.. KernelDispatch.Supported.Where(level => level != KernelLevel.Reference).Reverse()]
+        : [KernelDispatch.Level];
+
+    /// <summary>The works of a group at one level and number of threads, made one by one.</summary>
+    public static IEnumerable<Work> Create(string group, ModelCache models, KernelOptions kernels) => group switch
+    {
+        Gemm => [new GemmWork(128, 3072, 768, kernels), new GemmWork(512, 768, 3072, kernels)],
+        "encoder" => Encoders(models, kernels),
+        "fill-mask" => [new EncoderWork("CodeBERTa fill one mask 1×128", ModelSize.CodeBerta, EncoderPart.OneMask, Full(1, 128), models, kernels)],
+        "batch" => [new EncoderWork("CodeBERTa body 16 texts of 10…300", ModelSize.CodeBerta, EncoderPart.Body, Mixed(), models, kernels)],
+        "prefill" => [new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels)],
+        "decode" => [new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels)],
+        "load" => Loads(models.Checkpoints, kernels),
+        _ => [],
+    };
+
+    private static IEnumerable<Work> Encoders(ModelCache models, KernelOptions kernels)
+    {
+        foreach (ModelSize size in new[] { ModelSize.CodeBerta, ModelSize.StarEncoder })
+        {
+            foreach (EncoderPart part in new[] { EncoderPart.Body, EncoderPart.FullLogits })
+            {
+                foreach ((int rows, int length) in Shapes(size))
+                {
+                    string what = part == EncoderPart.Body ? "body" : "full logits";
+                    yield return new EncoderWork($"{size.Name} {what} {rows}×{length}", size, part, Full(rows, length), models, kernels);
+                }
+            }
+        }
+    }
+
+    private static (int Rows, int Length)[] Shapes(ModelSize size) =>
+        size == ModelSize.StarEncoder ? [(1, 16), (1, 128), (1, 512), (1, 1024), (8, 128)] : [(1, 16), (1, 128), (1, 512), (8, 128)];
+
+    private static IEnumerable<Work> Loads(CheckpointCache checkpoints, KernelOptions kernels)
+    {
+        foreach (ModelSize size in new[] { ModelSize.CodeBerta, ModelSize.StarEncoder, ModelSize.CodeGen })
+        {
+            yield return new OpenWork(size, checkpoints, kernels);
+            yield return new ColdStartWork(size, checkpoints, kernels);
+        }
+    }
+
+    private static ModelInputs Full(int rows, int length) => new(rows, length) { InputIds = TokenIds.Some(rows * length) };
+
+    private static ModelInputs Mixed() => ModelInputs.OfBatch([.. TokenIds.BatchLengths().Select(TokenIds.Some)], ModelSize.CodeBerta.PadTokenId);
+}
