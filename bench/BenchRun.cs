@@ -174,9 +174,8 @@ internal sealed class BenchRun : IDisposable
 
     private void AddColdStart(ColdStartWork work)
     {
-        var use = new CpuUse(peer: null);
         FirstToken.Times[] times = [.. Enumerable.Range(0, _settings.Runs ?? 5).Select(_ => work.StartProcess())];
-        Measurement Line(string what, Func<FirstToken.Times, double> ms) => Describe(work, [.. times.Select(ms)]) with { Work = $"{work.Name}: {what}", OtherCpu = use.OthersShare() };
+        Measurement Line(string what, Func<FirstToken.Times, double> ms) => Describe(work, [.. times.Select(ms)]) with { Work = $"{work.Name}: {what}" };
         Add(Line("open", t => t.OpenMs));
         Add(Line("first pass of 16 tokens", t => t.ColdMs));
         Add(Line("tenth pass", t => t.WarmMs));

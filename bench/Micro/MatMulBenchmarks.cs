@@ -1,13 +1,16 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Running;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Bench;
 
 /// <summary>
-/// Y = X · Wᵀ at the sizes of CodeBERTa's feed-forward block (m 128) and of CodeGen-350M's decode step (m 1). Throughput is
-/// 2·m·n·k / time in FLOP/s, and n·k·(bytes per weight) / time in B/s.
+/// Y = X · Wᵀ at the sizes of CodeBERTa's feed-forward block (m 128) and of CodeGen-350M's decode step (m 1): 2·m·n·k
+/// FLOP and n·k weights per call.
 /// </summary>
+[Config(typeof(Rates))]
 public class MatMulBenchmarks
 {
     private float[] _x = [];
@@ -50,4 +53,13 @@ public class MatMulBenchmarks
 
     [Benchmark]
     public void MatMul() => Kernels.MatMul.Run(_x, M, new WeightMatrix(_w, Type, N, K), _y, default, _options);
+
+    private sealed class Rates : ManualConfig
+    {
+        public Rates()
+        {
+            AddColumn(new RateColumn("GFLOP/s", call => 2.0 * (int)call.Parameters[nameof(M)] * N * K));
+            AddColumn(new RateColumn("GB/s", call => (double)WeightMatrix.ElementSize((WeightType)call.Parameters[nameof(Type)]) * N * K));
+        }
+    }
 }

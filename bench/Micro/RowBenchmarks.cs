@@ -1,9 +1,12 @@
 using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Running;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>Kernels that work row by row, at the sizes of CodeBERTa with 128 tokens.</summary>
+/// <summary>Kernels that work row by row, at the sizes of CodeBERTa with 128 tokens: what a call reads and writes, in GB/s, is its rate.</summary>
+[Config(typeof(Rates))]
 public class RowBenchmarks
 {
     private const int Tokens = 128;
@@ -12,6 +15,7 @@ public class RowBenchmarks
     private readonly float[] _wide = new float[Tokens * 4 * Hidden];
     private readonly float[] _states = new float[Tokens * Hidden];
     private readonly float[] _output = new float[Tokens * Hidden];
+    private readonly byte[] _half = new byte[2 * Tokens * 4 * Hidden];
     private readonly float[] _gain = new float[Hidden];
     private KernelOptions _options = KernelOptions.Default;
 
@@ -40,6 +44,23 @@ public class RowBenchmarks
     public void GeluTanh() => Activations.Run(Activation.GeluTanh, _wide, _wide, _options);
 
     [Benchmark]
+    public void Softmax()
+    {
+        // As many rows as attention has: one for each head and query.
+        for (int row = 0; row < Heads * Tokens; row++)
+            Kernels.Softmax.Run(_wide.AsSpan(row * Tokens, Tokens), _output.AsSpan(0, Tokens), _options);
+    }
+
+    [Benchmark]
+    public void Add() => Kernels.Add.Run(_states, _output, _output, _options);
+
+    [Benchmark]
+    public void WidenF16() => Conversion.Widen(_half, WeightType.F16, _wide, _options);
+
+    [Benchmark]
+    public void WidenBF16() => Conversion.Widen(_half, WeightType.BF16, _wide, _options);
+
+    [Benchmark]
     public void Attention()
     {
         const int HeadDim = Hidden / Heads;
@@ -52,5 +73,24 @@ public class RowBenchmarks
             Output = _output,
         };
         Kernels.Attention.Run(arguments, _options);
+    }
+
+    private sealed class Rates : ManualConfig
+    {
+        public Rates() => AddColumn(new RateColumn("GB/s", Bytes));
+
+        private static double Bytes(BenchmarkCase call)
+        {
+            const double States = sizeof(float) * Tokens * Hidden, Wide = 4 * States, Scores = 2.0 * sizeof(float) * Heads * Tokens * Tokens;
+            return call.Descriptor.WorkloadMethod.Name switch
+            {
+                nameof(LayerNorm) => 2 * States,
+                nameof(Gelu) or nameof(GeluTanh) => 2 * Wide,
+                nameof(Softmax) => Scores,
+                nameof(Add) => 3 * States,
+                nameof(WidenF16) or nameof(WidenBF16) => 1.5 * Wide,
+                _ => 4 * States,
+            };
+        }
     }
 }
