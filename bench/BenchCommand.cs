@@ -43,6 +43,16 @@ internal static class BenchCommand
         var peers = new Option<bool>("--peers") { Description = "Measure ONNX Runtime and llama.cpp alternately with ours." };
         var threads = new Option<string>("--threads") { Description = "Numbers of threads, such as 1,2.", DefaultValueFactory = _ => $"{Environment.ProcessorCount}" };
         var level = new Option<string?>("--level") { Description = $"Kernel levels, such as Avx2,Portable, or all. Here: {string.Join(", ", Levels("all")!)}. Default: the best; for gemm all." };
+        threads.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value.Split(',').Any(text => !int.TryParse(text, out int count) || count < 1)))
+                result.AddError($"--threads is {result.Tokens[0].Value}; numbers from 1 on are needed, such as 1,2.");
+        });
+        level.Validators.Add(result =>
+        {
+            if (result.Tokens.Any(token => token.Value != "all" && token.Value.Split(',').Any(name => !Enum.TryParse(name, ignoreCase: true, out KernelLevel value) || !KernelDispatch.IsSupported(value))))
+                result.AddError($"--level is {result.Tokens[0].Value}; this CPU has {string.Join(", ", KernelDispatch.Supported)}.");
+        });
         var filter = new Option<string?>("--filter") { Description = "Only works whose name contains this text." };
         var runs = new Option<int?>("--runs") { Description = "Timed runs per work (pairs with --peers). Default: as many as fit into --seconds." };
         var seconds = new Option<double>("--seconds") { Description = "Time for each work.", DefaultValueFactory = _ => 3 };
