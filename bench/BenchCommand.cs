@@ -37,12 +37,23 @@ internal static class BenchCommand
 {
     public static RootCommand Create()
     {
-        var groups = new Argument<string[]>("WORK") { Description = $"What to measure: {string.Join(", ", WorkCatalog.Groups)}, or all. (micro … runs the BenchmarkDotNet benchmarks.)", Arity = ArgumentArity.OneOrMore };
+        var groups = new Argument<string[]>("WORK")
+        {
+            Description = "What to measure. (micro … runs the BenchmarkDotNet benchmarks.)",
+            Arity = ArgumentArity.OneOrMore,
+        };
         groups.AcceptOnlyFromAmong([.. WorkCatalog.Groups, "all"]);
         var json = new Option<bool>("--json") { Description = "Write an array of objects to standard output; everything else goes to standard error." };
         var peers = new Option<bool>("--peers") { Description = "Measure ONNX Runtime and llama.cpp alternately with ours." };
-        var threads = new Option<string>("--threads") { Description = "Numbers of threads, such as 1,2.", DefaultValueFactory = _ => $"{Environment.ProcessorCount}" };
-        var level = new Option<string?>("--level") { Description = $"Kernel levels, such as Avx2,Portable, or all. Here: {string.Join(", ", Levels("all")!)}. Default: the best; for gemm all." };
+        var threads = new Option<string>("--threads")
+        {
+            Description = "Numbers of threads, such as 1,2.",
+            DefaultValueFactory = _ => $"{Environment.ProcessorCount}",
+        };
+        var level = new Option<string?>("--level")
+        {
+            Description = $"Kernel levels, such as Avx2,Portable, or all. Here: {string.Join(", ", Levels("all")!)}. Default: the best; for gemm all.",
+        };
         threads.Validators.Add(result =>
         {
             if (result.Tokens.Any(token => token.Value.Split(',').Any(text => !int.TryParse(text, out int count) || count < 1)))
@@ -50,16 +61,27 @@ internal static class BenchCommand
         });
         level.Validators.Add(result =>
         {
-            if (result.Tokens.Any(token => token.Value != "all" && token.Value.Split(',').Any(name => !Enum.TryParse(name, ignoreCase: true, out KernelLevel value) || !KernelDispatch.IsSupported(value))))
+            static bool IsLevel(string name) => Enum.TryParse(name, ignoreCase: true, out KernelLevel value) && KernelDispatch.IsSupported(value);
+            if (result.Tokens.Any(token => token.Value != "all" && !token.Value.Split(',').All(IsLevel)))
                 result.AddError($"--level is {result.Tokens[0].Value}; this CPU has {string.Join(", ", KernelDispatch.Supported)}.");
         });
         var filter = new Option<string?>("--filter") { Description = "Only works whose name contains this text." };
         var runs = new Option<int?>("--runs") { Description = "Timed runs per work (pairs with --peers). Default: as many as fit into --seconds." };
         var seconds = new Option<double>("--seconds") { Description = "Time for each work.", DefaultValueFactory = _ => 3 };
-        var cache = new Option<string>("--cache") { Description = "Where checkpoints and peers are kept.", DefaultValueFactory = _ => CheckpointCache.DefaultDirectory };
-        var markdown = new Option<string?>("--markdown") { Description = "Write the table to a file; in a file that has them, between the lines <!-- bench --> and <!-- /bench -->." };
+        var cache = new Option<string>("--cache")
+        {
+            Description = "Where checkpoints and peers are kept.",
+            DefaultValueFactory = _ => CheckpointCache.DefaultDirectory,
+        };
+        var markdown = new Option<string?>("--markdown")
+        {
+            Description = "Write the table to a file; in a file that has them, between the lines <!-- bench --> and <!-- /bench -->.",
+        };
         var svg = new Option<string?>("--svg") { Description = "Write a roofline plot." };
-        var root = new RootCommand("Measures the machine's limits, then ManagedTransformers as a share of them.") { groups, json, peers, threads, level, filter, runs, seconds, cache, markdown, svg };
+        var root = new RootCommand("Measures the machine's limits, then ManagedTransformers as a share of them.")
+        {
+            groups, json, peers, threads, level, filter, runs, seconds, cache, markdown, svg,
+        };
         root.SetAction(parsed => BenchRun.Execute(new BenchSettings
         {
             Groups = parsed.GetValue(groups) is { } names && !names.Contains("all") ? names : WorkCatalog.Groups,

@@ -132,7 +132,9 @@ internal sealed class BenchRun : IDisposable
         try
         {
             peer.Ask(task.WriteInputs(_peers.ExchangeFile("inputs.bin")));
-            double? difference = task.GivesOutput && work.Output() is float[] ours ? OutputDifference.Of(ours, peer.Output(_peers.ExchangeFile("output.bin"))) : null;
+            double? difference = task.GivesOutput && work.Output() is float[] ours
+                ? OutputDifference.Of(ours, peer.Output(_peers.ExchangeFile("output.bin")))
+                : null;
             for (int run = 0; run < 2; run++)
                 peer.RunOnce();
             var use = new CpuUse(peer.Process);

@@ -41,7 +41,8 @@ internal sealed class CpuUse
         if (!File.Exists(Path))
             return null;
         // cpu user nice system idle iowait irq softirq steal …; stolen time is what another machine took.
-        double[] ticks = [.. File.ReadLines(Path).First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
+        string[] fields = File.ReadLines(Path).First().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        double[] ticks = [.. fields.Skip(1).Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
         return (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6] + ticks[7]) / TicksPerSecond;
     }
 }

@@ -8,7 +8,8 @@ namespace ManagedTransformers.Bench;
 internal static class MachineDescription
 {
     public static string Text { get; } =
-        $"{CpuModel()}, {Environment.ProcessorCount} cores, {string.Join(" ", Extensions())}, {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}";
+        $"{CpuModel()}, {Environment.ProcessorCount} cores, {string.Join(" ", Extensions())}, "
+        + $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}";
 
     private static string CpuModel()
     {

@@ -22,7 +22,12 @@ internal sealed class PeerProcess : ITimed, IDisposable
     /// <exception cref="PeerException">node is missing, or the script fails.</exception>
     public static PeerProcess Start(string script, string model, int threads, string packages)
     {
-        var start = new ProcessStartInfo("node", [script, model, $"{threads}"]) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo("node", [script, model, $"{threads}"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
         start.Environment["BENCH_PEERS"] = packages;
         try
         {

@@ -6,7 +6,10 @@ namespace ManagedTransformers.Bench;
 internal static class ResultRow
 {
     public static IReadOnlyList<string> Headings { get; } =
-        ["work", "threads", "level", "median ms", "best ms", "tokens/s", "GFLOP/s", "GB/s", "share of limit", "peer", "peer ms", "times as fast", "outputs differ by", "others' CPU"];
+    [
+        "work", "threads", "level", "median ms", "best ms", "tokens/s", "GFLOP/s", "GB/s", "share of limit",
+        "peer", "peer ms", "times as fast", "outputs differ by", "others' CPU",
+    ];
 
     public static IReadOnlyList<string> Cells(Measurement m) =>
     [

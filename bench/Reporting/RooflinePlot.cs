@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Numerics;
+using System.Runtime.Intrinsics;
 using System.Text;
 using ManagedTransformers.Kernels;
 
@@ -30,7 +32,9 @@ internal static class RooflinePlot
         Append(svg, $"<rect width=\"{Width}\" height=\"{Height}\" fill=\"white\"/>");
         Append(svg, $"<text x=\"{Left}\" y=\"22\" font-size=\"14\">{Escape($"{MachineDescription.Text}; {threads} threads")}</text>");
         AppendGrid(svg, axes);
-        foreach (KernelLevel level in levels)
+        // Vector<T> is as wide as AVX2 on most CPUs: one roof, not two on top of each other.
+        bool sameAsAvx2 = Vector<float>.Count == Vector256<float>.Count && levels.Contains(KernelLevel.Avx2);
+        foreach (KernelLevel level in levels.Where(level => level != KernelLevel.Portable || !sameAsAvx2))
             AppendRoof(svg, axes, limits.Read(threads) / 1e9, limits.Fma(level, threads) / 1e9, $"{level}");
         // A work that was measured beside several peers is one point.
         Measurement[] points = [.. results.Where(r => r.Threads == threads && r.Intensity > 0 && r.Gflops > 0).DistinctBy(r => (r.Work, r.Level))];
@@ -59,7 +63,9 @@ internal static class RooflinePlot
     private static void AppendRoof(StringBuilder svg, Axes axes, double read, double peak, string level)
     {
         double ridge = peak / read;
-        Append(svg, $"<polyline fill=\"none\" stroke=\"#444\" points=\"{axes.X(MinIntensity):F1},{axes.Y(read * MinIntensity):F1} {axes.X(ridge):F1},{axes.Y(peak):F1} {axes.X(MaxIntensity):F1},{axes.Y(peak):F1}\"/>");
+        (double left, double middle, double right, double start, double flat) =
+            (axes.X(MinIntensity), axes.X(ridge), axes.X(MaxIntensity), axes.Y(read * MinIntensity), axes.Y(peak));
+        Append(svg, $"<polyline fill=\"none\" stroke=\"#444\" points=\"{left:F1},{start:F1} {middle:F1},{flat:F1} {right:F1},{flat:F1}\"/>");
         Append(svg, $"<text x=\"{Width - Right - 4}\" y=\"{axes.Y(peak) - 5:F1}\" text-anchor=\"end\" fill=\"#444\">{level} {peak:F0}</text>");
     }
 
@@ -67,8 +73,10 @@ internal static class RooflinePlot
     {
         string color = s_colors[number % s_colors.Length];
         (double x, double y) = (axes.X(point.Intensity!.Value), axes.Y(point.Gflops!.Value));
-        Append(svg, $"<circle cx=\"{x:F1}\" cy=\"{y:F1}\" r=\"4\" fill=\"{color}\"/><text x=\"{x + 6:F1}\" y=\"{y + 4:F1}\" font-size=\"10\" fill=\"{color}\">{number + 1}</text>");
-        Append(svg, $"<text x=\"{Width - Right + 10}\" y=\"{Top + 10 + 15 * number}\" font-size=\"10\" fill=\"{color}\">{number + 1} {Escape(point.Work)}: {point.ShareOfLimit:P0}</text>");
+        Append(svg, $"<circle cx=\"{x:F1}\" cy=\"{y:F1}\" r=\"4\" fill=\"{color}\"/>");
+        Append(svg, $"<text x=\"{x + 6:F1}\" y=\"{y + 4:F1}\" font-size=\"10\" fill=\"{color}\">{number + 1}</text>");
+        string entry = Escape($"{number + 1} {point.Work}: {point.ShareOfLimit:P0}");
+        Append(svg, $"<text x=\"{Width - Right + 10}\" y=\"{Top + 10 + 15 * number}\" font-size=\"10\" fill=\"{color}\">{entry}</text>");
     }
 
     private static string Escape(string text) => WebUtility.HtmlEncode(text);

@@ -14,8 +14,11 @@ internal sealed class TableReport(bool toStandardError)
     public void Say(string line) => _console.Profile.Out.Writer.WriteLine(line);
 
     /// <summary>One result, at once: a full run takes minutes.</summary>
-    public void Show(Measurement result) =>
-        Say(string.Join("  ", ResultRow.Headings.Zip(ResultRow.Cells(result)).Where(cell => cell.Second.Length > 0).Select((cell, i) => i == 0 ? cell.Second : $"{cell.First} {cell.Second}")));
+    public void Show(Measurement result)
+    {
+        IEnumerable<string> named = ResultRow.Headings.Zip(ResultRow.Cells(result), (heading, cell) => cell.Length > 0 ? $"{heading} {cell}" : "");
+        Say(string.Join("  ", named.Skip(1).Where(text => text.Length > 0).Prepend(result.Work)));
+    }
 
     /// <summary>All results.</summary>
     public void Finish(IReadOnlyList<Measurement> results)
