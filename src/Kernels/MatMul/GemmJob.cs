@@ -41,8 +41,7 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
     {
         int first = task * Tiling.WeightRows, count = Math.Min(Tiling.WeightRows, Output.N - first);
         var layout = new PackedRows<S, V, TTile>(M);
-        int maxDepth = layout.Padded <= Tiling.ShallowRows ? Tiling.LongDepth : Tiling.Depth;
-        maxDepth = Math.Min(maxDepth, K);
+        int maxDepth = Tiling.Depth(K);
         float* decoded = Scratch.ForTask(((long)Tiling.WeightRows * maxDepth) + ((long)Tiling.WeightRows * layout.Padded) + (S.Width * S.Width));
         float* c = decoded + (Tiling.WeightRows * maxDepth);                 // [WeightRows, Padded]
         float* block = c + (Tiling.WeightRows * layout.Padded);
@@ -56,6 +55,7 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
                 int column = layout.FirstRow(panel), width = layout.Width(panel);
                 float* b = PackedX + ((nint)column * K) + ((nint)k0 * width);
                 if (panel < layout.WidePanels) Multiply<TTile>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
+                else if (width == 2 * S.Width) Multiply<Tile8x2>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
                 else Multiply<Tile8x1>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
             }
         }

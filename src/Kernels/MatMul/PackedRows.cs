@@ -4,7 +4,7 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>
 /// How X [m, k] lies when a tile reads it: panels [k, width] with the rows of X side by side, first the wide panels of
-/// TTile.Vectors vectors, then panels of one vector for what is left; rows beyond m are 0.
+/// TTile.Vectors vectors, then a narrower one for what is left; rows beyond m are 0.
 /// </summary>
 internal readonly unsafe struct PackedRows<S, V, TTile>(int m)
     where S : struct, ISimd<V>
@@ -21,16 +21,16 @@ internal readonly unsafe struct PackedRows<S, V, TTile>(int m)
     public int WidePanels => Padded / WideRows;
 
     /// <summary>Panels of either kind.</summary>
-    public int Panels => WidePanels + ((Padded - (WidePanels * WideRows)) / S.Width);
+    public int Panels => (Padded + WideRows - 1) / WideRows;
 
     /// <summary>Vectors of rows: the tasks of packing.</summary>
     public int Strips => Padded / S.Width;
 
     /// <summary>The first row of a panel.</summary>
-    public int FirstRow(int panel) => panel < WidePanels ? panel * WideRows : (WidePanels * WideRows) + ((panel - WidePanels) * S.Width);
+    public int FirstRow(int panel) => panel * WideRows;
 
     /// <summary>Rows of a panel.</summary>
-    public int Width(int panel) => panel < WidePanels ? WideRows : S.Width;
+    public int Width(int panel) => Math.Min(WideRows, Padded - (panel * WideRows));
 }
 
 /// <summary>Packs X, one strip of a vector's rows per task.</summary>
@@ -57,8 +57,7 @@ internal unsafe struct PackRowsJob<S, V, TTile> : IJob
     {
         var layout = new PackedRows<S, V, TTile>(M);
         int first = task * S.Width, rows = Math.Min(S.Width, M - first);
-        int panel = Math.Min(first / PackedRows<S, V, TTile>.WideRows, layout.WidePanels);
-        if (panel == layout.WidePanels) panel += (first - layout.FirstRow(panel)) / S.Width;
+        int panel = first / PackedRows<S, V, TTile>.WideRows;
         int width = layout.Width(panel);
         float* destination = Packed + ((nint)layout.FirstRow(panel) * K) + (first - layout.FirstRow(panel));
         float* source = X + ((nint)first * K);

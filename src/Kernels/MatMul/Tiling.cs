@@ -2,23 +2,26 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>All blocking constants of the matrix product.</summary>
 /// <remarks>
-/// A task owns WeightRows rows of W. Block by block of k it takes Depth columns of them (48 KB as floats) and multiplies them
-/// with every panel of packed X (Depth × TileColumns: 48 KB at AVX-512): both stay in L1 or the near end of L2.
-/// Depth is fixed, so that sums are cut at the same places whatever the threads.
+/// A task owns WeightRows rows of W. Block by block of k it takes Depth columns of them and multiplies them with every panel
+/// of packed X (Depth × TileColumns). Either is at most 150 KB as floats, so that both stay in L2, from where a tile's 16 bytes per
+/// cycle come easily; long stretches of each row of W keep the hardware's prefetching at work.
+/// Depth depends on k alone, so that sums are cut at the same places whatever the threads.
 /// </remarks>
 internal static class Tiling
 {
     /// <summary>Rows of W per task: a multiple of every tile's rows and of every vector's width.</summary>
     public const int WeightRows = 48;
 
-    /// <summary>Steps of k per block.</summary>
-    public const int Depth = 256;
+    /// <summary>The most steps of k per block.</summary>
+    private const int MaxDepth = 768;
 
-    /// <summary>Up to this many rows of X, W comes from memory as fast as it is used: it is then read in long stretches.</summary>
-    public const int ShallowRows = 32;
-
-    /// <summary>Steps of k per block for so few rows.</summary>
-    public const int LongDepth = 1024;
+    /// <summary>Steps of k per block: k in equal parts, whole cache lines of W.</summary>
+    public static int Depth(int k)
+    {
+        const int LineFloats = 16;
+        int blocks = (k + MaxDepth - 1) / MaxDepth;
+        return Packing.Padded((k + blocks - 1) / blocks, LineFloats);
+    }
 
     /// <summary>Rows of X packed at once; bounds the memory to RowBlock · k floats.</summary>
     public const int RowBlock = 1024;
