@@ -54,19 +54,35 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
             {
                 int column = layout.FirstRow(panel), width = layout.Width(panel);
                 float* b = PackedX + ((nint)column * K) + ((nint)k0 * width);
-                if (panel < layout.WidePanels) Multiply<TTile>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
-                else if (width == 2 * S.Width) Multiply<Tile8x2>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
-                else Multiply<Tile8x1>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0);
+                if (panel < layout.WidePanels) Multiply<TTile>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0, panel == 0);
+                else if (width == 2 * S.Width) Multiply<Tile8x2>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0, panel == 0);
+                else Multiply<Tile8x1>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0, panel == 0);
             }
         }
         Output.StoreTransposed<S, V>(c, layout.Padded, first, count, Row, M, block);
     }
 
-    private static void Multiply<T>(int count, int depth, float* a, nint aRow, float* b, int width, float* c, nint cRow, bool accumulate)
+    // The first panel meets rows of W that are not in cache yet: the beginnings of the next tile's rows are asked for, from
+    // where the hardware goes on by itself.
+    private static void Multiply<T>(int count, int depth, float* a, nint aRow, float* b, int width, float* c, nint cRow, bool accumulate, bool firstPanel)
         where T : struct, ITile
     {
         for (int r = 0; r < count; r += T.Rows)
+        {
+            for (int next = r + T.Rows; firstPanel && next < Math.Min(count, r + (2 * T.Rows)); next++)
+                PrefetchStart(a + (next * aRow));
             T.Run<S, V>(depth, a + (r * aRow), aRow, 1, b, width, c + (r * cRow), cRow, accumulate);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchStart(float* row)
+    {
+        const int LineFloats = 16;
+        S.Prefetch(row);
+        S.Prefetch(row + LineFloats);
+        S.Prefetch(row + (2 * LineFloats));
+        S.Prefetch(row + (3 * LineFloats));
     }
 
     /// <summary>A block of W as floats: in place where it is that already and no tile reaches beyond it, else decoded.</summary>
