@@ -14,7 +14,7 @@ namespace ManagedTransformers.Bench;
 /// <remarks>Williams, Waterman and Patterson 2009, doi:10.1145/1498765.1498785.</remarks>
 internal static class RooflinePlot
 {
-    private const double Width = 960, Height = 600, Left = 70, Right = 230, Top = 40, Bottom = 60;
+    private const double Width = 1000, Height = 600, Left = 70, Right = 270, Top = 40, Bottom = 60;
 
     // FLOP per byte of weights: from decoding in f16 (1) to a batch of a thousand tokens in f32 (500).
     private const double MinIntensity = 0.5, MaxIntensity = 2048;

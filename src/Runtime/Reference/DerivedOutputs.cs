@@ -68,43 +68,27 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
     {
         if (!outputs.TryGetValue("last_hidden_state", out Tensor? states))
             return null;
+        Pooling? pooling = name switch
+        {
+            "pooling.cls" => Pooling.Cls,
+            "pooling.max" => Pooling.Max,
+            "pooling.mean" or "pooling.mean.normalized" => Pooling.Mean,
+            _ => null,
+        };
+        if (pooling is not Pooling kind)
+            return null;
         (int batch, int sequence, int hidden) = (states.Shape[0], states.Shape[1], states.Shape[2]);
         var pooled = new Tensor(name, batch, hidden);
         for (int row = 0; row < batch; row++)
         {
-            int[] tokens = [.. Enumerable.Range(0, sequence).Where(column => inputs.AttentionMask?[row * sequence + column] != 0)];
-            for (int h = 0; h < hidden; h++)
-            {
-                IEnumerable<float> values = tokens.Select(column => states[row, column, h]);
-                pooled.Row(row)[h] = name switch
-                {
-                    "pooling.cls" => states[row, 0, h],
-                    "pooling.max" => values.Max(),
-                    _ => (float)values.Average(value => (double)value),
-                };
-            }
+            IEnumerable<int> real = Enumerable.Range(0, sequence).Where(column => inputs.AttentionMask?[row * sequence + column] != 0);
+            int[] tokens = kind == Pooling.Cls ? [0] : [.. real];
+            float[] visible = [.. tokens.SelectMany(column => states.Row(row * sequence + column).ToArray())];
+            SentencePooling.Pool(visible, hidden, kind).CopyTo(pooled.Row(row));
             if (name == "pooling.mean.normalized")
-                Normalize(pooled.Row(row));
+                SentencePooling.Normalize(pooled.Row(row));
         }
         return pooled;
-    }
-
-    private static float Largest(ReadOnlySpan<float> values)
-    {
-        float largest = values[0];
-        foreach (float value in values)
-            largest = Math.Max(largest, value);
-        return largest;
-    }
-
-    private static void Normalize(Span<float> vector)
-    {
-        double norm = 0;
-        foreach (float x in vector)
-            norm += (double)x * x;
-        norm = Math.Sqrt(norm);
-        foreach (ref float x in vector)
-            x = (float)(x / norm);
     }
 
     private Tensor? Greedy(string name)
@@ -117,16 +101,8 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
             throw new ModelInputException($"{name} in {expected.File} is {expected.ShapeText}; [1, length] is needed, longer than the {sequence.Count} tokens of greedy.input_ids " +
                 $"and at most n_positions {codegen.Config.NPositions}.");
         int length = (int)expected.Shape[1];
-        using Session session = codegen.CreateSession(new SessionOptions { MaxLength = length });
-        var last = new ForwardOptions { LogitsAt = [(0, sequence.Count - 1)] };
-        Tensor logits = codegen.Forward(ModelInputs.Of([.. sequence]), session, last).Logits;
-        while (true)
-        {
-            int next = logits.Span.IndexOf(Largest(logits.Span));
-            sequence.Add(next);
-            if (sequence.Count == length)
-                return new Tensor([.. sequence.Select(id => (float)id)], name, 1, length);
-            logits = codegen.Step([next], [0], session);
-        }
+        var toTheEnd = new GenerationOptions { MaxNewTokens = length - sequence.Count, EosTokenId = [] };
+        sequence.AddRange(codegen.Generate([[.. sequence]], toTheEnd)[0]);
+        return new Tensor([.. sequence.Select(id => (float)id)], name, 1, length);
     }
 }
