@@ -71,7 +71,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
             keyStride = d;
         }
         for (int j = 0; j < count; j += Room.Columns)
-            Packing.Panel<S, V, F32Format>((byte*)keys, count, (int)keyStride, j, 0, d, TTile.Vectors, room.Keys + (j * room.PanelDepth), room.Block);
+            Packing.Panel<S, V>(keys + (j * keyStride), count - j, keyStride, d, TTile.Vectors, room.Keys + (j * room.PanelDepth), room.Block);
 
         valueStride = Call.VTokenStride;
         if (Call.Visible == null && room.Padded == d) return Call.ValueOf(head, key);

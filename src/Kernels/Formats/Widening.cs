@@ -11,20 +11,25 @@ internal static unsafe class Widening
     {
         switch (type)
         {
-            case WeightType.F32: Body<S, V, F32Format>(row, y, length); break;
-            case WeightType.F16: Body<S, V, F16Format>(row, y, length); break;
-            case WeightType.BF16: Body<S, V, BF16Format>(row, y, length); break;
+            case WeightType.F32: Body<S, V, F32Format>(row, 0, y, length); break;
+            case WeightType.F16: Body<S, V, F16Format>(row, 0, y, length); break;
+            case WeightType.BF16: Body<S, V, BF16Format>(row, 0, y, length); break;
         }
     }
 
+    /// <summary>Elements first … first + length − 1 of a stored row; asks for what follows, as rows mostly do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Body<S, V, TFormat>(byte* row, float* y, nint length)
+    public static void Body<S, V, TFormat>(byte* row, nint first, float* y, nint length)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
         nint i = 0;
-        for (; i <= length - S.Width; i += S.Width) S.Store(y + i, TFormat.Widen<S, V>(row, i));
-        for (; i < length; i++) y[i] = TFormat.WidenOne(row, i);
+        for (; i <= length - S.Width; i += S.Width)
+        {
+            S.Prefetch(row + TFormat.RowBytes(first + i) + Tiling.PrefetchBytes);
+            S.Store(y + i, TFormat.Widen<S, V>(row, first + i));
+        }
+        for (; i < length; i++) y[i] = TFormat.WidenOne(row, first + i);
     }
 }

@@ -96,7 +96,7 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
             return (float*)w + k0;
         }
         aRow = depth;
-        for (int r = 0; r < count; r++) Packing.Decode<S, V, TFormat>(w + (r * rowBytes), k0, depth, decoded + (r * depth));
+        for (int r = 0; r < count; r++) Widening.Body<S, V, TFormat>(w + (r * rowBytes), k0, decoded + (r * depth), depth);
         return decoded;
     }
 }

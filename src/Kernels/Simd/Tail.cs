@@ -26,16 +26,4 @@ internal static unsafe class Tail
         S.Store(lanes, v);
         for (int i = 0; i < count; i++) p[i] = lanes[i];
     }
-
-    /// <summary><paramref name="count"/> stored elements from element <paramref name="index"/> of a row on, the other lanes holding 0.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static V Widen<S, V, F>(byte* row, nint index, nint count)
-        where S : struct, ISimd<V>
-        where V : struct
-        where F : struct, IWeightFormat
-    {
-        float* lanes = stackalloc float[S.Width];
-        for (int i = 0; i < S.Width; i++) lanes[i] = i < count ? F.WidenOne(row, index + i) : 0;
-        return S.Load(lanes);
-    }
 }
