@@ -39,10 +39,7 @@ internal static unsafe class SoftmaxRow
         V maxima = S.Broadcast(float.NegativeInfinity);
         nint i = 0;
         for (; i <= length - S.Width; i += S.Width) maxima = S.Max(maxima, S.Load(x + i));
-        float* lanes = stackalloc float[S.Width];
-        S.Store(lanes, maxima);
-        float max = float.NegativeInfinity;
-        for (int lane = 0; lane < S.Width; lane++) max = Math.Max(max, lanes[lane]);
+        float max = S.MaxLane(maxima);
         for (; i < length; i++) max = Math.Max(max, x[i]);
         return max;
     }

@@ -22,9 +22,9 @@ public static unsafe class Attention
         if (a.Output.IsEmpty && a.Probabilities.IsEmpty) return;
         switch (a.Keys == 0 ? KernelLevel.Reference : options.Level)
         {
-            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tile6x2>(a, options.MaxThreads); break;
-            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tile6x2>(a, options.MaxThreads); break;
-            case KernelLevel.Portable: Run<Portable, Vector<float>, Tile4x2>(a, options.MaxThreads); break;
+            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tiles32>(a, options.MaxThreads); break;
+            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tiles16>(a, options.MaxThreads); break;
+            case KernelLevel.Portable: Run<Portable, Vector<float>, PortableTiles>(a, options.MaxThreads); break;
             default:                   AttentionReference.Run(a); break;
         }
     }
@@ -32,10 +32,10 @@ public static unsafe class Attention
     // Up to here queries run one by one: a tile would be mostly empty.
     private const int RowQueries = 4;
 
-    private static void Run<S, V, TTile>(in AttentionArguments a, int maxThreads)
+    private static void Run<S, V, TTiles>(in AttentionArguments a, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
-        where TTile : struct, ITile
+        where TTiles : struct, ITiles
     {
         fixed (float* q = a.Q, k = a.K, v = a.V, headMask = a.HeadMask, output = a.Output, probabilities = a.Probabilities)
         {
@@ -52,9 +52,12 @@ public static unsafe class Attention
             long work = (long)a.Heads * a.Queries * a.Keys * a.HeadDim;
             int threads = work < Tiling.SerialWork ? 1 : maxThreads;
             if (probabilities != null || a.Queries <= RowQueries)
+            {
                 WorkerPool.Shared.Run(checked(a.Heads * a.Queries), threads, new AttentionRowJob<S, V> { Call = call });
-            else
-                WorkerPool.Shared.Run(a.Heads * AttentionBlockJob<S, V, TTile>.Blocks(a.Queries), threads, new AttentionBlockJob<S, V, TTile> { Call = call });
+                return;
+            }
+            var job = new AttentionBlockJob<S, V, TTiles> { Call = call };
+            WorkerPool.Shared.Run(a.Heads * job.Blocks, threads, job);
         }
     }
 

@@ -4,31 +4,36 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>
 /// Attention of a block of queries of one head per task: blocks of keys pass by, each as two small matrix products on the
-/// matmul's tile, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary.
+/// matmul's tiles, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary.
 /// </summary>
 /// <remarks>Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
-internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
+internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
     where S : struct, ISimd<V>
     where V : struct
-    where TTile : struct, ITile
+    where TTiles : struct, ITiles
 {
-    /// <summary>Queries per task; whole tiles of 4 and of 6 rows.</summary>
-    public const int QueryBlock = 96;
+    /// <summary>The most queries per task: each block of keys is packed once for them.</summary>
+    private const int MaxQueries = 192;
 
-    /// <summary>Keys per step; a multiple of every tile's columns.</summary>
-    public const int KeyBlock = 128;
+    /// <summary>Queries whose scores are computed together; whole tiles of 4, 6, 8, 12 and 16 rows.</summary>
+    private const int Group = 48;
+
+    /// <summary>Keys per step.</summary>
+    private const int KeyBlock = 128;
 
     /// <summary>The arguments.</summary>
     public AttentionCall Call;
 
     /// <summary>Blocks of queries per head.</summary>
-    public static int Blocks(int queries) => (queries + QueryBlock - 1) / QueryBlock;
+    public readonly int Blocks => (Call.Queries + MaxQueries - 1) / MaxQueries;
 
     /// <summary>Query block task % Blocks of head task / Blocks.</summary>
     public readonly void Execute(int task)
     {
-        int head = Math.DivRem(task, Blocks(Call.Queries), out int block);
-        int first = block * QueryBlock, count = Math.Min(QueryBlock, Call.Queries - first);
+        int head = Math.DivRem(task, Blocks, out int block);
+        int height = (Call.Queries + Blocks - 1) / Blocks;            // blocks of equal height
+        int first = block * height, count = Math.Min(height, Call.Queries - first);
+        if (count <= 0) return;
         var room = new Room(Call.HeadDim);
         Begin(room, head, first, count);
 
@@ -36,30 +41,30 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
         for (int key = 0; key < keys; key += KeyBlock)
         {
             int step = Math.Min(KeyBlock, keys - key);
-            float* values = Pack(room, head, key, step, out nint valueStride);
-            for (int row = 0; row < count; row += TTile.Rows)
-                Step(room, first, row, Math.Min(TTile.Rows, count - row), key, step, values, valueStride);
+            Pack(room, head, key, step);
+            for (int row = 0; row < count; row += Group)
+                Step(room, first, row, Math.Min(Group, count - row), key, step);
         }
         End(room, head, first, count);
     }
 
-    // The queries times scale, in whole tiles; nothing summed yet.
+    // The queries times scale, in whole groups; nothing summed yet.
     private readonly void Begin(in Room room, int head, int first, int count)
     {
-        int d = Call.HeadDim;
+        int d = Call.HeadDim, whole = Packing.Padded(count, Group);
         for (int i = 0; i < count; i++)
         {
             float* q = Call.QueryOf(head, first + i), to = room.Queries + ((nint)i * d);
             for (int j = 0; j < d; j++) to[j] = q[j] * Call.Scale;
         }
-        new Span<float>(room.Queries + (count * d), (QueryBlock - count) * d).Clear();
-        new Span<float>(room.Sums, QueryBlock).Clear();
-        new Span<float>(room.Maxima, QueryBlock).Fill(float.NegativeInfinity);
-        new Span<float>(room.Output, QueryBlock * room.Padded).Clear();
+        new Span<float>(room.Queries + (count * d), (whole - count) * d).Clear();
+        new Span<float>(room.Sums, whole).Clear();
+        new Span<float>(room.Maxima, whole).Fill(float.NegativeInfinity);
+        new Span<float>(room.Output, whole * room.Dims.Padded).Clear();
     }
 
-    // Keys to panels; values as they are where the tile can read them there, else copied to rows of whole tiles.
-    private readonly float* Pack(in Room room, int head, int key, int count, out nint valueStride)
+    // Keys and values to panels.
+    private readonly void Pack(in Room room, int head, int key, int count)
     {
         int d = Call.HeadDim;
         float* keys = Call.KeyOf(head, key);
@@ -70,15 +75,22 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
             keys = room.Gathered;
             keyStride = d;
         }
-        for (int j = 0; j < count; j += Room.Columns)
-            Packing.Panel<S, V>(keys + (j * keyStride), count - j, keyStride, d, TTile.Vectors, room.Keys + (j * room.PanelDepth), room.Block);
+        Panels panels = KeyPanels(count);
+        for (int j = 0; j < panels.Padded; j += S.Width)
+        {
+            int panel = panels.Of(j), start = panels.First(panel);
+            Packing.Strip<S, V>(keys + (j * keyStride), Math.Min(S.Width, count - j), keyStride, d, room.Keys + (start * d) + (j - start), panels.Width(panel));
+        }
 
-        valueStride = Call.VTokenStride;
-        if (Call.Visible == null && room.Padded == d) return Call.ValueOf(head, key);
-        for (int j = 0; j < count; j++) Copy(Call.ValueOf(head, Call.KeyAt(key + j)), room.Values + (j * room.Padded), d, room.Padded);
-        valueStride = room.Padded;
-        return room.Values;
+        for (int panel = 0; panel < room.Dims.Count; panel++)
+        {
+            int start = room.Dims.First(panel), width = room.Dims.Width(panel), filled = Math.Min(width, d - start);
+            float* values = room.Values + (start * KeyBlock);
+            for (int j = 0; j < count; j++) Copy(Call.ValueOf(head, Call.KeyAt(key + j)) + start, values + (j * width), filled, width);
+        }
     }
+
+    private static Panels KeyPanels(int count) => new(count, S.Width, TTiles.MaxVectors);
 
     private static void Copy(float* from, float* to, int length, int padded)
     {
@@ -86,28 +98,61 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
         new Span<float>(to + length, padded - length).Clear();
     }
 
-    // One tile of queries against one block of keys.
-    private readonly void Step(in Room room, int first, int row, int rows, int key, int keys, float* values, nint valueStride)
+    // A group of queries against one block of keys.
+    private readonly void Step(in Room room, int first, int row, int rows, int key, int keys)
+    {
+        Score(room, first, row, rows, key, keys);
+        for (int r = 0; r < rows; r++)
+            Absorb(room, row + r, room.Scores + (r * KeyBlock), Visible(first + row + r, key, keys));
+        Weigh(room, first, row, rows, key, keys);
+    }
+
+    // How many keys of a block a query sees.
+    private readonly int Visible(int query, int key, int keys) => Math.Clamp(Call.CountFor(query) - key, 0, keys);
+
+    private readonly void Score(in Room room, int first, int row, int rows, int key, int keys)
     {
         int d = Call.HeadDim;
-        int longest = Math.Clamp(Call.CountFor(first + row + rows - 1) - key, 0, keys);
-        int common = Math.Clamp(Call.CountFor(first + row) - key, 0, keys);
-        for (int j = 0; j < longest; j += Room.Columns)
-            TTile.Run<S, V>(d, room.Queries + (row * d), d, 1, room.Keys + (j * room.PanelDepth), Room.Columns, room.Scores + j, KeyBlock, accumulate: false);
-
-        for (int r = 0; r < rows; r++)
-            Absorb(room, row + r, room.Scores + (r * KeyBlock), Math.Clamp(Call.CountFor(first + row + r) - key, 0, keys));
-
-        float* output = room.Output + (row * room.Padded);
-        for (int j = 0; j < room.Padded && common > 0; j += Room.Columns)
-            TTile.Run<S, V>(common, room.Scores, KeyBlock, 1, values + j, valueStride, output + j, room.Padded, accumulate: true);
-
-        // Keys that only the later rows of the tile see. Not 0 · value for the others: a value that is NaN must not leak to the past.
-        for (int r = 0; r < rows; r++)
+        Panels panels = KeyPanels(keys);
+        var call = new TileCall { K = d, ARow = d, CRow = KeyBlock };
+        for (int panel = 0; panel < panels.Count; panel++)
         {
-            int count = Math.Clamp(Call.CountFor(first + row + r) - key, 0, keys);
-            for (int j = common; j < count; j++)
-                AddScaled(room.Scores[(r * KeyBlock) + j], values + (j * valueStride), output + (r * room.Padded), d);
+            int start = panels.First(panel), vectors = panels.Vectors(panel), height = TTiles.Rows(vectors);
+            call.B = room.Keys + (start * d);
+            for (int r = 0; r < rows; r += height)
+            {
+                // The last query of the tile sees the most.
+                if (Visible(first + row + Math.Min(r + height, rows) - 1, key, keys) <= start) continue;
+                call.A = room.Queries + ((row + r) * d);
+                call.C = room.Scores + (r * KeyBlock) + start;
+                TTiles.Run<S, V>(vectors, call);
+            }
+        }
+    }
+
+    private readonly void Weigh(in Room room, int first, int row, int rows, int key, int keys)
+    {
+        Panels dims = room.Dims;
+        var call = new TileCall { ARow = KeyBlock, CRow = dims.Padded, Accumulate = true };
+        for (int panel = 0; panel < dims.Count; panel++)
+        {
+            int start = dims.First(panel), vectors = dims.Vectors(panel), height = TTiles.Rows(vectors), width = dims.Width(panel);
+            call.B = room.Values + (start * KeyBlock);
+            for (int r = 0; r < rows; r += height)
+            {
+                call.K = Visible(first + row + r, key, keys);                    // the first query of the tile sees the fewest
+                call.A = room.Scores + (r * KeyBlock);
+                call.C = room.Output + ((row + r) * dims.Padded) + start;
+                if (call.K > 0) TTiles.Run<S, V>(vectors, call);
+
+                // Keys that only later rows of the tile see. Not 0 · value for the others: a value that is NaN must not leak to the past.
+                for (int later = r + 1; later < Math.Min(r + height, rows); later++)
+                {
+                    int count = Visible(first + row + later, key, keys);
+                    for (int j = call.K; j < count; j++)
+                        AddScaled(room.Scores[(later * KeyBlock) + j], call.B + (j * width), room.Output + ((row + later) * dims.Padded) + start, width);
+                }
+            }
         }
     }
 
@@ -120,7 +165,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
         float factor = MathF.Exp(before - shift);
         room.Sums[row] = (room.Sums[row] * factor) + SoftmaxRow.Exp<S, V>(scores, scores, count, shift);
         room.Maxima[row] = max;
-        if (factor != 1) SoftmaxRow.Scale<S, V>(room.Output + (row * room.Padded), room.Padded, factor);
+        if (factor != 1) SoftmaxRow.Scale<S, V>(room.Output + (row * room.Dims.Padded), room.Dims.Padded, factor);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -141,7 +186,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
                 Mean(head, Call.OutputOf(head, first + i));
                 continue;
             }
-            float* output = room.Output + (i * room.Padded);
+            float* output = room.Output + (i * room.Dims.Padded);
             SoftmaxRow.Scale<S, V>(output, Call.HeadDim, Call.HeadFactor(head) / room.Sums[i]);
             Copy(output, Call.OutputOf(head, first + i), Call.HeadDim, Call.HeadDim);
         }
@@ -158,26 +203,22 @@ internal unsafe struct AttentionBlockJob<S, V, TTile> : IJob
     // A task's working memory, cut into its parts.
     private readonly ref struct Room
     {
-        public readonly int Padded, PanelDepth;
-        public readonly float* Queries, Keys, Gathered, Values, Scores, Output, Maxima, Sums, Block;
+        public readonly Panels Dims;
+        public readonly float* Queries, Keys, Gathered, Values, Scores, Output, Maxima, Sums;
 
         public Room(int d)
         {
-            Padded = Packing.Padded(d, Columns);
-            PanelDepth = Packing.Padded(d, S.Width);
-            int columns = Padded + PanelDepth + d;
-            float* at = Scratch.ForTask(((long)KeyBlock * columns) + ((long)QueryBlock * (d + Padded + 2)) + (TTile.Rows * KeyBlock) + (S.Width * S.Width));
+            Dims = new Panels(d, S.Width, TTiles.MaxVectors);
+            int padded = Dims.Padded;
+            float* at = Scratch.ForTask(((long)KeyBlock * (d + d + padded)) + ((long)MaxQueries * (d + padded + 2)) + (Group * KeyBlock));
             Keys = at;
-            Values = Keys + (KeyBlock * PanelDepth);
-            Output = Values + (KeyBlock * Padded);
-            Scores = Output + (QueryBlock * Padded);
-            Block = Scores + (TTile.Rows * KeyBlock);
-            Maxima = Block + (S.Width * S.Width);
-            Sums = Maxima + QueryBlock;
-            Queries = Sums + QueryBlock;
-            Gathered = Queries + (QueryBlock * d);
+            Values = Keys + (KeyBlock * d);
+            Output = Values + (KeyBlock * padded);
+            Scores = Output + (MaxQueries * padded);
+            Maxima = Scores + (Group * KeyBlock);
+            Sums = Maxima + MaxQueries;
+            Queries = Sums + MaxQueries;
+            Gathered = Queries + (MaxQueries * d);
         }
-
-        public static int Columns => TTile.Vectors * S.Width;
     }
 }

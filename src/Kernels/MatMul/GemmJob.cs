@@ -8,14 +8,17 @@ namespace ManagedTransformers.Kernels;
 /// never transposed, and the small one once.
 /// </summary>
 /// <remarks>Goto &amp; van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; the macro-/microkernel split is BLIS's.</remarks>
-internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
+internal unsafe struct GemmJob<S, V, TTiles, TFormat> : IJob
     where S : struct, ISimd<V>
     where V : struct
-    where TTile : struct, ITile
+    where TTiles : struct, ITiles
     where TFormat : struct, IWeightFormat
 {
-    /// <summary>X as <see cref="PackRowsJob{S, V, TTile}"/> leaves it.</summary>
+    /// <summary>X as <see cref="PackRowsJob{S, V}"/> leaves it.</summary>
     public float* PackedX;
+
+    /// <summary>Where its rows lie.</summary>
+    public Panels Layout;
 
     /// <summary>First row of this block in Y.</summary>
     public int Row;
@@ -29,74 +32,88 @@ internal unsafe struct GemmJob<S, V, TTile, TFormat> : IJob
     /// <summary>W as stored, [N, K].</summary>
     public byte* W;
 
+    /// <summary>Rows of W per task.</summary>
+    public int WeightRows;
+
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
-    /// <summary>Ranges that cover n rows of W.</summary>
-    public static int Tasks(int n) => (n + Tiling.WeightRows - 1) / Tiling.WeightRows;
+    /// <summary>Ranges that cover all rows of W.</summary>
+    public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
 
     /// <summary>One range of rows of W: all of k, all rows of X.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Execute(int task)
     {
-        int first = task * Tiling.WeightRows, count = Math.Min(Tiling.WeightRows, Output.N - first);
-        var layout = new PackedRows<S, V, TTile>(M);
-        int maxDepth = Tiling.Depth(K);
-        float* decoded = Scratch.ForTask(((long)Tiling.WeightRows * maxDepth) + ((long)Tiling.WeightRows * layout.Padded) + (S.Width * S.Width));
-        float* c = decoded + (Tiling.WeightRows * maxDepth);                 // [WeightRows, Padded]
-        float* block = c + (Tiling.WeightRows * layout.Padded);
+        int maxDepth = Tiling.Depth(K, TTiles.MaxDepth);
+        bool whole = maxDepth >= K;                                          // products are finished panel by panel
+        int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
+        float* decoded = Scratch.ForTask(((long)WeightRows * maxDepth) + ((long)WeightRows * stride) + (S.Width * S.Width));
+        var block = new Block
+        {
+            First = task * WeightRows,
+            Rows = Math.Min(WeightRows, Output.N - (task * WeightRows)),
+            Decoded = decoded,
+            Products = decoded + (WeightRows * maxDepth),
+            Stride = stride,
+        };
+        float* room = block.Products + (WeightRows * stride);
 
         for (int k0 = 0; k0 < K; k0 += maxDepth)
         {
-            int depth = Math.Min(maxDepth, K - k0);
-            float* a = Rows(first, count, k0, depth, decoded, out nint aRow);
-            for (int panel = 0; panel < layout.Panels; panel++)
+            (block.K0, block.Depth) = (k0, Math.Min(maxDepth, K - k0));
+            bool last = k0 + block.Depth == K;
+            for (int panel = 0; panel < Layout.Count; panel++)
             {
-                int column = layout.FirstRow(panel), width = layout.Width(panel);
-                float* b = PackedX + ((nint)column * K) + ((nint)k0 * width);
-                if (panel < layout.WidePanels) Multiply<TTile>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0, panel == 0);
-                else if (width == 2 * S.Width) Multiply<Tile8x2>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0, panel == 0);
-                else Multiply<Tile8x1>(count, depth, a, aRow, b, width, c + column, layout.Padded, k0 > 0, panel == 0);
+                int first = Layout.First(panel), rows = Math.Min(Layout.Width(panel), M - first);
+                float* products = block.Products + (whole ? 0 : first);
+                Multiply(block, panel, products);
+                if (last) Output.StoreTransposed<S, V>(products, stride, block.First, block.Rows, Row + first, rows, room);
             }
         }
-        Output.StoreTransposed<S, V>(c, layout.Padded, first, count, Row, M, block);
     }
 
-    // The first panel meets rows of W that are not in cache yet: the beginnings of the next tile's rows are asked for, from
-    // where the hardware goes on by itself.
-    private static void Multiply<T>(int count, int depth, float* a, nint aRow, float* b, int width, float* c, nint cRow, bool accumulate, bool firstPanel)
-        where T : struct, ITile
+    /// <summary>One panel of X with all rows of W of the task.</summary>
+    private readonly void Multiply(in Block block, int panel, float* products)
     {
-        for (int r = 0; r < count; r += T.Rows)
+        int vectors = Layout.Vectors(panel), rows = TTiles.Rows(vectors);
+        nint rowBytes = TFormat.RowBytes(K);
+        byte* w = W + (block.First * rowBytes) + TFormat.RowBytes(block.K0);
+        var call = new TileCall { K = block.Depth, B = PanelAt(panel, block), CRow = block.Stride, Accumulate = block.K0 > 0 };
+        for (int r = 0; r < block.Rows; r += rows)
         {
-            for (int next = r + T.Rows; firstPanel && next < Math.Min(count, r + (2 * T.Rows)); next++)
-                PrefetchStart(a + (next * aRow));
-            T.Run<S, V>(depth, a + (r * aRow), aRow, 1, b, width, c + (r * cRow), cRow, accumulate);
+            call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
+            call.C = products + (r * block.Stride);
+            TTiles.Run<S, V>(vectors, call);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchStart(float* row)
-    {
-        const int LineFloats = 16;
-        S.Prefetch(row);
-        S.Prefetch(row + LineFloats);
-        S.Prefetch(row + (2 * LineFloats));
-        S.Prefetch(row + (3 * LineFloats));
-    }
+    private readonly float* PanelAt(int panel, in Block block) =>
+        PackedX + ((nint)Layout.First(panel) * K) + ((nint)block.K0 * Layout.Width(panel));
 
-    /// <summary>A block of W as floats: in place where it is that already and no tile reaches beyond it, else decoded.</summary>
-    private readonly float* Rows(int first, int count, int k0, int depth, float* decoded, out nint aRow)
+    /// <summary>A tile's rows of W as floats: in place where they are that already and the tile does not reach beyond them, else decoded.</summary>
+    private readonly float* Rows(in Block block, byte* w, int row, int rows, bool decode, out nint aRow)
     {
         nint rowBytes = TFormat.RowBytes(K);
-        byte* w = W + (first * rowBytes);
-        if (typeof(TFormat) == typeof(F32Format) && count == Tiling.WeightRows)
+        w += row * rowBytes;
+        if (typeof(TFormat) == typeof(F32Format) && row + rows <= block.Rows)
         {
             aRow = K;
-            return (float*)w + k0;
+            return (float*)w;
         }
-        aRow = depth;
-        for (int r = 0; r < count; r++) Widening.Body<S, V, TFormat>(w + (r * rowBytes), k0, decoded + (r * depth), depth);
+        aRow = block.Depth;
+        float* decoded = block.Decoded + ((nint)row * block.Depth);
+        if (decode)
+        {
+            for (int r = 0; r < Math.Min(rows, block.Rows - row); r++) Widening.Body<S, V, TFormat>(w + (r * rowBytes), 0, decoded + (r * block.Depth), block.Depth);
+        }
         return decoded;
+    }
+
+    /// <summary>What a task works on: some rows of W and a stretch of k.</summary>
+    private struct Block
+    {
+        public int First, Rows, K0, Depth;
+        public float* Decoded, Products;
+        public nint Stride;
     }
 }

@@ -26,17 +26,17 @@ public static unsafe class MatMul
         if (y.IsEmpty) return;
         switch (w.K == 0 ? KernelLevel.Reference : options.Level)
         {
-            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tile8x3>(x, m, w, y, epilogue, options.MaxThreads); break;
-            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tile6x2>(x, m, w, y, epilogue, options.MaxThreads); break;
-            case KernelLevel.Portable: Run<Portable, Vector<float>, Tile4x2>(x, m, w, y, epilogue, options.MaxThreads); break;
+            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tiles32>(x, m, w, y, epilogue, options.MaxThreads); break;
+            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tiles16>(x, m, w, y, epilogue, options.MaxThreads); break;
+            case KernelLevel.Portable: Run<Portable, Vector<float>, PortableTiles>(x, m, w, y, epilogue, options.MaxThreads); break;
             default:                   MatMulReference.Run(x, m, w, y, epilogue); break;
         }
     }
 
-    private static void Run<S, V, TTile>(ReadOnlySpan<float> x, int m, WeightMatrix w, Span<float> y, in Epilogue epilogue, int maxThreads)
+    private static void Run<S, V, TTiles>(ReadOnlySpan<float> x, int m, WeightMatrix w, Span<float> y, in Epilogue epilogue, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
-        where TTile : struct, ITile
+        where TTiles : struct, ITiles
     {
         fixed (float* px = x, py = y, bias = epilogue.Bias, residual = epilogue.Residual)
         fixed (byte* pw = w.Data)
@@ -44,17 +44,17 @@ public static unsafe class MatMul
             var output = new Output { Y = py, N = w.N, Bias = bias, Activation = epilogue.Activation, Residual = residual };
             switch (w.Type)
             {
-                case WeightType.F32:  Run<S, V, TTile, F32Format>(px, m, pw, w.K, output, maxThreads); break;
-                case WeightType.F16:  Run<S, V, TTile, F16Format>(px, m, pw, w.K, output, maxThreads); break;
-                case WeightType.BF16: Run<S, V, TTile, BF16Format>(px, m, pw, w.K, output, maxThreads); break;
+                case WeightType.F32:  Run<S, V, TTiles, F32Format>(px, m, pw, w.K, output, maxThreads); break;
+                case WeightType.F16:  Run<S, V, TTiles, F16Format>(px, m, pw, w.K, output, maxThreads); break;
+                case WeightType.BF16: Run<S, V, TTiles, BF16Format>(px, m, pw, w.K, output, maxThreads); break;
             }
         }
     }
 
-    private static void Run<S, V, TTile, TFormat>(float* x, int m, byte* w, int k, in Output output, int maxThreads)
+    private static void Run<S, V, TTiles, TFormat>(float* x, int m, byte* w, int k, in Output output, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
-        where TTile : struct, ITile
+        where TTiles : struct, ITiles
         where TFormat : struct, IWeightFormat
     {
         int threads = (long)m * k * output.N < Tiling.SerialWork ? 1 : maxThreads;
@@ -72,10 +72,14 @@ public static unsafe class MatMul
         for (int row = 0; row < m; row += height)
         {
             int rows = Math.Min(height, m - row);
-            var pack = new PackRowsJob<S, V, TTile> { X = x + ((nint)row * k), M = rows, K = k, Packed = packed };
-            WorkerPool.Shared.Run(new PackedRows<S, V, TTile>(rows).Strips, threads, pack);
-            var gemm = new GemmJob<S, V, TTile, TFormat> { PackedX = packed, Row = row, M = rows, K = k, W = w, Output = output };
-            WorkerPool.Shared.Run(GemmJob<S, V, TTile, TFormat>.Tasks(output.N), threads, gemm);
+            var layout = new Panels(rows, S.Width, TTiles.MaxVectors);
+            var pack = new PackRowsJob<S, V> { X = x + ((nint)row * k), M = rows, K = k, Layout = layout, Packed = packed };
+            WorkerPool.Shared.Run(pack.Tasks, threads, pack);
+            var gemm = new GemmJob<S, V, TTiles, TFormat>
+            {
+                PackedX = packed, Layout = layout, Row = row, M = rows, K = k, W = w, WeightRows = Tiling.WeightRows(output.N, threads), Output = output,
+            };
+            WorkerPool.Shared.Run(gemm.Tasks, threads, gemm);
         }
     }
 

@@ -2,42 +2,64 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Copies of X and W in the order in which a tile reads them.</summary>
+/// <summary>Copies of rows in the order in which a tile reads them.</summary>
 internal static unsafe class Packing
 {
     /// <summary><paramref name="rows"/> rounded up to whole tiles.</summary>
     public static int Padded(int rows, int tile) => (rows + tile - 1) / tile * tile;
 
-    /// <summary>panel[p, j] = x[j, p] for p &lt; depth and j &lt; vectors · Width: rows side by side; rows beyond the last are 0.</summary>
+    /// <summary>panel[p, j] = x[j, p] for a vector of rows j side by side; rows beyond the last are 0.</summary>
     /// <param name="x">Rows of at least depth floats.</param>
-    /// <param name="rows">How many there are; may be less than a panel takes, or more.</param>
+    /// <param name="rows">How many there are, up to Width.</param>
     /// <param name="stride">Floats from a row to the next.</param>
-    /// <param name="depth">Floats to take of each. The panel is written up to the next multiple of Width.</param>
-    /// <param name="vectors">Vectors per panel row.</param>
-    /// <param name="panel">[depth, vectors · Width].</param>
-    /// <param name="block">Room for Width × Width floats.</param>
+    /// <param name="depth">Floats to take of each.</param>
+    /// <param name="panel">[depth, …]: a vector is written at each p.</param>
+    /// <param name="width">Floats from one p to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panel<S, V>(float* x, int rows, nint stride, int depth, int vectors, float* panel, float* block)
+    public static void Strip<S, V>(float* x, int rows, nint stride, int depth, float* panel, nint width)
         where S : struct, ISimd<V>
         where V : struct
     {
-        int columns = vectors * S.Width;
-        for (int j = 0; j < columns; j += S.Width)
+        int p = 0;
+        if (rows == S.Width)
         {
-            int height = Math.Clamp(rows - j, 0, S.Width);
-            float* first = x + (j * stride);
-            for (int p = 0; p < depth; p += S.Width)
-            {
-                float* destination = panel + (p * columns) + j;
-                if (height == S.Width && p + S.Width <= depth)
-                {
-                    S.Transpose(first + p, stride, destination, columns);
-                    continue;
-                }
-                for (int r = 0; r < S.Width; r++)
-                    S.Store(block + (r * S.Width), r < height ? Tail.Load<S, V>(first + (r * stride) + p, Math.Min(S.Width, depth - p)) : S.Broadcast(0f));
-                S.Transpose(block, S.Width, destination, columns);
-            }
+            for (; p <= depth - S.Width; p += S.Width) S.Transpose(x + p, stride, panel + (p * width), width);
         }
+        for (; p < depth; p++)
+        {
+            for (int r = 0; r < S.Width; r++) panel[(p * width) + r] = r < rows ? x[(r * stride) + p] : 0;
+        }
+    }
+}
+
+/// <summary>Packs X [m, k] into panels [k, width], one vector of rows per task; rows beyond m are 0.</summary>
+internal unsafe struct PackRowsJob<S, V> : IJob
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    /// <summary>X, [M, K].</summary>
+    public float* X;
+
+    /// <summary>Rows.</summary>
+    public int M;
+
+    /// <summary>Columns.</summary>
+    public int K;
+
+    /// <summary>Where the rows lie.</summary>
+    public Panels Layout;
+
+    /// <summary>Layout.Padded · K floats: panel after panel.</summary>
+    public float* Packed;
+
+    /// <summary>Tasks for all rows.</summary>
+    public readonly int Tasks => Layout.Padded / S.Width;
+
+    /// <summary>One vector of rows, all of k.</summary>
+    public readonly void Execute(int task)
+    {
+        int first = task * S.Width, panel = Layout.Of(first), start = Layout.First(panel);
+        float* destination = Packed + ((nint)start * K) + (first - start);
+        Packing.Strip<S, V>(X + ((nint)first * K), Math.Min(S.Width, M - first), K, K, destination, Layout.Width(panel));
     }
 }

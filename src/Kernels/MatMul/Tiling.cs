@@ -9,17 +9,22 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal static class Tiling
 {
-    /// <summary>Rows of W per task: a multiple of every tile's rows and of every vector's width.</summary>
-    public const int WeightRows = 48;
+    /// <summary>Rows of W per task where there are few, and where there are many: multiples of every tile's rows and of every vector's width.</summary>
+    private const int FewRows = 48, ManyRows = 96;
 
-    /// <summary>The most steps of k per block.</summary>
-    private const int MaxDepth = 768;
+    /// <summary>From here on a thread's tasks are large: X passes by once for each.</summary>
+    private const int ManyTasks = 4;
+
+    /// <summary>Rows of W per task. Results do not depend on it.</summary>
+    public static int WeightRows(int n, int threads) => n >= ManyRows * ManyTasks * threads ? ManyRows : FewRows;
 
     /// <summary>Steps of k per block: k in equal parts, whole cache lines of W.</summary>
-    public static int Depth(int k)
+    /// <param name="k">All steps.</param>
+    /// <param name="max">The most steps of a block.</param>
+    public static int Depth(int k, int max)
     {
         const int LineFloats = 16;
-        int blocks = (k + MaxDepth - 1) / MaxDepth;
+        int blocks = (k + max - 1) / max;
         return Packing.Padded((k + blocks - 1) / blocks, LineFloats);
     }
 

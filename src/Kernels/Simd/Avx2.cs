@@ -70,6 +70,14 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
         return X86.Sse.AddScalar(two, X86.Sse3.MoveHighAndDuplicate(two)).ToScalar();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxLane(Vector256<float> a)
+    {
+        Vector128<float> four = X86.Sse.Max(a.GetLower(), a.GetUpper());
+        Vector128<float> two = X86.Sse.Max(four, X86.Sse.MoveHighToLow(four, four));
+        return X86.Sse.MaxScalar(two, X86.Sse3.MoveHighAndDuplicate(two)).ToScalar();
+    }
+
     // Rows r and r+4 are loaded into the two halves of a register, so that all shuffles stay within halves.
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
     {

@@ -59,13 +59,33 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> a) => Avx2.Sum(X86.Avx.Add(a.GetLower(), a.GetUpper()));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxLane(Vector512<float> a) => Avx2.MaxLane(X86.Avx.Max(a.GetLower(), a.GetUpper()));
+
+    // Four columns at a time: rows r, r+4, r+8 and r+12 are loaded into the four quarters of a register, so that all shuffles
+    // stay within quarters, and whole cache lines are stored.
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
     {
-        for (int r = 0; r < 16; r += 8)
+        for (int c = 0; c < 16; c += 4, source += 4, destination += 4 * destinationStride)
         {
-            Avx2.Transpose(source + (r * sourceStride), sourceStride, destination + r, destinationStride);
-            Avx2.Transpose(source + (r * sourceStride) + 8, sourceStride, destination + r + (8 * destinationStride), destinationStride);
+            Vector512<float> r0 = LoadQuarters(source, sourceStride), r1 = LoadQuarters(source + sourceStride, sourceStride);
+            Vector512<float> r2 = LoadQuarters(source + (2 * sourceStride), sourceStride), r3 = LoadQuarters(source + (3 * sourceStride), sourceStride);
+            Vector512<double> low01 = X86.Avx512F.UnpackLow(r0, r1).AsDouble(), high01 = X86.Avx512F.UnpackHigh(r0, r1).AsDouble();
+            Vector512<double> low23 = X86.Avx512F.UnpackLow(r2, r3).AsDouble(), high23 = X86.Avx512F.UnpackHigh(r2, r3).AsDouble();
+            X86.Avx512F.Store(destination, X86.Avx512F.UnpackLow(low01, low23).AsSingle());
+            X86.Avx512F.Store(destination + destinationStride, X86.Avx512F.UnpackHigh(low01, low23).AsSingle());
+            X86.Avx512F.Store(destination + (2 * destinationStride), X86.Avx512F.UnpackLow(high01, high23).AsSingle());
+            X86.Avx512F.Store(destination + (3 * destinationStride), X86.Avx512F.UnpackHigh(high01, high23).AsSingle());
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> LoadQuarters(float* p, nint stride)
+    {
+        Vector512<float> v = X86.Sse.LoadVector128(p).ToVector256Unsafe().ToVector512Unsafe();
+        v = X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p + (4 * stride)), 1);
+        v = X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p + (8 * stride)), 2);
+        return X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p + (12 * stride)), 3);
     }
 
     public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);

@@ -74,6 +74,9 @@ internal unsafe interface ISimd<V>
 
     static abstract float Sum(V a);
 
+    /// <summary>The largest lane; NaN may be lost.</summary>
+    static abstract float MaxLane(V a);
+
     /// <summary>Transposes Width × Width floats: destination[c · destinationStride + r] = source[r · sourceStride + c].</summary>
     static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
 

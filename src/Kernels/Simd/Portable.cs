@@ -74,6 +74,13 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static float Sum(Vector<float> a) => Vector.Sum(a);
 
+    public static float MaxLane(Vector<float> a)
+    {
+        float max = a[0];
+        for (int lane = 1; lane < Vector<float>.Count; lane++) max = a[lane] > max ? a[lane] : max;
+        return max;
+    }
+
     public static void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride)
     {
         for (int r = 0; r < Vector<float>.Count; r++)

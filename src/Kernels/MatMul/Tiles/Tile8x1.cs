@@ -1,0 +1,57 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>8 rows × 1 vector: 8 sums, for what is left where a wider tile does not fit.</summary>
+internal static unsafe class Tile8x1
+{
+    /// <summary>Rows of the tile.</summary>
+    public const int Rows = 8;
+
+    private const int Vectors = 1;
+
+    /// <inheritdoc cref="ITiles.Run"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run<S, V>(in TileCall call)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V c0 = S.Broadcast(0f), c1 = S.Broadcast(0f), c2 = S.Broadcast(0f), c3 = S.Broadcast(0f);
+        V c4 = S.Broadcast(0f), c5 = S.Broadcast(0f), c6 = S.Broadcast(0f), c7 = S.Broadcast(0f);
+        nint row = call.ARow;
+        float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
+        float* b = call.B;
+        for (nint p = 0, q = 4 * row; p < call.K; p++, q++)
+        {
+            V b0 = S.Load(b);
+            b += Vectors * S.Width;
+            c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);
+            c1 = S.MultiplyAdd(S.Broadcast(a1[p]), b0, c1);
+            c2 = S.MultiplyAdd(S.Broadcast(a2[p]), b0, c2);
+            c3 = S.MultiplyAdd(S.Broadcast(a3[p]), b0, c3);
+            c4 = S.MultiplyAdd(S.Broadcast(a0[q]), b0, c4);
+            c5 = S.MultiplyAdd(S.Broadcast(a1[q]), b0, c5);
+            c6 = S.MultiplyAdd(S.Broadcast(a2[q]), b0, c6);
+            c7 = S.MultiplyAdd(S.Broadcast(a3[q]), b0, c7);
+        }
+
+        float* c = call.C;
+        nint next = call.CRow;
+        Put<S, V>(c, call.Accumulate, c0);
+        Put<S, V>(c + next, call.Accumulate, c1);
+        Put<S, V>(c + (2 * next), call.Accumulate, c2);
+        Put<S, V>(c + (3 * next), call.Accumulate, c3);
+        Put<S, V>(c + (4 * next), call.Accumulate, c4);
+        Put<S, V>(c + (5 * next), call.Accumulate, c5);
+        Put<S, V>(c + (6 * next), call.Accumulate, c6);
+        Put<S, V>(c + (7 * next), call.Accumulate, c7);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put<S, V>(float* c, bool accumulate, V v0)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        S.Store(c, accumulate ? S.Add(S.Load(c), v0) : v0);
+    }
+}
