@@ -52,6 +52,37 @@ public sealed class MatMulTests
     }
 
     [Test]
+    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 20, 70)] int m, [Values] bool three)
+    {
+        const int K = 300;
+        int[] n = [70, 7, 130];
+        byte[][] w = [.. n.Select((size, i) => Samples.Stored(Samples.Uniform(size * K, i, 0.3f), WeightType.F16))];
+        float[] x = Samples.Uniform(m * K, 9), bias = Samples.Uniform(n[0], 8);
+        float[][] expected = [.. n.Select(size => new float[m * size])], actual = [.. n.Select(size => new float[m * size])];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 3 };
+        MatMul.Run(x, m, new WeightMatrix(w[0], WeightType.F16, n[0], K), expected[0], new Epilogue { Bias = bias, Activation = Activation.Gelu }, options);
+        MatMul.Run(x, m, new WeightMatrix(w[1], WeightType.F16, n[1], K), expected[1], default, options);
+        if (three) MatMul.Run(x, m, new WeightMatrix(w[2], WeightType.F16, n[2], K), expected[2], default, options);
+
+        MatMul.Run(x, m,
+            new Product(new WeightMatrix(w[0], WeightType.F16, n[0], K), actual[0], new Epilogue { Bias = bias, Activation = Activation.Gelu }),
+            new Product(new WeightMatrix(w[1], WeightType.F16, n[1], K), actual[1], default),
+            three ? new Product(new WeightMatrix(w[2], WeightType.F16, n[2], K), actual[2], default) : default, options);
+        Assert.That(actual, Is.EqualTo(expected));
+        Assert.That(expected[0], Has.Some.Not.Zero);
+    }
+
+    [Test]
+    public void Products_together_may_have_weights_of_different_types([Levels] KernelLevel level)
+    {
+        float[] y = new float[2], z = new float[1];
+        MatMul.Run([1, 2], 1,
+            new Product(new WeightMatrix(Samples.Stored([3, 4, 5, 6], WeightType.F32), WeightType.F32, 2, 2), y, default),
+            new Product(new WeightMatrix(Samples.Stored([7, 8], WeightType.F16), WeightType.F16, 1, 2), z, default), default, Samples.At(level));
+        Assert.That((float[])[.. y, .. z], Is.EqualTo(new float[] { 11, 17, 23 }));
+    }
+
+    [Test]
     public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] Activation activation, [Values(1, 3, 20)] int m)
     {
         const int N = 70, K = 300;

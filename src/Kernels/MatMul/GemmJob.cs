@@ -38,13 +38,16 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : IJob
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
+    /// <summary>Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task writes whole tiles, so N must be whole tiles too.</summary>
+    public float* PackedY;
+
     /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
 
     /// <summary>One range of rows of W: all of k, all rows of X.</summary>
     public readonly void Execute(int task)
     {
-        int maxDepth = Tiling.Depth(K, TTiles.MaxDepth);
+        int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide
         bool whole = maxDepth >= K;                                          // products are finished panel by panel
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
         float* decoded = Scratch.ForTask(((long)WeightRows * maxDepth) + ((long)WeightRows * stride) + (S.Width * S.Width));
@@ -53,10 +56,9 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : IJob
             First = task * WeightRows,
             Rows = Math.Min(WeightRows, Output.N - (task * WeightRows)),
             Decoded = decoded,
-            Products = decoded + (WeightRows * maxDepth),
             Stride = stride,
         };
-        float* room = block.Products + (WeightRows * stride);
+        float* products = decoded + (WeightRows * maxDepth), room = products + (WeightRows * stride);
 
         for (int k0 = 0; k0 < K; k0 += maxDepth)
         {
@@ -64,25 +66,34 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : IJob
             bool last = k0 + block.Depth == K;
             for (int panel = 0; panel < Layout.Count; panel++)
             {
-                int first = Layout.First(panel), rows = Math.Min(Layout.Width(panel), M - first);
-                float* products = block.Products + (whole ? 0 : first);
-                Multiply(block, panel, products);
-                if (last) Output.StoreTransposed<S, V>(products, stride, block.First, block.Rows, Row + first, rows, room);
+                int first = Layout.First(panel), width = Layout.Width(panel), rows = Math.Min(width, M - first);
+                if (PackedY != null)
+                {
+                    block.Products = PackedY + ((nint)first * Output.N) + (block.First * (nint)width);
+                    block.Stride = width;
+                    Multiply(block, panel);
+                    if (last) Output.Finish<S, V>(block.Products, width, block.First, block.Rows, width);
+                    continue;
+                }
+                block.Products = products + (whole ? 0 : first);
+                Multiply(block, panel);
+                if (last) Output.StoreTransposed<S, V>(block.Products, stride, block.First, block.Rows, Row + first, rows, room);
             }
         }
     }
 
     /// <summary>One panel of X with all rows of W of the task.</summary>
-    private readonly void Multiply(in Block block, int panel, float* products)
+    private readonly void Multiply(in Block block, int panel)
     {
         int vectors = Layout.Vectors(panel), rows = TTiles.Rows(vectors);
         nint rowBytes = TFormat.RowBytes(K);
         byte* w = W + (block.First * rowBytes) + TFormat.RowBytes(block.K0);
-        var call = new TileCall { K = block.Depth, B = PanelAt(panel, block), CRow = block.Stride, Accumulate = block.K0 > 0 };
+        var call = new TileCall { K = block.Depth, B = PanelAt(panel, block), CRow = block.Stride, Accumulate = block.K0 > 0, AheadStep = TFormat.RowBytes(rows) };
         for (int r = 0; r < block.Rows; r += rows)
         {
             call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
-            call.C = products + (r * block.Stride);
+            call.C = block.Products + (r * block.Stride);
+            call.Ahead = w + ((r + rows) * rowBytes);
             TTiles.Run<S, V>(vectors, call);
         }
     }

@@ -27,7 +27,10 @@ internal unsafe struct GemvJob<S, V, TFormat> : IJob
     public Output Output;
 
     /// <summary>Rows of W per task.</summary>
-    public static int RowsPerTask(int k) => Math.Max(1, (int)(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))));
+    private static int RowsPerTask(int k) => Math.Max(1, (int)(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))));
+
+    /// <summary>Ranges that cover all rows of W.</summary>
+    public readonly int Tasks => (Output.N + RowsPerTask(K) - 1) / RowsPerTask(K);
 
     /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
@@ -43,7 +46,20 @@ internal unsafe struct GemvJob<S, V, TFormat> : IJob
     private readonly void DotOne(byte* w, int count, float* products)
     {
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        for (int j = 0; j < count; j++, w += rowBytes)
+        int j = 0;
+        if (Tiling.FourStreams)
+        {
+            int rows = count / 4;
+            float* sums = stackalloc float[4];
+            for (; j < rows; j++, w += rowBytes)
+            {
+                GemvTile.Streams4<S, V, TFormat>(whole, w, rows * rowBytes, ScaledX, sums);
+                for (int r = 0; r < 4; r++) products[(r * rows) + j] = sums[r] + Rest(w + (r * rows * rowBytes), X, whole);
+            }
+            w += 3 * rows * rowBytes;
+            j = 4 * rows;
+        }
+        for (; j < count; j++, w += rowBytes)
             products[j] = GemvTile.Dot1<S, V, TFormat>(whole, w, ScaledX) + Rest(w, X, whole);
     }
 

@@ -17,70 +17,139 @@ public static unsafe class MatMul
     public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix w, Span<float> y, in Epilogue epilogue, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Check.NotNegative(m);
-        Check.Length(x.Length, (long)m * w.K, $"x [m {m}, k {w.K}]");
-        Check.Length(y.Length, (long)m * w.N, $"y [m {m}, n {w.N}]");
-        if (!epilogue.Bias.IsEmpty) Check.Length(epilogue.Bias.Length, w.N, $"a bias of n {w.N}");
-        if (!epilogue.Residual.IsEmpty) Check.Length(epilogue.Residual.Length, y.Length, $"a residual [m {m}, n {w.N}]");
-        Activations.CheckKnown(epilogue.Activation);
+        CheckSizes(x.Length, m, w, y.Length, epilogue);
         if (y.IsEmpty) return;
-        switch (w.K == 0 ? KernelLevel.Reference : options.Level)
+        if (w.K == 0 || options.Level == KernelLevel.Reference)
         {
-            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tiles32>(x, m, w, y, epilogue, options.MaxThreads); break;
-            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tiles16>(x, m, w, y, epilogue, options.MaxThreads); break;
-            case KernelLevel.Portable: Run<Portable, Vector<float>, PortableTiles>(x, m, w, y, epilogue, options.MaxThreads); break;
-            default:                   MatMulReference.Run(x, m, w, y, epilogue); break;
+            MatMulReference.Run(x, m, w, y, epilogue);
+            return;
+        }
+        fixed (float* py = y, bias = epilogue.Bias, residual = epilogue.Residual)
+        fixed (byte* pw = w.Data)
+        {
+            byte* weight = pw;
+            var output = new Output { Y = py, N = w.N, Bias = bias, Activation = epilogue.Activation, Residual = residual };
+            Run(x, m, w.K, w.Type, &weight, &output, 1, options);
         }
     }
 
-    private static void Run<S, V, TTiles>(ReadOnlySpan<float> x, int m, WeightMatrix w, Span<float> y, in Epilogue epilogue, int maxThreads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
+    /// <summary>Three products with the same X, as the query, key and value of a layer are: X is packed once, and threads meet once.</summary>
+    /// <param name="x">X, row-major [m, k].</param>
+    /// <param name="m">Rows of X and of each Y.</param>
+    /// <param name="first">The first product. All weights have k columns.</param>
+    /// <param name="second">The second one.</param>
+    /// <param name="third">The third one, or default.</param>
+    /// <param name="options">Level and threads; the result does not depend on the threads, nor on what is computed together.</param>
+    /// <exception cref="ArgumentException">A length does not fit m, n and k.</exception>
+    public static void Run(ReadOnlySpan<float> x, int m, in Product first, in Product second, in Product third, KernelOptions options)
     {
-        fixed (float* px = x, py = y, bias = epilogue.Bias, residual = epilogue.Residual)
-        fixed (byte* pw = w.Data)
+        ArgumentNullException.ThrowIfNull(options);
+        bool three = third.Weight.N > 0;
+        CheckSizes(x.Length, m, first.Weight, first.Y.Length, first.Epilogue);
+        CheckSizes(x.Length, m, second.Weight, second.Y.Length, second.Epilogue);
+        if (three) CheckSizes(x.Length, m, third.Weight, third.Y.Length, third.Epilogue);
+        bool together = options.Level != KernelLevel.Reference && x.Length > 0 && first.Weight.N > 0 && second.Weight.N > 0
+            && first.Weight.Type == second.Weight.Type && (!three || first.Weight.Type == third.Weight.Type);
+        if (!together)
         {
-            var output = new Output { Y = py, N = w.N, Bias = bias, Activation = epilogue.Activation, Residual = residual };
-            switch (w.Type)
+            Run(x, m, first.Weight, first.Y, first.Epilogue, options);
+            Run(x, m, second.Weight, second.Y, second.Epilogue, options);
+            if (three) Run(x, m, third.Weight, third.Y, third.Epilogue, options);
+            return;
+        }
+
+        fixed (byte* w0 = first.Weight.Data, w1 = second.Weight.Data, w2 = third.Weight.Data)
+        fixed (float* y0 = first.Y, y1 = second.Y, y2 = third.Y)
+        fixed (float* bias0 = first.Epilogue.Bias, bias1 = second.Epilogue.Bias, bias2 = third.Epilogue.Bias)
+        fixed (float* residual0 = first.Epilogue.Residual, residual1 = second.Epilogue.Residual, residual2 = third.Epilogue.Residual)
+        {
+            byte** weights = stackalloc byte*[] { w0, w1, w2 };
+            Output* outputs = stackalloc Output[]
             {
-                case WeightType.F32:  Run<S, V, TTiles, F32Format>(px, m, pw, w.K, output, maxThreads); break;
-                case WeightType.F16:  Run<S, V, TTiles, F16Format>(px, m, pw, w.K, output, maxThreads); break;
-                case WeightType.BF16: Run<S, V, TTiles, BF16Format>(px, m, pw, w.K, output, maxThreads); break;
+                new Output { Y = y0, N = first.Weight.N, Bias = bias0, Activation = first.Epilogue.Activation, Residual = residual0 },
+                new Output { Y = y1, N = second.Weight.N, Bias = bias1, Activation = second.Epilogue.Activation, Residual = residual1 },
+                new Output { Y = y2, N = third.Weight.N, Bias = bias2, Activation = third.Epilogue.Activation, Residual = residual2 },
+            };
+            Run(x, m, first.Weight.K, first.Weight.Type, weights, outputs, three ? 3 : 2, options);
+        }
+    }
+
+    internal static void CheckSizes(long x, int m, WeightMatrix w, long y, in Epilogue epilogue)
+    {
+        Check.NotNegative(m);
+        Check.Length(x, (long)m * w.K, $"x [m {m}, k {w.K}]", "x.Length");
+        Check.Length(y, (long)m * w.N, $"y [m {m}, n {w.N}]", "y.Length");
+        if (!epilogue.Bias.IsEmpty) Check.Length(epilogue.Bias.Length, w.N, $"a bias of n {w.N}");
+        if (!epilogue.Residual.IsEmpty) Check.Length(epilogue.Residual.Length, y, $"a residual [m {m}, n {w.N}]");
+        Activations.CheckKnown(epilogue.Activation);
+    }
+
+    private static void Run(ReadOnlySpan<float> x, int m, int k, WeightType type, byte** weights, Output* outputs, int count, KernelOptions options)
+    {
+        fixed (float* px = x)
+        {
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512: Run<Avx512, Vector512<float>, Tiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx2:   Run<Avx2, Vector256<float>, Tiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                default:                 Run<Portable, Vector<float>, PortableTiles>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
             }
         }
     }
 
-    private static void Run<S, V, TTiles, TFormat>(float* x, int m, byte* w, int k, in Output output, int maxThreads)
+    private static void Run<S, V, TTiles>(float* x, int m, int k, WeightType type, byte** weights, Output* outputs, int count, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+    {
+        switch (type)
+        {
+            case WeightType.F32:  Run<S, V, TTiles, F32Format>(x, m, k, weights, outputs, count, maxThreads); break;
+            case WeightType.F16:  Run<S, V, TTiles, F16Format>(x, m, k, weights, outputs, count, maxThreads); break;
+            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(x, m, k, weights, outputs, count, maxThreads); break;
+        }
+    }
+
+    private static void Run<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
         where TFormat : struct, IWeightFormat
     {
-        int threads = (long)m * k * output.N < Tiling.SerialWork ? 1 : maxThreads;
+        int n = 0;
+        for (int i = 0; i < count; i++) n += outputs[i].N;
+        int threads = Tiling.Threads(m, k, n, maxThreads);
         if (m <= Tiling.GemvRows)
         {
-            var gemv = new GemvJob<S, V, TFormat> { X = x, ScaledX = Scaled<S, V, TFormat>(x, m * k), M = m, K = k, W = w, Output = output };
-            int perTask = GemvJob<S, V, TFormat>.RowsPerTask(k);
-            WorkerPool.Shared.Run((output.N + perTask - 1) / perTask, threads, gemv);
+            RunGemv<S, V, TFormat>(x, m, k, weights, outputs, count, threads);
             return;
         }
 
-        // Blocks of X of equal height: W is read once for each.
-        int blocks = (m + Tiling.RowBlock - 1) / Tiling.RowBlock, height = (m + blocks - 1) / blocks;
-        float* packed = Scratch.ForCall((long)Packing.Padded(height, S.Width) * k);
-        for (int row = 0; row < m; row += height)
+        var blocks = new RowBlocks(m);
+        float* packed = Scratch.ForCall(blocks.PackedLength(k));
+        for (int block = 0; block < blocks.Count; block++)
         {
-            int rows = Math.Min(height, m - row);
-            var layout = new Panels(rows, S.Width, TTiles.MaxVectors);
-            var pack = new PackRowsJob<S, V> { X = x + ((nint)row * k), M = rows, K = k, Layout = layout, Packed = packed };
-            WorkerPool.Shared.Run(pack.Tasks, threads, pack);
-            var gemm = new GemmJob<S, V, TTiles, TFormat>
-            {
-                PackedX = packed, Layout = layout, Row = row, M = rows, K = k, W = w, WeightRows = Tiling.WeightRows(output.N, threads), Output = output,
-            };
-            WorkerPool.Shared.Run(gemm.Tasks, threads, gemm);
+            (int row, int rows) = blocks[block];
+            Panels layout = Gemm.Pack<S, V, TTiles>(x + ((nint)row * k), rows, k, packed, threads);
+            Gemm.Run<S, V, TTiles, TFormat>(packed, layout, row, rows, k, weights, outputs, count, packedY: null, threads);
         }
+    }
+
+    private static void RunGemv<S, V, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int threads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IWeightFormat
+    {
+        GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
+        int* starts = stackalloc int[count + 1];
+        starts[0] = 0;
+        float* scaled = Scaled<S, V, TFormat>(x, m * k);
+        for (int i = 0; i < count; i++)
+        {
+            jobs[i] = new GemvJob<S, V, TFormat> { X = x, ScaledX = scaled, M = m, K = k, W = weights[i], Output = outputs[i] };
+            starts[i + 1] = starts[i] + jobs[i].Tasks;
+        }
+        WorkerPool.Shared.Run(starts[count], threads, new JobGroup<GemvJob<S, V, TFormat>> { Jobs = jobs, Starts = starts });
     }
 
     private static float* Scaled<S, V, TFormat>(float* x, int length)

@@ -53,12 +53,7 @@ internal unsafe struct Output
         where S : struct, ISimd<V>
         where V : struct
     {
-        for (int j = 0; j < columns; j++)
-        {
-            float* c = products + (j * stride);
-            if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
-            if (Activation != Activation.None) Elementwise.Body<S, V>(Activation, c, c, rows);
-        }
+        Finish<S, V>(products, stride, column, columns, rows);
         for (int r = 0; r < rows; r += S.Width)
         {
             int height = Math.Min(S.Width, rows - r);
@@ -71,6 +66,19 @@ internal unsafe struct Output
                 else
                     StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
             }
+        }
+    }
+
+    /// <summary>Bias and activation of products that have rows of W as their rows, in place.</summary>
+    public readonly void Finish<S, V>(float* products, nint stride, int column, int columns, int rows)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        for (int j = 0; j < columns; j++)
+        {
+            float* c = products + (j * stride);
+            if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
+            if (Activation != Activation.None) Elementwise.Body<S, V>(Activation, c, c, rows);
         }
     }
 

@@ -5,6 +5,9 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Copies of rows in the order in which a tile reads them.</summary>
 internal static unsafe class Packing
 {
+    /// <summary>Lanes of the widest vector that there is.</summary>
+    public const int MaxWidth = 16;
+
     /// <summary><paramref name="rows"/> rounded up to whole tiles.</summary>
     public static int Padded(int rows, int tile) => (rows + tile - 1) / tile * tile;
 

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>12 rows × 1 vector: 12 sums.</summary>
+/// <summary>12 rows × 1 vector: 12 sums. W passes by as fast as memory gives it, so each step asks for what the next tile takes.</summary>
 internal static unsafe class Tile12x1
 {
     /// <summary>Rows of the tile.</summary>
@@ -22,8 +22,12 @@ internal static unsafe class Tile12x1
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
         float* b = call.B;
+        byte* ahead = call.Ahead;
+        nint aheadStep = call.AheadStep;
         for (nint p = 0, q = 4 * row, s = 8 * row; p < call.K; p++, q++, s++)
         {
+            S.Prefetch(ahead);
+            ahead += aheadStep;
             V b0 = S.Load(b);
             b += Vectors * S.Width;
             c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>8 rows × 1 vector: 8 sums, for what is left where a wider tile does not fit.</summary>
+/// <summary>8 rows × 1 vector: 8 sums, for CPUs of which only Vector&lt;T&gt; is known.</summary>
 internal static unsafe class Tile8x1
 {
     /// <summary>Rows of the tile.</summary>
@@ -21,8 +21,12 @@ internal static unsafe class Tile8x1
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
         float* b = call.B;
+        byte* ahead = call.Ahead;
+        nint aheadStep = call.AheadStep;
         for (nint p = 0, q = 4 * row; p < call.K; p++, q++)
         {
+            S.Prefetch(ahead);
+            ahead += aheadStep;
             V b0 = S.Load(b);
             b += Vectors * S.Width;
             c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);

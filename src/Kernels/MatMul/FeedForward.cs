@@ -1,0 +1,74 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Two products in a row, the feed-forward block of a layer: Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
+/// <remarks>
+/// A tile's products have rows of W as rows and rows of X side by side, which is how the next product wants its X packed. So
+/// what lies between the two is never transposed, stored as rows, and packed again.
+/// </remarks>
+public static unsafe class FeedForward
+{
+    // Whole tiles at every level: tasks of the first product write where others' rows begin otherwise.
+    private const int InnerMultiple = 48;
+
+    /// <summary>Whether <see cref="Run"/> takes a product of this size at this level; otherwise two calls of <see cref="MatMul"/> do it.</summary>
+    /// <param name="m">Rows of X.</param>
+    /// <param name="inner">Rows of W1.</param>
+    /// <param name="options">Level and threads.</param>
+    public static bool Fits(int m, int inner, KernelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options.Level != KernelLevel.Reference && m > Tiling.GemvRows && inner > 0 && inner % InnerMultiple == 0;
+    }
+
+    /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
+    /// <param name="x">X, row-major [m, k].</param>
+    /// <param name="m">Rows of X and Y: tokens.</param>
+    /// <param name="up">W1, [inner, k].</param>
+    /// <param name="upEpilogue">Bias and activation of the first product; no residual.</param>
+    /// <param name="down">W2, [n, inner].</param>
+    /// <param name="y">Y, row-major [m, n]; must not overlap <paramref name="x"/>.</param>
+    /// <param name="downEpilogue">Bias, activation and residual of the second product.</param>
+    /// <param name="options">Level and threads; the result does not depend on the threads.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or the sizes are not such that <see cref="Fits"/>.</exception>
+    public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue, KernelOptions options)
+    {
+        MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
+        MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
+        if (!Fits(m, up.N, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
+            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {Tiling.GemvRows} rows, a multiple of {InnerMultiple}, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+        if (y.IsEmpty) return;
+        switch (options.Level)
+        {
+            case KernelLevel.Avx512: Run<Avx512, Vector512<float>, Tiles32>(x, m, up, upEpilogue, down, y, downEpilogue, options.MaxThreads); break;
+            case KernelLevel.Avx2:   Run<Avx2, Vector256<float>, Tiles16>(x, m, up, upEpilogue, down, y, downEpilogue, options.MaxThreads); break;
+            default:                 Run<Portable, Vector<float>, PortableTiles>(x, m, up, upEpilogue, down, y, downEpilogue, options.MaxThreads); break;
+        }
+    }
+
+    private static void Run<S, V, TTiles>(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+    {
+        fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
+        fixed (byte* pUp = up.Data, pDown = down.Data)
+        {
+            var first = new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation };
+            var second = new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual };
+            int threads = Tiling.Threads(m, up.K, up.N, maxThreads);
+            var blocks = new RowBlocks(m);
+            float* packed = Scratch.ForCall(blocks.PackedLength(up.K) + blocks.PackedLength(up.N));
+            float* inner = packed + blocks.PackedLength(up.K);
+            for (int block = 0; block < blocks.Count; block++)
+            {
+                (int row, int rows) = blocks[block];
+                Panels layout = Gemm.Pack<S, V, TTiles>(px + ((nint)row * up.K), rows, up.K, packed, threads);
+                Gemm.Run<S, V, TTiles>(up.Type, packed, layout, row, rows, up.K, pUp, first, inner, threads);
+                Gemm.Run<S, V, TTiles>(down.Type, inner, layout, row, rows, up.N, pDown, second, packedY: null, threads);
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>The two steps of a product with many rows of X: packing X, and multiplying it with W.</summary>
+internal static unsafe class Gemm
+{
+    /// <summary>Rows of X side by side in panels. Returns where they lie.</summary>
+    public static Panels Pack<S, V, TTiles>(float* x, int m, int k, float* packed, int threads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+    {
+        var layout = new Panels(m, S.Width, TTiles.MaxVectors);
+        var pack = new PackRowsJob<S, V> { X = x, M = m, K = k, Layout = layout, Packed = packed };
+        WorkerPool.Shared.Run(pack.Tasks, threads, pack);
+        return layout;
+    }
+
+    /// <summary>The product with a W of whatever type, as the packed X of the next product or, where that is null, rows row … row + m − 1 of Y.</summary>
+    public static void Run<S, V, TTiles>(WeightType type, float* packed, Panels layout, int row, int m, int k, byte* w, Output output, float* packedY, int threads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+    {
+        switch (type)
+        {
+            case WeightType.F32:  Run<S, V, TTiles, F32Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
+            case WeightType.F16:  Run<S, V, TTiles, F16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
+            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
+        }
+    }
+
+    /// <summary>Several products with the same packed X.</summary>
+    public static void Run<S, V, TTiles, TFormat>(float* packed, Panels layout, int row, int m, int k, byte** weights, Output* outputs, int count, float* packedY, int threads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+        where TFormat : struct, IWeightFormat
+    {
+        GemmJob<S, V, TTiles, TFormat>* jobs = stackalloc GemmJob<S, V, TTiles, TFormat>[count];
+        int* starts = stackalloc int[count + 1];
+        starts[0] = 0;
+        int n = 0;
+        for (int i = 0; i < count; i++) n += outputs[i].N;
+        for (int i = 0; i < count; i++)
+        {
+            jobs[i] = new GemmJob<S, V, TTiles, TFormat>
+            {
+                PackedX = packed, Layout = layout, Row = row, M = m, K = k, W = weights[i], WeightRows = Tiling.WeightRows(n, threads), Output = outputs[i], PackedY = packedY,
+            };
+            starts[i + 1] = starts[i] + jobs[i].Tasks;
+        }
+        WorkerPool.Shared.Run(starts[count], threads, new JobGroup<GemmJob<S, V, TTiles, TFormat>> { Jobs = jobs, Starts = starts });
+    }
+}
+
+/// <summary>Blocks of rows of X of equal height, at most <see cref="Tiling.RowBlock"/>: W is read once for each.</summary>
+internal readonly struct RowBlocks(int m)
+{
+    private readonly int _height = m == 0 ? 0 : (m + Blocks(m) - 1) / Blocks(m);
+
+    /// <summary>Blocks.</summary>
+    public int Count => m == 0 ? 0 : (m + _height - 1) / _height;
+
+    /// <summary>First row and number of rows of a block.</summary>
+    public (int Row, int Rows) this[int block] => (block * _height, Math.Min(_height, m - (block * _height)));
+
+    /// <summary>Floats that any block takes when it is packed, at every level.</summary>
+    public long PackedLength(int k) => (long)Packing.Padded(_height, Packing.MaxWidth) * k;
+
+    private static int Blocks(int m) => (m + Tiling.RowBlock - 1) / Tiling.RowBlock;
+}

@@ -1,0 +1,56 @@
+namespace ManagedTransformers.Kernels.Tests;
+
+public sealed class FeedForwardTests
+{
+    private static readonly KernelLevel[] s_levels = [.. KernelDispatch.Supported.Where(level => level != KernelLevel.Reference)];
+
+    [TestCase(5, 16, 48, 10)]
+    [TestCase(16, 33, 96, 50)]
+    [TestCase(37, 800, 144, 49)]
+    [TestCase(130, 20, 1584, 17)]
+    [TestCase(1100, 24, 48, 24)]
+    public void Two_products_in_a_row_agree_with_Reference_and_to_the_bit_with_two_calls(int m, int k, int inner, int n)
+    {
+        foreach (KernelLevel level in s_levels)
+        {
+            foreach (WeightType type in Enum.GetValues<WeightType>()) Compare(level, type, m, k, inner, n, threads: m % 2 == 0 ? 1 : 3);
+        }
+    }
+
+    private static void Compare(KernelLevel level, WeightType type, int m, int k, int inner, int n, int threads)
+    {
+        byte[] up = Samples.Stored(Samples.Uniform(inner * k, 1, 0.3f), type), down = Samples.Stored(Samples.Uniform(n * inner, 2, 0.3f), type);
+        float[] x = Samples.Uniform(m * k, 3), upBias = Samples.Uniform(inner, 4), downBias = Samples.Uniform(n, 5), residual = Samples.Uniform(m * n, 6);
+
+        float[] Twice(KernelOptions options)
+        {
+            float[] between = new float[m * inner], y = new float[m * n];
+            MatMul.Run(x, m, new WeightMatrix(up, type, inner, k), between, new Epilogue { Bias = upBias, Activation = Activation.Gelu }, options);
+            MatMul.Run(between, m, new WeightMatrix(down, type, n, inner), y, new Epilogue { Bias = downBias, Residual = residual }, options);
+            return y;
+        }
+
+        KernelOptions options = Samples.At(level) with { MaxThreads = threads };
+        Assert.That(FeedForward.Fits(m, inner, options));
+        using var fused = new Guarded(m * n * sizeof(float), 4);
+        FeedForward.Run(x, m, new WeightMatrix(up, type, inner, k), new Epilogue { Bias = upBias, Activation = Activation.Gelu },
+            new WeightMatrix(down, type, n, inner), fused.Floats, new Epilogue { Bias = downBias, Residual = residual }, options);
+
+        Samples.AssertClose(fused.Floats, Twice(Samples.Reference), 1e-6 * k * Math.Sqrt(inner), $"{level} {type} m {m} k {k} inner {inner} n {n}");
+        Assert.That(fused.Floats.ToArray(), Is.EqualTo(Twice(options)), $"{level} {type} m {m}: not the same bits as two calls");
+        fused.AssertIntact();
+    }
+
+    [Test]
+    public void Few_rows_other_inner_sizes_and_Reference_are_left_to_two_calls()
+    {
+        KernelOptions options = Samples.At(KernelLevel.Portable);
+        Assert.That(FeedForward.Fits(5, 48, options), Is.True);
+        Assert.That(FeedForward.Fits(4, 48, options), Is.False);
+        Assert.That(FeedForward.Fits(5, 50, options), Is.False);
+        Assert.That(FeedForward.Fits(5, 48, Samples.Reference), Is.False);
+        var e = Assert.Throws<ArgumentException>(() =>
+            FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 50], WeightType.F32, 50, 1), default, new WeightMatrix(new byte[4 * 50], WeightType.F32, 1, 50), new float[5], default, options));
+        Assert.That(e.Message, Does.Contain("5 rows over 50").And.Contain("multiple of 48"));
+    }
+}
