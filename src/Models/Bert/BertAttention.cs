@@ -31,9 +31,7 @@ internal sealed class BertAttention
     public void Forward(Tensor x, Session session)
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor query = _query.Forward(x, session);                      // [tokens, hidden]: heads side by side
-        Tensor key = _key.Forward(x, session);
-        Tensor value = _value.Forward(x, session);
+        (Tensor query, Tensor key, Tensor value) = Linear.Forward(_query, _key, _value, x, session);      // [tokens, hidden]: heads side by side
         Tensor context = session.Workspace.Rent($"{_name}.self", x.Shape[0], x.Shape[1]);
         Attend(query, key, value, context, session);
         session.Tap($"{_name}.self", context);

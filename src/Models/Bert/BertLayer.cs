@@ -7,18 +7,17 @@ namespace ManagedTransformers.Models;
 internal sealed class BertLayer
 {
     private readonly BertAttention _attention;
-    private readonly Linear _intermediate;
-    private readonly Linear _output;
+    private readonly FeedForwardBlock _feedForward;
     private readonly LayerNormalization _layerNorm;
-    private readonly Activation _activation;
     private readonly string _name;
 
     public BertLayer(BertConfig config, ModelWeights weights, string name, int layer)
     {
-        (_name, _activation) = (name, config.Activation);
+        _name = name;
         _attention = new BertAttention(config, weights, $"{name}.attention", layer);
-        _intermediate = new Linear(weights, $"{name}.intermediate.dense", config.HiddenSize, config.IntermediateSize);
-        _output = new Linear(weights, $"{name}.output.dense", config.IntermediateSize, config.HiddenSize);
+        var intermediate = new Linear(weights, $"{name}.intermediate.dense", config.HiddenSize, config.IntermediateSize);
+        var output = new Linear(weights, $"{name}.output.dense", config.IntermediateSize, config.HiddenSize);
+        _feedForward = new FeedForwardBlock(intermediate, config.Activation, output);
         _layerNorm = new LayerNormalization(weights, $"{name}.output.LayerNorm", config.HiddenSize, config.LayerNormEps);
     }
 
@@ -28,8 +27,7 @@ internal sealed class BertLayer
         _attention.Forward(x, session);
 
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor intermediate = _intermediate.Forward(x, session, _activation);     // [tokens, intermediate]
-        Tensor output = _output.Forward(intermediate, session);                   // [tokens, hidden]
+        Tensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
         Add.Run(x.Span, output.Span, x.Span, session.Kernels);
         _layerNorm.ForwardTo(x, x, session);
         session.Tap(_name, x);

@@ -8,18 +8,17 @@ internal sealed class CodeGenBlock
 {
     private readonly LayerNormalization _ln1;
     private readonly CodeGenAttention _attn;
-    private readonly Linear _fcIn;
-    private readonly Linear _fcOut;
-    private readonly Activation _activation;
+    private readonly FeedForwardBlock _mlp;
     private readonly string _name;
 
     public CodeGenBlock(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
     {
-        (_name, _activation) = (name, config.Activation);
+        _name = name;
         _ln1 = new LayerNormalization(weights, $"{name}.ln_1", config.NEmbd, config.LayerNormEpsilon);
         _attn = new CodeGenAttention(config, weights, $"{name}.attn", layer, rotary);
-        _fcIn = new Linear(weights, $"{name}.mlp.fc_in", config.NEmbd, config.InnerWidth);
-        _fcOut = new Linear(weights, $"{name}.mlp.fc_out", config.InnerWidth, config.NEmbd);
+        var fcIn = new Linear(weights, $"{name}.mlp.fc_in", config.NEmbd, config.InnerWidth);
+        var fcOut = new Linear(weights, $"{name}.mlp.fc_out", config.InnerWidth, config.NEmbd);
+        _mlp = new FeedForwardBlock(fcIn, config.Activation, fcOut);
     }
 
     /// <summary>One block, in place.</summary>
@@ -28,8 +27,7 @@ internal sealed class CodeGenBlock
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
         Tensor attn = _attn.Forward(normed, session);                           // [tokens, n_embd], appends to the KV cache
-        Tensor inner = _fcIn.Forward(normed, session, _activation);             // [tokens, n_inner]
-        Tensor mlp = _fcOut.Forward(inner, session);                            // [tokens, n_embd]
+        Tensor mlp = _mlp.Forward(normed, session);                             // [tokens, n_embd]
         Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);
         Add.Run(x.Span, attn.Span, x.Span, session.Kernels);
         session.Tap(_name, x);

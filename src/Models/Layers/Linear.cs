@@ -24,13 +24,31 @@ internal sealed class Linear
     /// <summary>out_features.</summary>
     public int OutFeatures => _weight.N;
 
+    /// <summary>The matrix, [out, in].</summary>
+    public WeightMatrix Weight => _weight.View;
+
+    /// <summary>[out]; empty: none.</summary>
+    public ReadOnlySpan<float> Bias => _bias;
+
     /// <summary>[tokens, in] → [tokens, out], in the session's workspace.</summary>
     public Tensor Forward(Tensor x, Session session, Activation activation = Activation.None)
     {
-        Tensor y = session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
+        Tensor y = Rent(x, session);
         ForwardTo(x, y, session, activation);
         return session.Tap(Name, y);
     }
+
+    /// <summary>Three layers over the same x, which share the work of reading it.</summary>
+    public static (Tensor First, Tensor Second, Tensor Third) Forward(Linear first, Linear second, Linear third, Tensor x, Session session)
+    {
+        Tensor a = first.Rent(x, session), b = second.Rent(x, session), c = third.Rent(x, session);
+        MatMul.Run(x.Span, x.Shape[0], first.ProductTo(a), second.ProductTo(b), third.ProductTo(c), session.Kernels);
+        return (session.Tap(first.Name, a), session.Tap(second.Name, b), session.Tap(third.Name, c));
+    }
+
+    private Tensor Rent(Tensor x, Session session) => session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
+
+    private Product ProductTo(Tensor y) => new(_weight.View, y.Span, new Epilogue { Bias = _bias });
 
     /// <summary>The same into a tensor of the caller's.</summary>
     public void ForwardTo(Tensor x, Tensor y, Session session, Activation activation = Activation.None)

@@ -42,6 +42,9 @@ public sealed class Session : IDisposable
 
     internal List<Tensor>? Attentions { get; private set; }
 
+    /// <summary>Whether somebody wants to see the modules' outputs.</summary>
+    internal bool IsTraced => Options.Tap is not null;
+
     /// <summary>Hands a module's output to whoever traces the pass; nothing happens where nobody does.</summary>
     internal Tensor Tap(string name, Tensor output)
     {
