@@ -101,6 +101,8 @@ internal sealed class BenchRun : IDisposable
         }
         _timing.WarmUp(work);
         int before = _results.Count;
+        if (work.Limit is { } limit)
+            MeasureLimitBeside(work, limit);
         foreach ((string name, Func<Work> make) in work.Siblings)
             MeasureSibling(work, name, make);
         if (_settings.Peers)
@@ -113,6 +115,14 @@ internal sealed class BenchRun : IDisposable
         var use = new CpuUse(peer: null);
         SoloTimes solo = _timing.Solo(work);
         Add(Describe(work, solo.Ms) with { OtherCpu = use.OthersShare() });
+    }
+
+    private void MeasureLimitBeside(Work work, Func<LimitBeside> make)
+    {
+        using LimitBeside limit = make();
+        var use = new CpuUse(peer: null);
+        PairTimes pairs = _timing.Pairs(work, limit, settle: static () => { });
+        Add(Describe(work, pairs.Ours, limit.Name, pairs) with { OtherCpu = use.OthersShare() });
     }
 
     private void MeasureSibling(Work work, string name, Func<Work> make)

@@ -21,15 +21,25 @@ internal static class ArithmeticPeak
     /// <summary>Floating-point operations per second at a level; a multiply-add counts as two.</summary>
     public static double FusedMultiplyAdd(KernelLevel level, int threads)
     {
-        (Func<int, float> loop, int lanes) = level switch
-        {
-            KernelLevel.Avx512 => ((Func<int, float>)Avx512Loop, Vector512<float>.Count),
-            KernelLevel.Avx2 => (Avx2Loop, Vector256<float>.Count),
-            _ => (PortableLoop, Vector<float>.Count),
-        };
+        (Func<int, float> loop, int lanes) = Loop(level);
         double seconds = ThreadTeam.BestSeconds(threads, Rounds, _ => s_sink = loop(Iterations));
         return 2.0 * lanes * Sums * Iterations * threads / seconds;
     }
+
+    /// <summary>The seconds that so many operations take now, when nothing has to be loaded.</summary>
+    public static double Seconds(KernelLevel level, int threads, double flops)
+    {
+        (Func<int, float> loop, int lanes) = Loop(level);
+        int iterations = (int)(flops / (2.0 * lanes * Sums * threads));
+        return ThreadTeam.BestSeconds(threads, rounds: 1, _ => s_sink = loop(iterations));
+    }
+
+    private static (Func<int, float> Loop, int Lanes) Loop(KernelLevel level) => level switch
+    {
+        KernelLevel.Avx512 => (Avx512Loop, Vector512<float>.Count),
+        KernelLevel.Avx2 => (Avx2Loop, Vector256<float>.Count),
+        _ => (PortableLoop, Vector<float>.Count),
+    };
 
     /// <summary>8-bit operations per second of AVX-VNNI: each instruction multiplies and adds 32 pairs; null where the CPU lacks it.</summary>
     public static double? Int8(int threads)

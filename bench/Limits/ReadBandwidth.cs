@@ -7,33 +7,44 @@ using System.Runtime.Intrinsics.X86;
 namespace ManagedTransformers.Bench;
 
 /// <summary>How fast memory can be read: the sum of a buffer that no cache holds, each thread its own part.</summary>
-internal static unsafe class ReadBandwidth
+internal sealed unsafe class ReadBandwidth : IDisposable
 {
     private const nuint Bytes = 1u << 30;
+    private const nuint Page = 4096;
     private const int Rounds = 12;
     private const int Step = 256;
     private const int PrefetchDistance = 2048;
 
     private static long s_sink;
 
+    private readonly byte* _buffer = (byte*)NativeMemory.AlignedAlloc(Bytes, Page);
+    private readonly int _threads;
+
+    public ReadBandwidth(int threads)
+    {
+        _threads = threads;
+        nuint part = Bytes / (nuint)threads / Page * Page;
+        ThreadTeam.BestSeconds(threads, 1, thread => Unsafe.InitBlockUnaligned(_buffer + (nuint)thread * part, 1, (uint)part));
+    }
+
     /// <summary>Bytes per second, the best of several rounds and of two ways to read: one stream per thread, or four with prefetch.</summary>
     /// <remarks>Which way is faster differs by machine; the limit is what memory gives, not what one loop gets.</remarks>
     public static double Measure(int threads)
     {
-        byte* buffer = (byte*)NativeMemory.AlignedAlloc(Bytes, 4096);
-        try
-        {
-            nuint part = Bytes / (nuint)threads / 4096 * 4096;
-            ThreadTeam.BestSeconds(threads, 1, thread => Unsafe.InitBlockUnaligned(buffer + (nuint)thread * part, 1, (uint)part));
-            double one = ThreadTeam.BestSeconds(threads, Rounds, thread => Consume(OneStream(buffer + (nuint)thread * part, part)));
-            double four = ThreadTeam.BestSeconds(threads, Rounds, thread => Consume(FourStreams(buffer + (nuint)thread * part, part)));
-            return part * (nuint)threads / Math.Min(one, four);
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(buffer);
-        }
+        using var read = new ReadBandwidth(threads);
+        return Bytes / read.Seconds(Bytes, Rounds);
     }
+
+    /// <summary>The seconds that reading so many bytes takes now: the faster one of the two ways.</summary>
+    public double Seconds(double bytes, int rounds = 1)
+    {
+        nuint part = (nuint)Math.Min(bytes, Bytes) / (nuint)_threads / Page * Page;
+        double one = ThreadTeam.BestSeconds(_threads, rounds, thread => Consume(OneStream(_buffer + (nuint)thread * part, part)));
+        double four = ThreadTeam.BestSeconds(_threads, rounds, thread => Consume(FourStreams(_buffer + (nuint)thread * part, part)));
+        return Math.Min(one, four) * bytes / (part * (nuint)_threads);
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_buffer);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static long OneStream(byte* p, nuint length)

@@ -22,6 +22,7 @@ internal sealed class DecodeWork : Work
         Tokens = 1;
         Flops = size.BodyFlops(1, context) + size.HeadFlops(1, transform: false);
         Bytes = size.BytesPerWeight * (size.LayerWeights + size.HeadWeights);
+        Limit = () => LimitBeside.Reading(Bytes, kernels);
         Peers = PeerModel.Decoders("decode", _prompt);
     }
 

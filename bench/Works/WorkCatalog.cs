@@ -11,7 +11,7 @@ internal static class WorkCatalog
 
     private const string Gemm = "gemm";
 
-    public static IReadOnlyList<string> Groups { get; } = [Limits, Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "load"];
+    public static IReadOnlyList<string> Groups { get; } = [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "load"];
 
     /// <summary>The levels that a group is measured at where none were asked for.</summary>
     public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
@@ -22,6 +22,7 @@ internal static class WorkCatalog
     public static IEnumerable<Work> Create(string group, ModelCache models, KernelOptions kernels) => group switch
     {
         Gemm => [new GemmWork(128, 3072, 768, kernels), new GemmWork(512, 768, 3072, kernels)],
+        "hand-off" => [new HandOffWork(kernels)],
         "encoder" => Encoders(models, kernels),
         "fill-mask" => [new EncoderWork("CodeBERTa fill one mask 1×128", ModelSize.CodeBerta, EncoderPart.OneMask, Full(1, 128), models, kernels)],
         "batch" => [new EncoderWork("CodeBERTa body 16 texts of 10…300", ModelSize.CodeBerta, EncoderPart.Body, Mixed(), models, kernels)],
