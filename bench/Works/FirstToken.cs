@@ -21,7 +21,10 @@ internal static class FirstToken
     /// <summary>Starts a process and reads its times.</summary>
     public static Times Measure(string directory, KernelOptions kernels)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, [Command, directory, $"{kernels.MaxThreads}"]) { RedirectStandardOutput = true, UseShellExecute = false };
+        // Started as "dotnet Bench.dll", this process is dotnet, which has to be told the program again.
+        string program = Environment.ProcessPath!;
+        string[] self = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Environment.GetCommandLineArgs()[0]] : [];
+        var start = new ProcessStartInfo(program, [.. self, Command, directory, $"{kernels.MaxThreads}"]) { RedirectStandardOutput = true, UseShellExecute = false };
         start.Environment[KernelDispatch.EnvironmentVariable] = $"{kernels.Level}";
         using Process process = Process.Start(start)!;
         double[] numbers = [.. process.StandardOutput.ReadToEnd().Split(' ').Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
