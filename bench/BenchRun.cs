@@ -43,15 +43,30 @@ internal sealed class BenchRun : IDisposable
         _report.Say(MachineDescription.Text);
         foreach (int threads in _settings.Threads)
             MeasureLimits(threads);
-        foreach (string group in _settings.Groups)
+        try
         {
-            foreach (KernelLevel level in _settings.Levels ?? WorkCatalog.DefaultLevels(group))
-            {
-                foreach (int threads in _settings.Threads)
-                    MeasureGroup(group, new KernelOptions { Level = level, MaxThreads = threads });
-            }
-            _peers.Close();
+            foreach (string group in _settings.Groups)
+                MeasureGroup(group);
         }
+        finally
+        {
+            // A work that fails ends the run, but what was measured before it took its time.
+            Report();
+        }
+    }
+
+    private void MeasureGroup(string group)
+    {
+        foreach (KernelLevel level in _settings.Levels ?? WorkCatalog.DefaultLevels(group))
+        {
+            foreach (int threads in _settings.Threads)
+                MeasureGroup(group, new KernelOptions { Level = level, MaxThreads = threads });
+        }
+        _peers.Close();
+    }
+
+    private void Report()
+    {
         _report.Finish(_results);
         if (_settings.Json)
             JsonReport.Write(_results);
