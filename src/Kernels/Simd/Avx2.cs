@@ -49,8 +49,6 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
 
     public static Vector256<float> Or(Vector256<float> a, Vector256<float> b) => X86.Avx.Or(a, b);
 
-    public static Vector256<float> AddInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt32(), b.AsInt32()).AsSingle();
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ShiftLeft(Vector256<float> a, int bits) => Vector256.ShiftLeft(a.AsInt32(), bits).AsSingle();
 

@@ -43,8 +43,6 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
 
     public static Vector512<float> Or(Vector512<float> a, Vector512<float> b) => X86.Avx512DQ.Or(a, b);
 
-    public static Vector512<float> AddInt(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Add(a.AsInt32(), b.AsInt32()).AsSingle();
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ShiftLeft(Vector512<float> a, int bits) => Vector512.ShiftLeft(a.AsInt32(), bits).AsSingle();
 

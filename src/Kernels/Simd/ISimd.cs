@@ -56,8 +56,6 @@ internal unsafe interface ISimd<V>
 
     static abstract V Or(V a, V b);
 
-    static abstract V AddInt(V a, V b);
-
     static abstract V ShiftLeft(V a, int bits);
 
     /// <summary>Mask of the lanes with a &lt; b; false where one is NaN.</summary>

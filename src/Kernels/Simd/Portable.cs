@@ -56,8 +56,6 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static Vector<float> Or(Vector<float> a, Vector<float> b) => a | b;
 
-    public static Vector<float> AddInt(Vector<float> a, Vector<float> b) => (a.As<float, int>() + b.As<float, int>()).As<int, float>();
-
     public static Vector<float> ShiftLeft(Vector<float> a, int bits) => (a.As<float, int>() << bits).As<int, float>();
 
     public static Vector<float> Less(Vector<float> a, Vector<float> b) => Vector.LessThan(a, b).As<int, float>();
