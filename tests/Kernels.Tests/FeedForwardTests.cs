@@ -42,6 +42,14 @@ public sealed class FeedForwardTests
     }
 
     [Test]
+    public void The_second_weight_needs_a_column_for_each_row_of_the_first()
+    {
+        var e = Assert.Throws<ArgumentException>(() => FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 48], WeightType.F32, 48, 1), default,
+            new WeightMatrix(new byte[4 * 47], WeightType.F32, 1, 47), new float[5], default, Samples.At(KernelLevel.Portable)));
+        Assert.That(e.Message, Does.Contain("47 columns").And.Contain("48 rows"));
+    }
+
+    [Test]
     public void Few_rows_other_inner_sizes_and_Reference_are_left_to_two_calls()
     {
         KernelOptions options = Samples.At(KernelLevel.Portable);

@@ -57,7 +57,7 @@ public static unsafe class Attention
                 return;
             }
             var job = new AttentionBlockJob<S, V, TTiles> { Call = call };
-            WorkerPool.Shared.Run(a.Heads * job.Blocks, threads, job);
+            WorkerPool.Shared.Run(job.Tasks, threads, job);
         }
     }
 

@@ -15,7 +15,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
     /// <summary>The most queries per task: each block of keys is packed once for them.</summary>
     private const int MaxQueries = 192;
 
-    /// <summary>Queries whose scores are computed together; whole tiles of 4, 6, 8, 12 and 16 rows.</summary>
+    /// <summary>Queries whose scores are computed together; whole tiles of 4, 6, 8 and 12 rows.</summary>
     private const int Group = 48;
 
     /// <summary>Keys per step.</summary>
@@ -24,16 +24,17 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
     /// <summary>The arguments.</summary>
     public AttentionCall Call;
 
-    /// <summary>Blocks of queries per head.</summary>
-    public readonly int Blocks => (Call.Queries + MaxQueries - 1) / MaxQueries;
+    /// <summary>Blocks of queries of a head.</summary>
+    private readonly EqualBlocks Blocks => new(Call.Queries, MaxQueries);
+
+    /// <summary>A block of queries of each head.</summary>
+    public readonly int Tasks => Call.Heads * Blocks.Count;
 
     /// <summary>Query block task % Blocks of head task / Blocks.</summary>
     public readonly void Execute(int task)
     {
-        int head = Math.DivRem(task, Blocks, out int block);
-        int height = (Call.Queries + Blocks - 1) / Blocks;            // blocks of equal height
-        int first = block * height, count = Math.Min(height, Call.Queries - first);
-        if (count <= 0) return;
+        int head = Math.DivRem(task, Blocks.Count, out int block);
+        (int first, int count) = Blocks[block];
         var room = new Room(Call.HeadDim);
         Begin(room, head, first, count);
 

@@ -35,6 +35,7 @@ public static unsafe class FeedForward
     /// <exception cref="ArgumentException">A length does not fit, or the sizes are not such that <see cref="Fits"/>.</exception>
     public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue, KernelOptions options)
     {
+        if (down.K != up.N) throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
         if (!Fits(m, up.N, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
@@ -59,9 +60,9 @@ public static unsafe class FeedForward
             var first = new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation };
             var second = new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual };
             int threads = Tiling.Threads(m, up.K, up.N, maxThreads);
-            var blocks = new RowBlocks(m);
-            float* packed = Scratch.ForCall(blocks.PackedLength(up.K) + blocks.PackedLength(up.N));
-            float* inner = packed + blocks.PackedLength(up.K);
+            EqualBlocks blocks = Gemm.Blocks(m);
+            long packedLength = Gemm.PackedLength(blocks, up.K);
+            float* packed = Scratch.ForCall(packedLength + Gemm.PackedLength(blocks, up.N)), inner = packed + packedLength;
             for (int block = 0; block < blocks.Count; block++)
             {
                 (int row, int rows) = blocks[block];

@@ -3,6 +3,12 @@ namespace ManagedTransformers.Kernels;
 /// <summary>The two steps of a product with many rows of X: packing X, and multiplying it with W.</summary>
 internal static unsafe class Gemm
 {
+    /// <summary>The blocks that rows of X are packed in: W is read once for each.</summary>
+    public static EqualBlocks Blocks(int m) => new(m, Tiling.RowBlock);
+
+    /// <summary>Floats that any of these blocks takes when it is packed, at every level.</summary>
+    public static long PackedLength(EqualBlocks blocks, int k) => (long)Packing.Padded(blocks.Height, Packing.MaxWidth) * k;
+
     /// <summary>Rows of X side by side in panels. Returns where they lie.</summary>
     public static Panels Pack<S, V, TTiles>(float* x, int m, int k, float* packed, int threads)
         where S : struct, ISimd<V>
@@ -37,8 +43,6 @@ internal static unsafe class Gemm
         where TFormat : struct, IWeightFormat
     {
         GemmJob<S, V, TTiles, TFormat>* jobs = stackalloc GemmJob<S, V, TTiles, TFormat>[count];
-        int* starts = stackalloc int[count + 1];
-        starts[0] = 0;
         int n = 0;
         for (int i = 0; i < count; i++) n += outputs[i].N;
         for (int i = 0; i < count; i++)
@@ -47,25 +51,7 @@ internal static unsafe class Gemm
             {
                 PackedX = packed, Layout = layout, Row = row, M = m, K = k, W = weights[i], WeightRows = Tiling.WeightRows(n, threads), Output = outputs[i], PackedY = packedY,
             };
-            starts[i + 1] = starts[i] + jobs[i].Tasks;
         }
-        WorkerPool.Shared.Run(starts[count], threads, new JobGroup<GemmJob<S, V, TTiles, TFormat>> { Jobs = jobs, Starts = starts });
+        JobGroup<GemmJob<S, V, TTiles, TFormat>>.Run(jobs, count, threads);
     }
-}
-
-/// <summary>Blocks of rows of X of equal height, at most <see cref="Tiling.RowBlock"/>: W is read once for each.</summary>
-internal readonly struct RowBlocks(int m)
-{
-    private readonly int _height = m == 0 ? 0 : (m + Blocks(m) - 1) / Blocks(m);
-
-    /// <summary>Blocks.</summary>
-    public int Count => m == 0 ? 0 : (m + _height - 1) / _height;
-
-    /// <summary>First row and number of rows of a block.</summary>
-    public (int Row, int Rows) this[int block] => (block * _height, Math.Min(_height, m - (block * _height)));
-
-    /// <summary>Floats that any block takes when it is packed, at every level.</summary>
-    public long PackedLength(int k) => (long)Packing.Padded(_height, Packing.MaxWidth) * k;
-
-    private static int Blocks(int m) => (m + Tiling.RowBlock - 1) / Tiling.RowBlock;
 }

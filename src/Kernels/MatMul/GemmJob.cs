@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace ManagedTransformers.Kernels;
 
 /// <summary>
@@ -8,7 +6,7 @@ namespace ManagedTransformers.Kernels;
 /// never transposed, and the small one once.
 /// </summary>
 /// <remarks>Goto &amp; van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; the macro-/microkernel split is BLIS's.</remarks>
-internal unsafe struct GemmJob<S, V, TTiles, TFormat> : IJob
+internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     where S : struct, ISimd<V>
     where V : struct
     where TTiles : struct, ITiles

@@ -1,9 +1,7 @@
-using System.Runtime.CompilerServices;
-
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Y = X · Wᵀ for 1 to 4 rows of X: dot products straight from the stored rows of W, each read once, one range of them per task.</summary>
-internal unsafe struct GemvJob<S, V, TFormat> : IJob
+internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     where S : struct, ISimd<V>
     where V : struct
     where TFormat : struct, IWeightFormat

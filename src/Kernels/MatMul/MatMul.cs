@@ -125,8 +125,8 @@ public static unsafe class MatMul
             return;
         }
 
-        var blocks = new RowBlocks(m);
-        float* packed = Scratch.ForCall(blocks.PackedLength(k));
+        EqualBlocks blocks = Gemm.Blocks(m);
+        float* packed = Scratch.ForCall(Gemm.PackedLength(blocks, k));
         for (int block = 0; block < blocks.Count; block++)
         {
             (int row, int rows) = blocks[block];
@@ -141,15 +141,10 @@ public static unsafe class MatMul
         where TFormat : struct, IWeightFormat
     {
         GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
-        int* starts = stackalloc int[count + 1];
-        starts[0] = 0;
         float* scaled = Scaled<S, V, TFormat>(x, m * k);
         for (int i = 0; i < count; i++)
-        {
             jobs[i] = new GemvJob<S, V, TFormat> { X = x, ScaledX = scaled, M = m, K = k, W = weights[i], Output = outputs[i] };
-            starts[i + 1] = starts[i] + jobs[i].Tasks;
-        }
-        WorkerPool.Shared.Run(starts[count], threads, new JobGroup<GemvJob<S, V, TFormat>> { Jobs = jobs, Starts = starts });
+        JobGroup<GemvJob<S, V, TFormat>>.Run(jobs, count, threads);
     }
 
     private static float* Scaled<S, V, TFormat>(float* x, int length)

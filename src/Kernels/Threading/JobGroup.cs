@@ -1,20 +1,36 @@
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Several jobs of one kind as one: their tasks are numbered one after the other, and all threads work until the last is done.</summary>
-internal unsafe struct JobGroup<TJob> : IJob
-    where TJob : unmanaged, IJob
+/// <summary>A job that knows how many tasks it has.</summary>
+internal interface ICountedJob : IJob
 {
-    /// <summary>The jobs, which the caller keeps alive.</summary>
-    public TJob* Jobs;
+    /// <summary>Its tasks are 0 … Tasks − 1.</summary>
+    int Tasks { get; }
+}
 
-    /// <summary>[jobs + 1]: each job's first task, and behind the last the number of all tasks.</summary>
-    public int* Starts;
+/// <summary>Several jobs of one kind as one: their tasks are numbered one after the other, and all threads work until the last is done.</summary>
+internal readonly unsafe struct JobGroup<TJob> : IJob
+    where TJob : unmanaged, ICountedJob
+{
+    private readonly TJob* _jobs;
 
-    /// <summary>Task number task − Starts[i] of the job i that it belongs to.</summary>
-    public readonly void Execute(int task)
+    private JobGroup(TJob* jobs) => _jobs = jobs;
+
+    /// <summary>Runs all of them.</summary>
+    /// <param name="jobs">[count], alive until this returns.</param>
+    /// <param name="count">Jobs.</param>
+    /// <param name="threads">The most threads that work at once.</param>
+    public static void Run(TJob* jobs, int count, int threads)
     {
-        int job = 0;
-        while (task >= Starts[job + 1]) job++;
-        Jobs[job].Execute(task - Starts[job]);
+        int tasks = 0;
+        for (int i = 0; i < count; i++) tasks += jobs[i].Tasks;
+        WorkerPool.Shared.Run(tasks, threads, new JobGroup<TJob>(jobs));
+    }
+
+    /// <summary>A task of the job that it belongs to.</summary>
+    public void Execute(int task)
+    {
+        TJob* job = _jobs;
+        for (; task >= job->Tasks; job++) task -= job->Tasks;
+        job->Execute(task);
     }
 }
