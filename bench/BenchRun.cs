@@ -135,9 +135,7 @@ internal sealed class BenchRun : IDisposable
     private void MeasureLimitBeside(Work work, Func<LimitBeside> make)
     {
         using LimitBeside limit = make();
-        var use = new CpuUse(peer: null);
-        PairTimes pairs = _timing.Pairs(work, limit, settle: static () => { });
-        Add(Describe(work, pairs.Ours, limit.Name, pairs) with { OtherCpu = use.OthersShare() });
+        AddPairs(work, limit.Name, limit);
     }
 
     private void MeasureSibling(Work work, string name, Func<Work> make)
@@ -145,8 +143,14 @@ internal sealed class BenchRun : IDisposable
         using Work sibling = make();
         sibling.Prepare();
         _timing.WarmUp(sibling);
+        AddPairs(work, name, sibling);
+    }
+
+    /// <summary>Times a work in turns with another that lives in this process.</summary>
+    private void AddPairs(Work work, string name, ITimed other)
+    {
         var use = new CpuUse(peer: null);
-        PairTimes pairs = _timing.Pairs(work, sibling, settle: static () => { });
+        PairTimes pairs = _timing.Pairs(work, other, settle: static () => { });
         Add(Describe(work, pairs.Ours, name, pairs) with { OtherCpu = use.OthersShare() });
     }
 
