@@ -56,6 +56,24 @@ public sealed class AttentionTests
     }
 
     [Test]
+    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level)
+    {
+        const int Queries = MatMul.StreamedRows, Keys = 100, Width = 3 * 20;
+        Case all = new Case { Heads = 3, HeadDim = 20, Queries = Queries, Keys = Keys, Causal = true }.Fill();
+        float[] together = all.Run(Samples.At(level), out _);
+        for (int i = 0; i < Queries; i++)
+        {
+            int seen = Keys - Queries + i + 1;
+            var one = new Case
+            {
+                Heads = 3, HeadDim = 20, Queries = 1, Keys = seen, Causal = true,
+                Q = all.Q[(i * Width)..((i + 1) * Width)], K = all.K[..(seen * Width)], V = all.V[..(seen * Width)],
+            };
+            Assert.That(one.Run(Samples.At(level), out _), Is.EqualTo(together[(i * Width)..((i + 1) * Width)]), $"query {i}");
+        }
+    }
+
+    [Test]
     public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
     {
         foreach (int headDim in (int[])[1, 3, 8, 16, 31, 32, 64, 80])

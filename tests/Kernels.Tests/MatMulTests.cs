@@ -52,7 +52,25 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 20, 70)] int m, [Values] bool three)
+    public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values] WeightType type, [Values(16, 100, 1031)] int k)
+    {
+        const int N = 131;
+        var w = new WeightMatrix(Samples.Stored(Samples.Uniform(N * k, 1, 0.3f), type), type, N, k);
+        float[] x = Samples.Uniform(MatMul.StreamedRows * k, 2), alone = new float[MatMul.StreamedRows * N];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
+        for (int row = 0; row < MatMul.StreamedRows; row++)
+            MatMul.Run(x.AsSpan(row * k, k), 1, w, alone.AsSpan(row * N, N), new Epilogue { Activation = Activation.GeluTanh }, options);
+        for (int m = 2; m <= MatMul.StreamedRows; m++)
+        {
+            float[] together = new float[m * N];
+            MatMul.Run(x.AsSpan(0, m * k), m, w, together, new Epilogue { Activation = Activation.GeluTanh }, options);
+            Assert.That(together, Is.EqualTo(alone[..(m * N)]), $"{m} rows");
+        }
+        Assert.That(alone, Has.Some.Not.Zero);
+    }
+
+    [Test]
+    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 8, 20, 70)] int m, [Values] bool three)
     {
         const int K = 300;
         int[] n = [70, 7, 130];

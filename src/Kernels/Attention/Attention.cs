@@ -29,9 +29,6 @@ public static unsafe class Attention
         }
     }
 
-    // Up to here queries run one by one: a tile would be mostly empty.
-    private const int RowQueries = 4;
-
     private static void Run<S, V, TTiles>(in AttentionArguments a, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
@@ -51,7 +48,8 @@ public static unsafe class Attention
 
             long work = (long)a.Heads * a.Queries * a.Keys * a.HeadDim;
             int threads = work < Tiling.SerialWork ? 1 : maxThreads;
-            if (probabilities != null || a.Queries <= RowQueries)
+            // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
+            if (probabilities != null || a.Queries <= MatMul.StreamedRows)
             {
                 WorkerPool.Shared.Run(checked(a.Heads * a.Queries), threads, new AttentionRowJob<S, V> { Call = call });
                 return;

@@ -20,7 +20,7 @@ public static unsafe class FeedForward
     public static bool Fits(int m, int inner, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return options.Level != KernelLevel.Reference && m > Tiling.GemvRows && inner > 0 && inner % InnerMultiple == 0;
+        return options.Level != KernelLevel.Reference && m > MatMul.StreamedRows && inner > 0 && inner % InnerMultiple == 0;
     }
 
     /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
@@ -39,7 +39,7 @@ public static unsafe class FeedForward
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
         if (!Fits(m, up.N, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
-            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {Tiling.GemvRows} rows, a multiple of {InnerMultiple}, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows, a multiple of {InnerMultiple}, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
         if (y.IsEmpty) return;
         switch (options.Level)
         {

@@ -48,7 +48,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide
         bool whole = maxDepth >= K;                                          // products are finished panel by panel
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
-        float* decoded = Scratch.ForTask(((long)WeightRows * maxDepth) + ((long)WeightRows * stride) + (S.Width * S.Width));
+        float* decoded = Scratch.ForTask(((long)WeightRows * DecodedRow(maxDepth)) + ((long)WeightRows * stride) + (S.Width * S.Width));
         var block = new Block
         {
             First = task * WeightRows,
@@ -56,7 +56,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             Decoded = decoded,
             Stride = stride,
         };
-        float* products = decoded + (WeightRows * maxDepth), room = products + (WeightRows * stride);
+        float* products = decoded + (WeightRows * DecodedRow(maxDepth)), room = products + (WeightRows * stride);
 
         for (int k0 = 0; k0 < K; k0 += maxDepth)
         {
@@ -109,14 +109,17 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             aRow = K;
             return (float*)w;
         }
-        aRow = block.Depth;
-        float* decoded = block.Decoded + ((nint)row * block.Depth);
+        aRow = DecodedRow(block.Depth);
+        float* decoded = block.Decoded + (row * aRow);
         if (decode)
         {
-            for (int r = 0; r < Math.Min(rows, block.Rows - row); r++) Widening.Body<S, V, TFormat>(w + (r * rowBytes), 0, decoded + (r * block.Depth), block.Depth);
+            for (int r = 0; r < Math.Min(rows, block.Rows - row); r++) Widening.Body<S, V, TFormat>(w + (r * rowBytes), 0, decoded + (r * aRow), block.Depth);
         }
         return decoded;
     }
+
+    // A cache line longer, so that the rows of a tile do not all lie in the same set of the cache where Depth is a power of two.
+    private static nint DecodedRow(int depth) => depth + (64 / sizeof(float));
 
     /// <summary>What a task works on: some rows of W and a stretch of k.</summary>
     private struct Block

@@ -1,6 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Y = X · Wᵀ for 1 to 4 rows of X: dot products straight from the stored rows of W, each read once, one range of them per task.</summary>
+/// <summary>Y = X · Wᵀ for few rows of X: dot products straight from the stored rows of W, each read from memory once, one range of them per task.</summary>
+/// <remarks>A row of Y has the same bits whatever other rows are computed with it: what decodes alone, in a batch or as a draft gives the same text.</remarks>
 internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     where S : struct, ISimd<V>
     where V : struct
@@ -9,11 +10,11 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     /// <summary>X, [M, K].</summary>
     public float* X;
 
-    /// <summary>X times the format's <see cref="IWeightFormat.InputScale"/>, [M, K]; X itself where that is 1.</summary>
-    public float* ScaledX;
+    /// <summary>The whole vectors of X as <see cref="GemvGroups"/> lays them out, times the format's <see cref="IWeightFormat.InputScale"/>.</summary>
+    public float* Grouped;
 
-    /// <summary>Rows of X, 1 to 4.</summary>
-    public int M;
+    /// <summary>The rows of X in groups.</summary>
+    public GemvGroups Groups;
 
     /// <summary>Columns of X and W.</summary>
     public int K;
@@ -24,8 +25,12 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
-    /// <summary>Rows of W per task.</summary>
-    private static int RowsPerTask(int k) => Math.Max(1, (int)(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))));
+    /// <summary>Rows of W per task: whole tiles.</summary>
+    private static int RowsPerTask(int k)
+    {
+        const int TileRows = 4;
+        return Packing.Padded((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k)), 1, int.MaxValue / 2), TileRows);
+    }
 
     /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + RowsPerTask(K) - 1) / RowsPerTask(K);
@@ -34,45 +39,50 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     public readonly void Execute(int task)
     {
         int perTask = RowsPerTask(K), first = task * perTask, count = Math.Min(perTask, Output.N - first);
-        float* products = Scratch.ForTask((long)M * perTask);
+        float* products = Scratch.ForTask((long)Groups.Rows * perTask);
         byte* w = W + (first * TFormat.RowBytes(K));
-        if (M == 1) DotOne(w, count, products);
-        else DotFew(w, count, products, perTask);
-        Output.Store<S, V>(products, perTask, 0, M, first, count);
+        for (int group = 0; group < Groups.Count; group++) Dot(group, w, count, products, perTask);
+        Output.Store<S, V>(products, perTask, 0, Groups.Rows, first, count);
     }
 
-    private readonly void DotOne(byte* w, int count, float* products)
+    private readonly void Dot(int group, byte* w, int count, float* products, int stride)
     {
+        int row = Groups.First(group), width = Groups.Width(group), rows = Math.Min(width, Groups.Rows - row), tile = TileRows(width);
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        int j = 0;
-        if (Tiling.FourStreams)
+        float* x = Grouped + (row * whole), sums = stackalloc float[2 * GemvGroups.MaxWidth];
+        int apart = count / tile, j = 0;
+        for (; j < apart; j++)
         {
-            int rows = count / 4;
-            float* sums = stackalloc float[4];
-            for (; j < rows; j++, w += rowBytes)
-            {
-                GemvTile.Streams4<S, V, TFormat>(whole, w, rows * rowBytes, ScaledX, sums);
-                for (int r = 0; r < 4; r++) products[(r * rows) + j] = sums[r] + Rest(w + (r * rows * rowBytes), X, whole);
-            }
-            w += 3 * rows * rowBytes;
-            j = 4 * rows;
+            Tile(width, whole, w + (j * rowBytes), apart * rowBytes, x, sums);
+            for (int r = 0; r < tile; r++) Put(sums + (r * width), rows, row, w, j + (r * apart), whole, products, stride);
         }
-        for (; j < count; j++, w += rowBytes)
-            products[j] = GemvTile.Dot1<S, V, TFormat>(whole, w, ScaledX) + Rest(w, X, whole);
+        for (j = apart * tile; j < count; j++)
+        {
+            Tile(width, whole, w + (j * rowBytes), 0, x, sums);
+            Put(sums, rows, row, w, j, whole, products, stride);
+        }
     }
 
-    // Where X has fewer than four rows, its first one again, and the result is dropped.
-    private readonly void DotFew(byte* w, int count, float* products, int stride)
+    private static int TileRows(int width) => width switch { 8 or 4 => 2, _ => Tiling.FourStreams ? 4 : 1 };
+
+    private static void Tile(int width, nint whole, byte* w, nint apart, float* x, float* sums)
     {
-        nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        float* sums = stackalloc float[4];
-        float* x0 = ScaledX, x1 = x0 + K, x2 = M > 2 ? x0 + (2 * (nint)K) : x0, x3 = M > 3 ? x0 + (3 * (nint)K) : x0;
-        for (int j = 0; j < count; j++, w += rowBytes)
+        switch (width)
         {
-            GemvTile.Dot4<S, V, TFormat>(whole, w, x0, x1, x2, x3, sums);
-            for (int i = 0; i < M; i++)
-                products[(i * stride) + j] = sums[i] + Rest(w, X + (i * (nint)K), whole);
+            case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, w, apart, x, sums); break;
+            case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, w, apart, x, sums); break;
+            default:
+                if (apart > 0 && Tiling.FourStreams) GemvTile.Dot4x1<S, V, TFormat>(whole, w, apart, x, sums);
+                else sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, w, x);
+                break;
         }
+    }
+
+    // Products of row j of W with the rows of a group.
+    private readonly void Put(float* sums, int rows, int row, byte* w, int j, nint whole, float* products, int stride)
+    {
+        for (int i = 0; i < rows; i++)
+            products[((row + i) * stride) + j] = (TFormat.SumScale * sums[i]) + Rest(w + (j * TFormat.RowBytes(K)), X + ((row + i) * (nint)K), whole);
     }
 
     // The last, partial vector of a dot product.

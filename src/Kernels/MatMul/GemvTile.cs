@@ -2,48 +2,38 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>The inner loops of GEMV: one row of W times some rows of X, over the whole vectors of a row.</summary>
+/// <summary>The inner loops of GEMV: some rows of W times some rows of X, over the whole vectors of a row.</summary>
 /// <remarks>
-/// Rows lie one after the other, so that a task reads its part of W from front to back in one stream, and asks for it some
-/// kilobytes ahead: that is what reaches the speed of memory. The loops call nothing: where an accumulator lives across a call,
-/// the JIT keeps it in memory, also inside the loop before the call.
+/// Each product of a row of W and a row of X has one sum, vector after vector, and <see cref="ISimd{V}.Sum"/> adds its lanes:
+/// in every tile the same additions in the same order, so that a row of Y has the same bits whatever other rows are computed
+/// with it. The loops call nothing: where a sum lives across a call, the JIT keeps it in memory, also inside the loop before the call.
 /// </remarks>
 internal static unsafe class GemvTile
 {
-    /// <summary>Vectors of W per turn of a loop.</summary>
-    private const int Unroll = 4;
-
-    /// <summary>w · x.</summary>
+    /// <summary>w · x. One stream of W, from front to back, asked for some kilobytes ahead.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Dot1<S, V, TFormat>(nint length, byte* w, float* x)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
-        V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
-        nint p = 0;
-        for (; p <= length - (Unroll * S.Width); p += Unroll * S.Width)
+        V s = S.Broadcast(0f);
+        for (nint p = 0; p < length; p += S.Width)
         {
-            PrefetchTurn<S, V, TFormat>(w, p);
-            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), S.Load(x + p), s0);
-            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + S.Width), S.Load(x + p + S.Width), s1);
-            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + (2 * S.Width)), S.Load(x + p + (2 * S.Width)), s2);
-            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + (3 * S.Width)), S.Load(x + p + (3 * S.Width)), s3);
+            S.Prefetch(w + TFormat.RowBytes(p) + Tiling.PrefetchBytes);
+            s = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), S.Load(x + p), s);
         }
-        for (; p < length; p += S.Width)
-            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), S.Load(x + p), s0);
-        return TFormat.SumScale * S.Sum(S.Add(S.Add(s0, s1), S.Add(s2, s3)));
+        return S.Sum(s);
     }
 
-    /// <summary>sums[r] = w_r · x for 4 rows of W that lie apart, so that a thread reads four streams at once.</summary>
+    /// <summary>sums[r] = w_r · x for 4 rows of W that lie <paramref name="apart"/>, so that a thread reads four streams at once.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Streams4<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
+    public static void Dot4x1<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
-        V s00 = S.Broadcast(0f), s10 = S.Broadcast(0f), s20 = S.Broadcast(0f), s30 = S.Broadcast(0f);
-        V s01 = S.Broadcast(0f), s11 = S.Broadcast(0f), s21 = S.Broadcast(0f), s31 = S.Broadcast(0f);
+        V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
         byte* w1 = w + apart, w2 = w1 + apart, w3 = w2 + apart;
         nint p = 0;
         for (; p <= length - (2 * S.Width); p += 2 * S.Width)
@@ -54,81 +44,105 @@ internal static unsafe class GemvTile
             S.Prefetch(w2 + ahead);
             S.Prefetch(w3 + ahead);
             V a = S.Load(x + p), b = S.Load(x + p + S.Width);
-            s00 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), a, s00);
-            s10 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p), a, s10);
-            s20 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p), a, s20);
-            s30 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p), a, s30);
-            s01 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + S.Width), b, s01);
-            s11 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p + S.Width), b, s11);
-            s21 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p + S.Width), b, s21);
-            s31 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p + S.Width), b, s31);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), a, s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p), a, s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p), a, s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p), a, s3);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + S.Width), b, s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p + S.Width), b, s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p + S.Width), b, s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p + S.Width), b, s3);
         }
         for (; p < length; p += S.Width)
         {
             V a = S.Load(x + p);
-            s00 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), a, s00);
-            s10 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p), a, s10);
-            s20 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p), a, s20);
-            s30 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p), a, s30);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), a, s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p), a, s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p), a, s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p), a, s3);
         }
-        sums[0] = TFormat.SumScale * S.Sum(S.Add(s00, s01));
-        sums[1] = TFormat.SumScale * S.Sum(S.Add(s10, s11));
-        sums[2] = TFormat.SumScale * S.Sum(S.Add(s20, s21));
-        sums[3] = TFormat.SumScale * S.Sum(S.Add(s30, s31));
+        sums[0] = S.Sum(s0);
+        sums[1] = S.Sum(s1);
+        sums[2] = S.Sum(s2);
+        sums[3] = S.Sum(s3);
     }
 
-    /// <summary>sums[i] = w · x_i for 4 rows of X.</summary>
+    /// <summary>sums[4r + i] = w_r · x_i for 2 rows of W that lie <paramref name="apart"/> and a group of 4 rows of X.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Dot4<S, V, TFormat>(nint length, byte* w, float* x0, float* x1, float* x2, float* x3, float* sums)
+    public static void Dot2x4<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
         V s00 = S.Broadcast(0f), s01 = S.Broadcast(0f), s02 = S.Broadcast(0f), s03 = S.Broadcast(0f);
         V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
-        nint p = 0;
-        for (; p <= length - (Unroll * S.Width); p += Unroll * S.Width)
+        byte* w1 = w + apart;
+        for (nint p = 0; p < length; p += S.Width, x += 4 * S.Width)
         {
-            PrefetchTurn<S, V, TFormat>(w, p);
-            for (nint q = p; q < p + (Unroll * S.Width); q += 2 * S.Width)
-            {
-                V a = TFormat.WidenScaled<S, V>(w, q), b = TFormat.WidenScaled<S, V>(w, q + S.Width);
-                s00 = S.MultiplyAdd(a, S.Load(x0 + q), s00);
-                s01 = S.MultiplyAdd(a, S.Load(x1 + q), s01);
-                s02 = S.MultiplyAdd(a, S.Load(x2 + q), s02);
-                s03 = S.MultiplyAdd(a, S.Load(x3 + q), s03);
-                s10 = S.MultiplyAdd(b, S.Load(x0 + q + S.Width), s10);
-                s11 = S.MultiplyAdd(b, S.Load(x1 + q + S.Width), s11);
-                s12 = S.MultiplyAdd(b, S.Load(x2 + q + S.Width), s12);
-                s13 = S.MultiplyAdd(b, S.Load(x3 + q + S.Width), s13);
-            }
+            nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
+            S.Prefetch(w + ahead);
+            S.Prefetch(w1 + ahead);
+            V a0 = TFormat.WidenScaled<S, V>(w, p), a1 = TFormat.WidenScaled<S, V>(w1, p);
+            V b = S.Load(x);
+            s00 = S.MultiplyAdd(a0, b, s00);
+            s10 = S.MultiplyAdd(a1, b, s10);
+            b = S.Load(x + S.Width);
+            s01 = S.MultiplyAdd(a0, b, s01);
+            s11 = S.MultiplyAdd(a1, b, s11);
+            b = S.Load(x + (2 * S.Width));
+            s02 = S.MultiplyAdd(a0, b, s02);
+            s12 = S.MultiplyAdd(a1, b, s12);
+            b = S.Load(x + (3 * S.Width));
+            s03 = S.MultiplyAdd(a0, b, s03);
+            s13 = S.MultiplyAdd(a1, b, s13);
         }
-        for (; p < length; p += S.Width)
-        {
-            V a = TFormat.WidenScaled<S, V>(w, p);
-            s00 = S.MultiplyAdd(a, S.Load(x0 + p), s00);
-            s01 = S.MultiplyAdd(a, S.Load(x1 + p), s01);
-            s02 = S.MultiplyAdd(a, S.Load(x2 + p), s02);
-            s03 = S.MultiplyAdd(a, S.Load(x3 + p), s03);
-        }
-        sums[0] = TFormat.SumScale * S.Sum(S.Add(s00, s10));
-        sums[1] = TFormat.SumScale * S.Sum(S.Add(s01, s11));
-        sums[2] = TFormat.SumScale * S.Sum(S.Add(s02, s12));
-        sums[3] = TFormat.SumScale * S.Sum(S.Add(s03, s13));
+        S.Sum8(s00, s01, s02, s03, s10, s11, s12, s13, sums);
     }
 
-    /// <summary>Asks for as many bytes as a turn reads, <see cref="Tiling.PrefetchBytes"/> ahead; beyond W's end that does nothing.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchTurn<S, V, TFormat>(byte* w, nint p)
+    /// <summary>sums[8r + i] = w_r · x_i for 2 rows of W that lie <paramref name="apart"/> and a group of 8 rows of X: 16 sums, for 32 registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Dot2x8<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
-        const int Line = 64;
-        byte* ahead = w + TFormat.RowBytes(p) + Tiling.PrefetchBytes;
-        S.Prefetch(ahead);
-        if (TFormat.RowBytes(Unroll * S.Width) > Line) S.Prefetch(ahead + Line);
-        if (TFormat.RowBytes(Unroll * S.Width) > 2 * Line) S.Prefetch(ahead + (2 * Line));
-        if (TFormat.RowBytes(Unroll * S.Width) > 3 * Line) S.Prefetch(ahead + (3 * Line));
+        V s00 = S.Broadcast(0f), s01 = S.Broadcast(0f), s02 = S.Broadcast(0f), s03 = S.Broadcast(0f);
+        V s04 = S.Broadcast(0f), s05 = S.Broadcast(0f), s06 = S.Broadcast(0f), s07 = S.Broadcast(0f);
+        V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
+        V s14 = S.Broadcast(0f), s15 = S.Broadcast(0f), s16 = S.Broadcast(0f), s17 = S.Broadcast(0f);
+        byte* w1 = w + apart;
+        for (nint p = 0; p < length; p += S.Width, x += 8 * S.Width)
+        {
+            nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
+            S.Prefetch(w + ahead);
+            S.Prefetch(w1 + ahead);
+            V a0 = TFormat.WidenScaled<S, V>(w, p), a1 = TFormat.WidenScaled<S, V>(w1, p);
+            V b = S.Load(x);
+            s00 = S.MultiplyAdd(a0, b, s00);
+            s10 = S.MultiplyAdd(a1, b, s10);
+            b = S.Load(x + S.Width);
+            s01 = S.MultiplyAdd(a0, b, s01);
+            s11 = S.MultiplyAdd(a1, b, s11);
+            b = S.Load(x + (2 * S.Width));
+            s02 = S.MultiplyAdd(a0, b, s02);
+            s12 = S.MultiplyAdd(a1, b, s12);
+            b = S.Load(x + (3 * S.Width));
+            s03 = S.MultiplyAdd(a0, b, s03);
+            s13 = S.MultiplyAdd(a1, b, s13);
+            b = S.Load(x + (4 * S.Width));
+            s04 = S.MultiplyAdd(a0, b, s04);
+            s14 = S.MultiplyAdd(a1, b, s14);
+            b = S.Load(x + (5 * S.Width));
+            s05 = S.MultiplyAdd(a0, b, s05);
+            s15 = S.MultiplyAdd(a1, b, s15);
+            b = S.Load(x + (6 * S.Width));
+            s06 = S.MultiplyAdd(a0, b, s06);
+            s16 = S.MultiplyAdd(a1, b, s16);
+            b = S.Load(x + (7 * S.Width));
+            s07 = S.MultiplyAdd(a0, b, s07);
+            s17 = S.MultiplyAdd(a1, b, s17);
+        }
+        S.Sum8(s00, s01, s02, s03, s04, s05, s06, s07, sums);
+        S.Sum8(s10, s11, s12, s13, s14, s15, s16, s17, sums + 8);
     }
 }

@@ -6,6 +6,12 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Matrix multiplication with a weight: the heart of every layer.</summary>
 public static unsafe class MatMul
 {
+    /// <summary>
+    /// Up to so many rows a product streams W and keeps X near the core: a pass costs little more than that of one row. A row of Y
+    /// then has the same bits whatever other rows are computed with it, so that a token's scores do not depend on the batch.
+    /// </summary>
+    public const int StreamedRows = 8;
+
     /// <summary>Y = act(X · Wᵀ + bias) + residual.</summary>
     /// <param name="x">X, row-major [m, k].</param>
     /// <param name="m">Rows of X and Y: tokens.</param>
@@ -119,7 +125,7 @@ public static unsafe class MatMul
         int n = 0;
         for (int i = 0; i < count; i++) n += outputs[i].N;
         int threads = Tiling.Threads(m, k, n, maxThreads);
-        if (m <= Tiling.GemvRows)
+        if (m <= StreamedRows)
         {
             RunGemv<S, V, TFormat>(x, m, k, weights, outputs, count, threads);
             return;
@@ -141,20 +147,15 @@ public static unsafe class MatMul
         where TFormat : struct, IWeightFormat
     {
         GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
-        float* scaled = Scaled<S, V, TFormat>(x, m * k);
+        var groups = new GemvGroups(m, S.Registers);
+        float* grouped = x;
+        if (m > 1 || TFormat.InputScale != 1)
+        {
+            grouped = Scratch.ForCall((long)groups.Padded * k);
+            groups.Lay<S, V>(x, k, TFormat.InputScale, grouped);
+        }
         for (int i = 0; i < count; i++)
-            jobs[i] = new GemvJob<S, V, TFormat> { X = x, ScaledX = scaled, M = m, K = k, W = weights[i], Output = outputs[i] };
+            jobs[i] = new GemvJob<S, V, TFormat> { X = x, Grouped = grouped, Groups = groups, K = k, W = weights[i], Output = outputs[i] };
         JobGroup<GemvJob<S, V, TFormat>>.Run(jobs, count, threads);
-    }
-
-    private static float* Scaled<S, V, TFormat>(float* x, int length)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TFormat : struct, IWeightFormat
-    {
-        if (TFormat.InputScale == 1) return x;
-        float* scaled = Scratch.ForCall(length);
-        for (int i = 0; i < length; i++) scaled[i] = x[i] * TFormat.InputScale;
-        return scaled;
     }
 }

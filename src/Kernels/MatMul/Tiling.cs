@@ -33,9 +33,6 @@ internal static class Tiling
     /// <summary>Rows of X packed at once; bounds the memory to RowBlock · k floats.</summary>
     public const int RowBlock = 1024;
 
-    /// <summary>Up to here a product reads the stored weight directly (GEMV), from here on it packs (GEMM).</summary>
-    public const int GemvRows = 4;
-
     /// <summary>Rows of W per GEMV task are chosen so that a task reads about this many bytes.</summary>
     public const int GemvTaskBytes = 128 * 1024;
 

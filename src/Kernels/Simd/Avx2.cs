@@ -9,6 +9,8 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
 {
     public static int Width => 8;
 
+    public static int Registers => 16;
+
     public static Vector256<float> Load(float* p) => X86.Avx.LoadVector256(p);
 
     public static void Store(float* p, Vector256<float> v) => X86.Avx.Store(p, v);
@@ -67,6 +69,25 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
         Vector128<float> two = X86.Sse.Add(four, X86.Sse.MoveHighToLow(four, four));
         return X86.Sse.AddScalar(two, X86.Sse3.MoveHighAndDuplicate(two)).ToScalar();
     }
+
+    // Halves are added of two vectors at once; what remains are halves of two vectors in one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum8(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, Vector256<float> e, Vector256<float> f, Vector256<float> g, Vector256<float> h, float* sums)
+    {
+        Vector256<float> abcd = AddPairs(AddHalves(a, b), AddHalves(c, d)), efgh = AddPairs(AddHalves(e, f), AddHalves(g, h));
+        // Lanes are a c … b d …, of which every other pair of columns is still to be added.
+        Vector256<float> all = X86.Avx.Add(X86.Avx.Shuffle(abcd, efgh, 0b01_00_01_00), X86.Avx.Shuffle(abcd, efgh, 0b11_10_11_10));
+        X86.Avx.Store(sums, X86.Avx2.PermuteVar8x32(all, Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> AddHalves(Vector256<float> a, Vector256<float> b) =>
+        X86.Avx.Add(X86.Avx.Permute2x128(a, b, 0x20), X86.Avx.Permute2x128(a, b, 0x31));
+
+    // x0 y0 x1 y1 + x2 y2 x3 y3 of each half
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> AddPairs(Vector256<float> x, Vector256<float> y) =>
+        X86.Avx.Add(X86.Avx.UnpackLow(x, y), X86.Avx.UnpackHigh(x, y));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxLane(Vector256<float> a)

@@ -9,6 +9,8 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
 {
     public static int Width => 16;
 
+    public static int Registers => 32;
+
     public static Vector512<float> Load(float* p) => X86.Avx512F.LoadVector512(p);
 
     public static void Store(float* p, Vector512<float> v) => X86.Avx512F.Store(p, v);
@@ -56,6 +58,24 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> a) => Avx2.Sum(X86.Avx.Add(a.GetLower(), a.GetUpper()));
+
+    // Halves are added, then quarters, each time of two vectors at once; what remains are quarters of four vectors in one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum8(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, Vector512<float> e, Vector512<float> f, Vector512<float> g, Vector512<float> h, float* sums)
+    {
+        Vector512<float> abcd = AddQuarters(AddHalves(a, b), AddHalves(c, d)), efgh = AddQuarters(AddHalves(e, f), AddHalves(g, h));
+        Vector512<float> pairs = X86.Avx512F.Add(X86.Avx512F.UnpackLow(abcd, efgh), X86.Avx512F.UnpackHigh(abcd, efgh));
+        Vector512<float> all = X86.Avx512F.Add(pairs, X86.Avx512F.Permute4x32(pairs, 0b11_10_11_10));
+        X86.Avx.Store(sums, X86.Avx512F.PermuteVar16x32(all, Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0)).GetLower());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AddHalves(Vector512<float> a, Vector512<float> b) =>
+        X86.Avx512F.Add(X86.Avx512F.Shuffle4x128(a, b, 0b01_00_01_00), X86.Avx512F.Shuffle4x128(a, b, 0b11_10_11_10));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AddQuarters(Vector512<float> ab, Vector512<float> cd) =>
+        X86.Avx512F.Add(X86.Avx512F.Shuffle4x128(ab, cd, 0b10_00_10_00), X86.Avx512F.Shuffle4x128(ab, cd, 0b11_01_11_01));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxLane(Vector512<float> a) => Avx2.MaxLane(X86.Avx.Max(a.GetLower(), a.GetUpper()));

@@ -15,6 +15,9 @@ internal unsafe interface ISimd<V>
     /// <summary>Lanes.</summary>
     static abstract int Width { get; }
 
+    /// <summary>Vector registers.</summary>
+    static abstract int Registers { get; }
+
     static abstract V Load(float* p);
 
     static abstract void Store(float* p, V v);
@@ -71,6 +74,9 @@ internal unsafe interface ISimd<V>
     static abstract V SwapPairs(V a);
 
     static abstract float Sum(V a);
+
+    /// <summary>The <see cref="Sum"/> of each of eight vectors, to the same bits.</summary>
+    static abstract void Sum8(V a, V b, V c, V d, V e, V f, V g, V h, float* sums);
 
     /// <summary>The largest lane; NaN may be lost.</summary>
     static abstract float MaxLane(V a);

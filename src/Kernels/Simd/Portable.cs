@@ -9,6 +9,8 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 {
     public static int Width => Vector<float>.Count;
 
+    public static int Registers => 16;
+
     public static Vector<float> Load(float* p) => Unsafe.ReadUnaligned<Vector<float>>(p);
 
     public static void Store(float* p, Vector<float> v) => Unsafe.WriteUnaligned(p, v);
@@ -71,6 +73,18 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     }
 
     public static float Sum(Vector<float> a) => Vector.Sum(a);
+
+    public static void Sum8(Vector<float> a, Vector<float> b, Vector<float> c, Vector<float> d, Vector<float> e, Vector<float> f, Vector<float> g, Vector<float> h, float* sums)
+    {
+        sums[0] = Sum(a);
+        sums[1] = Sum(b);
+        sums[2] = Sum(c);
+        sums[3] = Sum(d);
+        sums[4] = Sum(e);
+        sums[5] = Sum(f);
+        sums[6] = Sum(g);
+        sums[7] = Sum(h);
+    }
 
     public static float MaxLane(Vector<float> a)
     {

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>6 rows × 2 vectors: 12 sums, 2 operands and a broadcast in 16 registers.</summary>
+/// <remarks>Two steps per turn: one step with its counting fills all four issue slots of a cycle, which a core that shares them with another does not have.</remarks>
 internal static unsafe class Tile6x2
 {
     /// <summary>Rows of the tile.</summary>
@@ -25,10 +26,52 @@ internal static unsafe class Tile6x2
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row);
         float* b = call.B;
-        for (nint p = 0, q = 3 * row; p < call.K; p++, q++)
+        nint p = 0, q = 3 * row;
+        for (; p < call.K - 1; p += 2, q += 2, b += 2 * Vectors * S.Width)
         {
             V b0 = S.Load(b), b1 = S.Load(b + S.Width);
-            b += Vectors * S.Width;
+            V x = S.Broadcast(a0[p]);
+            c00 = S.MultiplyAdd(x, b0, c00);
+            c01 = S.MultiplyAdd(x, b1, c01);
+            x = S.Broadcast(a1[p]);
+            c10 = S.MultiplyAdd(x, b0, c10);
+            c11 = S.MultiplyAdd(x, b1, c11);
+            x = S.Broadcast(a2[p]);
+            c20 = S.MultiplyAdd(x, b0, c20);
+            c21 = S.MultiplyAdd(x, b1, c21);
+            x = S.Broadcast(a0[q]);
+            c30 = S.MultiplyAdd(x, b0, c30);
+            c31 = S.MultiplyAdd(x, b1, c31);
+            x = S.Broadcast(a1[q]);
+            c40 = S.MultiplyAdd(x, b0, c40);
+            c41 = S.MultiplyAdd(x, b1, c41);
+            x = S.Broadcast(a2[q]);
+            c50 = S.MultiplyAdd(x, b0, c50);
+            c51 = S.MultiplyAdd(x, b1, c51);
+            b0 = S.Load(b + (2 * S.Width));
+            b1 = S.Load(b + (3 * S.Width));
+            x = S.Broadcast(a0[p + 1]);
+            c00 = S.MultiplyAdd(x, b0, c00);
+            c01 = S.MultiplyAdd(x, b1, c01);
+            x = S.Broadcast(a1[p + 1]);
+            c10 = S.MultiplyAdd(x, b0, c10);
+            c11 = S.MultiplyAdd(x, b1, c11);
+            x = S.Broadcast(a2[p + 1]);
+            c20 = S.MultiplyAdd(x, b0, c20);
+            c21 = S.MultiplyAdd(x, b1, c21);
+            x = S.Broadcast(a0[q + 1]);
+            c30 = S.MultiplyAdd(x, b0, c30);
+            c31 = S.MultiplyAdd(x, b1, c31);
+            x = S.Broadcast(a1[q + 1]);
+            c40 = S.MultiplyAdd(x, b0, c40);
+            c41 = S.MultiplyAdd(x, b1, c41);
+            x = S.Broadcast(a2[q + 1]);
+            c50 = S.MultiplyAdd(x, b0, c50);
+            c51 = S.MultiplyAdd(x, b1, c51);
+        }
+        for (; p < call.K; p++, q++, b += Vectors * S.Width)
+        {
+            V b0 = S.Load(b), b1 = S.Load(b + S.Width);
             V x = S.Broadcast(a0[p]);
             c00 = S.MultiplyAdd(x, b0, c00);
             c01 = S.MultiplyAdd(x, b1, c01);
