@@ -57,17 +57,28 @@ internal static class InputChecks
         }
     }
 
-    /// <summary>A decode step's tokens and sequences must exist, and each sequence have room.</summary>
-    public static void CheckStep(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, KeyValueCache cache, CodeGenConfig config)
+    /// <summary>Rows that continue sequences: tokens and sequences must exist, each sequence once, and end within n_positions.</summary>
+    public static void CheckAppend(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, KeyValueCache cache, CodeGenConfig config)
     {
-        if (tokenIds.IsEmpty || tokenIds.Length != sequences.Length)
-            throw new ModelInputException($"{tokenIds.Length} tokens were given for {sequences.Length} sequences; one for each, and at least one, is needed.");
-        CheckIds("input_ids", tokenIds, config.VocabSize, "vocab_size", sequence: 1);
-        CheckIds("sequences", sequences, cache.BatchSize, "session's BatchSize", sequence: 1);
+        if (tokenIds.IsEmpty)
+            throw new ModelInputException($"No tokens were given for {sequences.Length} sequences; at least one for each is needed.");
+        if (lengths.IsEmpty ? tokenIds.Length != sequences.Length : lengths.Length != sequences.Length)
+            throw new ModelInputException($"{tokenIds.Length} tokens in {(lengths.IsEmpty ? tokenIds.Length : lengths.Length)} rows were given for {sequences.Length} sequences; one row for each is needed.");
+        long total = lengths.IsEmpty ? tokenIds.Length : 0;
+        foreach (int length in lengths)
+        {
+            if (length < 1)
+                throw new ModelInputException($"A row has {length} tokens; at least 1 is needed.");
+            total += length;
+        }
+        if (total != tokenIds.Length)
+            throw new ModelInputException($"The rows' lengths add up to {total}; {tokenIds.Length} tokens were given.");
+        CheckIds("input_ids", tokenIds, config.VocabSize, "vocab_size", tokenIds.Length);
+        CheckIds("sequences", sequences, cache.BatchSize, "session's BatchSize", sequences.Length);
         foreach (int sequence in sequences)
         {
             if (sequences.Count(sequence) > 1)
-                throw new ModelInputException($"Sequence {sequence} was given twice; a step appends one token to each.");
+                throw new ModelInputException($"Sequence {sequence} was given twice; one row continues one sequence.");
         }
     }
 

@@ -29,6 +29,10 @@ public sealed record SessionOptions
 
     /// <summary>Tokens per sequence of a decoder's KV cache, allocated once; n_positions when null.</summary>
     public int? MaxLength { get; init; }
+
+    /// <summary>How a decoder's keys and values are stored: float32, or in half the memory as F16 or BF16, which rounds them.</summary>
+    /// <remarks>Reference outputs are those of float32.</remarks>
+    public WeightType KeyValueType { get; init; } = WeightType.F32;
 }
 
 /// <summary>What one forward pass gives back.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
@@ -47,8 +48,7 @@ internal sealed class CodeGenAttention
         PackedBatch batch = session.Batch;
         KeyValueCache cache = session.Cache!;
         int slot = batch.Slot(row);
-        Span<float> keys = cache.KeyBuffer(_layer, slot);              // [heads, MaxLength, head_dim]
-        Span<float> values = cache.ValueBuffer(_layer, slot);
+        CachedSequence held = cache.Of(slot);
         int headsPerBlock = _heads / _qkvBlocks;
         int partWidth = headsPerBlock * _headDim;
         for (int i = 0; i < batch.RowLength(row); i++)
@@ -68,9 +68,9 @@ internal sealed class CodeGenAttention
                 q.CopyTo(query.Row(token)[(block * partWidth)..]);
                 for (int h = 0; h < headsPerBlock; h++)
                 {
-                    int place = ((block * headsPerBlock + h) * cache.MaxLength + cache.Length(slot) + i) * _headDim;
-                    k.Slice(h * _headDim, _headDim).CopyTo(keys[place..]);
-                    v.Slice(h * _headDim, _headDim).CopyTo(values[place..]);
+                    int head = block * headsPerBlock + h;
+                    cache.Write(held.Keys(_layer), head, held.Length + i, k.Slice(h * _headDim, _headDim), session.Kernels);
+                    cache.Write(held.Values(_layer), head, held.Length + i, v.Slice(h * _headDim, _headDim), session.Kernels);
                 }
             }
         }
@@ -85,7 +85,8 @@ internal sealed class CodeGenAttention
         for (int row = 0; row < batch.Rows; row++)
         {
             (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
-            int keys = cache.Length(slot) + queries;
+            CachedSequence held = cache.Of(slot);
+            int keys = held.Length + queries;
             var arguments = new AttentionArguments
             {
                 Heads = _heads,
@@ -97,10 +98,10 @@ internal sealed class CodeGenAttention
                 Q = query.Span.Slice(start, queries * width),
                 QTokenStride = width,
                 QHeadStride = _headDim,
-                K = cache.KeyBuffer(_layer, slot),
+                K = MemoryMarshal.Cast<byte, float>(held.Keys(_layer)),
                 KTokenStride = _headDim,
                 KHeadStride = cache.MaxLength * _headDim,
-                V = cache.ValueBuffer(_layer, slot),
+                V = MemoryMarshal.Cast<byte, float>(held.Values(_layer)),
                 VTokenStride = _headDim,
                 VHeadStride = cache.MaxLength * _headDim,
                 KeyMask = cache.KeyMask(slot, keys),

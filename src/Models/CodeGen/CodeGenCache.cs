@@ -11,6 +11,6 @@ internal static class CodeGenCache
             throw new ModelInputException($"SessionOptions.MaxLength is {maxLength}; the model reads 1 … {config.NPositions} tokens (n_positions).");
         if (options.BatchSize < 1)
             throw new ModelInputException($"SessionOptions.BatchSize is {options.BatchSize}; at least 1 is needed.");
-        return new KeyValueCache(config.NLayer, options.BatchSize, config.NHead, maxLength, config.HeadWidth);
+        return new KeyValueCache(config.NLayer, options.BatchSize, config.NHead, maxLength, config.HeadWidth, options.KeyValueType);
     }
 }

@@ -50,8 +50,8 @@ internal sealed class CodeGenDecoder
         return RunBlocks(x, session);
     }
 
-    /// <summary>Runs one more token of each row; ids and positions are in the batch already. Allocates nothing.</summary>
-    public Tensor Step(Session session)
+    /// <summary>Runs the packed tokens; ids and positions are in the batch already. Allocates nothing in the steady state.</summary>
+    public Tensor Run(Session session)
     {
         Tensor x = session.Workspace.Rent("transformer.wte", session.Batch.Tokens, _config.NEmbd);
         Embedding.Lookup(session.Batch.TokenIds, _wte.View, x.Span, session.Kernels);

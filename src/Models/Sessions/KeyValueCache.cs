@@ -1,38 +1,31 @@
+using System.Runtime.InteropServices;
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>
 /// The keys and values of the tokens that a decoder has read (past_key_values), for a fixed number of sequences of a fixed
 /// greatest length: allocated once, appended in place.
 /// </summary>
-/// <remarks>Memory: 2 · layers · batch · MaxLength · n_embd · 4 bytes, touched only as sequences grow.</remarks>
+/// <remarks>Memory: 2 · layers · batch · MaxLength · n_embd elements of <see cref="Type"/>, touched only as sequences grow.</remarks>
 public sealed class KeyValueCache
 {
-    private readonly float[][] _keys;      // per layer and sequence: [heads, MaxLength, head_dim]
-    private readonly float[][] _values;
-    private readonly int[] _lengths;
-    private readonly byte[] _visible;      // [batch, MaxLength]
-    private readonly int[] _columns;       // [batch, MaxLength]: where each token stood in the padded batches
-    private readonly bool[] _hasHidden;
+    private readonly CachedSequence[] _sequences;
+    private readonly CachedSequence?[] _reordered;
 
-    internal KeyValueCache(int layers, int batchSize, int heads, int maxLength, int headDim)
+    internal KeyValueCache(int layers, int batchSize, int heads, int maxLength, int headDim, WeightType type)
     {
-        (Layers, BatchSize, Heads, MaxLength, HeadDim) = (layers, batchSize, heads, maxLength, headDim);
-        long perSequence = (long)heads * maxLength * headDim;
+        (Layers, BatchSize, Heads, MaxLength, HeadDim, Type) = (layers, batchSize, heads, maxLength, headDim, type);
+        int elementSize = WeightMatrix.ElementSize(type);
+        long perSequence = (long)heads * maxLength * headDim * elementSize;
         if (perSequence > Array.MaxLength)
-            throw new ModelInputException($"A KV cache of {maxLength} tokens needs {perSequence} numbers per layer and sequence, over {Array.MaxLength}. Ask for a smaller MaxLength.");
+            throw new ModelInputException($"A KV cache of {maxLength} tokens needs {perSequence} bytes per layer and sequence, over {Array.MaxLength}. Ask for a smaller MaxLength.");
         if ((long)layers * batchSize > Array.MaxLength || (long)batchSize * maxLength > Array.MaxLength)
             throw new ModelInputException($"A KV cache of {layers} layers for {batchSize} sequences of {maxLength} tokens is too large. Ask for a smaller BatchSize or MaxLength.");
-        _keys = new float[layers * batchSize][];
-        _values = new float[layers * batchSize][];
-        for (int i = 0; i < _keys.Length; i++)
-        {
-            _keys[i] = GC.AllocateUninitializedArray<float>((int)perSequence);
-            _values[i] = GC.AllocateUninitializedArray<float>((int)perSequence);
-        }
-        _lengths = new int[batchSize];
-        _visible = new byte[checked(batchSize * maxLength)];
-        _columns = new int[batchSize * maxLength];
-        _hasHidden = new bool[batchSize];
+        _sequences = new CachedSequence[batchSize];
+        _reordered = new CachedSequence?[batchSize];
+        for (int i = 0; i < batchSize; i++)
+            _sequences[i] = new CachedSequence(layers, heads, maxLength, headDim * elementSize);
     }
 
     /// <summary>Layers of the model.</summary>
@@ -50,28 +43,97 @@ public sealed class KeyValueCache
     /// <summary>Width of a head.</summary>
     public int HeadDim { get; }
 
+    /// <summary>How keys and values are stored.</summary>
+    public WeightType Type { get; }
+
     /// <summary>Columns read so far, padding included: the position that the next token has by default.</summary>
     public int Columns { get; internal set; }
 
     /// <summary>The tokens that a sequence holds.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
-    public int Length(int sequence) => (uint)sequence < (uint)_lengths.Length
-        ? _lengths[sequence]
-        : throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"The cache has sequences 0 … {BatchSize - 1}.");
+    public int Length(int sequence) => Of(sequence).Length;
 
     /// <summary>Forgets all tokens; memory stays.</summary>
     public void Clear()
     {
+        foreach (CachedSequence sequence in _sequences)
+            sequence.Truncate(0);
         Columns = 0;
-        Array.Clear(_lengths);
-        Array.Clear(_hasHidden);
+    }
+
+    /// <summary>Forgets the tokens of a sequence from a place on, so that others can follow there.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="length">The tokens to keep.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or it holds fewer tokens.</exception>
+    public void Truncate(int sequence, int length)
+    {
+        CachedSequence held = Of(sequence);
+        if (length < 0 || length > held.Length)
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"Sequence {sequence} holds {held.Length} tokens; 0 … {held.Length} of them can be kept.");
+        held.Truncate(length);
+        Columns = _sequences.Max(one => one.EndColumn);
+    }
+
+    /// <summary>Makes a sequence a copy of one of this cache or of another cache of the same model: both may go on in different ways.</summary>
+    /// <param name="source">The cache to copy from; may be this one.</param>
+    /// <param name="from">The sequence there.</param>
+    /// <param name="to">The sequence here; what it held is forgotten.</param>
+    /// <exception cref="ArgumentException">The caches belong to models of different sizes, store different types, or the sequence is too long for this one.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
+    public void Copy(KeyValueCache source, int from, int to)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if ((source.Layers, source.Heads, source.HeadDim, source.Type) != (Layers, Heads, HeadDim, Type))
+        {
+            throw new ArgumentException($"The source has {source.Layers} layers of {source.Heads} heads of {source.HeadDim} in {source.Type}; this cache has {Layers} of {Heads} of {HeadDim} in {Type}.", nameof(source));
+        }
+        CachedSequence original = source.Of(from), copy = Of(to);
+        if (original.Length > MaxLength)
+            throw new ArgumentException($"The source holds {original.Length} tokens; this cache holds at most {MaxLength} (SessionOptions.MaxLength).", nameof(source));
+        if (original != copy)
+            copy.CopyFrom(original);
+        Columns = _sequences.Max(one => one.EndColumn);
+    }
+
+    /// <summary>Puts into each sequence what another one held: beams that follow their parents. Only what has several children is copied.</summary>
+    /// <param name="parents">For sequence i, the one whose tokens it takes over; sequences beyond are left as they are.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or a parent lies beyond those that are reordered.</exception>
+    public void Reorder(ReadOnlySpan<int> parents)
+    {
+        if (parents.Length > BatchSize)
+            throw new ArgumentOutOfRangeException(nameof(parents), $"{parents.Length} sequences were given; the cache has {BatchSize}.");
+        foreach (int parent in parents)
+        {
+            if ((uint)parent >= (uint)parents.Length)
+                throw new ArgumentOutOfRangeException(nameof(parents), parent, $"Sequences 0 … {parents.Length - 1} are reordered among each other.");
+        }
+        // The first child of a sequence takes it as it is; the others get what no child has taken, and copy.
+        Array.Clear(_reordered);
+        for (int i = 0; i < parents.Length; i++)
+        {
+            if (parents[..i].Contains(parents[i]))
+                continue;
+            _reordered[i] = _sequences[parents[i]];
+        }
+        int free = 0;
+        for (int i = 0; i < parents.Length; i++)
+        {
+            if (_reordered[i] is not null)
+                continue;
+            while (parents.Contains(free))
+                free++;
+            _reordered[i] = _sequences[free++];
+            _reordered[i]!.CopyFrom(_sequences[parents[i]]);
+        }
+        for (int i = 0; i < parents.Length; i++)
+            _sequences[i] = _reordered[i]!;
     }
 
     /// <summary>A copy of a layer's keys, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
-    public Tensor Keys(int layer) => Export(_keys, layer, "key");
+    public Tensor Keys(int layer) => Export(layer, "key", static (sequence, l) => sequence.Keys(l));
 
     /// <summary>A copy of a layer's values, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
-    public Tensor Values(int layer) => Export(_values, layer, "value");
+    public Tensor Values(int layer) => Export(layer, "value", static (sequence, l) => sequence.Values(l));
 
     /// <summary>Replaces what is held by keys and values of the same form as <see cref="Keys"/> gives: past_key_values as an input.</summary>
     /// <param name="pastKeyValues">One pair per layer, each [batch, heads, length, head_dim].</param>
@@ -87,27 +149,26 @@ public sealed class KeyValueCache
             CheckShape(key, length);
             CheckShape(value, length);
         }
-        Clear();
-        for (int layer = 0; layer < Layers; layer++)
+        for (int i = 0; i < BatchSize; i++)
         {
-            Import(_keys, layer, pastKeyValues[layer].Key, length);
-            Import(_values, layer, pastKeyValues[layer].Value, length);
+            for (int layer = 0; layer < Layers; layer++)
+            {
+                Import(pastKeyValues[layer].Key, i, length, _sequences[i].Keys(layer));
+                Import(pastKeyValues[layer].Value, i, length, _sequences[i].Values(layer));
+            }
+            _sequences[i].Fill(length);
         }
-        Array.Fill(_lengths, length);
-        Array.Fill(_visible, (byte)1);
-        for (int i = 0; i < _columns.Length; i++)
-            _columns[i] = i % MaxLength;
         Columns = length;
     }
 
-    /// <summary>A layer's keys of a sequence, [heads, MaxLength, head_dim].</summary>
-    internal Span<float> KeyBuffer(int layer, int sequence) => _keys[layer * BatchSize + sequence];
-
-    /// <summary>A layer's values of a sequence, [heads, MaxLength, head_dim].</summary>
-    internal Span<float> ValueBuffer(int layer, int sequence) => _values[layer * BatchSize + sequence];
+    /// <summary>A sequence.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
+    internal CachedSequence Of(int sequence) => (uint)sequence < (uint)_sequences.Length
+        ? _sequences[sequence]
+        : throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"The cache has sequences 0 … {BatchSize - 1}.");
 
     /// <summary>Which tokens of a sequence may be attended to, [tokens]; empty where all may.</summary>
-    internal ReadOnlySpan<byte> KeyMask(int sequence, int tokens) => _hasHidden[sequence] ? _visible.AsSpan(sequence * MaxLength, tokens) : [];
+    internal ReadOnlySpan<byte> KeyMask(int sequence, int tokens) => _sequences[sequence].HasHidden ? _sequences[sequence].Visible(tokens) : [];
 
     /// <summary>Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before.</summary>
     /// <param name="mask">The mask; one of the new tokens alone, or none, leaves what is held as it was masked before.</param>
@@ -121,19 +182,12 @@ public sealed class KeyValueCache
         for (int row = 0; row < rows; row++)
         {
             ReadOnlySpan<int> past = mask.AsSpan(row * (Columns + sequence), Columns);
-            Span<byte> visible = _visible.AsSpan(row * MaxLength, _lengths[row]);
-            int shown = 0;
-            for (int i = 0; i < visible.Length; i++)
-            {
-                visible[i] = (byte)past[_columns[row * MaxLength + i]];
-                shown += visible[i];
-            }
+            int shown = _sequences[row].Mask(past);
             if (shown != past.Count(1))
             {
                 throw new ModelInputException(
                     $"Row {row} of attention_mask has {past.Count(1)} ones for the {Columns} columns read before, but the session holds only {shown} of those tokens: the others were padding when they were read, and left out. Give them 0, or set ComputePadding from the first pass on.");
             }
-            _hasHidden[row] = shown < visible.Length;
         }
     }
 
@@ -144,17 +198,18 @@ public sealed class KeyValueCache
         for (int row = 0; row < batch.Rows; row++)
         {
             int slot = batch.Slot(row);
-            int needed = _lengths[slot] + batch.RowLength(row);
+            int needed = _sequences[slot].Length + batch.RowLength(row);
             if (needed > MaxLength)
             {
                 throw new ModelInputException(
-                    $"Sequence {slot} holds {_lengths[slot]} tokens and {batch.RowLength(row)} more make {needed}; the session holds at most {MaxLength} (SessionOptions.MaxLength). Shorten the text or create a longer session.");
+                    $"Sequence {slot} holds {_sequences[slot].Length} tokens and {batch.RowLength(row)} more make {needed}; the session holds at most {MaxLength} (SessionOptions.MaxLength). Shorten the text or create a longer session.");
             }
-            ReadOnlySpan<byte> visible = batch.Visible.Slice(batch.RowStart(row), batch.RowLength(row));
-            visible.CopyTo(_visible.AsSpan(slot * MaxLength + _lengths[slot]));
-            _hasHidden[slot] |= visible.Contains((byte)0);
-            for (int i = 0; i < visible.Length; i++)
-                _columns[slot * MaxLength + _lengths[slot] + i] = Columns + batch.Columns[batch.RowStart(row) + i];
+        }
+        for (int row = 0; row < batch.Rows; row++)
+        {
+            (int start, int length) = (batch.RowStart(row), batch.RowLength(row));
+            CachedSequence held = _sequences[batch.Slot(row)];
+            held.Reserve(batch.Visible.Slice(start, length), batch.Columns.Slice(start, length), batch.StartsAtOwnEnd ? held.EndColumn : Columns);
         }
     }
 
@@ -162,28 +217,50 @@ public sealed class KeyValueCache
     internal void Commit(PackedBatch batch)
     {
         for (int row = 0; row < batch.Rows; row++)
-            _lengths[batch.Slot(row)] += batch.RowLength(row);
-        Columns += batch.Width;
+        {
+            CachedSequence held = _sequences[batch.Slot(row)];
+            held.Commit(batch.RowLength(row));
+            if (batch.StartsAtOwnEnd)
+                Columns = Math.Max(Columns, held.EndColumn);
+        }
+        if (!batch.StartsAtOwnEnd)
+            Columns += batch.Width;
     }
 
-    private Tensor Export(float[][] buffers, int layer, string kind)
+    /// <summary>Stores some vectors of a head, from a token on.</summary>
+    internal void Write(Span<byte> buffer, int head, int token, ReadOnlySpan<float> vectors, KernelOptions options)
+    {
+        int elementSize = WeightMatrix.ElementSize(Type);
+        Span<byte> place = buffer.Slice((head * MaxLength + token) * HeadDim * elementSize, vectors.Length * elementSize);
+        if (Type == WeightType.F32)
+            MemoryMarshal.AsBytes(vectors).CopyTo(place);
+        else
+            Conversion.Narrow(vectors, Type, place, options);
+    }
+
+    private delegate Span<byte> Buffer(CachedSequence sequence, int layer);
+
+    private Tensor Export(int layer, string kind, Buffer buffer)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer, (uint)Layers, nameof(layer));
-        int length = _lengths.Max();
+        int length = _sequences.Max(sequence => sequence.Length), vectorBytes = HeadDim * WeightMatrix.ElementSize(Type);
         var copy = new Tensor($"past_key_values.{layer}.{kind}", BatchSize, Heads, length, HeadDim);
-        for (int sequence = 0; sequence < BatchSize; sequence++)
+        for (int i = 0; i < BatchSize; i++)
+        {
+            CachedSequence sequence = _sequences[i];
             for (int head = 0; head < Heads; head++)
-                buffers[layer * BatchSize + sequence].AsSpan(head * MaxLength * HeadDim, _lengths[sequence] * HeadDim)
-                    .CopyTo(copy.Span[((sequence * Heads + head) * length * HeadDim)..]);
+            {
+                ReadOnlySpan<byte> stored = buffer(sequence, layer).Slice(head * MaxLength * vectorBytes, sequence.Length * vectorBytes);
+                Conversion.Widen(stored, Type, copy.Span.Slice((i * Heads + head) * length * HeadDim, sequence.Length * HeadDim), KernelOptions.Default);
+            }
+        }
         return copy;
     }
 
-    private void Import(float[][] buffers, int layer, Tensor tensor, int length)
+    private void Import(Tensor tensor, int sequence, int length, Span<byte> buffer)
     {
-        for (int sequence = 0; sequence < BatchSize; sequence++)
-            for (int head = 0; head < Heads; head++)
-                tensor.Span.Slice((sequence * Heads + head) * length * HeadDim, length * HeadDim)
-                    .CopyTo(buffers[layer * BatchSize + sequence].AsSpan(head * MaxLength * HeadDim));
+        for (int head = 0; head < Heads; head++)
+            Write(buffer, head, 0, tensor.Span.Slice((sequence * Heads + head) * length * HeadDim, length * HeadDim), KernelOptions.Default);
     }
 
     private void CheckShape(Tensor tensor, int length)

@@ -23,6 +23,9 @@ internal sealed class PackedBatch
     /// <summary>Columns of the padded batch.</summary>
     public int Width { get; private set; }
 
+    /// <summary>Whether each row starts where its sequence ends, whatever the other rows do; otherwise all rows start at one column.</summary>
+    public bool StartsAtOwnEnd { get; private set; }
+
     /// <summary>Whether some token may not be attended to (padding that is computed).</summary>
     public bool HasHiddenTokens { get; private set; }
 
@@ -65,7 +68,7 @@ internal sealed class PackedBatch
     public void Pack(int rows, int width, ReadOnlySpan<int> mask, bool keepPadding)
     {
         Reserve(rows, rows * width);
-        (Rows, Width, Tokens, HasHiddenTokens) = (rows, width, 0, false);
+        (Rows, Width, Tokens, HasHiddenTokens, StartsAtOwnEnd) = (rows, width, 0, false, false);
         for (int row = 0; row < rows; row++)
         {
             (_slots[row], _rowStarts[row]) = (row, Tokens);
@@ -82,12 +85,24 @@ internal sealed class PackedBatch
         _rowStarts[rows] = Tokens;
     }
 
-    /// <summary>Rows of one token each that continue the given sequences of the KV cache.</summary>
-    public void PackStep(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> slots)
+    /// <summary>Rows without padding that continue the given sequences of the KV cache.</summary>
+    /// <param name="tokenIds">The tokens, row after row.</param>
+    /// <param name="lengths">Tokens of each row; empty: one each.</param>
+    /// <param name="slots">The sequence that each row continues.</param>
+    public void PackRows(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> slots)
     {
-        Pack(tokenIds.Length, 1, mask: [], keepPadding: false);
+        Reserve(slots.Length, tokenIds.Length);
+        (Rows, Tokens, Width, HasHiddenTokens, StartsAtOwnEnd) = (slots.Length, tokenIds.Length, 0, false, true);
+        int token = 0;
+        for (int row = 0; row < Rows; row++)
+        {
+            int length = lengths.IsEmpty ? 1 : lengths[row];
+            (_slots[row], _rowStarts[row], Width) = (slots[row], token, Math.Max(Width, length));
+            for (int column = 0; column < length; column++, token++)
+                (_columns[token], _visible[token]) = (column, 1);
+        }
+        _rowStarts[Rows] = token;
         tokenIds.CopyTo(_tokenIds);
-        slots.CopyTo(_slots);
     }
 
     /// <summary>Takes from a padded [rows, width] array what belongs to the packed tokens.</summary>
