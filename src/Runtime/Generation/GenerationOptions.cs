@@ -1,33 +1,90 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
-/// <summary>How text is generated; names and meanings are those of transformers' GenerationConfig. What is null is taken from the checkpoint's
-/// generation_config.json.</summary>
-public sealed record GenerationOptions
+/// <summary>
+/// How text is generated; names, meanings and ranges are those of transformers' GenerationConfig. What is null is taken from the checkpoint's
+/// generation_config.json, and where that is silent too, what each option says under "Null".
+/// </summary>
+/// <example><code>
+/// new GenerationOptions { DoSample = true, Temperature = 0.2, TopP = 0.95, MaxNewTokens = 128, Seed = 1 }
+/// </code></example>
+public sealed partial record GenerationOptions
 {
     /// <summary>Nothing asked for: the checkpoint's own settings.</summary>
     public static GenerationOptions Default { get; } = new();
 
     /// <summary>The most tokens to generate, at least 1. Null here, in <see cref="MaxLength"/> and in the checkpoint: 64, or as many as still fit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? MaxNewTokens
-    {
-        get;
-        init => field = value < 1 ? throw new ArgumentOutOfRangeException(nameof(value), $"MaxNewTokens is {value}; at least 1 is needed.") : value;
-    }
+    public int? MaxNewTokens { get; init => field = OptionRange.AtLeast(1, value); }
 
     /// <summary>The most tokens with the prompt (of a batch, its longest prompt); instead of <see cref="MaxNewTokens"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? MaxLength
-    {
-        get;
-        init => field = value < 1 ? throw new ArgumentOutOfRangeException(nameof(value), $"MaxLength is {value}; at least 1 is needed.") : value;
-    }
+    public int? MaxLength { get; init => field = OptionRange.AtLeast(1, value); }
 
-    /// <summary>The tokens that end a text; each is the last token of what it ends.</summary>
+    /// <summary>No end token before so many generated tokens. Null: 0. Goes before <see cref="MinLength"/> where both are given.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int? MinNewTokens { get; init => field = OptionRange.AtLeast(0, value); }
+
+    /// <summary>No end token before so many tokens, those of the prompt included. Null: 0.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int? MinLength { get; init => field = OptionRange.AtLeast(0, value); }
+
+    /// <summary>Draw each token at random by its probability. Null: false, the most probable token is taken.</summary>
+    public bool? DoSample { get; init; }
+
+    /// <summary>Where the random numbers of <see cref="DoSample"/> start; the same seed gives the same text. Null: another one every time.</summary>
+    public long? Seed { get; init; }
+
+    /// <summary>How many continuations are kept at each step; over 1: beam search. Null: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public int? NumBeams { get; init => field = OptionRange.AtLeast(1, value); }
+
+    /// <summary>How many texts come out for one prompt; of beams at most <see cref="NumBeams"/>. Null: 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public int? NumReturnSequences { get; init => field = OptionRange.AtLeast(1, value); }
+
+    /// <summary>
+    /// The exponent of the length by which a beam's summed log probability is divided: above 0 prefers longer texts, below 0 shorter ones.
+    /// Null: 1. Only with <see cref="NumBeams"/> over 1.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is NaN or infinite.</exception>
+    public double? LengthPenalty { get; init => field = OptionRange.Finite(value); }
+
+    /// <summary>When beam search ends. Null: <see cref="ManagedTransformers.EarlyStopping.False"/>. Only with <see cref="NumBeams"/> over 1.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
+    public EarlyStopping? EarlyStopping { get; init => field = OptionRange.Defined(value); }
+
+    /// <summary>
+    /// Speculative decoding without a second model: so many tokens are copied from where the last ones stood before, and checked in one pass.
+    /// The text stays the same. Null: off. transformers' prompt_lookup_num_tokens; Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public int? PromptLookupNumTokens { get; init => field = OptionRange.AtLeast(1, value); }
+
+    /// <summary>How many last tokens <see cref="PromptLookupNumTokens"/> looks for, at most. Null: 2.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public int? MaxMatchingNgramSize { get; init => field = OptionRange.AtLeast(1, value); }
+
+    /// <summary>The tokens that end a text; each is the last token of what it ends. Empty: none does.</summary>
     public IReadOnlyList<int>? EosTokenId { get; init; }
+
+    /// <summary>What rows that ended are filled with where rows of equal length are asked for. Null: the first end token.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int? PadTokenId { get; init => field = OptionRange.AtLeast(0, value); }
+
+    /// <summary>Strings that end a text when they come up in it; each stays in the text.</summary>
+    public IReadOnlyList<string>? StopStrings { get; init; }
+
+    /// <summary>No further token after so much time. The one under way is finished.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
+    public TimeSpan? MaxTime { get; init => field = OptionRange.Above0(value); }
+
+    /// <summary>Drop the beginning of a prompt that leaves no room for what is to be generated. Null: false, such a prompt is refused. Not in
+    /// transformers.</summary>
+    public bool? TruncatePrompt { get; init; }
+
+    /// <summary>How many of the most probable tokens are reported with each generated one. Null: none. Not in transformers.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int? TopLogProbabilities { get; init => field = OptionRange.AtLeast(0, value); }
 
     /// <summary>
     /// Cuts the text before the second top-level print, the second def, and the first match of these regular expressions, as
@@ -35,39 +92,24 @@ public sealed record GenerationOptions
     /// </summary>
     public IReadOnlyList<string>? TruncateBeforePattern { get; init; }
 
-    /// <summary>Reads a generation_config.json; keys that this record does not have are left alone.</summary>
-    /// <param name="json">The file's bytes, UTF-8.</param>
-    /// <exception cref="ConfigException">The JSON is broken, or a value is impossible.</exception>
-    public static GenerationOptions FromJson(ReadOnlyMemory<byte> json)
-    {
-        using JsonDocument document = SmallJson.Parse(GenerationDefaults.File, json, JsonValueKind.Object);
-        JsonElement root = document.RootElement;
-        return new GenerationOptions
-        {
-            MaxNewTokens = ReadLength(root, "max_new_tokens"),
-            MaxLength = ReadLength(root, "max_length"),
-            EosTokenId = ReadIds(root, "eos_token_id"),
-        };
-    }
+    /// <summary>Your own changes of scores, after the built-in processors and before the warpers.</summary>
+    public IReadOnlyList<LogitsProcessor>? LogitsProcessors { get; init; }
 
-    private static int? ReadLength(JsonElement root, string key)
-    {
-        if (!root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
-            return null;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int length) && length >= 1
-            ? length
-            : throw new ConfigException($"{GenerationDefaults.File}: {key} is {value.GetRawText()}; a number of at least 1 is needed.");
-    }
+    /// <summary>Your own reasons to end a text, beside the built-in ones.</summary>
+    public IReadOnlyList<StoppingCriterion>? StoppingCriteria { get; init; }
+}
 
-    private static int[]? ReadIds(JsonElement root, string key)
-    {
-        if (!root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null)
-            return null;
-        JsonElement[] ids = value.ValueKind == JsonValueKind.Array ? [.. value.EnumerateArray()] : [value];
-        return [.. ids.Select(id => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int number) && number >= 0
-            ? number
-            : throw new ConfigException($"{GenerationDefaults.File}: {key} is {value.GetRawText()}; an id or a list of ids is needed."))];
-    }
+/// <summary>When beam search ends; transformers' early_stopping: False, True or "never".</summary>
+public enum EarlyStopping
+{
+    /// <summary>When the best text under way, at its present length, is unlikely to beat the worst finished one.</summary>
+    False,
+
+    /// <summary>As soon as there are <see cref="GenerationOptions.NumBeams"/> finished texts.</summary>
+    True,
+
+    /// <summary>Only when no text under way can beat the worst finished one, at whatever length.</summary>
+    Never,
 }
 
 /// <summary>A piece of generated text.</summary>

@@ -15,22 +15,24 @@ internal sealed record StoppingCriteria(int MaxNewTokens, IReadOnlyList<int> Eos
     /// <param name="defaults">What the checkpoint says.</param>
     /// <param name="config">The model's configuration.</param>
     /// <param name="promptLength">Tokens of the longest prompt.</param>
-    /// <exception cref="ModelInputException">The prompt leaves no room, or less than was asked for.</exception>
+    /// <exception cref="ModelInputException">The prompt leaves no room, or less than was asked for; or the options contradict each other.</exception>
     public static StoppingCriteria Of(GenerationOptions options, GenerationOptions defaults, CodeGenConfig config, int promptLength)
     {
+        IReadOnlyList<int> eosTokenId = options.EosTokenId ?? defaults.EosTokenId ?? config.EosTokenId;
+        options.Validate(defaults, config.VocabSize, eosTokenId);
         int room = config.NPositions - promptLength;
         if (room < 1)
             throw new ModelInputException($"The prompt is {promptLength} tokens; the model reads at most {config.NPositions} (n_positions), " +
                 "and at least one must be left to generate. Drop tokens at the prompt's beginning.");
-        return new StoppingCriteria(Limit(options, defaults, config, promptLength, room), options.EosTokenId ?? defaults.EosTokenId ?? config.EosTokenId);
+        int limit = Limit(options, defaults, config, promptLength, room);
+        options.RequireMinimaWithin(promptLength, limit);
+        return new StoppingCriteria(limit, eosTokenId);
     }
 
     public bool IsDone(int newTokens, int lastToken) => newTokens >= MaxNewTokens || EosTokenId.Contains(lastToken);
 
     private static int Limit(GenerationOptions options, GenerationOptions defaults, CodeGenConfig config, int promptLength, int room)
     {
-        if (options is { MaxNewTokens: int both, MaxLength: int length })
-            throw new ModelInputException($"MaxNewTokens is {both} and MaxLength is {length}; they limit the same thing. Give one of them.");
         if (options.MaxNewTokens is int tokens)
         {
             return tokens <= room

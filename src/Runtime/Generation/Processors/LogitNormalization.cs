@@ -1,0 +1,16 @@
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers;
+
+/// <summary>score − log Σ exp(score): log probabilities, which no longer change what is probable.</summary>
+/// <remarks>transformers' LogitNormalization.</remarks>
+public sealed class LogitNormalization : LogitsProcessor
+{
+    /// <inheritdoc/>
+    public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
+    {
+        double denominator = Softmax.LogSumExp(scores, KernelOptions.Default);
+        for (int i = 0; i < scores.Length; i++)
+            scores[i] = (float)(scores[i] - denominator);
+    }
+}

@@ -1,0 +1,60 @@
+namespace ManagedTransformers;
+
+/// <summary>The processors that options ask for, in the order of transformers 4.46's GenerationMixin._get_logits_processor.</summary>
+internal static class LogitsProcessors
+{
+    /// <summary>Makes the processors of one generation.</summary>
+    /// <param name="options">The caller's options over the checkpoint's (<see cref="GenerationOptions.Over"/>), validated.</param>
+    /// <param name="promptLength">Tokens of the prompt.</param>
+    /// <param name="maxLength">The most tokens, prompt included.</param>
+    /// <param name="eosTokenId">The end tokens.</param>
+    public static LogitsProcessor[] For(GenerationOptions options, int promptLength, int maxLength, IReadOnlyList<int> eosTokenId)
+    {
+        var processors = new List<LogitsProcessor>();
+        if (options.SequenceBias is { } biases)
+            processors.Add(new SequenceBiasLogitsProcessor(biases));
+        if (options.RepetitionPenalty is double penalty and not 1)
+            processors.Add(new RepetitionPenaltyLogitsProcessor(penalty));
+        if (options.NoRepeatNgramSize is int size and > 0)
+            processors.Add(new NoRepeatNGramLogitsProcessor(size));
+        if (options.BadWordsIds is { } words)
+            processors.Add(new NoBadWordsLogitsProcessor(words, eosTokenId));
+        // Where both minima are given, transformers takes the one of new tokens.
+        if (options.MinNewTokens is null && options.MinLength is int minLength and > 0 && eosTokenId.Count > 0)
+            processors.Add(new MinLengthLogitsProcessor(minLength, eosTokenId));
+        if (options.MinNewTokens is int minNewTokens and > 0 && eosTokenId.Count > 0)
+            processors.Add(new MinNewTokensLengthLogitsProcessor(promptLength, minNewTokens, eosTokenId));
+        if (options.ForcedEosTokenId is { Count: > 0 } forced)
+            processors.Add(new ForcedEosTokenLogitsProcessor(maxLength, forced));
+        if (options.SuppressTokens is { Count: > 0 } suppressed)
+            processors.Add(new SuppressTokensLogitsProcessor(suppressed));
+        if (options.BeginSuppressTokens is { Count: > 0 } notFirst)
+            processors.Add(new SuppressTokensAtBeginLogitsProcessor(notFirst, promptLength));
+        processors.AddRange(options.LogitsProcessors ?? []);
+        if (options.DoSample == true)
+            AddWarpers(processors, options, eosTokenId);
+        if (options.RenormalizeLogits == true)
+            processors.Add(new LogitNormalization());
+        return [.. processors];
+    }
+
+    private static void AddWarpers(List<LogitsProcessor> processors, GenerationOptions options, IReadOnlyList<int> eosTokenId)
+    {
+        // Beams need a token that goes on beside all that end; transformers keeps two also where none ends.
+        int keep = options.NumBeams > 1 ? Math.Max(eosTokenId.Count, 1) + 1 : 1;
+        if (options.Temperature is double temperature and not 1)
+            processors.Add(new TemperatureLogitsWarper(temperature));
+        if ((options.TopK ?? GenerationOptions.UsualTopK) is int topK and > 0)
+            processors.Add(new TopKLogitsWarper(topK, keep));
+        if (options.TopP is double topP and < 1)
+            processors.Add(new TopPLogitsWarper(topP, keep));
+        if (options.MinP is double minP)
+            processors.Add(new MinPLogitsWarper(minP, keep));
+        if (options.TypicalP is double typicalP and < 1)
+            processors.Add(new TypicalLogitsWarper(typicalP, keep));
+        if (options.EpsilonCutoff is double epsilon and > 0)
+            processors.Add(new EpsilonLogitsWarper(epsilon, keep));
+        if (options.EtaCutoff is double eta and > 0)
+            processors.Add(new EtaLogitsWarper(eta, keep));
+    }
+}

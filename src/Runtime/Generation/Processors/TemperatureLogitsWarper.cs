@@ -1,0 +1,25 @@
+namespace ManagedTransformers;
+
+/// <summary>score / temperature: below 1 probable tokens become more probable, above 1 all become more alike.</summary>
+/// <remarks>transformers' TemperatureLogitsWarper; Ackley et al. 1985 (Boltzmann machines).</remarks>
+public sealed class TemperatureLogitsWarper : LogitsProcessor
+{
+    private readonly float _temperature;
+
+    /// <summary>A temperature.</summary>
+    /// <param name="temperature">Above 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
+    public TemperatureLogitsWarper(double temperature) => _temperature = (float)OptionRange.Above0(temperature, nameof(temperature))!;
+
+    /// <inheritdoc/>
+    public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
+    {
+        float highest = float.NegativeInfinity;
+        foreach (float score in scores)
+            highest = Math.Max(highest, score);
+        // So close to 0 that quotients overflow: probabilities depend on differences only, so the highest score becomes 0 first.
+        float shift = float.IsFinite(highest) && !float.IsFinite(highest / _temperature) ? highest : 0;
+        for (int i = 0; i < scores.Length; i++)
+            scores[i] = (scores[i] - shift) / _temperature;
+    }
+}
