@@ -7,6 +7,7 @@ namespace ManagedTransformers.Models;
 public abstract class PretrainedModel : IDisposable
 {
     private readonly Checkpoint? _checkpoint;
+    private string? _fingerprint;
     private bool _disposed;
 
     private protected PretrainedModel(PretrainedConfig config, ModelSource source)
@@ -26,6 +27,12 @@ public abstract class PretrainedModel : IDisposable
 
     /// <summary>The weights that the model reads, under their names in the checkpoint.</summary>
     public IReadOnlyList<Weight> Weights => Source.Weights.Weights;
+
+    /// <summary>
+    /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes
+    /// from 16 places of each, which a model trained further does not share.
+    /// </summary>
+    public string Fingerprint => _fingerprint ??= ModelFingerprint.Of(this);
 
     /// <summary>Whether the model has a pooler or a head that reads the first token.</summary>
     internal abstract bool ReadsFirstToken { get; }

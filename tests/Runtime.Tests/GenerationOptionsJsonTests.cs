@@ -21,7 +21,7 @@ public sealed class GenerationOptionsJsonTests
     {
         GenerationOptions options = Read(Everything, strict: true);
         string[] unread = [.. typeof(GenerationOptions).GetProperties().Where(property => property.GetMethod!.IsStatic == false && property.GetValue(options) is null).Select(property => property.Name)];
-        Assert.That(unread, Is.EquivalentTo(new[] { nameof(GenerationOptions.LogitsProcessors), nameof(GenerationOptions.StoppingCriteria) }));
+        Assert.That(unread, Is.EquivalentTo(new[] { nameof(GenerationOptions.LogitsProcessors), nameof(GenerationOptions.StoppingCriteria), nameof(GenerationOptions.AssistantModel) }));
         Assert.That((options.MaxNewTokens, options.MaxLength, options.MinNewTokens, options.MinLength), Is.EqualTo(((int?)9, (int?)30, (int?)1, (int?)3)));
         Assert.That((options.DoSample, options.Seed, options.NumBeams, options.NumReturnSequences), Is.EqualTo(((bool?)true, (long?)5_000_000_000, (int?)3, (int?)2)));
         Assert.That((options.LengthPenalty, options.EarlyStopping, options.MaxTime), Is.EqualTo(((double?)-0.5, (EarlyStopping?)EarlyStopping.Never, (TimeSpan?)TimeSpan.FromSeconds(1.5))));

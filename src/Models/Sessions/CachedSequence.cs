@@ -98,6 +98,18 @@ internal sealed class CachedSequence
         (Length, HasHidden) = (other.Length, other.HasHidden);
     }
 
+    /// <summary>A layer's keys or values without the room behind them, [heads, length, head_dim].</summary>
+    public byte[] HeadsOf(ReadOnlySpan<byte> buffer)
+    {
+        byte[] copy = new byte[_heads * Length * _vectorBytes];
+        for (int head = 0; head < _heads; head++)
+            buffer.Slice(head * _maxLength * _vectorBytes, Length * _vectorBytes).CopyTo(copy.AsSpan(head * Length * _vectorBytes));
+        return copy;
+    }
+
+    /// <summary>Writes a layer's keys or values from [heads, length, head_dim].</summary>
+    public void SetHeads(Span<byte> buffer, ReadOnlySpan<byte> heads, int length) => CopyHeads(heads, length, buffer, length);
+
     private void CopyHeads(ReadOnlySpan<byte> from, int fromMaxLength, Span<byte> to, int length)
     {
         for (int head = 0; head < _heads; head++)

@@ -5,55 +5,73 @@ namespace ManagedTransformers;
 /// <summary>Generation on token ids, for models without a tokenizer: transformers' <c>model.generate</c>.</summary>
 public static class CausalLMGeneration
 {
-    // Rows of one KV cache; more prompts than this are taken in turn.
-    private const int MaxBatchRows = 16;
-
-    /// <summary>Continues prompts greedily.</summary>
+    /// <summary>Continues prompts.</summary>
     /// <param name="model">The model.</param>
     /// <param name="prompts">Token ids of each prompt, of any lengths, without padding.</param>
-    /// <param name="options">Limits and end tokens; config.json's eos_token_id where null.</param>
-    /// <param name="progress">Told after every token how many prompts are done.</param>
+    /// <param name="options">Everything that generate() takes; config.json's eos_token_id where null.</param>
+    /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <returns>The new tokens of each prompt, its end token included where one came.</returns>
+    /// <returns>The new tokens of each text, its end token included where one came; num_return_sequences texts for each prompt.</returns>
     /// <exception cref="ModelInputException">A prompt is empty or too long, or has an id outside the vocabulary; or the options contradict each
-    /// other.</exception>
+    /// other, or ask for text, which needs a tokenizer.</exception>
+    /// <exception cref="CheckpointException">A score is not a number.</exception>
     public static IReadOnlyList<int[]> Generate(
         this CodeGenForCausalLM model,
         IReadOnlyList<int[]> prompts,
         GenerationOptions? options = null,
         IProgress<int>? progress = null,
         CancellationToken cancellationToken = default) =>
-        Generate(model, prompts, options ?? GenerationOptions.Default, GenerationOptions.Default, progress, cancellationToken);
+        [.. model.GenerateSequences(prompts, options, progress, cancellationToken).Sequences.Select(one => (int[])[.. one.TokenIds])];
 
-    internal static IReadOnlyList<int[]> Generate(
-        CodeGenForCausalLM model,
+    /// <summary>The same with scores, log probabilities, reasons, and what it took.</summary>
+    /// <inheritdoc cref="Generate(CodeGenForCausalLM, IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
+    public static GenerationOutput GenerateSequences(
+        this CodeGenForCausalLM model,
         IReadOnlyList<int[]> prompts,
-        GenerationOptions options,
-        GenerationOptions defaults,
-        IProgress<int>? progress,
-        CancellationToken cancellationToken)
+        GenerationOptions? options = null,
+        IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return Run(model, PromptsOf(prompts), options, progress, cancellationToken);
+    }
+
+    /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="inputIds">Ids of each row.</param>
+    /// <param name="attentionMask">1 where an id is to be read, 0 where it is padding; null: all are read.</param>
+    /// <param name="options">Everything that generate() takes; config.json's eos_token_id where null.</param>
+    /// <param name="progress">Told after every pass how many texts are done.</param>
+    /// <param name="cancellationToken">Ends the work within one token.</param>
+    /// <inheritdoc cref="GenerateSequences"/>
+    public static GenerationOutput GenerateBatch(
+        this CodeGenForCausalLM model,
+        IReadOnlyList<int[]> inputIds,
+        IReadOnlyList<int[]>? attentionMask,
+        GenerationOptions? options = null,
+        IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Run(model, PaddedPrompts.Of(inputIds, attentionMask), options, progress, cancellationToken);
+    }
+
+    private static GenerationOutput Run(CodeGenForCausalLM model, SearchPrompt[] all, GenerationOptions? options, IProgress<int>? progress, CancellationToken cancellationToken)
+    {
+        if (all.Length == 0)
+            return new GenerationOutput([], new GenerationUsage());
+        var plan = new GenerationPlan(options ?? GenerationOptions.Default, GenerationOptions.Default, model.Config, tokenizer: null, all.Max(prompt => prompt.InputIds.Length));
+        return GenerationRun.Run(model, all, plan, text: null, progress, cancellationToken);
+    }
+
+    /// <exception cref="ModelInputException">One is empty.</exception>
+    internal static SearchPrompt[] PromptsOf(IReadOnlyList<int[]> prompts)
+    {
         ArgumentNullException.ThrowIfNull(prompts);
-        if (prompts.Count == 0)
-            return [];
         int empty = prompts.ToList().FindIndex(prompt => prompt.Length == 0);
         if (empty >= 0)
             throw new ModelInputException($"Prompt {empty} has no tokens; at least one is needed. To generate from nothing, " +
                 "start with the beginning-of-text token.");
-        StoppingCriteria stop = StoppingCriteria.Of(options, defaults, model.Config, prompts.Max(prompt => prompt.Length));
-        var generated = new int[prompts.Count][];
-        int done = 0;
-        // Prompts of like length share a batch, so that their rows take like time.
-        foreach (int[] batch in Enumerable.Range(0, prompts.Count).OrderByDescending(i => prompts[i].Length).Chunk(MaxBatchRows))
-        {
-            using var search = new GreedySearch(model, [.. batch.Select(i => prompts[i])], stop);
-            while (search.MoveNext(cancellationToken))
-                progress?.Report(done + search.Ended);
-            for (int row = 0; row < batch.Length; row++)
-                generated[batch[row]] = [.. search.Generated(row)];
-            done += batch.Length;
-        }
-        return generated;
+        return SearchPrompt.Of(prompts);
     }
 }

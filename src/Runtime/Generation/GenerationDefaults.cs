@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
@@ -21,8 +20,6 @@ internal sealed record GenerationDefaults(GenerationOptions Options, IReadOnlyLi
     {
         GenerationOptions options = generationConfig is ReadOnlyMemory<byte> json ? GenerationOptions.FromJson(json) : GenerationOptions.Default;
         var warnings = new List<string>();
-        if (generationConfig is ReadOnlyMemory<byte> asked && AsksForMoreThanGreedy(asked))
-            warnings.Add($"{File} asks for sampling or beams; text is generated greedily.");
         (string file, IReadOnlyList<int> ends) = options.EosTokenId is { } own ? (File, own) : ("config.json", config.EosTokenId);
         if (tokenizer.SpecialTokens.EosTokenId is int end && !ends.Contains(end))
         {
@@ -32,12 +29,5 @@ internal sealed record GenerationDefaults(GenerationOptions Options, IReadOnlyLi
             ends = [end];
         }
         return new GenerationDefaults(options with { EosTokenId = ends }, warnings);
-    }
-
-    private static bool AsksForMoreThanGreedy(ReadOnlyMemory<byte> json)
-    {
-        using JsonDocument document = SmallJson.Parse(File, json, JsonValueKind.Object);
-        return (document.RootElement.TryGetProperty("do_sample", out JsonElement sample) && sample.ValueKind == JsonValueKind.True)
-            || (document.RootElement.TryGetProperty("num_beams", out JsonElement beams) && beams.ValueKind == JsonValueKind.Number && beams.GetDouble() > 1);
     }
 }

@@ -24,6 +24,7 @@ public sealed partial record GenerationOptions
             EarlyStopping = EarlyStopping ?? defaults.EarlyStopping,
             PromptLookupNumTokens = PromptLookupNumTokens ?? defaults.PromptLookupNumTokens,
             MaxMatchingNgramSize = MaxMatchingNgramSize ?? defaults.MaxMatchingNgramSize,
+            AssistantModel = AssistantModel ?? defaults.AssistantModel,
             EosTokenId = EosTokenId ?? defaults.EosTokenId,
             PadTokenId = PadTokenId ?? defaults.PadTokenId,
             StopStrings = StopStrings ?? defaults.StopStrings,

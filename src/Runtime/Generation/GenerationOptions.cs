@@ -64,6 +64,12 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? MaxMatchingNgramSize { get; init => field = OptionRange.AtLeast(1, value); }
 
+    /// <summary>
+    /// Speculative decoding: a smaller model drafts tokens, and this one checks them in one pass. The text stays the same, also where it is
+    /// drawn at random. It must have the same tokenizer. transformers' assistant_model; Leviathan et al. 2023, arXiv:2211.17192.
+    /// </summary>
+    public TextGenerator? AssistantModel { get; init; }
+
     /// <summary>The tokens that end a text; each is the last token of what it ends. Empty: none does.</summary>
     public IReadOnlyList<int>? EosTokenId { get; init; }
 
@@ -71,7 +77,7 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int? PadTokenId { get; init => field = OptionRange.AtLeast(0, value); }
 
-    /// <summary>Strings that end a text when they come up in it; each stays in the text.</summary>
+    /// <summary>Strings that end a text when they come up in it. Their tokens are among the new ones; the text ends before them.</summary>
     public IReadOnlyList<string>? StopStrings { get; init; }
 
     /// <summary>No further token after so much time. The one under way is finished.</summary>
@@ -111,8 +117,3 @@ public enum EarlyStopping
     /// <summary>Only when no text under way can beat the worst finished one, at whatever length.</summary>
     Never,
 }
-
-/// <summary>A piece of generated text.</summary>
-/// <param name="Text">Whole characters; empty only in a last piece that has nothing but the end token.</param>
-/// <param name="TokenIds">The tokens that it was made of; in the last piece also the end token, which has no text.</param>
-public sealed record TextPiece(string Text, IReadOnlyList<int> TokenIds);

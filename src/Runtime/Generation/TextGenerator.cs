@@ -4,8 +4,11 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
-/// <summary>Continues texts and fills gaps with a causal language model, greedily.</summary>
-/// <remarks>transformers' TextGenerationPipeline and TextIteratorStreamer. Each call has its own KV cache; many may run at once.</remarks>
+/// <summary>Continues texts and fills gaps with a causal language model.</summary>
+/// <remarks>
+/// transformers' generate(), TextGenerationPipeline and TextIteratorStreamer. Each call has its own KV cache, and many may run at once;
+/// a <see cref="GenerationSession"/> keeps its cache from call to call.
+/// </remarks>
 /// <example><code>
 /// using var generator = TextGenerator.Load("models/demo-codegen");
 /// await foreach (var piece in generator.StreamAsync("def hello_world():", new GenerationOptions { MaxNewTokens = 64 }))
@@ -14,13 +17,13 @@ namespace ManagedTransformers;
 public sealed class TextGenerator : Pipeline
 {
     private static readonly EncodeOptions Whole = new() { Truncation = Truncation.None, Padding = Padding.None };
-    private readonly CodeGenForCausalLM _model;
     private readonly GenerationDefaults _defaults;
+    private TextGenerator? _checkedAssistant;
 
     private TextGenerator(
         PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        _model = model as CodeGenForCausalLM
+        CausalLM = model as CodeGenForCausalLM
             ?? throw new ConfigException($"{model.Architecture} does not generate text; CodeGenForCausalLM is needed (config.json, architectures).");
         _defaults = GenerationDefaults.Of(generationConfig, model.Config, tokenizer);
     }
@@ -28,9 +31,12 @@ public sealed class TextGenerator : Pipeline
     /// <summary>The checkpoint's own settings, which hold where a call's options are null: generation_config.json and the end token.</summary>
     public GenerationOptions Defaults => _defaults.Options;
 
-    /// <summary>What is odd about the checkpoint, for people to read: an end token in config.json that is not the tokenizer's, sampling that is not done.
-    /// Empty where all is well.</summary>
+    /// <summary>What is odd about the checkpoint, for people to read, such as an end token in config.json that is not the tokenizer's. Empty where all is
+    /// well.</summary>
     public IReadOnlyList<string> Warnings => _defaults.Warnings;
+
+    /// <summary>The model.</summary>
+    public CodeGenForCausalLM CausalLM { get; }
 
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
@@ -45,56 +51,89 @@ public sealed class TextGenerator : Pipeline
 
     /// <summary>Continues a text.</summary>
     /// <param name="prompt">The text; empty: generation starts from the beginning-of-text token (CodeGen's &lt;|endoftext|>).</param>
-    /// <param name="options">Limits, end tokens, where to cut.</param>
+    /// <param name="options">Everything that generate() takes.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <returns>The new text, without the prompt and without an end token.</returns>
+    /// <returns>The new text, without the prompt and without an end token; the first one where several were asked for.</returns>
     /// <exception cref="ModelInputException">The prompt leaves no room in n_positions, or the options contradict each other.</exception>
+    /// <exception cref="CheckpointException">A score is not a number.</exception>
     public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         Generate([prompt], options, progress: null, cancellationToken)[0];
 
     /// <summary>Continues many texts, in batches without padding; a text that ended leaves its batch.</summary>
     /// <param name="prompts">The texts.</param>
-    /// <param name="options">Limits, end tokens, where to cut.</param>
-    /// <param name="progress">Told after every token how many texts are done.</param>
+    /// <param name="options">Everything that generate() takes.</param>
+    /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
+    /// <returns>The new texts, NumReturnSequences for each prompt.</returns>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public IReadOnlyList<string> Generate(
+        IReadOnlyList<string> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
+        [.. GenerateSequences(prompts, options, progress, cancellationToken).Sequences.Select(one => one.Text)];
+
+    /// <summary>The same with tokens, scores of beams, log probabilities, reasons, and what it took.</summary>
+    /// <inheritdoc cref="Generate(IReadOnlyList{string}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
+    public GenerationOutput GenerateSequences(
         IReadOnlyList<string> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
-        options ??= GenerationOptions.Default;
-        IReadOnlyList<int[]> generated = GenerateIds([.. prompts.Select(Encode)], options, progress, cancellationToken);
-        return [.. generated.Select(ids => ToText(ids, options))];
+        return GenerateSequences([.. prompts.Select(Encode)], options, progress, cancellationToken);
     }
 
     /// <summary>Continues prompts that are token ids already.</summary>
     /// <param name="prompts">Ids of each prompt, of any lengths, without padding; none empty.</param>
-    /// <param name="options">Limits and end tokens.</param>
-    /// <param name="progress">Told after every token how many prompts are done.</param>
+    /// <param name="options">Everything that generate() takes.</param>
+    /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <returns>The new ids of each prompt, its end token included where one came.</returns>
     /// <exception cref="ModelInputException">A prompt is empty or leaves no room, an id is outside the vocabulary, or the options contradict each
     /// other.</exception>
+    /// <exception cref="CheckpointException">A score is not a number.</exception>
+    public GenerationOutput GenerateSequences(
+        IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        SearchPrompt[] all = CausalLMGeneration.PromptsOf([.. prompts.Select(prompt => Fit(prompt, options))]);
+        return all.Length == 0 ? new GenerationOutput([], new GenerationUsage()) : Run(all, options, progress, cancellationToken);
+    }
+
+    /// <summary>The new ids of each text, its end token included where one came.</summary>
+    /// <inheritdoc cref="GenerateSequences(IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public IReadOnlyList<int[]> GenerateIds(
         IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
-        CausalLMGeneration.Generate(_model, prompts, options ?? GenerationOptions.Default, Defaults, progress, cancellationToken);
+        [.. GenerateSequences(prompts, options, progress, cancellationToken).Sequences.Select(one => (int[])[.. one.TokenIds])];
+
+    /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
+    /// <param name="inputIds">Ids of each row.</param>
+    /// <param name="attentionMask">1 where an id is to be read, 0 where it is padding; null: all are read.</param>
+    /// <param name="options">Everything that generate() takes.</param>
+    /// <param name="progress">Told after every pass how many texts are done.</param>
+    /// <param name="cancellationToken">Ends the work within one token.</param>
+    /// <inheritdoc cref="GenerateSequences(IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
+    public GenerationOutput GenerateBatch(
+        IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
+        Run(PaddedPrompts.Of(inputIds, attentionMask), options, progress, cancellationToken);
 
     /// <summary>Continues a text piece by piece; all pieces together are what <see cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     /// gives.</summary>
-    /// <remarks>The model runs on the thread pool and never ahead of the consumer: who stops asking stops the work.</remarks>
+    /// <remarks>The model runs on the thread pool and never ahead of the consumer: who stops asking stops the work. The last piece says why the
+    /// text ended and what it took. Beams and several texts at once cannot be streamed.</remarks>
     /// <exception cref="OperationCanceledException">While enumerating: the token was cancelled. It takes effect within one token.</exception>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        options ??= GenerationOptions.Default;
-        int[] ids = Encode(prompt);
-        return StreamAsync(ids, StoppingCriteria.Of(options, Defaults, _model.Config, ids.Length), options, cancellationToken);
+        var one = new SearchPrompt(0, Fit(Encode(prompt), options));
+        GenerationPlan plan = StreamPlan([one], options);
+        var row = new SearchRow(one, plan, number: 0);
+        return StreamAsync(new TokenSearch(CausalLM, [row], plan, plan.NewDrafter([row])), plan, cancellationToken);
     }
+
+    /// <summary>A session that keeps its cache: a prompt that begins like what it has read computes only the rest.</summary>
+    /// <param name="options">Its greatest length and the type of its keys and values; one sequence.</param>
+    /// <exception cref="ModelInputException">The session would be longer than the model reads, or hold several sequences.</exception>
+    public GenerationSession CreateSession(SessionOptions? options = null) => new(this, options ?? new SessionOptions());
 
     /// <summary>Writes what stands between two texts, in CodeGen2's format; the answer is cut at &lt;eom>.</summary>
     /// <param name="prefix">What stands before the gap.</param>
     /// <param name="suffix">What stands after it.</param>
-    /// <param name="options">Limits, end tokens, where to cut.</param>
+    /// <param name="options">Everything that generate() takes.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <returns>The text of the gap.</returns>
     /// <exception cref="ConfigException">The tokenizer lacks one of CodeGen2's tokens.</exception>
@@ -106,40 +145,72 @@ public sealed class TextGenerator : Pipeline
         var format = new InfillFormat(Tokenizer);
         options ??= GenerationOptions.Default;
         options = options with { EosTokenId = [.. options.EosTokenId ?? Defaults.EosTokenId ?? [], format.EndOfMask] };
-        return ToText(GenerateIds([format.Prompt(prefix, suffix)], options, progress: null, cancellationToken)[0], options);
+        return GenerateSequences([format.Prompt(prefix, suffix)], options, progress: null, cancellationToken).Sequences[0].Text;
     }
 
-    private static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
-        files.Open(options, files.LoadModel, (model, tokenizer) => new TextGenerator(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));
-
-    private async IAsyncEnumerable<TextPiece> StreamAsync(
-        int[] prompt, StoppingCriteria stop, GenerationOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        using var search = new GreedySearch(_model, [prompt], stop);
-        var writer = new PieceWriter(Tokenizer, stop.EosTokenId, options.TruncateBeforePattern);
-        while (await Task.Run(() => search.MoveNext(cancellationToken), cancellationToken).ConfigureAwait(false))
-        {
-            if (writer.Append(search.Generated(0)[^1]) is TextPiece piece)
-                yield return piece;
-        }
-        if (writer.Flush() is TextPiece last)
-            yield return last;
-    }
-
-    private int[] Encode(string prompt)
+    /// <summary>The tokens of a prompt; of an empty one, that which begins a text.</summary>
+    internal int[] Encode(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         int[] ids = Tokenizer.Encode(prompt, pair: null, Whole).Ids;
         return ids.Length > 0 ? ids : [BeginningOfText()];
     }
 
+    /// <summary>The end of a prompt that leaves room for new tokens, where the options ask for that.</summary>
+    internal int[] Fit(int[] prompt, GenerationOptions? options)
+    {
+        options ??= GenerationOptions.Default;
+        if (options.Over(Defaults).TruncatePrompt != true)
+            return prompt;
+        int room = GenerationPlan.PromptRoom(options, Defaults, CausalLM.Config);
+        return prompt.Length <= room ? prompt : prompt[^room..];
+    }
+
+    /// <summary>Settles a call.</summary>
+    internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options)
+    {
+        var plan = new GenerationPlan(options ?? GenerationOptions.Default, Defaults, CausalLM.Config, Tokenizer, prompts.Max(prompt => prompt.InputIds.Length));
+        if (plan.Options.AssistantModel is TextGenerator assistant && assistant != _checkedAssistant)
+        {
+            TokenizerFit.CheckAssistant(assistant, this);
+            _checkedAssistant = assistant;
+        }
+        return plan;
+    }
+
+    /// <summary>Settles a call whose text is streamed.</summary>
+    internal GenerationPlan StreamPlan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options)
+    {
+        GenerationPlan plan = Plan(prompts, options);
+        return plan is { Beams: 1, Sequences: 1 }
+            ? plan
+            : throw new ModelInputException($"NumBeams is {plan.Beams} and NumReturnSequences is {plan.Sequences}; one text that is chosen token by token can be streamed. Set both to 1, or generate without streaming.");
+    }
+
+    /// <summary>Runs a search piece by piece, and disposes it.</summary>
+    internal async IAsyncEnumerable<TextPiece> StreamAsync(TokenSearch search, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using (search)
+        {
+            var writer = new PieceWriter(Tokenizer, plan, search.Rows[0]);
+            while (await Task.Run(() => search.MoveNext(cancellationToken), cancellationToken).ConfigureAwait(false))
+            {
+                if (writer.Next() is TextPiece piece)
+                    yield return piece;
+            }
+            yield return writer.Last(search.Usage);
+        }
+    }
+
+    private GenerationOutput Run(SearchPrompt[] prompts, GenerationOptions? options, IProgress<int>? progress, CancellationToken cancellationToken)
+    {
+        GenerationPlan plan = Plan(prompts, options);
+        return GenerationRun.Run(CausalLM, prompts, plan, new CompletedText(Tokenizer, plan), progress, cancellationToken);
+    }
+
+    private static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
+        files.Open(options, files.LoadModel, (model, tokenizer) => new TextGenerator(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));
+
     private int BeginningOfText() => Tokenizer.SpecialTokens.BosTokenId ?? Tokenizer.SpecialTokens.EosTokenId ?? Model.Config.BosTokenId
         ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.");
-
-    private string ToText(int[] ids, GenerationOptions options)
-    {
-        IReadOnlyList<int> ends = options.EosTokenId ?? Defaults.EosTokenId ?? [];
-        string text = Tokenizer.Decode(ids.Length > 0 && ends.Contains(ids[^1]) ? ids.AsSpan(0, ids.Length - 1) : ids);
-        return options.TruncateBeforePattern is { Count: > 0 } patterns ? CodeGenTokenizer.Truncate(text, patterns) : text;
-    }
 }

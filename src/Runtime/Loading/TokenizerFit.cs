@@ -27,6 +27,24 @@ internal static class TokenizerFit
                 "Use the tokenizer files that were saved with this checkpoint.");
     }
 
+    /// <summary>A model that drafts must mean the same tokens by the same ids.</summary>
+    /// <exception cref="ModelInputException">Tokenizers or vocabularies differ.</exception>
+    public static void CheckAssistant(TextGenerator assistant, TextGenerator generator)
+    {
+        const string Advice = "Use an assistant model that was trained with the same tokenizer.";
+        if (assistant.CausalLM.Config.VocabSize != generator.CausalLM.Config.VocabSize)
+        {
+            throw new ModelInputException($"AssistantModel has a vocabulary of {assistant.CausalLM.Config.VocabSize} tokens, the model one of " +
+                $"{generator.CausalLM.Config.VocabSize}. {Advice}");
+        }
+        for (int id = 0; id < generator.CausalLM.Config.VocabSize; id++)
+        {
+            (string? drafted, string? meant) = (assistant.Tokenizer.IdToToken(id), generator.Tokenizer.IdToToken(id));
+            if (drafted != meant)
+                throw new ModelInputException($"AssistantModel has another tokenizer: token {id} is {drafted ?? "none"} there and {meant ?? "none"} here. {Advice}");
+        }
+    }
+
     private static void CheckId(string role, string? token, int? id, PretrainedConfig config)
     {
         if (id >= config.VocabSize)

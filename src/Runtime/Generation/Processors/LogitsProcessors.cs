@@ -1,3 +1,5 @@
+using ManagedTransformers.Models;
+
 namespace ManagedTransformers;
 
 /// <summary>The processors that options ask for, in the order of transformers 4.46's GenerationMixin._get_logits_processor.</summary>
@@ -36,6 +38,23 @@ internal static class LogitsProcessors
         if (options.RenormalizeLogits == true)
             processors.Add(new LogitNormalization());
         return [.. processors];
+    }
+
+    /// <summary>Runs them one after the other.</summary>
+    /// <exception cref="ModelInputException">One gives NaN, or all of them leave no token possible.</exception>
+    public static void Process(LogitsProcessor[] processors, ReadOnlySpan<int> inputIds, Span<float> scores)
+    {
+        if (processors.Length == 0)
+            return;
+        foreach (LogitsProcessor processor in processors)
+        {
+            processor.Process(inputIds, scores);
+            // The built-in ones keep numbers numbers.
+            if (processor.GetType().Assembly != typeof(LogitsProcessors).Assembly && scores.ContainsAnyExceptInRange(float.NegativeInfinity, float.PositiveInfinity))
+                throw new ModelInputException($"{processor.GetType().Name} made the score of a token NaN; numbers or −∞ are needed.");
+        }
+        if (!scores.ContainsAnyExcept(float.NegativeInfinity))
+            throw new ModelInputException($"The options leave no token possible after {inputIds.Length} tokens: all {scores.Length} scores are −∞. Suppress or bias fewer tokens.");
     }
 
     private static void AddWarpers(List<LogitsProcessor> processors, GenerationOptions options, IReadOnlyList<int> eosTokenId)

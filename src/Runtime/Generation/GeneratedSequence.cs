@@ -1,0 +1,100 @@
+namespace ManagedTransformers;
+
+/// <summary>One continuation of a prompt.</summary>
+/// <param name="PromptIndex">Which prompt of the call it continues.</param>
+/// <param name="TokenIds">The new tokens, the end token included where one came.</param>
+/// <param name="Text">Their text, without the end token, and without a stop string and what follows it; empty where there is no tokenizer.</param>
+/// <param name="FinishReason">Why it ended.</param>
+public sealed record GeneratedSequence(int PromptIndex, IReadOnlyList<int> TokenIds, string Text, FinishReason FinishReason)
+{
+    /// <summary>Of beam search: the sum of the tokens' log probabilities over their number to the power of LengthPenalty (sequences_scores); null otherwise.</summary>
+    public double? Score { get; init; }
+
+    /// <summary>What the model gave to each token; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>
+    public IReadOnlyList<TokenLogProbability>? LogProbabilities { get; init; }
+}
+
+/// <summary>A piece of generated text.</summary>
+/// <param name="Text">Whole characters; may be empty in the last piece.</param>
+/// <param name="TokenIds">The tokens that it was made of; in the last piece also the end token, which has no text.</param>
+public sealed record TextPiece(string Text, IReadOnlyList<int> TokenIds)
+{
+    /// <summary>What the model gave to each of the tokens; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>
+    public IReadOnlyList<TokenLogProbability>? LogProbabilities { get; init; }
+
+    /// <summary>In the last piece: why the text ended.</summary>
+    public FinishReason? FinishReason { get; init; }
+
+    /// <summary>In the last piece: what the text took.</summary>
+    public GenerationUsage? Usage { get; init; }
+}
+
+/// <summary>Why a text ended.</summary>
+public enum FinishReason
+{
+    /// <summary>It has as many tokens as were asked for.</summary>
+    Length,
+
+    /// <summary>An end token came.</summary>
+    EndToken,
+
+    /// <summary>A stop string came.</summary>
+    StopString,
+
+    /// <summary>The time was over.</summary>
+    MaxTime,
+
+    /// <summary>A stopping criterion of the caller's was met.</summary>
+    Criterion,
+}
+
+/// <summary>The natural logarithm of the probability that the model gives to a token: of its own scores, before processors and temperature.</summary>
+/// <param name="TokenId">The token.</param>
+/// <param name="LogProbability">ln p(token | what stands before it).</param>
+/// <param name="Top">The most probable tokens at its place, best first, as many as were asked for.</param>
+public readonly record struct TokenLogProbability(int TokenId, double LogProbability, IReadOnlyList<(int TokenId, double LogProbability)> Top);
+
+/// <summary>What a generation gives: transformers' GenerateOutput.</summary>
+/// <param name="Sequences">The texts, prompt by prompt, and of each prompt as many as were asked for.</param>
+/// <param name="Usage">What they took.</param>
+public sealed record GenerationOutput(IReadOnlyList<GeneratedSequence> Sequences, GenerationUsage Usage);
+
+/// <summary>What a generation took.</summary>
+public sealed record GenerationUsage
+{
+    /// <summary>Tokens of the prompts.</summary>
+    public int PromptTokens { get; internal set; }
+
+    /// <summary>Those of them that were not computed, because a session held them already or several texts share a prompt.</summary>
+    public int CachedTokens { get; internal set; }
+
+    /// <summary>Tokens generated.</summary>
+    public int NewTokens { get; internal set; }
+
+    /// <summary>Passes of the model after the prompts were read: fewer than <see cref="NewTokens"/> where drafts were right, or rows went together.</summary>
+    public int Passes { get; internal set; }
+
+    /// <summary>Tokens that were drafted, by prompt lookup or a draft model.</summary>
+    public int DraftedTokens { get; internal set; }
+
+    /// <summary>Those of them that the model agreed with.</summary>
+    public int AcceptedTokens { get; internal set; }
+
+    /// <summary>Time spent on the prompts.</summary>
+    public TimeSpan PrefillTime { get; internal set; }
+
+    /// <summary>Time spent on new tokens.</summary>
+    public TimeSpan DecodeTime { get; internal set; }
+
+    internal void Add(GenerationUsage other)
+    {
+        PromptTokens += other.PromptTokens;
+        CachedTokens += other.CachedTokens;
+        NewTokens += other.NewTokens;
+        Passes += other.Passes;
+        DraftedTokens += other.DraftedTokens;
+        AcceptedTokens += other.AcceptedTokens;
+        PrefillTime += other.PrefillTime;
+        DecodeTime += other.DecodeTime;
+    }
+}

@@ -1,0 +1,158 @@
+using System.Runtime.CompilerServices;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>
+/// Generation that remembers what it has read: a prompt that begins like the text held (a file with one more line) computes only
+/// the rest. One call at a time.
+/// </summary>
+/// <remarks>
+/// What is computed in other parts may differ in the last bits from what is computed at once; see docs. A call that was cancelled or
+/// failed leaves the session usable: it holds what had been read by then.
+/// </remarks>
+/// <example><code>
+/// using GenerationSession session = generator.CreateSession();
+/// string first = session.Generate("def add(a, b):\n").Sequences[0].Text;
+/// string second = session.Generate("def add(a, b):\n    return a + b\n\ndef sub(a, b):\n").Sequences[0].Text;   // reads the new lines only
+/// </code></example>
+public sealed class GenerationSession : IDisposable
+{
+    private readonly TextGenerator _generator;
+    private readonly SessionOptions _options;
+    private readonly Session _session;
+    private int[] _held = [];
+    private int _running;
+
+    internal GenerationSession(TextGenerator generator, SessionOptions options)
+    {
+        if (options.BatchSize != 1)
+            throw new ModelInputException($"SessionOptions.BatchSize is {options.BatchSize}; a generation session holds one text. Fork it for more.");
+        (_generator, _options) = (generator, options);
+        _session = generator.CausalLM.CreateSession(options);
+    }
+
+    /// <summary>The tokens whose keys and values the session holds: the last prompt and what was generated after it.</summary>
+    public IReadOnlyList<int> TokenIds => _held;
+
+    /// <summary>Continues a text.</summary>
+    /// <inheritdoc cref="TextGenerator.Generate(string, GenerationOptions?, CancellationToken)"/>
+    /// <returns>The texts, and what they took: CachedTokens of the prompt were held already.</returns>
+    /// <exception cref="InvalidOperationException">Another call runs.</exception>
+    public GenerationOutput Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        Generate(_generator.Encode(prompt), options, cancellationToken);
+
+    /// <summary>Continues a prompt that is token ids already.</summary>
+    /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
+    public GenerationOutput Generate(int[] prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        SearchPrompt one = Prompt(prompt, options);
+        GenerationPlan plan = _generator.Plan([one], options);
+        var text = new CompletedText(_generator.Tokenizer, plan);
+        using Call call = Begin(one);
+        if (plan is { Beams: 1, Sequences: 1 })
+        {
+            SearchRow row = call.Row = new SearchRow(one, plan, number: 0);
+            using var search = new TokenSearch(_generator.CausalLM, [row], plan, plan.NewDrafter([row]), _session);
+            while (search.MoveNext(cancellationToken))
+            {
+            }
+            return new GenerationOutput([GenerationRun.ResultOf(row, text)], search.Usage);
+        }
+        // Several texts go on in sequences of their own, from a copy of what is read here once.
+        int held = _session.Cache!.Length(0);
+        one.Scores = new PromptReader(_generator.CausalLM, _session).Read(one.Tokens.AsSpan(held), 0, cancellationToken).ToArray();
+        GenerationOutput output = GenerationRun.Run(_generator.CausalLM, [one], plan, text, progress: null, cancellationToken, _session);
+        output.Usage.CachedTokens -= one.Tokens.Length - held;
+        return output;
+    }
+
+    /// <summary>Continues a text piece by piece.</summary>
+    /// <inheritdoc cref="TextGenerator.StreamAsync(string, GenerationOptions?, CancellationToken)"/>
+    /// <exception cref="InvalidOperationException">While enumerating: another call runs.</exception>
+    public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        SearchPrompt one = Prompt(_generator.Encode(prompt), options);
+        return StreamAsync(one, _generator.StreamPlan([one], options), cancellationToken);
+    }
+
+    /// <summary>A session that holds the same, and goes its own way from here.</summary>
+    /// <exception cref="InvalidOperationException">A call runs.</exception>
+    public GenerationSession Fork()
+    {
+        using Call call = Begin(null);
+        var fork = new GenerationSession(_generator, _options);
+        fork._session.Cache!.Copy(_session.Cache!, 0, 0);
+        fork._held = _held;
+        return fork;
+    }
+
+    /// <summary>Writes tokens, keys and values to a file, so that a later process need not read the text again.</summary>
+    /// <param name="path">A safetensors file; replaced only once the new one is complete.</param>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="InvalidOperationException">A call runs.</exception>
+    public void Save(string path)
+    {
+        using Call call = Begin(null);
+        SavedSequence.Write(path, _session, 0, _held);
+    }
+
+    /// <summary>Takes over what <see cref="Save"/> wrote; what was held is forgotten.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="CheckpointException">It is damaged, of another model or version, or longer than this session.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidOperationException">A call runs.</exception>
+    public void Load(string path)
+    {
+        using Call call = Begin(null);
+        _held = SavedSequence.Read(path, _session, 0);
+    }
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose() => _session.Dispose();
+
+    private SearchPrompt Prompt(int[] prompt, GenerationOptions? options)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        var one = new SearchPrompt(0, CausalLMGeneration.PromptsOf([_generator.Fit(prompt, options)])[0].Tokens);
+        int wanted = one.Tokens.Length + _generator.Plan([one], options).MaxNewTokens;
+        return wanted <= _session.Cache!.MaxLength
+            ? one
+            : throw new ModelInputException($"The prompt is {one.Tokens.Length} tokens and {wanted - one.Tokens.Length} may follow, together {wanted}; the session holds at most {_session.Cache.MaxLength} (SessionOptions.MaxLength). Ask for fewer, or create a longer session.");
+    }
+
+    private async IAsyncEnumerable<TextPiece> StreamAsync(SearchPrompt prompt, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using Call call = Begin(prompt);
+        SearchRow row = call.Row = new SearchRow(prompt, plan, number: 0);
+        var search = new TokenSearch(_generator.CausalLM, [row], plan, plan.NewDrafter([row]), _session);
+        await foreach (TextPiece piece in _generator.StreamAsync(search, plan, cancellationToken).ConfigureAwait(false))
+            yield return piece;
+    }
+
+    // Keeps of the cache what the prompt begins with; its last token is always computed, as its scores are wanted.
+    private Call Begin(SearchPrompt? prompt)
+    {
+        if (Interlocked.Exchange(ref _running, 1) != 0)
+            throw new InvalidOperationException("This session is generating already. A session serves one call at a time: fork it, or create another one.");
+        if (prompt is not null)
+            _session.Cache!.Truncate(0, prompt.Tokens.AsSpan(..^1).CommonPrefixLength(_held));
+        return new Call(this, prompt);
+    }
+
+    // However a call ends, the session knows what its cache holds.
+    private sealed class Call(GenerationSession session, SearchPrompt? prompt) : IDisposable
+    {
+        public SearchRow? Row { get; set; }
+
+        public void Dispose()
+        {
+            if (prompt is not null)
+            {
+                int[] text = [.. prompt.Tokens, .. Row is null ? [] : Row.Generated];
+                session._held = text[..session._session.Cache!.Length(0)];
+            }
+            Volatile.Write(ref session._running, 0);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>Beam search and beam sampling for one prompt: the num_beams most probable texts go on, step by step.</summary>
+/// <remarks>transformers' _beam_search with BeamSearchScorer. Prompts do not influence each other, so a batch is one search after the other.</remarks>
+internal sealed class BeamSearch : IDisposable
+{
+    // What transformers gives to all beams but the first one, so that the first step takes different tokens and not one token several times.
+    private const float Impossible = -1e9f;
+
+    private readonly CodeGenForCausalLM _model;
+    private readonly SearchPrompt _prompt;
+    private readonly GenerationPlan _plan;
+    private readonly Session _session;
+    private readonly int _beams, _vocabSize, _candidates;
+    private readonly BeamHypotheses _found;
+    private readonly LogitsProcessor[] _processors;
+    private readonly StoppingCriterion[] _criteria;
+    private readonly GeneratedText?[] _texts;
+    private readonly float[] _scores;        // [beams, vocab_size]: log probabilities of each beam with each token
+    private readonly float[] _sums;          // [beams]: log probability of each beam
+    private int[][] _ids;                    // [beams]: prompt and new tokens, with room for all
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private int _length;                     // new tokens of each beam
+    private bool _done;
+
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="plan">How it is continued.</param>
+    /// <param name="beginning">A session that has read the prompt; null: it is still to be read.</param>
+    public BeamSearch(CodeGenForCausalLM model, SearchPrompt prompt, GenerationPlan plan, Session? beginning = null)
+    {
+        (_model, _prompt, _plan, _beams, _vocabSize) = (model, prompt, plan, plan.Beams, model.Config.VocabSize);
+        GenerationOptions options = plan.Options;
+        _candidates = Math.Min(Math.Max(2, 1 + plan.EosTokenId.Count) * _beams, _beams * _vocabSize);
+        _found = new BeamHypotheses(_beams, options.LengthPenalty ?? 1, options.EarlyStopping ?? EarlyStopping.False, plan.MaxNewTokens);
+        _processors = plan.ProcessorsFor(prompt.InputIds.Length);
+        // An end token ends a hypothesis, not the search.
+        _criteria = [.. plan.CriteriaFor(prompt.InputIds.Length).Where(one => one is not EosTokenCriteria)];
+        _texts = [.. Enumerable.Range(0, _beams).Select(_ => plan.NewText())];
+        _scores = new float[_beams * _vocabSize];
+        _sums = new float[_beams];
+        _ids = [.. Enumerable.Range(0, _beams).Select(_ => new int[prompt.InputIds.Length + plan.MaxNewTokens])];
+        foreach (int[] ids in _ids)
+            prompt.InputIds.CopyTo(ids, 0);
+        _session = model.CreateSession(new SessionOptions { BatchSize = _beams, MaxLength = prompt.Tokens.Length + plan.MaxNewTokens });
+        Usage.PromptTokens = prompt.Tokens.Length;
+        if (beginning is null)
+            return;
+        _session.Cache!.Copy(beginning.Cache!, 0, 0);
+        Usage.CachedTokens = prompt.Tokens.Length;
+    }
+
+    /// <summary>What it has taken so far.</summary>
+    public GenerationUsage Usage { get; } = new();
+
+    /// <summary>Gives each beam one more token.</summary>
+    /// <returns>False where the search had ended already.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled; the search cannot go on.</exception>
+    /// <exception cref="CheckpointException">A score is not a number.</exception>
+    public bool MoveNext(CancellationToken cancellationToken)
+    {
+        if (_done)
+            return false;
+        cancellationToken.ThrowIfCancellationRequested();
+        long start = Stopwatch.GetTimestamp();
+        if (_length == 0)
+        {
+            ReadPrompt(cancellationToken);
+            Usage.PrefillTime += Stopwatch.GetElapsedTime(start);
+        }
+        else
+        {
+            ReadLastTokens();
+            Usage.DecodeTime += Stopwatch.GetElapsedTime(start);
+        }
+        for (int beam = 0; beam < _beams; beam++)
+            Score(beam);
+        Select();
+        return true;
+    }
+
+    /// <summary>The best texts, best first, as many as were asked for.</summary>
+    public IEnumerable<BeamHypothesis> Results => _found.Best.Take(_plan.Sequences);
+
+    public void Dispose() => _session.Dispose();
+
+    private Span<float> ScoresOfBeam(int beam) => _scores.AsSpan(beam * _vocabSize, _vocabSize);
+
+    private ReadOnlySpan<int> IdsOfBeam(int beam) => _ids[beam].AsSpan(0, _prompt.InputIds.Length + _length);
+
+    private void ReadPrompt(CancellationToken cancellationToken)
+    {
+        float[] first = _prompt.Scores ??= new PromptReader(_model, _session).Read(_prompt.Tokens, sequence: 0, cancellationToken).ToArray();
+        for (int beam = 0; beam < _beams; beam++)
+        {
+            first.CopyTo(ScoresOfBeam(beam));
+            _session.Cache!.Copy(_session.Cache, 0, beam);
+            _sums[beam] = beam == 0 ? 0 : Impossible;
+        }
+    }
+
+    private void ReadLastTokens()
+    {
+        Span<int> tokens = stackalloc int[MatMul.StreamedRows], sequences = stackalloc int[MatMul.StreamedRows];
+        for (int start = 0; start < _beams; start += MatMul.StreamedRows)
+        {
+            int rows = Math.Min(MatMul.StreamedRows, _beams - start);
+            for (int i = 0; i < rows; i++)
+                (tokens[i], sequences[i]) = (IdsOfBeam(start + i)[^1], start + i);
+            _model.Step(tokens[..rows], sequences[..rows], _session).Span.CopyTo(_scores.AsSpan(start * _vocabSize));
+            Usage.Passes++;
+        }
+    }
+
+    // Scores become log probabilities, processed, plus that of the beam; in float32, as the reference adds them.
+    private void Score(int beam)
+    {
+        Span<float> scores = ScoresOfBeam(beam);
+        Scores.RequireNumbers(scores, "score of token", _model);
+        float logSum = (float)LogProbabilities.LogSumExp(scores);
+        foreach (ref float score in scores)
+            score -= logSum;
+        LogitsProcessors.Process(_processors, IdsOfBeam(beam), scores);
+        foreach (ref float score in scores)
+            score += _sums[beam];
+    }
+
+    private void Select()
+    {
+        int[] candidates = _plan.NoiseFor(0) is TokenNoise noise ? Draw(noise) : Ranking.Best(_scores, _candidates);
+        float best = _scores[candidates[0]];
+        Span<int> parents = stackalloc int[_beams], tokens = stackalloc int[_beams];
+        Span<float> sums = stackalloc float[_beams];
+        int kept = 0;
+        for (int rank = 0; rank < candidates.Length && kept < _beams; rank++)
+        {
+            (int beam, int token) = Math.DivRem(candidates[rank], _vocabSize);
+            if (!_plan.EosTokenId.Contains(token))
+                (parents[kept], tokens[kept], sums[kept++]) = (beam, token, _scores[candidates[rank]]);
+            else if (rank < _beams)                                  // an end token below the best num_beams does not count
+                _found.Add(IdsOfBeam(beam)[_prompt.InputIds.Length..], _scores[candidates[rank]], _length + 1, FinishReason.EndToken);
+        }
+        _length++;
+        if (kept < _beams)
+            throw new ModelInputException($"Only {kept} of {_beams} beams can go on: the vocabulary has {_vocabSize} tokens, {_plan.EosTokenId.Count} of them end tokens. Lower NumBeams.");
+        Follow(parents, tokens, sums);
+        _done = _found.IsDone(best, _length);
+        if (!_done && Ended() is FinishReason reason)
+        {
+            _done = true;
+            for (int beam = 0; beam < _beams; beam++)
+                _found.Add(IdsOfBeam(beam)[_prompt.InputIds.Length..], _sums[beam], _length, reason);
+        }
+        Usage.NewTokens = _length;
+    }
+
+    /// <summary>Candidates without replacement, with the probability of softmax over all beams and tokens; best first.</summary>
+    private int[] Draw(TokenNoise noise)
+    {
+        float[] race = noise.Race(_scores, _length);
+        return [.. Ranking.Best(race, _candidates).OrderByDescending(i => _scores[i])];
+    }
+
+    private void Follow(ReadOnlySpan<int> parents, ReadOnlySpan<int> tokens, ReadOnlySpan<float> sums)
+    {
+        _session.Cache!.Reorder(parents);
+        int[][] ids = [.. parents.ToArray().Select(parent => (int[])_ids[parent].Clone())];
+        for (int beam = 0; beam < _beams; beam++)
+            ids[beam][_prompt.InputIds.Length + _length - 1] = tokens[beam];
+        _ids = ids;
+        sums.CopyTo(_sums);
+    }
+
+    // Where each beam meets some criterion, the search ends.
+    private FinishReason? Ended()
+    {
+        FinishReason? reason = null;
+        for (int beam = 0; beam < _beams; beam++)
+        {
+            var state = new GenerationState(IdsOfBeam(beam), _prompt.InputIds.Length, Stopwatch.GetElapsedTime(_start), _texts[beam]);
+            reason = SearchRow.ReasonToEnd(_criteria, state);
+            if (reason is null)
+                return null;
+        }
+        return reason;
+    }
+}

@@ -1,0 +1,109 @@
+namespace ManagedTransformers;
+
+/// <summary>One text while it is generated.</summary>
+internal sealed class SearchRow
+{
+    private readonly int[] _inputIds;
+    private readonly List<TokenLogProbability>? _logProbabilities;
+    private readonly LogitsProcessor[] _processors;
+    private readonly StoppingCriterion[] _criteria;
+    private readonly TokenNoise? _noise;
+    private readonly GeneratedText? _text;
+    private int _length;
+
+    /// <param name="prompt">What it continues.</param>
+    /// <param name="plan">How.</param>
+    /// <param name="number">Which of the prompt's texts it is.</param>
+    public SearchRow(SearchPrompt prompt, GenerationPlan plan, int number)
+    {
+        Prompt = prompt;
+        Number = number;
+        _inputIds = new int[prompt.InputIds.Length + plan.MaxNewTokens];
+        prompt.InputIds.CopyTo(_inputIds, 0);
+        _length = prompt.InputIds.Length;
+        _processors = plan.ProcessorsFor(prompt.InputIds.Length);
+        _criteria = plan.CriteriaFor(prompt.InputIds.Length);
+        _noise = plan.NoiseFor(number);
+        _text = plan.NewText();
+        _logProbabilities = plan.TopLogProbabilities is null ? null : new List<TokenLogProbability>(plan.MaxNewTokens);
+    }
+
+    public SearchPrompt Prompt { get; }
+
+    /// <summary>Which of the prompt's texts it is, 0 … num_return_sequences − 1.</summary>
+    public int Number { get; }
+
+    /// <summary>The sequence of the KV cache that holds it.</summary>
+    public int Slot { get; set; }
+
+    /// <summary>Why it ended; null while it goes on.</summary>
+    public FinishReason? FinishReason { get; private set; }
+
+    /// <summary>Prompt and new tokens, as processors see them.</summary>
+    public ReadOnlySpan<int> InputIds => _inputIds.AsSpan(0, _length);
+
+    /// <summary>The new tokens.</summary>
+    public ReadOnlySpan<int> Generated => _inputIds.AsSpan(Prompt.InputIds.Length, _length - Prompt.InputIds.Length);
+
+    /// <summary>The token that was chosen last, which the model has not read yet.</summary>
+    public int Last => _inputIds[_length - 1];
+
+    /// <summary>New tokens that there is room for.</summary>
+    public int Remaining => _inputIds.Length - _length;
+
+    /// <summary>What the model gave to each new token; null where nobody asked.</summary>
+    public IReadOnlyList<TokenLogProbability>? LogProbabilities => _logProbabilities;
+
+    /// <summary>Chooses the token that follows <paramref name="inputIds"/>; for the row itself, or for a draft of what it might say.</summary>
+    /// <param name="inputIds">All tokens before it.</param>
+    /// <param name="scores">The scores, which processors change.</param>
+    public int Choose(ReadOnlySpan<int> inputIds, Span<float> scores)
+    {
+        LogitsProcessors.Process(_processors, inputIds, scores);
+        return _noise is TokenNoise noise ? noise.Draw(scores, inputIds.Length - Prompt.InputIds.Length) : TokenNoise.Best(scores);
+    }
+
+    /// <summary>Chooses the next token and appends it.</summary>
+    /// <param name="scores">The model's scores, which processors change.</param>
+    /// <param name="elapsed">Time since the generation began.</param>
+    /// <param name="topLogProbabilities">Tokens to name beside it, where probabilities are wanted.</param>
+    public int Append(Span<float> scores, TimeSpan elapsed, int? topLogProbabilities)
+    {
+        int token;
+        if (_logProbabilities is null)
+        {
+            token = Choose(InputIds, scores);
+        }
+        else
+        {
+            LogProbabilities raw = ManagedTransformers.LogProbabilities.Of(scores, topLogProbabilities!.Value);
+            float[] own = scores.ToArray();
+            token = Choose(InputIds, scores);
+            _logProbabilities.Add(new TokenLogProbability(token, raw.At(own[token]), raw.Top));
+        }
+        _inputIds[_length++] = token;
+        var state = new GenerationState(InputIds, Prompt.InputIds.Length, elapsed, _text);
+        FinishReason = ReasonToEnd(_criteria, state);
+        return token;
+    }
+
+    /// <summary>Why a text ends here; null where it goes on.</summary>
+    public static FinishReason? ReasonToEnd(StoppingCriterion[] criteria, GenerationState state)
+    {
+        foreach (StoppingCriterion criterion in criteria)
+        {
+            if (criterion.IsMet(state))
+                return ReasonOf(criterion);
+        }
+        return null;
+    }
+
+    private static FinishReason ReasonOf(StoppingCriterion criterion) => criterion switch
+    {
+        EosTokenCriteria => ManagedTransformers.FinishReason.EndToken,
+        MaxLengthCriteria => ManagedTransformers.FinishReason.Length,
+        StopStringCriteria => ManagedTransformers.FinishReason.StopString,
+        MaxTimeCriteria => ManagedTransformers.FinishReason.MaxTime,
+        _ => ManagedTransformers.FinishReason.Criterion,
+    };
+}

@@ -1,0 +1,190 @@
+using System.Diagnostics;
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>
+/// The generation loop of greedy search and sampling: a pass appends one token to each row, or several where a draft was right.
+/// Rows that ended leave the batch and those that wait take their place; padding is never computed.
+/// </summary>
+/// <remarks>transformers' _sample (do_sample false: greedy) and _assisted_decoding.</remarks>
+internal sealed class TokenSearch : IDisposable
+{
+    private readonly CodeGenForCausalLM _model;
+    private readonly GenerationPlan _plan;
+    private readonly Session _session;
+    private readonly bool _ownsSession;
+    private readonly PromptReader _reader;
+    private readonly Drafter? _drafter;
+    private readonly Queue<SearchRow> _waiting;
+    private readonly List<SearchRow> _active = [];
+    private readonly SearchPrompt?[] _held;        // per sequence: the prompt that it begins with
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly int[] _tokens = new int[MatMul.StreamedRows];
+    private readonly int[] _lengths = new int[MatMul.StreamedRows];
+    private readonly int[] _slots = new int[MatMul.StreamedRows];
+    private readonly float[] _scores;
+
+    /// <summary>Prepares the KV cache.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="rows">The texts, those of one prompt side by side.</param>
+    /// <param name="plan">How they are continued.</param>
+    /// <param name="drafter">What guesses tokens ahead; null: nothing does. Disposed with the search.</param>
+    /// <param name="session">A session that holds the beginning of the one row's prompt; null: one of its own.</param>
+    public TokenSearch(CodeGenForCausalLM model, IReadOnlyList<SearchRow> rows, GenerationPlan plan, Drafter? drafter = null, Session? session = null)
+    {
+        (_model, _plan, _drafter, _ownsSession) = (model, plan, drafter, session is null);
+        Rows = rows;
+        _waiting = new Queue<SearchRow>(rows);
+        _session = session ?? model.CreateSession(new SessionOptions
+        {
+            BatchSize = Math.Min(rows.Count, MatMul.StreamedRows),
+            MaxLength = rows.Max(row => row.Prompt.Tokens.Length) + plan.MaxNewTokens,
+        });
+        _reader = new PromptReader(model, _session);
+        _held = new SearchPrompt?[_session.Cache!.BatchSize];
+        _scores = new float[model.Config.VocabSize];
+        Usage.PromptTokens = rows.Sum(row => row.Prompt.Tokens.Length);
+    }
+
+    /// <summary>All rows, in the order given.</summary>
+    public IReadOnlyList<SearchRow> Rows { get; }
+
+    /// <summary>What it has taken so far.</summary>
+    public GenerationUsage Usage { get; } = new();
+
+    /// <summary>How many rows have ended.</summary>
+    public int Ended => Rows.Count - _active.Count - _waiting.Count;
+
+    /// <summary>Takes over a prompt that another session has read, scores included.</summary>
+    public void Begin(Session session, SearchPrompt prompt)
+    {
+        _session.Cache!.Copy(session.Cache!, 0, 0);
+        _held[0] = prompt;
+    }
+
+    /// <summary>Reads the prompt of a row that waits and chooses its first token; or, where none waits or all places are taken, goes on with all rows.</summary>
+    /// <returns>False where all had ended already.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled; the search cannot go on.</exception>
+    /// <exception cref="CheckpointException">A score is not a number.</exception>
+    public bool MoveNext(CancellationToken cancellationToken)
+    {
+        if (_active.Count == 0 && _waiting.Count == 0)
+            return false;
+        cancellationToken.ThrowIfCancellationRequested();
+        long start = Stopwatch.GetTimestamp();
+        if (_waiting.Count > 0 && _active.Count < _held.Length)
+        {
+            Admit(_waiting.Dequeue(), cancellationToken);
+            Usage.PrefillTime += Stopwatch.GetElapsedTime(start);
+        }
+        else
+        {
+            Step();
+            Usage.DecodeTime += Stopwatch.GetElapsedTime(start);
+        }
+        RemoveEnded();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        _drafter?.Dispose();
+        if (_ownsSession)
+            _session.Dispose();
+    }
+
+    private void Admit(SearchRow row, CancellationToken cancellationToken)
+    {
+        row.Slot = FreeSlot();
+        ReadPrompt(row, cancellationToken);
+        row.Prompt.Scores!.CopyTo(_scores, 0);
+        row.Append(_scores, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
+        Usage.NewTokens++;
+        _active.Add(row);
+    }
+
+    private int FreeSlot()
+    {
+        for (int slot = 0; ; slot++)
+        {
+            if (!_active.Exists(row => row.Slot == slot))
+                return slot;
+        }
+    }
+
+    private void ReadPrompt(SearchRow row, CancellationToken cancellationToken)
+    {
+        (KeyValueCache cache, int slot, SearchPrompt prompt) = (_session.Cache!, row.Slot, row.Prompt);
+        int twin = Array.IndexOf(_held, prompt);
+        if (twin >= 0 && prompt.Scores is not null)
+        {
+            // Another text of the same prompt: the cache begins alike.
+            cache.Copy(cache, twin, slot);
+            cache.Truncate(slot, prompt.Tokens.Length);
+            Usage.CachedTokens += prompt.Tokens.Length;
+        }
+        else
+        {
+            if (_ownsSession)
+                cache.Truncate(slot, 0);
+            int held = cache.Length(slot);
+            prompt.Scores = _reader.Read(prompt.Tokens.AsSpan(held), slot, cancellationToken).ToArray();
+            Usage.CachedTokens += held;
+        }
+        _held[slot] = prompt;
+    }
+
+    // Each row's last token and what is drafted after it go through the model; then tokens are chosen while the draft said the same.
+    private void Step()
+    {
+        int count = 0, quota = MatMul.StreamedRows / _active.Count;
+        for (int i = 0; i < _active.Count; i++)
+        {
+            SearchRow row = _active[i];
+            _tokens[count] = row.Last;
+            int drafted = _drafter?.Draft(row, _tokens.AsSpan(count + 1, Math.Min(quota, row.Remaining) - 1)) ?? 0;
+            (_lengths[i], _slots[i]) = (1 + drafted, row.Slot);
+            count += 1 + drafted;
+            Usage.DraftedTokens += drafted;
+        }
+        Tensor scores = _model.Append(_tokens.AsSpan(0, count), _lengths.AsSpan(0, _active.Count), _slots.AsSpan(0, _active.Count), _session, ScoresOf.AllTokens);
+        Usage.Passes++;
+        int first = 0;
+        for (int i = 0; i < _active.Count; i++)
+        {
+            Accept(_active[i], _tokens.AsSpan(first + 1, _lengths[i] - 1), scores, first);
+            first += _lengths[i];
+        }
+    }
+
+    private void Accept(SearchRow row, ReadOnlySpan<int> draft, Tensor scores, int first)
+    {
+        int agreed = 0;
+        for (; ; agreed++)
+        {
+            Span<float> own = scores.Row(first + agreed);
+            Scores.RequireNumbers(own, "score of token", _model);
+            int token = row.Append(own, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
+            Usage.NewTokens++;
+            if (row.FinishReason is not null || agreed == draft.Length || draft[agreed] != token)
+                break;
+        }
+        Usage.AcceptedTokens += agreed;
+        if (draft.Length == 0)
+            return;
+        if (agreed < draft.Length)
+            _session.Cache!.Truncate(row.Slot, _session.Cache.Length(row.Slot) - (draft.Length - agreed));
+        _drafter!.Learn(row, draft.Length, agreed);
+    }
+
+    private void RemoveEnded()
+    {
+        for (int i = _active.Count - 1; i >= 0; i--)
+        {
+            if (_active[i].FinishReason is not null)
+                _active.RemoveAt(i);
+        }
+    }
+}
