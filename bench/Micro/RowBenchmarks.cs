@@ -61,6 +61,12 @@ public class RowBenchmarks
     public void WidenBF16() => Conversion.Widen(_half, WeightType.BF16, _wide, _options);
 
     [Benchmark]
+    public void NarrowF16() => Conversion.Narrow(_wide, WeightType.F16, _half, _options);
+
+    [Benchmark]
+    public void NarrowBF16() => Conversion.Narrow(_wide, WeightType.BF16, _half, _options);
+
+    [Benchmark]
     public void Attention()
     {
         const int HeadDim = Hidden / Heads;
@@ -88,7 +94,7 @@ public class RowBenchmarks
                 nameof(Gelu) or nameof(GeluTanh) => 2 * Wide,
                 nameof(Softmax) => Scores,
                 nameof(Add) => 3 * States,
-                nameof(WidenF16) or nameof(WidenBF16) => 1.5 * Wide,
+                nameof(WidenF16) or nameof(WidenBF16) or nameof(NarrowF16) or nameof(NarrowBF16) => 1.5 * Wide,
                 _ => 4 * States,
             };
         }

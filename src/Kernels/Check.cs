@@ -12,6 +12,12 @@ internal static class Check
         if (a != b) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
     }
 
+    /// <summary>Throws unless two stored types are the same.</summary>
+    public static void SameType(WeightType a, WeightType b, [CallerArgumentExpression(nameof(a))] string aName = "", [CallerArgumentExpression(nameof(b))] string bName = "")
+    {
+        if (a != b) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
+    }
+
     /// <summary>Throws unless <paramref name="actual"/> elements are exactly what a shape needs.</summary>
     public static void Length(long actual, long needed,
         [InterpolatedStringHandlerArgument(nameof(actual), nameof(needed))] ref ExactShape shape, [CallerArgumentExpression(nameof(actual))] string name = "")

@@ -33,12 +33,22 @@ public static unsafe class Conversion
     /// <param name="source">Values.</param>
     /// <param name="type">The type to store.</param>
     /// <param name="destination">The bytes of as many elements, possibly unaligned.</param>
-    /// <param name="options">Level; narrowing is not on a hot path, and all levels share one body.</param>
+    /// <param name="options">Level; all give the same bits, but for the payload of NaN.</param>
     /// <exception cref="ArgumentException">The lengths do not fit.</exception>
     public static void Narrow(ReadOnlySpan<float> source, WeightType type, Span<byte> destination, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.Length(destination.Length, (long)source.Length * WeightMatrix.ElementSize(type), $"{source.Length} elements of {type}");
-        ConversionReference.Narrow(source, type, destination);
+        fixed (float* x = source)
+        fixed (byte* row = destination)
+        {
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   Narrowing.Run<Avx512, Vector512<float>>(x, type, row, source.Length); break;
+                case KernelLevel.Avx2:     Narrowing.Run<Avx2, Vector256<float>>(x, type, row, source.Length); break;
+                case KernelLevel.Portable: Narrowing.Run<Portable, Vector<float>>(x, type, row, source.Length); break;
+                default:                   ConversionReference.Narrow(source, type, destination); break;
+            }
+        }
     }
 }

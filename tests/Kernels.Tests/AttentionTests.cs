@@ -7,6 +7,7 @@ public sealed class AttentionTests
     {
         public required int Heads, HeadDim, Queries, Keys;
         public bool Causal, WantProbabilities, HeadMajorCache;
+        public WeightType Type;
         public byte[] KeyMask = [];
         public float[] HeadMask = [];
         public float[] Q = [], K = [], V = [];
@@ -29,8 +30,8 @@ public sealed class AttentionTests
                 {
                     Heads = Heads, HeadDim = HeadDim, Queries = Queries, Keys = Keys, Scale = 1 / MathF.Sqrt(HeadDim), Causal = Causal,
                     Q = Q, QTokenStride = width, QHeadStride = HeadDim,
-                    K = K, KTokenStride = HeadMajorCache ? HeadDim : width, KHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
-                    V = V, VTokenStride = HeadMajorCache ? HeadDim : width, VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
+                    K = Store(K), KTokenStride = HeadMajorCache ? HeadDim : width, KHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
+                    V = Store(V), VTokenStride = HeadMajorCache ? HeadDim : width, VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
                     KeyMask = KeyMask, HeadMask = HeadMask, Output = output.Floats, Probabilities = p.Floats,
                 }, options);
             output.AssertIntact();
@@ -39,11 +40,27 @@ public sealed class AttentionTests
             return output.Floats.ToArray();
         }
 
-        public void AssertAgrees(KernelLevel level)
+        // From an odd byte on: stored values need no alignment.
+        private StoredSpan Store(float[] values)
         {
-            float[] expected = Run(Samples.Reference, out float[] expectedP), actual = Run(Samples.At(level), out float[] actualP);
-            string what = $"{level} {Heads} heads of {HeadDim}, {Queries} queries, {Keys} keys, causal {Causal}, mask {KeyMask.Length > 0}";
-            Samples.AssertClose(actual, expected, 5e-6, what);
+            if (Type == WeightType.F32) return values;
+            byte[] stored = [0, .. Samples.Stored(values, Type)];
+            return new StoredSpan(stored.AsSpan(1), Type);
+        }
+
+        // The same call with the stored keys and values as floats.
+        private Case Widened()
+        {
+            var widened = (Case)MemberwiseClone();
+            (widened.Type, widened.K, widened.V) = (WeightType.F32, Samples.Rounded(K, Type), Samples.Rounded(V, Type));
+            return widened;
+        }
+
+        public void AssertAgrees(KernelLevel level, double within = 5e-6)
+        {
+            float[] expected = Widened().Run(Samples.Reference, out float[] expectedP), actual = Run(Samples.At(level), out float[] actualP);
+            string what = $"{level} {Type} {Heads} heads of {HeadDim}, {Queries} queries, {Keys} keys, causal {Causal}, mask {KeyMask.Length > 0}";
+            Samples.AssertClose(actual, expected, within, what);
             Samples.AssertClose(actualP, expectedP, 2e-6, what);
         }
     }
@@ -56,17 +73,17 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level)
+    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values] WeightType type)
     {
         const int Queries = MatMul.StreamedRows, Keys = 100, Width = 3 * 20;
-        Case all = new Case { Heads = 3, HeadDim = 20, Queries = Queries, Keys = Keys, Causal = true }.Fill();
+        Case all = new Case { Heads = 3, HeadDim = 20, Queries = Queries, Keys = Keys, Causal = true, Type = type }.Fill();
         float[] together = all.Run(Samples.At(level), out _);
         for (int i = 0; i < Queries; i++)
         {
             int seen = Keys - Queries + i + 1;
             var one = new Case
             {
-                Heads = 3, HeadDim = 20, Queries = 1, Keys = seen, Causal = true,
+                Heads = 3, HeadDim = 20, Queries = 1, Keys = seen, Causal = true, Type = type,
                 Q = all.Q[(i * Width)..((i + 1) * Width)], K = all.K[..(seen * Width)], V = all.V[..(seen * Width)],
             };
             Assert.That(one.Run(Samples.At(level), out _), Is.EqualTo(together[(i * Width)..((i + 1) * Width)]), $"query {i}");
@@ -74,7 +91,7 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
+    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values] WeightType type, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
     {
         foreach (int headDim in (int[])[1, 3, 8, 16, 31, 32, 64, 80])
         {
@@ -89,23 +106,25 @@ public sealed class AttentionTests
                 new Case
                 {
                     Heads = 3, HeadDim = headDim, Queries = queries, Keys = keys, Causal = causal, WantProbabilities = probabilities,
-                    KeyMask = mask, HeadMajorCache = headDim % 2 == 0,
+                    KeyMask = mask, HeadMajorCache = headDim % 2 == 0, Type = type,
                 }.Fill().AssertAgrees(level);
             }
         }
     }
 
     [Test]
-    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values(1, 30)] int queries, [Values] bool probabilities) =>
-        new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities }.Fill().AssertAgrees(level);
+    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 30)] int queries, [Values] bool probabilities) =>
+        new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities, Type = type }.Fill().AssertAgrees(level);
 
     [Test]
-    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level, [Values(1, 9, 130)] int queries, [Values] bool causal, [Values] bool probabilities)
+    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 9, 130)] int queries, [Values] bool causal, [Values] bool probabilities)
     {
         var hidden = new Case
         {
             Heads = 2, HeadDim = 5, Queries = queries, Keys = queries, Causal = causal, KeyMask = new byte[queries], WantProbabilities = probabilities,
+            Type = type,
         }.Fill();
+        hidden.V = Samples.Rounded(hidden.V, type);
         float[] output = hidden.Run(Samples.At(level), out float[] p);
         double mean = 0;
         for (int key = 0; key < queries; key++) mean += hidden.V[key * 10] / (double)queries;
@@ -123,9 +142,9 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level, [Values(4, 40)] int queries)
+    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level, [Values] WeightType type, [Values(4, 40)] int queries)
     {
-        var poisoned = new Case { Heads = 2, HeadDim = 16, Queries = queries, Keys = queries, Causal = true, KeyMask = new byte[queries] }.Fill();
+        var poisoned = new Case { Heads = 2, HeadDim = 16, Queries = queries, Keys = queries, Causal = true, KeyMask = new byte[queries], Type = type }.Fill();
         poisoned.KeyMask.AsSpan().Fill(1);
         poisoned.KeyMask[1] = 0;
         poisoned.K.AsSpan(1 * 32, 32).Fill(float.NaN);                    // token 1 is hidden
@@ -138,15 +157,25 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values(1, 20)] int queries)
+    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 20)] int queries)
     {
         foreach (float value in (float[])[float.PositiveInfinity, float.NegativeInfinity, 1e30f, -1e30f])
         {
-            var odd = new Case { Heads = 1, HeadDim = 4, Queries = queries, Keys = 200 }.Fill();
+            var odd = new Case { Heads = 1, HeadDim = 4, Queries = queries, Keys = 200, Type = type }.Fill();
             odd.Q.AsSpan().Fill(1);
             for (int key = 0; key < 150; key++) odd.K[key * 4] = value;    // the first block of keys, and part of the second
             odd.AssertAgrees(level);
         }
+    }
+
+    [Test]
+    public void Subnormal_halves_count_in_full([Levels] KernelLevel level, [Values(1, 20)] int queries)
+    {
+        const float Largest = 1023f / (1 << 24);                           // of the subnormal halves
+        var small = new Case { Heads = 2, HeadDim = 37, Queries = queries, Keys = 150, Type = WeightType.F16 }.Fill();
+        for (int i = 0; i < small.Q.Length; i++) small.Q[i] *= 1 << 14;     // scores of some units, as elsewhere
+        for (int i = 0; i < small.K.Length; i++) (small.K[i], small.V[i]) = (small.K[i] * Largest / 2, small.V[i] * Largest);
+        small.AssertAgrees(level, within: 5e-6 * Largest);
     }
 
     [Test]
@@ -166,14 +195,17 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Wrong_sizes_are_refused_with_both_numbers()
+    public void Wrong_sizes_are_refused_with_both_numbers([Values] WeightType type)
     {
-        Case Good() => new Case { Heads = 2, HeadDim = 4, Queries = 3, Keys = 5 }.Fill();
+        Case Good() => new Case { Heads = 2, HeadDim = 4, Queries = 3, Keys = 5, Type = type }.Fill();
         static Action Call(Case c) => () => c.Run(Samples.Reference, out _);
 
         Case bad = Good();
         bad.Q = new float[23];
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("Q.Length is 23").And.Message.Contains("at least 24"));
+        bad = Good();
+        bad.K = new float[39];
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("K.Length is 39").And.Message.Contains("at least 40"));
         bad = Good();
         bad.V = new float[39];
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("V.Length is 39").And.Message.Contains("at least 40"));
@@ -185,5 +217,27 @@ public sealed class AttentionTests
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("is 3").And.Message.Contains("needs 2"));
         Assert.That(Call(new Case { Heads = 1, HeadDim = 1, Queries = 3, Keys = 2, Causal = true }.Fill()),
             Throws.ArgumentException.With.Message.Contains("Keys is 2").And.Message.Contains("3 queries"));
+    }
+
+    [Test]
+    public void Keys_and_values_of_two_types_are_refused()
+    {
+        static void Mixed() => Attention.Run(
+            new AttentionArguments
+            {
+                Heads = 1, HeadDim = 1, Queries = 1, Keys = 1, Q = new float[1], Output = new float[1],
+                K = new float[1], V = new StoredSpan(new byte[2], WeightType.F16),
+            }, Samples.Reference);
+        Assert.That(Mixed, Throws.ArgumentException.With.Message.Contains("K.Type is F32 and V.Type is F16"));
+    }
+
+    [Test]
+    public void Stored_values_are_whole_elements_and_are_read_within_their_length()
+    {
+        Assert.That(() => new StoredSpan(new byte[5], WeightType.BF16).Length, Throws.ArgumentException.With.Message.Contains("5").And.Message.Contains("2 bytes"));
+        Assert.That(() => new StoredSpan(new byte[4], (WeightType)9).Length, Throws.ArgumentException.With.Message.Contains("no weight type"));
+        Assert.That(new StoredSpan(Samples.Stored([1, -2.5f], WeightType.F16), WeightType.F16)[1], Is.EqualTo(-2.5f));
+        Assert.That(() => new StoredSpan(new byte[4], WeightType.F16)[2], Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new StoredSpan(new byte[4], WeightType.F16)[-1], Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 }

@@ -60,6 +60,53 @@ public sealed class ConversionTests
         }
     }
 
+    [TestCase(WeightType.F16, 0x7C00)]
+    [TestCase(WeightType.BF16, 0x7F80)]
+    public void All_floats_at_and_around_a_stored_number_or_a_midpoint_narrow_to_nearest_even(WeightType type, int infinity)
+    {
+        var values = new List<float>();
+        var expected = new List<int>();
+        for (int bits = 0; bits < infinity; bits++)
+        {
+            double lower = Exact(bits, type), upper = bits + 1 < infinity ? Exact(bits + 1, type) : (2 * lower) - Exact(bits - 1, type);
+            float middle = (float)((lower + upper) / 2);                      // exact: one more digit than is stored
+            values.AddRange([(float)lower, MathF.BitIncrement((float)lower), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle), MathF.BitDecrement((float)upper)]);
+            expected.AddRange([bits, bits, bits, bits + (bits & 1), bits + 1, bits + 1]);
+        }
+        values.AddRange([float.MaxValue, float.PositiveInfinity, float.Epsilon, 1e-40f]);
+        expected.AddRange([infinity, infinity, 0, type == WeightType.F16 ? 0 : 1]);
+
+        byte[] stored = new byte[2 * values.Count];
+        foreach (KernelLevel level in KernelDispatch.Supported)
+        {
+            foreach (int sign in (int[])[0, 0x8000])
+            {
+                Conversion.Narrow(values.ConvertAll(value => sign == 0 ? value : -value).ToArray(), type, stored, Samples.At(level));
+                for (int i = 0; i < values.Count; i++)
+                {
+                    int actual = BinaryPrimitives.ReadUInt16LittleEndian(stored.AsSpan(2 * i));
+                    if (actual != (expected[i] | sign)) Assert.Fail($"{level}: {values[i]:R} became 0x{actual:X4}, not 0x{expected[i] | sign:X4}");
+                }
+            }
+        }
+    }
+
+    private static double Exact(int bits, WeightType type) =>
+        type == WeightType.F16 ? (double)BitConverter.UInt16BitsToHalf((ushort)bits) : BitConverter.Int32BitsToSingle(bits << 16);
+
+    [Test]
+    public void Narrowing_agrees_at_every_length_to_any_byte([Levels] KernelLevel level, [Values] WeightType type)
+    {
+        foreach (int length in Samples.Lengths)
+        {
+            float[] values = Samples.Uniform(length, length, 3);
+            using var stored = new Guarded(length * WeightMatrix.ElementSize(type), length % 7);
+            Conversion.Narrow(values, type, stored.Bytes, Samples.At(level));
+            Assert.That(stored.Bytes.SequenceEqual(Samples.Stored(values, type)));
+            stored.AssertIntact();
+        }
+    }
+
     [TestCase(WeightType.F16, 1 + (1 / 2048f), 1f)]                        // half way between 1 and 1 + 2⁻¹⁰: to even
     [TestCase(WeightType.F16, 1 + (3 / 2048f), 1 + (2 / 1024f))]
     [TestCase(WeightType.F16, 1 + (1 / 2048f) + 1e-6f, 1 + (1 / 1024f))]
@@ -84,10 +131,20 @@ public sealed class ConversionTests
     }
 
     [Test]
-    public void A_NaN_whose_payload_lies_in_the_lost_bits_stays_NaN()
+    public void NaN_of_any_payload_stays_NaN_of_its_sign([Levels] KernelLevel level, [Values] WeightType type)
     {
-        byte[] stored = Samples.Stored([BitConverter.UInt32BitsToSingle(0x7F800001)], WeightType.BF16);
-        Assert.That(BinaryPrimitives.ReadUInt16LittleEndian(stored) & 0x7F, Is.Not.Zero);
+        // The payload of the first and the last ones lies in bits that are lost, or would carry into the exponent.
+        foreach (uint bits in (uint[])[0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0x7F801FFF, 0x7F80FFFF])
+        {
+            float[] values = new float[40], back = new float[40];
+            values.AsSpan(0, 20).Fill(BitConverter.UInt32BitsToSingle(bits));
+            values.AsSpan(20).Fill(BitConverter.UInt32BitsToSingle(bits | 0x80000000));
+            byte[] stored = new byte[40 * WeightMatrix.ElementSize(type)];
+            Conversion.Narrow(values, type, stored, Samples.At(level));
+            Conversion.Widen(stored, type, back, Samples.Reference);
+            Assert.That(back, Is.All.NaN, $"{bits:X}");
+            Assert.That(back.Select(float.IsNegative), Is.EqualTo(values.Select(float.IsNegative)), $"{bits:X}");
+        }
     }
 
     [Test]

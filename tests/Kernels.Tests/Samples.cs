@@ -23,6 +23,14 @@ internal static class Samples
         return bytes;
     }
 
+    /// <summary>What is left of floats that were stored.</summary>
+    public static float[] Rounded(ReadOnlySpan<float> values, WeightType type)
+    {
+        float[] rounded = new float[values.Length];
+        Conversion.Widen(Stored(values, type), type, rounded, Reference);
+        return rounded;
+    }
+
     /// <summary>0 … 2 · width + 1 of the widest level, and some longer ones around multiples.</summary>
     public static IEnumerable<int> Lengths => Enumerable.Range(0, 34).Concat([47, 48, 63, 64, 65, 100, 4095, 4096, 4097, 9001]);
 

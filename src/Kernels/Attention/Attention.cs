@@ -34,14 +34,29 @@ public static unsafe class Attention
         where V : struct
         where TTiles : struct, ITiles
     {
-        fixed (float* q = a.Q, k = a.K, v = a.V, headMask = a.HeadMask, output = a.Output, probabilities = a.Probabilities)
+        switch (a.K.Type)
+        {
+            case WeightType.F32: Run<S, V, TTiles, F32Format>(a, maxThreads); break;
+            case WeightType.F16: Run<S, V, TTiles, F16Format>(a, maxThreads); break;
+            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(a, maxThreads); break;
+        }
+    }
+
+    private static void Run<S, V, TTiles, TFormat>(in AttentionArguments a, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+        where TFormat : struct, IWeightFormat
+    {
+        fixed (byte* k = a.K, v = a.V)
+        fixed (float* q = a.Q, headMask = a.HeadMask, output = a.Output, probabilities = a.Probabilities)
         {
             var call = new AttentionCall
             {
                 Heads = a.Heads, HeadDim = a.HeadDim, Queries = a.Queries, Keys = a.Keys, Scale = a.Scale, Causal = a.Causal,
                 Q = q, QTokenStride = a.QTokenStride, QHeadStride = a.QHeadStride,
-                K = k, KTokenStride = a.KTokenStride, KHeadStride = a.KHeadStride,
-                V = v, VTokenStride = a.VTokenStride, VHeadStride = a.VHeadStride,
+                K = k, KTokenBytes = TFormat.RowBytes(a.KTokenStride), KHeadBytes = TFormat.RowBytes(a.KHeadStride),
+                V = v, VTokenBytes = TFormat.RowBytes(a.VTokenStride), VHeadBytes = TFormat.RowBytes(a.VHeadStride),
                 VisibleCount = a.Keys, HeadMask = headMask, Output = output, Probabilities = probabilities,
             };
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
@@ -51,10 +66,10 @@ public static unsafe class Attention
             // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
             if (probabilities != null || a.Queries <= MatMul.StreamedRows)
             {
-                WorkerPool.Shared.Run(checked(a.Heads * a.Queries), threads, new AttentionRowJob<S, V> { Call = call });
+                WorkerPool.Shared.Run(checked(a.Heads * a.Queries), threads, new AttentionRowJob<S, V, TFormat> { Call = call });
                 return;
             }
-            var job = new AttentionBlockJob<S, V, TTiles> { Call = call };
+            var job = new AttentionBlockJob<S, V, TTiles, TFormat> { Call = call };
             WorkerPool.Shared.Run(job.Tasks, threads, job);
         }
     }

@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Sizes, inputs and outputs of one call of <see cref="Attention"/>. Strides count floats.</summary>
+/// <summary>Sizes, inputs and outputs of one call of <see cref="Attention"/>. Strides count elements.</summary>
 /// <remarks>
 /// Value d of head h at token t is at t · TokenStride + h · HeadStride + d: a fused [tokens, 3 · hidden] projection, a
 /// [heads, tokens, dim] cache and a plain [tokens, heads · dim] tensor are all read in place.
@@ -28,28 +28,28 @@ public ref struct AttentionArguments
     /// <summary>Queries.</summary>
     public ReadOnlySpan<float> Q { get; set; }
 
-    /// <summary>Floats from one query to the next.</summary>
+    /// <summary>Elements from one query to the next.</summary>
     public int QTokenStride { get; set; }
 
-    /// <summary>Floats from one head of a query to the next.</summary>
+    /// <summary>Elements from one head of a query to the next.</summary>
     public int QHeadStride { get; set; }
 
-    /// <summary>Keys.</summary>
-    public ReadOnlySpan<float> K { get; set; }
+    /// <summary>Keys: floats, or stored values that are widened as they are read.</summary>
+    public StoredSpan K { get; set; }
 
-    /// <summary>Floats from one key to the next.</summary>
+    /// <summary>Elements from one key to the next.</summary>
     public int KTokenStride { get; set; }
 
-    /// <summary>Floats from one head of a key to the next.</summary>
+    /// <summary>Elements from one head of a key to the next.</summary>
     public int KHeadStride { get; set; }
 
-    /// <summary>Values.</summary>
-    public ReadOnlySpan<float> V { get; set; }
+    /// <summary>Values, in the type of the keys.</summary>
+    public StoredSpan V { get; set; }
 
-    /// <summary>Floats from one value to the next.</summary>
+    /// <summary>Elements from one value to the next.</summary>
     public int VTokenStride { get; set; }
 
-    /// <summary>Floats from one head of a value to the next.</summary>
+    /// <summary>Elements from one head of a value to the next.</summary>
     public int VHeadStride { get; set; }
 
     /// <summary>[Keys], 0 hides a key from all queries; empty: all are visible.</summary>
@@ -71,6 +71,7 @@ public ref struct AttentionArguments
         Check.NotNegative(Queries);
         Check.NotNegative(Keys);
         if (Causal) Check.AtLeast(Keys, Queries, $"causal attention, whose {Queries} queries are the last of the keys,");
+        Check.SameType(K.Type, V.Type);
         CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, "Q.Length");
         CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, "K.Length");
         CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, "V.Length");

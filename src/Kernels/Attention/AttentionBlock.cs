@@ -7,10 +7,11 @@ namespace ManagedTransformers.Kernels;
 /// matmul's tiles, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary.
 /// </summary>
 /// <remarks>Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
-internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
+internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     where S : struct, ISimd<V>
     where V : struct
     where TTiles : struct, ITiles
+    where TFormat : struct, IWeightFormat
 {
     /// <summary>The most queries per task: each block of keys is packed once for them.</summary>
     private const int MaxQueries = 192;
@@ -64,40 +65,45 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
         new Span<float>(room.Output, whole * room.Dims.Padded).Clear();
     }
 
-    // Keys and values to panels.
+    // Keys and values to panels of floats.
     private readonly void Pack(in Room room, int head, int key, int count)
     {
         int d = Call.HeadDim;
-        float* keys = Call.KeyOf(head, key);
-        nint keyStride = Call.KTokenStride;
-        if (Call.Visible != null)
-        {
-            for (int j = 0; j < count; j++) Copy(Call.KeyOf(head, Call.KeyAt(key + j)), room.Gathered + (j * d), d, d);
-            keys = room.Gathered;
-            keyStride = d;
-        }
         Panels panels = KeyPanels(count);
         for (int j = 0; j < panels.Padded; j += S.Width)
         {
-            int panel = panels.Of(j), start = panels.First(panel);
-            Packing.Strip<S, V>(keys + (j * keyStride), Math.Min(S.Width, count - j), keyStride, d, room.Keys + (start * d) + (j - start), panels.Width(panel));
+            int panel = panels.Of(j), start = panels.First(panel), rows = Math.Min(S.Width, count - j);
+            float* keys = Keys(room, head, key + j, rows, out nint stride);
+            Packing.Strip<S, V>(keys, rows, stride, d, room.Keys + (start * d) + (j - start), panels.Width(panel));
         }
 
         for (int panel = 0; panel < room.Dims.Count; panel++)
         {
             int start = room.Dims.First(panel), width = room.Dims.Width(panel), filled = Math.Min(width, d - start);
             float* values = room.Values + (start * KeyBlock);
-            for (int j = 0; j < count; j++) Copy(Call.ValueOf(head, Call.KeyAt(key + j)) + start, values + (j * width), filled, width);
+            for (int j = 0; j < count; j++)
+            {
+                Widening.Body<S, V, TFormat>(Call.ValueOf(head, Call.KeyAt(key + j)), start, values + (j * width), filled);
+                new Span<float>(values + (j * width) + filled, width - filled).Clear();
+            }
         }
     }
 
-    private static Panels KeyPanels(int count) => new(count, S.Width, TTiles.MaxVectors);
-
-    private static void Copy(float* from, float* to, int length, int padded)
+    // Up to Width visible keys as floats: in place where they are that already and lie evenly.
+    private readonly float* Keys(in Room room, int head, int key, int rows, out nint stride)
     {
-        new ReadOnlySpan<float>(from, length).CopyTo(new Span<float>(to, length));
-        new Span<float>(to + length, padded - length).Clear();
+        if (typeof(TFormat) == typeof(F32Format) && Call.Visible == null)
+        {
+            stride = Call.KTokenBytes / sizeof(float);
+            return (float*)Call.KeyOf(head, key);
+        }
+        stride = Call.HeadDim;
+        for (int r = 0; r < rows; r++)
+            Widening.Body<S, V, TFormat>(Call.KeyOf(head, Call.KeyAt(key + r)), 0, room.Gathered + (r * stride), stride);
+        return room.Gathered;
     }
+
+    private static Panels KeyPanels(int count) => new(count, S.Width, TTiles.MaxVectors);
 
     // A group of queries against one block of keys.
     private readonly void Step(in Room room, int first, int row, int rows, int key, int keys)
@@ -184,21 +190,25 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
         {
             if (Call.CountFor(first + i) == 0)
             {
-                Mean(head, Call.OutputOf(head, first + i));
+                Mean(room, head, Call.OutputOf(head, first + i));
                 continue;
             }
             float* output = room.Output + (i * room.Dims.Padded);
             SoftmaxRow.Scale<S, V>(output, Call.HeadDim, Call.HeadFactor(head) / room.Sums[i]);
-            Copy(output, Call.OutputOf(head, first + i), Call.HeadDim, Call.HeadDim);
+            new ReadOnlySpan<float>(output, Call.HeadDim).CopyTo(new Span<float>(Call.OutputOf(head, first + i), Call.HeadDim));
         }
     }
 
     // A query that sees no key attends to all equally.
-    private readonly void Mean(int head, float* output)
+    private readonly void Mean(in Room room, int head, float* output)
     {
         new Span<float>(output, Call.HeadDim).Clear();
         float share = Call.HeadFactor(head) / Call.Keys;
-        for (int key = 0; key < Call.Keys; key++) AddScaled(share, Call.ValueOf(head, key), output, Call.HeadDim);
+        for (int key = 0; key < Call.Keys; key++)
+        {
+            Widening.Body<S, V, TFormat>(Call.ValueOf(head, key), 0, room.Gathered, Call.HeadDim);
+            AddScaled(share, room.Gathered, output, Call.HeadDim);
+        }
     }
 
     // A task's working memory, cut into its parts.
@@ -211,7 +221,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles> : IJob
         {
             Dims = new Panels(d, S.Width, TTiles.MaxVectors);
             int padded = Dims.Padded;
-            float* at = Scratch.ForTask(((long)KeyBlock * (d + d + padded)) + ((long)MaxQueries * (d + padded + 2)) + (Group * KeyBlock));
+            float* at = Scratch.ForTask(((long)KeyBlock * (d + padded)) + ((long)MaxQueries * (d + padded + 2)) + (Group * KeyBlock) + ((long)S.Width * d));
             Keys = at;
             Values = Keys + (KeyBlock * d);
             Output = Values + (KeyBlock * padded);

@@ -6,8 +6,14 @@ internal unsafe struct AttentionCall
     public int Heads, HeadDim, Queries, Keys;
     public float Scale;
     public bool Causal;
-    public float* Q, K, V;
-    public nint QTokenStride, QHeadStride, KTokenStride, KHeadStride, VTokenStride, VHeadStride;
+    public float* Q;
+    public nint QTokenStride, QHeadStride;
+
+    /// <summary>Keys and values as stored.</summary>
+    public byte* K, V;
+
+    /// <summary>Bytes from a key or value, or from one head of it, to the next.</summary>
+    public nint KTokenBytes, KHeadBytes, VTokenBytes, VHeadBytes;
 
     /// <summary>Ascending numbers of the keys that the mask leaves, or null where there is no mask.</summary>
     public int* Visible;
@@ -38,9 +44,9 @@ internal unsafe struct AttentionCall
 
     public readonly float* QueryOf(int head, int i) => Q + (i * QTokenStride) + (head * QHeadStride);
 
-    public readonly float* KeyOf(int head, int key) => K + (key * KTokenStride) + (head * KHeadStride);
+    public readonly byte* KeyOf(int head, int key) => K + (key * KTokenBytes) + (head * KHeadBytes);
 
-    public readonly float* ValueOf(int head, int key) => V + (key * VTokenStride) + (head * VHeadStride);
+    public readonly byte* ValueOf(int head, int key) => V + (key * VTokenBytes) + (head * VHeadBytes);
 
     public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
 

@@ -4,11 +4,12 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>
 /// Attention of one query of one head per task, its row of probabilities in memory: for decoding, where a query is all there is
-/// and keys and values stream by once, and for callers that ask for the probabilities.
+/// and keys and values stream by once, widened in registers, and for callers that ask for the probabilities.
 /// </summary>
-internal unsafe struct AttentionRowJob<S, V> : IJob
+internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
     where V : struct
+    where TFormat : struct, IWeightFormat
 {
     /// <summary>The arguments.</summary>
     public AttentionCall Call;
@@ -59,20 +60,20 @@ internal unsafe struct AttentionRowJob<S, V> : IJob
         float* sums = stackalloc float[4];
         for (int j = 0; j < count; j += 4)
         {
-            float* k0 = call.KeyOf(head, call.KeyAt(j));
-            float* k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
-            float* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1)));
-            float* k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
-            ScoreTile.Dot4<S, V>(whole, k0, k1, k2, k3, q, sums);
+            byte* k0 = call.KeyOf(head, call.KeyAt(j));
+            byte* k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
+            byte* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1)));
+            byte* k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
+            ScoreTile.Dot4<S, V, TFormat>(whole, k0, k1, k2, k3, q, sums);
             for (int r = 0; r < Math.Min(4, count - j); r++)
                 p[j + r] = (sums[r] + Rest(q, call.KeyOf(head, call.KeyAt(j + r)), whole, length)) * call.Scale;
         }
     }
 
-    private static float Rest(float* q, float* k, nint d, nint length)
+    private static float Rest(float* q, byte* k, nint d, nint length)
     {
         float sum = 0;
-        for (; d < length; d++) sum += q[d] * k[d];
+        for (; d < length; d++) sum += q[d] * TFormat.WidenOne(k, d);
         return sum;
     }
 
@@ -86,12 +87,12 @@ internal unsafe struct AttentionRowJob<S, V> : IJob
             V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
             for (int j = 0; j < count; j++)
             {
-                float* v = call.ValueOf(head, call.KeyAt(j)) + d;
+                byte* v = call.ValueOf(head, call.KeyAt(j));
                 V x = S.Broadcast(p[j]);
-                s0 = S.MultiplyAdd(x, S.Load(v), s0);
-                s1 = S.MultiplyAdd(x, S.Load(v + S.Width), s1);
-                s2 = S.MultiplyAdd(x, S.Load(v + (2 * S.Width)), s2);
-                s3 = S.MultiplyAdd(x, S.Load(v + (3 * S.Width)), s3);
+                s0 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d), s0);
+                s1 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + S.Width), s1);
+                s2 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (2 * S.Width)), s2);
+                s3 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (3 * S.Width)), s3);
             }
             S.Store(output + d, s0);
             S.Store(output + d + S.Width, s1);
@@ -101,13 +102,13 @@ internal unsafe struct AttentionRowJob<S, V> : IJob
         for (; d <= call.HeadDim - S.Width; d += S.Width)
         {
             V s = S.Broadcast(0f);
-            for (int j = 0; j < count; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), S.Load(call.ValueOf(head, call.KeyAt(j)) + d), s);
+            for (int j = 0; j < count; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), TFormat.Widen<S, V>(call.ValueOf(head, call.KeyAt(j)), d), s);
             S.Store(output + d, s);
         }
         for (; d < call.HeadDim; d++)
         {
             float s = 0;
-            for (int j = 0; j < count; j++) s += p[j] * call.ValueOf(head, call.KeyAt(j))[d];
+            for (int j = 0; j < count; j++) s += p[j] * TFormat.WidenOne(call.ValueOf(head, call.KeyAt(j)), d);
             output[d] = s;
         }
     }

@@ -8,18 +8,19 @@ internal static unsafe class ScoreTile
 {
     /// <summary>sums[j] = k_j · q for 4 keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Dot4<S, V>(nint length, float* k0, float* k1, float* k2, float* k3, float* q, float* sums)
+    public static void Dot4<S, V, TFormat>(nint length, byte* k0, byte* k1, byte* k2, byte* k3, float* q, float* sums)
         where S : struct, ISimd<V>
         where V : struct
+        where TFormat : struct, IWeightFormat
     {
         V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
         for (nint p = 0; p < length; p += S.Width)
         {
             V v = S.Load(q + p);
-            s0 = S.MultiplyAdd(S.Load(k0 + p), v, s0);
-            s1 = S.MultiplyAdd(S.Load(k1 + p), v, s1);
-            s2 = S.MultiplyAdd(S.Load(k2 + p), v, s2);
-            s3 = S.MultiplyAdd(S.Load(k3 + p), v, s3);
+            s0 = S.MultiplyAdd(TFormat.Widen<S, V>(k0, p), v, s0);
+            s1 = S.MultiplyAdd(TFormat.Widen<S, V>(k1, p), v, s1);
+            s2 = S.MultiplyAdd(TFormat.Widen<S, V>(k2, p), v, s2);
+            s3 = S.MultiplyAdd(TFormat.Widen<S, V>(k3, p), v, s3);
         }
         sums[0] = S.Sum(s0);
         sums[1] = S.Sum(s1);

@@ -23,4 +23,19 @@ internal readonly unsafe struct BF16Format : IWeightFormat
 
     public static float WidenOne(byte* row, nint index) =>
         BitConverter.Int32BitsToSingle(Unsafe.ReadUnaligned<ushort>(row + (2 * index)) << 16);
+
+    // Adding 0x7FFF, and 1 more where the kept part is odd, carries where it must, and no further than to infinity.
+    // NaN could be carried to 0: it is added to itself instead, which makes it quiet, so that a payload in the lower half can't vanish.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow<S, V>(V values, byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V odd = S.And(S.ShiftRight(values, 16), S.BroadcastInt(1));
+        V rounded = S.AddInt(S.AddInt(values, S.BroadcastInt(0x7FFF)), odd);
+        V finite = S.Less(S.And(values, S.BroadcastInt(int.MaxValue)), S.Broadcast(float.PositiveInfinity));
+        S.StoreInt16((short*)row + index, S.ShiftRight(S.Select(finite, rounded, S.Add(values, values)), 16));
+    }
+
+    public static void NarrowOne(float value, byte* row, nint index) => Unsafe.WriteUnaligned(row + (2 * index), ConversionReference.NarrowBF16(value));
 }

@@ -37,4 +37,26 @@ internal readonly unsafe struct F16Format : IWeightFormat
     }
 
     public static float WidenOne(byte* row, nint index) => (float)Unsafe.ReadUnaligned<Half>(row + (2 * index));
+
+    /// <remarks>
+    /// With 2^e the leading digit of |x|, and e at least −14, a half counts in steps of 2^(e−10). So does a float at 2^(e+13): the sum
+    /// of both is rounded as the half must be, and its last bits are the number of steps. The leading one among them carries into
+    /// the exponent, which is therefore taken one lower: e + 14, where the sum's has e + 140.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow<S, V>(V values, byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        const float Overflow = 65536;                                  // 2¹⁶, the first power of two that is infinity as a half
+        V magnitude = S.Min(S.Broadcast(Overflow), S.And(values, S.BroadcastInt(int.MaxValue)));
+        V leading = S.Max(S.And(magnitude, S.BroadcastInt(0x7F800000)), S.BroadcastInt((127 - 14) << 23));
+        V sum = S.MultiplyAdd(leading, S.BroadcastInt((127 + 13) << 23), magnitude);
+        V half = S.AddInt(S.AddInt(S.ShiftRight(sum, 13), S.BroadcastInt(-126 << 10)), S.And(sum, S.BroadcastInt(0xFFF)));
+        half = S.Select(S.Less(magnitude, S.Broadcast(2 * Overflow)), half, S.BroadcastInt(0x7E00));      // NaN is not less
+        V sign = S.And(S.ShiftRight(values, 16), S.BroadcastInt(0x8000));
+        S.StoreInt16((short*)row + index, S.Or(half, sign));
+    }
+
+    public static void NarrowOne(float value, byte* row, nint index) => Unsafe.WriteUnaligned(row + (2 * index), (Half)value);
 }

@@ -22,4 +22,11 @@ internal readonly unsafe struct F32Format : IWeightFormat
         where V : struct => Widen<S, V>(row, index);
 
     public static float WidenOne(byte* row, nint index) => Unsafe.ReadUnaligned<float>(row + (4 * index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow<S, V>(V values, byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct => S.Store((float*)row + index, values);
+
+    public static void NarrowOne(float value, byte* row, nint index) => Unsafe.WriteUnaligned(row + (4 * index), value);
 }

@@ -1,8 +1,8 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>
-/// How the elements of a stored weight row become floats. A format is one struct in one file: GEMM uses it when it packs a
-/// panel, GEMV inside the dot product, embeddings when they copy a row.
+/// How the elements of a stored row become floats, and floats elements. A format is one struct in one file: GEMM uses it when it
+/// packs a panel, GEMV and attention inside the dot product, embeddings when they copy a row, a cache when it grows.
 /// </summary>
 internal unsafe interface IWeightFormat
 {
@@ -28,4 +28,12 @@ internal unsafe interface IWeightFormat
 
     /// <summary>Element <paramref name="index"/>.</summary>
     static abstract float WidenOne(byte* row, nint index);
+
+    /// <summary>Stores a vector as elements <paramref name="index"/> … <paramref name="index"/> + Width − 1, rounded to nearest, ties to even.</summary>
+    static abstract void Narrow<S, V>(V values, byte* row, nint index)
+        where S : struct, ISimd<V>
+        where V : struct;
+
+    /// <summary>Stores element <paramref name="index"/>.</summary>
+    static abstract void NarrowOne(float value, byte* row, nint index);
 }

@@ -21,11 +21,12 @@ internal static class AttentionReference
     private static void Scores(in AttentionArguments a, int h, int i, double[] p)
     {
         ReadOnlySpan<float> q = a.Q.Slice((i * a.QTokenStride) + (h * a.QHeadStride), a.HeadDim);
+        StoredSpan k = a.K;
         for (int j = 0; j < a.Keys; j++)
         {
-            ReadOnlySpan<float> k = a.K.Slice((j * a.KTokenStride) + (h * a.KHeadStride), a.HeadDim);
+            int start = (j * a.KTokenStride) + (h * a.KHeadStride);
             double dot = 0;
-            for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * k[d];
+            for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * k[start + d];
             p[j] = dot * a.Scale;
         }
     }
@@ -61,6 +62,7 @@ internal static class AttentionReference
     {
         double headMask = a.HeadMask.IsEmpty ? 1 : a.HeadMask[h];
         bool anyVisible = AnyVisible(a, i);
+        StoredSpan v = a.V;
         Span<float> output = a.Output.Slice(((i * a.Heads) + h) * a.HeadDim, a.HeadDim);
         for (int d = 0; d < a.HeadDim; d++)
         {
@@ -68,7 +70,7 @@ internal static class AttentionReference
             for (int j = 0; j < a.Keys; j++)
             {
                 if (anyVisible && !IsVisible(a, i, j)) continue;   // not 0 · v: v may be NaN
-                sum += p[j] * headMask * a.V[(j * a.VTokenStride) + (h * a.VHeadStride) + d];
+                sum += p[j] * headMask * v[(j * a.VTokenStride) + (h * a.VHeadStride) + d];
             }
             output[d] = (float)sum;
         }

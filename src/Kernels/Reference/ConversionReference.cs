@@ -31,7 +31,7 @@ internal static class ConversionReference
     };
 
     // The upper 16 bits, rounded to nearest even: adding 0x7FFF, and 1 more where the kept part is odd, carries where it must.
-    private static ushort NarrowBF16(float value)
+    public static ushort NarrowBF16(float value)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);
         if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40);   // quiet, so that a payload in the lower half can't vanish

@@ -17,6 +17,9 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
 
     public static Vector256<float> LoadInt16(short* p) => X86.Avx2.ConvertToVector256Int32(p).AsSingle();
 
+    public static void StoreInt16(short* p, Vector256<float> v) =>
+        X86.Sse41.PackUnsignedSaturate(v.AsInt32().GetLower(), v.AsInt32().GetUpper()).AsInt16().Store(p);
+
     public static Vector256<float> Broadcast(float x) => Vector256.Create(x);
 
     public static Vector256<float> BroadcastInt(int x) => Vector256.Create(x).AsSingle();
@@ -51,8 +54,13 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
 
     public static Vector256<float> Or(Vector256<float> a, Vector256<float> b) => X86.Avx.Or(a, b);
 
+    public static Vector256<float> AddInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt32(), b.AsInt32()).AsSingle();
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ShiftLeft(Vector256<float> a, int bits) => Vector256.ShiftLeft(a.AsInt32(), bits).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ShiftRight(Vector256<float> a, int bits) => Vector256.ShiftRightLogical(a.AsInt32(), bits).AsSingle();
 
     public static Vector256<float> Less(Vector256<float> a, Vector256<float> b) => X86.Avx.CompareLessThan(a, b);
 

@@ -17,6 +17,8 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
 
     public static Vector512<float> LoadInt16(short* p) => X86.Avx512F.ConvertToVector512Int32(X86.Avx.LoadVector256(p)).AsSingle();
 
+    public static void StoreInt16(short* p, Vector512<float> v) => X86.Avx512F.ConvertToVector256Int16(v.AsInt32()).Store(p);
+
     public static Vector512<float> Broadcast(float x) => Vector512.Create(x);
 
     public static Vector512<float> BroadcastInt(int x) => Vector512.Create(x).AsSingle();
@@ -45,8 +47,13 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
 
     public static Vector512<float> Or(Vector512<float> a, Vector512<float> b) => X86.Avx512DQ.Or(a, b);
 
+    public static Vector512<float> AddInt(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Add(a.AsInt32(), b.AsInt32()).AsSingle();
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ShiftLeft(Vector512<float> a, int bits) => Vector512.ShiftLeft(a.AsInt32(), bits).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ShiftRight(Vector512<float> a, int bits) => Vector512.ShiftRightLogical(a.AsInt32(), bits).AsSingle();
 
     public static Vector512<float> Less(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareLessThan(a, b);
 

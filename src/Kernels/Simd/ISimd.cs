@@ -25,6 +25,9 @@ internal unsafe interface ISimd<V>
     /// <summary>Width 16-bit integers, sign-extended to 32 bits.</summary>
     static abstract V LoadInt16(short* p);
 
+    /// <summary>Width 16-bit integers of lanes that are 0 … 65535.</summary>
+    static abstract void StoreInt16(short* p, V v);
+
     static abstract V Broadcast(float x);
 
     static abstract V BroadcastInt(int x);
@@ -59,7 +62,12 @@ internal unsafe interface ISimd<V>
 
     static abstract V Or(V a, V b);
 
+    static abstract V AddInt(V a, V b);
+
     static abstract V ShiftLeft(V a, int bits);
+
+    /// <summary>Zeros come in from the left, also where the sign is set.</summary>
+    static abstract V ShiftRight(V a, int bits);
 
     /// <summary>Mask of the lanes with a &lt; b; false where one is NaN.</summary>
     static abstract V Less(V a, V b);

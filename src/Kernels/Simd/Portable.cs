@@ -25,6 +25,23 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
         return Unsafe.ReadUnaligned<Vector<float>>(wide);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreInt16(short* p, Vector<float> v)
+    {
+        Vector<int> lanes = v.As<float, int>();
+        if (Vector<float>.Count == 8)
+        {
+            Vector128.Narrow(lanes.AsVector256().GetLower(), lanes.AsVector256().GetUpper()).Store(p);
+            return;
+        }
+        if (Vector<float>.Count == 4)
+        {
+            Vector128.Narrow(lanes.AsVector128(), lanes.AsVector128()).GetLower().Store(p);
+            return;
+        }
+        for (int i = 0; i < Vector<float>.Count; i++) p[i] = (short)lanes[i];
+    }
+
     public static Vector<float> Broadcast(float x) => new(x);
 
     public static Vector<float> BroadcastInt(int x) => new Vector<int>(x).As<int, float>();
@@ -58,7 +75,11 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static Vector<float> Or(Vector<float> a, Vector<float> b) => a | b;
 
+    public static Vector<float> AddInt(Vector<float> a, Vector<float> b) => (a.As<float, int>() + b.As<float, int>()).As<int, float>();
+
     public static Vector<float> ShiftLeft(Vector<float> a, int bits) => (a.As<float, int>() << bits).As<int, float>();
+
+    public static Vector<float> ShiftRight(Vector<float> a, int bits) => (a.As<float, int>() >>> bits).As<int, float>();
 
     public static Vector<float> Less(Vector<float> a, Vector<float> b) => Vector.LessThan(a, b).As<int, float>();
 
