@@ -20,6 +20,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     /// <summary>Standard error: messages and progress.</summary>
     public TextWriter Error { get; } = error;
 
+    /// <summary>Whether somebody types what is read.</summary>
+    public bool InIsTerminal { get; init; }
+
     /// <summary>Whether results go to a terminal: colours, frames and bars; else plain text.</summary>
     public bool OutIsTerminal { get; init; }
 
@@ -39,6 +42,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
             new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
             new StreamWriter(Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
         {
+            InIsTerminal = !Console.IsInputRedirected,
             OutIsTerminal = !Console.IsOutputRedirected,
             ErrorIsTerminal = !Console.IsErrorRedirected,
         };

@@ -22,6 +22,7 @@ internal static class CliJson
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(InfillResult))]
 [JsonSerializable(typeof(InfillsResult))]
+[JsonSerializable(typeof(SynthesizeResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]
