@@ -17,6 +17,7 @@ internal static partial class Mtx
         new GenerateCommand(console),
         new InfillCommand(console),
         new SynthesizeCommand(console),
+        new SampleCommand(console),
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),

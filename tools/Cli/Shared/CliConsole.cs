@@ -32,6 +32,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     /// <summary><see cref="Out"/> for tables and styled text.</summary>
     public IAnsiConsole Styled => _styled ??= Style(Out, OutIsTerminal);
 
+    /// <summary><see cref="Error"/> for progress bars.</summary>
+    public IAnsiConsole StyledError => Style(Error, ErrorIsTerminal);
+
     /// <summary>The console of this process.</summary>
     public static CliConsole OfProcess()
     {
