@@ -49,15 +49,19 @@ internal sealed class SampleCommand : MtxCommand
         CliConsole console, IReadOnlyList<Problem> problems, int rounds, SampleFile? samples, Sampler sampler, GenerationOptions options, CancellationToken cancellationToken)
     {
         bool Missing(SampleSlot slot) => slot.Index >= (samples?.Count(slot.Problem.TaskId) ?? 0);
-        // A batch of which some samples are missing is made as a whole: its samples are then those of a run that was not interrupted.
-        SampleSlot[][] batches = [.. SamplePlan.Batches(problems, rounds).Where(batch => batch.Any(Missing))];
+        SampleSlot[][] batches = [.. SamplePlan.Batches(problems, rounds)];
         int made = 0;
         SampleProgress.Run(console, batches.Sum(batch => batch.Count(Missing)), report =>
         {
-            foreach (SampleSlot[] batch in batches)
+            for (int number = 0; number < batches.Length; number++)
             {
-                int before = made;
-                IReadOnlyList<string> lines = sampler.Make(batch, options, new BatchProgress(done => report(before + Math.Min(done, batch.Count(Missing)))), cancellationToken);
+                // A batch of which some samples are missing is made as a whole: its samples are then those of a run that was not interrupted.
+                SampleSlot[] batch = batches[number];
+                int before = made, missing = batch.Count(Missing);
+                if (missing == 0)
+                    continue;
+                var progress = new BatchProgress(done => report(before + Math.Min(done, missing)));
+                IReadOnlyList<string> lines = sampler.Make(batch, options, progress, cancellationToken);
                 foreach ((SampleSlot _, string line) in batch.Zip(lines).Where(sample => Missing(sample.First)))
                 {
                     Write(console, samples, line);
