@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -60,13 +61,42 @@ internal sealed class GenerationCommandTests
         Assert.That(MtxRun.WithInput($"{prefix}@@{suffix}", "infill", "-", "--cursor", "@@").Out, Is.EqualTo($"{middle}\n"));
     }
 
-    [TestCase("no mark")]
-    [TestCase("<cursor> two <cursor>")]
-    public void A_file_without_exactly_one_mark_gives_exit_code_3(string text)
+    [TestCase("no mark", "does not hold the mark <cursor>")]
+    [TestCase("<cursor> two <cursor>", "no <mask_2>; 2 gaps need <mask_1> to <mask_2>")]
+    public void A_file_without_a_mark_or_with_more_than_the_tokenizer_has_masks_gives_exit_code_3(string text, string says)
     {
         MtxRun run = MtxRun.WithInput(text, "infill", "-");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
-        Assert.That(run.Error, Does.Contain("<cursor>"));
+        Assert.That(run.Error, Does.Contain(says));
+    }
+
+    [Test]
+    public void Several_marks_are_several_gaps()
+    {
+        string model = DemoWithTwoMasks();
+        string[] args = ["infill", "-", "--model", model, "--max-new-tokens", "4"];
+        const string text = "def f(x):\n    <cursor>\n\ndef g(x):\n    return <cursor>\n";
+        MtxRun run = MtxRun.WithInput(text, [.. args, "--json"]);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "parts", "infills" }));
+        string[] parts = Strings("parts"), infills = Strings("infills");
+        Assert.That(parts, Is.EqualTo(text.Split("<cursor>")));
+        Assert.That(infills, Has.Length.EqualTo(2));
+        Assert.That(MtxRun.WithInput(text, [.. args, "--whole"]).Out, Is.EqualTo($"{parts[0]}{infills[0]}{parts[1]}{infills[1]}{parts[2]}"));
+        Assert.That(MtxRun.WithInput(text, args).Out, Does.StartWith($"gap 1 of 2\n{infills[0]}").And.Contain($"\ngap 2 of 2\n{infills[1]}"));
+
+        string[] Strings(string name) => [.. run.Json.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
+    }
+
+    [Test]
+    public void Truncate_ends_the_text_and_the_generation()
+    {
+        string whole = MtxRun.Of("generate", "def hello_world():", "--max-new-tokens", "64", "--json").Json.GetProperty("generated_text").GetString()!;
+        JsonElement cut = MtxRun.Of("generate", "def hello_world():", "--max-new-tokens", "64", "--truncate", "human-eval", "--json").Json;
+        Assert.That(cut.GetProperty("generated_text").GetString(), Is.EqualTo(whole[..whole.IndexOf("\n\n\n", StringComparison.Ordinal)]));
+        Assert.That(cut.GetProperty("token_ids").GetArrayLength(), Is.LessThan(64), "nothing is generated after the cut");
+        Assert.That(MtxRun.Of("generate", "def hello_world():", "--truncate", "Dedent", "--max-new-tokens", "64").Out, Does.EndWith("return name\n"));
+        Assert.That(MtxRun.Of("generate", "def hello_world():", "--truncate", "none", "--max-new-tokens", "64", "--no-prompt").Out.TrimEnd('\n'), Is.EqualTo(whole.TrimEnd('\n')));
     }
 
     [TestCase("infill")]
@@ -83,6 +113,24 @@ internal sealed class GenerationCommandTests
         MtxRun run = MtxRun.Of("generate", string.Concat(Enumerable.Repeat("x = 1\n", 400)));
         Assert.That(run.ExitCode, Is.EqualTo(3));
         Assert.That(run.Error, Does.Contain("512"));
+    }
+
+    /// <summary>A copy of the demo model in which an ordinary token is the second mask.</summary>
+    private static string DemoWithTwoMasks()
+    {
+        string model = Folders.Scratch();
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(Folders.Repository, "models", "demo-codegen")))
+            File.Copy(file, Path.Combine(model, Path.GetFileName(file)));
+        string path = Path.Combine(model, "tokenizer.json");
+        JsonNode tokenizer = JsonNode.Parse(File.ReadAllText(path))!;
+        JsonObject vocabulary = tokenizer["model"]!["vocab"]!.AsObject();
+        KeyValuePair<string, JsonNode?> last = vocabulary.MaxBy(token => token.Value!.GetValue<int>() < 8188 ? token.Value.GetValue<int>() : -1);
+        vocabulary.Remove(last.Key);
+        vocabulary["<mask_2>"] = last.Value!.DeepClone();
+        JsonArray merges = tokenizer["model"]!["merges"]!.AsArray();
+        merges.RemoveAt(merges.Count - 1);      // the one that makes that token
+        File.WriteAllText(path, tokenizer.ToJsonString());
+        return model;
     }
 
     /// <summary>Cancels once the prompt and two pieces of text have been written.</summary>

@@ -58,7 +58,23 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_3_gives_tensors()
+    public void Sample_3_writes_a_program_in_turns()
+    {
+        // sample
+        using var generator = TextGenerator.Load("models/demo-codegen");
+        var program = new ProgramSynthesis(generator);
+        program.Next("set x to 7");
+        SynthesisTurn turn = program.Next("multiply x by 3");    // turn.Subprogram: x = x * 3
+        Console.Write(program.Context);                          // comments and subprograms, so far
+        string body = TruncationRecipe.HumanEval.Apply(generator.Generate("def add(a, b):\n"));
+        // end
+        Assert.That(turn.Subprogram, Is.EqualTo("x = x * 3\n"));
+        Assert.That(_console.ToString(), Is.EqualTo("# set x to 7\nx = 7\n\n\n# multiply x by 3\nx = x * 3\n\n\n"));
+        Assert.That(body, Does.EndWith("return a + b"));
+    }
+
+    [Test]
+    public void Sample_4_gives_tensors()
     {
         // sample
         using var model = CodeGenForCausalLM.Load("models/demo-codegen");
@@ -71,7 +87,7 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_4_chooses_level_and_threads()
+    public void Sample_5_chooses_level_and_threads()
     {
         // sample
         var options = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Portable, MaxThreads = 1 } } };

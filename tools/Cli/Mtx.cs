@@ -16,6 +16,8 @@ internal static partial class Mtx
         new EmbedCommand(console),
         new GenerateCommand(console),
         new InfillCommand(console),
+        new SynthesizeCommand(console),
+        new SampleCommand(console),
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
@@ -98,10 +97,10 @@ internal sealed class CodeGenAttention
                 Q = query.Span.Slice(start, queries * width),
                 QTokenStride = width,
                 QHeadStride = _headDim,
-                K = MemoryMarshal.Cast<byte, float>(held.Keys(_layer)),
+                K = new StoredSpan(held.Keys(_layer), cache.Type),
                 KTokenStride = _headDim,
                 KHeadStride = cache.MaxLength * _headDim,
-                V = MemoryMarshal.Cast<byte, float>(held.Values(_layer)),
+                V = new StoredSpan(held.Values(_layer), cache.Type),
                 VTokenStride = _headDim,
                 VHeadStride = cache.MaxLength * _headDim,
                 KeyMask = cache.KeyMask(slot, keys),

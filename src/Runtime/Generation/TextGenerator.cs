@@ -142,10 +142,33 @@ public sealed class TextGenerator : Pipeline
     {
         ArgumentNullException.ThrowIfNull(prefix);
         ArgumentNullException.ThrowIfNull(suffix);
-        var format = new InfillFormat(Tokenizer);
+        return Infill([prefix, suffix], options, cancellationToken)[0];
+    }
+
+    /// <summary>Writes what stands between several texts, one gap after the other, in CodeGen2's format; each answer is known to the gaps after it.</summary>
+    /// <param name="parts">The texts around the gaps, at least two: one more than there are gaps.</param>
+    /// <param name="options">Limits (for each gap), end tokens, where to cut.</param>
+    /// <param name="cancellationToken">Ends the work within one token.</param>
+    /// <returns>The text of each gap.</returns>
+    /// <exception cref="ArgumentException">There are fewer than two texts.</exception>
+    /// <exception cref="ConfigException">The tokenizer lacks one of CodeGen2's tokens: it has a mask for each gap that it can tell apart.</exception>
+    /// <exception cref="ModelInputException">The texts leave no room in n_positions, or the options contradict each other.</exception>
+    public IReadOnlyList<string> Infill(IReadOnlyList<string> parts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        if (parts.Count < 2)
+            throw new ArgumentException($"There are {parts.Count} texts; at least two are needed, with a gap between them.", nameof(parts));
+        var answers = new string[parts.Count - 1];
+        var format = new InfillFormat(Tokenizer, answers.Length);
         options ??= GenerationOptions.Default;
         options = options with { EosTokenId = [.. options.EosTokenId ?? Defaults.EosTokenId ?? [], format.EndOfMask] };
-        return GenerateSequences([format.Prompt(prefix, suffix)], options, progress: null, cancellationToken).Sequences[0].Text;
+        int[] prompt = format.Prompt([.. parts]);
+        for (int gap = 0; gap < answers.Length; gap++)
+        {
+            prompt = gap == 0 ? prompt : format.Next(prompt, answers[gap - 1], gap);
+            answers[gap] = GenerateSequences([prompt], options, progress: null, cancellationToken).Sequences[0].Text;
+        }
+        return answers;
     }
 
     /// <summary>The tokens of a prompt; of an empty one, that which begins a text.</summary>

@@ -8,6 +8,7 @@ internal sealed class GenerateCommand : MtxCommand
 {
     private readonly Argument<string> _prompt = CommonOptions.Text("PROMPT", "The text to continue");
     private readonly GenerationArguments _generation = new();
+    private readonly Option<string?> _truncate = TruncationOption.Create("none");
     private readonly Option<bool> _noPrompt = CommonOptions.Flag("--no-prompt", "Write only the new text.");
 
     public GenerateCommand(CliConsole console)
@@ -15,6 +16,7 @@ internal sealed class GenerateCommand : MtxCommand
     {
         Add(_prompt);
         _generation.AddTo(this);
+        Add(_truncate);
         Add(_noPrompt);
     }
 
@@ -24,6 +26,8 @@ internal sealed class GenerateCommand : MtxCommand
         GenerationArguments.Warn(context.Console, generator);
         string prompt = context.Text(context.Get(_prompt)!);
         IAsyncEnumerable<TextPiece> pieces = generator.StreamAsync(prompt, _generation.Read(context), cancellationToken);
+        if (TruncationOption.Of(context.Get(_truncate)) is TruncationRecipe recipe)
+            pieces = recipe.StreamAsync(pieces, prompt, cancellationToken);
         var text = new StringBuilder();
         var ids = new List<int>();
         var view = context.Json ? null : new StreamView(context.Console);

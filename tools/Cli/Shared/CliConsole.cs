@@ -20,6 +20,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     /// <summary>Standard error: messages and progress.</summary>
     public TextWriter Error { get; } = error;
 
+    /// <summary>Whether somebody types what is read.</summary>
+    public bool InIsTerminal { get; init; }
+
     /// <summary>Whether results go to a terminal: colours, frames and bars; else plain text.</summary>
     public bool OutIsTerminal { get; init; }
 
@@ -28,6 +31,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
 
     /// <summary><see cref="Out"/> for tables and styled text.</summary>
     public IAnsiConsole Styled => _styled ??= Style(Out, OutIsTerminal);
+
+    /// <summary><see cref="Error"/> for progress bars.</summary>
+    public IAnsiConsole StyledError => Style(Error, ErrorIsTerminal);
 
     /// <summary>The console of this process.</summary>
     public static CliConsole OfProcess()
@@ -39,6 +45,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
             new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
             new StreamWriter(Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
         {
+            InIsTerminal = !Console.IsInputRedirected,
             OutIsTerminal = !Console.IsOutputRedirected,
             ErrorIsTerminal = !Console.IsErrorRedirected,
         };

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>The options of generate and infill; names are transformers', with dashes.</summary>
+/// <summary>The options of generate, infill, synthesize and sample; names are transformers', with dashes.</summary>
 internal sealed class GenerationArguments
 {
     private readonly Option<int?> _maxNewTokens = CommonOptions.Bounded("--max-new-tokens", "N", "Most tokens to generate. Default: as generation_config.json says, else 64.", 1);

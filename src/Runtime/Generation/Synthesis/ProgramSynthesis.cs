@@ -1,0 +1,138 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers;
+
+/// <summary>
+/// Multi-turn program synthesis: every turn is written as a comment, the model continues with a subprogram, and both become context of
+/// the next turn. Not thread-safe; many programs may share a generator.
+/// </summary>
+/// <remarks>Nijkamp et al. 2022, arXiv:2203.13474, section 4; the form of the text is that of the benchmark's mtpb_sample.py.</remarks>
+/// <example><code>
+/// using var generator = TextGenerator.Load("models/demo-codegen");
+/// var program = new ProgramSynthesis(generator);
+/// program.Next("set x to 7");
+/// program.Next("multiply x by 3");
+/// Console.Write(program.Context);
+/// </code></example>
+public sealed class ProgramSynthesis
+{
+    private const int UsualNewTokens = 256;     // max_gen_length of the benchmark
+    private static readonly EncodeOptions Whole = new() { Truncation = Tokenizers.Truncation.None, Padding = Padding.None };
+
+    private readonly TextGenerator _generator;
+    private readonly SynthesisOptions _options;
+    private readonly List<SynthesisTurn> _turns = [];
+
+    /// <summary>Begins a program.</summary>
+    /// <param name="generator">Writes the subprograms; it stays the caller's.</param>
+    /// <param name="options">The benchmark's settings without its preamble where null.</param>
+    /// <exception cref="ModelInputException">The options limit the length with the prompt included.</exception>
+    public ProgramSynthesis(TextGenerator generator, SynthesisOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(generator);
+        (_generator, _options) = (generator, options ?? SynthesisOptions.Default);
+        if (_options.Generation.MaxLength is int length)
+            throw new ModelInputException($"MaxLength is {length}; it counts the context, which grows with every turn. Give MaxNewTokens, which counts a turn's own tokens.");
+    }
+
+    /// <summary>The turns so far.</summary>
+    public IReadOnlyList<SynthesisTurn> Turns => _turns;
+
+    /// <summary>The whole program so far: preamble, comments, subprograms.</summary>
+    public string Context => From(turn: 0);
+
+    /// <summary>A turn as it stands in the program: every line a comment.</summary>
+    /// <exception cref="ArgumentException">The prompt is blank.</exception>
+    public string CommentOf(string prompt)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(prompt);
+        return string.Concat(prompt.ReplaceLineEndings("\n").Trim('\n').Split('\n').Select(line => $"{_options.CommentPrefix}{line}\n"));
+    }
+
+    /// <summary>Takes a turn.</summary>
+    /// <param name="prompt">What the next part of the program shall do; each of its lines becomes a comment.</param>
+    /// <param name="cancellationToken">Ends the work within one token; the program then stays as it was.</param>
+    /// <exception cref="ArgumentException">The prompt is blank.</exception>
+    /// <exception cref="ModelInputException">The context no longer fits into n_positions, see <see cref="SynthesisOptions.Overflow"/>.</exception>
+    public SynthesisTurn Next(string prompt, CancellationToken cancellationToken = default) => Next([this], [prompt], progress: null, cancellationToken)[0];
+
+    /// <summary>Takes a turn in each of several programs at once, in batches; they share the generator and the generation options of the first.</summary>
+    /// <param name="programs">The programs.</param>
+    /// <param name="prompts">What each of them shall do next.</param>
+    /// <param name="progress">Told after every token how many turns are done.</param>
+    /// <param name="cancellationToken">Ends the work within one token; the programs then stay as they were.</param>
+    /// <exception cref="ArgumentException">A prompt is blank, or there are not as many as programs.</exception>
+    /// <exception cref="ModelInputException">A context no longer fits into n_positions, see <see cref="SynthesisOptions.Overflow"/>.</exception>
+    public static IReadOnlyList<SynthesisTurn> Next(
+        IReadOnlyList<ProgramSynthesis> programs, IReadOnlyList<string> prompts, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(programs);
+        ArgumentNullException.ThrowIfNull(prompts);
+        if (programs.Count != prompts.Count)
+            throw new ArgumentException($"There are {programs.Count} programs and {prompts.Count} prompts; each program needs one.", nameof(prompts));
+        if (programs.Count == 0)
+            return [];
+        Reading[] readings = [.. programs.Select((program, i) => program.Prepare(prompts[i]))];
+        GenerationOptions options = programs[0]._options.Generation with { MaxNewTokens = readings.Min(reading => reading.MaxNewTokens) };
+        IReadOnlyList<string> texts = programs[0]._generator.Generate([.. readings.Select(reading => reading.Text)], options, progress, cancellationToken);
+        return [.. programs.Select((program, i) => program.Add(prompts[i], readings[i], program._options.Truncation.Apply(texts[i], readings[i].Text)))];
+    }
+
+    /// <summary>Takes a turn and gives its subprogram piece by piece. The turn counts once the last piece was taken: who stops before that leaves the
+    /// program as it was.</summary>
+    /// <inheritdoc cref="Next(string, CancellationToken)"/>
+    public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, CancellationToken cancellationToken = default) =>
+        StreamAsync(prompt, Prepare(prompt), cancellationToken);
+
+    private async IAsyncEnumerable<TextPiece> StreamAsync(string prompt, Reading reading, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        GenerationOptions options = _options.Generation with { MaxNewTokens = reading.MaxNewTokens };
+        IAsyncEnumerable<TextPiece> pieces = _generator.StreamAsync(reading.Text, options, cancellationToken);
+        var subprogram = new StringBuilder();
+        await foreach (TextPiece piece in _options.Truncation.StreamAsync(pieces, reading.Text, cancellationToken).ConfigureAwait(false))
+        {
+            subprogram.Append(piece.Text);
+            yield return piece;
+        }
+        Add(prompt, reading, subprogram.ToString());
+    }
+
+    private SynthesisTurn Add(string prompt, Reading reading, string subprogram)
+    {
+        _turns.Add(new SynthesisTurn(prompt, reading.Comment, subprogram));
+        return _turns[^1];
+    }
+
+    private string From(int turn) => _options.Preamble + string.Concat(_turns.Skip(turn).Select(t => t.Text));
+
+    /// <summary>What the model is to read for a turn, and how much it may write.</summary>
+    private Reading Prepare(string prompt)
+    {
+        string comment = CommentOf(prompt);
+        int most = ((CodeGenConfig)_generator.Model.Config).NPositions;
+        int wanted = _options.Generation.MaxNewTokens ?? UsualNewTokens;
+        int dropped = 0;
+        string text = From(dropped) + comment;
+        int tokens = Count(text);
+        while (_options.Overflow == ContextOverflow.DropOldestTurns && tokens + wanted > most && dropped < _turns.Count)
+        {
+            text = From(++dropped) + comment;
+            tokens = Count(text);
+        }
+        int least = _options.Generation.MaxNewTokens ?? 1;
+        if (tokens > most - least)
+        {
+            throw new ModelInputException($"Turn {_turns.Count + 1}: the model would read {tokens} tokens{(dropped > 0 ? $", {dropped} turns left out," : "")} and write " +
+                $"{(least == 1 ? "at least 1" : $"up to {least}")}; {most} fit (n_positions). Begin a new program, lower MaxNewTokens, or let the oldest turns go " +
+                "(ContextOverflow.DropOldestTurns).");
+        }
+        return new Reading(text, comment, Math.Min(wanted, most - tokens));
+    }
+
+    private int Count(string text) => _generator.Tokenizer.Encode(text, pair: null, Whole).Ids.Length;
+
+    private sealed record Reading(string Text, string Comment, int MaxNewTokens);
+}

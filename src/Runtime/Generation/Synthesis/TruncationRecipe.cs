@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace ManagedTransformers;
+
+/// <summary>Where a completion ends: the rules with which model cards and benchmarks cut what a model wrote. Immutable.</summary>
+/// <example><code>
+/// string body = TruncationRecipe.HumanEval.Apply("    return a + b\n\nprint(add(1, 2))");      // "    return a + b"
+/// </code></example>
+public abstract class TruncationRecipe
+{
+    private static readonly string[] TopLevelStatements = ["\ndef ", "\n#", "\nclass ", "\nif ", "\nprint", "\n\n\n", "\nimport", "\nfrom ", "\n@"];
+
+    private protected TruncationRecipe()
+    {
+    }
+
+    /// <summary>Nothing is cut.</summary>
+    public static TruncationRecipe None { get; } = new StopTextRecipe();
+
+    /// <summary>The body of a function: cut before the next top-level statement, that is before the first of <c>\ndef </c>, <c>\n#</c>, <c>\nclass </c>,
+    /// <c>\nif </c>, <c>\nprint</c>, <c>\n\n\n</c>, <c>\nimport</c>, <c>\nfrom </c> and <c>\n@</c>.</summary>
+    /// <remarks>Chen et al. 2021, arXiv:2107.03374, 3.1, which names the first five; the others are what evaluation scripts add.</remarks>
+    public static TruncationRecipe HumanEval { get; } = new StopTextRecipe([.. TopLevelStatements.Select(text => new StopText(text))]);
+
+    /// <summary>What CodeGen's sample.py and the multi-turn benchmark do: cut before a line that begins with <c>#</c>, <c>'''</c> or <c>"""</c>, before
+    /// <c>&lt;|endoftext|></c> and two empty lines, and before a second top-level <c>print</c> or <c>def</c>.</summary>
+    /// <remarks>truncate of salesforce/CodeGen, codegen1/benchmark/mtpb_sample.py; equal to truncate_before_pattern with its patterns.</remarks>
+    public static TruncationRecipe CodeGen { get; } = new StopTextRecipe(
+        new StopText("print") { AtLineStart = true, Occurrence = 2 },
+        new StopText("def") { AtLineStart = true, Occurrence = 2 },
+        new StopText("#") { AtLineStart = true },
+        new StopText("'''") { AtLineStart = true },
+        new StopText("\"\"\"") { AtLineStart = true },
+        new StopText("<|endoftext|>"),
+        new StopText("\n\n\n"));
+
+    /// <summary>The end of an indented block: cut after the last line before the first non-blank line that is indented less than the block.</summary>
+    /// <remarks>
+    /// The block is that of the prompt's last line where the completion goes on in it; where that line is empty or ends with a colon, that of the first
+    /// non-blank line after it. Text at the left margin has no end. Tabs reach to the next multiple of 8, as in Python.
+    /// </remarks>
+    public static TruncationRecipe Dedent { get; } = new DedentRecipe();
+
+    /// <summary>Cut before CodeGen2's <c>&lt;eom></c>, with which it ends what it puts in the place of a mask.</summary>
+    /// <remarks>The README of salesforce/CodeGen2; <see cref="TextGenerator.Infill(string, string, GenerationOptions?, CancellationToken)"/> does it by itself.</remarks>
+    public static TruncationRecipe EndOfMask { get; } = new StopTextRecipe(new StopText("<eom>"));
+
+    /// <summary>CodeGenTokenizer.decode's truncate_before_pattern: cut before the second top-level print, the second def, and the first match of any pattern.</summary>
+    /// <param name="patterns">Regular expressions as Python's re reads them with MULTILINE.</param>
+    /// <exception cref="Tokenizers.TokenizerException">A pattern is no regular expression.</exception>
+    public static TruncationRecipe BeforePatterns(params IReadOnlyList<string> patterns) => new PatternRecipe(patterns);
+
+    /// <summary>Cuts a completion.</summary>
+    /// <param name="completion">What the model wrote.</param>
+    /// <param name="prompt">What stood before it; only <see cref="Dedent"/> looks at it.</param>
+    /// <returns>The beginning of the completion, up to where it ends.</returns>
+    /// <exception cref="Tokenizers.TokenizerException">A pattern takes too long.</exception>
+    public string Apply(string completion, string prompt = "")
+    {
+        ArgumentNullException.ThrowIfNull(completion);
+        ArgumentNullException.ThrowIfNull(prompt);
+        return completion[..Find(prompt, completion, complete: true).Length];
+    }
+
+    /// <summary>Cuts a completion while it is made: gives text as soon as it is certain to stay, and stops asking once the cut is certain.</summary>
+    /// <param name="pieces">The pieces of the completion, as <see cref="TextGenerator.StreamAsync(string, GenerationOptions?, CancellationToken)"/> gives
+    /// them.</param>
+    /// <param name="prompt">What stood before it.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>Pieces whose text together is what <see cref="Apply"/> gives; their tokens are all that were made, also those of the part cut off.</returns>
+    public async IAsyncEnumerable<TextPiece> StreamAsync(
+        IAsyncEnumerable<TextPiece> pieces, string prompt = "", [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(pieces);
+        ArgumentNullException.ThrowIfNull(prompt);
+        var text = new StringBuilder();
+        var ids = new List<int>();
+        int given = 0;
+        var cut = default(TruncationPoint);
+        await foreach (TextPiece piece in pieces.WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            text.Append(piece.Text);
+            ids.AddRange(piece.TokenIds);
+            cut = Find(prompt, text.ToString(), complete: false);
+            if (cut.IsCertain)
+                break;
+            if (cut.Length > given)
+            {
+                yield return new TextPiece(text.ToString(given, cut.Length - given), [.. ids]);
+                ids.Clear();
+                given = cut.Length;
+            }
+        }
+        if (!cut.IsCertain)
+            cut = Find(prompt, text.ToString(), complete: true);
+        if (cut.Length > given || ids.Count > 0)
+            yield return new TextPiece(text.ToString(given, cut.Length - given), [.. ids]);
+    }
+
+    /// <summary>Where to cut a completion.</summary>
+    /// <param name="prompt">What stood before it.</param>
+    /// <param name="completion">The completion, or its beginning.</param>
+    /// <param name="complete">Whether nothing follows.</param>
+    internal abstract TruncationPoint Find(string prompt, string completion, bool complete);
+}
+
+/// <summary>Where a completion is cut, as far as that is known.</summary>
+/// <param name="Length">The characters that stay in any case.</param>
+/// <param name="IsCertain">Whether the completion ends there, whatever follows.</param>
+internal readonly record struct TruncationPoint(int Length, bool IsCertain);

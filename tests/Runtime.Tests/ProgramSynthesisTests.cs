@@ -1,0 +1,126 @@
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+public sealed class ProgramSynthesisTests
+{
+    private static readonly string[] Prompts = ["set x to 7", "multiply x by 3", "print x"];
+    private static readonly SynthesisOptions Short = new() { Generation = new GenerationOptions { MaxNewTokens = 40 } };
+
+    private TextGenerator _generator = null!;
+
+    [OneTimeSetUp]
+    public void Load() => _generator = TextGenerator.Load(TestData.Model("demo-codegen"));
+
+    [OneTimeTearDown]
+    public void Dispose() => _generator.Dispose();
+
+    [Test]
+    public void Every_turn_is_a_comment_and_what_the_model_continues_it_with()
+    {
+        // The loop of mtpb_sample.py.
+        string history = SynthesisOptions.BenchmarkPreamble;
+        var program = new ProgramSynthesis(_generator, Short with { Preamble = history });
+        foreach (string prompt in Prompts)
+        {
+            history += $"# {prompt}\n";
+            string completion = TruncationRecipe.CodeGen.Apply(_generator.Generate(history, Short.Generation));
+            SynthesisTurn turn = program.Next(prompt);
+            Assert.That((turn.Prompt, turn.Comment, turn.Subprogram), Is.EqualTo((prompt, $"# {prompt}\n", completion)));
+            history += $"{completion}\n\n";
+            Assert.That(program.Context, Is.EqualTo(history));
+        }
+        Assert.That(program.Turns.Select(turn => turn.Prompt), Is.EqualTo(Prompts));
+    }
+
+    [Test]
+    public async Task A_streamed_turn_is_the_same_turn()
+    {
+        var (whole, streamed) = (new ProgramSynthesis(_generator, Short), new ProgramSynthesis(_generator, Short));
+        foreach (string prompt in Prompts)
+        {
+            string text = "";
+            await foreach (TextPiece piece in streamed.StreamAsync(prompt))
+                text += piece.Text;
+            Assert.That(text, Is.EqualTo(whole.Next(prompt).Subprogram));
+        }
+        Assert.That(streamed.Context, Is.EqualTo(whole.Context).And.StartsWith("# set x to 7\nx = 7"));
+    }
+
+    [Test]
+    public async Task A_turn_that_was_not_taken_to_its_end_does_not_count()
+    {
+        var program = new ProgramSynthesis(_generator, Short);
+        await foreach (TextPiece _ in program.StreamAsync(Prompts[0]))
+            break;
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        Assert.That(() => program.Next(Prompts[0], cancelled.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((program.Turns.Count, program.Context), Is.EqualTo((0, "")));
+    }
+
+    [Test]
+    public void Programs_in_one_batch_are_those_made_alone()
+    {
+        ProgramSynthesis[] together = [new(_generator, Short), new(_generator, Short)];
+        ProgramSynthesis[] alone = [new(_generator, Short), new(_generator, Short)];
+        foreach (string prompt in Prompts)
+        {
+            string[] prompts = [prompt, $"{prompt} and y"];
+            ProgramSynthesis.Next(together, prompts);
+            foreach ((ProgramSynthesis program, string own) in alone.Zip(prompts))
+                program.Next(own);
+        }
+        Assert.That(together.Select(program => program.Context), Is.EqualTo(alone.Select(program => program.Context)));
+        Assert.That(ProgramSynthesis.Next([], []), Is.Empty);
+        Assert.That(() => ProgramSynthesis.Next(together, ["one"]), Throws.ArgumentException.With.Message.Contains("2 programs and 1 prompts"));
+    }
+
+    [Test]
+    public void Lines_of_a_turn_are_comments_and_settings_are_kept()
+    {
+        var program = new ProgramSynthesis(_generator, Short with { CommentPrefix = "## ", Truncation = TruncationRecipe.BeforePatterns("\n") });
+        SynthesisTurn turn = program.Next("add a\r\nand b\n");
+        Assert.That(turn.Comment, Is.EqualTo("## add a\n## and b\n"));
+        Assert.That(turn.Subprogram, Does.Not.Contain("\n"));
+        Assert.That(() => program.Next(" \n"), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void A_context_that_no_longer_fits_is_refused_with_the_numbers_and_the_program_stays()
+    {
+        var program = new ProgramSynthesis(_generator, new SynthesisOptions { Generation = new GenerationOptions { MaxNewTokens = 490 } });
+        program.Next("x");
+        string before = program.Context;
+        Assert.That(() => program.Next(Long(30)), Throws.TypeOf<ModelInputException>().With.Message.Contains("Turn 2").And.Message.Contains("up to 490; 512 fit (n_positions)"));
+        Assert.That(program.Context, Is.EqualTo(before));
+        Assert.That(() => new ProgramSynthesis(_generator).Next(Long(600)), Throws.TypeOf<ModelInputException>().With.Message.Contains("at least 1; 512 fit"));
+    }
+
+    [Test]
+    public void Oldest_turns_are_left_out_where_that_is_asked_for()
+    {
+        const string preamble = "import os\n\n";
+        var options = Short with { Preamble = preamble, Overflow = ContextOverflow.DropOldestTurns };
+        var program = new ProgramSynthesis(_generator, options);
+        for (int turn = 0; turn < 5; turn++)
+            program.Next(Long(100));
+        Assert.That(program.Turns, Has.Count.EqualTo(5));
+        Assert.That(_generator.Tokenizer.Encode(program.Context).Ids, Has.Length.GreaterThan(512));
+
+        // The last turn is what the model makes of the preamble and the latest turns: as many as leave room for 40 tokens.
+        string[] contexts = [.. Enumerable.Range(0, 5).Select(first => preamble + string.Concat(program.Turns.Skip(first).SkipLast(1).Select(turn => turn.Text)) + program.Turns[^1].Comment)];
+        string read = contexts.First(context => _generator.Tokenizer.Encode(context).Ids.Length <= 512 - 40);
+        Assert.That(read, Is.Not.EqualTo(contexts[0]));
+        Assert.That(program.Turns[^1].Subprogram, Is.EqualTo(TruncationRecipe.CodeGen.Apply(_generator.Generate(read, Short.Generation))));
+        Assert.That(() => program.Next(Long(600)), Throws.TypeOf<ModelInputException>().With.Message.Contains("5 turns left out"));
+    }
+
+    [Test]
+    public void A_limit_that_counts_the_context_is_refused() =>
+        Assert.That(
+            () => new ProgramSynthesis(_generator, new SynthesisOptions { Generation = new GenerationOptions { MaxLength = 100 } }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("MaxLength is 100").And.Message.Contains("MaxNewTokens"));
+
+    private static string Long(int words) => string.Join(' ', Enumerable.Repeat("x", words));
+}

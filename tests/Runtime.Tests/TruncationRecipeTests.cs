@@ -1,0 +1,125 @@
+using System.Text;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+public sealed class TruncationRecipeTests
+{
+    // What mtpb_sample.py and sample.py of salesforce/CodeGen pass.
+    private static readonly string[] SamplePatterns = ["^#", "<\\|endoftext\\|>", "^'''", "^\"\"\"", "\n\n\n"];
+
+    private static readonly string[] Fragments =
+        ["\n", "\n\n", "\n\n\n", "def ", "print", "#", "    ", "  ", "\t", "x", "x:", "'''", "\"\"\"", "<|endoftext|>", "<|end", "<eom>", "class ", "if ", "@", "from ", "import", "pri", "\r\n"];
+
+    private static readonly (string Name, TruncationRecipe Recipe)[] Recipes =
+    [
+        ("none", TruncationRecipe.None), ("human-eval", TruncationRecipe.HumanEval), ("codegen", TruncationRecipe.CodeGen), ("dedent", TruncationRecipe.Dedent),
+        ("end-of-mask", TruncationRecipe.EndOfMask), ("patterns", TruncationRecipe.BeforePatterns("^@", "x+\n")),
+    ];
+
+    [TestCase("    return 1\ndef g():", "    return 1")]
+    [TestCase("    return 1\n# next", "    return 1")]
+    [TestCase("    return 1\nclass A:", "    return 1")]
+    [TestCase("    return 1\nif x:", "    return 1")]
+    [TestCase("    return 1\nprint(1)", "    return 1")]
+    [TestCase("    return 1\n\n\nx", "    return 1")]
+    [TestCase("    return 1\nimport os", "    return 1")]
+    [TestCase("    return 1\nfrom os", "    return 1")]
+    [TestCase("    return 1\n@f", "    return 1")]
+    [TestCase("    x = 1\n    # def print if\n    return x\n", "    x = 1\n    # def print if\n    return x\n")]
+    [TestCase("def g():", "def g():")]
+    public void HumanEval_cuts_before_the_next_top_level_statement(string completion, string expected) =>
+        Assert.That(TruncationRecipe.HumanEval.Apply(completion), Is.EqualTo(expected));
+
+    [TestCase("def f():\n", "    a\n    b\n\nc\n", "    a\n    b")]
+    [TestCase("def f():\n", "    if a:\n        b\n    c\nd", "    if a:\n        b\n    c")]
+    [TestCase("def f():\n    if a:\n", "        b\n    c\n", "        b")]
+    [TestCase("def f():\n    return ", "1\n    more\nx", "1\n    more")]
+    [TestCase("def f():\n    ", "return 1\nx", "return 1")]
+    [TestCase("def f():", "\n    return 1\nx", "\n    return 1")]
+    [TestCase("def f():  # why", "\n    return 1\nx", "\n    return 1")]
+    [TestCase("def f(", "x):\n    return x\ny", "x):\n    return x")]
+    [TestCase("def f():\n", "\ta\n        b\nc", "\ta\n        b")]
+    [TestCase("def f():\n", "\n\n    a\n \nb", "\n\n    a")]
+    [TestCase("# set x\n", "x = 1\n\ny = 2\n", "x = 1\n\ny = 2\n")]
+    [TestCase("def f():\n", "    a\n\n\n", "    a\n\n\n")]
+    [TestCase("", "", "")]
+    public void Dedent_cuts_where_a_line_is_indented_less_than_the_block(string prompt, string completion, string expected) =>
+        Assert.That(TruncationRecipe.Dedent.Apply(completion, prompt), Is.EqualTo(expected));
+
+    [Test]
+    public void End_of_mask_cuts_before_eom_and_none_nowhere()
+    {
+        Assert.That(TruncationRecipe.EndOfMask.Apply("a\n\n\nb<eom>c<eom>"), Is.EqualTo("a\n\n\nb"));
+        Assert.That(TruncationRecipe.None.Apply("a\n\n\nb<eom>"), Is.EqualTo("a\n\n\nb<eom>"));
+    }
+
+    [Test]
+    public void CodeGen_is_truncate_before_pattern_with_the_patterns_of_its_sample_script()
+    {
+        var random = new Random(7);
+        for (int i = 0; i < 3000; i++)
+        {
+            string text = RandomText(random);
+            string expected = CodeGenTokenizer.Truncate(text, SamplePatterns);
+            Assert.That(TruncationRecipe.CodeGen.Apply(text), Is.EqualTo(expected), text);
+            Assert.That(TruncationRecipe.BeforePatterns(SamplePatterns).Apply(text), Is.EqualTo(expected), text);
+        }
+    }
+
+    [Test]
+    public async Task A_stream_gives_what_the_whole_text_gives([ValueSource(nameof(Recipes))] (string Name, TruncationRecipe Recipe) tested)
+    {
+        var random = new Random(11);
+        for (int i = 0; i < 400; i++)
+        {
+            string text = RandomText(random), prompt = random.Next(2) == 0 ? "def f():\n" : "def f():\n    y";
+            string expected = tested.Recipe.Apply(text, prompt);
+            TextPiece[] pieces = Cut(text, random);
+            var (asked, streamed, ids) = (0, new StringBuilder(), new List<int>());
+            await foreach (TextPiece piece in tested.Recipe.StreamAsync(Pieces(pieces, () => asked++), prompt))
+            {
+                streamed.Append(piece.Text);
+                ids.AddRange(piece.TokenIds);
+            }
+            Assert.That(streamed.ToString(), Is.EqualTo(expected), text);
+            Assert.That(ids, Is.EqualTo(Enumerable.Range(0, asked)), "every token that was made is told, once");
+        }
+    }
+
+    [Test]
+    public async Task A_stream_ends_as_soon_as_the_cut_is_certain()
+    {
+        int asked = 0;
+        string text = "";
+        await foreach (TextPiece piece in TruncationRecipe.HumanEval.StreamAsync(Pieces([.. "  a\n#bcdef".Select((c, i) => new TextPiece($"{c}", [i]))], () => asked++)))
+            text += piece.Text;
+        Assert.That((text, asked), Is.EqualTo(("  a", 5)));
+    }
+
+    [Test]
+    public void A_wrong_pattern_is_refused_at_once() => Assert.That(() => TruncationRecipe.BeforePatterns("("), Throws.TypeOf<TokenizerException>());
+
+    private static string RandomText(Random random) => string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => Fragments[random.Next(Fragments.Length)]));
+
+    private static TextPiece[] Cut(string text, Random random)
+    {
+        var pieces = new List<TextPiece>();
+        for (int at = 0, length; at < text.Length; at += length)
+        {
+            length = Math.Min(random.Next(1, 5), text.Length - at);
+            pieces.Add(new TextPiece(text.Substring(at, length), [pieces.Count]));
+        }
+        return [.. pieces];
+    }
+
+    private static async IAsyncEnumerable<TextPiece> Pieces(TextPiece[] pieces, Action asked)
+    {
+        foreach (TextPiece piece in pieces)
+        {
+            await Task.CompletedTask;
+            asked();
+            yield return piece;
+        }
+    }
+}
