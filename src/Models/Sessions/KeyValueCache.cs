@@ -67,6 +67,20 @@ public sealed class KeyValueCache
         Array.Clear(_hasHidden);
     }
 
+    /// <summary>Forgets the tokens of a sequence from a place on, so that others can follow there.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="length">The tokens to keep.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such sequence, or it holds fewer tokens.</exception>
+    public void Truncate(int sequence, int length)
+    {
+        if (length < 0 || length > Length(sequence))
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"Sequence {sequence} holds {Length(sequence)} tokens; 0 … {Length(sequence)} of them can be kept.");
+        _lengths[sequence] = length;
+        Columns = 0;
+        for (int i = 0; i < BatchSize; i++)
+            Columns = Math.Max(Columns, _lengths[i] == 0 ? 0 : _columns[i * MaxLength + _lengths[i] - 1] + 1);
+    }
+
     /// <summary>A copy of a layer's keys, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
     public Tensor Keys(int layer) => Export(_keys, layer, "key");
 
