@@ -16,6 +16,7 @@ internal static partial class Mtx
         new EmbedCommand(console),
         new GenerateCommand(console),
         new InfillCommand(console),
+        new ScoreCommand(console),
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),

@@ -21,6 +21,7 @@ internal static class CliJson
 [JsonSerializable(typeof(EmbedResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(InfillResult))]
+[JsonSerializable(typeof(ScoreResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]
