@@ -31,6 +31,16 @@ public sealed class BadCheckpointTests
         Assert.That(() => model.Generate([[1, 2]]), Throws.TypeOf<CheckpointException>().With.Message.Contains("score of token 0 is NaN"));
     }
 
+    [TestCase(float.NaN, "score of token 0 is NaN")]
+    [TestCase(float.PositiveInfinity, "score of token 0 is +∞")]
+    [TestCase(float.NegativeInfinity, "score of token 0 is −∞")]
+    public void A_probability_from_scores_that_are_not_finite_is_refused(float bias, string says)
+    {
+        var config = new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 };
+        using CodeGenForCausalLM model = With(bias, "lm_head.bias", PretrainedModels.FromConfig<CodeGenForCausalLM>(config));
+        Assert.That(() => model.LogProbabilities([1, 2]), Throws.TypeOf<CheckpointException>().With.Message.Contains(says));
+    }
+
     [Test]
     public void A_model_without_room_for_a_text_is_refused()
     {
@@ -70,14 +80,17 @@ public sealed class BadCheckpointTests
     }, says).SetArgDisplayNames(typeof(T).Name);
 
     /// <summary>A copy whose first LayerNorm gains are NaN.</summary>
-    private static T WithNaN<T>(T model) where T : PretrainedModel
+    private static T WithNaN<T>(T model) where T : PretrainedModel => With(float.NaN, model is CodeGenForCausalLM ? "ln_1.weight" : "LayerNorm.weight", model);
+
+    /// <summary>A copy in which all numbers of a weight are <paramref name="value"/>: of the first whose name ends so.</summary>
+    private static T With<T>(float value, string nameEnd, T model) where T : PretrainedModel
     {
         Dictionary<string, ReadOnlyMemory<byte>> files;
         using (model)
         {
-            Weight norm = model.Weights.First(weight => weight.Name.Contains("LayerNorm.weight", StringComparison.Ordinal) || weight.Name.Contains("ln_1.weight", StringComparison.Ordinal));
-            TensorEntry[] tensors = [.. model.Weights.Select(weight => weight == norm
-                ? TensorEntry.Create(weight.Name, weight.Shape, Enumerable.Repeat(float.NaN, (int)weight.ElementCount).ToArray())
+            Weight changed = model.Weights.First(weight => weight.Name.EndsWith(nameEnd, StringComparison.Ordinal));
+            TensorEntry[] tensors = [.. model.Weights.Select(weight => weight == changed
+                ? TensorEntry.Create(weight.Name, weight.Shape, Enumerable.Repeat(value, (int)weight.ElementCount).ToArray())
                 : TensorEntry.Create(weight))];
             using var written = new MemoryStream();
             SafetensorsWriter.Write(written, tensors);

@@ -74,7 +74,20 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_4_gives_tensors()
+    public void Sample_4_scores_a_text_and_ranks_continuations()
+    {
+        // sample
+        using var scorer = TextScorer.Load("models/demo-codegen");
+        TextScore score = scorer.Score("def add(a, b):\n    return a + b\n");
+        Console.WriteLine($"log p = {score.LogProbability:F1}, perplexity {score.Perplexity:F2}, {score.BitsPerByte:F2} bits per byte");
+        string likeliest = scorer.Rank("import numpy as", [" pd", " np"])[0].Text;
+        // end
+        Assert.That(_console.ToString(), Does.StartWith("log p = -").And.Contain("bits per byte"));
+        Assert.That(likeliest, Is.EqualTo(" np"));
+    }
+
+    [Test]
+    public void Sample_5_gives_tensors()
     {
         // sample
         using var model = CodeGenForCausalLM.Load("models/demo-codegen");
@@ -87,7 +100,7 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_5_chooses_level_and_threads()
+    public void Sample_6_chooses_level_and_threads()
     {
         // sample
         var options = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Portable, MaxThreads = 1 } } };

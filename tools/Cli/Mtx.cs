@@ -18,6 +18,7 @@ internal static partial class Mtx
         new InfillCommand(console),
         new SynthesizeCommand(console),
         new SampleCommand(console),
+        new ScoreCommand(console),
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),

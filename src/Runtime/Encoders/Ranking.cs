@@ -32,4 +32,16 @@ internal static class Ranking
             best[i] = among[best[i]];
         return best;
     }
+
+    /// <summary>The place of a number among all in the order of <see cref="Best(ReadOnlySpan{float}, int)"/>; 1 for the highest score.</summary>
+    public static int RankOf(ReadOnlySpan<float> scores, int number)
+    {
+        int before = 0;
+        for (int i = 0; i < scores.Length; i++)
+        {
+            if (scores[i] > scores[number] || (scores[i] == scores[number] && i < number))
+                before++;
+        }
+        return before + 1;
+    }
 }

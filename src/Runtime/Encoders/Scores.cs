@@ -19,4 +19,16 @@ internal static class Scores
                     "or such large ones that they overflow: download the checkpoint or export it again.");
         }
     }
+
+    /// <summary>Each must be a number, and finite: a softmax over infinite scores is none.</summary>
+    /// <inheritdoc cref="RequireNumbers" path="/param"/>
+    /// <exception cref="CheckpointException">One is NaN or infinite.</exception>
+    public static void RequireFinite(ReadOnlySpan<float> scores, string what, PretrainedModel model)
+    {
+        RequireNumbers(scores, what, model);
+        int infinite = scores.IndexOfAny(float.PositiveInfinity, float.NegativeInfinity);
+        if (infinite >= 0)
+            throw new CheckpointException($"{model.Architecture}: the {what} {infinite} is {(scores[infinite] > 0 ? "+∞" : "−∞")}; a finite number is needed. " +
+                "The weights hold infinite numbers, or such large ones that they overflow: download the checkpoint or export it again.");
+    }
 }

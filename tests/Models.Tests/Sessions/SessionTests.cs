@@ -34,6 +34,22 @@ public sealed class SessionTests
     }
 
     [Test]
+    public void What_follows_after_truncating_is_what_follows_the_tokens_that_are_left([Values(0, 1, 6)] int kept)
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session truncated = model.CreateSession();
+        using Session fresh = model.CreateSession();
+        model.Forward(Prompt, truncated);
+        truncated.Cache!.Truncate(0, kept);
+        Assert.That((truncated.Cache.Length(0), truncated.Cache.Columns), Is.EqualTo((kept, kept)));
+        if (kept > 0)
+            model.Forward(Prompt.AsSpan(0, kept), fresh);
+        Assert.That(model.Forward([7, 1], truncated).Logits.ToArray(), Is.EqualTo(model.Forward([7, 1], fresh).Logits.ToArray()).Within(1e-5));
+        Assert.That(() => truncated.Cache.Truncate(0, kept + 3), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains($"holds {kept + 2} tokens"));
+        Assert.That(() => truncated.Cache.Truncate(1, 0), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
     public void Keys_and_values_of_one_session_seed_another()
     {
         using CodeGenForCausalLM model = NewModel();

@@ -26,6 +26,7 @@ internal static class CliJson
 [JsonSerializable(typeof(Sample))]
 [JsonSerializable(typeof(MultiTurnSample))]
 [JsonSerializable(typeof(SynthesizeResult))]
+[JsonSerializable(typeof(ScoreResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]

@@ -35,9 +35,15 @@ internal static class Show
     {
         if (!console.OutIsTerminal)
             return Spectre.Console.Text.Empty;
+        return new Text(BarText(share), new Style(Color.Green));
+    }
+
+    /// <summary>The same without a colour, blanks up to its full width.</summary>
+    public static string BarText(double share)
+    {
         int eighths = (int)Math.Round(Math.Clamp(double.IsNaN(share) ? 0 : share, 0, 1) * BarWidth * 8);
         string bar = new string('█', eighths / 8) + (eighths % 8 > 0 ? ((char)('█' + 8 - eighths % 8)).ToString() : "");
-        return new Text(bar.PadRight(BarWidth), new Style(Color.Green));
+        return bar.PadRight(BarWidth);
     }
 
     /// <summary>Writes a table, without the blanks that aligned columns leave at the ends of redirected lines.</summary>

@@ -1,0 +1,80 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+/// <summary>Takes the probability of one token of a text.</summary>
+/// <param name="index">The token's place among the ids that are read.</param>
+/// <param name="logits">The scores of all tokens at that place, [vocab_size].</param>
+/// <param name="logProbability">log softmax(logits)[id].</param>
+internal delegate void TokenVisitor(int index, ReadOnlySpan<float> logits, double logProbability);
+
+/// <summary>Reads ids and gives each its probability after those before it. The vocabulary's scores exist for a few places at a time only.</summary>
+internal sealed class LogitsReader : IDisposable
+{
+    /// <summary>
+    /// Places that are read at once: their scores are [128, vocab_size], 26 MB at CodeGen's 51,200 tokens, where those of a whole window of 2048 would
+    /// be 420 MB. It is also how long cancelling waits.
+    /// </summary>
+    public const int PartTokens = 128;
+
+    private readonly CodeGenForCausalLM _model;
+    private readonly Session _session;
+    private readonly int _partTokens;
+
+    /// <summary>Prepares the KV cache.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="maxLength">The most ids of a read.</param>
+    /// <param name="partTokens">Places read at once; results do not depend on it.</param>
+    public LogitsReader(CodeGenForCausalLM model, int maxLength, int partTokens = PartTokens)
+    {
+        (_model, _partTokens) = (model, partTokens);
+        _session = model.CreateSession(new SessionOptions { MaxLength = maxLength });
+    }
+
+    /// <summary>How many ids the KV cache holds.</summary>
+    public int Length => _session.Cache!.Length(0);
+
+    /// <summary>Forgets all but the first ids, which the next read then has in common with the last.</summary>
+    public void Keep(int length) => _session.Cache!.Truncate(0, length);
+
+    /// <summary>Reads ids and visits those from <paramref name="firstTarget"/> on. The last one is not read: nothing after it is asked for.</summary>
+    /// <param name="ids">The ids; they begin with what the KV cache holds, which is not read again.</param>
+    /// <param name="firstTarget">The first id that is visited, after at least one and after those that the KV cache holds.</param>
+    /// <param name="visit">Called for every id from there on, in order.</param>
+    /// <param name="onPart">Called after each part.</param>
+    /// <param name="cancellationToken">Ends the work between two parts.</param>
+    /// <exception cref="ModelInputException">An id is outside the vocabulary.</exception>
+    /// <exception cref="CheckpointException">A score is not finite.</exception>
+    public void Read(ReadOnlySpan<int> ids, int firstTarget, TokenVisitor visit, Action? onPart, CancellationToken cancellationToken)
+    {
+        // The last id is looked up though the model never reads it.
+        InputChecks.CheckIds("input_ids", ids, _model.Config.VocabSize, "vocab_size", ids.Length);
+        while (Length < ids.Length - 1)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int start = Length;
+            ReadOnlySpan<int> part = ids[start..Math.Min(start + _partTokens, ids.Length - 1)];
+            int skipped = Math.Clamp(firstTarget - 1 - start, 0, part.Length);          // places whose next token is not asked for
+            (int Row, int Column)[] places = [.. Enumerable.Range(skipped, part.Length - skipped).Select(column => (0, column))];
+            Tensor logits = _model.Forward(part, _session, new ForwardOptions { LogitsAt = places }).Logits;          // [places, vocab_size]
+            for (int i = 0; i < places.Length; i++)
+            {
+                int index = start + skipped + i + 1;
+                visit(index, logits.Row(i), LogProbability(logits.Row(i), ids[index]));
+            }
+            onPart?.Invoke();
+        }
+    }
+
+    public void Dispose() => _session.Dispose();
+
+    private double LogProbability(ReadOnlySpan<float> logits, int id)
+    {
+        double denominator = Softmax.LogSumExp(logits, _session.Kernels);
+        // Where all are finite, so are these two; the row is searched only where they are not.
+        if (!double.IsFinite(denominator) || !float.IsFinite(logits[id]))
+            Scores.RequireFinite(logits, "score of token", _model);
+        return logits[id] - denominator;
+    }
+}
