@@ -13,7 +13,6 @@ internal sealed class DecodeWork : Work
     private readonly int[] _sequence = [0];
     private readonly int[] _token = [0];
     private CodeGenForCausalLM? _model;
-    private IReadOnlyList<(Tensor Key, Tensor Value)> _past = [];
 
     public DecodeWork(int context, ModelCache models, KernelOptions kernels) : base($"{ModelSize.CodeGen.Name} decode at {context}", kernels)
     {
@@ -30,15 +29,14 @@ internal sealed class DecodeWork : Work
     {
         _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels);
         Session = _model.CreateSession(new SessionOptions { MaxLength = _prompt.Length + Growth });
-        var options = new ForwardOptions { OutputPastKeyValues = true, LogitsAt = [(0, _prompt.Length - 1)] };
-        _past = _model.Forward(_prompt, Session, options).PastKeyValues!;
+        _model.Append(_prompt, [_prompt.Length], _sequence, Session, ScoresOf.None);
     }
 
     public override void BeforeRun()
     {
         KeyValueCache cache = Session!.Cache!;
         if (cache.Length(0) == cache.MaxLength)
-            cache.Load(_past);
+            cache.Truncate(0, _prompt.Length);
         _token[0] = _prompt[cache.Length(0) % _prompt.Length];
     }
 

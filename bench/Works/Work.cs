@@ -61,5 +61,5 @@ internal abstract class Work(string name, KernelOptions kernels) : ITimed, IDisp
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     }
 
-    public void Dispose() => Session?.Dispose();
+    public virtual void Dispose() => Session?.Dispose();
 }

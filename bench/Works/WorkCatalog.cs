@@ -11,7 +11,7 @@ internal static class WorkCatalog
 
     private const string Gemm = "gemm";
 
-    public static IReadOnlyList<string> Groups { get; } = [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "load"];
+    public static IReadOnlyList<string> Groups { get; } = [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "load"];
 
     /// <summary>The levels that a group is measured at where none were asked for.</summary>
     public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
@@ -28,6 +28,12 @@ internal static class WorkCatalog
         "batch" => [new EncoderWork("CodeBERTa body 16 texts of 10…300", ModelSize.CodeBerta, EncoderPart.Body, Mixed(), models, kernels)],
         "prefill" => [new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels)],
         "decode" => [new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels)],
+        "generate" =>
+        [
+            new LookupWork("near-duplicate functions", "near_duplicates.py", lookup: true, models, kernels),
+            new LookupWork("prose without repetition", "no_repetition.txt", lookup: true, models, kernels),
+            new RowsWork(8, 512, models, kernels),
+        ],
         "load" => Loads(models.Checkpoints, kernels),
         _ => [],
     };
