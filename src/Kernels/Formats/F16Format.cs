@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace ManagedTransformers.Kernels;
 
@@ -14,10 +15,13 @@ internal readonly unsafe struct F16Format : IWeightFormat
 {
     public static nint RowBytes(nint k) => 2 * k;
 
+    // In memory that the JIT does not know, so that it keeps what is loaded from there in registers.
+    private static readonly int* s_constants = Constants(0x0FFFE000, 224 << 23, BitConverter.SingleToInt32Bits(2f), unchecked((int)0x80000000) | (225 << 23), int.MinValue);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Widen<S, V>(byte* row, nint index)
         where S : struct, ISimd<V>
-        where V : struct => S.Multiply(WidenScaled<S, V>(row, index), S.BroadcastInt((127 - 112) << 23));
+        where V : struct => S.Multiply(WidenScaled<S, V>(row, index, Decoding<S, V>()), S.BroadcastInt((127 - 112) << 23));
 
     /// <summary>2⁻⁵⁶: half of the 2¹¹² that <see cref="WidenScaled"/> is too large by, so that neither X nor a product leaves float's range.</summary>
     public static float InputScale => 1 / (float)(1L << 56);
@@ -26,17 +30,33 @@ internal readonly unsafe struct F16Format : IWeightFormat
 
     /// <summary>Elements times 2¹¹².</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V WidenScaled<S, V>(byte* row, nint index)
+    public static V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
         where V : struct
     {
         V shifted = S.ShiftLeft(S.LoadInt16((short*)row + index), 13);
-        V t = S.Or(S.And(shifted, S.BroadcastInt(0x0FFFE000)), S.BroadcastInt(224 << 23));
-        V doubled = S.MultiplyAdd(t, S.Broadcast(2f), S.BroadcastInt(unchecked((int)0x80000000) | (225 << 23)));
-        return S.Or(S.Min(t, doubled), S.And(shifted, S.BroadcastInt(int.MinValue)));
+        V t = S.Or(S.And(shifted, decoding.Magnitude), decoding.Exponent);
+        V doubled = S.MultiplyAdd(t, decoding.Two, decoding.Subnormal);
+        return S.Or(S.Min(t, doubled), S.And(shifted, decoding.Sign));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Decoding<V> Decoding<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct => new()
+        {
+            Magnitude = S.BroadcastInt(s_constants[0]), Exponent = S.BroadcastInt(s_constants[1]), Two = S.BroadcastInt(s_constants[2]),
+            Subnormal = S.BroadcastInt(s_constants[3]), Sign = S.BroadcastInt(s_constants[4]),
+        };
+
     public static float WidenOne(byte* row, nint index) => (float)Unsafe.ReadUnaligned<Half>(row + (2 * index));
+
+    private static int* Constants(params ReadOnlySpan<int> values)
+    {
+        int* memory = (int*)NativeMemory.Alloc((nuint)values.Length, sizeof(int));
+        values.CopyTo(new Span<int>(memory, values.Length));
+        return memory;
+    }
 
     /// <remarks>
     /// With 2^e the leading digit of |x|, and e at least −14, a half counts in steps of 2^(e−10). So does a float at 2^(e+13): the sum

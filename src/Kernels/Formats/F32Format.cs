@@ -17,9 +17,13 @@ internal readonly unsafe struct F32Format : IWeightFormat
     public static float SumScale => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V WidenScaled<S, V>(byte* row, nint index)
+    public static V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
         where V : struct => Widen<S, V>(row, index);
+
+    public static Decoding<V> Decoding<S, V>()
+        where S : struct, ISimd<V>
+        where V : struct => default;
 
     public static float WidenOne(byte* row, nint index) => Unsafe.ReadUnaligned<float>(row + (4 * index));
 

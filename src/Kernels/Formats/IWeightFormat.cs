@@ -16,7 +16,12 @@ internal unsafe interface IWeightFormat
 
     /// <summary>The same elements as a dot product takes them: times whatever makes decoding cheap.</summary>
     /// <remarks>X is multiplied by <see cref="InputScale"/> before and the sum by <see cref="SumScale"/> after; all are powers of two, so nothing is rounded.</remarks>
-    static abstract V WidenScaled<S, V>(byte* row, nint index)
+    static abstract V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
+        where S : struct, ISimd<V>
+        where V : struct;
+
+    /// <summary>What <see cref="WidenScaled"/> needs again and again; made before a loop.</summary>
+    static abstract Decoding<V> Decoding<S, V>()
         where S : struct, ISimd<V>
         where V : struct;
 
@@ -36,4 +41,12 @@ internal unsafe interface IWeightFormat
 
     /// <summary>Stores element <paramref name="index"/>.</summary>
     static abstract void NarrowOne(float value, byte* row, nint index);
+}
+
+/// <summary>Vectors that decoding needs all the time, in registers.</summary>
+/// <remarks>Constants in the code would do, but the JIT loads those from memory wherever they are used: half as many instructions again in a loop that they bound.</remarks>
+internal struct Decoding<V>
+    where V : struct
+{
+    public V Magnitude, Exponent, Two, Subnormal, Sign;
 }

@@ -17,11 +17,12 @@ internal static unsafe class GemvTile
         where V : struct
         where TFormat : struct, IWeightFormat
     {
+        Decoding<V> k = TFormat.Decoding<S, V>();
         V s = S.Broadcast(0f);
         for (nint p = 0; p < length; p += S.Width)
         {
             S.Prefetch(w + TFormat.RowBytes(p) + Tiling.PrefetchBytes);
-            s = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), S.Load(x + p), s);
+            s = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p, k), S.Load(x + p), s);
         }
         return S.Sum(s);
     }
@@ -33,6 +34,7 @@ internal static unsafe class GemvTile
         where V : struct
         where TFormat : struct, IWeightFormat
     {
+        Decoding<V> k = TFormat.Decoding<S, V>();
         V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
         byte* w1 = w + apart, w2 = w1 + apart, w3 = w2 + apart;
         nint p = 0;
@@ -44,22 +46,22 @@ internal static unsafe class GemvTile
             S.Prefetch(w2 + ahead);
             S.Prefetch(w3 + ahead);
             V a = S.Load(x + p), b = S.Load(x + p + S.Width);
-            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), a, s0);
-            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p), a, s1);
-            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p), a, s2);
-            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p), a, s3);
-            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + S.Width), b, s0);
-            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p + S.Width), b, s1);
-            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p + S.Width), b, s2);
-            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p + S.Width), b, s3);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p, k), a, s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p, k), a, s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p, k), a, s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p, k), a, s3);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p + S.Width, k), b, s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p + S.Width, k), b, s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p + S.Width, k), b, s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p + S.Width, k), b, s3);
         }
         for (; p < length; p += S.Width)
         {
             V a = S.Load(x + p);
-            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p), a, s0);
-            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p), a, s1);
-            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p), a, s2);
-            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p), a, s3);
+            s0 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w, p, k), a, s0);
+            s1 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w1, p, k), a, s1);
+            s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p, k), a, s2);
+            s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p, k), a, s3);
         }
         sums[0] = S.Sum(s0);
         sums[1] = S.Sum(s1);
@@ -74,6 +76,7 @@ internal static unsafe class GemvTile
         where V : struct
         where TFormat : struct, IWeightFormat
     {
+        Decoding<V> k = TFormat.Decoding<S, V>();
         V s00 = S.Broadcast(0f), s01 = S.Broadcast(0f), s02 = S.Broadcast(0f), s03 = S.Broadcast(0f);
         V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
         byte* w1 = w + apart;
@@ -82,7 +85,7 @@ internal static unsafe class GemvTile
             nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
             S.Prefetch(w + ahead);
             S.Prefetch(w1 + ahead);
-            V a0 = TFormat.WidenScaled<S, V>(w, p), a1 = TFormat.WidenScaled<S, V>(w1, p);
+            V a0 = TFormat.WidenScaled<S, V>(w, p, k), a1 = TFormat.WidenScaled<S, V>(w1, p, k);
             V b = S.Load(x);
             s00 = S.MultiplyAdd(a0, b, s00);
             s10 = S.MultiplyAdd(a1, b, s10);
@@ -106,6 +109,7 @@ internal static unsafe class GemvTile
         where V : struct
         where TFormat : struct, IWeightFormat
     {
+        Decoding<V> k = TFormat.Decoding<S, V>();
         V s00 = S.Broadcast(0f), s01 = S.Broadcast(0f), s02 = S.Broadcast(0f), s03 = S.Broadcast(0f);
         V s04 = S.Broadcast(0f), s05 = S.Broadcast(0f), s06 = S.Broadcast(0f), s07 = S.Broadcast(0f);
         V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
@@ -116,7 +120,7 @@ internal static unsafe class GemvTile
             nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
             S.Prefetch(w + ahead);
             S.Prefetch(w1 + ahead);
-            V a0 = TFormat.WidenScaled<S, V>(w, p), a1 = TFormat.WidenScaled<S, V>(w1, p);
+            V a0 = TFormat.WidenScaled<S, V>(w, p, k), a1 = TFormat.WidenScaled<S, V>(w1, p, k);
             V b = S.Load(x);
             s00 = S.MultiplyAdd(a0, b, s00);
             s10 = S.MultiplyAdd(a1, b, s10);

@@ -60,7 +60,7 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? PromptLookupNumTokens { get; init => field = OptionRange.AtLeast(1, value); }
 
-    /// <summary>How many last tokens <see cref="PromptLookupNumTokens"/> looks for, at most. Null: 2.</summary>
+    /// <summary>How many last tokens <see cref="PromptLookupNumTokens"/> looks for, at most. Null: 8 (transformers: 2); the text is the same.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? MaxMatchingNgramSize { get; init => field = OptionRange.AtLeast(1, value); }
 

@@ -9,14 +9,17 @@ namespace ManagedTransformers;
 /// <param name="ngram">The longest match to look for.</param>
 internal sealed class PromptLookup(int tokens, int ngram) : Drafter
 {
-    /// <summary>What a text may bet before it has won anything, in passes.</summary>
-    private const double Stake = 1;
+    /// <summary>A single token that was there before says too little.</summary>
+    private const int ShortestMatch = 2;
 
-    /// <summary>After so many tokens without a bet another stake is given, which bounds what is lost to about a hundredth.</summary>
-    private const int Pause = 96;
+    /// <summary>Tokens of a first guess: a pass of 4 rows. After one that was all right as many as there is room for.</summary>
+    private const int FirstGuess = 3;
 
-    // What reading one more token costs, in passes of one token: 8 rows take 1.7 times one.
-    private const double TokenCost = 0.1;
+    /// <summary>What a text may lose before it has won anything, and the most that it saves up; in passes of one token.</summary>
+    private const double Stake = 2, MostSaved = 4;
+
+    /// <summary>After so many tokens without a bet another stake is given, which bounds what is lost to about three hundredths.</summary>
+    private const int Pause = 64;
 
     private readonly Dictionary<SearchRow, Account> _accounts = [];
 
@@ -24,30 +27,31 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
     public override int Draft(SearchRow row, Span<int> room)
     {
         if (!_accounts.TryGetValue(row, out Account? account))
-            _accounts[row] = account = new Account { Balance = Stake };
+            _accounts[row] = account = new Account();
         int length = row.InputIds.Length;
         if (account.Balance <= 0 && length - account.LastBet < Pause)
             return 0;
-        int found = Find(row.InputIds, room[..Math.Min(room.Length, tokens)]);
-        if (found == 0)
-            return 0;
-        if (account.Balance <= 0)
+        int guess = account.IsRight ? tokens : Math.Min(tokens, FirstGuess);
+        int found = Find(row.InputIds, room[..Math.Min(room.Length, guess)]);
+        if (found > 0 && account.Balance <= 0)
             account.Balance = Stake;
-        account.LastBet = length;
         return found;
     }
 
     /// <inheritdoc/>
     public override void Learn(SearchRow row, int drafted, int agreed)
     {
-        const double MostSaved = 16;
         Account account = _accounts[row];
-        account.Balance = Math.Min(MostSaved, account.Balance + agreed - TokenCost - (TokenCost * drafted));
+        account.Balance = Math.Min(MostSaved, account.Balance + agreed - Cost(drafted));
+        account.IsRight = agreed == drafted;
         account.LastBet = row.InputIds.Length;
     }
 
     /// <inheritdoc/>
     public override void Dispose() => _accounts.Clear();
+
+    // What a pass costs more than that of one token: products take 4 or 8 rows at once.
+    private static double Cost(int drafted) => drafted <= FirstGuess ? 0.7 : 1.7;
 
     private int Find(ReadOnlySpan<int> ids, Span<int> room)
     {
@@ -60,7 +64,7 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
             if (match > longest)
                 (place, longest) = (end, match);
         }
-        if (longest == 0)
+        if (longest < Math.Min(ShortestMatch, ngram))
             return 0;
         int count = Math.Min(room.Length, ids.Length - place);
         ids.Slice(place, count).CopyTo(room);
@@ -69,7 +73,9 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
 
     private sealed class Account
     {
-        public double Balance { get; set; }
+        public double Balance { get; set; } = Stake;
+
+        public bool IsRight { get; set; }
 
         public int LastBet { get; set; }
     }

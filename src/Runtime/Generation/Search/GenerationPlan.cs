@@ -74,7 +74,7 @@ internal sealed class GenerationPlan
     /// <param name="rows">The texts.</param>
     public Drafter? NewDrafter(IReadOnlyList<SearchRow> rows)
     {
-        const int UsualNgram = 2;
+        const int UsualNgram = 8;
         if (Options.AssistantModel is TextGenerator assistant)
         {
             int longest = rows.Max(row => row.Prompt.Tokens.Length) + MaxNewTokens;
