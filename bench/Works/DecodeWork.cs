@@ -14,20 +14,35 @@ internal sealed class DecodeWork : Work
     private readonly int[] _token = [0];
     private CodeGenForCausalLM? _model;
 
-    public DecodeWork(int context, ModelCache models, KernelOptions kernels) : base($"{ModelSize.CodeGen.Name} decode at {context}", kernels)
+    private readonly WeightFormat _format;
+
+    /// <param name="context">Tokens before.</param>
+    /// <param name="models">Where the model comes from.</param>
+    /// <param name="kernels">Level and threads.</param>
+    /// <param name="format">How weights are held; quantized ones (head included) are timed in turns with those of F16.</param>
+    public DecodeWork(int context, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored)
+        : base($"{ModelSize.CodeGen.Name} decode at {context}{(format == WeightFormat.AsStored ? "" : $", {format} weights")}", kernels)
     {
+        _format = format;
         ModelSize size = ModelSize.CodeGen;
         (_prompt, _models) = (TokenIds.Some(context), models);
         Tokens = 1;
         Flops = size.BodyFlops(1, context) + size.HeadFlops(1, transform: false);
         Bytes = size.BytesPerWeight * (size.LayerWeights + size.HeadWeights);
         Limit = () => LimitBeside.Reading(Bytes, kernels);
-        Peers = PeerModel.Decoders("decode", _prompt);
+        if (format == WeightFormat.AsStored)
+        {
+            Peers = PeerModel.Decoders("decode", _prompt);
+            return;
+        }
+        const double F16Bits = 16;
+        Bytes *= (format == WeightFormat.Int8 ? 8.5 : 4.5) / F16Bits;
+        Siblings = [("F16 weights", () => new DecodeWork(context, models, kernels))];
     }
 
     public override void Prepare()
     {
-        _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels);
+        _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels, _format);
         Session = _model.CreateSession(new SessionOptions { MaxLength = _prompt.Length + Growth });
         _model.Append(_prompt, [_prompt.Length], _sequence, Session, ScoresOf.None);
     }

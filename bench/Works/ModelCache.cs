@@ -3,27 +3,34 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The model that was used last, as the next work mostly wants the same one.</summary>
+/// <summary>The models that were used last, as the next work mostly wants the same: one as stored, and one quantized beside it.</summary>
 internal sealed class ModelCache(CheckpointCache checkpoints) : IDisposable
 {
-    private PretrainedModel? _model;
-    private (Type, string, KernelOptions)? _key;
+    private readonly Dictionary<bool, (object Key, PretrainedModel Model)> _models = [];
 
     public CheckpointCache Checkpoints { get; } = checkpoints;
 
-    /// <summary>A checkpoint as class <typeparamref name="T"/>, loaded for a level and a number of threads.</summary>
-    public T Load<T>(string checkpoint, KernelOptions kernels) where T : PretrainedModel
+    /// <summary>A checkpoint as class <typeparamref name="T"/>, loaded for a level, a number of threads and a format of weights.</summary>
+    public T Load<T>(string checkpoint, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored) where T : PretrainedModel
     {
-        (Type, string, KernelOptions) key = (typeof(T), checkpoint, kernels);
-        if (_key != key)
+        object key = (typeof(T), checkpoint, kernels, format);
+        bool quantized = format != WeightFormat.AsStored;
+        if (_models.TryGetValue(quantized, out (object Key, PretrainedModel Model) held))
         {
-            _model?.Dispose();
-            (_model, _key) = (null, null);
-            _model = PretrainedModels.Load<T>(Checkpoints.Open(checkpoint), new LoadOptions { Kernels = kernels });
-            _key = key;
+            if (held.Key.Equals(key))
+                return (T)held.Model;
+            _models.Remove(quantized);
+            held.Model.Dispose();
         }
-        return (T)_model!;
+        var options = new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = quantized };
+        T model = PretrainedModels.Load<T>(Checkpoints.Open(checkpoint), options);
+        _models[quantized] = (key, model);
+        return model;
     }
 
-    public void Dispose() => _model?.Dispose();
+    public void Dispose()
+    {
+        foreach ((_, PretrainedModel model) in _models.Values)
+            model.Dispose();
+    }
 }

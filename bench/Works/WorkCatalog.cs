@@ -27,7 +27,11 @@ internal static class WorkCatalog
         "fill-mask" => [new EncoderWork("CodeBERTa fill one mask 1×128", ModelSize.CodeBerta, EncoderPart.OneMask, Full(1, 128), models, kernels)],
         "batch" => [new EncoderWork("CodeBERTa body 16 texts of 10…300", ModelSize.CodeBerta, EncoderPart.Body, Mixed(), models, kernels)],
         "prefill" => [new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels)],
-        "decode" => [new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels)],
+        "decode" =>
+        [
+            new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels),
+            new DecodeWork(128, models, kernels, WeightFormat.Int8), new DecodeWork(128, models, kernels, WeightFormat.Int4),
+        ],
         "generate" =>
         [
             new LookupWork("near-duplicate functions", "near_duplicates.py", lookup: true, models, kernels),

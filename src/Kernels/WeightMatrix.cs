@@ -11,6 +11,14 @@ public enum WeightType
 
     /// <summary>bfloat16: the upper half of a binary32.</summary>
     BF16,
+
+#pragma warning disable CA1720 // Int8 and Int4 are what the field calls these formats
+    /// <summary>Integers from −127 to 127 with a binary16 scale per 32: 8.5 bits each.</summary>
+    Int8,
+
+    /// <summary>Integers from −8 to 7 with a binary16 scale per 32: 4.5 bits each.</summary>
+    Int4,
+#pragma warning restore CA1720
 }
 
 /// <summary>A weight as its file has it: row-major [n, k] = [out, in], in its stored type, anywhere in memory (also unaligned).</summary>
@@ -23,9 +31,10 @@ public readonly ref struct WeightMatrix
     {
         Check.NotNegative(n);
         Check.NotNegative(k);
-        int size = ElementSize(type);
-        if ((Int128)n * k * size != data.Length)
-            throw new ArgumentException($"A {type} weight [{n}, {k}] has {(Int128)n * k * size} bytes; data has {data.Length}.", nameof(data));
+        if (IsBlocked(type) && k % Blocks.Pair != 0)
+            throw new ArgumentException($"A {type} weight has {k} columns; a multiple of {Blocks.Pair} is needed, whole pairs of blocks.", nameof(k));
+        if ((Int128)n * BytesOfRow(type, k) != data.Length)
+            throw new ArgumentException($"A {type} weight [{n}, {k}] has {(Int128)n * BytesOfRow(type, k)} bytes; data has {data.Length}.", nameof(data));
         Data = data;
         Type = type;
         N = n;
@@ -45,14 +54,27 @@ public readonly ref struct WeightMatrix
     public int K { get; }
 
     /// <summary>Bytes from one row to the next.</summary>
-    public int RowBytes => K * ElementSize(Type);
+    public int RowBytes => checked((int)BytesOfRow(Type, K));
+
+    /// <summary>Whether a type stores blocks of integers, which <see cref="Quantization"/> makes.</summary>
+    public static bool IsBlocked(WeightType type) => type is WeightType.Int8 or WeightType.Int4;
+
+    /// <summary>Bytes of a row of k elements.</summary>
+    /// <exception cref="ArgumentException">The type is unknown.</exception>
+    public static long BytesOfRow(WeightType type, int k) => type switch
+    {
+        WeightType.Int8 => Int8Format.RowBytes(k),
+        WeightType.Int4 => Int4Format.RowBytes(k),
+        _ => (long)k * ElementSize(type),
+    };
 
     /// <summary>Bytes of one element of <paramref name="type"/>.</summary>
-    /// <exception cref="ArgumentException">The type is unknown.</exception>
+    /// <exception cref="ArgumentException">The type is unknown, or stores elements in blocks.</exception>
     public static int ElementSize(WeightType type) => type switch
     {
         WeightType.F32 => 4,
         WeightType.F16 or WeightType.BF16 => 2,
+        WeightType.Int8 or WeightType.Int4 => throw new ArgumentException($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type)),
         _ => throw new ArgumentException($"{type} is no weight type; known are {string.Join(", ", Enum.GetNames<WeightType>())}.", nameof(type)),
     };
 

@@ -14,8 +14,30 @@ public sealed record LoadOptions
     /// </summary>
     public bool Strict { get; init; } = true;
 
+    /// <summary>How the weights of linear layers are held: as stored, or quantized while loading, in a half or a quarter of F16's memory.</summary>
+    /// <remarks>Embeddings, LayerNorms and biases stay as they are, and so do matrices whose columns are no multiple of 64. Quantized weights are held in memory, not mapped.</remarks>
+    public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head) as well.</summary>
+    public bool QuantizeHead { get; init; }
+
     /// <summary>The defaults.</summary>
     public static LoadOptions Default => field ??= new LoadOptions();          // lazy: a wrong MTX_KERNELS throws its own message
+}
+
+/// <summary>How the weights of linear layers are held in memory.</summary>
+public enum WeightFormat
+{
+    /// <summary>As the checkpoint has them: mapped, not copied.</summary>
+    AsStored,
+
+#pragma warning disable CA1720 // what the field calls these formats
+    /// <summary>8-bit integers with a scale per 32 weights: 8.5 bits each.</summary>
+    Int8,
+
+    /// <summary>4-bit integers with a scale per 32 weights: 4.5 bits each.</summary>
+    Int4,
+#pragma warning restore CA1720
 }
 
 /// <summary>What a session is prepared for.</summary>

@@ -65,7 +65,7 @@ public static class PretrainedModels
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
-        var source = new ModelSource(ModelWeights.Random(config, seed), options ?? LoadOptions.Default, Checkpoint: null);
+        var source = new ModelSource(ModelWeights.Random(config, seed, options ?? LoadOptions.Default), options ?? LoadOptions.Default, Checkpoint: null);
         return (T)Constructor(typeof(T).Name)(config, source);
     }
 
@@ -93,7 +93,7 @@ public static class PretrainedModels
     {
         try
         {
-            var source = new ModelSource(ModelWeights.From(checkpoint, config), options, checkpoint);
+            var source = new ModelSource(ModelWeights.From(checkpoint, config, options), options, checkpoint);
             PretrainedModel model = Constructor(architecture)(config, source);
             source.Weights.Finish(architecture, options.Strict);
             return model;

@@ -73,7 +73,7 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values] WeightType type)
+    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         const int Queries = MatMul.StreamedRows, Keys = 100, Width = 3 * 20;
         Case all = new Case { Heads = 3, HeadDim = 20, Queries = Queries, Keys = Keys, Causal = true, Type = type }.Fill();
@@ -91,7 +91,7 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values] WeightType type, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
+    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
     {
         foreach (int headDim in (int[])[1, 3, 8, 16, 31, 32, 64, 80])
         {
@@ -113,11 +113,11 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 30)] int queries, [Values] bool probabilities) =>
+    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 30)] int queries, [Values] bool probabilities) =>
         new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities, Type = type }.Fill().AssertAgrees(level);
 
     [Test]
-    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 9, 130)] int queries, [Values] bool causal, [Values] bool probabilities)
+    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 9, 130)] int queries, [Values] bool causal, [Values] bool probabilities)
     {
         var hidden = new Case
         {
@@ -142,7 +142,7 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level, [Values] WeightType type, [Values(4, 40)] int queries)
+    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(4, 40)] int queries)
     {
         var poisoned = new Case { Heads = 2, HeadDim = 16, Queries = queries, Keys = queries, Causal = true, KeyMask = new byte[queries], Type = type }.Fill();
         poisoned.KeyMask.AsSpan().Fill(1);
@@ -157,7 +157,7 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 20)] int queries)
+    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 20)] int queries)
     {
         foreach (float value in (float[])[float.PositiveInfinity, float.NegativeInfinity, 1e30f, -1e30f])
         {
@@ -195,7 +195,7 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Wrong_sizes_are_refused_with_both_numbers([Values] WeightType type)
+    public void Wrong_sizes_are_refused_with_both_numbers([Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         Case Good() => new Case { Heads = 2, HeadDim = 4, Queries = 3, Keys = 5, Type = type }.Fill();
         static Action Call(Case c) => () => c.Run(Samples.Reference, out _);

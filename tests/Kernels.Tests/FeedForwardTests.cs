@@ -13,7 +13,7 @@ public sealed class FeedForwardTests
     {
         foreach (KernelLevel level in s_levels)
         {
-            foreach (WeightType type in Enum.GetValues<WeightType>()) Compare(level, type, m, k, inner, n, threads: m % 2 == 0 ? 1 : 3);
+            foreach (WeightType type in (WeightType[])[WeightType.F32, WeightType.F16, WeightType.BF16]) Compare(level, type, m, k, inner, n, threads: m % 2 == 0 ? 1 : 3);
         }
     }
 

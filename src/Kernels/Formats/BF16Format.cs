@@ -25,6 +25,10 @@ internal readonly unsafe struct BF16Format : IWeightFormat
         where S : struct, ISimd<V>
         where V : struct => default;
 
+    public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
+        where S : struct, ISimd<V>
+        where V : struct => Widening.Body<S, V, BF16Format>(row, first, y, length);
+
     public static float WidenOne(byte* row, nint index) =>
         BitConverter.Int32BitsToSingle(Unsafe.ReadUnaligned<ushort>(row + (2 * index)) << 16);
 

@@ -49,6 +49,10 @@ internal readonly unsafe struct F16Format : IWeightFormat
             Subnormal = S.BroadcastInt(s_constants[3]), Sign = S.BroadcastInt(s_constants[4]),
         };
 
+    public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
+        where S : struct, ISimd<V>
+        where V : struct => Widening.Body<S, V, F16Format>(row, first, y, length);
+
     public static float WidenOne(byte* row, nint index) => (float)Unsafe.ReadUnaligned<Half>(row + (2 * index));
 
     private static int* Constants(params ReadOnlySpan<int> values)

@@ -25,6 +25,10 @@ internal readonly unsafe struct F32Format : IWeightFormat
         where S : struct, ISimd<V>
         where V : struct => default;
 
+    public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
+        where S : struct, ISimd<V>
+        where V : struct => Widening.Body<S, V, F32Format>(row, first, y, length);
+
     public static float WidenOne(byte* row, nint index) => Unsafe.ReadUnaligned<float>(row + (4 * index));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

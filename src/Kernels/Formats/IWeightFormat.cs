@@ -4,11 +4,8 @@ namespace ManagedTransformers.Kernels;
 /// How the elements of a stored row become floats, and floats elements. A format is one struct in one file: GEMM uses it when it
 /// packs a panel, GEMV and attention inside the dot product, embeddings when they copy a row, a cache when it grows.
 /// </summary>
-internal unsafe interface IWeightFormat
+internal unsafe interface IWeightFormat : IRowFormat
 {
-    /// <summary>Bytes of a row of k elements.</summary>
-    static abstract nint RowBytes(nint k);
-
     /// <summary>Elements <paramref name="index"/> … <paramref name="index"/> + Width − 1; the index is a multiple of Width.</summary>
     static abstract V Widen<S, V>(byte* row, nint index)
         where S : struct, ISimd<V>

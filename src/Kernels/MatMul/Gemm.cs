@@ -32,6 +32,8 @@ internal static unsafe class Gemm
             case WeightType.F32:  Run<S, V, TTiles, F32Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
             case WeightType.F16:  Run<S, V, TTiles, F16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
             case WeightType.BF16: Run<S, V, TTiles, BF16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
+            case WeightType.Int8: Run<S, V, TTiles, Int8Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
+            case WeightType.Int4: Run<S, V, TTiles, Int4Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
         }
     }
 
@@ -40,7 +42,7 @@ internal static unsafe class Gemm
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
-        where TFormat : struct, IWeightFormat
+        where TFormat : struct, IRowFormat
     {
         GemmJob<S, V, TTiles, TFormat>* jobs = stackalloc GemmJob<S, V, TTiles, TFormat>[count];
         int n = 0;

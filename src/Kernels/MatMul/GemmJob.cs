@@ -10,7 +10,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     where S : struct, ISimd<V>
     where V : struct
     where TTiles : struct, ITiles
-    where TFormat : struct, IWeightFormat
+    where TFormat : struct, IRowFormat
 {
     /// <summary>X as <see cref="PackRowsJob{S, V}"/> leaves it.</summary>
     public float* PackedX;
@@ -85,13 +85,13 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     {
         int vectors = Layout.Vectors(panel), rows = TTiles.Rows(vectors);
         nint rowBytes = TFormat.RowBytes(K);
-        byte* w = W + (block.First * rowBytes) + TFormat.RowBytes(block.K0);
+        byte* w = W + (block.First * rowBytes);
         var call = new TileCall { K = block.Depth, B = PanelAt(panel, block), CRow = block.Stride, Accumulate = block.K0 > 0, AheadStep = TFormat.RowBytes(rows) };
         for (int r = 0; r < block.Rows; r += rows)
         {
             call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
             call.C = block.Products + (r * block.Stride);
-            call.Ahead = w + ((r + rows) * rowBytes);
+            call.Ahead = w + ((r + rows) * rowBytes) + (typeof(TFormat) == typeof(F32Format) ? block.K0 * sizeof(float) : 0);
             TTiles.Run<S, V>(vectors, call);
         }
     }
@@ -107,13 +107,13 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         if (typeof(TFormat) == typeof(F32Format) && row + rows <= block.Rows)
         {
             aRow = K;
-            return (float*)w;
+            return (float*)w + block.K0;
         }
         aRow = DecodedRow(block.Depth);
         float* decoded = block.Decoded + (row * aRow);
         if (decode)
         {
-            for (int r = 0; r < Math.Min(rows, block.Rows - row); r++) Widening.Body<S, V, TFormat>(w + (r * rowBytes), 0, decoded + (r * aRow), block.Depth);
+            for (int r = 0; r < Math.Min(rows, block.Rows - row); r++) TFormat.Decode<S, V>(w + (r * rowBytes), K, block.K0, decoded + (r * aRow), block.Depth);
         }
         return decoded;
     }

@@ -113,7 +113,28 @@ public static unsafe class MatMul
             case WeightType.F32:  Run<S, V, TTiles, F32Format>(x, m, k, weights, outputs, count, maxThreads); break;
             case WeightType.F16:  Run<S, V, TTiles, F16Format>(x, m, k, weights, outputs, count, maxThreads); break;
             case WeightType.BF16: Run<S, V, TTiles, BF16Format>(x, m, k, weights, outputs, count, maxThreads); break;
+            case WeightType.Int8: RunBlocks<S, V, TTiles, Int8Format>(x, m, k, weights, outputs, count, maxThreads); break;
+            case WeightType.Int4: RunBlocks<S, V, TTiles, Int4Format>(x, m, k, weights, outputs, count, maxThreads); break;
         }
+    }
+
+    private static void RunBlocks<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+        where TFormat : struct, IBlockFormat
+    {
+        int threads = Threads(m, k, outputs, count, maxThreads);
+        if (m > StreamedRows)
+        {
+            RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, threads);
+            return;
+        }
+        var input = BlockInput.Quantize<S, V>(x, m, k);
+        BlockGemvJob<S, V, TFormat>* jobs = stackalloc BlockGemvJob<S, V, TFormat>[count];
+        for (int i = 0; i < count; i++)
+            jobs[i] = new BlockGemvJob<S, V, TFormat> { Input = input, W = weights[i], Output = outputs[i] };
+        JobGroup<BlockGemvJob<S, V, TFormat>>.Run(jobs, count, threads);
     }
 
     private static void Run<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
@@ -122,15 +143,24 @@ public static unsafe class MatMul
         where TTiles : struct, ITiles
         where TFormat : struct, IWeightFormat
     {
+        int threads = Threads(m, k, outputs, count, maxThreads);
+        if (m <= StreamedRows) RunGemv<S, V, TFormat>(x, m, k, weights, outputs, count, threads);
+        else RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, threads);
+    }
+
+    private static int Threads(int m, int k, Output* outputs, int count, int maxThreads)
+    {
         int n = 0;
         for (int i = 0; i < count; i++) n += outputs[i].N;
-        int threads = Tiling.Threads(m, k, n, maxThreads);
-        if (m <= StreamedRows)
-        {
-            RunGemv<S, V, TFormat>(x, m, k, weights, outputs, count, threads);
-            return;
-        }
+        return Tiling.Threads(m, k, n, maxThreads);
+    }
 
+    private static void RunGemm<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int threads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+        where TFormat : struct, IRowFormat
+    {
         EqualBlocks blocks = Gemm.Blocks(m);
         float* packed = Scratch.ForCall(Gemm.PackedLength(blocks, k));
         for (int block = 0; block < blocks.Count; block++)

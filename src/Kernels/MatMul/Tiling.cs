@@ -20,14 +20,16 @@ internal static class Tiling
     /// <summary>Rows of W per task. Results do not depend on it.</summary>
     public static int WeightRows(int n, int threads) => n >= ManyRows * ManyTasks * threads ? ManyRows : FewRows;
 
-    /// <summary>Steps of k per block: k in equal parts, whole cache lines of W.</summary>
+    /// <summary>Blocks of k are whole cache lines of W, and whole pairs of blocks where it is stored in such.</summary>
+    public const int DepthStep = 64;
+
+    /// <summary>Steps of k per block: k in equal parts.</summary>
     /// <param name="k">All steps.</param>
     /// <param name="max">The most steps of a block.</param>
     public static int Depth(int k, int max)
     {
-        const int LineFloats = 16;
         int blocks = (k + max - 1) / max;
-        return Packing.Padded((k + blocks - 1) / blocks, LineFloats);
+        return Packing.Padded((k + blocks - 1) / blocks, DepthStep);
     }
 
     /// <summary>Rows of X packed at once; bounds the memory to RowBlock · k floats.</summary>

@@ -10,6 +10,31 @@ internal static class ConversionReference
         for (int i = 0; i < destination.Length; i++) destination[i] = Read(source, type, i);
     }
 
+    /// <summary>A whole row, also of blocks of integers: (q − zero) · scale.</summary>
+    public static unsafe void WidenRow(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)
+    {
+        fixed (byte* row = source)
+        {
+            switch (type)
+            {
+                case WeightType.Int8: WidenBlocks<Int8Format>(row, destination); break;
+                case WeightType.Int4: WidenBlocks<Int4Format>(row, destination); break;
+                default: Widen(source, type, destination); break;
+            }
+        }
+    }
+
+    private static unsafe void WidenBlocks<TFormat>(byte* row, Span<float> destination)
+        where TFormat : struct, IBlockFormat
+    {
+        byte* scales = Blocks.ScalesOf<TFormat>(row, destination.Length);
+        for (int i = 0; i < destination.Length; i++)
+        {
+            int q = TFormat.One(row + ((nint)i / Blocks.Pair * TFormat.PairBytes), i % Blocks.Pair);
+            destination[i] = (q - TFormat.Zero) * F16Format.WidenOne(scales, i / Blocks.Size);
+        }
+    }
+
     public static void Narrow(ReadOnlySpan<float> source, WeightType type, Span<byte> destination)
     {
         for (int i = 0; i < source.Length; i++)

@@ -9,7 +9,7 @@ internal static class MatMulReference
         float[] row = new float[k];                                  // one weight row in float32
         for (int j = 0; j < n; j++)
         {
-            ConversionReference.Widen(w.Row(j), w.Type, row);
+            ConversionReference.WidenRow(w.Row(j), w.Type, row);
             for (int i = 0; i < m; i++)
             {
                 double sum = 0;

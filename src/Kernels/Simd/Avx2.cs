@@ -62,6 +62,17 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ShiftRight(Vector256<float> a, int bits) => Vector256.ShiftRightLogical(a.AsInt32(), bits).AsSingle();
 
+    public static Vector256<float> LoadInt8(sbyte* p) => X86.Avx2.ConvertToVector256Int16(p).AsSingle();
+
+    public static Vector256<float> LoadUInt8(byte* p) => X86.Avx2.ConvertToVector256Int16(p).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> ShiftRightInt16(Vector256<float> a, int bits) => Vector256.ShiftRightLogical(a.AsUInt16(), bits).AsSingle();
+
+    public static Vector256<float> MultiplyAddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    public static Vector256<float> ToSingle(Vector256<float> a) => X86.Avx.ConvertToVector256Single(a.AsInt32());
+
     public static Vector256<float> Less(Vector256<float> a, Vector256<float> b) => X86.Avx.CompareLessThan(a, b);
 
     public static Vector256<float> EqualInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();

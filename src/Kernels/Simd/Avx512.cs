@@ -55,6 +55,17 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ShiftRight(Vector512<float> a, int bits) => Vector512.ShiftRightLogical(a.AsInt32(), bits).AsSingle();
 
+    public static Vector512<float> LoadInt8(sbyte* p) => X86.Avx512BW.ConvertToVector512Int16(X86.Avx.LoadVector256(p)).AsSingle();
+
+    public static Vector512<float> LoadUInt8(byte* p) => X86.Avx512BW.ConvertToVector512Int16(X86.Avx.LoadVector256(p)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ShiftRightInt16(Vector512<float> a, int bits) => Vector512.ShiftRightLogical(a.AsUInt16(), bits).AsSingle();
+
+    public static Vector512<float> MultiplyAddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    public static Vector512<float> ToSingle(Vector512<float> a) => X86.Avx512F.ConvertToVector512Single(a.AsInt32());
+
     public static Vector512<float> Less(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareLessThan(a, b);
 
     public static Vector512<float> EqualInt(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();

@@ -69,6 +69,21 @@ internal unsafe interface ISimd<V>
     /// <summary>Zeros come in from the left, also where the sign is set.</summary>
     static abstract V ShiftRight(V a, int bits);
 
+    /// <summary>2 · Width bytes as 16-bit integers, sign-extended.</summary>
+    static abstract V LoadInt8(sbyte* p);
+
+    /// <summary>2 · Width bytes as 16-bit integers, zero-extended.</summary>
+    static abstract V LoadUInt8(byte* p);
+
+    /// <summary>Of 2 · Width 16-bit integers, zeros moving in.</summary>
+    static abstract V ShiftRightInt16(V a, int bits);
+
+    /// <summary>Products of 16-bit integers, added two by two to Width 32-bit integers; which two is left open.</summary>
+    static abstract V MultiplyAddInt16(V a, V b);
+
+    /// <summary>32-bit integers to floats.</summary>
+    static abstract V ToSingle(V a);
+
     /// <summary>Mask of the lanes with a &lt; b; false where one is NaN.</summary>
     static abstract V Less(V a, V b);
 

@@ -81,6 +81,31 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static Vector<float> ShiftRight(Vector<float> a, int bits) => (a.As<float, int>() >>> bits).As<int, float>();
 
+    public static Vector<float> LoadInt8(sbyte* p)
+    {
+        short* lanes = stackalloc short[Vector<short>.Count];
+        for (int i = 0; i < Vector<short>.Count; i++) lanes[i] = p[i];
+        return Unsafe.ReadUnaligned<Vector<float>>(lanes);
+    }
+
+    public static Vector<float> LoadUInt8(byte* p)
+    {
+        short* lanes = stackalloc short[Vector<short>.Count];
+        for (int i = 0; i < Vector<short>.Count; i++) lanes[i] = p[i];
+        return Unsafe.ReadUnaligned<Vector<float>>(lanes);
+    }
+
+    public static Vector<float> ShiftRightInt16(Vector<float> a, int bits) => (a.As<float, ushort>() >>> bits).As<ushort, float>();
+
+    public static Vector<float> MultiplyAddInt16(Vector<float> a, Vector<float> b)
+    {
+        Vector.Widen(a.As<float, short>(), out Vector<int> a0, out Vector<int> a1);
+        Vector.Widen(b.As<float, short>(), out Vector<int> b0, out Vector<int> b1);
+        return ((a0 * b0) + (a1 * b1)).As<int, float>();
+    }
+
+    public static Vector<float> ToSingle(Vector<float> a) => Vector.ConvertToSingle(a.As<float, int>());
+
     public static Vector<float> Less(Vector<float> a, Vector<float> b) => Vector.LessThan(a, b).As<int, float>();
 
     public static Vector<float> EqualInt(Vector<float> a, Vector<float> b) => Vector.Equals(a.As<float, int>(), b.As<float, int>()).As<int, float>();

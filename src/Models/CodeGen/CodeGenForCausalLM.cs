@@ -16,7 +16,7 @@ public sealed class CodeGenForCausalLM : PretrainedModel
         float[] bias = source.Weights.Vector("lm_head.bias", config.VocabSize);
         if (config.TieWordEmbeddings)
             source.Weights.Ignore("lm_head.weight");
-        Matrix weight = config.TieWordEmbeddings ? _transformer.WordEmbeddings : source.Weights.Matrix("lm_head.weight", config.VocabSize, config.NEmbd);
+        Matrix weight = config.TieWordEmbeddings ? _transformer.WordEmbeddings : source.Weights.HeadMatrix("lm_head.weight", config.VocabSize, config.NEmbd);
         _lmHead = new Linear("lm_head", weight, bias);
     }
 

@@ -11,7 +11,7 @@ internal sealed class Linear
 
     /// <summary>Reads <c>name.weight</c> and, where wanted, <c>name.bias</c>.</summary>
     public Linear(ModelWeights weights, string name, int inFeatures, int outFeatures, bool bias = true)
-        : this(name, weights.Matrix(name + ".weight", outFeatures, inFeatures), bias ? weights.Vector(name + ".bias", outFeatures) : null)
+        : this(name, weights.LinearMatrix(name + ".weight", outFeatures, inFeatures), bias ? weights.Vector(name + ".bias", outFeatures) : null)
     {
     }
 

@@ -12,24 +12,26 @@ internal sealed class ModelWeights
 
     private readonly Checkpoint? _checkpoint;
     private readonly RandomInitializer? _random;
+    private readonly LoadOptions _options;
     private readonly string _basePrefix;
     private readonly string _configName;
     private readonly HashSet<string> _read = [];
     private readonly List<string> _problems = [];
     private readonly List<Weight> _weights = [];
 
-    private ModelWeights(Checkpoint? checkpoint, RandomInitializer? random, PretrainedConfig config)
+    private ModelWeights(Checkpoint? checkpoint, RandomInitializer? random, PretrainedConfig config, LoadOptions options)
     {
-        (_checkpoint, _random) = (checkpoint, random);
+        (_checkpoint, _random, _options) = (checkpoint, random, options);
         _basePrefix = config.ModelType == "codegen" ? "transformer." : config.ModelType + ".";
         _configName = $"config.json ({config.ModelType})";
     }
 
-    /// <summary>The weights of a checkpoint.</summary>
-    public static ModelWeights From(Checkpoint checkpoint, PretrainedConfig config) => new(checkpoint, random: null, config);
+    /// <summary>The weights of a checkpoint; the options say how those of linear layers are held.</summary>
+    public static ModelWeights From(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options);
 
     /// <summary>Random weights, as transformers' _init_weights draws them.</summary>
-    public static ModelWeights Random(PretrainedConfig config, int seed) => new(checkpoint: null, new RandomInitializer(config.InitializerRange, seed), config);
+    public static ModelWeights Random(PretrainedConfig config, int seed, LoadOptions options) =>
+        new(checkpoint: null, new RandomInitializer(config.InitializerRange, seed), config, options);
 
     /// <summary>All weights that were given out, under their canonical names.</summary>
     public IReadOnlyList<Weight> Weights => _weights;
@@ -53,6 +55,38 @@ internal sealed class ModelWeights
             return new Matrix(weight, stored, n, k);
         return new Matrix(ToF32(weight), WeightType.F32, n, k);
     }
+
+    /// <summary>The [n, k] matrix of a linear layer, in the format that the options ask for.</summary>
+    /// <inheritdoc cref="Matrix"/>
+    public Matrix LinearMatrix(string name, int n, int k)
+    {
+        Matrix stored = Matrix(name, n, k);
+        WeightType? type = _options.WeightFormat switch
+        {
+            WeightFormat.Int8 => WeightType.Int8,
+            WeightFormat.Int4 => WeightType.Int4,
+            _ => null,
+        };
+        const int PairOfBlocks = 64;
+        if (type is not WeightType blocked || k % PairOfBlocks != 0 || stored.Weight.ByteLength == 0)
+            return stored;
+        long rowBytes = WeightMatrix.BytesOfRow(blocked, k);
+        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)(n * rowBytes)));
+        try
+        {
+            Quantization.Quantize(stored.View, blocked, bytes, _options.Kernels);
+        }
+        catch (ArgumentException e)
+        {
+            _problems.Add($"{stored.Weight.Name} in {stored.Weight.File} cannot be quantized: {e.Message}");
+            return stored;
+        }
+        return new Matrix(new Weight(stored.Weight.Name, ElementType.U8, [n, rowBytes], bytes, stored.Weight.File), blocked, n, k);
+    }
+
+    /// <summary>The matrix of the head over the vocabulary, quantized only where the options say so.</summary>
+    /// <inheritdoc cref="Matrix"/>
+    public Matrix HeadMatrix(string name, int n, int k) => _options.QuantizeHead ? LinearMatrix(name, n, k) : Matrix(name, n, k);
 
     /// <summary>A vector of n float32 numbers: a bias, or the parameters of a LayerNorm.</summary>
     /// <param name="name">Canonical name, with the base model's prefix.</param>

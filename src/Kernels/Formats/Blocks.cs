@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>What the formats of blocks share.</summary>
+internal static unsafe class Blocks
+{
+    /// <summary>Weights of a block.</summary>
+    public const int Size = 32;
+
+    /// <summary>Weights of a pair of blocks: rows are whole pairs.</summary>
+    public const int Pair = 2 * Size;
+
+    /// <summary>Bytes of the scales of a row of k weights.</summary>
+    public static nint ScaleBytes(nint k) => k / Size * 2;
+
+    /// <summary>Where the scales of a row begin.</summary>
+    public static byte* ScalesOf<TFormat>(byte* row, int k)
+        where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
+
+    /// <summary>Elements first … first + length − 1 of a row as floats; both whole pairs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Decode<S, V, TFormat>(byte* row, int k, int first, float* y, int length)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+    {
+        byte* scales = ScalesOf<TFormat>(row, k);
+        short* integers = stackalloc short[Pair];
+        for (int at = first; at < first + length; at += Pair, y += Pair)
+        {
+            byte* pair = row + ((nint)at / Pair * TFormat.PairBytes);
+            S.Prefetch(pair + Tiling.PrefetchBytes);
+            for (nint i = 0; i < Size; i += 2 * S.Width)
+            {
+                TFormat.Load<S, V>(pair, i, out V a, out V b);
+                S.Store((float*)(integers + i), a);
+                S.Store((float*)(integers + Size + i), b);
+            }
+            float scale0 = F16Format.WidenOne(scales, at / Size), scale1 = F16Format.WidenOne(scales, (at / Size) + 1);
+            for (nint i = 0; i < Pair; i += S.Width)
+            {
+                V integer = S.ToSingle(S.LoadInt16(integers + i));
+                S.Store(y + i, S.Multiply(S.Subtract(integer, S.Broadcast(TFormat.Zero)), S.Broadcast(i < Size ? scale0 : scale1)));
+            }
+        }
+    }
+}

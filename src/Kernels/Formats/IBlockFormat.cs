@@ -1,0 +1,33 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>
+/// A format of small integers in blocks of 32 with a scale each: a row has its integers first, then a float16 scale per block. Blocks
+/// come in pairs, so that four-bit integers of two blocks can share bytes.
+/// </summary>
+/// <remarks>The idea of a scale per 32 weights is that of GGML's q8_0 and q4_0 (llama.cpp); the layout is our own: vectors of integers lie aligned, side by side.</remarks>
+internal unsafe interface IBlockFormat : IRowFormat
+{
+    /// <summary>Bytes of the integers of a pair of blocks.</summary>
+    static abstract int PairBytes { get; }
+
+    /// <summary>What stands for zero: integers are q, weights (q − Zero) · scale.</summary>
+    static abstract int Zero { get; }
+
+    /// <summary>2 · Width integers of both blocks of a pair, as 16-bit integers.</summary>
+    /// <param name="pair">The pair's integers.</param>
+    /// <param name="index">The first one's place in its block.</param>
+    /// <param name="first">Of the first block.</param>
+    /// <param name="second">Of the second one.</param>
+    static abstract void Load<S, V>(byte* pair, nint index, out V first, out V second)
+        where S : struct, ISimd<V>
+        where V : struct;
+
+    /// <summary>Integer i of a pair of blocks, 0 … 63.</summary>
+    static abstract int One(byte* pair, int i);
+
+    /// <summary>Writes the 64 integers of a pair.</summary>
+    static abstract void Write(ReadOnlySpan<int> integers, byte* pair);
+
+    /// <summary>The integers and the scale for a block of weights.</summary>
+    static abstract Half Quantize(ReadOnlySpan<float> weights, Span<int> integers);
+}

@@ -1,0 +1,83 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Y = X · Wᵀ for few rows of X and a W of blocks of integers, each read from memory once, one range of rows of W per task.</summary>
+/// <remarks>A row of Y has the same bits whatever other rows are computed with it.</remarks>
+internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
+    where S : struct, ISimd<V>
+    where V : struct
+    where TFormat : struct, IBlockFormat
+{
+    private const int Group = BlockInput.Group;
+
+    /// <summary>X.</summary>
+    public BlockInput Input;
+
+    /// <summary>W as stored, [N, K].</summary>
+    public byte* W;
+
+    /// <summary>Y and the epilogue.</summary>
+    public Output Output;
+
+    private static int RowsPerTask(int k) => Packing.Padded((int)Math.Max(1, Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))), Group);
+
+    /// <summary>Ranges that cover all rows of W.</summary>
+    public readonly int Tasks => (Output.N + RowsPerTask(Input.K) - 1) / RowsPerTask(Input.K);
+
+    /// <summary>One range of rows of W.</summary>
+    public readonly void Execute(int task)
+    {
+        int k = Input.K, blocks = k / Blocks.Size, perTask = RowsPerTask(k), first = task * perTask, count = Math.Min(perTask, Output.N - first);
+        float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * (blocks + S.Width)));
+        float* scales = products + ((long)Input.M * perTask), starts = scales + (Group * blocks);
+        nint rowBytes = TFormat.RowBytes(k);
+        byte* w = W + (first * rowBytes);
+        if (Input.M == 1) DotOne(w, rowBytes, count, products, scales, starts);
+        else DotFew(w, rowBytes, count, products, perTask, scales, starts);
+        Output.Store<S, V>(products, perTask, 0, Input.M, first, count);
+    }
+
+    // Four rows of W that lie apart, so that a thread reads four streams; what remains one by one, four times the same.
+    private readonly void DotOne(byte* w, nint rowBytes, int count, float* products, float* scales, float* starts)
+    {
+        int apart = count / Group;
+        float* sums = stackalloc float[Group];
+        for (int j = 0; j < apart; j++)
+        {
+            Four(w + (j * rowBytes), apart * rowBytes, scales, starts, sums);
+            for (int r = 0; r < Group; r++) products[j + (r * apart)] = sums[r];
+        }
+        for (int j = Group * apart; j < count; j++)
+        {
+            Four(w + (j * rowBytes), 0, scales, starts, sums);
+            products[j] = sums[0];
+        }
+    }
+
+    private readonly void Four(byte* w, nint apart, float* scales, float* starts, float* sums)
+    {
+        int k = Input.K, blocks = k / Blocks.Size;
+        for (int r = 0; r < Group; r++)
+            BlockGemvTile.Begin<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w + (r * apart), k), Input, 0, scales + (r * blocks), starts + (r * S.Width));
+        BlockGemvTile.Dot4x1<S, V, TFormat>(blocks, w, apart, Input.Integers, scales, starts, sums);
+    }
+
+    // One row of W and four of X at a time; BlockInput has whole groups of rows.
+    private readonly void DotFew(byte* w, nint rowBytes, int count, float* products, int stride, float* scales, float* starts)
+    {
+        int k = Input.K, blocks = k / Blocks.Size;
+        float* sums = stackalloc float[Group];
+        for (int j = 0; j < count; j++, w += rowBytes)
+        {
+            for (int first = 0; first < Input.M; first += Group)
+            {
+                int rows = Math.Min(Group, Input.M - first);
+                for (int i = 0; i < Group; i++)
+                {
+                    BlockGemvTile.Begin<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), Input, first + i, scales + (i * blocks), starts + (i * S.Width));
+                }
+                BlockGemvTile.Dot1x4<S, V, TFormat>(blocks, w, Input.Integers + ((nint)first * k), k, scales, starts, sums);
+                for (int i = 0; i < rows; i++) products[((first + i) * stride) + j] = sums[i];
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>X for products with blocks of integers: 16-bit integers with a scale per block of 32, which is as good as the floats were.</summary>
+/// <remarks>The products of two such integers are exact, and with a scale for each block their rounding is below 2⁻¹⁵ of a block's largest value.</remarks>
+internal unsafe struct BlockInput
+{
+    /// <summary>Rows that a tile takes at once: several rows are filled up with zeros to whole groups.</summary>
+    public const int Group = 4;
+
+    private const int Most = short.MaxValue;
+
+    /// <summary>Rows and columns of X.</summary>
+    public int M, K;
+
+    /// <summary>[M, K].</summary>
+    public short* Integers;
+
+    /// <summary>[M, K / 32].</summary>
+    public float* Scales;
+
+    /// <summary>Σ of a block's integers times its scale, [M, K / 32]: what W's zero is multiplied by.</summary>
+    public float* Sums;
+
+    /// <summary>Quantizes X [m, k] into this thread's memory of the call.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static BlockInput Quantize<S, V>(float* x, int m, int k)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        int blocks = k / Blocks.Size, rows = m == 1 ? 1 : Packing.Padded(m, Group);
+        long integers = (long)rows * k / 2;
+        float* memory = Scratch.ForCall(integers + (2L * rows * blocks));
+        var input = new BlockInput { M = m, K = k, Integers = (short*)memory, Scales = memory + integers, Sums = memory + integers + (rows * blocks) };
+        new Span<float>(memory, (int)(integers + (2L * rows * blocks))).Clear();
+        for (int i = 0; i < m * blocks; i++)
+            Block<S, V>(x + ((nint)i * Blocks.Size), input.Integers + ((nint)i * Blocks.Size), out input.Scales[i], out input.Sums[i]);
+        return input;
+    }
+
+    // To integers by adding 1.5 · 2²³, where a float counts in ones: its lower 16 bits are then the integer.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Block<S, V>(float* x, short* integers, out float scale, out float sum)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        const float Ones = 12582912;
+        V largest = S.Broadcast(0f), total = S.Broadcast(0f);
+        for (nint i = 0; i < Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(x + i), S.BroadcastInt(int.MaxValue)));
+        float max = S.MaxLane(largest);
+        scale = max / Most;
+        V inverse = S.Broadcast(max > 0 ? Most / max : 0);
+        for (nint i = 0; i < Blocks.Size; i += S.Width)
+        {
+            V integer = S.Round(S.Multiply(S.Load(x + i), inverse));
+            total = S.Add(total, integer);
+            S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Ones)), S.BroadcastInt(0xFFFF)));
+        }
+        sum = S.Sum(total) * scale;
+    }
+}

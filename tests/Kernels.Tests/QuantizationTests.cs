@@ -1,0 +1,143 @@
+namespace ManagedTransformers.Kernels.Tests;
+
+public sealed class QuantizationTests
+{
+    private static readonly WeightType[] s_blocked = [WeightType.Int8, WeightType.Int4];
+
+    [Test]
+    public void A_block_whose_largest_weight_is_127_is_stored_exactly_as_Int8()
+    {
+        float[] weights = [.. Enumerable.Range(0, 64).Select(i => i < 32 ? i * 4 - 127f + (i == 31 ? 3 : 0) : (i - 32) / 8f)];
+        weights[63] = -127f / 8;
+        Assert.That(Decoded(weights, 1, 64, WeightType.Int8), Is.EqualTo(weights));
+    }
+
+    [Test]
+    public void Integers_from_minus_8_to_7_are_stored_exactly_as_Int4()
+    {
+        float[] weights = [.. Enumerable.Range(0, 64).Select(i => (i % 16 - 8) * (i < 32 ? 0.25f : 3f))];
+        Assert.That(Decoded(weights, 1, 64, WeightType.Int4), Is.EqualTo(weights));
+    }
+
+    [TestCase(WeightType.Int8, 0.0065)]
+    [TestCase(WeightType.Int4, 0.085)]
+    public void Normal_weights_come_back_with_a_small_error(WeightType type, double relative)
+    {
+        float[] weights = Normal(128 * 256);
+        float[] back = Decoded(weights, 128, 256, type);
+        double error = Math.Sqrt(weights.Zip(back, (a, b) => (double)(a - b) * (a - b)).Sum() / weights.Sum(a => (double)a * a));
+        Assert.That(error, Is.InRange(relative / 3, relative), "root of mean square, relative");
+    }
+
+    [Test]
+    public void Int4_scales_beat_the_naive_one()
+    {
+        float[] weights = Normal(64 * 64);
+        double best = SquaredError(weights, Decoded(weights, 64, 64, WeightType.Int4));
+        double naive = 0;
+        foreach (float[] block in weights.Chunk(32))
+        {
+            float scale = (float)(Half)(block.Max(Math.Abs) / 7);
+            naive += block.Sum(w => Math.Pow(w - Math.Clamp(MathF.Round(w / scale), -8, 7) * scale, 2));
+        }
+        Assert.That(best, Is.LessThan(0.9 * naive));
+    }
+
+    [Test]
+    public void Zeros_and_a_block_below_a_halfs_range_become_zeros()
+    {
+        foreach (WeightType type in s_blocked)
+        {
+            float[] weights = new float[64];
+            weights[40] = 1e-12f;
+            Assert.That(Decoded(weights, 1, 64, type), Is.All.Zero);
+        }
+    }
+
+    [Test]
+    public void Products_agree_with_Reference([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    {
+        foreach (int m in (int[])[1, 2, 3, 4, 5, 7, 8, 9, 20, 70])
+        {
+            foreach (int n in (int[])[1, 2, 3, 4, 5, 50, 131])
+            {
+                foreach (int k in (int[])[64, 128, 192, 1024])
+                {
+                    byte[] stored = Quantized(Samples.Uniform(n * k, n + k, 0.5f), n, k, type);
+                    using var w = new Guarded(stored.Length, 3);
+                    stored.CopyTo(w.Bytes);
+                    float[] x = Samples.Uniform(m * k, m), expected = new float[m * n], bias = Samples.Uniform(n, 5);
+                    using var y = new Guarded(m * n * sizeof(float), 4);
+                    var epilogue = new Epilogue { Bias = bias, Activation = Activation.Relu };
+                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), expected, epilogue, Samples.Reference);
+                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), y.Floats, epilogue, Samples.At(level));
+                    Samples.AssertClose(y.Floats, expected, 2e-5 * (2 + Math.Sqrt(k)), $"{level} {type} m {m} n {n} k {k}");
+                    y.AssertIntact();
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    {
+        const int N = 131, K = 320;
+        var w = new WeightMatrix(Quantized(Samples.Uniform(N * K, 1, 0.3f), N, K, type), type, N, K);
+        float[] x = Samples.Uniform(MatMul.StreamedRows * K, 2), alone = new float[MatMul.StreamedRows * N];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
+        for (int row = 0; row < MatMul.StreamedRows; row++)
+            MatMul.Run(x.AsSpan(row * K, K), 1, w, alone.AsSpan(row * N, N), default, options);
+        for (int m = 2; m <= MatMul.StreamedRows; m++)
+        {
+            float[] together = new float[m * N];
+            MatMul.Run(x.AsSpan(0, m * K), m, w, together, default, options);
+            Assert.That(together, Is.EqualTo(alone[..(m * N)]), $"{m} rows");
+        }
+        Assert.That(alone, Has.Some.Not.Zero);
+    }
+
+    [Test]
+    public void What_cannot_be_quantized_is_refused()
+    {
+        byte[] room = new byte[68];
+        Assert.That(() => Quantization.Quantize(new WeightMatrix(new byte[4 * 32], WeightType.F32, 1, 32), WeightType.Int8, room, Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("32 columns").And.Message.Contains("multiple of 64"));
+        Assert.That(() => Quantization.Quantize(new WeightMatrix(new byte[4 * 64], WeightType.F32, 1, 64), WeightType.Int8, new byte[67], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("68 bytes").And.Message.Contains("67"));
+        Assert.That(() => Quantization.Quantize(new WeightMatrix(room, WeightType.Int8, 1, 64), WeightType.Int4, new byte[36], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("Int8 cannot be quantized"));
+        float[] bad = new float[64];
+        bad[7] = float.NaN;
+        Assert.That(() => Quantized(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("Row 0").And.Message.Contains("NaN"));
+        Assert.That(() => WeightMatrix.ElementSize(WeightType.Int4), Throws.ArgumentException.With.Message.Contains("blocks of 32"));
+    }
+
+    private static double SquaredError(float[] a, float[] b) => a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Sum();
+
+    private static float[] Normal(int count)
+    {
+        var random = new Random(3);
+        return [.. Enumerable.Range(0, count).Select(_ => (float)(0.02 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+    }
+
+    private static byte[] Quantized(float[] weights, int n, int k, WeightType type)
+    {
+        byte[] stored = new byte[n * WeightMatrix.BytesOfRow(type, k)];
+        Quantization.Quantize(new WeightMatrix(Samples.Stored(weights, WeightType.F32), WeightType.F32, n, k), type, stored, Samples.At(KernelDispatch.Level));
+        return stored;
+    }
+
+    // W · I, the identity: the weights as products see them.
+    private static float[] Decoded(float[] weights, int n, int k, WeightType type)
+    {
+        var w = new WeightMatrix(Quantized(weights, n, k, type), type, n, k);
+        float[] identity = new float[k * k], columns = new float[k * n], decoded = new float[n * k];
+        for (int i = 0; i < k; i++) identity[(i * k) + i] = 1;
+        MatMul.Run(identity, k, w, columns, default, Samples.Reference);
+        for (int row = 0; row < n; row++)
+        {
+            for (int column = 0; column < k; column++) decoded[(row * k) + column] = columns[(column * n) + row];
+        }
+        return decoded;
+    }
+}

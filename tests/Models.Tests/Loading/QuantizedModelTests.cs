@@ -1,0 +1,55 @@
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models.Tests;
+
+public sealed class QuantizedModelTests
+{
+    private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 1, 7];
+    private static readonly CodeGenConfig Config = new() { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
+
+    [TestCase(WeightFormat.Int8, false, 0.03)]
+    [TestCase(WeightFormat.Int8, true, 0.03)]
+    [TestCase(WeightFormat.Int4, false, 0.4)]
+    public void Logits_of_quantized_weights_are_near_those_of_float32(WeightFormat format, bool head, double within)
+    {
+        float[] expected = Logits(new LoadOptions()), found = Logits(new LoadOptions { WeightFormat = format, QuantizeHead = head });
+        double error = Math.Sqrt(expected.Zip(found, (a, b) => (double)(a - b) * (a - b)).Sum() / expected.Sum(a => (double)a * a));
+        Assert.That(error, Is.GreaterThan(0).And.LessThan(within));
+    }
+
+    [Test]
+    public void All_levels_give_the_same_logits_for_quantized_weights([Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format)
+    {
+        float[] reference = Logits(At(KernelLevel.Reference, format));
+        foreach (KernelLevel level in KernelDispatch.Supported)
+            Assert.That(Logits(At(level, format)), Is.EqualTo(reference).Within(1e-4 * reference.Max(Math.Abs)), $"{level}");
+    }
+
+    [Test]
+    public void Matrices_that_are_no_whole_pairs_of_blocks_stay_as_they_are()
+    {
+        CodeGenConfig narrow = Config with { NEmbd = 32 };
+        Assert.That(Logits(new LoadOptions { WeightFormat = WeightFormat.Int4 }, narrow), Is.Not.EqualTo(Logits(new LoadOptions(), narrow)), "fc_out has 128 columns");
+        Assert.That(Logits(new LoadOptions { WeightFormat = WeightFormat.Int4 }, narrow with { NInner = 32 }), Is.EqualTo(Logits(new LoadOptions(), narrow with { NInner = 32 })));
+    }
+
+    [Test]
+    public void A_saved_model_keeps_the_weights_that_it_was_made_of()
+    {
+        string directory = Path.Combine(TestContext.CurrentContext.WorkDirectory, "quantized");
+        using (CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, new LoadOptions { WeightFormat = WeightFormat.Int4 }))
+            model.Save(directory);
+        using CodeGenForCausalLM back = CodeGenForCausalLM.Load(directory);
+        using Session session = back.CreateSession();
+        Assert.That(back.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(Logits(new LoadOptions())));
+    }
+
+    private static LoadOptions At(KernelLevel level, WeightFormat format) => new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
+
+    private static float[] Logits(LoadOptions options, CodeGenConfig? config = null)
+    {
+        using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(config ?? Config, seed: 7, options);
+        using Session session = model.CreateSession();
+        return model.Forward(Prompt, session).Logits.ToArray();
+    }
+}
