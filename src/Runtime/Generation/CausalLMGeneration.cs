@@ -33,7 +33,7 @@ public static class CausalLMGeneration
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Run(model, PromptsOf(prompts), options, progress, cancellationToken);
+        return Run(model, SearchPrompt.Of(prompts, PromptTokens(model, options)), options, progress, cancellationToken);
     }
 
     /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
@@ -53,25 +53,17 @@ public static class CausalLMGeneration
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Run(model, PaddedPrompts.Of(inputIds, attentionMask), options, progress, cancellationToken);
+        return Run(model, PaddedPrompts.Of(inputIds, attentionMask, PromptTokens(model, options)), options, progress, cancellationToken);
     }
 
     private static GenerationOutput Run(CodeGenForCausalLM model, SearchPrompt[] all, GenerationOptions? options, IProgress<int>? progress, CancellationToken cancellationToken)
     {
         if (all.Length == 0)
             return new GenerationOutput([], new GenerationUsage());
-        var plan = new GenerationPlan(options ?? GenerationOptions.Default, GenerationOptions.Default, model.Config, tokenizer: null, all.Max(prompt => prompt.InputIds.Length));
+        GenerationPlan plan = GenerationPlan.For(all, options ?? GenerationOptions.Default, GenerationOptions.Default, model.Config, tokenizer: null);
         return GenerationRun.Run(model, all, plan, text: null, progress, cancellationToken);
     }
 
-    /// <exception cref="ModelInputException">One is empty.</exception>
-    internal static SearchPrompt[] PromptsOf(IReadOnlyList<int[]> prompts)
-    {
-        ArgumentNullException.ThrowIfNull(prompts);
-        int empty = prompts.ToList().FindIndex(prompt => prompt.Length == 0);
-        if (empty >= 0)
-            throw new ModelInputException($"Prompt {empty} has no tokens; at least one is needed. To generate from nothing, " +
-                "start with the beginning-of-text token.");
-        return SearchPrompt.Of(prompts);
-    }
+    private static int PromptTokens(CodeGenForCausalLM model, GenerationOptions? options) =>
+        TextRoom.Of(model.Config).PromptTokens(options ?? GenerationOptions.Default, GenerationOptions.Default);
 }
