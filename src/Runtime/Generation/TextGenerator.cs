@@ -102,7 +102,8 @@ public sealed class TextGenerator : Pipeline
 
     /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
     /// <param name="inputIds">Ids of each row.</param>
-    /// <param name="attentionMask">1 where an id is to be read, 0 where it is padding; null: all are read.</param>
+    /// <param name="attentionMask">1 where an id is to be read, 0 where it is left out as if it were not there, wherever it stands; null: all are read.
+    /// transformers goes on after padding on the right as if it had been read: pad on the left to compare.</param>
     /// <param name="options">Everything that generate() takes.</param>
     /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>

@@ -56,11 +56,4 @@ internal sealed class TextRoom
             return Math.Max(1, Math.Min(length, _tokens) - 1);
         return Math.Max(1, _tokens - (options.MaxNewTokens ?? defaults.MaxNewTokens ?? UsualNewTokens));
     }
-
-    /// <summary>The prompt, or its end where the options ask for that.</summary>
-    public int[] Fit(int[] prompt, GenerationOptions options, GenerationOptions defaults)
-    {
-        int most = PromptTokens(options, defaults);
-        return prompt.Length <= most ? prompt : prompt[^most..];
-    }
 }
