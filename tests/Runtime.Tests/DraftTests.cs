@@ -117,7 +117,7 @@ public sealed class DraftTests
         {
             var plan = new GenerationPlan(new() { MaxNewTokens = 3, EosTokenId = [], DoSample = true, Seed = seed, TopK = 0 }, new(), config, tokenizer: null, s_prompt.Length);
             SearchRow[] rows = GenerationRun.RowsOf(SearchPrompt.Of([s_prompt]), plan);
-            using var search = new TokenSearch(_model, rows, plan, new DraftModel(other, 1, s_prompt.Length + 3));
+            using var search = new TokenSearch(_model, rows, plan, new DraftModel(other, 1, s_prompt.Length + 3, plan));
             while (search.MoveNext(CancellationToken.None))
             {
             }

@@ -13,7 +13,7 @@ public sealed class GenerationOptionsJsonTests
          "stop_strings": ["\n", "x"], "max_time": 1.5, "truncate_prompt": true, "top_log_probabilities": 5, "truncate_before_pattern": ["^#"], "temperature": 0.2,
          "top_k": 5, "top_p": 0.9, "min_p": 0.1, "typical_p": 0.8, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "repetition_penalty": 1.1, "no_repeat_ngram_size": 2,
          "bad_words_ids": [[3], [4, 5]], "sequence_bias": [[[4], 1], [[5, 6], -2.5]], "suppress_tokens": [5], "begin_suppress_tokens": [6], "forced_eos_token_id": 7,
-         "renormalize_logits": true}
+         "renormalize_logits": true, "key_value_type": "bfloat16"}
         """;
 
     [Test]

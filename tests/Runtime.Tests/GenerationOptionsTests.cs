@@ -11,7 +11,7 @@ public sealed class GenerationOptionsTests
         TopLogProbabilities = 5, TruncateBeforePattern = ["^#"], LogitsProcessors = [new LogitNormalization()], StoppingCriteria = [new EosTokenCriteria([2])],
         Temperature = 0.2, TopK = 5, TopP = 0.9, MinP = 0.1, TypicalP = 0.8, EpsilonCutoff = 0.01, EtaCutoff = 0.02, RepetitionPenalty = 1.1, NoRepeatNgramSize = 2,
         BadWordsIds = [[3]], SequenceBias = [new([4], 1)], SuppressTokens = [5], BeginSuppressTokens = [6], ForcedEosTokenId = [7], RenormalizeLogits = true,
-        MaxLength = 30, MinLength = 3,
+        MaxLength = 30, MinLength = 3, KeyValueType = Kernels.WeightType.F16,
     };
 
     private static PropertyInfo[] Properties() => typeof(GenerationOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance);

@@ -127,6 +127,7 @@ public sealed class KeyValueCache
         }
         for (int i = 0; i < parents.Length; i++)
             _sequences[i] = _reordered[i]!;
+        Columns = _sequences.Max(one => one.EndColumn);
     }
 
     /// <summary>A copy of a layer's keys, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>

@@ -74,7 +74,7 @@ public static class SavedSequence
             held.SetHeads(held.Values(layer), values[layer].Bytes, tokens.Length);
         }
         held.Fill(tokens.Length);
-        cache.Columns = Math.Max(cache.Columns, tokens.Length);
+        cache.Truncate(sequence, tokens.Length);           // counts the columns anew: what was held may have been longer
         return [.. tokens.Select(token => (int)token)];
     }
 

@@ -33,13 +33,14 @@ public static class CausalLMGeneration
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Run(model, PromptsOf(prompts), options, progress, cancellationToken);
+        return Run(model, SearchPrompt.Of(prompts, PromptTokens(model, options)), options, progress, cancellationToken);
     }
 
     /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
     /// <param name="model">The model.</param>
     /// <param name="inputIds">Ids of each row.</param>
-    /// <param name="attentionMask">1 where an id is to be read, 0 where it is padding; null: all are read.</param>
+    /// <param name="attentionMask">1 where an id is to be read, 0 where it is left out as if it were not there, wherever it stands; null: all are read.
+    /// transformers goes on after padding on the right as if it had been read: pad on the left to compare.</param>
     /// <param name="options">Everything that generate() takes; config.json's eos_token_id where null.</param>
     /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
@@ -53,25 +54,17 @@ public static class CausalLMGeneration
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Run(model, PaddedPrompts.Of(inputIds, attentionMask), options, progress, cancellationToken);
+        return Run(model, PaddedPrompts.Of(inputIds, attentionMask, PromptTokens(model, options)), options, progress, cancellationToken);
     }
 
     private static GenerationOutput Run(CodeGenForCausalLM model, SearchPrompt[] all, GenerationOptions? options, IProgress<int>? progress, CancellationToken cancellationToken)
     {
         if (all.Length == 0)
             return new GenerationOutput([], new GenerationUsage());
-        var plan = new GenerationPlan(options ?? GenerationOptions.Default, GenerationOptions.Default, model.Config, tokenizer: null, all.Max(prompt => prompt.InputIds.Length));
+        GenerationPlan plan = GenerationPlan.For(all, options ?? GenerationOptions.Default, GenerationOptions.Default, model.Config, tokenizer: null);
         return GenerationRun.Run(model, all, plan, text: null, progress, cancellationToken);
     }
 
-    /// <exception cref="ModelInputException">One is empty.</exception>
-    internal static SearchPrompt[] PromptsOf(IReadOnlyList<int[]> prompts)
-    {
-        ArgumentNullException.ThrowIfNull(prompts);
-        int empty = prompts.ToList().FindIndex(prompt => prompt.Length == 0);
-        if (empty >= 0)
-            throw new ModelInputException($"Prompt {empty} has no tokens; at least one is needed. To generate from nothing, " +
-                "start with the beginning-of-text token.");
-        return SearchPrompt.Of(prompts);
-    }
+    private static int PromptTokens(CodeGenForCausalLM model, GenerationOptions? options) =>
+        TextRoom.Of(model.Config).PromptTokens(options ?? GenerationOptions.Default, GenerationOptions.Default);
 }

@@ -16,12 +16,15 @@ internal sealed class CompletedText(Tokenizer tokenizer, GenerationPlan plan)
     /// <summary>Cuts a whole text at stop strings and truncation patterns.</summary>
     public string Cut(string text)
     {
+        // All are looked for in the whole text: where two overlap, the one that begins first counts, whatever their order.
+        int end = text.Length;
         foreach (string stop in plan.Options.StopStrings ?? [])
         {
             int place = text.IndexOf(stop, StringComparison.Ordinal);
             if (place >= 0)
-                text = text[..place];
+                end = Math.Min(end, place);
         }
+        text = text[..end];
         return plan.Options.TruncateBeforePattern is { Count: > 0 } patterns ? CodeGenTokenizer.Truncate(text, patterns) : text;
     }
 }

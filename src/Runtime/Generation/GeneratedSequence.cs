@@ -68,7 +68,7 @@ public sealed record GenerationUsage
     /// <summary>Those of them that were not computed, because a session held them already or several texts share a prompt.</summary>
     public int CachedTokens { get; internal set; }
 
-    /// <summary>Tokens generated.</summary>
+    /// <summary>Tokens of the texts that came out.</summary>
     public int NewTokens { get; internal set; }
 
     /// <summary>Passes of the model after the prompts were read: fewer than <see cref="NewTokens"/> where drafts were right, or rows went together.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
@@ -28,6 +29,7 @@ public sealed partial record GenerationOptions
         ["max_time"] = (options, value) => options with { MaxTime = Seconds(value) },
         ["truncate_prompt"] = (options, value) => options with { TruncatePrompt = Bool(value) },
         ["top_log_probabilities"] = (options, value) => options with { TopLogProbabilities = Whole(value) },
+        ["key_value_type"] = (options, value) => options with { KeyValueType = Stored(value) },
         ["truncate_before_pattern"] = (options, value) => options with { TruncateBeforePattern = List(value, Text, "a list of regular expressions") },
         ["temperature"] = (options, value) => options with { Temperature = Number(value) },
         ["top_k"] = (options, value) => options with { TopK = Whole(value) },
@@ -114,6 +116,15 @@ public sealed partial record GenerationOptions
         JsonValueKind.False => ManagedTransformers.EarlyStopping.False,
         JsonValueKind.String when value.ValueEquals("never"u8) => ManagedTransformers.EarlyStopping.Never,
         _ => throw Not("true, false or \"never\""),
+    };
+
+    // torch's names, as in config.json's torch_dtype
+    private static WeightType Stored(JsonElement value) => (value.ValueKind == JsonValueKind.String ? value.GetString() : null) switch
+    {
+        "float32" => WeightType.F32,
+        "float16" => WeightType.F16,
+        "bfloat16" => WeightType.BF16,
+        _ => throw Not("\"float32\", \"float16\" or \"bfloat16\""),
     };
 
     private static int Id(JsonElement value) =>

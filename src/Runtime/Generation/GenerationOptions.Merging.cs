@@ -31,6 +31,7 @@ public sealed partial record GenerationOptions
             MaxTime = MaxTime ?? defaults.MaxTime,
             TruncatePrompt = TruncatePrompt ?? defaults.TruncatePrompt,
             TopLogProbabilities = TopLogProbabilities ?? defaults.TopLogProbabilities,
+            KeyValueType = KeyValueType ?? defaults.KeyValueType,
             TruncateBeforePattern = TruncateBeforePattern ?? defaults.TruncateBeforePattern,
             LogitsProcessors = LogitsProcessors ?? defaults.LogitsProcessors,
             StoppingCriteria = StoppingCriteria ?? defaults.StoppingCriteria,

@@ -1,3 +1,5 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers;
 
 /// <summary>
@@ -91,6 +93,13 @@ public sealed partial record GenerationOptions
     /// <summary>How many of the most probable tokens are reported with each generated one. Null: none. Not in transformers.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int? TopLogProbabilities { get; init => field = OptionRange.AtLeast(0, value); }
+
+    /// <summary>
+    /// How keys and values are kept: in half the memory as F16 or BF16, which rounds them and may so change the text. Null: F32, or in a
+    /// <see cref="GenerationSession"/> the session's own. Not in transformers.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
+    public WeightType? KeyValueType { get; init => field = OptionRange.Defined(value); }
 
     /// <summary>
     /// Cuts the text before the second top-level print, the second def, and the first match of these regular expressions, as

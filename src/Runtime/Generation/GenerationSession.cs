@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
@@ -8,8 +10,9 @@ namespace ManagedTransformers;
 /// the rest. One call at a time.
 /// </summary>
 /// <remarks>
-/// What is computed in other parts may differ in the last bits from what is computed at once; see docs. A call that was cancelled or
-/// failed leaves the session usable: it holds what had been read by then.
+/// The sums of a matrix product of many tokens are formed in another order than those of few, so what is computed in other parts may differ
+/// in the last bits from what is computed at once. A call that was cancelled or failed leaves the session usable: it holds what had been
+/// read by then.
 /// </remarks>
 /// <example><code>
 /// using GenerationSession session = generator.CreateSession();
@@ -23,6 +26,7 @@ public sealed class GenerationSession : IDisposable
     private readonly Session _session;
     private int[] _held = [];
     private int _running;
+    private bool _disposed;
 
     internal GenerationSession(TextGenerator generator, SessionOptions options)
     {
@@ -46,24 +50,24 @@ public sealed class GenerationSession : IDisposable
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public GenerationOutput Generate(int[] prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SearchPrompt one = Prompt(prompt, options);
-        GenerationPlan plan = _generator.Plan([one], options);
+        (SearchPrompt one, GenerationPlan plan) = Settle(prompt, options);
         var text = new CompletedText(_generator.Tokenizer, plan);
         using Call call = Begin(one);
         if (plan is { Beams: 1, Sequences: 1 })
         {
-            SearchRow row = call.Row = new SearchRow(one, plan, number: 0);
-            using var search = new TokenSearch(_generator.CausalLM, [row], plan, plan.NewDrafter([row]), _session);
+            using TokenSearch search = call.Search(plan);
             while (search.MoveNext(cancellationToken))
             {
             }
-            return new GenerationOutput([GenerationRun.ResultOf(row, text)], search.Usage);
+            return new GenerationOutput([GenerationRun.ResultOf(search.Rows[0], text)], search.Usage);
         }
         // Several texts go on in sequences of their own, from a copy of what is read here once.
-        int held = _session.Cache!.Length(0);
+        (int held, long start) = (_session.Cache!.Length(0), Stopwatch.GetTimestamp());
         one.Scores = new PromptReader(_generator.CausalLM, _session).Read(one.Tokens.AsSpan(held), 0, cancellationToken).ToArray();
+        TimeSpan read = Stopwatch.GetElapsedTime(start);
         GenerationOutput output = GenerationRun.Run(_generator.CausalLM, [one], plan, text, progress: null, cancellationToken, _session);
         output.Usage.CachedTokens -= one.Tokens.Length - held;
+        output.Usage.PrefillTime += read;
         return output;
     }
 
@@ -72,8 +76,8 @@ public sealed class GenerationSession : IDisposable
     /// <exception cref="InvalidOperationException">While enumerating: another call runs.</exception>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SearchPrompt one = Prompt(_generator.Encode(prompt), options);
-        return StreamAsync(one, _generator.StreamPlan([one], options), cancellationToken);
+        (SearchPrompt one, GenerationPlan plan) = Settle(_generator.Encode(prompt), options);
+        return StreamAsync(one, plan.RequireOneText(), cancellationToken);
     }
 
     /// <summary>A session that holds the same, and goes its own way from here.</summary>
@@ -108,31 +112,37 @@ public sealed class GenerationSession : IDisposable
         _held = SavedSequence.Read(path, _session, 0);
     }
 
-    /// <summary>Gives the memory back.</summary>
-    public void Dispose() => _session.Dispose();
+    /// <summary>Gives the memory back. A stream that is open ends with an exception when it is asked for more.</summary>
+    /// <exception cref="InvalidOperationException">The model is running on another thread.</exception>
+    public void Dispose()
+    {
+        _session.Dispose();
+        _disposed = true;
+    }
 
-    private SearchPrompt Prompt(int[] prompt, GenerationOptions? options)
+    private (SearchPrompt Prompt, GenerationPlan Plan) Settle(int[] prompt, GenerationOptions? options)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        var one = new SearchPrompt(0, CausalLMGeneration.PromptsOf([_generator.Fit(prompt, options)])[0].Tokens);
-        int wanted = one.Tokens.Length + _generator.Plan([one], options).MaxNewTokens;
-        return wanted <= _session.Cache!.MaxLength
-            ? one
-            : throw new ModelInputException($"The prompt is {one.Tokens.Length} tokens and {wanted - one.Tokens.Length} may follow, together {wanted}; the session holds at most {_session.Cache.MaxLength} (SessionOptions.MaxLength). Ask for fewer, or create a longer session.");
+        options ??= GenerationOptions.Default;
+        if (options.KeyValueType is WeightType type && type != _session.Cache!.Type)
+            throw new ModelInputException($"KeyValueType is {type}; the session holds keys and values as {_session.Cache.Type} (SessionOptions.KeyValueType). Leave it out, or create another session.");
+        options = options with { KeyValueType = _session.Cache!.Type };
+        var room = TextRoom.Of(_generator.CausalLM.Config, _session.Cache);
+        SearchPrompt one = SearchPrompt.Of([prompt], room.PromptTokens(options, _generator.Defaults))[0];
+        return (one, _generator.Plan([one], options, room));
     }
 
     private async IAsyncEnumerable<TextPiece> StreamAsync(SearchPrompt prompt, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using Call call = Begin(prompt);
-        SearchRow row = call.Row = new SearchRow(prompt, plan, number: 0);
-        var search = new TokenSearch(_generator.CausalLM, [row], plan, plan.NewDrafter([row]), _session);
-        await foreach (TextPiece piece in _generator.StreamAsync(search, plan, cancellationToken).ConfigureAwait(false))
+        await foreach (TextPiece piece in _generator.StreamAsync(() => call.Search(plan), plan, cancellationToken).ConfigureAwait(false))
             yield return piece;
     }
 
     // Keeps of the cache what the prompt begins with; its last token is always computed, as its scores are wanted.
     private Call Begin(SearchPrompt? prompt)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (Interlocked.Exchange(ref _running, 1) != 0)
             throw new InvalidOperationException("This session is generating already. A session serves one call at a time: fork it, or create another one.");
         if (prompt is not null)
@@ -143,13 +153,16 @@ public sealed class GenerationSession : IDisposable
     // However a call ends, the session knows what its cache holds.
     private sealed class Call(GenerationSession session, SearchPrompt? prompt) : IDisposable
     {
-        public SearchRow? Row { get; set; }
+        private TokenSearch? _search;
+
+        /// <summary>The search for one text, which reads and writes in the session itself.</summary>
+        public TokenSearch Search(GenerationPlan plan) => _search = new TokenSearch(session._generator.CausalLM, prompt!, plan, session._session);
 
         public void Dispose()
         {
             if (prompt is not null)
             {
-                int[] text = [.. prompt.Tokens, .. Row is null ? [] : Row.Generated];
+                int[] text = [.. prompt.Tokens, .. _search is null ? [] : _search.Rows[0].Generated];
                 session._held = text[..session._session.Cache!.Length(0)];
             }
             Volatile.Write(ref session._running, 0);

@@ -39,8 +39,8 @@ internal static class OptionRange
     public static float NotNaN(float value, [CallerMemberName] string name = "") =>
         float.IsNaN(value) ? throw Outside(name, value, "a number is needed.") : value;
 
-    public static EarlyStopping? Defined(EarlyStopping? value, [CallerMemberName] string name = "") =>
-        value is null || Enum.IsDefined(value.Value) ? value : throw Outside(name, value, "False, True or Never is needed.");
+    public static T? Defined<T>(T? value, [CallerMemberName] string name = "") where T : struct, Enum =>
+        value is null || Enum.IsDefined(value.Value) ? value : throw Outside(name, value, $"one of {string.Join(", ", Enum.GetNames<T>())} is needed.");
 
     public static ArgumentOutOfRangeException Outside<T>(string name, T value, string needed) =>
         new(name, $"{name} is {value}; {needed}") { Data = { [Needed] = needed } };

@@ -90,7 +90,7 @@ public sealed class TextGenerator : Pipeline
     public GenerationOutput GenerateSequences(
         IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
-        SearchPrompt[] all = CausalLMGeneration.PromptsOf([.. prompts.Select(prompt => Fit(prompt, options))]);
+        SearchPrompt[] all = SearchPrompt.Of(prompts, Room.PromptTokens(options ?? GenerationOptions.Default, Defaults));
         return all.Length == 0 ? new GenerationOutput([], new GenerationUsage()) : Run(all, options, progress, cancellationToken);
     }
 
@@ -102,14 +102,15 @@ public sealed class TextGenerator : Pipeline
 
     /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
     /// <param name="inputIds">Ids of each row.</param>
-    /// <param name="attentionMask">1 where an id is to be read, 0 where it is padding; null: all are read.</param>
+    /// <param name="attentionMask">1 where an id is to be read, 0 where it is left out as if it were not there, wherever it stands; null: all are read.
+    /// transformers goes on after padding on the right as if it had been read: pad on the left to compare.</param>
     /// <param name="options">Everything that generate() takes.</param>
     /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <inheritdoc cref="GenerateSequences(IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public GenerationOutput GenerateBatch(
         IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
-        Run(PaddedPrompts.Of(inputIds, attentionMask), options, progress, cancellationToken);
+        Run(PaddedPrompts.Of(inputIds, attentionMask, Room.PromptTokens(options ?? GenerationOptions.Default, Defaults)), options, progress, cancellationToken);
 
     /// <summary>Continues a text piece by piece; all pieces together are what <see cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     /// gives.</summary>
@@ -119,10 +120,9 @@ public sealed class TextGenerator : Pipeline
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        var one = new SearchPrompt(0, Fit(Encode(prompt), options));
-        GenerationPlan plan = StreamPlan([one], options);
-        var row = new SearchRow(one, plan, number: 0);
-        return StreamAsync(new TokenSearch(CausalLM, [row], plan, plan.NewDrafter([row])), plan, cancellationToken);
+        SearchPrompt one = SearchPrompt.Of([Encode(prompt)], Room.PromptTokens(options ?? GenerationOptions.Default, Defaults))[0];
+        GenerationPlan plan = Plan([one], options).RequireOneText();
+        return StreamAsync(() => new TokenSearch(CausalLM, one, plan), plan, cancellationToken);
     }
 
     /// <summary>A session that keeps its cache: a prompt that begins like what it has read computes only the rest.</summary>
@@ -179,20 +179,12 @@ public sealed class TextGenerator : Pipeline
         return ids.Length > 0 ? ids : [BeginningOfText()];
     }
 
-    /// <summary>The end of a prompt that leaves room for new tokens, where the options ask for that.</summary>
-    internal int[] Fit(int[] prompt, GenerationOptions? options)
-    {
-        options ??= GenerationOptions.Default;
-        if (options.Over(Defaults).TruncatePrompt != true)
-            return prompt;
-        int room = GenerationPlan.PromptRoom(options, Defaults, CausalLM.Config);
-        return prompt.Length <= room ? prompt : prompt[^room..];
-    }
+    private TextRoom Room => TextRoom.Of(CausalLM.Config);
 
     /// <summary>Settles a call.</summary>
-    internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options)
+    internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options, TextRoom? room = null)
     {
-        var plan = new GenerationPlan(options ?? GenerationOptions.Default, Defaults, CausalLM.Config, Tokenizer, prompts.Max(prompt => prompt.InputIds.Length));
+        GenerationPlan plan = GenerationPlan.For(prompts, options ?? GenerationOptions.Default, Defaults, CausalLM.Config, Tokenizer, room);
         if (plan.Options.AssistantModel is TextGenerator assistant && assistant != _checkedAssistant)
         {
             TokenizerFit.CheckAssistant(assistant, this);
@@ -201,28 +193,17 @@ public sealed class TextGenerator : Pipeline
         return plan;
     }
 
-    /// <summary>Settles a call whose text is streamed.</summary>
-    internal GenerationPlan StreamPlan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options)
+    /// <summary>Runs a search piece by piece, and disposes it. It is made when somebody enumerates: who does not, or does so twice, owes no memory.</summary>
+    internal async IAsyncEnumerable<TextPiece> StreamAsync(Func<TokenSearch> begin, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        GenerationPlan plan = Plan(prompts, options);
-        return plan is { Beams: 1, Sequences: 1 }
-            ? plan
-            : throw new ModelInputException($"NumBeams is {plan.Beams} and NumReturnSequences is {plan.Sequences}; one text that is chosen token by token can be streamed. Set both to 1, or generate without streaming.");
-    }
-
-    /// <summary>Runs a search piece by piece, and disposes it.</summary>
-    internal async IAsyncEnumerable<TextPiece> StreamAsync(TokenSearch search, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        using (search)
+        using TokenSearch search = begin();
+        var writer = new PieceWriter(Tokenizer, plan, search.Rows[0]);
+        while (await Task.Run(() => search.MoveNext(cancellationToken), cancellationToken).ConfigureAwait(false))
         {
-            var writer = new PieceWriter(Tokenizer, plan, search.Rows[0]);
-            while (await Task.Run(() => search.MoveNext(cancellationToken), cancellationToken).ConfigureAwait(false))
-            {
-                if (writer.Next() is TextPiece piece)
-                    yield return piece;
-            }
-            yield return writer.Last(search.Usage);
+            if (writer.Next() is TextPiece piece)
+                yield return piece;
         }
+        yield return writer.Last(search.Usage);
     }
 
     private GenerationOutput Run(SearchPrompt[] prompts, GenerationOptions? options, IProgress<int>? progress, CancellationToken cancellationToken)

@@ -7,8 +7,8 @@ namespace ManagedTransformers;
 internal sealed class DraftModel : Drafter
 {
     private const int FirstTokens = 5;
-    private readonly CodeGenForCausalLM _model;
     private readonly Session _session;
+    private readonly IReadOnlyList<int> _endTokens;
     private readonly PromptReader _reader;
     private readonly Dictionary<SearchRow, int> _tokens = [];
     private readonly int[][] _read;          // per sequence: the tokens that the cache holds
@@ -17,10 +17,16 @@ internal sealed class DraftModel : Drafter
     /// <param name="model">The smaller model.</param>
     /// <param name="batchSize">Rows at once.</param>
     /// <param name="maxLength">Most tokens of a row, prompt included.</param>
-    public DraftModel(CodeGenForCausalLM model, int batchSize, int maxLength)
+    /// <param name="plan">How the rows are continued.</param>
+    public DraftModel(CodeGenForCausalLM model, int batchSize, int maxLength, GenerationPlan plan)
     {
-        _model = model;
-        _session = model.CreateSession(new SessionOptions { BatchSize = batchSize, MaxLength = Math.Min(maxLength, model.Config.NPositions) });
+        _endTokens = plan.EosTokenId;
+        _session = model.CreateSession(new SessionOptions
+        {
+            BatchSize = batchSize,
+            MaxLength = Math.Min(maxLength, model.Config.NPositions),
+            KeyValueType = plan.KeyValueType,
+        });
         _reader = new PromptReader(model, _session);
         _read = [.. Enumerable.Range(0, batchSize).Select(_ => new int[maxLength])];
         _ids = new int[maxLength];
@@ -41,8 +47,9 @@ internal sealed class DraftModel : Drafter
         for (int i = 0; ; i++)
         {
             room[i] = row.Choose(Seen(row, room[..i]), scores);
-            if (i + 1 == wanted)
-                return wanted;
+            // Nothing follows an end token: processors are not asked what would.
+            if (i + 1 == wanted || _endTokens.Contains(room[i]))
+                return i + 1;
             _read[row.Slot][_session.Cache.Length(row.Slot)] = room[i];
             scores = _reader.Read(room.Slice(i, 1), row.Slot, CancellationToken.None);
         }

@@ -23,17 +23,19 @@ internal sealed class BeamSearch : IDisposable
     private readonly float[] _scores;        // [beams, vocab_size]: log probabilities of each beam with each token
     private readonly float[] _sums;          // [beams]: log probability of each beam
     private int[][] _ids;                    // [beams]: prompt and new tokens, with room for all
-    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly FinishReason?[] _reasons;  // [beams]: why each of them ends here
+    private readonly long _start;
     private int _length;                     // new tokens of each beam
     private bool _done;
 
     /// <param name="model">The model.</param>
     /// <param name="prompt">The prompt.</param>
     /// <param name="plan">How it is continued.</param>
+    /// <param name="start">When the call began, of which this prompt may not be the first: a Stopwatch's timestamp.</param>
     /// <param name="beginning">A session that has read the prompt; null: it is still to be read.</param>
-    public BeamSearch(CodeGenForCausalLM model, SearchPrompt prompt, GenerationPlan plan, Session? beginning = null)
+    public BeamSearch(CodeGenForCausalLM model, SearchPrompt prompt, GenerationPlan plan, long start, Session? beginning = null)
     {
-        (_model, _prompt, _plan, _beams, _vocabSize) = (model, prompt, plan, plan.Beams, model.Config.VocabSize);
+        (_model, _prompt, _plan, _start, _beams, _vocabSize) = (model, prompt, plan, start, plan.Beams, model.Config.VocabSize);
         GenerationOptions options = plan.Options;
         _candidates = Math.Min(Math.Max(2, 1 + plan.EosTokenId.Count) * _beams, _beams * _vocabSize);
         _found = new BeamHypotheses(_beams, options.LengthPenalty ?? 1, options.EarlyStopping ?? EarlyStopping.False, plan.MaxNewTokens);
@@ -43,10 +45,16 @@ internal sealed class BeamSearch : IDisposable
         _texts = [.. Enumerable.Range(0, _beams).Select(_ => plan.NewText())];
         _scores = new float[_beams * _vocabSize];
         _sums = new float[_beams];
+        _reasons = new FinishReason?[_beams];
         _ids = [.. Enumerable.Range(0, _beams).Select(_ => new int[prompt.InputIds.Length + plan.MaxNewTokens])];
         foreach (int[] ids in _ids)
             prompt.InputIds.CopyTo(ids, 0);
-        _session = model.CreateSession(new SessionOptions { BatchSize = _beams, MaxLength = prompt.Tokens.Length + plan.MaxNewTokens });
+        _session = model.CreateSession(new SessionOptions
+        {
+            BatchSize = _beams,
+            MaxLength = prompt.Tokens.Length + plan.MaxNewTokens,
+            KeyValueType = plan.KeyValueType,
+        });
         Usage.PromptTokens = prompt.Tokens.Length;
         if (beginning is null)
             return;
@@ -122,6 +130,8 @@ internal sealed class BeamSearch : IDisposable
         Span<float> scores = ScoresOfBeam(beam);
         Scores.RequireNumbers(scores, "score of token", _model);
         float logSum = (float)LogProbabilities.LogSumExp(scores);
+        if (!float.IsFinite(logSum))
+            Scores.RequireFinite(scores, "score of token", _model);
         foreach (ref float score in scores)
             score -= logSum;
         LogitsProcessors.Process(_processors, IdsOfBeam(beam), scores);
@@ -149,13 +159,12 @@ internal sealed class BeamSearch : IDisposable
             throw new ModelInputException($"Only {kept} of {_beams} beams can go on: the vocabulary has {_vocabSize} tokens, {_plan.EosTokenId.Count} of them end tokens. Lower NumBeams.");
         Follow(parents, tokens, sums);
         _done = _found.IsDone(best, _length);
-        if (!_done && Ended() is FinishReason reason)
+        if (!_done && AllEnded())
         {
             _done = true;
             for (int beam = 0; beam < _beams; beam++)
-                _found.Add(IdsOfBeam(beam)[_prompt.InputIds.Length..], _sums[beam], _length, reason);
+                _found.Add(IdsOfBeam(beam)[_prompt.InputIds.Length..], _sums[beam], _length, _reasons[beam]!.Value);
         }
-        Usage.NewTokens = _length;
     }
 
     /// <summary>Candidates without replacement, with the probability of softmax over all beams and tokens; best first.</summary>
@@ -176,16 +185,15 @@ internal sealed class BeamSearch : IDisposable
     }
 
     // Where each beam meets some criterion, the search ends.
-    private FinishReason? Ended()
+    private bool AllEnded()
     {
-        FinishReason? reason = null;
         for (int beam = 0; beam < _beams; beam++)
         {
             var state = new GenerationState(IdsOfBeam(beam), _prompt.InputIds.Length, Stopwatch.GetElapsedTime(_start), _texts[beam]);
-            reason = SearchRow.ReasonToEnd(_criteria, state);
-            if (reason is null)
-                return null;
+            _reasons[beam] = SearchRow.ReasonToEnd(_criteria, state);
+            if (_reasons[beam] is null)
+                return false;
         }
-        return reason;
+        return true;
     }
 }

@@ -8,7 +8,6 @@ namespace ManagedTransformers;
 /// <summary>What a call's options come to, over the checkpoint's: limits settled, contradictions refused, processors and criteria made.</summary>
 internal sealed class GenerationPlan
 {
-    private const int UsualNewTokens = 64;
     private readonly Tokenizer? _tokenizer;
     private readonly Dictionary<int, LogitsProcessor[]> _processors = [];
     private readonly Dictionary<int, StoppingCriterion[]> _criteria = [];
@@ -20,8 +19,9 @@ internal sealed class GenerationPlan
     /// <param name="config">The model's configuration.</param>
     /// <param name="tokenizer">Decodes for criteria that look at text; null where there is none.</param>
     /// <param name="promptLength">Tokens of the longest prompt, padding included where the caller gave some.</param>
+    /// <param name="room">How long a text may become; null: as long as the model reads.</param>
     /// <exception cref="ModelInputException">The options contradict each other, or the prompt leaves no room, or less than was asked for.</exception>
-    public GenerationPlan(GenerationOptions options, GenerationOptions defaults, CodeGenConfig config, Tokenizer? tokenizer, int promptLength)
+    public GenerationPlan(GenerationOptions options, GenerationOptions defaults, CodeGenConfig config, Tokenizer? tokenizer, int promptLength, TextRoom? room = null)
     {
         Options = options.Over(defaults);
         EosTokenId = Options.EosTokenId ?? config.EosTokenId;
@@ -29,10 +29,19 @@ internal sealed class GenerationPlan
         _tokenizer = tokenizer;
         if (tokenizer is null && Options.StopStrings is { Count: > 0 } strings)
             throw new ModelInputException($"StopStrings asks for the text (\"{strings[0]}\"), and a model alone has no tokenizer. Generate with TextGenerator, or leave it out.");
-        MaxNewTokens = Limit(options, defaults, config, promptLength);
+        MaxNewTokens = (room ?? TextRoom.Of(config)).NewTokens(options, defaults, promptLength);
         options.RequireMinimaWithin(promptLength, MaxNewTokens);
         if (Options.DoSample == true)
             _seed = Options.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
+    }
+
+    /// <summary>Settles a call for its prompts, which must be the model's.</summary>
+    /// <inheritdoc cref="GenerationPlan(GenerationOptions, GenerationOptions, CodeGenConfig, Tokenizer?, int, TextRoom?)"/>
+    public static GenerationPlan For(
+        IReadOnlyList<SearchPrompt> prompts, GenerationOptions options, GenerationOptions defaults, CodeGenConfig config, Tokenizer? tokenizer, TextRoom? room = null)
+    {
+        SearchPrompt.RequireIds(prompts, config.VocabSize);
+        return new GenerationPlan(options, defaults, config, tokenizer, prompts.Max(prompt => prompt.InputIds.Length), room);
     }
 
     /// <summary>The caller's options over the checkpoint's.</summary>
@@ -50,6 +59,15 @@ internal sealed class GenerationPlan
     /// <summary>Beams.</summary>
     public int Beams => Options.NumBeams ?? 1;
 
+    /// <summary>How keys and values are kept.</summary>
+    public WeightType KeyValueType => Options.KeyValueType ?? WeightType.F32;
+
+    /// <summary>This plan, if it is for one text that is chosen token by token.</summary>
+    /// <exception cref="ModelInputException">It is for several, or for beams.</exception>
+    public GenerationPlan RequireOneText() => Beams == 1 && Sequences == 1
+        ? this
+        : throw new ModelInputException($"NumBeams is {Beams} and NumReturnSequences is {Sequences}; one text that is chosen token by token can be streamed. Set both to 1, or generate without streaming.");
+
     /// <summary>Tokens to name beside each chosen one; null where probabilities are not wanted.</summary>
     public int? TopLogProbabilities => Options.TopLogProbabilities;
 
@@ -58,11 +76,12 @@ internal sealed class GenerationPlan
         ? known
         : _processors[promptLength] = LogitsProcessors.For(Options, promptLength, promptLength + MaxNewTokens, EosTokenId);
 
-    /// <summary>The criteria of a row whose prompt has so many tokens; an end token counts before anything else.</summary>
+    /// <summary>The criteria of a row whose prompt has so many tokens. What the text says ends it before any limit does: the last token that
+    /// there is room for may complete a stop string.</summary>
     public StoppingCriterion[] CriteriaFor(int promptLength) => _criteria.TryGetValue(promptLength, out StoppingCriterion[]? known)
         ? known
         : _criteria[promptLength] =
-            [.. StoppingCriterion.For(Options, promptLength + MaxNewTokens, EosTokenId).OrderBy(one => one is not EosTokenCriteria)];
+            [.. StoppingCriterion.For(Options, promptLength + MaxNewTokens, EosTokenId).OrderBy(Rank)];
 
     /// <summary>The randomness of a prompt's text; null where nothing is drawn.</summary>
     public TokenNoise? NoiseFor(int number) => _seed is long seed ? new TokenNoise(seed, number) : null;
@@ -78,45 +97,17 @@ internal sealed class GenerationPlan
         if (Options.AssistantModel is TextGenerator assistant)
         {
             int longest = rows.Max(row => row.Prompt.Tokens.Length) + MaxNewTokens;
-            return new DraftModel(assistant.CausalLM, Math.Min(rows.Count, MatMul.StreamedRows), longest);
+            return new DraftModel(assistant.CausalLM, Math.Min(rows.Count, MatMul.StreamedRows), longest, this);
         }
         return Options.PromptLookupNumTokens is int tokens ? new PromptLookup(tokens, Options.MaxMatchingNgramSize ?? UsualNgram) : null;
     }
 
-    /// <summary>The tokens that can be generated after a prompt.</summary>
-    /// <exception cref="ModelInputException">None, or fewer than was asked for.</exception>
-    private static int Limit(GenerationOptions options, GenerationOptions defaults, CodeGenConfig config, int promptLength)
+    private static int Rank(StoppingCriterion criterion) => criterion switch
     {
-        int room = config.NPositions - promptLength;
-        if (room < 1)
-            throw new ModelInputException($"The prompt is {promptLength} tokens; the model reads at most {config.NPositions} (n_positions), " +
-                "and at least one must be left to generate. Drop tokens at the prompt's beginning, or set TruncatePrompt.");
-        if (options.MaxNewTokens is int tokens)
-        {
-            return tokens <= room
-                ? tokens
-                : throw new ModelInputException($"The prompt is {promptLength} tokens and MaxNewTokens is {tokens}, " +
-                    $"together {(long)promptLength + tokens}; the model reads at most {config.NPositions} (n_positions). Ask for at most {room}, " +
-                    "drop tokens at the prompt's beginning, or set TruncatePrompt.");
-        }
-        if (options.MaxLength is int asked && (asked > config.NPositions || asked <= promptLength))
-        {
-            throw new ModelInputException(asked <= promptLength
-                ? $"The prompt is {promptLength} tokens and MaxLength is {asked}, which leaves none to generate. Raise MaxLength, or give MaxNewTokens, " +
-                    "which does not count the prompt."
-                : $"MaxLength is {asked}; the model reads at most {config.NPositions} (n_positions).");
-        }
-        // The checkpoint's own limits are wishes: they give way to what fits.
-        int? byLength = (options.MaxLength ?? (defaults.MaxNewTokens is null ? defaults.MaxLength : null)) - promptLength;
-        return byLength >= 1 ? Math.Min(byLength.Value, room) : Math.Min(defaults.MaxNewTokens ?? UsualNewTokens, room);
-    }
-
-    /// <summary>The most tokens of a prompt that leave room for what is asked for.</summary>
-    public static int PromptRoom(GenerationOptions options, GenerationOptions defaults, CodeGenConfig config)
-    {
-        if (options.MaxLength is int length)
-            return Math.Max(1, Math.Min(length, config.NPositions) - 1);
-        int tokens = options.MaxNewTokens ?? defaults.MaxNewTokens ?? UsualNewTokens;
-        return Math.Max(1, config.NPositions - tokens);
-    }
+        EosTokenCriteria => 0,
+        StopStringCriteria => 1,
+        MaxLengthCriteria => 3,
+        MaxTimeCriteria => 4,
+        _ => 2,
+    };
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
@@ -18,8 +19,6 @@ internal static class GenerationRun
         CodeGenForCausalLM model, IReadOnlyList<SearchPrompt> prompts, GenerationPlan plan, CompletedText? text, IProgress<int>? progress, CancellationToken cancellationToken,
         Session? beginning = null)
     {
-        if (prompts.Count == 0)
-            return new GenerationOutput([], new GenerationUsage());
         return plan.Beams > 1
             ? SearchBeams(model, prompts, plan, text, progress, cancellationToken, beginning)
             : SearchTokens(model, prompts, plan, text, progress, cancellationToken, beginning);
@@ -56,16 +55,19 @@ internal static class GenerationRun
         Session? beginning = null)
     {
         var (sequences, usage) = (new List<GeneratedSequence>(), new GenerationUsage());
+        long start = Stopwatch.GetTimestamp();
         foreach (SearchPrompt prompt in prompts)
         {
-            using var search = new BeamSearch(model, prompt, plan, beginning);
+            using var search = new BeamSearch(model, prompt, plan, start, beginning);
             while (search.MoveNext(cancellationToken))
                 progress?.Report(sequences.Count);
+            prompt.Scores = null;
             foreach (BeamHypothesis found in search.Results)
             {
                 // Of several end tokens transformers writes the first, whichever came.
                 int[] tokens = found.FinishReason == FinishReason.EndToken ? [.. found.Tokens, plan.EosTokenId[0]] : found.Tokens;
                 sequences.Add(new GeneratedSequence(prompt.Index, tokens, text?.Of(tokens) ?? "", found.FinishReason) { Score = found.Score });
+                search.Usage.NewTokens += tokens.Length;
             }
             usage.Add(search.Usage);
             progress?.Report(sequences.Count);

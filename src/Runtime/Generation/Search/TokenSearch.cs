@@ -41,11 +41,24 @@ internal sealed class TokenSearch : IDisposable
         {
             BatchSize = Math.Min(rows.Count, MatMul.StreamedRows),
             MaxLength = rows.Max(row => row.Prompt.Tokens.Length) + plan.MaxNewTokens,
+            KeyValueType = plan.KeyValueType,
         });
         _reader = new PromptReader(model, _session);
         _held = new SearchPrompt?[_session.Cache!.BatchSize];
         _scores = new float[model.Config.VocabSize];
         Usage.PromptTokens = rows.Sum(row => row.Prompt.Tokens.Length);
+    }
+
+    /// <summary>Prepares to continue one prompt once.</summary>
+    /// <inheritdoc cref="TokenSearch(CodeGenForCausalLM, IReadOnlyList{SearchRow}, GenerationPlan, Drafter?, Session?)"/>
+    public TokenSearch(CodeGenForCausalLM model, SearchPrompt prompt, GenerationPlan plan, Session? session = null)
+        : this(model, GenerationRun.RowsOf([prompt], plan), plan, session)
+    {
+    }
+
+    private TokenSearch(CodeGenForCausalLM model, SearchRow[] rows, GenerationPlan plan, Session? session)
+        : this(model, rows, plan, plan.NewDrafter(rows), session)
+    {
     }
 
     /// <summary>All rows, in the order given.</summary>
@@ -100,6 +113,8 @@ internal sealed class TokenSearch : IDisposable
         row.Slot = FreeSlot();
         ReadPrompt(row, cancellationToken);
         row.Prompt.Scores!.CopyTo(_scores, 0);
+        if (!_waiting.TryPeek(out SearchRow? next) || next.Prompt != row.Prompt)
+            row.Prompt.Scores = null;                // of many prompts they would fill the memory
         row.Append(_scores, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
         Usage.NewTokens++;
         _active.Add(row);
@@ -162,21 +177,27 @@ internal sealed class TokenSearch : IDisposable
     private void Accept(SearchRow row, ReadOnlySpan<int> draft, Tensor scores, int first)
     {
         int agreed = 0;
-        for (; ; agreed++)
+        try
         {
-            Span<float> own = scores.Row(first + agreed);
-            Scores.RequireNumbers(own, "score of token", _model);
-            int token = row.Append(own, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
-            Usage.NewTokens++;
-            if (row.FinishReason is not null || agreed == draft.Length || draft[agreed] != token)
-                break;
+            for (; ; agreed++)
+            {
+                Span<float> own = scores.Row(first + agreed);
+                Scores.RequireNumbers(own, "score of token", _model);
+                int token = row.Append(own, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
+                Usage.NewTokens++;
+                if (row.FinishReason is not null || agreed == draft.Length || draft[agreed] != token)
+                    break;
+            }
+        }
+        finally
+        {
+            // Also where a processor throws: the session may outlive the search, and must not hold what was only guessed.
+            if (agreed < draft.Length)
+                _session.Cache!.Truncate(row.Slot, _session.Cache.Length(row.Slot) - (draft.Length - agreed));
         }
         Usage.AcceptedTokens += agreed;
-        if (draft.Length == 0)
-            return;
-        if (agreed < draft.Length)
-            _session.Cache!.Truncate(row.Slot, _session.Cache.Length(row.Slot) - (draft.Length - agreed));
-        _drafter!.Learn(row, draft.Length, agreed);
+        if (draft.Length > 0)
+            _drafter!.Learn(row, draft.Length, agreed);
     }
 
     private void RemoveEnded()
