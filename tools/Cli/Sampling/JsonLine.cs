@@ -29,6 +29,9 @@ internal sealed class JsonLine
     /// <summary>File and line.</summary>
     public string Where { get; }
 
+    /// <summary>The names of all properties.</summary>
+    public IEnumerable<string> Names => _object.EnumerateObject().Select(property => property.Name);
+
     /// <summary>A property's value; null where it is missing or null.</summary>
     public JsonElement? Find(string name) => _object.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
