@@ -63,6 +63,8 @@ internal sealed class RequestsTests
     [TestCase("""{"prompts": ["x"]}""", "line 2: the request has prompts, and the checkpoint has no tokenizer")]
     [TestCase("""{"prompts": []}""", "line 2 has the prompts []")]
     [TestCase("""{"prompts": ["x"], "input_ids": [[5]]}""", "line 2 has both input_ids and prompts")]
+    [TestCase("""{"input_ids": [[5]], "\ud800": 1}""", "line 2 has a key with half a surrogate pair")]
+    [TestCase("""{"input_ids": [[5]], "options": {"stop_strings": ["\ud800"]}}""", "line 2, options has a text with half a surrogate pair")]
     [TestCase("""{"options": {}}""", "line 2 has neither input_ids")]
     [TestCase("""{"input_ids": [[5""", "line 2 is no JSON")]
     [TestCase("""[]""", "line 2 is a JSON Array")]

@@ -51,6 +51,10 @@ internal sealed class RequestAnswerer : IDisposable
             {
                 throw new ModelInputException($"{request.Where}: {e.Message}", e);
             }
+            catch (TokenizerException e)
+            {
+                throw new TokenizerException($"{request.Where}: {e.Message}", e);       // a pattern that is no regular expression
+            }
         }
     }
 
