@@ -12,7 +12,7 @@ internal sealed class GenerationCommandTests
         JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "generate.jsonl")).First()).RootElement;
         MtxRun run = MtxRun.Of("generate", row.GetProperty("prompt").GetString()!, "--max-new-tokens", "64", "--json");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
-        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "prompt", "generated_text", "token_ids" }));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "prompt", "generated_text", "token_ids", "finish_reason" }));
         Assert.That(run.Json.GetProperty("generated_text").GetString(), Is.EqualTo(row.GetProperty("text").GetString()));
         Assert.That(JsonElement.DeepEquals(run.Json.GetProperty("token_ids"), row.GetProperty("new_ids")));
     }

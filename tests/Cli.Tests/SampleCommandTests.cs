@@ -45,6 +45,31 @@ internal sealed class SampleCommandTests
     }
 
     [Test]
+    public void Sample_i_of_a_problem_draws_with_seed_plus_i_in_whatever_runs_it_is_made()
+    {
+        string problems = Problems(Two), whole = Path.ChangeExtension(problems, ".whole"), parts = Path.ChangeExtension(problems, ".parts");
+        string[] args = ["sample", "--problems", problems, "--max-new-tokens", "12", "--temperature", "1.5", "--seed", "7", "--out"];
+        Assert.That(MtxRun.Of([.. args, whole, "--n", "3"]).Error, Is.Empty);
+        string[] lines = File.ReadAllLines(whole);
+        Assert.That(lines.Where((_, i) => i % 2 == 0).Distinct().Count(), Is.EqualTo(3), "samples of a problem differ");
+        MtxRun.Of([.. args, parts]);
+        Assert.That(File.ReadAllLines(parts), Is.EqualTo(lines[..2]), "more samples leave the first ones as they are");
+        File.AppendAllText(parts, $"{lines[2]}\n{lines[3][..20]}");
+        MtxRun.Of([.. args, parts, "--n", "3"]);
+        Assert.That(File.ReadAllText(parts), Is.EqualTo(File.ReadAllText(whole)));
+        MtxRun second = MtxRun.Of("sample", "--problems", problems, "--max-new-tokens", "12", "--temperature", "1.5", "--seed", "8");
+        Assert.That(second.Out.Split('\n')[..2], Is.EqualTo(lines[2..4]), "seed 8 is sample 1 of seed 7");
+    }
+
+    [Test]
+    public void Without_greedy_tokens_are_drawn_as_for_pass_at_1()
+    {
+        string problems = Problems(Two);
+        string[] args = ["sample", "--problems", problems, "--max-new-tokens", "24", "--seed", "3"];
+        Assert.That(MtxRun.Of(args).Out, Is.EqualTo(MtxRun.Of([.. args, "--temperature", "0.2", "--top-p", "0.95"]).Out));
+    }
+
+    [Test]
     public void A_last_line_without_its_break_is_kept_where_it_is_whole()
     {
         string problems = Problems(Two), samples = Path.Combine(Path.GetDirectoryName(problems)!, "samples.jsonl");
@@ -104,7 +129,9 @@ internal sealed class SampleCommandTests
     [TestCase("--greedy")]
     [TestCase("--problems", "x", "--greedy", "--n", "0")]
     [TestCase("--problems", "x", "--greedy", "--truncate", "somewhere")]
-    [TestCase("--problems", "x")]
+    [TestCase("--problems", "x", "--greedy", "--temperature", "0.5")]
+    [TestCase("--problems", "x", "--greedy", "--seed", "5")]
+    [TestCase("--problems", "x", "--num-return-sequences", "2")]
     public void Wrong_options_give_exit_code_2(params string[] args) => Assert.That(MtxRun.Of(["sample", .. args]).ExitCode, Is.EqualTo(2));
 
     [Test]

@@ -35,6 +35,14 @@ public sealed class GenerationOptionsJsonTests
         Assert.That(options.SequenceBias!.Select(bias => bias.Bias), Is.EqualTo(new[] { 1, -2.5f }));
     }
 
+    [TestCase("{\"stop_strings\": [\"\\ud800\"]}")]
+    [TestCase("{\"\\ud800\": 1}")]
+    public void Half_a_surrogate_pair_is_no_text(string json)
+    {
+        using JsonDocument document = JsonDocument.Parse(json);
+        Assert.That(() => GenerationOptions.FromJson(document.RootElement, "line 1"), Throws.TypeOf<ConfigException>().With.Message.StartsWith("line 1 has a text with half"));
+    }
+
     [Test]
     public void Either_form_of_a_value_is_read_and_null_is_nothing()
     {

@@ -77,6 +77,21 @@ public sealed class ProgramSynthesisTests
     }
 
     [Test]
+    public void Turns_draw_differently_and_a_seed_gives_the_same_program()
+    {
+        var options = Short with { Generation = Short.Generation with { DoSample = true, Seed = 3, Temperature = 1.2, TopK = 0 } };
+        using ProgramSynthesis first = new(_generator, options), second = new(_generator, options);
+        foreach (string prompt in Prompts)
+        {
+            first.Next(prompt);
+            ProgramSynthesis.Next([second], [prompt]);
+        }
+        Assert.That(second.Context, Is.EqualTo(first.Context));
+        first.Dispose();
+        Assert.That(first.Turns, Has.Count.EqualTo(3), "what was written stays readable");
+    }
+
+    [Test]
     public void Lines_of_a_turn_are_comments_and_settings_are_kept()
     {
         var program = new ProgramSynthesis(_generator, Short with { CommentPrefix = "## ", Truncation = TruncationRecipe.BeforePatterns("\n") });

@@ -58,11 +58,33 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_3_writes_a_program_in_turns()
+    public void Sample_3_draws_searches_remembers_and_drafts()
     {
         // sample
         using var generator = TextGenerator.Load("models/demo-codegen");
-        var program = new ProgramSynthesis(generator);
+        var sampling = new GenerationOptions { DoSample = true, Temperature = 0.8, TopP = 0.95, Seed = 1, NumReturnSequences = 3, MaxNewTokens = 24 };
+        IReadOnlyList<string> texts = generator.Generate(["def add(a, b):\n"], sampling);
+
+        GeneratedSequence best = generator.GenerateSequences(["def add(a, b):\n"], new GenerationOptions { NumBeams = 4, MaxNewTokens = 24 }).Sequences[0];
+        Console.WriteLine($"{best.Score:F2}: {best.Text}");
+
+        using GenerationSession session = generator.CreateSession();        // keeps what it has read
+        string body = session.Generate("def add(a, b):\n").Sequences[0].Text;
+        GenerationOutput more = session.Generate("def add(a, b):\n    return a + b\n\ndef sub(a, b):\n", new GenerationOptions { PromptLookupNumTokens = 4 });
+        GenerationUsage usage = more.Usage;      // CachedTokens of PromptTokens were not computed; AcceptedTokens of DraftedTokens were right
+        // end
+        Assert.That(texts, Has.Count.EqualTo(3));
+        Assert.That(_console.ToString(), Does.StartWith("-0.").And.Contain("return a + b"));
+        Assert.That(body, Is.Not.Empty);
+        Assert.That(usage.CachedTokens, Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void Sample_4_writes_a_program_in_turns()
+    {
+        // sample
+        using var generator = TextGenerator.Load("models/demo-codegen");
+        using var program = new ProgramSynthesis(generator);
         program.Next("set x to 7");
         SynthesisTurn turn = program.Next("multiply x by 3");    // turn.Subprogram: x = x * 3
         Console.Write(program.Context);                          // comments and subprograms, so far
@@ -74,7 +96,7 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_4_scores_a_text_and_ranks_continuations()
+    public void Sample_5_scores_a_text_and_ranks_continuations()
     {
         // sample
         using var scorer = TextScorer.Load("models/demo-codegen");
@@ -87,7 +109,7 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_5_gives_tensors()
+    public void Sample_6_gives_tensors()
     {
         // sample
         using var model = CodeGenForCausalLM.Load("models/demo-codegen");
@@ -100,7 +122,7 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_6_chooses_level_and_threads()
+    public void Sample_7_chooses_level_and_threads()
     {
         // sample
         var options = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Portable, MaxThreads = 1 } } };

@@ -122,4 +122,24 @@ public sealed class TruncationRecipeTests
             yield return piece;
         }
     }
+
+    private static readonly (TruncationRecipe Recipe, string Prompt)[] s_ends =
+    [
+        (TruncationRecipe.HumanEval, "def add(a, b):\n"), (TruncationRecipe.CodeGen, "# set x to 7\n"), (TruncationRecipe.Dedent, "def hello_world():"),
+        (TruncationRecipe.Dedent, "def f(x):\n    if x:"),
+    ];
+
+    [Test]
+    public void A_text_that_ends_where_the_cut_is_certain_is_cut_like_one_that_went_on([Values(0, 1, 2, 3)] int number)
+    {
+        (TruncationRecipe recipe, string prompt) = s_ends[number];
+        using TextGenerator generator = TextGenerator.Load(TestData.Model("demo-codegen"));
+        var options = new GenerationOptions { MaxNewTokens = 120, EosTokenId = [] };
+        GeneratedSequence whole = generator.GenerateSequences([prompt], options).Sequences[0];
+        var ends = options with { StoppingCriteria = [new TruncationCriteria(recipe, generator.Tokenizer)] };
+        IReadOnlyList<GeneratedSequence> ended = generator.GenerateSequences([prompt, "class Stack:\n"], ends).Sequences;
+        Assert.That(recipe.Apply(ended[0].Text, prompt), Is.EqualTo(recipe.Apply(whole.Text, prompt)));
+        Assert.That(ended[0].TokenIds, Has.Count.LessThan(whole.TokenIds.Count));
+        Assert.That(ended[0].FinishReason, Is.EqualTo(FinishReason.Criterion));
+    }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.Text.RegularExpressions;
 
@@ -8,7 +9,15 @@ namespace ManagedTransformers.Cli;
 internal static partial class Mtx
 {
     /// <summary>The root with all commands, which read and write through <paramref name="console"/>.</summary>
-    public static RootCommand Create(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR, --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
+    public static RootCommand Create(CliConsole console)
+    {
+        RootCommand root = CommandsOf(console);
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new GroupedHelp((SynchronousCommandLineAction)help.Action!, console);
+        return root;
+    }
+
+    private static RootCommand CommandsOf(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR, --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
     {
         new FillMaskCommand(console),
         new ClassifyCommand(console),

@@ -57,7 +57,17 @@ public readonly record struct TokenLogProbability(int TokenId, double LogProbabi
 /// <summary>What a generation gives: transformers' GenerateOutput.</summary>
 /// <param name="Sequences">The texts, prompt by prompt, and of each prompt as many as were asked for.</param>
 /// <param name="Usage">What they took.</param>
-public sealed record GenerationOutput(IReadOnlyList<GeneratedSequence> Sequences, GenerationUsage Usage);
+public sealed record GenerationOutput(IReadOnlyList<GeneratedSequence> Sequences, GenerationUsage Usage)
+{
+    /// <summary>Prompt and new tokens of each text as transformers' generate() returns them: rows of one length, the ended ones filled up.</summary>
+    /// <param name="inputIds">The prompts of the call, as rows of one length, padding included.</param>
+    /// <param name="padTokenId">What fills the rows: pad_token_id, else the first end token.</param>
+    public int[][] PaddedSequences(IReadOnlyList<int[]> inputIds, int padTokenId)
+    {
+        ArgumentNullException.ThrowIfNull(inputIds);
+        return PaddedPrompts.Sequences(inputIds, this, padTokenId);
+    }
+}
 
 /// <summary>What a generation took.</summary>
 public sealed record GenerationUsage

@@ -68,27 +68,35 @@ public sealed partial record GenerationOptions
     {
         if (json.ValueKind != JsonValueKind.Object)
             throw new ConfigException($"{source} is a JSON {json.ValueKind}; an object of options is needed.");
-        GenerationOptions options = Default;
-        foreach (JsonProperty property in json.EnumerateObject())
+        try
         {
-            if (!Keys.TryGetValue(property.Name, out Setter? set))
-            {
-                if (strict)
-                    throw new ConfigException($"{source}: there is no option {Shown(property.Name)}; the nearest is {Nearest(property.Name)}.");
-            }
-            else if (property.Value.ValueKind != JsonValueKind.Null)
-            {
-                try
-                {
-                    options = set(options, property.Value);
-                }
-                catch (ArgumentOutOfRangeException e) when (e.Data[OptionRange.Needed] is string needed)
-                {
-                    throw new ConfigException($"{source}: {property.Name} is {Shown(property.Value.GetRawText())}; {needed}", e);
-                }
-            }
+            return json.EnumerateObject().Aggregate(Default, (options, property) => Set(options, property, source, strict));
         }
-        return options;
+        catch (InvalidOperationException e)
+        {
+            // What the parser lets through and GetString refuses.
+            throw new ConfigException($"{source} has a text with half a surrogate pair, which is no text: {e.Message}", e);
+        }
+    }
+
+    private static GenerationOptions Set(GenerationOptions options, JsonProperty property, string source, bool strict)
+    {
+        if (!Keys.TryGetValue(property.Name, out Setter? set))
+        {
+            return strict
+                ? throw new ConfigException($"{source}: there is no option {Shown(property.Name)}; the nearest is {Nearest(property.Name)}.")
+                : options;
+        }
+        if (property.Value.ValueKind == JsonValueKind.Null)
+            return options;
+        try
+        {
+            return set(options, property.Value);
+        }
+        catch (ArgumentOutOfRangeException e) when (e.Data[OptionRange.Needed] is string needed)
+        {
+            throw new ConfigException($"{source}: {property.Name} is {Shown(property.Value.GetRawText())}; {needed}", e);
+        }
     }
 
     private static int Whole(JsonElement value) =>

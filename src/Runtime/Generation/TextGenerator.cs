@@ -171,8 +171,9 @@ public sealed class TextGenerator : Pipeline
         return answers;
     }
 
-    /// <summary>The tokens of a prompt; of an empty one, that which begins a text.</summary>
-    internal int[] Encode(string prompt)
+    /// <summary>The tokens of a prompt as all methods here read it; of an empty one, the token that begins a text.</summary>
+    /// <exception cref="ModelInputException">It is empty, and no such token is known.</exception>
+    public int[] Encode(string prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         int[] ids = Tokenizer.Encode(prompt, pair: null, Whole).Ids;

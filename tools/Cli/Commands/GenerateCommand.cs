@@ -3,38 +3,90 @@ using System.Text;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>mtx generate: continues a text, piece by piece.</summary>
+/// <summary>mtx generate: continues a text, piece by piece; or answers requests, line by line.</summary>
 internal sealed class GenerateCommand : MtxCommand
 {
-    private readonly Argument<string> _prompt = CommonOptions.Text("PROMPT", "The text to continue");
-    private readonly GenerationArguments _generation = new();
+    private readonly Argument<string?> _prompt = new("PROMPT") { Arity = ArgumentArity.ZeroOrOne, Description = "The text to continue; '-' reads it from standard input." };
+    private readonly Option<string?> _promptFile = new("--prompt-file") { HelpName = "FILE", Description = "Continue the text of this file, as it is, instead of PROMPT." };
+    private readonly Option<string?> _requests = new("--requests") { HelpName = "FILE", Description = "Answer requests, one JSON object per line, with one JSON object per line (see docs/cli.md); '-' reads standard input." };
     private readonly Option<string?> _truncate = TruncationOption.Create("none");
     private readonly Option<bool> _noPrompt = CommonOptions.Flag("--no-prompt", "Write only the new text.");
+    private readonly Option<string?> _session = new("--session") { HelpName = "FILE", Description = "Go on with what this file holds of an earlier run, and save what was read and written: only what is new is computed." };
+    private readonly Option<int?> _logprobs = CommonOptions.Bounded("--logprobs", "K", "Tell the log probability of every new token, and the K likeliest tokens of its place.", 0);
+    private readonly Option<bool> _timings = CommonOptions.Flag("--timings", "Tell tokens, tokens per second, passes and drafts on standard error.");
+    private readonly GenerationArguments _generation = new(
+        ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Several | ArgumentGroups.Drafts);
 
     public GenerateCommand(CliConsole console)
         : base("generate", "Continue a text", console)
     {
         Add(_prompt);
+        foreach (Option option in new Option[] { _promptFile, _requests, _truncate, _noPrompt, _session, _logprobs, _timings })
+            Add(option);
         _generation.AddTo(this);
-        Add(_truncate);
-        Add(_noPrompt);
+        Validators.Add(result =>
+        {
+            string?[] sources = [result.GetValue(_prompt), result.GetValue(_promptFile), result.GetValue(_requests)];
+            if (sources.Count(source => source is not null) != 1)
+                result.AddError("One of PROMPT, --prompt-file FILE and --requests FILE is needed.");
+            if (result.GetValue(_requests) is null)
+                return;
+            foreach (Option option in new Option[] { _truncate, _noPrompt, _session })
+            {
+                if (result.GetResult(option) is { Implicit: false })
+                    result.AddError($"--requests and {option.Name} exclude each other.");
+            }
+        });
     }
+
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _generation.Groups;
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
+        using TextGenerator? draft = _generation.OpenDraft(context);
+        string directory = context.ModelDirectory(ModelLocator.CodeGen);
+        if (context.Get(_requests) is string requests)
+        {
+            using var answerer = RequestAnswerer.Open(directory, context);
+            GenerationOptions asked = _generation.Read(context, answerer.Tokenizer, answerer.Defaults, draft) with { TopLogProbabilities = context.Get(_logprobs) };
+            await answerer.AnswerAllAsync(requests, asked, context.Get(_timings), cancellationToken).ConfigureAwait(false);
+            return ExitCodes.Ok;
+        }
+        using TextGenerator generator = TextGenerator.Load(directory, context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
-        string prompt = context.Text(context.Get(_prompt)!);
-        IAsyncEnumerable<TextPiece> pieces = generator.StreamAsync(prompt, _generation.Read(context), cancellationToken);
-        if (TruncationOption.Of(context.Get(_truncate)) is TruncationRecipe recipe)
-            pieces = recipe.StreamAsync(pieces, prompt, cancellationToken);
-        var text = new StringBuilder();
-        var ids = new List<int>();
-        var view = context.Json ? null : new StreamView(context.Console);
+        string prompt = context.Get(_promptFile) is string file
+            ? Utf8Input.Require(await File.ReadAllTextAsync(file, Utf8Input.Encoding, cancellationToken).ConfigureAwait(false), file)
+            : context.Text(context.Get(_prompt)!);
+        GenerationOptions options = _generation.Read(context, generator, draft) with { TopLogProbabilities = context.Get(_logprobs) };
+        TruncationRecipe? recipe = TruncationOption.Of(context.Get(_truncate));
+        if (recipe is not null)
+            options = TruncationOption.EndingAt(options, recipe, generator);
+        string? path = context.Get(_session);
+        using GenerationSession? session = path is null ? null : generator.CreateSession();
+        if (File.Exists(path))
+            session!.Load(path);
+        var call = new Call(context, generator, session, prompt, options, recipe);
+        if (options.Over(generator.Defaults) is { NumBeams: null or 1, NumReturnSequences: null or 1 })
+            await StreamAsync(call, cancellationToken).ConfigureAwait(false);
+        else
+            WriteSeveral(call, cancellationToken);
+        session?.Save(path!);
+        return ExitCodes.Ok;
+    }
+
+    private async Task StreamAsync(Call call, CancellationToken cancellationToken)
+    {
+        var record = new StreamRecord();
+        IAsyncEnumerable<TextPiece> pieces = record.Of(
+            call.Session?.StreamAsync(call.Prompt, call.Options, cancellationToken) ?? call.Generator.StreamAsync(call.Prompt, call.Options, cancellationToken), cancellationToken);
+        if (call.Recipe is not null)
+            pieces = call.Recipe.StreamAsync(pieces, call.Prompt, cancellationToken);
+        var (text, ids) = (new StringBuilder(), new List<int>());
+        var view = call.Context.Json ? null : new StreamView(call.Context.Console);
         try
         {
-            if (!context.Get(_noPrompt))
-                view?.WriteGiven(prompt);
+            if (!call.Context.Get(_noPrompt))
+                view?.WriteGiven(call.Prompt);
             await foreach (TextPiece piece in pieces.WithCancellation(cancellationToken).ConfigureAwait(false))
             {
                 text.Append(piece.Text);
@@ -46,40 +98,31 @@ internal sealed class GenerateCommand : MtxCommand
         {
             view?.End();
         }
-        context.WriteJson(new GenerateResult(prompt, text.ToString(), [.. ids]), CliJsonContext.Relaxed.GenerateResult);
-        return ExitCodes.Ok;
+        var written = new WrittenText(text.ToString(), [.. ids], WrittenText.NameOf(record.FinishReason))
+        {
+            LogProbabilities = TokenProbability.Of(record.LogProbabilities, call.Generator.Tokenizer),
+        };
+        if (view is not null && written.LogProbabilities is { } tokens)
+            GenerateView.WriteTokens(call.Context.Console, tokens);
+        Report(call, [written], record.Usage, first: 1);
     }
-}
 
-/// <summary>A prompt, the text that continues it (without the prompt), and the new ids, an end token included.</summary>
-internal sealed record GenerateResult(string Prompt, string GeneratedText, int[] TokenIds);
-
-/// <summary>Text that appears while it is made. On terminals what was given is grey, and control characters are shown instead of obeyed.</summary>
-internal sealed class StreamView(CliConsole console)
-{
-    private bool _lineOpen;
-
-    /// <summary>Writes text of the user.</summary>
-    public void WriteGiven(string text) => Write(text, given: true);
-
-    /// <summary>Writes text of the model.</summary>
-    public void WriteNew(string text) => Write(text, given: false);
-
-    /// <summary>Ends the last line.</summary>
-    public void End()
+    private void WriteSeveral(Call call, CancellationToken cancellationToken)
     {
-        if (_lineOpen)
-            console.Out.WriteLine();
-        console.Out.Flush();
+        GenerationOutput output = call.Session?.Generate(call.Prompt, call.Options, cancellationToken)
+            ?? call.Generator.GenerateSequences([call.Prompt], call.Options, progress: null, cancellationToken);
+        WrittenText[] texts = [.. output.Sequences.Select(one => WrittenText.Of(one, call.Prompt, call.Recipe, call.Generator.Tokenizer))];
+        if (!call.Context.Json)
+            GenerateView.WriteTexts(call.Context.Console, call.Context.Get(_noPrompt) ? "" : call.Prompt, texts);
+        Report(call, texts, output.Usage, first: texts[0].Score is null ? texts.Length : 1);
     }
 
-    private void Write(string text, bool given)
+    private void Report(Call call, WrittenText[] texts, GenerationUsage? usage, int first)
     {
-        if (text.Length == 0)
-            return;
-        string shown = console.OutIsTerminal ? Show.Printable(text) : text;
-        console.Out.Write(given ? Show.Grey(console, shown) : shown);
-        console.Out.Flush();
-        _lineOpen = !text.EndsWith('\n');
+        UsageResult? told = call.Context.Get(_timings) && usage is not null ? UsageResult.Of(usage, first) : null;
+        call.Context.WriteJson(GenerateResult.Of(call.Prompt, texts, told), CliJsonContext.Relaxed.GenerateResult);
+        told?.Write(call.Context.Console);
     }
+
+    private sealed record Call(CommandContext Context, TextGenerator Generator, GenerationSession? Session, string Prompt, GenerationOptions Options, TruncationRecipe? Recipe);
 }

@@ -13,7 +13,7 @@ internal sealed class InfillCommand : MtxCommand
     private readonly Option<string?> _suffix = new("--suffix") { HelpName = "TEXT", Description = "What stands after it; '-' reads standard input." };
     private readonly Option<string> _mark = new("--cursor") { HelpName = "MARK", DefaultValueFactory = _ => DefaultMark, Description = "What marks a gap in FILE." };
     private readonly Option<bool> _whole = CommonOptions.Flag("--whole", "Write the whole text, its gaps filled, instead of the fillings alone.");
-    private readonly GenerationArguments _generation = new();
+    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts);
 
     public InfillCommand(CliConsole console)
         : base("infill", "Write what stands between texts (CodeGen2)", console)
@@ -33,6 +33,8 @@ internal sealed class InfillCommand : MtxCommand
         });
     }
 
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _generation.Groups;
+
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string[] parts = context.Get(_file) is string file
@@ -40,7 +42,8 @@ internal sealed class InfillCommand : MtxCommand
             : [context.Text(context.Get(_prefix)!), context.Text(context.Get(_suffix)!)];
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
-        string[] infills = [.. generator.Infill(parts, _generation.Read(context), cancellationToken)];
+        using TextGenerator? draft = _generation.OpenDraft(context);
+        string[] infills = [.. generator.Infill(parts, _generation.Read(context, generator, draft), cancellationToken)];
         bool written = infills.Length == 1
             ? context.WriteJson(new InfillResult(parts[0], infills[0], parts[1]), CliJsonContext.Relaxed.InfillResult)
             : context.WriteJson(new InfillsResult(parts, infills), CliJsonContext.Relaxed.InfillsResult);

@@ -7,23 +7,19 @@ internal sealed class SampleCommand : MtxCommand
 {
     private readonly Option<string> _problems = new("--problems") { HelpName = "FILE", Required = true, Description = "Problems, one JSON object per line: HumanEval's form (task_id, prompt) or MTPB's (id, prompts, inputs, outputs); '-' reads standard input." };
     private readonly Option<int?> _n = CommonOptions.Bounded("--n", "N", "Samples per problem (MTPB: per problem and input). Default: 1.", 1);
-    private readonly Option<bool> _greedy = CommonOptions.Flag("--greedy", "Take the likeliest token at every step.");
     private readonly Option<string?> _out = new("--out") { HelpName = "FILE", Description = "Add the samples to this file; what it already has is not made again. Default: standard output." };
     private readonly Option<string?> _truncate = TruncationOption.Create("human-eval for prompts, codegen for turns");
-    private readonly GenerationArguments _generation = new();
+    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts);
 
     public SampleCommand(CliConsole console)
         : base("sample", "Complete the problems of a benchmark (HumanEval, MTPB)", console)
     {
-        foreach (Option option in new Option[] { _problems, _n, _greedy, _out, _truncate })
+        foreach (Option option in new Option[] { _problems, _n, _out, _truncate })
             Add(option);
         _generation.AddTo(this);
-        Validators.Add(result =>
-        {
-            if (!result.GetValue(_greedy))
-                result.AddError("Tokens can only be chosen greedily so far: give --greedy.");
-        });
     }
+
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _generation.Groups;
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
@@ -33,8 +29,9 @@ internal sealed class SampleCommand : MtxCommand
         using SampleFile? samples = path is null ? null : new SampleFile(path, problems);
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
+        using TextGenerator? draft = _generation.OpenDraft(context);
         var sampler = new Sampler(generator, TruncationOption.Of(context.Get(_truncate)));
-        GenerationOptions options = _generation.Read(context);
+        GenerationOptions options = Sampled(_generation.Read(context, generator, draft));
         sampler.RequireRoom(problems, options);
         int rounds = context.Get(_n) ?? 1;
         int made = MakeMissing(context.Console, problems, rounds, samples, sampler, options, cancellationToken);
@@ -42,6 +39,11 @@ internal sealed class SampleCommand : MtxCommand
             Report(context, new SampleResult(problems.Count, problems.Sum(problem => problem.SamplesPerRound * rounds), made, path));
         return Task.FromResult(ExitCodes.Ok);
     }
+
+    /// <summary>Sampling as CodeGen's paper does it for pass@1, where --greedy does not forbid it.</summary>
+    /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474: nucleus sampling with top-p 0.95; temperature 0.2 is the best of theirs for pass@1.</remarks>
+    private static GenerationOptions Sampled(GenerationOptions options) =>
+        options.DoSample == false ? options : options with { DoSample = true, Temperature = options.Temperature ?? 0.2, TopP = options.TopP ?? 0.95 };
 
     /// <summary>Makes the samples that the file lacks.</summary>
     /// <returns>How many those were.</returns>
@@ -61,7 +63,9 @@ internal sealed class SampleCommand : MtxCommand
                 if (missing == 0)
                     continue;
                 var progress = new BatchProgress(done => report(before + Math.Min(done, missing)));
-                IReadOnlyList<string> lines = sampler.Make(batch, options, progress, cancellationToken);
+                // Sample i of a problem draws with seed + i: it is the same in a run that goes on, and stays when more are asked for.
+                GenerationOptions own = options with { Seed = unchecked(options.Seed + batch[0].Round) };
+                IReadOnlyList<string> lines = sampler.Make(batch, own, progress, cancellationToken);
                 foreach ((SampleSlot _, string line) in batch.Zip(lines).Where(sample => Missing(sample.First)))
                 {
                     Write(console, samples, line);

@@ -11,7 +11,7 @@ internal sealed class SynthesizeCommand : MtxCommand
     private readonly Option<string?> _preamble = new("--preamble") { HelpName = "TEXT", Description = "Begin the program with this text, such as imports." };
     private readonly Option<bool> _dropOldest = CommonOptions.Flag("--drop-oldest", "Where the context no longer fits, leave the oldest turns out of it, instead of refusing.");
     private readonly Option<string?> _truncate = TruncationOption.Create("codegen");
-    private readonly GenerationArguments _generation = new();
+    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Drafts);
 
     public SynthesizeCommand(CliConsole console)
         : base("synthesize", "Write a program in several turns", console)
@@ -29,18 +29,21 @@ internal sealed class SynthesizeCommand : MtxCommand
         });
     }
 
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _generation.Groups;
+
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
+        using TextGenerator? draft = _generation.OpenDraft(context);
         var options = new SynthesisOptions
         {
             Preamble = context.Get(_preamble) is { Length: > 0 } text ? text.TrimEnd('\n') + "\n\n" : "",
-            Generation = _generation.Read(context),
+            Generation = _generation.Read(context, generator, draft),
             Truncation = TruncationOption.Of(context.Get(_truncate)) ?? SynthesisOptions.Default.Truncation,
             Overflow = context.Get(_dropOldest) ? ContextOverflow.DropOldestTurns : ContextOverflow.Refuse,
         };
-        var program = new ProgramSynthesis(generator, options);
+        using var program = new ProgramSynthesis(generator, options);
         var view = context.Json ? null : new StreamView(context.Console);
         view?.WriteGiven(options.Preamble);
         await foreach (string turn in TurnsAsync(context, cancellationToken).ConfigureAwait(false))

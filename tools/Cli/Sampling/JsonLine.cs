@@ -29,6 +29,23 @@ internal sealed class JsonLine
     /// <summary>File and line.</summary>
     public string Where { get; }
 
+    /// <summary>The names of all properties.</summary>
+    /// <exception cref="FormatException">One is no text.</exception>
+    public string[] Names
+    {
+        get
+        {
+            try
+            {
+                return [.. _object.EnumerateObject().Select(property => property.Name)];
+            }
+            catch (InvalidOperationException e)
+            {
+                throw new FormatException($"{Where} has a key with half a surrogate pair, which is no text: {e.Message}", e);
+            }
+        }
+    }
+
     /// <summary>A property's value; null where it is missing or null.</summary>
     public JsonElement? Find(string name) => _object.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 

@@ -3,7 +3,11 @@ namespace ManagedTransformers.Cli;
 /// <summary>A sample to make.</summary>
 /// <param name="Problem">Of what.</param>
 /// <param name="Index">The how-manyeth of this problem, from 0: rounds of all its inputs, one after the other.</param>
-internal readonly record struct SampleSlot(Problem Problem, int Index);
+internal readonly record struct SampleSlot(Problem Problem, int Index)
+{
+    /// <summary>The how-manyeth of this problem and input, from 0; all of a batch have the same.</summary>
+    public int Round => Index / Problem.SamplesPerRound;
+}
 
 /// <summary>Which samples are made together: rounds of all problems, so that a run that ends early has samples of each. It depends on the problems alone,
 /// not on what a file already has, so that a run in two parts makes what one run makes.</summary>

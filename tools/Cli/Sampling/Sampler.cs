@@ -14,6 +14,8 @@ internal sealed class Sampler(TextGenerator generator, TruncationRecipe? recipe)
     /// <exception cref="ModelInputException">One does.</exception>
     public void RequireRoom(IReadOnlyList<Problem> problems, GenerationOptions options)
     {
+        if (options.Over(generator.Defaults).TruncatePrompt == true)
+            return;
         int most = generator.Model.Config.MaxTokens;
         int wanted = Limited(options).MaxNewTokens ?? 1;
         foreach (CompletionProblem problem in problems.OfType<CompletionProblem>())
@@ -37,7 +39,7 @@ internal sealed class Sampler(TextGenerator generator, TruncationRecipe? recipe)
     private string[] Completions(CompletionProblem[] problems, GenerationOptions options, IProgress<int> progress, CancellationToken cancellationToken)
     {
         TruncationRecipe truncation = recipe ?? TruncationRecipe.HumanEval;
-        IReadOnlyList<string> texts = generator.Generate([.. problems.Select(problem => problem.Prompt)], Limited(options), progress, cancellationToken);
+        IReadOnlyList<string> texts = generator.Generate([.. problems.Select(problem => problem.Prompt)], TruncationOption.EndingAt(Limited(options), truncation, generator), progress, cancellationToken);
         return [.. problems.Select((problem, i) =>
             JsonSerializer.Serialize(new Sample(problem.TaskId, truncation.Apply(texts[i], problem.Prompt)), CliJsonContext.Relaxed.Sample))];
     }
@@ -59,6 +61,11 @@ internal sealed class Sampler(TextGenerator generator, TruncationRecipe? recipe)
         catch (ModelInputException e)
         {
             throw new ModelInputException($"{problem.Where}, {problem.TaskId}: {e.Message}", e);
+        }
+        finally
+        {
+            foreach (ProgramSynthesis program in programs)
+                program.Dispose();
         }
         return [.. programs.Select((program, i) => JsonSerializer.Serialize(ToSample(problem, cases[i], program), CliJsonContext.Relaxed.MultiTurnSample))];
     }

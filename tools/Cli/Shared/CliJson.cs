@@ -20,6 +20,7 @@ internal static class CliJson
 [JsonSerializable(typeof(TagResult))]
 [JsonSerializable(typeof(EmbedResult))]
 [JsonSerializable(typeof(GenerateResult))]
+[JsonSerializable(typeof(GenerationAnswer))]
 [JsonSerializable(typeof(InfillResult))]
 [JsonSerializable(typeof(InfillsResult))]
 [JsonSerializable(typeof(SampleResult))]

@@ -20,6 +20,9 @@ internal abstract class MtxCommand : Command
     /// <summary>--model, --json, --threads, --kernels.</summary>
     protected CommonOptions Common { get; } = new();
 
+    /// <summary>Options that --help shows in groups below the others.</summary>
+    internal virtual IEnumerable<(string Title, Option[] Options)> OptionGroups => [];
+
     /// <summary>Does the work.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     protected abstract Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken);

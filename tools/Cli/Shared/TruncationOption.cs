@@ -20,4 +20,11 @@ internal static class TruncationOption
 
     /// <summary>What was chosen; null where nothing was.</summary>
     public static TruncationRecipe? Of(string? name) => name is null ? null : Recipes[name];
+
+    /// <summary>Options with which a text ends once it is certain where the recipe cuts it.</summary>
+    public static GenerationOptions EndingAt(GenerationOptions options, TruncationRecipe recipe, TextGenerator generator) =>
+        // Patterns cut the whole text, whose end they may look at.
+        options.Over(generator.Defaults).TruncateBeforePattern is { Count: > 0 }
+            ? options
+            : options with { StoppingCriteria = [new TruncationCriteria(recipe, generator.Tokenizer)] };
 }

@@ -30,7 +30,7 @@ internal static class PaddedPrompts
     /// <summary>Prompt and new tokens of each text as transformers gives them: rows of one length, filled with a padding token.</summary>
     public static int[][] Sequences(IReadOnlyList<int[]> inputIds, GenerationOutput output, int padTokenId)
     {
-        int longest = output.Sequences.Max(one => one.TokenIds.Count);
+        int longest = output.Sequences.Count == 0 ? 0 : output.Sequences.Max(one => one.TokenIds.Count);
         return [.. output.Sequences.Select(one =>
             (int[])[.. inputIds[one.PromptIndex], .. one.TokenIds, .. Enumerable.Repeat(padTokenId, longest - one.TokenIds.Count)])];
     }

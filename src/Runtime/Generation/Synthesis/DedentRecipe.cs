@@ -5,6 +5,8 @@ internal sealed class DedentRecipe : TruncationRecipe
 {
     private const int TabWidth = 8;
 
+    internal override bool LooksAtPrompt => true;
+
     internal override TruncationPoint Find(string prompt, string completion, bool complete)
     {
         // The first line of the completion is the rest of the prompt's last line.

@@ -7,17 +7,17 @@ namespace ManagedTransformers;
 
 /// <summary>
 /// Multi-turn program synthesis: every turn is written as a comment, the model continues with a subprogram, and both become context of
-/// the next turn. Not thread-safe; many programs may share a generator.
+/// the next turn. Not thread-safe; many programs may share a generator. Turns that are taken one by one read only what is new.
 /// </summary>
 /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474, section 4; the form of the text is that of the benchmark's mtpb_sample.py.</remarks>
 /// <example><code>
 /// using var generator = TextGenerator.Load("models/demo-codegen");
-/// var program = new ProgramSynthesis(generator);
+/// using var program = new ProgramSynthesis(generator);
 /// program.Next("set x to 7");
 /// program.Next("multiply x by 3");
 /// Console.Write(program.Context);
 /// </code></example>
-public sealed class ProgramSynthesis
+public sealed class ProgramSynthesis : IDisposable
 {
     private const int UsualNewTokens = 256;     // max_gen_length of the benchmark
     private static readonly EncodeOptions Whole = new() { Truncation = Tokenizers.Truncation.None, Padding = Padding.None };
@@ -25,6 +25,7 @@ public sealed class ProgramSynthesis
     private readonly TextGenerator _generator;
     private readonly SynthesisOptions _options;
     private readonly List<SynthesisTurn> _turns = [];
+    private GenerationSession? _session;        // once a turn is taken in this program alone
 
     /// <summary>Begins a program.</summary>
     /// <param name="generator">Writes the subprograms; it stays the caller's.</param>
@@ -60,6 +61,7 @@ public sealed class ProgramSynthesis
     public SynthesisTurn Next(string prompt, CancellationToken cancellationToken = default) => Next([this], [prompt], progress: null, cancellationToken)[0];
 
     /// <summary>Takes a turn in each of several programs at once, in batches; they share the generator and the generation options of the first.</summary>
+    /// <remarks>A batch reads each context as a whole: only programs that go alone keep what they have read.</remarks>
     /// <param name="programs">The programs.</param>
     /// <param name="prompts">What each of them shall do next.</param>
     /// <param name="progress">Told after every token how many turns are done.</param>
@@ -76,8 +78,12 @@ public sealed class ProgramSynthesis
         if (programs.Count == 0)
             return [];
         Reading[] readings = [.. programs.Select((program, i) => program.Prepare(prompts[i]))];
-        GenerationOptions options = programs[0]._options.Generation with { MaxNewTokens = readings.Min(reading => reading.MaxNewTokens) };
-        IReadOnlyList<string> texts = programs[0]._generator.Generate([.. readings.Select(reading => reading.Text)], options, progress, cancellationToken);
+        bool alike = programs.All(program => program._options.Truncation == programs[0]._options.Truncation);
+        GenerationOptions options = programs[0].OptionsFor(readings.Min(reading => reading.MaxNewTokens), endsAtCut: alike);
+        IReadOnlyList<string> texts = programs.Count == 1
+            ? [programs[0].Session.Generate(readings[0].Text, options, cancellationToken).Sequences[0].Text]
+            : programs[0]._generator.Generate([.. readings.Select(reading => reading.Text)], options, progress, cancellationToken);
+        progress?.Report(programs.Count);
         return [.. programs.Select((program, i) => program.Add(prompts[i], readings[i], program._options.Truncation.Apply(texts[i], readings[i].Text)))];
     }
 
@@ -87,10 +93,30 @@ public sealed class ProgramSynthesis
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, CancellationToken cancellationToken = default) =>
         StreamAsync(prompt, Prepare(prompt), cancellationToken);
 
+    /// <summary>Gives the memory of what was read back; the turns stay readable.</summary>
+    public void Dispose()
+    {
+        _session?.Dispose();
+        _session = null;
+    }
+
+    private GenerationSession Session => _session ??= _generator.CreateSession();
+
+    private GenerationOptions OptionsFor(int maxNewTokens, bool endsAtCut)
+    {
+        GenerationOptions options = _options.Generation with { MaxNewTokens = maxNewTokens };
+        // Another turn, other random numbers: with the same ones turns would begin alike.
+        if (options.Seed is long seed)
+            options = options with { Seed = seed ^ ((long)_turns.Count << 32) };
+        // Patterns cut the whole text, whose end they may look at.
+        if (!endsAtCut || (options.TruncateBeforePattern ?? _generator.Defaults.TruncateBeforePattern) is { Count: > 0 })
+            return options;
+        return options with { StoppingCriteria = [.. options.StoppingCriteria ?? [], new TruncationCriteria(_options.Truncation, _generator.Tokenizer)] };
+    }
+
     private async IAsyncEnumerable<TextPiece> StreamAsync(string prompt, Reading reading, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        GenerationOptions options = _options.Generation with { MaxNewTokens = reading.MaxNewTokens };
-        IAsyncEnumerable<TextPiece> pieces = _generator.StreamAsync(reading.Text, options, cancellationToken);
+        IAsyncEnumerable<TextPiece> pieces = Session.StreamAsync(reading.Text, OptionsFor(reading.MaxNewTokens, endsAtCut: true), cancellationToken);
         var subprogram = new StringBuilder();
         await foreach (TextPiece piece in _options.Truncation.StreamAsync(pieces, reading.Text, cancellationToken).ConfigureAwait(false))
         {

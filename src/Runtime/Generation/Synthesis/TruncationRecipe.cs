@@ -98,6 +98,9 @@ public abstract class TruncationRecipe
             yield return new TextPiece(text.ToString(given, cut.Length - given), [.. ids]);
     }
 
+    /// <summary>Whether <see cref="Find"/> looks at the prompt.</summary>
+    internal virtual bool LooksAtPrompt => false;
+
     /// <summary>Where to cut a completion.</summary>
     /// <param name="prompt">What stood before it.</param>
     /// <param name="completion">The completion, or its beginning.</param>
