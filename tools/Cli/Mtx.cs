@@ -8,7 +8,7 @@ namespace ManagedTransformers.Cli;
 internal static partial class Mtx
 {
     /// <summary>The root with all commands, which read and write through <paramref name="console"/>.</summary>
-    public static RootCommand Create(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR, --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
+    public static RootCommand Create(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR (or org/name), --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
     {
         new FillMaskCommand(console),
         new ClassifyCommand(console),
@@ -22,6 +22,7 @@ internal static partial class Mtx
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),
+        new PullCommand(console),
         new InspectCommand(console),
         new ForwardCommand(console),
         new VerifyCommand(console),

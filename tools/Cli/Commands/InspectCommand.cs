@@ -24,7 +24,7 @@ internal sealed class InspectCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        string directory = ModelLocator.Resolve(context.Get(_directory) ?? context.ModelOption!);
+        string directory = ModelLocator.Resolve(context.Get(_directory) ?? context.ModelOption!, context.RevisionOption);
         InspectResult result = Inspect(directory, context.LoadOptions());
         if (!context.WriteJson(result, CliJsonContext.Relaxed.InspectResult))
             InspectView.Write(context.Console, result);
