@@ -92,14 +92,14 @@ public sealed class HubCache
             : throw new HubException($"{file} holds \"{HubModelId.Shown(commit)}\"; a commit hash of 40 hexadecimal digits is needed. Remove the file. {Advice(model)}");
     }
 
-    /// <summary>Links that lead nowhere: tools remove blobs, and copies of a cache lose them.</summary>
+    /// <summary>Links that lead nowhere: tools remove blobs, and copies of a cache lose them. (File.Exists alone says yes to such a link.)</summary>
     private void RequireBlobs(HubModelId model, string snapshot)
     {
         var entries = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None, MaxRecursionDepth = 8 };
         foreach (string path in Directory.EnumerateFiles(snapshot, "*", entries).Order(StringComparer.Ordinal))
         {
             string file = Path.GetRelativePath(snapshot, path).Replace(Path.DirectorySeparatorChar, '/');
-            if (new FileInfo(path).LinkTarget is not string target || !HubFileSelection.IsRead(file) || File.Exists(path)) continue;
+            if (new FileInfo(path).LinkTarget is not string target || !HubFileSelection.IsRead(file) || File.Exists(RealPath.Of(path))) continue;
             string part = File.Exists(BlobOf(model, Path.GetFileName(target)) + HubBlob.IncompleteSuffix) ? " Its download was not finished." : "";
             throw new HubException($"{file} in {snapshot} is a link to {HubModelId.Shown(target)}, which is not there.{part} {Advice(model)}");
         }

@@ -81,7 +81,8 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
     }
 
     /// <summary>Whether a file (links followed) is there and as long as it must be. Its checksum was right when it got its name.</summary>
-    private static bool IsWhole(string path, HubRemoteFile file) => File.Exists(path) && (file.Size is null || LengthOf(path) == file.Size);
+    private static bool IsWhole(string path, HubRemoteFile file) =>
+        new FileInfo(RealPath.Of(path)) is { Exists: true } real && (file.Size is null || real.Length == file.Size);
 
     private static long LengthOf(string path) => new FileInfo(RealPath.Of(path)).Length;
 
