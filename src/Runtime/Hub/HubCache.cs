@@ -32,7 +32,7 @@ public sealed class HubCache
     /// <summary>The snapshot directory of a model that was downloaded, to be loaded as any checkpoint directory.</summary>
     /// <param name="name"><c>org/name</c> or <c>org/name@revision</c>.</param>
     /// <param name="revision">Branch, tag or commit, where the name does not say it; main when null.</param>
-    /// <exception cref="ArgumentException">Name or revision cannot be one of the hub's.</exception>
+    /// <exception cref="FormatException">Name or revision cannot be one of the hub's.</exception>
     /// <exception cref="HubException">It is not in the cache, or its download was not finished.</exception>
     public string Find(string name, string? revision = null)
     {
@@ -95,7 +95,7 @@ public sealed class HubCache
     /// <summary>Links that lead nowhere: tools remove blobs, and copies of a cache lose them. (File.Exists alone says yes to such a link.)</summary>
     private void RequireBlobs(HubModelId model, string snapshot)
     {
-        var entries = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None, MaxRecursionDepth = 8 };
+        var entries = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None, MaxRecursionDepth = 1 };
         foreach (string path in Directory.EnumerateFiles(snapshot, "*", entries).Order(StringComparer.Ordinal))
         {
             string file = Path.GetRelativePath(snapshot, path).Replace(Path.DirectorySeparatorChar, '/');

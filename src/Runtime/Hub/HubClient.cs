@@ -17,7 +17,7 @@ public sealed class HubClient : IDisposable
 
     /// <summary>A client.</summary>
     /// <param name="options">Endpoint, token, cache, retries; what the environment says when null.</param>
-    /// <exception cref="ArgumentException">The endpoint is no https address (or http one of this machine), or the token has characters that no token has.</exception>
+    /// <exception cref="HubException">The endpoint is no https address (or http one of this machine), or the token has characters that no token has.</exception>
     public HubClient(HubOptions? options = null)
     {
         _options = options ?? new HubOptions();
@@ -31,7 +31,7 @@ public sealed class HubClient : IDisposable
     /// <param name="progress">Told as bytes arrive, on the thread that reads them.</param>
     /// <param name="cancellationToken">Ends the download; what has arrived is gone on with the next time.</param>
     /// <returns>The snapshot's directory, which loads as any checkpoint directory.</returns>
-    /// <exception cref="ArgumentException">Name or revision cannot be one of the hub's.</exception>
+    /// <exception cref="FormatException">Name or revision cannot be one of the hub's.</exception>
     /// <exception cref="HubException">The model does not exist, is refused, cannot be reached, or what arrives is not what was announced.</exception>
     /// <exception cref="IOException">The cache cannot be written.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>

@@ -20,7 +20,7 @@ public sealed record HubModelId
     /// <summary>Reads a name. It becomes part of paths and addresses, so nothing but what the hub allows is taken.</summary>
     /// <param name="name"><c>org/name</c> or <c>org/name@revision</c>.</param>
     /// <param name="revision">Branch, tag or commit, where the name does not say it; main when null.</param>
-    /// <exception cref="ArgumentException">Name or revision cannot be one of the hub's, or there are two revisions.</exception>
+    /// <exception cref="FormatException">Name or revision cannot be one of the hub's, or there are two revisions.</exception>
     public static HubModelId Parse(string name, string? revision = null)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -29,14 +29,14 @@ public sealed record HubModelId
         if (at >= 0)
         {
             if (revision is not null && revision != name[(at + 1)..])
-                throw new ArgumentException($"\"{shown}\" names one revision and \"{Shown(revision)}\" is another. Give one of them.", nameof(revision));
+                throw new FormatException($"\"{shown}\" names one revision and \"{Shown(revision)}\" is another. Give one of them.");
             (name, revision) = (name[..at], name[(at + 1)..]);
         }
         if (HubNames.ProblemOfModel(name) is string problem)
-            throw new ArgumentException($"\"{shown}\" is no model's name on the hub: {problem}. Names are as in huggingface/CodeBERTa-small-v1.", nameof(name));
+            throw new FormatException($"\"{shown}\" is no model's name on the hub: {problem}. Names are as in huggingface/CodeBERTa-small-v1.");
         revision ??= MainRevision;
         if (HubNames.ProblemOfRevision(revision) is string wrong)
-            throw new ArgumentException($"\"{Shown(revision)}\" is no revision: {wrong}. Give a branch, a tag or a whole commit hash.", nameof(revision));
+            throw new FormatException($"\"{Shown(revision)}\" is no revision: {wrong}. Give a branch, a tag or a whole commit hash.");
         return new HubModelId(name, revision);
     }
 

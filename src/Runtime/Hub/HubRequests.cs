@@ -12,13 +12,13 @@ internal sealed class HubRequests : IDisposable
     private readonly HubOptions _options;
     private readonly Uri _endpoint;
 
-    /// <exception cref="ArgumentException">The endpoint or the token cannot be used.</exception>
+    /// <exception cref="HubException">The endpoint or the token cannot be used.</exception>
     public HubRequests(HubOptions options)
     {
         _options = options;
         _endpoint = CheckedEndpoint(options.Endpoint);
         if (options.Token is string token && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
-            throw new ArgumentException("The hub's token holds blanks or characters that no token has. Look at HF_TOKEN, or log in again with \"hf auth login\".", nameof(options));
+            throw new HubException("The hub's token holds blanks or characters that no token has. Look at HF_TOKEN, or log in again with \"hf auth login\".");
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = options.Timeout })
         {
             Timeout = Timeout.InfiniteTimeSpan,            // a file may take hours; silence has a limit of its own
@@ -103,11 +103,11 @@ internal sealed class HubRequests : IDisposable
     {
         const string Advice = "Give an address such as https://huggingface.co (HF_ENDPOINT).";
         if (!Uri.TryCreate(endpoint, UriKind.Absolute, out Uri? uri) || (uri.Scheme != Uri.UriSchemeHttps && uri.Scheme != Uri.UriSchemeHttp))
-            throw new ArgumentException($"The hub's endpoint \"{HubModelId.Shown(endpoint)}\" is no http address. {Advice}", nameof(endpoint));
+            throw new HubException($"The hub's endpoint \"{HubModelId.Shown(endpoint)}\" is no http address. {Advice}");
         if (uri.UserInfo.Length > 0 || uri.Query.Length > 0 || uri.Fragment.Length > 0)
-            throw new ArgumentException($"The hub's endpoint at {uri.Host} has a password, query or fragment in it. {Advice}", nameof(endpoint));
+            throw new HubException($"The hub's endpoint at {uri.Host} has a password, query or fragment in it. {Advice}");
         return uri.Scheme == Uri.UriSchemeHttps || uri.IsLoopback
             ? uri
-            : throw new ArgumentException($"The hub's endpoint {uri} is not encrypted: http is taken for this machine only. {Advice}", nameof(endpoint));
+            : throw new HubException($"The hub's endpoint {uri} is not encrypted: http is taken for this machine only. {Advice}");
     }
 }

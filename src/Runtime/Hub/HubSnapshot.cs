@@ -39,7 +39,7 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
             if (downloaded)
                 await new HubBlob(requests, _errors, options, AddressOf(file.Name), file, blob).DownloadAsync(bytes => tally.Report(file, bytes), cancellationToken).ConfigureAwait(false);
             if (!IsWhole(entry, file))
-                Enter(entry, blob);
+                Enter(entry, blob, ownBlob: downloaded);
         }
         long length = LengthOf(entry);
         tally.Finish(file, length);
@@ -60,8 +60,8 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
     private Uri AddressOf(string file) =>
         requests.AddressOf($"{model.Name}/resolve/{commit}/{string.Join('/', file.Split('/').Select(Uri.EscapeDataString))}");
 
-    /// <summary>A relative link to the blob; where there can be none, the blob itself, as huggingface_hub does it.</summary>
-    private void Enter(string entry, string blob)
+    /// <summary>A relative link to the blob; where there can be none, the blob itself, or a copy of one that other snapshots may link to.</summary>
+    private void Enter(string entry, string blob, bool ownBlob)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(entry)!);
         File.Delete(entry);                                // a link that leads nowhere, or a damaged file
@@ -76,6 +76,12 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
             {
                 // Windows without the right to make links, or a file system without any.
             }
+        }
+        if (!ownBlob)
+        {
+            string temporary = $"{entry}.{Path.GetRandomFileName()}.tmp";
+            File.Copy(blob, temporary);
+            blob = temporary;
         }
         File.Move(blob, entry, overwrite: true);
     }

@@ -107,7 +107,7 @@ public sealed record CheckpointInspection
         {
             return load();
         }
-        catch (Exception e) when (e is ConfigException or CheckpointException or ModelInputException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException)
         {
             problems.Add(e.Message);
             if (e is CheckpointException checkpoint)

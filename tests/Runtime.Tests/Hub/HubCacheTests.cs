@@ -116,7 +116,7 @@ public sealed class HubCacheTests
     [TestCase("acme/tïny")]
     public void A_name_that_could_lead_out_of_the_cache_is_none(string name)
     {
-        Assert.That(() => Find(name), Throws.ArgumentException.With.Message.Contains("no model's name"));
+        Assert.That(() => Find(name), Throws.TypeOf<FormatException>().With.Message.Contains("no model's name"));
         Assert.That(HubModelId.IsName(name), Is.False);
     }
 
@@ -129,11 +129,11 @@ public sealed class HubCacheTests
     [TestCase("a b")]
     [TestCase("a@b")]
     public void A_revision_that_could_lead_out_of_the_cache_is_none(string revision) =>
-        Assert.That(() => new HubCache(_folder).Find("acme/tiny", revision), Throws.ArgumentException.With.Message.Contains("no revision"));
+        Assert.That(() => new HubCache(_folder).Find("acme/tiny", revision), Throws.TypeOf<FormatException>().With.Message.Contains("no revision"));
 
     [Test]
     public void Two_revisions_are_one_too_many() =>
-        Assert.That(() => new HubCache(_folder).Find("acme/tiny@v1", "v2"), Throws.ArgumentException.With.Message.Contains("Give one of them"));
+        Assert.That(() => new HubCache(_folder).Find("acme/tiny@v1", "v2"), Throws.TypeOf<FormatException>().With.Message.Contains("Give one of them"));
 
     [TestCase("/hub", "HF_HUB_CACHE=/hub", "HF_HOME=/home", "XDG_CACHE_HOME=/xdg")]
     [TestCase("/home/hub", "HF_HOME=/home", "XDG_CACHE_HOME=/xdg")]

@@ -181,6 +181,17 @@ public sealed class HubClientTests : HubFixture
     }
 
     [Test]
+    public async Task A_blob_that_another_snapshot_links_to_is_copied_where_links_are_not_wanted()
+    {
+        HubDownload linked = await PullAsync();
+        File.Delete(Path.Combine(linked.Directory, Weights));
+        await PullAsync(options => options with { UseSymlinks = false });
+        Assert.That(new FileInfo(Path.Combine(linked.Directory, Weights)).LinkTarget, Is.Null);
+        Assert.That(File.ReadAllBytes(WeightsBlob), Is.EqualTo(File.ReadAllBytes(Path.Combine(linked.Directory, Weights))));
+        Assert.That(Hub.Reads(Weights), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_downloaded_model_loads_without_network()
     {
         foreach (string file in Directory.EnumerateFiles(TestData.Model("demo-language-id")))

@@ -125,7 +125,7 @@ public sealed class HubRefusalTests : HubFixture
     [TestCase("https://huggingface.co", "two words", "token holds blanks")]
     public void An_endpoint_or_token_that_cannot_be_used_is_refused(string endpoint, string? token, string says) =>
         Assert.That(() => new HubClient(new HubOptions { Endpoint = endpoint, Token = token }),
-            Throws.ArgumentException.With.Message.Contains(says).And.Message.Not.Contains("secret").And.Message.Not.Contains("two words"));
+            Throws.TypeOf<HubException>().With.Message.Contains(says).And.Message.Not.Contains("secret").And.Message.Not.Contains("two words"));
 
     private async Task AssertRefusedAsync(HubAnswer answer, string? token, HttpStatusCode? status, params string[] says)
     {
