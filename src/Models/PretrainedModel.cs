@@ -28,6 +28,9 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>The weights that the model reads, under their names in the checkpoint.</summary>
     public IReadOnlyList<Weight> Weights => Source.Weights.Weights;
 
+    /// <summary>Tensors of the checkpoint that were not read, because others that were are the same.</summary>
+    internal IReadOnlySet<string> TiedTensors => Source.Weights.Twins;
+
     /// <summary>
     /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes
     /// from 16 places of each, which a model trained further does not share.

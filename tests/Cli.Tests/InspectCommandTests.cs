@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -11,13 +12,13 @@ internal sealed class InspectCommandTests
         MtxRun run = MtxRun.Of("inspect", "demo-codegen", "--json");
         Assert.That(run.ExitCode, Is.Zero);
         JsonElement json = run.Json;
-        Assert.That(MtxRun.Names(json), Is.EqualTo(new[] { "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems", "config", "tensors" }));
+        Assert.That(MtxRun.Names(json), Is.EqualTo(new[] { "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems", "config", "tensors", "recognised_architecture", "memory", "missing" }));
         Assert.That(json.GetProperty("architecture").GetString(), Is.EqualTo("CodeGenForCausalLM"));
         Assert.That(json.GetProperty("parameters").GetInt64(), Is.EqualTo(7_355_904));
         Assert.That(json.GetProperty("bytes").GetInt64(), Is.EqualTo(2 * 7_355_904));
         Assert.That(json.GetProperty("tokenizer").GetProperty("fits").GetBoolean(), Is.True);
         Assert.That(json.GetProperty("config").GetProperty("n_embd").GetInt32(), Is.EqualTo(256));
-        Assert.That(MtxRun.Names(json.GetProperty("tensors")[0]), Is.EqualTo(new[] { "name", "dtype", "shape", "elements", "bytes", "file", "read" }));
+        Assert.That(MtxRun.Names(json.GetProperty("tensors")[0]), Is.EqualTo(new[] { "name", "dtype", "shape", "elements", "bytes", "file", "read", "use" }));
     }
 
     [Test]
@@ -56,5 +57,76 @@ internal sealed class InspectCommandTests
         MtxRun run = MtxRun.Of("inspect", Folders.Scratch());
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
         Assert.That(run.Error, Does.Contain("model.safetensors"));
+    }
+
+    [Test]
+    public void Memory_is_told_for_every_format()
+    {
+        // qkv, out, fc_in, fc_out of 2 layers and lm_head are matrices; wte, LayerNorms and biases stay.
+        JsonElement json = MtxRun.Of("inspect", "demo-codegen", "--json").Json;
+        JsonElement[] tensors = [.. json.GetProperty("tensors").EnumerateArray()];
+        long matrices = tensors.Where(t => t.GetProperty("shape").GetArrayLength() == 2 && t.GetProperty("name").GetString() != "transformer.wte.weight").Sum(t => t.GetProperty("elements").GetInt64());
+        long rest = 7_355_904 - matrices;
+        Dictionary<string, long> memory = json.GetProperty("memory").EnumerateArray().ToDictionary(m => m.GetProperty("format").GetString()!, m => m.GetProperty("bytes").GetInt64());
+        Assert.That(matrices, Is.Positive.And.LessThan(7_355_904));
+        Assert.That(memory, Is.EqualTo(new Dictionary<string, long>
+        {
+            ["F32"] = (4 * matrices) + (2 * rest), ["F16"] = 2 * 7_355_904, ["BF16"] = 2 * 7_355_904, ["Int8"] = (matrices / 32 * 34) + (2 * rest), ["Int4"] = (matrices / 32 * 18) + (2 * rest),
+        }));
+    }
+
+    [Test]
+    public void The_tokenizer_is_compared_in_numbers()
+    {
+        JsonElement tokenizer = MtxRun.Of("inspect", "demo-codegen", "--json").Json.GetProperty("tokenizer");
+        Assert.That((tokenizer.GetProperty("highest_id").GetInt32(), tokenizer.GetProperty("model_vocab_size").GetInt32()), Is.EqualTo((8191, 8192)));
+        Assert.That(MtxRun.Of("inspect", "demo-codegen").Out, Does.Match("tokenizer +8192 tokens, ids up to 8191; fits vocab_size 8192"));
+    }
+
+    [Test]
+    public void A_single_file_is_shown_without_a_verdict()
+    {
+        MtxRun run = MtxRun.Of("inspect", Path.Combine(Folders.Case("bert-embed"), "model.safetensors"), "--json");
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Json.GetProperty("tensors").GetArrayLength(), Is.Positive);
+        Assert.That(run.Json.GetProperty("architecture").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(run.Json.GetProperty("problems").GetArrayLength(), Is.Zero);
+    }
+
+    [Test]
+    public void What_is_missing_left_over_or_unknown_is_told()
+    {
+        string copy = Folders.CopyOfCase("bert-embed"), file = Path.Combine(copy, "model.safetensors");
+        Rewrite(file, weight => weight.Name.EndsWith("pooler.dense.bias", StringComparison.Ordinal) ? null : TensorEntry.Create(weight),
+            TensorEntry.Create("embeddings.position_ids", [1], new long[1]), TensorEntry.Create("surprise", [1], new float[1]));
+        JsonElement json = MtxRun.Of("inspect", copy, "--json").Json;
+        Assert.That(json.GetProperty("architecture").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(json.GetProperty("recognised_architecture").GetString(), Is.EqualTo("BertModel"));
+        Assert.That(json.GetProperty("missing")[0].GetString(), Does.EndWith("pooler.dense.bias"));
+        Assert.That(UseOf(json, "embeddings.position_ids"), Is.EqualTo("buffer"));
+    }
+
+    [Test]
+    public void Old_names_and_unknown_tensors_are_told_where_only_those_are_wrong()
+    {
+        string copy = Folders.CopyOfCase("bert-embed"), file = Path.Combine(copy, "model.safetensors");
+        Rewrite(file, weight => TensorEntry.Create(weight, weight.Name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)), TensorEntry.Create("surprise", [1], new float[1]));
+        MtxRun run = MtxRun.Of("inspect", copy, "--json");
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(UseOf(run.Json, "surprise"), Is.EqualTo("unknown"));
+        Assert.That(run.Json.GetProperty("tensors").EnumerateArray().Where(t => t.GetProperty("name").GetString()!.EndsWith("gamma", StringComparison.Ordinal)).Select(t => t.GetProperty("use").GetString()),
+            Is.Not.Empty.And.All.EqualTo("weight_by_old_name"));
+    }
+
+    private static string? UseOf(JsonElement json, string name) =>
+        json.GetProperty("tensors").EnumerateArray().Single(tensor => tensor.GetProperty("name").GetString() == name).GetProperty("use").GetString();
+
+    /// <summary>Writes a file again with each tensor changed, or left out where it becomes null, and with more.</summary>
+    private static void Rewrite(string path, Func<Weight, TensorEntry?> change, params TensorEntry[] more)
+    {
+        string changed = path + ".changed";
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
+            SafetensorsWriter.Write(changed, [.. file.Weights.Values.Select(change).OfType<TensorEntry>(), .. more]);
+        File.Move(changed, path, overwrite: true);
     }
 }

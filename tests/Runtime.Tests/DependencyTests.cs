@@ -52,6 +52,14 @@ public sealed class DependencyTests
     }
 
     [Test]
+    public void Only_the_hub_uses_the_network()
+    {
+        string hub = Path.Combine(TestData.Root, "src", "Runtime", "Hub") + Path.DirectorySeparatorChar;
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.StartsWith(hub, StringComparison.Ordinal)))
+            Assert.That(File.ReadAllText(file), Does.Not.Contain("System.Net").And.Not.Contain("HttpClient"), file);
+    }
+
+    [Test]
     public void Everything_beside_the_tests_is_managed()
     {
         foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory, "ManagedTransformers*.dll"))

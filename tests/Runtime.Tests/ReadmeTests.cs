@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Runtime.Tests;
 
@@ -130,6 +131,43 @@ public sealed partial class ReadmeTests
         LabelScore best = classifier.Classify("outcome := rand.Intn(6) + 1")[0];
         // end
         Assert.That(best.Label, Is.EqualTo("go"));
+    }
+
+    [Test]
+    public async Task Sample_7_downloads_a_model_and_finds_it()
+    {
+        using var server = new HubServer("huggingface/CodeBERTa-small-v1");
+        foreach (string file in Directory.EnumerateFiles(TestData.Model("demo-fill-mask")))
+            server.Files[Path.GetFileName(file)] = await File.ReadAllBytesAsync(file);
+        string cache = Directory.CreateTempSubdirectory("mt-readme-").FullName;
+        Dictionary<string, string?> variables = new() { ["HF_ENDPOINT"] = server.Address, ["HF_HUB_CACHE"] = cache, ["HF_TOKEN"] = "hf_of_the_test", ["HF_HUB_OFFLINE"] = null };
+        Dictionary<string, string?> before = variables.Keys.ToDictionary(name => name, Environment.GetEnvironmentVariable);
+        Set(variables);
+        try
+        {
+            await DownloadAsync();
+        }
+        finally
+        {
+            Set(before);
+            Directory.Delete(cache, recursive: true);
+        }
+
+        static void Set(Dictionary<string, string?> values)
+        {
+            foreach ((string name, string? value) in values)
+                Environment.SetEnvironmentVariable(name, value);
+        }
+    }
+
+    private static async Task DownloadAsync()
+    {
+        // sample
+        using var hub = new HubClient();                         // HF_ENDPOINT, HF_TOKEN, HF_HUB_CACHE …, as huggingface_hub reads them
+        await hub.DownloadAsync("huggingface/CodeBERTa-small-v1");
+        using var codeBerta = FillMaskPipeline.Load(HubCache.Default.Find("huggingface/CodeBERTa-small-v1"));
+        // end
+        Assert.That(codeBerta.Predict("import <mask> as np")[0].TokenText, Is.EqualTo(" numpy"));
     }
 
     [Test]

@@ -17,7 +17,7 @@ internal static partial class Mtx
         return root;
     }
 
-    private static RootCommand CommandsOf(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR, --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
+    private static RootCommand CommandsOf(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR (or org/name), --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
     {
         new FillMaskCommand(console),
         new ClassifyCommand(console),
@@ -31,6 +31,7 @@ internal static partial class Mtx
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),
+        new PullCommand(console),
         new InspectCommand(console),
         new ForwardCommand(console),
         new VerifyCommand(console),

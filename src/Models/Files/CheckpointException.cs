@@ -32,6 +32,9 @@ public class CheckpointException : IOException
     /// <summary>Name of the tensor that is bad, if it is one tensor.</summary>
     public string? TensorName { get; init; }
 
+    /// <summary>The tensors that the model needs and the checkpoint lacks, by their canonical names; at least these, where there are many problems.</summary>
+    public IReadOnlyList<string> MissingTensors { get; init; } = [];
+
     /// <summary>Every problem that was found, one entry each. Never empty when a message was given.</summary>
     public IReadOnlyList<string> Problems { get; } = [];
 

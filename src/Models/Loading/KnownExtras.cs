@@ -12,6 +12,8 @@ internal static class KnownExtras
     private static readonly string[] Heads = ["cls.", "lm_head.", "classifier.", "qa_outputs.", "pooler.", "bert.pooler.", "roberta.pooler."];
 
     /// <summary>Whether a tensor that nobody read is one of those.</summary>
-    public static bool Contains(string name) =>
-        Buffers.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal)) || Heads.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
+    public static bool Contains(string name) => IsBuffer(name) || Heads.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
+
+    /// <summary>Whether it is a buffer that the model computes by itself.</summary>
+    public static bool IsBuffer(string name) => Buffers.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal));
 }

@@ -16,7 +16,9 @@ internal sealed class ModelWeights
     private readonly string _basePrefix;
     private readonly string _configName;
     private readonly HashSet<string> _read = [];
+    private readonly HashSet<string> _twins = [];
     private readonly List<string> _problems = [];
+    private readonly List<string> _missing = [];
     private readonly List<Weight> _weights = [];
 
     private ModelWeights(Checkpoint? checkpoint, RandomInitializer? random, PretrainedConfig config, LoadOptions options)
@@ -35,6 +37,9 @@ internal sealed class ModelWeights
 
     /// <summary>All weights that were given out, under their canonical names.</summary>
     public IReadOnlyList<Weight> Weights => _weights;
+
+    /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder).</summary>
+    public IReadOnlySet<string> Twins => _twins;
 
     /// <summary>A [n, k] matrix in the type in which it is stored (F64 is rounded to F32).</summary>
     /// <param name="name">Canonical name, with the base model's prefix.</param>
@@ -104,8 +109,10 @@ internal sealed class ModelWeights
     /// <summary>Says that a tensor, where present, is another's twin (a tied decoder) and need not be read.</summary>
     public void Ignore(string name)
     {
-        if (_checkpoint is not null && Find(name) is Weight weight)
-            _read.Add(weight.Name);
+        if (_checkpoint is null || Find(name) is not Weight weight)
+            return;
+        _read.Add(weight.Name);
+        _twins.Add(weight.Name);
     }
 
     /// <summary>Reports everything that did not fit.</summary>
@@ -131,6 +138,7 @@ internal sealed class ModelWeights
         string expected = $"[{string.Join(", ", shape.ToArray())}]";
         if (weight is null)
         {
+            _missing.Add(name);
             _problems.Add($"{name} is missing; {_configName} needs it as {expected}.");
         }
         else
@@ -192,6 +200,6 @@ internal sealed class ModelWeights
     private void ThrowProblems(string architecture)
     {
         if (_problems.Count > 0)
-            throw new CheckpointException($"The checkpoint does not fit {architecture}", _problems);
+            throw new CheckpointException($"The checkpoint does not fit {architecture}", _problems) { MissingTensors = [.. _missing] };
     }
 }

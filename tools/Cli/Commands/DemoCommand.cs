@@ -15,6 +15,7 @@ internal sealed class DemoCommand : MtxCommand
         : base("demo", "Show what the demo models do: fill a mask, tell a language, complete a function, fill a gap", console)
     {
         Options.Remove(Common.Model);
+        Options.Remove(Common.Revision);
     }
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)

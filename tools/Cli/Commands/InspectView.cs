@@ -10,12 +10,17 @@ internal static class InspectView
     public static void Write(CliConsole console, InspectResult result)
     {
         Table about = Show.Table(console, "checkpoint", result.Directory);
-        about.AddRow(Show.Cell("architecture"), Show.Cell(result.Architecture ?? "cannot run"));
+        about.AddRow(Show.Cell("architecture"), Show.Cell(Architecture(result)));
         about.AddRow(Show.Cell("parameters"), Show.Cell($"{Show.Count(result.Parameters)} ({result.Parameters.ToString("N0", CultureInfo.InvariantCulture)})"));
         about.AddRow(Show.Cell("size"), Show.Cell($"{Show.Bytes(result.Bytes)}: {string.Join(", ", result.Dtypes.Select(type => $"{type.Tensors} {type.Dtype} tensors"))}"));
+        about.AddRow(Show.Cell("memory"), Show.Cell(string.Join(", ", result.Memory.Select(memory => $"{memory.Format} {Show.Bytes(memory.Bytes)}"))));
         if (result.MaxTokens is int most)
             about.AddRow(Show.Cell("reads"), Show.Cell($"up to {most} tokens"));
         about.AddRow(Show.Cell("tokenizer"), Show.Cell(Describe(result.Tokenizer)));
+        if (Left(result.Tensors) is { Length: > 0 } left)
+            about.AddRow(Show.Cell("not read"), Show.Cell(left));
+        if (result.Missing.Length > 0)
+            about.AddRow(Show.Cell("missing"), Show.Cell(string.Join(", ", result.Missing)));
         Show.Write(console, about);
 
         WriteConfig(console, result.Config);
@@ -26,13 +31,39 @@ internal static class InspectView
             console.Out.WriteLine();
     }
 
-    private static string Describe(InspectTokenizer tokenizer) => tokenizer switch
+    private static string Architecture(InspectResult result) => result switch
     {
-        { Present: false } => "none",
-        { VocabularySize: null } => "cannot be read",
-        { Fits: true } => $"{tokenizer.VocabularySize} tokens, fits",
-        { Fits: false } => $"{tokenizer.VocabularySize} tokens, does not fit",
-        _ => $"{tokenizer.VocabularySize} tokens",
+        { Architecture: string runs } => runs,
+        { RecognisedArchitecture: string known } => $"{known}, cannot run",
+        { Problems: [] } => "not told by a single file",
+        _ => "cannot run",
+    };
+
+    private static string Describe(InspectTokenizer tokenizer)
+    {
+        string numbers = $"{tokenizer.VocabularySize} tokens, ids up to {tokenizer.HighestId}";
+        return tokenizer switch
+        {
+            { Present: false } => "none",
+            { VocabularySize: null } => "cannot be read",
+            { Fits: true } => $"{numbers}; fits vocab_size {tokenizer.ModelVocabSize}",
+            { Fits: false } => $"{numbers}; does not fit vocab_size {tokenizer.ModelVocabSize}",
+            _ => numbers,
+        };
+    }
+
+    /// <summary>What is not read, by reason: <c>2 buffer, 1 tied</c>.</summary>
+    private static string Left(InspectTensor[] tensors) =>
+        string.Join(", ", tensors.Where(tensor => tensor.Read == false).GroupBy(tensor => tensor.Use).Select(group => $"{group.Count()} {Words(group.Key)}"));
+
+    private static string Words(string? use) => use switch
+    {
+        "weight_by_old_name" => "old name",
+        "tied" => "tied to a tensor that is read",
+        "buffer" => "buffer",
+        "other_head" => "of another head",
+        "unknown" => "not of this architecture",
+        _ => "",
     };
 
     private static void WriteConfig(CliConsole console, JsonElement? config)
@@ -50,7 +81,7 @@ internal static class InspectView
     {
         Table table = Show.Table(console, "tensor", "dtype", "shape", ">size", "");
         foreach (InspectTensor tensor in tensors)
-            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Dtype), Show.Cell($"[{string.Join(", ", tensor.Shape)}]"), Show.Cell(Show.Bytes(tensor.Bytes)), Show.Cell(tensor.Read == false ? "not read" : ""));
+            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Dtype), Show.Cell($"[{string.Join(", ", tensor.Shape)}]"), Show.Cell(Show.Bytes(tensor.Bytes)), Show.Cell(tensor.Read == false ? $"not read: {Words(tensor.Use)}" : Words(tensor.Use)));
         console.Out.WriteLine();
         Show.Write(console, table);
     }

@@ -25,7 +25,7 @@ internal sealed class VerifyCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        string? model = context.ModelOption is string given ? ModelLocator.Resolve(given) : null;
+        string? model = context.ModelOption is string given ? ModelLocator.Resolve(given, context.RevisionOption) : null;
         LoadOptions options = context.LoadOptions();
         double tolerance = context.Get(_tolerance);
         string[] directories = [.. context.Get(_cases)!.SelectMany(folder => CasesUnder(folder, needsModel: model is null)).Distinct(StringComparer.Ordinal)];

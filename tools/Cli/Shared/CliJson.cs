@@ -31,6 +31,7 @@ internal static class CliJson
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]
+[JsonSerializable(typeof(PullResult))]
 [JsonSerializable(typeof(InspectResult))]
 [JsonSerializable(typeof(ForwardResult))]
 [JsonSerializable(typeof(VerifyResult))]

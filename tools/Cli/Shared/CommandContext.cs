@@ -19,6 +19,9 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
     /// <summary>What --model says.</summary>
     public string? ModelOption => parsed.GetValue(common.Model);
 
+    /// <summary>What --revision says.</summary>
+    public string? RevisionOption => parsed.GetValue(common.Revision);
+
     /// <summary>The value of an option.</summary>
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
@@ -30,7 +33,9 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
     public string ModelDirectory(string? demo)
     {
         if (ModelOption is string given)
-            return ModelLocator.Resolve(given);
+            return ModelLocator.Resolve(given, RevisionOption);
+        if (RevisionOption is string revision)
+            throw new UsageException($"--revision {revision} needs --model org/name.");
         return ModelLocator.Demo(demo ?? throw new UsageException("No demo model can do this. Name a checkpoint directory with --model DIR."));
     }
 

@@ -9,7 +9,10 @@ internal sealed class CommonOptions
     public CommonOptions() => Kernels.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Enum.GetNames<KernelLevel>());
 
     /// <summary>The checkpoint.</summary>
-    public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "DIR", Description = "Checkpoint directory, or the name of a demo model. Default: the demo model that fits the command." };
+    public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "DIR", Description = "Checkpoint directory, org/name[@revision] in the hub's cache (see mtx pull), or the name of a demo model. Default: the demo model that fits the command." };
+
+    /// <summary>Which version of a model in the hub's cache.</summary>
+    public Option<string?> Revision { get; } = new("--revision") { HelpName = "REV", Description = "Branch, tag or commit of a model in the hub's cache. Default: main." };
 
     /// <summary>Machines read the output.</summary>
     public Option<bool> Json { get; } = Flag("--json", "Write one JSON value (see docs/cli.md).");
@@ -21,7 +24,7 @@ internal sealed class CommonOptions
     public Option<string?> Kernels { get; } = new("--kernels") { HelpName = "LEVEL", Description = "Kernel level: Reference, Portable, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor." };
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Model, Json, Threads, Kernels];
+    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels];
 
     /// <summary>A switch. It never takes the next word as its value, not even "true".</summary>
     public static Option<bool> Flag(string name, string description) => new(name) { Arity = ArgumentArity.Zero, Description = description };

@@ -17,7 +17,7 @@ internal abstract class MtxCommand : Command
         SetAction(InvokeAsync);
     }
 
-    /// <summary>--model, --json, --threads, --kernels.</summary>
+    /// <summary>--model, --revision, --json, --threads, --kernels.</summary>
     protected CommonOptions Common { get; } = new();
 
     /// <summary>Options that --help shows in groups below the others.</summary>
