@@ -35,6 +35,13 @@ internal sealed class FileContent : IDisposable
         return _bytes.Span.Slice(checked((int)offset), length);
     }
 
+    /// <summary>Copies a few bytes that lie alone; see <see cref="MappedFile.Read"/>.</summary>
+    public void Read(long offset, Span<byte> destination)
+    {
+        if (_mapped is not null) _mapped.Read(offset, destination);
+        else Slice(offset, destination.Length).CopyTo(destination);
+    }
+
     /// <summary>A tensor of the file: a view of its bytes where they lie in C order, else one that gathers them when they are read.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="tensor">What the pickle says; known to lie in its storage.</param>

@@ -27,7 +27,7 @@ public sealed class TensorEntry
         : this(name, type, shape, (stream, cancellation) => WriteBlocks(stream, bytes.Length, (at, n) => bytes.Span.Slice((int)at, n), cancellation)) =>
         RequireLength(bytes.Length, nameof(bytes));
 
-    private TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream, CancellationToken> write)
+    internal TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream, CancellationToken> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(shape);

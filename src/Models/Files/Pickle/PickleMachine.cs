@@ -21,7 +21,8 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
 
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
-    private readonly Dictionary<uint, object?> _memo = [];
+    private readonly List<object?> _memo = [];
+    private readonly Dictionary<uint, object?> _sparseMemo = [];      // pickles number their memo 0, 1, 2 …; another index must not cost memory
     private PickleReader _reader = new(bytes, file);
 
     /// <summary>Storages that the pickle named, by key.</summary>
@@ -111,9 +112,9 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
             case PickleOpcode.Pop when _marks.Count > 0 && _marks[^1] == _stack.Count: PopToMark(); break;
             case PickleOpcode.Pop: Pop(); break;
             case PickleOpcode.Dup: Push(Peek()); break;
-            case PickleOpcode.BinPut: _memo[_reader.Byte()] = Peek(); break;
-            case PickleOpcode.LongBinPut: _memo[_reader.UInt32()] = Peek(); break;
-            case PickleOpcode.Memoize: _memo[(uint)_memo.Count] = Peek(); break;
+            case PickleOpcode.BinPut: Put(_reader.Byte()); break;
+            case PickleOpcode.LongBinPut: Put(_reader.UInt32()); break;
+            case PickleOpcode.Memoize: Put((uint)(_memo.Count + _sparseMemo.Count)); break;
             case PickleOpcode.BinGet: Get(_reader.Byte()); break;
             case PickleOpcode.LongBinGet: Get(_reader.UInt32()); break;
             case PickleOpcode.Global:
@@ -197,7 +198,19 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         _marks.Add(_stack.Count);
     }
 
-    private readonly void Get(uint index) => Push(_memo.TryGetValue(index, out object? value) ? value : throw Bad($"it asks for its memo {index}, which it has not set"));
+    private readonly void Put(uint index)
+    {
+        object? value = Peek();
+        if (index < _memo.Count) _memo[(int)index] = value;
+        else if (index == _memo.Count && _sparseMemo.Count == 0) _memo.Add(value);
+        else _sparseMemo[index] = value;
+    }
+
+    private readonly void Get(uint index)
+    {
+        if (index < _memo.Count) Push(_memo[(int)index]);
+        else Push(_sparseMemo.TryGetValue(index, out object? value) ? value : throw Bad($"it asks for its memo {index}, which it has not set"));
+    }
 
     private readonly object? Peek()
     {
@@ -205,12 +218,19 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         return _stack[^1];
     }
 
-    private readonly object? Pop() => Pop(1)[0];
+    private readonly object? Pop()
+    {
+        RequireValues(1);
+        object? value = _stack[^1];
+        _stack.RemoveAt(_stack.Count - 1);
+        return value;
+    }
 
     private readonly object?[] Pop(int count)
     {
         RequireValues(count);
-        object?[] values = [.. _stack[^count..]];
+        object?[] values = new object?[count];
+        _stack.CopyTo(_stack.Count - count, values, 0, count);
         _stack.RemoveRange(_stack.Count - count, count);
         return values;
     }

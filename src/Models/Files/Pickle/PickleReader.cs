@@ -15,7 +15,7 @@ internal ref struct PickleReader(ReadOnlySpan<byte> bytes, string file)
     /// <summary>Bytes read so far.</summary>
     public int Position { get; private set; }
 
-    public byte Byte() => Take(1)[0];
+    public byte Byte() => Position < _bytes.Length ? _bytes[Position++] : Take(1)[0];
 
     public ushort UInt16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
 

@@ -44,13 +44,15 @@ internal static class LegacyTorchFile
     {
         if (keys is not PickleList list) throw TorchErrors.Damaged(file.Name, $"In place of the list of its storages there is {PickleValues.Describe(keys)}.");
         var offsets = new Dictionary<string, long>(StringComparer.Ordinal);
+        Span<byte> length = stackalloc byte[sizeof(long)];
         foreach (object? item in list.Items)
         {
             if (item is not string key || !storages.TryGetValue(key, out TorchStorage? storage))
                 throw TorchErrors.Damaged(file.Name, $"The list of its storages has {PickleValues.Describe(item)}, which no tensor refers to.");
             long rest = file.Length - position - sizeof(long);
             if (rest < 0) throw TorchErrors.Damaged(file.Name, $"The file is truncated: the storage {SafetensorsHeader.Shown(key)} is missing.");
-            long count = BinaryPrimitives.ReadInt64LittleEndian(file.Slice(position, sizeof(long)));
+            file.Read(position, length);
+            long count = BinaryPrimitives.ReadInt64LittleEndian(length);
             if (count != storage.Count) throw TorchErrors.Damaged(file.Name, $"The storage {SafetensorsHeader.Shown(key)} has {count} elements; the pickle says {storage.Count}.");
             if (storage.ByteLength > rest)
                 throw TorchErrors.Damaged(file.Name, $"The file is truncated: the storage {SafetensorsHeader.Shown(key)} needs {storage.ByteLength} bytes, {rest} are left.");

@@ -28,43 +28,56 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
         }
     }
 
+    private string Described => $"It is {Type.SafetensorsName()} {SafetensorsHeader.Shown(TensorEntry.Describe(Shape))} with strides {SafetensorsHeader.Shown(TensorEntry.Describe(Strides))} from element {Offset}";
+
     /// <exception cref="CheckpointException">Shape and strides are not lists of as many whole numbers.</exception>
     public static TorchTensor Create(TorchStorage storage, ElementType type, long offset, PickleTuple shape, PickleTuple strides, string file)
     {
-        if (shape.Items.Length > MaxAxes || shape.Items.Length != strides.Items.Length || !Array.TrueForAll([.. shape.Items, .. strides.Items], item => item is long))
-            throw TorchErrors.Damaged(file, $"A tensor has a shape of {shape.Items.Length} axes and {strides.Items.Length} strides; needed are whole numbers, as many of both, at most {MaxAxes}.");
-        return new TorchTensor(storage, type, offset, [.. shape.Items.Cast<long>()], [.. strides.Items.Cast<long>()]);
+        if (shape.Items.Length <= MaxAxes && shape.Items.Length == strides.Items.Length && TryNumbers(shape, out long[] sizes) && TryNumbers(strides, out long[] steps))
+            return new TorchTensor(storage, type, offset, sizes, steps);
+        throw TorchErrors.Damaged(file, $"A tensor has a shape of {shape.Items.Length} axes and {strides.Items.Length} strides; needed are whole numbers, as many of both, at most {MaxAxes}.");
     }
 
     /// <summary>The tensor, known to lie in its storage; one without elements lies at its start.</summary>
     /// <exception cref="CheckpointException">It reaches beyond its storage, or its numbers are impossible.</exception>
     public TorchTensor Checked(string name, string file)
     {
-        string what = $"It is {Type.SafetensorsName()} {SafetensorsHeader.Shown(TensorEntry.Describe(Shape))} with strides {SafetensorsHeader.Shown(TensorEntry.Describe(Strides))} from element {Offset}";
-        if (Offset < 0 || Array.Exists(Shape, size => size < 0) || Array.Exists(Strides, stride => stride < 0))
-            throw TorchErrors.BadTensor(file, name, $"{what}; negative numbers are not allowed.");
-        if (Array.IndexOf(Shape, 0) >= 0) return this with { Offset = 0, Shape = EmptyShape(what, name, file) };
+        if (Offset < 0 || Shape.AsSpan().ContainsAnyExceptInRange(0, long.MaxValue) || Strides.AsSpan().ContainsAnyExceptInRange(0, long.MaxValue))
+            throw TorchErrors.BadTensor(file, name, $"{Described}; negative numbers are not allowed.");
+        if (Array.IndexOf(Shape, 0) >= 0) return this with { Offset = 0, Shape = EmptyShape(name, file) };
 
         long available = Storage.ViewByteLength / Type.Size();
         try
         {
             long last = Offset;
             for (int axis = 0; axis < Shape.Length; axis++) last = checked(last + ((Shape[axis] - 1) * Strides[axis]));
-            if (last >= available) throw TorchErrors.BadTensor(file, name, $"{what}, up to element {last}; its storage {SafetensorsHeader.Shown(Storage.Key)} has {available}.");
+            if (last >= available) throw TorchErrors.BadTensor(file, name, $"{Described}, up to element {last}; its storage {SafetensorsHeader.Shown(Storage.Key)} has {available}.");
             long bytes = Type.ByteLength(Shape);
             if (bytes > Storage.ViewByteLength && bytes > MaxRepeatedBytes)
-                throw TorchErrors.BadTensor(file, name, $"{what}, {bytes} bytes made of a storage of {Storage.ViewByteLength}.");
+                throw TorchErrors.BadTensor(file, name, $"{Described}, {bytes} bytes made of a storage of {Storage.ViewByteLength}.");
         }
         catch (OverflowException)
         {
-            throw TorchErrors.BadTensor(file, name, $"{what}, which is more than 2^63 - 1 bytes.");
+            throw TorchErrors.BadTensor(file, name, $"{Described}, which is more than 2^63 - 1 bytes.");
         }
 
         return this;
     }
 
+    private static bool TryNumbers(PickleTuple tuple, out long[] numbers)
+    {
+        numbers = new long[tuple.Items.Length];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            if (tuple.Items[i] is not long number) return false;
+            numbers[i] = number;
+        }
+
+        return true;
+    }
+
     /// <summary>The other sizes of a tensor without elements must still be numbers that the rest of the code can multiply.</summary>
-    private long[] EmptyShape(string what, string name, string file)
+    private long[] EmptyShape(string name, string file)
     {
         try
         {
@@ -73,7 +86,7 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
         }
         catch (OverflowException)
         {
-            throw TorchErrors.BadTensor(file, name, $"{what}; its sizes are impossible.");
+            throw TorchErrors.BadTensor(file, name, $"{Described}; its sizes are impossible.");
         }
     }
 }

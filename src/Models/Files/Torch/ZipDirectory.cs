@@ -94,7 +94,8 @@ internal readonly struct ZipDirectory
         if (UInt32(central, 0) != CentralSignature) throw Bad($"There is no entry of a zip directory at {at}.");
         (int nameLength, int extraLength, int commentLength) = (UInt16(central, 28), UInt16(central, 30), UInt16(central, 32));
         if (end - at - CentralLength < nameLength + extraLength + commentLength) throw Bad("Its zip directory ends in the middle of an entry.");
-        string name = ReadName(_file.Slice(at + CentralLength, nameLength));
+        ReadOnlySpan<byte> encoded = _file.Slice(at + CentralLength, nameLength);
+        string name = ReadName(encoded);
         if ((UInt16(central, 8) & EncryptedFlags) != 0) throw Bad($"The entry {Shown(name)} is encrypted; PyTorch stores plain bytes.");
         if (UInt16(central, 10) != 0)
             throw Bad($"The entry {Shown(name)} is compressed (method {UInt16(central, 10)}); PyTorch stores entries as they are. Was the file packed again?");
@@ -106,25 +107,34 @@ internal readonly struct ZipDirectory
         Widen(ref header, ref extra, name);
         if (compressed != length) throw Bad($"The entry {Shown(name)} takes {compressed} bytes and has {length}.");
         at += CentralLength + nameLength + extraLength + commentLength;
-        return (name, Locate(name, header, length, directory), header);
+        return (name, Locate(name, encoded, header, length, directory), header);
     }
 
     /// <summary>Finds the data behind the entry's own header, which must say the same as the directory.</summary>
-    private ZipEntry Locate(string name, long header, long length, long directory)
+    private ZipEntry Locate(string name, ReadOnlySpan<byte> encoded, long header, long length, long directory)
     {
         if (header < 0 || length < 0 || header > directory - LocalLength)
             throw Bad($"The entry {Shown(name)} claims to begin at {header}, outside the file's {directory} bytes of entries.");
-        ReadOnlySpan<byte> local = _file.Slice(header, LocalLength);
-        (int flags, int nameLength) = (UInt16(local, 6), UInt16(local, 26));
-        long offset = header + LocalLength + nameLength + UInt16(local, 28);
+        Span<byte> local = stackalloc byte[LocalLength];
+        _file.Read(header, local);
+        int flags = UInt16(local, 6);
+        long offset = header + LocalLength + UInt16(local, 26) + UInt16(local, 28);
         if (UInt32(local, 0) != LocalSignature) throw Bad($"The entry {Shown(name)} does not begin at {header}, where the directory says.");
         if (offset > directory || length > directory - offset)
             throw Bad($"The entry {Shown(name)} claims {length} bytes from {offset} on; the entries end at {directory}.");
-        if (ReadName(_file.Slice(header + LocalLength, nameLength)) != name) throw Bad($"The entry {Shown(name)} has another name in the directory than in its header.");
+        if (!HasName(header, encoded, UInt16(local, 26))) throw Bad($"The entry {Shown(name)} has another name in the directory than in its header.");
         if ((flags & EncryptedFlags) != 0 || UInt16(local, 8) != 0) throw Bad($"The entry {Shown(name)} is encrypted or compressed; PyTorch stores plain bytes.");
         if ((flags & SizesFollowFlag) == 0 && (Disagree(UInt32(local, 18), uint.MaxValue, length) || Disagree(UInt32(local, 22), uint.MaxValue, length)))
             throw Bad($"The entry {Shown(name)} has {length} bytes in the directory and {UInt32(local, 22)} in its header.");
         return new ZipEntry(offset, length);
+    }
+
+    private bool HasName(long header, ReadOnlySpan<byte> encoded, int length)
+    {
+        if (length != encoded.Length) return false;
+        Span<byte> name = length <= 256 ? stackalloc byte[length] : new byte[length];
+        _file.Read(header + LocalLength, name);
+        return name.SequenceEqual(encoded);
     }
 
     /// <summary>A number that did not fit 32 bits stands in the zip64 field, in the order of the calls.</summary>
@@ -154,15 +164,22 @@ internal readonly struct ZipDirectory
     {
         if (!Utf8.IsValid(utf8)) throw Bad("An entry of the archive has a name that is not UTF-8.");
         string name = Encoding.UTF8.GetString(utf8);
-        if (name.Length == 0 || name[0] == '/' || name.AsSpan().IndexOfAny('\\', ':', '\0') >= 0 || name.Split('/').Any(part => part is "." or ".."))
+        if (name.Length == 0 || name[0] == '/' || name.AsSpan().IndexOfAny('\\', ':', '\0') >= 0 || HasDots(name))
             throw Bad($"The entry \"{Shown(name)}\" is not a plain path inside the archive.");
         return name;
+    }
+
+    private static bool HasDots(string path)
+    {
+        foreach (Range part in path.AsSpan().Split('/'))
+            if (path.AsSpan(part) is "." or "..") return true;
+        return false;
     }
 
     /// <summary>Entries must not lie in one another.</summary>
     private void RequireApart(List<(long Begin, long End, string Name)> spans)
     {
-        spans.Sort();
+        spans.Sort((a, b) => a.Begin.CompareTo(b.Begin));
         for (int i = 1; i < spans.Count; i++)
             if (spans[i].Begin < spans[i - 1].End) throw Bad($"The entries {Shown(spans[i - 1].Name)} and {Shown(spans[i].Name)} overlap.");
     }
