@@ -23,6 +23,7 @@ internal static partial class Mtx
         new TokenizeCommand(console),
         new DemoCommand(console),
         new InspectCommand(console),
+        new ConvertCommand(console),
         new ForwardCommand(console),
         new VerifyCommand(console),
     };

@@ -31,6 +31,7 @@ internal static class CliJson
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]
 [JsonSerializable(typeof(InspectResult))]
+[JsonSerializable(typeof(ConvertResult))]
 [JsonSerializable(typeof(ForwardResult))]
 [JsonSerializable(typeof(VerifyResult))]
 internal sealed partial class CliJsonContext : JsonSerializerContext
