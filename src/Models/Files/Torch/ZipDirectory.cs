@@ -115,26 +115,21 @@ internal readonly struct ZipDirectory
     {
         if (header < 0 || length < 0 || header > directory - LocalLength)
             throw Bad($"The entry {Shown(name)} claims to begin at {header}, outside the file's {directory} bytes of entries.");
-        Span<byte> local = stackalloc byte[LocalLength];
+        // The header and as much as its name needs; where it is longer the name is another one.
+        int headerLength = (int)Math.Min(LocalLength + encoded.Length, directory - header);
+        Span<byte> local = headerLength <= 512 ? stackalloc byte[headerLength] : new byte[headerLength];
         _file.Read(header, local);
-        int flags = UInt16(local, 6);
-        long offset = header + LocalLength + UInt16(local, 26) + UInt16(local, 28);
+        (int flags, int nameLength) = (UInt16(local, 6), UInt16(local, 26));
+        long offset = header + LocalLength + nameLength + UInt16(local, 28);
         if (UInt32(local, 0) != LocalSignature) throw Bad($"The entry {Shown(name)} does not begin at {header}, where the directory says.");
         if (offset > directory || length > directory - offset)
             throw Bad($"The entry {Shown(name)} claims {length} bytes from {offset} on; the entries end at {directory}.");
-        if (!HasName(header, encoded, UInt16(local, 26))) throw Bad($"The entry {Shown(name)} has another name in the directory than in its header.");
+        if (nameLength != encoded.Length || !local[LocalLength..].SequenceEqual(encoded))
+            throw Bad($"The entry {Shown(name)} has another name in the directory than in its header.");
         if ((flags & EncryptedFlags) != 0 || UInt16(local, 8) != 0) throw Bad($"The entry {Shown(name)} is encrypted or compressed; PyTorch stores plain bytes.");
         if ((flags & SizesFollowFlag) == 0 && (Disagree(UInt32(local, 18), uint.MaxValue, length) || Disagree(UInt32(local, 22), uint.MaxValue, length)))
             throw Bad($"The entry {Shown(name)} has {length} bytes in the directory and {UInt32(local, 22)} in its header.");
         return new ZipEntry(offset, length);
-    }
-
-    private bool HasName(long header, ReadOnlySpan<byte> encoded, int length)
-    {
-        if (length != encoded.Length) return false;
-        Span<byte> name = length <= 256 ? stackalloc byte[length] : new byte[length];
-        _file.Read(header + LocalLength, name);
-        return name.SequenceEqual(encoded);
     }
 
     /// <summary>A number that did not fit 32 bits stands in the zip64 field, in the order of the calls.</summary>
