@@ -23,7 +23,7 @@ public static class PretrainedModels
     public static IReadOnlyCollection<string> SupportedArchitectures => Architectures.Keys;
 
     /// <summary>Opens a checkpoint directory as the class that its config.json names (architectures).</summary>
-    /// <param name="directory">A directory with config.json and model.safetensors, or shards with model.safetensors.index.json.</param>
+    /// <param name="directory">A directory with config.json and model.safetensors or pytorch_model.bin, or shards of either with their index.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
@@ -32,7 +32,7 @@ public static class PretrainedModels
 
     /// <summary>Opens a checkpoint directory as a given class: the body of a masked-LM checkpoint as RobertaModel, for example.</summary>
     /// <typeparam name="T">The model class.</typeparam>
-    /// <param name="directory">A directory with config.json and model.safetensors, or shards with model.safetensors.index.json.</param>
+    /// <param name="directory">A directory with config.json and model.safetensors or pytorch_model.bin, or shards of either with their index.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or of another family.</exception>

@@ -63,7 +63,7 @@ internal sealed partial class DocumentationTests
         Environment.CurrentDirectory = Folders.Repository;
         try
         {
-            MtxRun run = MtxRun.WithInput(input, [.. args.Select(arg => arg == "out.safetensors" ? Path.Combine(scratch, arg) : arg)]);
+            MtxRun run = MtxRun.WithInput(input, [.. args.Select(arg => arg is "out.safetensors" or "converted" ? Path.Combine(scratch, arg) : arg)]);
             return run with { Out = run.Out.Replace(scratch + Path.DirectorySeparatorChar, "", StringComparison.Ordinal) };
         }
         finally

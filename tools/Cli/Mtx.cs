@@ -33,6 +33,7 @@ internal static partial class Mtx
         new DemoCommand(console),
         new PullCommand(console),
         new InspectCommand(console),
+        new ConvertCommand(console),
         new ForwardCommand(console),
         new VerifyCommand(console),
     };

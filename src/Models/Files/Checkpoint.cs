@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace ManagedTransformers.Models;
 
 /// <summary>
-/// The weights of a model: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names, as one set of tensors.
+/// The weights of a model as one set of tensors: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names, or
+/// PyTorch's <c>pytorch_model.bin</c>, or the shards that <c>pytorch_model.bin.index.json</c> names; the first that is there, as transformers does.
 /// Opening checks every header and the index; the data is mapped and read when it is used. Immutable and thread-safe.
 /// </summary>
 [DebuggerDisplay("{Description,nq}: {Weights.Count} weights")]
@@ -15,15 +16,21 @@ public sealed class Checkpoint : IDisposable
     /// <summary>The index of a sharded checkpoint.</summary>
     public const string IndexFileName = "model.safetensors.index.json";
 
+    /// <summary>A PyTorch checkpoint that is not sharded; read where there are no safetensors.</summary>
+    public const string TorchFileName = "pytorch_model.bin";
+
+    /// <summary>The index of a sharded PyTorch checkpoint.</summary>
+    public const string TorchIndexFileName = "pytorch_model.bin.index.json";
+
     private readonly Lifetime _lifetime;
     private readonly OrderedDictionary<string, Weight> _weights = new(StringComparer.Ordinal);
     private readonly OrderedDictionary<string, string> _metadata = new(StringComparer.Ordinal);
 
-    private Checkpoint(string description, IReadOnlyList<SafetensorsFile> files)
+    private Checkpoint(string description, IReadOnlyList<IWeightFile> files)
     {
         Description = description;
         FileNames = [.. files.Select(file => file.Name)];
-        foreach (SafetensorsFile file in files)
+        foreach (IWeightFile file in files)
         {
             foreach ((string name, Weight weight) in file.Weights) _weights.Add(name, weight);
             foreach ((string key, string value) in file.Metadata) _metadata.TryAdd(key, value);
@@ -31,7 +38,7 @@ public sealed class Checkpoint : IDisposable
 
         _lifetime = new Lifetime(description, () =>
         {
-            foreach (SafetensorsFile file in files) file.Dispose();
+            foreach (IWeightFile file in files) file.Dispose();
         });
     }
 
@@ -80,34 +87,32 @@ public sealed class Checkpoint : IDisposable
     private static Checkpoint Load(CheckpointSource source)
     {
         if (source.Contains(SingleFileName)) return new Checkpoint(source.Description, [source.OpenTensors(SingleFileName)]);
-        if (source.Contains(IndexFileName)) return LoadShards(source);
+        if (source.Contains(IndexFileName)) return LoadShards(source, IndexFileName, ".safetensors");
+        if (source.Contains(TorchFileName)) return new Checkpoint(source.Description, [source.OpenTensors(TorchFileName)]);
+        if (source.Contains(TorchIndexFileName)) return LoadShards(source, TorchIndexFileName, ".bin");
         string[] names = [.. source.Names];
-        if (Array.Exists(names, name => name.StartsWith("pytorch_model", StringComparison.Ordinal)))
-            throw new CheckpointException(
-                $"{source.Description} holds PyTorch .bin weights only, which are not supported yet; needed is {SingleFileName} or {IndexFileName}. " +
-                "Convert it to safetensors: in transformers, save_pretrained(directory, safe_serialization=True).");
         string found = names.Length == 0 ? "nothing" : SafetensorsHeader.Shown(string.Join(", ", names));
         throw new CheckpointException(
-            $"{source.Description} holds no weights: needed is {SingleFileName} or {IndexFileName}, found {found}. " +
+            $"{source.Description} holds no weights: needed is {SingleFileName}, {IndexFileName}, {TorchFileName} or {TorchIndexFileName}, found {found}. " +
             "Download or export the model's weights to it.");
     }
 
-    private static Checkpoint LoadShards(CheckpointSource source)
+    private static Checkpoint LoadShards(CheckpointSource source, string indexFile, string extension)
     {
-        ShardIndex index = ShardIndex.Parse(source.ReadWhole(IndexFileName).Span, IndexFileName);
-        var files = new List<SafetensorsFile>();
+        ShardIndex index = ShardIndex.Parse(source.ReadWhole(indexFile).Span, indexFile);
+        var files = new List<IWeightFile>();
         try
         {
             var problems = new List<string>();
-            foreach (string shard in index.Shards) OpenShard(source, shard, files, problems);
+            foreach (string shard in index.Shards) OpenShard(source, shard, extension, files, problems);
             Compare(index, files, problems);
             if (problems.Count > 0)
                 throw new CheckpointException(
-                    $"{IndexFileName} and its shards in {source.Description} do not fit together. " +
+                    $"{indexFile} and its shards in {source.Description} do not fit together. " +
                     "Download all of them again, from one revision, or export the model again:",
                     problems)
                 {
-                    FileName = IndexFileName,
+                    FileName = indexFile,
                 };
             return new Checkpoint(source.Description, files);
         }
@@ -118,9 +123,9 @@ public sealed class Checkpoint : IDisposable
         }
     }
 
-    private static void OpenShard(CheckpointSource source, string shard, List<SafetensorsFile> files, List<string> problems)
+    private static void OpenShard(CheckpointSource source, string shard, string extension, List<IWeightFile> files, List<string> problems)
     {
-        if (ShardIndex.NameProblem(shard) is string problem)
+        if (ShardIndex.NameProblem(shard, extension) is string problem)
         {
             problems.Add(problem);
             return;
@@ -143,15 +148,15 @@ public sealed class Checkpoint : IDisposable
     }
 
     /// <summary>Every tensor must be in exactly the shard that the index names. (Tensors of shards that could not be opened are not told again.)</summary>
-    private static void Compare(ShardIndex index, List<SafetensorsFile> files, List<string> problems)
+    private static void Compare(ShardIndex index, List<IWeightFile> files, List<string> problems)
     {
         var opened = files.ToDictionary(file => file.Name, StringComparer.Ordinal);
         foreach ((string tensor, string shard) in index.WeightMap)
-            if (opened.TryGetValue(shard, out SafetensorsFile? file) && !file.Weights.ContainsKey(tensor))
+            if (opened.TryGetValue(shard, out IWeightFile? file) && !file.Weights.ContainsKey(tensor))
                 problems.Add($"{SafetensorsHeader.Shown(tensor)} is not in {shard}, where the index expects it.");
 
         var holders = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (SafetensorsFile file in files)
+        foreach (IWeightFile file in files)
         {
             foreach (string tensor in file.Weights.Keys)
             {

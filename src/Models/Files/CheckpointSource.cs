@@ -13,10 +13,13 @@ internal abstract class CheckpointSource
 
     public abstract bool Contains(string file);
 
-    public abstract SafetensorsFile OpenTensors(string file);
+    /// <summary>Opens a file of tensors; the name tells which format it has.</summary>
+    public abstract IWeightFile OpenTensors(string file);
 
     /// <summary>A small file as a whole.</summary>
     public abstract ReadOnlyMemory<byte> ReadWhole(string file);
+
+    protected static bool IsTorch(string file) => file.EndsWith(".bin", StringComparison.Ordinal);
 
     protected static CheckpointException TooLong(string file) =>
         new($"{file}: it is longer than {MaxWholeLength} bytes, too long for a JSON file that is read as a whole. Download it again.") { FileName = file };
@@ -34,7 +37,7 @@ internal sealed class DirectorySource : CheckpointSource
         if (File.Exists(directory))
             throw new CheckpointException(
                 $"{directory} is a file; needed is a checkpoint directory. " +
-                "Pass its directory, or open the file with SafetensorsFile.Open.");
+                "Pass its directory, or open the file with SafetensorsFile.Open or TorchFile.Open.");
         if (!Directory.Exists(directory))
             throw new CheckpointException($"The directory {directory} does not exist. Check the path, or download the checkpoint first.");
         _directory = directory;
@@ -50,7 +53,7 @@ internal sealed class DirectorySource : CheckpointSource
 
     public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
 
-    public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.Open(PathOf(file));
+    public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.Open(PathOf(file)) : SafetensorsFile.Open(PathOf(file));
 
     public override ReadOnlyMemory<byte> ReadWhole(string file)
     {
@@ -92,7 +95,7 @@ internal sealed class BytesSource(IReadOnlyDictionary<string, ReadOnlyMemory<byt
 
     public override bool Contains(string file) => files.ContainsKey(file);
 
-    public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.FromBytes(files[file], file);
+    public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.FromBytes(files[file], file) : SafetensorsFile.FromBytes(files[file], file);
 
     public override ReadOnlyMemory<byte> ReadWhole(string file) => files[file].Length <= MaxWholeLength ? files[file] : throw TooLong(file);
 }
@@ -106,7 +109,9 @@ internal sealed class StreamsSource(IReadOnlyDictionary<string, Stream> files, C
 
     public override bool Contains(string file) => files.ContainsKey(file);
 
-    public override SafetensorsFile OpenTensors(string file) => SafetensorsFile.FromStream(files[file], file, cancellationToken);
+    public override IWeightFile OpenTensors(string file) => IsTorch(file)
+        ? TorchFile.FromStream(files[file], file, cancellationToken)
+        : SafetensorsFile.FromStream(files[file], file, cancellationToken);
 
     public override ReadOnlyMemory<byte> ReadWhole(string file)
     {

@@ -40,7 +40,8 @@ internal static class ElementConversion
         return values;
     }
 
-    private static void Widen(Weight weight, ReadOnlySpan<byte> source, Span<float> values)
+    /// <summary>Some of a weight's elements to float32.</summary>
+    public static void Widen(Weight weight, ReadOnlySpan<byte> source, Span<float> values)
     {
         switch (weight.Type)
         {

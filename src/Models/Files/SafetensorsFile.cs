@@ -5,7 +5,7 @@ namespace ManagedTransformers.Models;
 /// they are read. Immutable and thread-safe.
 /// </summary>
 /// <remarks>The format: https://github.com/huggingface/safetensors#format.</remarks>
-public sealed class SafetensorsFile : IDisposable
+public sealed class SafetensorsFile : IWeightFile
 {
     /// <summary>The name given to bytes and streams that come without one.</summary>
     public const string DefaultName = "model.safetensors";

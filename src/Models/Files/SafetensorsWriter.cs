@@ -83,30 +83,15 @@ public static class SafetensorsWriter
                 $"{single} is there, and would be read instead of the {plan.Shards.Count} shards to be written. Delete it, or write to an empty directory.");
 
         var tally = new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength));
-        var pending = new List<PendingFile>();
-        try
-        {
-            foreach ((string file, List<TensorEntry> shard) in plan.FileNames.Zip(plan.Shards))
-                Add(file, stream => Write(stream, shard, metadata, tally, cancellationToken));
-            if (plan.IsSharded) Add(Checkpoint.IndexFileName, plan.WriteIndex);
-            foreach (PendingFile file in pending) file.Publish();
-        }
-        finally
-        {
-            foreach (PendingFile file in pending) file.Dispose();
-        }
-
+        using var pending = new PendingFiles(directory);
+        foreach ((string file, List<TensorEntry> shard) in plan.FileNames.Zip(plan.Shards))
+            pending.Add(file, stream => Write(stream, shard, metadata, tally, cancellationToken));
+        if (plan.IsSharded) pending.Add(Checkpoint.IndexFileName, plan.WriteIndex);
+        pending.Publish();
         return plan.FileNames;
-
-        void Add(string file, Action<Stream> write)
-        {
-            pending.Add(new PendingFile(Path.Combine(directory, file)));
-            write(pending[^1].Stream);
-            pending[^1].Complete();
-        }
     }
 
-    private static void Write(
+    internal static void Write(
         Stream stream, IEnumerable<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata, WriteTally tally, CancellationToken cancellationToken)
     {
         TensorEntry[] ordered = [.. tensors.OrderByDescending(tensor => tensor.Type).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];

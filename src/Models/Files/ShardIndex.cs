@@ -3,7 +3,7 @@ using System.Text.Unicode;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>A <c>model.safetensors.index.json</c>: which shard holds which tensor.</summary>
+/// <summary>A <c>model.safetensors.index.json</c> or <c>pytorch_model.bin.index.json</c>: which shard holds which tensor.</summary>
 internal sealed class ShardIndex
 {
     private readonly string _file;
@@ -37,13 +37,13 @@ internal sealed class ShardIndex
     }
 
     /// <summary>What is wrong with the name of a shard, or null. Shards lie beside the index, nowhere else.</summary>
-    public static string? NameProblem(string shard)
+    public static string? NameProblem(string shard, string extension)
     {
         if (shard.Length == 0) return "An empty shard name.";
         string shown = SafetensorsHeader.Shown(shard);
         if (shard is "." or ".." || shard.AsSpan().IndexOfAny(['/', '\\', ':', '\0']) >= 0)
             return $"The shard name \"{shown}\" is a path; only names of files beside the index are allowed.";
-        return shard.EndsWith(".safetensors", StringComparison.Ordinal) ? null : $"The shard \"{shown}\" is not a .safetensors file.";
+        return shard.EndsWith(extension, StringComparison.Ordinal) ? null : $"The shard \"{shown}\" is not a {extension} file.";
     }
 
     private void Read(Utf8JsonReader json)

@@ -27,7 +27,7 @@ public sealed class TensorEntry
         : this(name, type, shape, (stream, cancellation) => WriteBlocks(stream, bytes.Length, (at, n) => bytes.Span.Slice((int)at, n), cancellation)) =>
         RequireLength(bytes.Length, nameof(bytes));
 
-    private TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream, CancellationToken> write)
+    internal TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream, CancellationToken> write)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(shape);
@@ -66,7 +66,19 @@ public sealed class TensorEntry
     public static TensorEntry Create(Weight weight, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        return new(name ?? weight.Name, weight.Type, weight.Shape, (stream, cancellation) => WriteBlocks(stream, weight.ByteLength, weight.Slice, cancellation));
+        Block block = weight.Slice;
+        if (weight.IsStrided)
+        {
+            // A block at a time: a span of the weight would gather all of it, and keep that.
+            byte[] buffer = new byte[(int)Math.Min(BlockBytes, weight.ByteLength)];
+            block = (at, n) =>
+            {
+                weight.CopyBytes(at, buffer.AsSpan(0, n));
+                return buffer.AsSpan(0, n);
+            };
+        }
+
+        return new(name ?? weight.Name, weight.Type, weight.Shape, (stream, cancellation) => WriteBlocks(stream, weight.ByteLength, block, cancellation));
     }
 
     /// <summary>The size, or an exception that says what is wrong with the shape.</summary>

@@ -8,7 +8,8 @@ namespace ManagedTransformers.Models;
 /// </summary>
 /// <remarks>
 /// Spans of a mapped weight are good only while its checkpoint is not disposed or a lease of it is held (<see cref="Checkpoint.Acquire"/>).
-/// The bytes need not be aligned to the element size.
+/// The bytes need not be aligned to the element size. A weight that a PyTorch file stores as a view with gaps (a transposed matrix) is copied to
+/// memory when it is first read.
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
 public sealed class Weight
@@ -18,6 +19,7 @@ public sealed class Weight
     private readonly long _offset;
     private readonly ReadOnlyMemory<byte> _memory;
     private readonly Lifetime? _lifetime;
+    private readonly StridedView? _view;
 
     /// <summary>A weight over bytes in memory, which are not copied.</summary>
     /// <param name="name">Its name, as in a state dict.</param>
@@ -54,6 +56,10 @@ public sealed class Weight
         _offset = offset;
     }
 
+    /// <summary>A weight whose elements do not lie one after another; they are copied to C order when they are first read.</summary>
+    internal Weight(string name, StridedView view, string file)
+        : this(name, view.Type, view.Shape, byteLength: -1, file) => _view = view;
+
     private Weight(string name, ElementType type, IReadOnlyList<long> shape, long byteLength, string file)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -87,6 +93,9 @@ public sealed class Weight
     /// <summary>The shape as messages write it: <c>[1024, 4096]</c>.</summary>
     public string ShapeText => TensorEntry.Describe(_shape);
 
+    /// <summary>Whether reading spans makes a copy that stays; <see cref="CopyBytes"/> does not.</summary>
+    internal bool IsStrided => _view is not null;
+
     /// <summary>All bytes.</summary>
     /// <exception cref="InvalidOperationException">There are more than 2³¹ − 1; read them with <see cref="Slice"/>.</exception>
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed and no lease is left.</exception>
@@ -105,8 +114,16 @@ public sealed class Weight
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, ByteLength - byteLength);
         if (_mapped is not null) return _mapped.Slice(_offset + byteOffset, byteLength);
+        if (_view is not null) return _view.Gathered(Name).Slice((int)byteOffset, byteLength);
         _lifetime?.ThrowIfEnded();
         return _memory.Span.Slice((int)byteOffset, byteLength);
+    }
+
+    /// <summary>Copies some of the bytes: whole elements.</summary>
+    internal void CopyBytes(long byteOffset, Span<byte> destination)
+    {
+        if (_view is not null) _view.CopyTo(byteOffset / Type.Size(), destination);
+        else Slice(byteOffset, destination.Length).CopyTo(destination);
     }
 
     /// <summary>A copy as float32, whatever the stored type; see <see cref="CopyTo"/>.</summary>

@@ -17,6 +17,9 @@ internal sealed class PendingFile : IDisposable
 
     public FileStream Stream { get; }
 
+    /// <summary>Where it lies until it is published.</summary>
+    public string TemporaryPath => _temporary;
+
     /// <summary>Everything is written: brings it to the disk.</summary>
     public void Complete()
     {
@@ -31,7 +34,6 @@ internal sealed class PendingFile : IDisposable
         _published = true;
     }
 
-    /// <summary>Removes what was not published.</summary>
     /// <summary>A finished file takes the place of what is there; a device or a pipe would be gone.</summary>
     internal static void RequireReplaceable(string path)
     {
@@ -49,6 +51,7 @@ internal sealed class PendingFile : IDisposable
         return !stream.CanSeek;
     }
 
+    /// <summary>Removes what was not published.</summary>
     public void Dispose()
     {
         if (_published) return;

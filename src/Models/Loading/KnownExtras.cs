@@ -12,8 +12,10 @@ internal static class KnownExtras
     private static readonly string[] Heads = ["cls.", "lm_head.", "classifier.", "qa_outputs.", "pooler.", "bert.pooler.", "roberta.pooler."];
 
     /// <summary>Whether a tensor that nobody read is one of those.</summary>
-    public static bool Contains(string name) => IsBuffer(name) || Heads.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
+    public static bool Contains(string name) => IsBufferName(name) || Heads.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
-    /// <summary>Whether it is a buffer that the model computes by itself.</summary>
-    public static bool IsBuffer(string name) => Buffers.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal));
+    /// <summary>Whether a tensor is a buffer that the model computes: the names, but for a vector attn.bias, which is the parameter of another architecture's layer.</summary>
+    public static bool IsBuffer(Weight weight) => IsBufferName(weight.Name) && !(weight.Shape.Count == 1 && weight.Name.EndsWith(".attn.bias", StringComparison.Ordinal));
+
+    private static bool IsBufferName(string name) => Buffers.Any(suffix => name.EndsWith(suffix, StringComparison.Ordinal));
 }

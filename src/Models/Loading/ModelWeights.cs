@@ -164,17 +164,11 @@ internal sealed class ModelWeights
         string bare = name.StartsWith(_basePrefix, StringComparison.Ordinal) ? name[_basePrefix.Length..] : name;
         foreach (string candidate in (ReadOnlySpan<string>)[name, bare])
         {
-            if (weights.TryGetValue(candidate, out Weight? weight) || weights.TryGetValue(Legacy(candidate), out weight))
+            if (weights.TryGetValue(candidate, out Weight? weight) || weights.TryGetValue(LegacyNames.Of(candidate), out weight))
                 return weight;
         }
         return null;
     }
-
-    /// <summary>transformers reads gamma as weight and beta as bias in every module, RoBERTa's lm_head.layer_norm too.</summary>
-    private static string Legacy(string name) =>
-        name.EndsWith(".weight", StringComparison.Ordinal) ? name[..^"weight".Length] + "gamma"
-        : name.EndsWith(".bias", StringComparison.Ordinal) ? name[..^"bias".Length] + "beta"
-        : name;
 
     private static string LikelyCause(Weight weight, ReadOnlySpan<long> shape)
     {

@@ -86,13 +86,14 @@ public sealed record CheckpointInspection
     }
 
     private static InspectedTensor Inspected(Weight weight, PretrainedModel? model, HashSet<string> read) =>
-        new(weight.Name, weight.Type, weight.Shape, weight.ElementCount, weight.ByteLength, weight.File, UseOf(weight.Name, model, read));
+        new(weight.Name, weight.Type, weight.Shape, weight.ElementCount, weight.ByteLength, weight.File, UseOf(weight, model, read));
 
-    private static TensorUse UseOf(string name, PretrainedModel? model, HashSet<string> read)
+    private static TensorUse UseOf(Weight weight, PretrainedModel? model, HashSet<string> read)
     {
+        string name = weight.Name;
         if (read.Contains(name))
             return name.EndsWith(".gamma", StringComparison.Ordinal) || name.EndsWith(".beta", StringComparison.Ordinal) ? TensorUse.ReadByOldName : TensorUse.Read;
-        if (KnownExtras.IsBuffer(name))
+        if (KnownExtras.IsBuffer(weight))
             return TensorUse.Buffer;
         if (model is null)
             return TensorUse.NotKnown;

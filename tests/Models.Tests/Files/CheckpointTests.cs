@@ -162,12 +162,45 @@ public class CheckpointTests
         Assert.That(checkpoint.Weights.Keys, Is.EqualTo(new[] { "a" }));
     }
 
-    [TestCase("pytorch_model.bin")]
-    [TestCase("pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json")]
-    public void Bin_files_alone_are_refused_with_what_to_do(params string[] names)
+    [Test]
+    public void A_PyTorch_file_is_read_where_there_are_no_safetensors([Values] bool sharded)
     {
-        foreach (string name in names) _directory.Add(name, [1]);
-        Assert.That(Refused().Message, Does.Contain("PyTorch .bin").And.Contain("Convert it to safetensors"));
+        _directory.Add(Checkpoint.TorchFileName, RawTorch.WithTensors("torch"));
+        using (Checkpoint checkpoint = Checkpoint.Open(_directory.Path))
+        {
+            Assert.That(checkpoint.Weights["torch"].Bytes.ToArray(), Is.EqualTo(new byte[] { 0, 1, 2, 3, 4, 5, 6, 7 }));
+            Assert.That(checkpoint.Weights["torch"].File, Is.EqualTo("pytorch_model.bin"));
+        }
+
+        // As in transformers, safetensors win, also in shards.
+        if (!sharded) _directory.Add(Checkpoint.SingleFileName, RawSafetensors.WithTensors("a"));
+        else AddShards(RawSafetensors.Index(("a", First), ("b", First), ("c", Second)));
+        using (Checkpoint checkpoint = Checkpoint.Open(_directory.Path)) Assert.That(checkpoint.Weights.Keys, Does.Not.Contain("torch").And.Contain("a"));
+    }
+
+    [Test]
+    public void Shards_of_PyTorch_become_one_set_of_weights_from_files_bytes_and_streams()
+    {
+        var files = new Dictionary<string, byte[]>
+        {
+            [Checkpoint.TorchIndexFileName] = RawSafetensors.Index(("a", "pytorch_model-00001-of-00002.bin"), ("b", "pytorch_model-00002-of-00002.bin")),
+            ["pytorch_model-00001-of-00002.bin"] = RawTorch.WithTensors("a"),
+            ["pytorch_model-00002-of-00002.bin"] = RawTorch.WithTensors("b"),
+        };
+        foreach ((string name, byte[] bytes) in files) _directory.Add(name, bytes);
+        using Checkpoint fromDirectory = Checkpoint.Open(_directory.Path);
+        using Checkpoint fromBytes = Checkpoint.FromBytes(files.ToDictionary(file => file.Key, file => (ReadOnlyMemory<byte>)file.Value));
+        using Checkpoint fromStreams = Checkpoint.FromStreams(files.ToDictionary(file => file.Key, file => (Stream)new NetworkLikeStream(file.Value)));
+        foreach (Checkpoint checkpoint in new[] { fromDirectory, fromBytes, fromStreams })
+        {
+            Assert.That(checkpoint.Weights.Keys, Is.EqualTo(new[] { "a", "b" }));
+            Assert.That(checkpoint.Weights["b"].Bytes[7], Is.EqualTo(7));
+        }
+
+        File.Delete(_directory["pytorch_model-00002-of-00002.bin"]);
+        Assert.That(Refused().Problems, Is.EqualTo(new[] { "The shard pytorch_model-00002-of-00002.bin is missing." }));
+        _directory.Add(Checkpoint.TorchIndexFileName, RawSafetensors.Index(("a", First)));
+        Assert.That(Refused().Problems[0], Does.Contain("is not a .bin file"));
     }
 
     [Test]

@@ -51,7 +51,7 @@ internal sealed class GenerationArguments
 
     /// <summary>The checkpoint that --draft names; null where it names none.</summary>
     public TextGenerator? OpenDraft(CommandContext context) =>
-        TakesDrafts && context.Get(_draft) is string directory ? TextGenerator.Load(ModelLocator.Resolve(directory), context.PipelineOptions()) : null;
+        TakesDrafts && context.Get(_draft) is string directory ? TextGenerator.Load(ModelLocator.Resolve(directory, revision: null), context.PipelineOptions()) : null;
 
     /// <summary>The options as the generator takes them. What only works where tokens are drawn at random switches that on.</summary>
     /// <param name="context">The command line.</param>

@@ -33,6 +33,7 @@ internal static class CliJson
 [JsonSerializable(typeof(DemoResult))]
 [JsonSerializable(typeof(PullResult))]
 [JsonSerializable(typeof(InspectResult))]
+[JsonSerializable(typeof(ConvertResult))]
 [JsonSerializable(typeof(ForwardResult))]
 [JsonSerializable(typeof(VerifyResult))]
 internal sealed partial class CliJsonContext : JsonSerializerContext

@@ -1,0 +1,115 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// Writes a checkpoint again as safetensors: PyTorch files in a form that opens everywhere, weights in another type, in one file or in shards.
+/// Parameters get today's names (LayerNorm's gamma and beta), buffers that the model computes are left out, configuration and tokenizer come along.
+/// </summary>
+public static class CheckpointConverter
+{
+    /// <summary>
+    /// Converts a checkpoint directory. Blocks of one tensor at a time are in memory. All files are written under temporary names, read again and
+    /// compared with the source, and get their names at the end.
+    /// </summary>
+    /// <param name="source">A directory with weights, as <see cref="Checkpoint.Open"/> takes it.</param>
+    /// <param name="destination">A directory, created where it is missing; may be the source's own, to put safetensors beside its .bin files.</param>
+    /// <param name="options">Type, size of the shards.</param>
+    /// <param name="progress">Told after each tensor.</param>
+    /// <param name="cancellationToken">Ends the conversion; nothing is left behind.</param>
+    /// <exception cref="CheckpointException">The source cannot be read, has a number that the new type cannot hold, or what was written differs from it.</exception>
+    /// <exception cref="ConfigException">config.json is broken.</exception>
+    /// <exception cref="ArgumentException">The options are impossible.</exception>
+    /// <exception cref="IOException">A checkpoint is in the destination already, the disk is full, …</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static ConversionResult Convert(
+        string source, string destination, ConversionOptions? options = null, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(source);
+        ArgumentException.ThrowIfNullOrEmpty(destination);
+        options ??= new ConversionOptions();
+        if (options.Type is not (null or ElementType.F32 or ElementType.F16 or ElementType.BF16))
+            throw new ArgumentException($"Type is {options.Type}; weights can be stored as F32, F16 or BF16.", nameof(options));
+        if (options.MaxShardSize < 1)
+            throw new ArgumentException($"MaxShardSize is {options.MaxShardSize}; at least 1 is needed.", nameof(options));
+
+        using Checkpoint checkpoint = Checkpoint.Open(source);
+        var plan = new ConversionPlan(checkpoint, options.Type);
+        var shards = new ShardPlan(plan.Tensors.Select(tensor => tensor.Entry), options.MaxShardSize);
+        var target = new ConversionTarget(source, destination, checkpoint, shards, options.Overwrite);
+        target.Prepare();
+        try
+        {
+            using var files = new PendingFiles(destination);
+            string[] copied = [.. CopyCompanions(source, target, plan.FloatType, files)];
+            string[] written = [.. WriteShards(checkpoint, plan, shards, files, progress, cancellationToken)];
+            Check(plan, shards, written, progress, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            target.MakeRoom();
+            files.Publish();
+            target.RemoveRest();
+            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped);
+        }
+        catch (Exception e) when (e is IOException and not CheckpointException or UnauthorizedAccessException)
+        {
+            target.Abandon();
+            throw new IOException($"The checkpoint cannot be written to {destination}: {e.Message.TrimEnd('.')}. Its tensors take {plan.Bytes} bytes; no half file was left.", e);
+        }
+        catch
+        {
+            target.Abandon();
+            throw;
+        }
+    }
+
+    private static IEnumerable<string> CopyCompanions(string directory, ConversionTarget target, ElementType? type, PendingFiles files)
+    {
+        var source = new DirectorySource(directory);
+        foreach (string name in CompanionFiles.Names(directory, source))
+        {
+            ReadOnlyMemory<byte> bytes = source.ReadWhole(name);
+            ReadOnlyMemory<byte> content = name == ConfigJson.FileName ? CompanionFiles.WithType(bytes, type) : bytes;
+            if (target.IsSource && content.Equals(bytes)) continue;         // it is there already
+            target.CreateFolder(name);
+            files.Add(name, stream => stream.Write(content.Span));
+            yield return name;
+        }
+    }
+
+    /// <summary>Writes the shards and, last, their index.</summary>
+    /// <returns>Where the shards lie for now.</returns>
+    private static IEnumerable<string> WriteShards(
+        Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingFiles files, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    {
+        var metadata = checkpoint.Metadata.ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
+        metadata.TryAdd("format", "pt");                   // transformers refuses files without it
+        var tally = new WriteTally(progress is null ? null : new WriteStep(progress), plan.Bytes);
+        foreach ((string name, List<TensorEntry> shard) in shards.FileNames.Zip(shards.Shards))
+            yield return files.Add(name, stream => SafetensorsWriter.Write(stream, shard, metadata, tally, cancellationToken));
+        if (shards.IsSharded) files.Add(Checkpoint.IndexFileName, shards.WriteIndex);
+    }
+
+    /// <summary>Reads what was written again and compares it with the source.</summary>
+    private static void Check(ConversionPlan plan, ShardPlan shards, string[] written, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    {
+        var expected = plan.Tensors.ToDictionary(tensor => tensor.Entry.Name, StringComparer.Ordinal);
+        long done = 0;
+        foreach ((string path, List<TensorEntry> shard) in written.Zip(shards.Shards))
+        {
+            using SafetensorsFile file = SafetensorsFile.Open(path);
+            foreach (TensorEntry entry in shard)
+            {
+                if (!file.Weights.TryGetValue(entry.Name, out Weight? weight) || !expected[entry.Name].Equals(weight, cancellationToken))
+                    throw new CheckpointException($"{entry.Name} was written and reads differently: the disk or the memory of this machine is faulty, or the source was changed meanwhile. Nothing was kept; convert again.")
+                    {
+                        TensorName = entry.Name,
+                    };
+                done += entry.ByteLength;
+                progress?.Report(new ConversionProgress(ConversionStep.Check, entry.Name, done, plan.Bytes));
+            }
+        }
+    }
+
+    private sealed class WriteStep(IProgress<ConversionProgress> progress) : IProgress<WriteProgress>
+    {
+        public void Report(WriteProgress value) => progress.Report(new ConversionProgress(ConversionStep.Write, value.TensorName, value.BytesWritten, value.BytesTotal));
+    }
+}

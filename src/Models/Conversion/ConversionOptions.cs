@@ -1,0 +1,53 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>How a checkpoint is converted.</summary>
+public sealed record ConversionOptions
+{
+    /// <summary>The type in which floats are stored: F32, F16 or BF16; as they are when null. Integers and booleans keep theirs.</summary>
+    public ElementType? Type { get; init; }
+
+    /// <summary>Most tensor bytes in a file; 5 GB as in transformers. A single larger tensor gets a file of its own.</summary>
+    public long MaxShardSize { get; init; } = 5_000_000_000;
+
+    /// <summary>Whether a checkpoint that is in the destination is replaced.</summary>
+    public bool Overwrite { get; init; }
+}
+
+/// <summary>What a conversion is doing.</summary>
+public enum ConversionStep
+{
+    /// <summary>Writing tensors.</summary>
+    Write,
+
+    /// <summary>Reading what was written again, and comparing it with the source.</summary>
+    Check,
+}
+
+/// <summary>How far a conversion is.</summary>
+/// <param name="Step">What it is doing.</param>
+/// <param name="TensorName">The tensor that was just completed.</param>
+/// <param name="Bytes">Tensor bytes done in this step.</param>
+/// <param name="TotalBytes">Tensor bytes in all.</param>
+public readonly record struct ConversionProgress(ConversionStep Step, string TensorName, long Bytes, long TotalBytes);
+
+/// <summary>A tensor that got another name.</summary>
+/// <param name="From">Its name in the source.</param>
+/// <param name="To">Its name in what was written.</param>
+public sealed record RenamedTensor(string From, string To);
+
+/// <summary>A tensor that was left out, because the model computes it.</summary>
+/// <param name="Name">Its name in the source.</param>
+/// <param name="Type">How it was stored.</param>
+/// <param name="Shape">Its dimensions.</param>
+public sealed record DroppedTensor(string Name, ElementType Type, IReadOnlyList<long> Shape);
+
+/// <summary>What a conversion did.</summary>
+/// <param name="Directory">Where it wrote.</param>
+/// <param name="Files">The files with tensors.</param>
+/// <param name="CopiedFiles">Configuration and tokenizer files that came along.</param>
+/// <param name="Tensors">Tensors that were written.</param>
+/// <param name="Bytes">Bytes of those.</param>
+/// <param name="Renamed">Those with another name.</param>
+/// <param name="Dropped">Those that were left out.</param>
+public sealed record ConversionResult(
+    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes, IReadOnlyList<RenamedTensor> Renamed, IReadOnlyList<DroppedTensor> Dropped);

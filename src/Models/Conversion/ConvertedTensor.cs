@@ -1,0 +1,105 @@
+using System.Runtime.InteropServices;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>A tensor of the source under the name and in the type in which it is written. Another way of storing weights begins here.</summary>
+internal sealed class ConvertedTensor
+{
+    private const int BlockElements = 1 << 18;             // all that is in memory of a tensor at a time
+
+    private readonly Weight _source;
+
+    /// <exception cref="CheckpointException">The type cannot be converted.</exception>
+    public ConvertedTensor(Weight source, string name, ElementType? floatType)
+    {
+        _source = source;
+        if (floatType is not null && source.Type is ElementType.F8E4M3 or ElementType.F8E5M2)
+            throw new CheckpointException(
+                $"{source.Name} in {source.File} is {source.Type.SafetensorsName()}, which cannot be converted to {floatType.Value.SafetensorsName()}. Convert the checkpoint without changing its type.")
+            {
+                FileName = source.File,
+                TensorName = source.Name,
+            };
+        Entry = new TensorEntry(name, floatType is ElementType type && IsFloat(source.Type) ? type : source.Type, source.Shape, WriteTo);
+    }
+
+    /// <summary>What is written.</summary>
+    public TensorEntry Entry { get; }
+
+    public static bool IsFloat(ElementType type) => type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16;
+
+    /// <summary>Compares a tensor that was written with what was to be written.</summary>
+    /// <returns>Whether every byte is the same.</returns>
+    public bool Equals(Weight written, CancellationToken cancellationToken)
+    {
+        if (written.Type != Entry.Type || !written.Shape.SequenceEqual(Entry.Shape)) return false;
+        long at = 0;
+        foreach (ReadOnlyMemory<byte> block in Blocks(cancellationToken))
+        {
+            if (!written.Slice(at, block.Length).SequenceEqual(block.Span)) return false;
+            at += block.Length;
+        }
+
+        return at == written.ByteLength;
+    }
+
+    private void WriteTo(Stream stream, CancellationToken cancellationToken)
+    {
+        foreach (ReadOnlyMemory<byte> block in Blocks(cancellationToken)) stream.Write(block.Span);
+    }
+
+    /// <summary>The bytes in the type in which they are written; a block is good until the next one.</summary>
+    private IEnumerable<ReadOnlyMemory<byte>> Blocks(CancellationToken cancellationToken)
+    {
+        int size = _source.Type.Size(), convertedSize = Entry.Type.Size(), most = (int)Math.Min(BlockElements, _source.ElementCount);
+        byte[] stored = new byte[most * size];
+        bool converts = Entry.Type != _source.Type;
+        float[] values = converts ? new float[most] : [];
+        byte[] converted = converts ? new byte[most * convertedSize] : [];
+        for (long at = 0; at < _source.ElementCount; at += most)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int count = (int)Math.Min(most, _source.ElementCount - at);
+            _source.CopyBytes(at * size, stored.AsSpan(0, count * size));
+            if (converts) Convert(stored.AsSpan(0, count * size), values.AsSpan(0, count), converted.AsSpan(0, count * convertedSize));
+            yield return converts ? converted.AsMemory(0, count * convertedSize) : stored.AsMemory(0, count * size);
+        }
+    }
+
+    private void Convert(ReadOnlySpan<byte> stored, Span<float> values, Span<byte> converted)
+    {
+        if (WeightTypeOf(_source.Type) is WeightType from) Conversion.Widen(stored, from, values, KernelOptions.Default);
+        else ElementConversion.Widen(_source, stored, values);
+        RequireInRange(stored, values);
+        Conversion.Narrow(values, WeightTypeOf(Entry.Type)!.Value, converted, KernelOptions.Default);
+    }
+
+    /// <summary>A number that is too large for its new type would become infinite, and with it whatever it is multiplied by.</summary>
+    private void RequireInRange(ReadOnlySpan<byte> stored, ReadOnlySpan<float> values)
+    {
+        // Half way from the largest number to the next that there would be: from here on rounding gives infinity.
+        double limit = Entry.Type switch { ElementType.F16 => 65520, ElementType.BF16 => 3.3961775292304601e38, _ => 3.4028235677973366e38 };
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!(MathF.Abs(values[i]) >= limit)) continue;
+            double value = _source.Type == ElementType.F64 ? MemoryMarshal.Read<double>(stored[(i * sizeof(double))..]) : values[i];
+            if (double.IsFinite(value))
+                throw new CheckpointException(
+                    $"{_source.Name} in {_source.File} has the value {value:G6}, too large for {Entry.Type.SafetensorsName()}: it would become infinite. " +
+                    $"Use {(Entry.Type == ElementType.F16 && Math.Abs(value) < 3e38 ? "BF16 or F32" : "the type in which it is stored")}.")
+                {
+                    FileName = _source.File,
+                    TensorName = _source.Name,
+                };
+        }
+    }
+
+    private static WeightType? WeightTypeOf(ElementType type) => type switch
+    {
+        ElementType.F32 => WeightType.F32,
+        ElementType.F16 => WeightType.F16,
+        ElementType.BF16 => WeightType.BF16,
+        _ => null,
+    };
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// The form that torch.save writes since PyTorch 1.6: a zip archive with <c>NAME/data.pkl</c>, the pickle, <c>NAME/data/KEY</c>, the bytes of each
+/// storage, <c>NAME/version</c> and, in newer files, <c>NAME/byteorder</c>.
+/// </summary>
+/// <remarks>torch/serialization.py (_save, _load) and caffe2/serialize/inline_container.cc.</remarks>
+internal static class TorchArchive
+{
+    private const string Pickle = "data.pkl";
+    private const int MaxVersion = 10;                     // kMaxSupportedFileFormatVersion
+    private const int MaxTextLength = 64;
+
+    /// <summary>Whether a file of this form begins so.</summary>
+    public static bool IsArchive(ReadOnlySpan<byte> start) => start.StartsWith("PK\u0003\u0004"u8);
+
+    /// <exception cref="CheckpointException">The file is damaged, or holds something else than a state dict.</exception>
+    public static List<Weight> Read(FileContent file)
+    {
+        Dictionary<string, ZipEntry> entries = ZipDirectory.Read(file);
+        string root = FindRoot(entries.Keys, file.Name);
+        RequireVersion(file, entries, root);
+        ZipEntry pickle = entries[root + Pickle];
+        if (pickle.Length > PickleMachine.MaxLength)
+            throw TorchErrors.Refused(file.Name, $"Its pickle has {pickle.Length} bytes; the names and shapes of a state dict take at most {PickleMachine.MaxLength}.");
+
+        var machine = new PickleMachine(file.Slice(pickle.Offset, (int)pickle.Length), file.Name);
+        object? content = machine.Run();
+        if (machine.Length != pickle.Length) throw TorchErrors.Damaged(file.Name, $"{pickle.Length - machine.Length} bytes follow the end of its pickle.");
+        foreach (TorchStorage storage in machine.Storages.Values) RequireStorage(storage, entries, root, file.Name);
+        return [.. StateDict.Read(content, file.Name).Select(item => file.CreateWeight(item.Name, item.Tensor, entries[DataOf(root, item.Tensor.Storage)].Offset))];
+    }
+
+    private static string DataOf(string root, TorchStorage storage) => $"{root}data/{storage.Key}";
+
+    /// <summary>The one folder that everything lies in; it has the name of the file, or "archive".</summary>
+    private static string FindRoot(IEnumerable<string> names, string file)
+    {
+        string[] roots = [.. names.Where(name => name.EndsWith("/" + Pickle, StringComparison.Ordinal) && name.IndexOf('/') == name.Length - Pickle.Length - 1)
+            .Select(name => name[..^Pickle.Length])];
+        if (roots.Length != 1)
+            throw TorchErrors.Damaged(file, $"The zip archive has {roots.Length} entries NAME/{Pickle}; a file of torch.save has one.");
+        if (names.Contains(roots[0] + "constants.pkl"))
+            throw TorchErrors.Refused(file, "It is a TorchScript program (it has constants.pkl), not a state dict.");
+        return roots[0];
+    }
+
+    private static void RequireVersion(FileContent file, Dictionary<string, ZipEntry> entries, string root)
+    {
+        string version = Text(file, entries, root + "version") ?? throw TorchErrors.Damaged(file.Name, $"The entry {root}version is missing.");
+        if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number is < 1 or > MaxVersion)
+            throw TorchErrors.Damaged(file.Name, $"It is of file format version \"{version}\"; known are 1 to {MaxVersion}.");
+        if (Text(file, entries, root + "byteorder") is string order && order != "little")
+            throw TorchErrors.Damaged(file.Name, $"Its byte order is \"{order}\"; only little-endian files are read. Save it again on a little-endian machine.");
+    }
+
+    private static string? Text(FileContent file, Dictionary<string, ZipEntry> entries, string name) =>
+        !entries.TryGetValue(name, out ZipEntry entry) ? null
+        : Encoding.ASCII.GetString(file.Slice(entry.Offset, (int)Math.Min(entry.Length, MaxTextLength))).Trim();
+
+    private static void RequireStorage(TorchStorage storage, Dictionary<string, ZipEntry> entries, string root, string file)
+    {
+        string name = DataOf(root, storage);
+        if (!entries.TryGetValue(name, out ZipEntry entry)) throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} is missing; it holds {storage.ByteLength} bytes of tensors.");
+        if (entry.Length != storage.ByteLength)
+            throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} has {entry.Length} bytes; the pickle says {storage.ByteLength}.");
+    }
+}

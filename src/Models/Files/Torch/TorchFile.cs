@@ -1,0 +1,99 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// One PyTorch checkpoint (<c>pytorch_model.bin</c>, <c>.pt</c>), mapped from disk or held in memory: a state dict as torch.save writes it, in the
+/// zip form (PyTorch 1.6 and later) or the one before. Tensors are views of the file; only those that are stored out of order are copied, when they
+/// are read. Immutable and thread-safe.
+/// </summary>
+/// <remarks>
+/// A checkpoint of PyTorch is a pickle, which in Python may run any code. Here it is read as data: tensors, storages, containers and numbers are
+/// known, anything else is refused by name, and nothing is executed.
+/// </remarks>
+public sealed class TorchFile : IWeightFile
+{
+    /// <summary>The name given to bytes and streams that come without one.</summary>
+    public const string DefaultName = "pytorch_model.bin";
+
+    private readonly FileContent _content;
+    private readonly OrderedDictionary<string, Weight> _weights = new(StringComparer.Ordinal);
+
+    private TorchFile(FileContent content)
+    {
+        _content = content;
+        foreach (Weight weight in Read(content)) _weights.Add(weight.Name, weight);
+    }
+
+    /// <summary>The file's name without its directory.</summary>
+    public string Name => _content.Name;
+
+    /// <summary>The tensors by name (case-sensitive), in the order of the state dict.</summary>
+    public IReadOnlyDictionary<string, Weight> Weights => _weights;
+
+    IReadOnlyDictionary<string, string> IWeightFile.Metadata => System.Collections.ObjectModel.ReadOnlyDictionary<string, string>.Empty;
+
+    /// <summary>Maps a file. Takes the time to read its pickle, whatever the size of its data.</summary>
+    /// <exception cref="CheckpointException">The file cannot be read, is damaged, or holds something else than a state dict.</exception>
+    public static TorchFile Open(string path)
+    {
+        MappedFile mapped = MappedFile.Open(path);
+        try
+        {
+            return new TorchFile(new FileContent(mapped));
+        }
+        catch
+        {
+            mapped.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads a file that is in memory. The bytes are not copied and must not change.</summary>
+    /// <param name="bytes">The whole file.</param>
+    /// <param name="name">Its name, for messages.</param>
+    /// <exception cref="CheckpointException">The file is damaged, or holds something else than a state dict.</exception>
+    public static TorchFile FromBytes(ReadOnlyMemory<byte> bytes, string name = DefaultName)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        return new TorchFile(new FileContent(bytes, name));
+    }
+
+    /// <summary>Reads a stream to its end into memory: the directory of a zip archive stands at its end. The stream is not disposed.</summary>
+    /// <param name="stream">Positioned at the start of the file; at most 2 GiB.</param>
+    /// <param name="name">The file's name, for messages.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="CheckpointException">The file is too long, damaged, or holds something else than a state dict.</exception>
+    /// <exception cref="IOException">The stream itself failed.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static TorchFile FromStream(Stream stream, string name = DefaultName, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        byte[] bytes = new StreamContent(stream, name, cancellationToken).Read(Array.MaxLength);
+        if (bytes.Length == Array.MaxLength && stream.ReadByte() >= 0)
+            throw new CheckpointException(
+                $"{name} is longer than {Array.MaxLength} bytes, the most that a PyTorch file that comes from a stream may have. Save it to disk and open it there, or convert it to safetensors (mtx convert).")
+            {
+                FileName = name,
+            };
+        return FromBytes(bytes, name);
+    }
+
+    /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when this file is disposed meanwhile.</summary>
+    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
+    public FileLease Acquire() => _content.Acquire();
+
+    /// <summary>Lets go of the file; it is unmapped now, or when the last lease is given back. Its weights cannot be read afterwards.</summary>
+    public void Dispose() => _content.Dispose();
+
+    private static List<Weight> Read(FileContent content)
+    {
+        ReadOnlySpan<byte> start = content.Slice(0, (int)Math.Min(content.Length, 64));
+        if (TorchArchive.IsArchive(start)) return TorchArchive.Read(content);
+        if (LegacyTorchFile.IsPickle(start)) return LegacyTorchFile.Read(content);
+        if (start.StartsWith("version https://git-lfs"u8))
+            throw new CheckpointException($"{content.Name} is a pointer of Git LFS ({content.Length} bytes), not the file itself. Get the file with: git lfs pull.") { FileName = content.Name };
+        throw TorchErrors.Damaged(content.Name, start.IsEmpty
+            ? "The file is empty."
+            : $"The file begins with {Convert.ToHexString(start[..Math.Min(4, start.Length)])}; a PyTorch checkpoint begins with 504B0304 (a zip archive) or 80 (a pickle).");
+    }
+}
