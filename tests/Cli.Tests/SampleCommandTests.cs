@@ -156,7 +156,7 @@ internal sealed class SampleCommandTests
     [Test]
     public async Task Cancelling_keeps_the_lines_that_are_written()
     {
-        string problems = Problems(string.Join('\n', Enumerable.Range(0, 40).Select(i => $$"""{"task_id": "{{i}}", "prompt": "def f{{i}}(x):\n"}""")));
+        string problems = Problems(string.Join('\n', Enumerable.Range(0, 4000).Select(i => $$"""{"task_id": "{{i}}", "prompt": "def f{{i}}(x):\n"}""")));
         string samples = Path.Combine(Path.GetDirectoryName(problems)!, "samples.jsonl");
         using var cancellation = new CancellationTokenSource();
         Task<MtxRun> running = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, "sample", "--problems", problems, "--greedy", "--max-new-tokens", "200", "--out", samples);
@@ -164,7 +164,7 @@ internal sealed class SampleCommandTests
             await Task.Delay(20);
         await cancellation.CancelAsync();
         Assert.That((await running).ExitCode, Is.EqualTo(130));
-        Assert.That(Rows(samples), Has.Length.InRange(1, 39));
+        Assert.That(Rows(samples), Has.Length.InRange(1, 3999));
     }
 
     [Test]
