@@ -81,8 +81,15 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     // Products of row j of W with the rows of a group.
     private readonly void Put(float* sums, int rows, int row, byte* w, int j, nint whole, float* products, int stride)
     {
-        for (int i = 0; i < rows; i++)
-            products[((row + i) * stride) + j] = (TFormat.SumScale * sums[i]) + Rest(w + (j * TFormat.RowBytes(K)), X + ((row + i) * (nint)K), whole);
+        float* to = products + ((nint)row * stride) + j;
+        for (int i = 0; i < rows; i++, to += stride) *to = TFormat.SumScale * sums[i];
+        if (whole == K) return;
+        w += j * TFormat.RowBytes(K);
+        for (int i = rows - 1; i >= 0; i--)
+        {
+            to -= stride;
+            *to += Rest(w, X + ((row + i) * (nint)K), whole);
+        }
     }
 
     // The last, partial vector of a dot product.

@@ -78,41 +78,66 @@ internal sealed class CodeGenAttention
     private void Attend(Tensor query, Tensor context, Session session)
     {
         PackedBatch batch = session.Batch;
-        KeyValueCache cache = session.Cache!;
-        int width = _heads * _headDim;
         Tensor? probabilities = session.Attentions is null ? null : NewProbabilities(session);
-        for (int row = 0; row < batch.Rows; row++)
+        if (batch.Rows > 1 && batch.Tokens <= MatMul.StreamedRows)
         {
-            (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
-            CachedSequence held = cache.Of(slot);
-            int keys = held.Length + queries;
-            var arguments = new AttentionArguments
-            {
-                Heads = _heads,
-                HeadDim = _headDim,
-                Queries = queries,
-                Keys = keys,
-                Scale = 1 / MathF.Sqrt(_headDim),
-                Causal = true,
-                Q = query.Span.Slice(start, queries * width),
-                QTokenStride = width,
-                QHeadStride = _headDim,
-                K = new StoredSpan(held.Keys(_layer), cache.Type),
-                KTokenStride = _headDim,
-                KHeadStride = cache.MaxLength * _headDim,
-                V = new StoredSpan(held.Values(_layer), cache.Type),
-                VTokenStride = _headDim,
-                VHeadStride = cache.MaxLength * _headDim,
-                KeyMask = cache.KeyMask(slot, keys),
-                HeadMask = session.HeadMaskOf(_layer),
-                Output = context.Span.Slice(start, queries * width),
-                Probabilities = probabilities is null ? [] : probabilities.Span.Slice(row * _heads * queries * keys, _heads * queries * keys),
-            };
-            if (queries > 0)
-                Attention.Run(arguments, session.Kernels);
+            // Few rows with few tokens each: threads share the rows, which takes one meeting instead of one per row.
+            var rows = new RowsJob { Attention = this, Query = query, Context = context, Probabilities = probabilities, Session = session };
+            WorkerPool.Shared.Run(batch.Rows, session.Kernels.MaxThreads, rows);
+        }
+        else
+        {
+            for (int row = 0; row < batch.Rows; row++)
+                Attend(row, query, context, probabilities, session, session.Kernels);
         }
         if (probabilities is not null)
             session.Attentions!.Add(probabilities);
+    }
+
+    private void Attend(int row, Tensor query, Tensor context, Tensor? probabilities, Session session, KernelOptions kernels)
+    {
+        PackedBatch batch = session.Batch;
+        KeyValueCache cache = session.Cache!;
+        int width = _heads * _headDim;
+        (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
+        if (queries == 0)
+            return;
+        CachedSequence held = cache.Of(slot);
+        int keys = held.Length + queries;
+        var arguments = new AttentionArguments
+        {
+            Heads = _heads,
+            HeadDim = _headDim,
+            Queries = queries,
+            Keys = keys,
+            Scale = 1 / MathF.Sqrt(_headDim),
+            Causal = true,
+            Q = query.Span.Slice(start, queries * width),
+            QTokenStride = width,
+            QHeadStride = _headDim,
+            K = new StoredSpan(held.Keys(_layer), cache.Type),
+            KTokenStride = _headDim,
+            KHeadStride = cache.MaxLength * _headDim,
+            V = new StoredSpan(held.Values(_layer), cache.Type),
+            VTokenStride = _headDim,
+            VHeadStride = cache.MaxLength * _headDim,
+            KeyMask = cache.KeyMask(slot, keys),
+            HeadMask = session.HeadMaskOf(_layer),
+            Output = context.Span.Slice(start, queries * width),
+            Probabilities = probabilities is null ? [] : probabilities.Span.Slice(row * _heads * queries * keys, _heads * queries * keys),
+        };
+        Attention.Run(arguments, kernels);
+    }
+
+    /// <summary>One row of a batch per task.</summary>
+    private struct RowsJob : IJob
+    {
+        public CodeGenAttention Attention;
+        public Tensor Query, Context;
+        public Tensor? Probabilities;
+        public Session Session;
+
+        public readonly void Execute(int task) => Attention.Attend(task, Query, Context, Probabilities, Session, Session.OneThread);
     }
 
     /// <summary>Asking for attentions computes padding too, so every row has the same queries and keys.</summary>

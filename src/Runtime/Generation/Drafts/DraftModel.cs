@@ -33,7 +33,7 @@ internal sealed class DraftModel : Drafter
     }
 
     /// <inheritdoc/>
-    public override int Draft(SearchRow row, Span<int> room)
+    public override int Draft(SearchRow row, Span<int> room, CancellationToken cancellationToken)
     {
         ReadOnlySpan<int> text = Text(row);
         int wanted = Math.Min(room.Length, _tokens.GetValueOrDefault(row, FirstTokens));
@@ -42,7 +42,7 @@ internal sealed class DraftModel : Drafter
             return 0;
         int held = text[..^1].CommonPrefixLength(_read[row.Slot].AsSpan(0, _session.Cache.Length(row.Slot)));
         _session.Cache.Truncate(row.Slot, held);
-        Span<float> scores = _reader.Read(text[held..], row.Slot, CancellationToken.None);
+        Span<float> scores = _reader.Read(text[held..], row.Slot, cancellationToken);
         text.CopyTo(_read[row.Slot]);
         for (int i = 0; ; i++)
         {
@@ -51,7 +51,7 @@ internal sealed class DraftModel : Drafter
             if (i + 1 == wanted || _endTokens.Contains(room[i]))
                 return i + 1;
             _read[row.Slot][_session.Cache.Length(row.Slot)] = room[i];
-            scores = _reader.Read(room.Slice(i, 1), row.Slot, CancellationToken.None);
+            scores = _reader.Read(room.Slice(i, 1), row.Slot, cancellationToken);
         }
     }
 

@@ -24,7 +24,7 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
     private readonly Dictionary<SearchRow, Account> _accounts = [];
 
     /// <inheritdoc/>
-    public override int Draft(SearchRow row, Span<int> room)
+    public override int Draft(SearchRow row, Span<int> room, CancellationToken cancellationToken)
     {
         if (!_accounts.TryGetValue(row, out Account? account))
             _accounts[row] = account = new Account();

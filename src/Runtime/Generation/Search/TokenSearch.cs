@@ -94,7 +94,7 @@ internal sealed class TokenSearch : IDisposable
         }
         else
         {
-            Step();
+            Step(cancellationToken);
             Usage.DecodeTime += Stopwatch.GetElapsedTime(start);
         }
         RemoveEnded();
@@ -152,14 +152,14 @@ internal sealed class TokenSearch : IDisposable
     }
 
     // Each row's last token and what is drafted after it go through the model; then tokens are chosen while the draft said the same.
-    private void Step()
+    private void Step(CancellationToken cancellationToken)
     {
         int count = 0, quota = MatMul.StreamedRows / _active.Count;
         for (int i = 0; i < _active.Count; i++)
         {
             SearchRow row = _active[i];
             _tokens[count] = row.Last;
-            int drafted = _drafter?.Draft(row, _tokens.AsSpan(count + 1, Math.Min(quota, row.Remaining) - 1)) ?? 0;
+            int drafted = _drafter?.Draft(row, _tokens.AsSpan(count + 1, Math.Min(quota, row.Remaining) - 1), cancellationToken) ?? 0;
             (_lengths[i], _slots[i]) = (1 + drafted, row.Slot);
             count += 1 + drafted;
             Usage.DraftedTokens += drafted;
