@@ -68,6 +68,28 @@ internal sealed class ScoreCommandTests
         Assert.That(MtxRun.Of("score", "x\n", "--tokens").Out, Does.Not.Contain("\e"));
     }
 
+    [Test]
+    public void Quantized_weights_give_nearly_the_same_likelihood_and_fewer_bits_another_one()
+    {
+        double[] found = [.. new string[][] { [], ["--weights", "AS-STORED"], ["--weights", "int8"], ["--weights", "int8", "--quantize-head"], ["--weights", "int4"] }.Select(options =>
+            MtxRun.Of(["score", "def add(a, b):\n    return a + b\n", "--json", .. options]).Json.GetProperty("scores")[0].GetProperty("log_probability").GetDouble())];
+        Assert.That(found[1], Is.EqualTo(found[0]));
+        Assert.That(found[2], Is.EqualTo(found[0]).Within(0.5).And.Not.EqualTo(found[0]));
+        Assert.That(found[3], Is.EqualTo(found[0]).Within(0.5).And.Not.EqualTo(found[2]));
+        Assert.That(found[4], Is.EqualTo(found[0]).Within(3).And.Not.EqualTo(found[0]).And.Not.EqualTo(found[2]));
+    }
+
+    [TestCase("'int5' not recognized", "score", "x", "--weights", "int5")]
+    [TestCase("--quantize-head needs --weights", "score", "x", "--quantize-head")]
+    [TestCase("--quantize-head needs --weights", "score", "x", "--quantize-head", "--weights", "as-stored")]
+    [TestCase("no option --weights", "tokenize", "x", "--weights", "int8")]
+    public void Wrong_formats_of_weights_give_exit_code_2(string says, params string[] args)
+    {
+        MtxRun run = MtxRun.Of(args);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((2, "")));
+        Assert.That(run.Error, Does.Contain(says));
+    }
+
     [TestCase("score")]
     [TestCase("score", "x", "--file", "f")]
     [TestCase("score", "x", "y")]

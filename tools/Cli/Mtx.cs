@@ -28,6 +28,7 @@ internal static partial class Mtx
         new SynthesizeCommand(console),
         new SampleCommand(console),
         new ScoreCommand(console),
+        new QualityCommand(console),
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),

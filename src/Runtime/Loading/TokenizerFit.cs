@@ -32,16 +32,26 @@ internal static class TokenizerFit
     public static void CheckAssistant(TextGenerator assistant, TextGenerator generator)
     {
         const string Advice = "Use an assistant model that was trained with the same tokenizer.";
-        if (assistant.CausalLM.Config.VocabSize != generator.CausalLM.Config.VocabSize)
+        CheckSame("AssistantModel", (assistant.CausalLM.Config, assistant.Tokenizer), (generator.CausalLM.Config, generator.Tokenizer), Advice);
+    }
+
+    /// <summary>Probabilities over different vocabularies cannot be compared.</summary>
+    /// <exception cref="ModelInputException">Tokenizers or vocabularies differ.</exception>
+    public static void CheckCompared(TextScorer against, TextScorer scorer)
+    {
+        const string Advice = "Probabilities compare over the same vocabulary only: compare two forms of one model.";
+        CheckSame("The model to compare with", (against.CausalLM.Config, against.Tokenizer), (scorer.CausalLM.Config, scorer.Tokenizer), Advice);
+    }
+
+    private static void CheckSame(string name, (PretrainedConfig Config, Tokenizer Tokenizer) other, (PretrainedConfig Config, Tokenizer Tokenizer) model, string advice)
+    {
+        if (other.Config.VocabSize != model.Config.VocabSize)
+            throw new ModelInputException($"{name} has a vocabulary of {other.Config.VocabSize} tokens, the model one of {model.Config.VocabSize}. {advice}");
+        for (int id = 0; id < model.Config.VocabSize; id++)
         {
-            throw new ModelInputException($"AssistantModel has a vocabulary of {assistant.CausalLM.Config.VocabSize} tokens, the model one of " +
-                $"{generator.CausalLM.Config.VocabSize}. {Advice}");
-        }
-        for (int id = 0; id < generator.CausalLM.Config.VocabSize; id++)
-        {
-            (string? drafted, string? meant) = (assistant.Tokenizer.IdToToken(id), generator.Tokenizer.IdToToken(id));
-            if (drafted != meant)
-                throw new ModelInputException($"AssistantModel has another tokenizer: token {id} is {drafted ?? "none"} there and {meant ?? "none"} here. {Advice}");
+            (string? found, string? meant) = (other.Tokenizer.IdToToken(id), model.Tokenizer.IdToToken(id));
+            if (found != meant)
+                throw new ModelInputException($"{name} has another tokenizer: token {id} is {found ?? "none"} there and {meant ?? "none"} here. {advice}");
         }
     }
 

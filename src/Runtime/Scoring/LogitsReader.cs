@@ -9,6 +9,12 @@ namespace ManagedTransformers;
 /// <param name="logProbability">log softmax(logits)[id].</param>
 internal delegate void TokenVisitor(int index, ReadOnlySpan<float> logits, double logProbability);
 
+/// <summary>The scores for a few ids in a row.</summary>
+/// <param name="Logits">[count, vocab_size]; row i is of the place before id FirstIndex + i.</param>
+/// <param name="FirstIndex">The first of the ids.</param>
+/// <param name="Count">How many they are.</param>
+internal readonly record struct LogitsPart(Tensor Logits, int FirstIndex, int Count);
+
 /// <summary>Reads ids and gives each its probability after those before it. The vocabulary's scores exist for a few places at a time only.</summary>
 internal sealed class LogitsReader : IDisposable
 {
@@ -48,23 +54,33 @@ internal sealed class LogitsReader : IDisposable
     /// <exception cref="CheckpointException">A score is not finite.</exception>
     public void Read(ReadOnlySpan<int> ids, int firstTarget, TokenVisitor visit, Action? onPart, CancellationToken cancellationToken)
     {
-        // The last id is looked up though the model never reads it.
-        InputChecks.CheckIds("input_ids", ids, _model.Config.VocabSize, "vocab_size", ids.Length);
+        CheckIds(ids);
         while (Length < ids.Length - 1)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int start = Length;
-            ReadOnlySpan<int> part = ids[start..Math.Min(start + _partTokens, ids.Length - 1)];
-            int skipped = Math.Clamp(firstTarget - 1 - start, 0, part.Length);          // places whose next token is not asked for
-            (int Row, int Column)[] places = [.. Enumerable.Range(skipped, part.Length - skipped).Select(column => (0, column))];
-            Tensor logits = _model.Forward(part, _session, new ForwardOptions { LogitsAt = places }).Logits;          // [places, vocab_size]
-            for (int i = 0; i < places.Length; i++)
+            LogitsPart part = ReadPart(ids, firstTarget);
+            for (int i = 0; i < part.Count; i++)
             {
-                int index = start + skipped + i + 1;
-                visit(index, logits.Row(i), LogProbability(logits.Row(i), ids[index]));
+                int index = part.FirstIndex + i;
+                visit(index, part.Logits.Row(i), LogProbability(part.Logits.Row(i), ids[index]));
             }
             onPart?.Invoke();
         }
+    }
+
+    /// <summary>Looks every id up, also the last one, which the model never reads.</summary>
+    /// <exception cref="ModelInputException">An id is outside the vocabulary.</exception>
+    public void CheckIds(ReadOnlySpan<int> ids) => InputChecks.CheckIds("input_ids", ids, _model.Config.VocabSize, "vocab_size", ids.Length);
+
+    /// <summary>Reads the ids after those that the KV cache holds, as many as one part has.</summary>
+    /// <returns>The scores for those of the next ids that are asked for; they are valid until the next part is read.</returns>
+    public LogitsPart ReadPart(ReadOnlySpan<int> ids, int firstTarget)
+    {
+        int start = Length;
+        ReadOnlySpan<int> part = ids[start..Math.Min(start + _partTokens, ids.Length - 1)];
+        int skipped = Math.Clamp(firstTarget - 1 - start, 0, part.Length);          // places whose next token is not asked for
+        (int Row, int Column)[] places = [.. Enumerable.Range(skipped, part.Length - skipped).Select(column => (0, column))];
+        return new LogitsPart(_model.Forward(part, _session, new ForwardOptions { LogitsAt = places }).Logits, start + skipped + 1, places.Length);
     }
 
     public void Dispose() => _session.Dispose();

@@ -24,6 +24,9 @@ public sealed class TextScorer : Pipeline
             ?? throw new ConfigException($"{model.Architecture} gives no probability of a text; CodeGenForCausalLM is needed (config.json, architectures).");
     }
 
+    /// <summary>The model.</summary>
+    internal CodeGenForCausalLM CausalLM => _model;
+
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
     public static TextScorer Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
@@ -110,15 +113,22 @@ public sealed class TextScorer : Pipeline
         return [.. scores.OrderByDescending(one => one.Score.LogProbability)];
     }
 
+    /// <summary>The ids that are read for a text, and the first of them that has a probability.</summary>
+    internal (int[] Ids, int FirstTarget) IdsOf(string text, ScoringOptions options)
+    {
+        int[] before = BeginOfText(options);
+        int[] ids = [.. before, .. Encode(text, "text").Ids];
+        RequireContext(ids.Length);
+        return (ids, Math.Max(1, before.Length));
+    }
+
     private static TextScorer Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextScorer(model, tokenizer, ownsModel: true));
 
     private TextScore Score(
         int[] before, string text, Encoding encoding, ScoringOptions options, IProgress<ScoringProgress>? progress, CancellationToken cancellationToken)
     {
-        if (before.Length + encoding.Length < 2)
-            throw new ModelInputException("The text is a single token, and a token has a probability only after another one. " +
-                "Set ScoringOptions.AddBeginOfText, or give a longer text.");
+        RequireContext(before.Length + encoding.Length);
         var collector = new ScoreCollector(Tokenizer, text, encoding, before.Length, options);
         CausalLMScoring.Visit(_model, [.. before, .. encoding.Ids], Math.Max(1, before.Length), options, collector.Visit, progress, cancellationToken);
         return collector.ToScore();
@@ -134,6 +144,13 @@ public sealed class TextScorer : Pipeline
         reader.Read([.. before, .. encoding.Ids], before.Length, collector.Visit, onPart: null, cancellationToken);
         tally.Report(new ScoringProgress(encoding.Length, encoding.Length));
         return collector.ToScore();
+    }
+
+    private static void RequireContext(int ids)
+    {
+        if (ids < 2)
+            throw new ModelInputException("The text is a single token, and a token has a probability only after another one. " +
+                "Set ScoringOptions.AddBeginOfText, or give a longer text.");
     }
 
     private int[] ContextIds(string context, ScoringOptions options)

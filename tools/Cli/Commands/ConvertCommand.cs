@@ -15,6 +15,8 @@ internal sealed class ConvertCommand : MtxCommand
     public ConvertCommand(CliConsole console)
         : base("convert", "Write a checkpoint as safetensors: from PyTorch .bin, in another type, in shards", console)
     {
+        foreach (Option option in Common.OfWeights)
+            Options.Remove(option);
         Add(_source);
         Add(_destination);
         foreach (Option option in new Option[] { _type, _shardSize, _force })

@@ -12,6 +12,8 @@ internal sealed class InspectCommand : MtxCommand
     public InspectCommand(CliConsole console)
         : base("inspect", "Show a checkpoint's configuration, tensors, sizes and memory, and whether it can run", console)
     {
+        foreach (Option option in Common.OfWeights)
+            Options.Remove(option);
         Add(_path);
         Validators.Add(result =>
         {

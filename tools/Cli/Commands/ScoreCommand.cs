@@ -59,7 +59,7 @@ internal sealed class ScoreCommand : MtxCommand
     private static IReadOnlyList<ContinuationScore> Score(
         TextScorer scorer, string? before, string[] texts, ScoringOptions options, CliConsole console, CancellationToken cancellationToken)
     {
-        var progress = new ProgressBar(console);
+        var progress = new ScoringBar(console);
         try
         {
             return before is null
@@ -70,13 +70,6 @@ internal sealed class ScoreCommand : MtxCommand
         {
             console.ShowProgress("");
         }
-    }
-
-    /// <summary>Tells at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
-    private sealed class ProgressBar(CliConsole console) : IProgress<ScoringProgress>
-    {
-        public void Report(ScoringProgress value) =>
-            console.ShowProgress($"{Show.BarText((double)value.Scored / value.Total)} {value.Scored} of {value.Total} tokens");
     }
 }
 

@@ -28,6 +28,7 @@ internal static class CliJson
 [JsonSerializable(typeof(MultiTurnSample))]
 [JsonSerializable(typeof(SynthesizeResult))]
 [JsonSerializable(typeof(ScoreResult))]
+[JsonSerializable(typeof(QualityResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]

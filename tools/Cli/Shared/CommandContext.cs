@@ -39,7 +39,7 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
         return ModelLocator.Demo(demo ?? throw new UsageException("No demo model can do this. Name a checkpoint directory with --model DIR."));
     }
 
-    /// <summary>Kernel level and threads, as the options say.</summary>
+    /// <summary>Kernel level, threads and format of the weights, as the options say.</summary>
     public LoadOptions LoadOptions()
     {
         try
@@ -49,7 +49,12 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
             if (parsed.GetValue(common.Kernels) is string name)
                 level = Enum.Parse<KernelLevel>(name, ignoreCase: true);
             int threads = parsed.GetValue(common.Threads) ?? Environment.ProcessorCount;
-            return new LoadOptions { Kernels = new KernelOptions { Level = level, MaxThreads = threads } };
+            return new LoadOptions
+            {
+                Kernels = new KernelOptions { Level = level, MaxThreads = threads },
+                WeightFormat = CommonOptions.WeightFormatOf(parsed.GetValue(common.Weights)),
+                QuantizeHead = parsed.GetValue(common.QuantizeHead),
+            };
         }
         catch (Exception e) when (e is PlatformNotSupportedException or InvalidOperationException)
         {

@@ -1,11 +1,15 @@
 using System.CommandLine;
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli;
 
 /// <summary>The options of every command.</summary>
 internal sealed class CommonOptions
 {
+    /// <summary>The words of --weights, in the order of <see cref="WeightFormat"/>.</summary>
+    private static readonly string[] WeightWords = ["as-stored", "int8", "int4"];
+
     public CommonOptions() => Kernels.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Enum.GetNames<KernelLevel>());
 
     /// <summary>The checkpoint.</summary>
@@ -23,8 +27,23 @@ internal sealed class CommonOptions
     /// <summary>Instruction set.</summary>
     public Option<string?> Kernels { get; } = new("--kernels") { HelpName = "LEVEL", Description = "Kernel level: Reference, Portable, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor." };
 
+    /// <summary>Format of the weights of linear layers.</summary>
+    public Option<string?> Weights { get; } = Choice("--weights", "Hold the weights of linear layers as they are stored, or as integers of 8 or 4 bits with a scale per 32. Default: as-stored.", WeightWords);
+
+    /// <summary>That format for the head too.</summary>
+    public Option<bool> QuantizeHead { get; } = Flag("--quantize-head", "With --weights int8 or int4: the head over the vocabulary (lm_head) as well.");
+
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels];
+    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels, Weights, QuantizeHead];
+
+    /// <summary>Those that say how weights are held, for commands that read none.</summary>
+    public IEnumerable<Option> OfWeights => [Weights, QuantizeHead];
+
+    /// <summary>The format that a word of --weights names; null is the default.</summary>
+    public static WeightFormat WeightFormatOf(string? word) => word is null ? WeightFormat.AsStored : (WeightFormat)Array.FindIndex(WeightWords, one => one.Equals(word, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The word of --weights for a format.</summary>
+    public static string WordOf(WeightFormat format) => WeightWords[(int)format];
 
     /// <summary>A switch. It never takes the next word as its value, not even "true".</summary>
     public static Option<bool> Flag(string name, string description) => new(name) { Arity = ArgumentArity.Zero, Description = description };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli;
 
@@ -14,10 +15,15 @@ internal abstract class MtxCommand : Command
         _console = console;
         foreach (Option option in Common.All)
             Add(option);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(Common.QuantizeHead) && CommonOptions.WeightFormatOf(result.GetValue(Common.Weights)) == WeightFormat.AsStored)
+                result.AddError("--quantize-head needs --weights int8 or int4.");
+        });
         SetAction(InvokeAsync);
     }
 
-    /// <summary>--model, --revision, --json, --threads, --kernels.</summary>
+    /// <summary>--model, --revision, --json, --threads, --kernels, --weights, --quantize-head.</summary>
     protected CommonOptions Common { get; } = new();
 
     /// <summary>Options that --help shows in groups below the others.</summary>
