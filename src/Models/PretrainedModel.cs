@@ -32,7 +32,7 @@ public abstract class PretrainedModel : IDisposable
     internal IReadOnlySet<string> TiedTensors => Source.Weights.Twins;
 
     /// <summary>
-    /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes
+    /// Tells this model's weights from others': a hash of the configuration, of the format they are held in, of all tensors' names, types and shapes, and of bytes
     /// from 16 places of each, which a model trained further does not share.
     /// </summary>
     public string Fingerprint => _fingerprint ??= ModelFingerprint.Of(this);

@@ -44,6 +44,17 @@ public sealed class QuantizedModelTests
         Assert.That(back.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(Logits(new LoadOptions())));
     }
 
+    [Test]
+    public void Each_format_has_its_own_fingerprint()
+    {
+        string[] prints = [.. Enum.GetValues<WeightFormat>().Select(format =>
+        {
+            using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, new LoadOptions { WeightFormat = format });
+            return model.Fingerprint;
+        })];
+        Assert.That(prints, Is.Unique);
+    }
+
     private static LoadOptions At(KernelLevel level, WeightFormat format) => new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
 
     private static float[] Logits(LoadOptions options, CodeGenConfig? config = null)
