@@ -118,8 +118,17 @@ internal static unsafe class GemvTile
         for (nint p = 0; p < length; p += S.Width, x += 8 * S.Width)
         {
             nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
-            S.Prefetch(w + ahead);
-            S.Prefetch(w1 + ahead);
+            const int Line = 64;
+            // Half a line of each row per step: it is enough to ask for one of them in turn.
+            if (TFormat.RowBytes(S.Width) < Line)
+            {
+                S.Prefetch((p & S.Width) == 0 ? w + ahead : w1 + ahead);
+            }
+            else
+            {
+                S.Prefetch(w + ahead);
+                S.Prefetch(w1 + ahead);
+            }
             V a0 = TFormat.WidenScaled<S, V>(w, p, k), a1 = TFormat.WidenScaled<S, V>(w1, p, k);
             V b = S.Load(x);
             s00 = S.MultiplyAdd(a0, b, s00);
