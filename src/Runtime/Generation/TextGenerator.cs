@@ -177,7 +177,8 @@ public sealed class TextGenerator : Pipeline
     {
         ArgumentNullException.ThrowIfNull(prompt);
         int[] ids = Tokenizer.Encode(prompt, pair: null, Whole).Ids;
-        return ids.Length > 0 ? ids : [BeginningOfText()];
+        return ids.Length > 0 ? ids : [BeginningOfText
+            ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.")];
     }
 
     private TextRoom Room => TextRoom.Of(CausalLM.Config);
@@ -215,7 +216,4 @@ public sealed class TextGenerator : Pipeline
 
     private static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextGenerator(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));
-
-    private int BeginningOfText() => Tokenizer.SpecialTokens.BosTokenId ?? Tokenizer.SpecialTokens.EosTokenId ?? Model.Config.BosTokenId
-        ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.");
 }

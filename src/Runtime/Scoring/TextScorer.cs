@@ -165,7 +165,7 @@ public sealed class TextScorer : Pipeline
     {
         if (!options.AddBeginOfText)
             return [];
-        return [Tokenizer.SpecialTokens.BosTokenId ?? Tokenizer.SpecialTokens.EosTokenId ?? Model.Config.BosTokenId
+        return [BeginningOfText
             ?? throw new ModelInputException("Neither tokenizer nor config.json names a token that begins a text. " +
                 "Set ScoringOptions.AddBeginOfText to false: the first token then has no probability.")];
     }

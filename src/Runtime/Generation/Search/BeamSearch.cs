@@ -129,7 +129,7 @@ internal sealed class BeamSearch : IDisposable
     {
         Span<float> scores = ScoresOfBeam(beam);
         Scores.RequireNumbers(scores, "score of token", _model);
-        float logSum = (float)LogProbabilities.LogSumExp(scores);
+        float logSum = (float)Softmax.LogSumExp(scores, _session.Kernels);
         if (!float.IsFinite(logSum))
             Scores.RequireFinite(scores, "score of token", _model);
         foreach (ref float score in scores)

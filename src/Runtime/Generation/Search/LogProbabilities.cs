@@ -1,3 +1,5 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers;
 
 /// <summary>log softmax of one row of scores: ln p_i = s_i − ln Σ exp(s_j).</summary>
@@ -11,7 +13,7 @@ internal readonly record struct LogProbabilities(double LogSum, IReadOnlyList<(i
     /// <summary>Of the model's scores, with the <paramref name="top"/> best tokens.</summary>
     public static LogProbabilities Of(ReadOnlySpan<float> scores, int top)
     {
-        double logSum = LogSumExp(scores);
+        double logSum = Softmax.LogSumExp(scores, KernelOptions.Default);
         if (top == 0)
             return new LogProbabilities(logSum, []);
         var best = new (int TokenId, double LogProbability)[Math.Min(top, scores.Length)];
@@ -19,15 +21,5 @@ internal readonly record struct LogProbabilities(double LogSum, IReadOnlyList<(i
         for (int i = 0; i < best.Length; i++)
             best[i] = (ids[i], scores[ids[i]] - logSum);
         return new LogProbabilities(logSum, best);
-    }
-
-    /// <summary>ln Σ exp(s_j), in double.</summary>
-    public static double LogSumExp(ReadOnlySpan<float> scores)
-    {
-        float max = scores[TokenNoise.Best(scores)];
-        double sum = 0;
-        foreach (float score in scores)
-            sum += Math.Exp(score - max);
-        return max + Math.Log(sum);
     }
 }
