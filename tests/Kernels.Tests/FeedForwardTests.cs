@@ -31,7 +31,7 @@ public sealed class FeedForwardTests
         }
 
         KernelOptions options = Samples.At(level) with { MaxThreads = threads };
-        Assert.That(FeedForward.Fits(m, inner, options));
+        Assert.That(FeedForward.Fits(m, new WeightMatrix(up, type, inner, k), new WeightMatrix(down, type, n, inner), options));
         using var fused = new Guarded(m * n * sizeof(float), 4);
         FeedForward.Run(x, m, new WeightMatrix(up, type, inner, k), new Epilogue { Bias = upBias, Activation = Activation.Gelu },
             new WeightMatrix(down, type, n, inner), fused.Floats, new Epilogue { Bias = downBias, Residual = residual }, options);
@@ -53,12 +53,17 @@ public sealed class FeedForwardTests
     public void Few_rows_other_inner_sizes_and_Reference_are_left_to_two_calls()
     {
         KernelOptions options = Samples.At(KernelLevel.Portable);
-        Assert.That(FeedForward.Fits(9, 48, options), Is.True);
-        Assert.That(FeedForward.Fits(8, 48, options), Is.False);
-        Assert.That(FeedForward.Fits(5, 50, options), Is.False);
-        Assert.That(FeedForward.Fits(9, 48, Samples.Reference), Is.False);
+        Assert.That(Fits(9, 48, options), Is.True);
+        Assert.That(Fits(8, 48, options), Is.False);
+        Assert.That(Fits(9, 50, options), Is.False);
+        Assert.That(Fits(9, 48, Samples.Reference), Is.False);
+        Assert.That(FeedForward.Fits(9, new WeightMatrix(new byte[192 * 68], WeightType.Int8, 192, 64), new WeightMatrix(new byte[4 * 192], WeightType.F32, 1, 192), options), Is.False);
+        Assert.That(FeedForward.Fits(9, new WeightMatrix(new byte[4 * 192], WeightType.F32, 192, 1), new WeightMatrix(new byte[3 * 36], WeightType.Int4, 1, 192), options), Is.False);
         var e = Assert.Throws<ArgumentException>(() =>
             FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 50], WeightType.F32, 50, 1), default, new WeightMatrix(new byte[4 * 50], WeightType.F32, 1, 50), new float[5], default, options));
         Assert.That(e.Message, Does.Contain("5 rows over 50").And.Contain("multiple of 48"));
     }
+
+    private static bool Fits(int m, int inner, KernelOptions options) =>
+        FeedForward.Fits(m, new WeightMatrix(new byte[4 * inner], WeightType.F32, inner, 1), new WeightMatrix(new byte[4 * inner], WeightType.F32, 1, inner), options);
 }

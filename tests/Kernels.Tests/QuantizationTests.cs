@@ -55,9 +55,9 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void Products_agree_with_Reference([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    public void Products_of_few_rows_agree_with_Reference([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
     {
-        foreach (int m in (int[])[1, 2, 3, 4, 5, 7, 8, 9, 20, 70])
+        foreach (int m in (int[])[1, 2, 3, 4, 5, 7, 8])
         {
             foreach (int n in (int[])[1, 2, 3, 4, 5, 50, 131])
             {
@@ -97,6 +97,82 @@ public sealed class QuantizationTests
     }
 
     [Test]
+    public void Products_of_many_rows_are_those_of_bytes_where_the_level_multiplies_bytes([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    {
+        foreach (int m in (int[])[9, 16, 17, 33, 70])
+        {
+            foreach (int n in (int[])[1, 3, 8, 50, 131])
+            {
+                foreach (int k in (int[])[64, 192, 1024])
+                {
+                    byte[] stored = Quantized(Samples.Uniform(n * k, n + k, 0.5f), n, k, type);
+                    using var w = new Guarded(stored.Length, 3);
+                    stored.CopyTo(w.Bytes);
+                    float[] x = Samples.Uniform(m * k, m), bias = Samples.Uniform(n, 5), residual = Samples.Uniform(m * n, 6);
+                    using var y = new Guarded(m * n * sizeof(float), 4);
+                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), y.Floats, new Epilogue { Bias = bias, Activation = Activation.Relu, Residual = residual }, Samples.At(level));
+                    float[] expected = new float[m * n];
+                    if (MultipliesBytes(level)) ProductsOfBytes(x, m, stored, type, n, k, expected);
+                    else MatMul.Run(x, m, new WeightMatrix(stored, type, n, k), expected, default, Samples.Reference);
+                    for (int i = 0; i < expected.Length; i++) expected[i] = Math.Max(0, expected[i] + bias[i % n]) + residual[i];
+                    Samples.AssertClose(y.Floats, expected, (MultipliesBytes(level) ? 2e-6 : 2e-5) * (2 + Math.Sqrt(k)), $"{level} {type} m {m} n {n} k {k}");
+                    y.AssertIntact();
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void Products_of_bytes_are_near_those_of_the_stored_weights([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    {
+        const int M = 40, N = 96, K = 1024;
+        byte[] stored = Quantized(Normal(N * K), N, K, type);
+        float[] x = [.. Normal(M * K).Reverse()], expected = new float[M * N], y = new float[M * N];
+        MatMul.Run(x, M, new WeightMatrix(stored, type, N, K), expected, default, Samples.Reference);
+        MatMul.Run(x, M, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
+        double error = Math.Sqrt(SquaredError(y, expected) / expected.Sum(e => (double)e * e));
+        // 7 bits of X and of W: 1.4 %; 8 bits of X: 0.6 %; floats: none.
+        Assert.That(error, Is.LessThan(!MultipliesBytes(level) ? 1e-5 : type == WeightType.Int8 ? 0.0150 : 0.0065));
+    }
+
+    [Test]
+    public void The_largest_products_do_not_overflow([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, -1)] int xSign, [Values(1, -1)] int wSign)
+    {
+        const int M = 17, K = 128;
+        byte[] stored = Quantized([.. Enumerable.Repeat(wSign * 127f, K)], 1, K, type);
+        float[] x = [.. Enumerable.Repeat(xSign * 3f, M * K)], y = new float[M];
+        MatMul.Run(x, M, new WeightMatrix(stored, type, 1, K), y, default, Samples.At(level));
+        Assert.That(y, Is.All.EqualTo(xSign * wSign * 127f * 3 * K).Within(1).Percent);
+    }
+
+    [Test]
+    public void What_is_not_finite_makes_its_row_NaN_and_no_other([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 3, 20)] int m,
+        [Values(float.NaN, float.PositiveInfinity)] float bad)
+    {
+        const int N = 5, K = 128;
+        byte[] stored = Quantized(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
+        float[] x = Samples.Uniform(m * K, 2), clean = new float[m * N], y = new float[m * N];
+        MatMul.Run(x, m, new WeightMatrix(stored, type, N, K), clean, default, Samples.At(level));
+        x[((m - 1) * K) + 70] = bad;
+        MatMul.Run(x, m, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
+        Assert.That(y[..((m - 1) * N)], Is.EqualTo(clean[..((m - 1) * N)]));
+        Assert.That(y[((m - 1) * N)..], Has.All.Matches<float>(v => !float.IsFinite(v)));
+    }
+
+    [Test]
+    public void Tiny_values_of_X_count_as_zero_beside_others([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 20)] int m)
+    {
+        const int N = 5, K = 128;
+        byte[] stored = Quantized(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
+        float[] x = Samples.Uniform(m * K, 2), y = new float[m * N], expected = new float[m * N];
+        for (int i = 0; i < x.Length; i++) x[i] = i % K < 64 ? x[i] * 1e-38f : x[i];
+        MatMul.Run(x, m, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
+        MatMul.Run([.. x.Select(v => Math.Abs(v) < 1e-30f ? 0 : v)], m, new WeightMatrix(stored, type, N, K), expected, default, Samples.At(level));
+        Samples.AssertClose(y, expected, 1e-30, $"{level} {type}");
+        Assert.That(expected, Has.None.Zero);
+    }
+
+    [Test]
     public void What_cannot_be_quantized_is_refused()
     {
         byte[] room = new byte[68];
@@ -110,6 +186,50 @@ public sealed class QuantizationTests
         bad[7] = float.NaN;
         Assert.That(() => Quantized(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("Row 0").And.Message.Contains("NaN"));
         Assert.That(() => WeightMatrix.ElementSize(WeightType.Int4), Throws.ArgumentException.With.Message.Contains("blocks of 32"));
+    }
+
+    private static bool MultipliesBytes(KernelLevel level) => level is KernelLevel.Avx2 or KernelLevel.Avx512;
+
+    // Integers of X of 7 (Int8) or 8 bits (Int4) for each block, times the bytes of W: Int8 drops its lowest bit, whose mean stays.
+    private static void ProductsOfBytes(float[] x, int m, byte[] stored, WeightType type, int n, int k, float[] y)
+    {
+        const int Block = 32;
+        (int most, int unit) = type == WeightType.Int8 ? (63, 2) : (127, 1);
+        for (int at = 0; at < k; at += Block)
+        {
+            for (int i = 0; i < m; i++)
+            {
+                ReadOnlySpan<float> row = x.AsSpan((i * k) + at, Block);
+                float largest = row.ToArray().Max(Math.Abs);
+                int[] integers = [.. row.ToArray().Select(v => (int)MathF.Round(v * (most / largest)))];
+                for (int j = 0; j < n; j++)
+                {
+                    float scale = ScaleOf(stored, type, j, k, at / Block);
+                    double sum = 0;
+                    for (int p = 0; p < Block; p++)
+                    {
+                        int w = IntegerOf(stored, type, j, k, at + p);
+                        sum += integers[p] * (type == WeightType.Int8 ? ((w + 128) >> 1) - 64 : w);
+                    }
+                    if (type == WeightType.Int8) sum += (64 * integers.Sum()) - (integers.Sum() * 255 / 4);
+                    y[(i * n) + j] += (float)(sum * scale * unit * (largest / most));
+                }
+            }
+        }
+    }
+
+    private static int IntegerOf(byte[] stored, WeightType type, int row, int k, int column)
+    {
+        int start = row * (int)WeightMatrix.BytesOfRow(type, k);
+        if (type == WeightType.Int8) return (sbyte)stored[start + column];
+        byte both = stored[start + (column / 64 * 32) + (column % 32)];
+        return (column % 64 < 32 ? both & 15 : both >> 4) - 8;
+    }
+
+    private static float ScaleOf(byte[] stored, WeightType type, int row, int k, int block)
+    {
+        int rowBytes = (int)WeightMatrix.BytesOfRow(type, k), scales = rowBytes - (k / 32 * 2);
+        return (float)BitConverter.ToHalf(stored, (row * rowBytes) + scales + (2 * block));
     }
 
     private static double SquaredError(float[] a, float[] b) => a.Zip(b, (x, y) => (double)(x - y) * (x - y)).Sum();

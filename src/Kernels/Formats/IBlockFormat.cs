@@ -28,6 +28,36 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <summary>Writes the 64 integers of a pair.</summary>
     static abstract void Write(ReadOnlySpan<int> integers, byte* pair);
 
+    /// <summary>
+    /// The largest integer of X in products of bytes: the processor adds such products two by two in 16 bits, and a sum of as many
+    /// of them as <see cref="AddPairs"/> keeps there must not overflow.
+    /// </summary>
+    static abstract int MostX { get; }
+
+    /// <summary>A byte of <see cref="ToBytes"/> stands for (byte − ByteZero / 4) · ByteUnit · scale.</summary>
+    static abstract int ByteZero { get; }
+
+    /// <inheritdoc cref="ByteZero"/>
+    static abstract int ByteUnit { get; }
+
+    /// <summary>The integers of a row as unsigned bytes, in order.</summary>
+    static abstract void ToBytes(byte* row, int k, byte* bytes);
+
+    /// <summary>Where the sum of a block begins, given what <see cref="ByteZero"/> has in it.</summary>
+    static abstract V Begin<S, V>(V zero)
+        where S : struct, IByteSimd<V>
+        where V : struct;
+
+    /// <summary>Adds the 16-bit sums of four products each.</summary>
+    static abstract V AddPairs<S, V>(V sum, V products)
+        where S : struct, IByteSimd<V>
+        where V : struct;
+
+    /// <summary>The sum of a block in 32 bits, with what <see cref="ByteZero"/> has in it.</summary>
+    static abstract V End<S, V>(V sum, V zero)
+        where S : struct, IByteSimd<V>
+        where V : struct;
+
     /// <summary>The integers and the scale for a block of weights.</summary>
     static abstract Half Quantize(ReadOnlySpan<float> weights, Span<int> integers);
 }

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Integers from 0 to 15 that stand for −8 to 7: of some scales the one with the smallest squared error is taken.</summary>
@@ -28,6 +31,40 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     {
         for (int i = 0; i < Blocks.Size; i++) pair[i] = (byte)(integers[i] | (integers[i + Blocks.Size] << 4));
     }
+
+    /// <remarks>A block has 8 groups of four products; 8 · 2 · 15 · 127 fits 16 bits.</remarks>
+    public static int MostX => 127;
+
+    public static int ByteZero => 4 * Zero;
+
+    public static int ByteUnit => 1;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ToBytes(byte* row, int k, byte* bytes)
+    {
+        Vector256<byte> lower = Vector256.Create((byte)15);
+        for (nint i = 0; i < k; i += Blocks.Pair, row += Blocks.Size)
+        {
+            Vector256<byte> both = Vector256.Load(row);
+            Vector256.Store(both & lower, bytes + i);
+            Vector256.Store(Vector256.ShiftRightLogical(both.AsUInt16(), 4).AsByte() & lower, bytes + i + Blocks.Size);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Begin<S, V>(V zero)
+        where S : struct, IByteSimd<V>
+        where V : struct => S.BroadcastInt(0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V AddPairs<S, V>(V sum, V products)
+        where S : struct, IByteSimd<V>
+        where V : struct => S.AddInt16(sum, products);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V End<S, V>(V sum, V zero)
+        where S : struct, IByteSimd<V>
+        where V : struct => S.AddInt(S.MultiplyAddInt16(sum, S.BroadcastInt(0x00010001)), zero);
 
     public static Half Quantize(ReadOnlySpan<float> weights, Span<int> integers)
     {

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Integers from −127 to 127: the largest weight of a block decides on its scale.</summary>
@@ -23,6 +26,42 @@ internal readonly unsafe struct Int8Format : IBlockFormat
     {
         for (int i = 0; i < integers.Length; i++) ((sbyte*)pair)[i] = (sbyte)integers[i];
     }
+
+    /// <remarks>2 · 127 · 63 is half of what 16 bits hold, and pairs are added once before they are widened.</remarks>
+    public static int MostX => 63;
+
+    /// <remarks>
+    /// The lowest bit is dropped: w + 128 = 2 · byte + 0 or 1, which is half on average, so zero lies at 64 − ¼. Without it the sum
+    /// of two pairs of products fits 16 bits; with all eight bits not even a pair would, and only six were left for X.
+    /// </remarks>
+    public static int ByteZero => (4 * 64) - 1;
+
+    public static int ByteUnit => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ToBytes(byte* row, int k, byte* bytes)
+    {
+        for (nint i = 0; i < k; i += Blocks.Size)
+        {
+            Vector256<byte> unsigned = Vector256.Load(row + i) ^ Vector256.Create((byte)128);
+            Vector256.Store(Vector256.ShiftRightLogical(unsigned.AsUInt16(), 1).AsByte() & Vector256.Create((byte)127), bytes + i);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Begin<S, V>(V zero)
+        where S : struct, IByteSimd<V>
+        where V : struct => zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V AddPairs<S, V>(V sum, V products)
+        where S : struct, IByteSimd<V>
+        where V : struct => S.AddInt(sum, S.MultiplyAddInt16(products, S.BroadcastInt(0x00010001)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V End<S, V>(V sum, V zero)
+        where S : struct, IByteSimd<V>
+        where V : struct => sum;
 
     public static Half Quantize(ReadOnlySpan<float> weights, Span<int> integers)
     {

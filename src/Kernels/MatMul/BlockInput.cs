@@ -9,6 +9,9 @@ internal unsafe struct BlockInput
     /// <summary>Rows that a tile takes at once: several rows are filled up with zeros to whole groups.</summary>
     public const int Group = 4;
 
+    /// <summary>A block whose largest value is not above this one counts as zero: what its integers would be divided by is near the smallest number that there is.</summary>
+    public const float Least = 1e-30f;
+
     private const int Most = short.MaxValue;
 
     /// <summary>Rows and columns of X.</summary>
@@ -50,7 +53,7 @@ internal unsafe struct BlockInput
         for (nint i = 0; i < Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(x + i), S.BroadcastInt(int.MaxValue)));
         float max = S.MaxLane(largest);
         scale = max / Most;
-        V inverse = S.Broadcast(max > 0 ? Most / max : 0);
+        V inverse = S.Broadcast(max > Least ? Most / max : 0);
         for (nint i = 0; i < Blocks.Size; i += S.Width)
         {
             V integer = S.Round(S.Multiply(S.Load(x + i), inverse));

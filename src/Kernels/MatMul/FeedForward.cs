@@ -15,12 +15,14 @@ public static unsafe class FeedForward
 
     /// <summary>Whether <see cref="Run"/> takes a product of this size at this level; otherwise two calls of <see cref="MatMul"/> do it.</summary>
     /// <param name="m">Rows of X.</param>
-    /// <param name="inner">Rows of W1.</param>
+    /// <param name="up">W1.</param>
+    /// <param name="down">W2. Neither stores blocks of integers: their products take X in bytes, not as floats.</param>
     /// <param name="options">Level and threads.</param>
-    public static bool Fits(int m, int inner, KernelOptions options)
+    public static bool Fits(int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return options.Level != KernelLevel.Reference && m > MatMul.StreamedRows && inner > 0 && inner % InnerMultiple == 0;
+        return options.Level != KernelLevel.Reference && m > MatMul.StreamedRows && up.N > 0 && up.N % InnerMultiple == 0
+            && !WeightMatrix.IsBlocked(up.Type) && !WeightMatrix.IsBlocked(down.Type);
     }
 
     /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
@@ -38,8 +40,8 @@ public static unsafe class FeedForward
         if (down.K != up.N) throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
-        if (!Fits(m, up.N, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
-            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows, a multiple of {InnerMultiple}, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+        if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
+            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows, a multiple of {InnerMultiple}, weights without blocks, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
         if (y.IsEmpty) return;
         switch (options.Level)
         {

@@ -21,7 +21,7 @@ internal static unsafe class Gemm
         return layout;
     }
 
-    /// <summary>The product with a W of whatever type, as the packed X of the next product or, where that is null, rows row … row + m − 1 of Y.</summary>
+    /// <summary>The product with a W of floats or halves, as the packed X of the next product or, where that is null, rows row … row + m − 1 of Y.</summary>
     public static void Run<S, V, TTiles>(WeightType type, float* packed, Panels layout, int row, int m, int k, byte* w, Output output, float* packedY, int threads)
         where S : struct, ISimd<V>
         where V : struct
@@ -32,8 +32,6 @@ internal static unsafe class Gemm
             case WeightType.F32:  Run<S, V, TTiles, F32Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
             case WeightType.F16:  Run<S, V, TTiles, F16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
             case WeightType.BF16: Run<S, V, TTiles, BF16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
-            case WeightType.Int8: Run<S, V, TTiles, Int8Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
-            case WeightType.Int4: Run<S, V, TTiles, Int4Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
         }
     }
 

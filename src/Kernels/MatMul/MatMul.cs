@@ -92,13 +92,16 @@ public static unsafe class MatMul
 
     private static void Run(ReadOnlySpan<float> x, int m, int k, WeightType type, byte** weights, Output* outputs, int count, KernelOptions options)
     {
+        bool bytes = m > StreamedRows && WeightMatrix.IsBlocked(type);
         fixed (float* px = x)
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512: Run<Avx512, Vector512<float>, Tiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-                case KernelLevel.Avx2:   Run<Avx2, Vector256<float>, Tiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-                default:                 Run<Portable, Vector<float>, PortableTiles>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                default:                            Run<Portable, Vector<float>, PortableTiles>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
             }
         }
     }
@@ -148,7 +151,7 @@ public static unsafe class MatMul
         else RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, threads);
     }
 
-    private static int Threads(int m, int k, Output* outputs, int count, int maxThreads)
+    internal static int Threads(int m, int k, Output* outputs, int count, int maxThreads)
     {
         int n = 0;
         for (int i = 0; i < count; i++) n += outputs[i].N;

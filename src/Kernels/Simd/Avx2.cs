@@ -5,7 +5,7 @@ using X86 = System.Runtime.Intrinsics.X86;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>256-bit vectors with fused multiply-add.</summary>
-internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
+internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 {
     public static int Width => 8;
 
@@ -70,6 +70,16 @@ internal readonly unsafe struct Avx2 : ISimd<Vector256<float>>
     public static Vector256<float> ShiftRightInt16(Vector256<float> a, int bits) => Vector256.ShiftRightLogical(a.AsUInt16(), bits).AsSingle();
 
     public static Vector256<float> MultiplyAddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    public static Vector256<float> MultiplyAddInt8(Vector256<float> unsigned, Vector256<float> signed) => X86.Avx2.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
+
+    public static Vector256<float> AddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    public static void StoreInt8(sbyte* p, Vector256<float> v)
+    {
+        Vector128<short> shorts = X86.Sse2.PackSignedSaturate(v.AsInt32().GetLower(), v.AsInt32().GetUpper());
+        X86.Sse2.StoreScalar((long*)p, X86.Sse2.PackSignedSaturate(shorts, shorts).AsInt64());
+    }
 
     public static Vector256<float> ToSingle(Vector256<float> a) => X86.Avx.ConvertToVector256Single(a.AsInt32());
 

@@ -5,7 +5,7 @@ using X86 = System.Runtime.Intrinsics.X86;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>512-bit vectors.</summary>
-internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
+internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
 {
     public static int Width => 16;
 
@@ -63,6 +63,12 @@ internal readonly unsafe struct Avx512 : ISimd<Vector512<float>>
     public static Vector512<float> ShiftRightInt16(Vector512<float> a, int bits) => Vector512.ShiftRightLogical(a.AsUInt16(), bits).AsSingle();
 
     public static Vector512<float> MultiplyAddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    public static Vector512<float> MultiplyAddInt8(Vector512<float> unsigned, Vector512<float> signed) => X86.Avx512BW.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
+
+    public static Vector512<float> AddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.Add(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    public static void StoreInt8(sbyte* p, Vector512<float> v) => X86.Sse2.Store(p, X86.Avx512F.ConvertToVector128SByte(v.AsInt32()));
 
     public static Vector512<float> ToSingle(Vector512<float> a) => X86.Avx512F.ConvertToVector512Single(a.AsInt32());
 

@@ -10,7 +10,7 @@ internal sealed class FeedForwardBlock(Linear up, Activation activation, Linear 
     public Tensor Forward(Tensor x, Session session)
     {
         int tokens = x.Shape[0];
-        if (session.IsTraced || !FeedForward.Fits(tokens, up.OutFeatures, session.Kernels))
+        if (session.IsTraced || !FeedForward.Fits(tokens, up.Weight, down.Weight, session.Kernels))
             return down.Forward(up.Forward(x, session, activation), session);
 
         Tensor y = session.Workspace.Rent(down.Name, tokens, down.OutFeatures);

@@ -1,0 +1,92 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>
+/// Y = X · Wᵀ for many rows of X and a W of blocks of integers, in products of bytes: one range of rows of W per task, against all of
+/// X. As in <see cref="GemmJob{S, V, TTiles, TFormat}"/> rows of W are the tile's rows and rows of X its vectors.
+/// </summary>
+/// <remarks>A row of Y has the same bits whatever other rows are computed with it.</remarks>
+internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
+    where S : struct, IByteSimd<V>
+    where V : struct
+    where TTiles : struct, IBlockTiles
+    where TFormat : struct, IBlockFormat
+{
+    /// <summary>Rows of W per task: their bytes and a panel of X fit L2 together.</summary>
+    private const int WeightRows = 48;
+
+    /// <summary>X.</summary>
+    public PackedBytes X;
+
+    /// <summary>First row of this block of X in Y.</summary>
+    public int Row;
+
+    /// <summary>Rows of this block.</summary>
+    public int M;
+
+    /// <summary>W as stored, [N, K].</summary>
+    public byte* W;
+
+    /// <summary>Y and the epilogue.</summary>
+    public Output Output;
+
+    /// <summary>Ranges that cover all rows of W.</summary>
+    public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
+
+    /// <summary>One range of rows of W: all of k, all rows of X.</summary>
+    public readonly void Execute(int task)
+    {
+        const int MaxWidth = 2 * Packing.MaxWidth;
+        nint blocks = X.K / Blocks.Size, byteRow = ByteRow(X.K);
+        float* products = Scratch.ForTask((WeightRows * (MaxWidth + blocks + (byteRow / sizeof(float)))) + (S.Width * S.Width));
+        float* room = products + (WeightRows * MaxWidth);
+        var call = new BlockTileCall { Blocks = (int)blocks, Scales = room + (S.Width * S.Width), C = products, CRow = MaxWidth };
+        call.A = (byte*)(call.Scales + (WeightRows * blocks));
+        call.ARow = byteRow;
+        int column = task * WeightRows, columns = Math.Min(WeightRows, Output.N - column);
+        for (int panel = 0; panel < X.Layout.Count; panel++)
+        {
+            int first = X.Layout.First(panel), rows = Math.Min(X.Layout.Width(panel), M - first);
+            Multiply(call, column, columns, panel);
+            Output.StoreTransposed<S, V>(products, MaxWidth, column, columns, Row + first, rows, room);
+        }
+    }
+
+    // A cache line longer, so that the rows of a tile do not all lie in the same set of the cache.
+    private static nint ByteRow(int k) => k + 64;
+
+    private readonly void Multiply(BlockTileCall call, int column, int columns, int panel)
+    {
+        nint rowBytes = TFormat.RowBytes(X.K), first = X.Layout.First(panel);
+        byte* w = W + (column * rowBytes);
+        int vectors = X.Layout.Vectors(panel), tile = TTiles.Rows(vectors);
+        call.B = X.Integers + (first * X.K);
+        call.XScales = X.Scales + (first * call.Blocks);
+        call.XZeros = X.Zeros + (first * call.Blocks);
+        call.AheadStep = tile * rowBytes / (call.Blocks * BlockTileCall.StepsPerBlock);
+        new Span<float>(call.C, columns * (int)call.CRow).Clear();
+        for (int r = 0; r < columns; r += tile)
+        {
+            if (panel == 0) Unpack(w + (r * rowBytes), Math.Min(tile, columns - r), call);
+            call.Ahead = w + ((r + tile) * rowBytes);
+            TTiles.Run<S, V, TFormat>(vectors, call);
+            call.A += tile * call.ARow;
+            call.Scales += tile * call.Blocks;
+            call.C += tile * call.CRow;
+        }
+    }
+
+    // Rows beyond the last are whatever the memory held: their products are not stored, and no integer is a fault.
+    private readonly void Unpack(byte* w, int rows, in BlockTileCall call)
+    {
+        for (nint r = 0; r < rows; r++, w += TFormat.RowBytes(X.K))
+        {
+            TFormat.ToBytes(w, X.K, call.A + (r * call.ARow));
+            byte* stored = Blocks.ScalesOf<TFormat>(w, X.K);
+            float* scales = call.Scales + (r * call.Blocks);
+            nint block = 0;
+            for (; block <= call.Blocks - S.Width; block += S.Width)
+                S.Store(scales + block, S.Multiply(F16Format.Widen<S, V>(stored, block), S.Broadcast((float)TFormat.ByteUnit)));
+            for (; block < call.Blocks; block++) scales[block] = F16Format.WidenOne(stored, block) * TFormat.ByteUnit;
+        }
+    }
+}

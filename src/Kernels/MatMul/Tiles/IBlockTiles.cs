@@ -1,0 +1,47 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>The microkernels for blocks of integers of a level, one for each width of a panel.</summary>
+internal unsafe interface IBlockTiles
+{
+    /// <summary>Vectors of the widest tile.</summary>
+    public const int MaxVectors = 2;
+
+    /// <summary>Rows of the tile that is so many vectors wide.</summary>
+    static abstract int Rows(int vectors);
+
+    /// <summary>Runs the tile that is so many vectors wide.</summary>
+    static abstract void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
+        where S : struct, IByteSimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat;
+}
+
+/// <summary>Tiles for 32 registers.</summary>
+internal readonly unsafe struct BlockTiles32 : IBlockTiles
+{
+    public static int Rows(int vectors) => vectors == 2 ? BlockTile8x2.Rows : BlockTile8x1.Rows;
+
+    public static void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
+        where S : struct, IByteSimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+    {
+        if (vectors == 2) BlockTile8x2.Run<S, V, TFormat>(call);
+        else BlockTile8x1.Run<S, V, TFormat>(call);
+    }
+}
+
+/// <summary>Tiles for 16 registers.</summary>
+internal readonly unsafe struct BlockTiles16 : IBlockTiles
+{
+    public static int Rows(int vectors) => vectors == 2 ? BlockTile4x2.Rows : BlockTile8x1.Rows;
+
+    public static void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
+        where S : struct, IByteSimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+    {
+        if (vectors == 2) BlockTile4x2.Run<S, V, TFormat>(call);
+        else BlockTile8x1.Run<S, V, TFormat>(call);
+    }
+}
