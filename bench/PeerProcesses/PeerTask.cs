@@ -1,3 +1,5 @@
+using ManagedTransformers.Models;
+
 namespace ManagedTransformers.Bench;
 
 /// <summary>The same work by a peer.</summary>
@@ -14,7 +16,8 @@ internal sealed record PeerTask(string Peer, PeerModel Model, Func<string, strin
 /// <param name="Target">What the writer is given as its target, below the peers' models folder.</param>
 /// <param name="File">The file to load; the target itself, or a file in it.</param>
 /// <param name="Package">The npm package that must be there.</param>
-internal sealed record PeerModel(string Script, string Writer, string Checkpoint, string Target, string File, string Package)
+/// <param name="Type">How the writer stores matrices, where it can do so in several ways.</param>
+internal sealed record PeerModel(string Script, string Writer, string Checkpoint, string Target, string File, string Package, string? Type = null)
 {
     private const string Ort = "onnxruntime-node";
     private const string Llama = "node-llama-cpp";
@@ -26,22 +29,19 @@ internal sealed record PeerModel(string Script, string Writer, string Checkpoint
     /// <summary>The peers that read and write like CodeGen.</summary>
     /// <param name="kind">prefill or decode.</param>
     /// <param name="prompt">The ids of the context.</param>
-    public static IReadOnlyList<PeerTask> Decoders(string kind, int[] prompt)
+    /// <param name="format">How our weights are held: llama.cpp has theirs likewise.</param>
+    public static IReadOnlyList<PeerTask> Decoders(string kind, int[] prompt, WeightFormat format)
     {
         const string Checkpoint = CheckpointCache.CodeGen;
-        const string Gguf = $"{Checkpoint}-neox-f16.gguf";
+        string type = format switch { WeightFormat.Int8 => "q8_0", WeightFormat.Int4 => "q4_0", _ => "f16" }, gguf = $"{Checkpoint}-neox-{type}.gguf";
         string WriteInputs(string path)
         {
             TokenIds.Write(path, prompt);
             return $"prepare {kind} {prompt.Length} {path}";
         }
-        var llama = new PeerModel("llama.mjs", "neox_gguf.py", Checkpoint, Gguf, Gguf, Llama);
+        var llama = new PeerTask($"llama.cpp {type}", new PeerModel("llama.mjs", "neox_gguf.py", Checkpoint, gguf, gguf, Llama, type), WriteInputs, GivesOutput: false);
         var ort = new PeerModel("ort_decoder.mjs", "decoder_onnx.py", Checkpoint, Checkpoint, Path.Combine(Checkpoint, "decoder.onnx"), Ort);
-        return
-        [
-            new PeerTask("llama.cpp f16", llama, WriteInputs, GivesOutput: false),
-            // A decode step is not compared: its prefill is, with the same graph.
-            new PeerTask("ONNX Runtime f32", ort, WriteInputs),
-        ];
+        // A decode step is not compared: its prefill is, with the same graph.
+        return format == WeightFormat.AsStored ? [llama, new PeerTask("ONNX Runtime f32", ort, WriteInputs)] : [llama];
     }
 }

@@ -12,32 +12,26 @@ internal sealed class DecodeWork : Work
     private readonly ModelCache _models;
     private readonly int[] _sequence = [0];
     private readonly int[] _token = [0];
-    private CodeGenForCausalLM? _model;
-
     private readonly WeightFormat _format;
+    private CodeGenForCausalLM? _model;
 
     /// <param name="context">Tokens before.</param>
     /// <param name="models">Where the model comes from.</param>
     /// <param name="kernels">Level and threads.</param>
     /// <param name="format">How weights are held; quantized ones (head included) are timed in turns with those of F16.</param>
     public DecodeWork(int context, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored)
-        : base($"{ModelSize.CodeGen.Name} decode at {context}{(format == WeightFormat.AsStored ? "" : $", {format} weights")}", kernels)
+        : base($"{ModelSize.CodeGen.Name} decode at {context}{ModelSize.Suffix(format)}", kernels)
     {
         _format = format;
         ModelSize size = ModelSize.CodeGen;
         (_prompt, _models) = (TokenIds.Some(context), models);
         Tokens = 1;
         Flops = size.BodyFlops(1, context) + size.HeadFlops(1, transform: false);
-        Bytes = size.BytesPerWeight * (size.LayerWeights + size.HeadWeights);
+        Bytes = size.Bytes(format) * (size.LayerWeights + size.HeadWeights);
         Limit = () => LimitBeside.Reading(Bytes, kernels);
-        if (format == WeightFormat.AsStored)
-        {
-            Peers = PeerModel.Decoders("decode", _prompt);
-            return;
-        }
-        const double F16Bits = 16;
-        Bytes *= (format == WeightFormat.Int8 ? 8.5 : 4.5) / F16Bits;
-        Siblings = [("F16 weights", () => new DecodeWork(context, models, kernels))];
+        Peers = PeerModel.Decoders("decode", _prompt, format);
+        if (format != WeightFormat.AsStored)
+            Siblings = [("F16 weights", () => new DecodeWork(context, models, kernels))];
     }
 
     public override void Prepare()

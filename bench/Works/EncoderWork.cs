@@ -27,20 +27,33 @@ internal sealed class EncoderWork : Work
     private readonly ModelCache _models;
     private readonly ForwardOptions _options;
     private readonly Func<PretrainedModel> _load;
+    private readonly WeightFormat _format;
     private PretrainedModel? _model;
     private float[] _probabilities = [];
 
-    public EncoderWork(string name, ModelSize size, EncoderPart part, ModelInputs inputs, ModelCache models, KernelOptions kernels)
-        : base(name, kernels)
+    /// <param name="name">What it is called in the results.</param>
+    /// <param name="size">The model.</param>
+    /// <param name="part">How much of it runs.</param>
+    /// <param name="inputs">The texts.</param>
+    /// <param name="models">Where the model comes from.</param>
+    /// <param name="kernels">Level and threads.</param>
+    /// <param name="format">How weights are held; quantized ones (head included) are timed in turns with those of F32.</param>
+    public EncoderWork(string name, ModelSize size, EncoderPart part, ModelInputs inputs, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored)
+        : base(name + ModelSize.Suffix(format), kernels)
     {
-        (_size, _part, _inputs, _models) = (size, part, inputs, models);
+        (_size, _part, _inputs, _models, _format) = (size, part, inputs, models, format);
         _options = part == EncoderPart.OneMask ? new ForwardOptions { LogitsAt = [(0, inputs.SequenceLength / 2)] } : ForwardOptions.Default;
         _load = part == EncoderPart.Body ? LoadBody : LoadWithHead;
         int[] lengths = [.. TokenIds.MaskOf(inputs).Chunk(inputs.SequenceLength).Select(row => row.Sum())];
         double tokens = lengths.Sum();
         double scored = part switch { EncoderPart.Body => 0, EncoderPart.FullLogits => tokens, _ => 1 };
         Flops = size.BodyFlops(tokens, lengths.Sum(length => (double)length * length)) + size.HeadFlops(scored, transform: true);
-        Bytes = size.BytesPerWeight * (size.LayerWeights + (scored > 0 ? size.HeadWeights : 0));
+        Bytes = size.Bytes(format) * (size.LayerWeights + (scored > 0 ? size.HeadWeights : 0));
+        if (format != WeightFormat.AsStored)
+        {
+            Siblings = [("F32 weights", () => new EncoderWork(name, size, part, inputs, models, kernels))];
+            return;
+        }
         Peers = [new PeerTask("ONNX Runtime f32", PeerModel.Encoder(size.Checkpoint, part == EncoderPart.Body ? "body.onnx" : "full.onnx"), WritePrepareLine)];
     }
 
@@ -69,12 +82,12 @@ internal sealed class EncoderWork : Work
     private static Tensor Logits(ModelOutput output) => output is PreTrainingOutput both ? both.PredictionLogits : ((MaskedLMOutput)output).Logits;
 
     private PretrainedModel LoadBody() => _size == ModelSize.CodeBerta
-        ? _models.Load<RobertaModel>(_size.Checkpoint, Kernels)
-        : _models.Load<BertModel>(_size.Checkpoint, Kernels);
+        ? _models.Load<RobertaModel>(_size.Checkpoint, Kernels, _format)
+        : _models.Load<BertModel>(_size.Checkpoint, Kernels, _format);
 
     private PretrainedModel LoadWithHead() => _size == ModelSize.CodeBerta
-        ? _models.Load<RobertaForMaskedLM>(_size.Checkpoint, Kernels)
-        : _models.Load<BertForPreTraining>(_size.Checkpoint, Kernels);
+        ? _models.Load<RobertaForMaskedLM>(_size.Checkpoint, Kernels, _format)
+        : _models.Load<BertForPreTraining>(_size.Checkpoint, Kernels, _format);
 
     private void FindBest(Tensor logits)
     {

@@ -1,3 +1,5 @@
+using ManagedTransformers.Models;
+
 namespace ManagedTransformers.Bench;
 
 /// <summary>The sizes that decide how much arithmetic a model needs.</summary>
@@ -11,6 +13,12 @@ internal sealed record ModelSize(string Checkpoint, string Name, int Layers, int
 
     /// <summary>The pad token of the encoders.</summary>
     public int PadTokenId => this == StarEncoder ? 49_152 : 1;
+
+    /// <summary>Bytes of a weight that is held so.</summary>
+    public double Bytes(WeightFormat format) => format switch { WeightFormat.Int8 => 8.5 / 8, WeightFormat.Int4 => 4.5 / 8, _ => BytesPerWeight };
+
+    /// <summary>What a work's name says about its weights.</summary>
+    public static string Suffix(WeightFormat format) => format == WeightFormat.AsStored ? "" : $", {format} weights";
 
     /// <summary>Weights of the matrices in all layers: query, key, value, output; up, down.</summary>
     public double LayerWeights => Layers * (4.0 * Hidden * Hidden + 2.0 * Hidden * Inner);

@@ -26,7 +26,11 @@ internal static class WorkCatalog
         "encoder" => Encoders(models, kernels),
         "fill-mask" => [new EncoderWork("CodeBERTa fill one mask 1×128", ModelSize.CodeBerta, EncoderPart.OneMask, Full(1, 128), models, kernels)],
         "batch" => [new EncoderWork("CodeBERTa body 16 texts of 10…300", ModelSize.CodeBerta, EncoderPart.Body, Mixed(), models, kernels)],
-        "prefill" => [new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels)],
+        "prefill" =>
+        [
+            new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels),
+            new PrefillWork(128, models, kernels, WeightFormat.Int8), new PrefillWork(512, models, kernels, WeightFormat.Int8), new PrefillWork(128, models, kernels, WeightFormat.Int4),
+        ],
         "decode" =>
         [
             new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels),
@@ -55,6 +59,8 @@ internal static class WorkCatalog
                 }
             }
         }
+        foreach (int length in new[] { 16, 128, 512 })
+            yield return new EncoderWork($"CodeBERTa body 1×{length}", ModelSize.CodeBerta, EncoderPart.Body, Full(1, length), models, kernels, WeightFormat.Int8);
     }
 
     private static (int Rows, int Length)[] Shapes(ModelSize size) =>

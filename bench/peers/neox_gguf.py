@@ -1,7 +1,8 @@
 """Writes a CodeGen checkpoint as a GGUF file of the GPT-NeoX architecture, the closest one that llama.cpp has: parallel attention
-and feed-forward, partial rotary embedding, GELU. The matrices are those of the checkpoint, in float16.
+and feed-forward, partial rotary embedding, GELU. The matrices are those of the checkpoint, in float16 or, but for the token
+embeddings, in blocks of 32 integers with a float16 scale.
 
-    python3 neox_gguf.py CHECKPOINT_DIRECTORY OUTPUT.gguf
+    python3 neox_gguf.py CHECKPOINT_DIRECTORY OUTPUT.gguf [f16|q8_0|q4_0]
 
 What differs: GPT-NeoX rotates halves instead of pairs (the rows of query and key are put in that order, which gives the same
 scores), has a second LayerNorm (here a copy of the first) and no bias of the vocabulary scores.
@@ -18,7 +19,10 @@ from safetensors import Checkpoint, split_qkv
 ALIGNMENT = 32
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 F32_TENSOR, F16_TENSOR = 0, 1
-MOSTLY_F16, NORMAL_TOKEN, CONTROL_TOKEN = 1, 1, 3
+# Name: (tensor type, file type)
+TYPES = {"f16": (1, 1), "q8_0": (8, 7), "q4_0": (2, 2)}
+BLOCK = 32
+NORMAL_TOKEN, CONTROL_TOKEN = 1, 3
 
 
 def text(value):
@@ -63,7 +67,22 @@ def tensors(checkpoint, config):
     yield "output.weight", checkpoint.stored("lm_head.weight")
 
 
-def metadata(config):
+def quantized(matrix, kind):
+    """The bytes of blocks along the rows: a float16 scale, then 32 integers of 8 bits or 16 pairs of 4, the second half above the first."""
+    blocks = matrix.astype(np.float32).reshape(-1, BLOCK)
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1)[:, None], axis=1)
+    scale = (np.abs(largest) / 127 if kind == "q8_0" else largest / -8).astype(np.float16)
+    wide = scale.astype(np.float32)
+    integers = np.rint(blocks / np.where(wide == 0, 1, wide))
+    if kind == "q8_0":
+        data = integers.astype(np.int8).view(np.uint8)
+    else:
+        nibbles = np.clip(integers + 8, 0, 15).astype(np.uint8)
+        data = nibbles[:, :BLOCK // 2] | (nibbles[:, BLOCK // 2:] << 4)
+    return np.concatenate([scale.view(np.uint8), data], axis=1)
+
+
+def metadata(config, file_type):
     def u32(key, value):
         return entry(f"gptneox.{key}", UINT32, struct.pack("<I", value))
     vocabulary = config["vocab_size"]
@@ -73,7 +92,7 @@ def metadata(config):
     return [
         entry("general.architecture", STRING, text("gptneox")),
         entry("general.name", STRING, text("synthetic")),
-        entry("general.file_type", UINT32, struct.pack("<I", MOSTLY_F16)),
+        entry("general.file_type", UINT32, struct.pack("<I", file_type)),
         u32("context_length", config["n_positions"]),
         u32("embedding_length", config["n_embd"]),
         u32("block_count", config["n_layer"]),
@@ -93,26 +112,32 @@ def metadata(config):
     ]
 
 
+def is_quantized(name, data, kind):
+    return kind != "f16" and data.ndim == 2 and name != "token_embd.weight"
+
+
 def padding(length):
     return b"\0" * (-length % ALIGNMENT)
 
 
-def main(source, target):
+def main(source, target, kind="f16"):
     with open(os.path.join(source, "config.json")) as file:
         config = json.load(file)
     checkpoint = Checkpoint(os.path.join(source, "model.safetensors"))
     items, offset, infos = list(tensors(checkpoint, config)), 0, []
     for name, data in items:
-        kind = F16_TENSOR if data.dtype == np.float16 else F32_TENSOR
+        tensor_type = TYPES[kind][0] if is_quantized(name, data, kind) else F16_TENSOR if data.dtype == np.float16 else F32_TENSOR
+        size = data.nbytes if not is_quantized(name, data, kind) else data.size // BLOCK * (2 + BLOCK // (1 if kind == "q8_0" else 2))
         shape = struct.pack(f"<{data.ndim}Q", *reversed(data.shape))
-        infos.append(text(name) + struct.pack("<I", data.ndim) + shape + struct.pack("<IQ", kind, offset))
-        offset += data.nbytes + len(padding(data.nbytes))
-    entries = metadata(config)
+        infos.append(text(name) + struct.pack("<I", data.ndim) + shape + struct.pack("<IQ", tensor_type, offset))
+        offset += size + len(padding(size))
+    entries = metadata(config, TYPES[kind][1])
     with open(target, "wb") as file:
         file.write(b"GGUF" + struct.pack("<IQQ", 3, len(items), len(entries)) + b"".join(entries) + b"".join(infos))
         file.write(padding(file.tell()))
-        for _, data in items:
-            file.write(np.ascontiguousarray(data).tobytes() + padding(data.nbytes))
+        for name, data in items:
+            stored = np.ascontiguousarray(quantized(data, kind) if is_quantized(name, data, kind) else data).tobytes()
+            file.write(stored + padding(len(stored)))
 
 
 main(*sys.argv[1:])
