@@ -7,6 +7,7 @@ public sealed partial class ActivationTrace
 {
     private readonly Dictionary<string, Request> _requests;
     private TracedPass? _current;
+    private long _keptBytes;
 
     /// <summary>What becomes of an activation.</summary>
     private sealed record Request(bool Keep, Intervention[] Edits);
@@ -30,6 +31,7 @@ public sealed partial class ActivationTrace
     internal void EndPass()
     {
         _passes.Add(_current!);
+        _keptBytes += _current!.Bytes;
         _current = null;
     }
 
@@ -97,7 +99,7 @@ public sealed partial class ActivationTrace
     {
         if (!request.Keep)
             return;
-        (Int128 needed, long kept) = (sizeof(float), _passes.Sum(pass => pass.Bytes) + _current!.Bytes);
+        (Int128 needed, long kept) = (sizeof(float), _keptBytes + _current!.Bytes);
         foreach (int size in shape)
             needed *= size;
         if (kept + needed > _options.MemoryLimit)
