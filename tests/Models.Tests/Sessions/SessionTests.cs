@@ -109,6 +109,22 @@ public sealed class SessionTests
     }
 
     [Test]
+    public void Attentions_to_what_was_read_have_zeros_where_padding_was_left_out()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session together = model.CreateSession(new SessionOptions { BatchSize = 2 }), alone = model.CreateSession();
+        ModelInputs padded = ModelInputs.OfBatch([[5, 17, 3], [30]], padLeft: true);
+        model.Forward(new ModelInputs(2, 3) { InputIds = padded.InputIds, AttentionMask = padded.AttentionMask, PositionIds = [0, 1, 2, 1, 1, 0] }, together);
+        var asked = new ForwardOptions { OutputAttentions = true };
+        Tensor found = model.Forward(new ModelInputs(2, 2) { InputIds = [4, 6, 4, 6], PositionIds = [3, 4, 1, 2] }, together, asked).Attentions![1];
+        model.Forward([30], alone);
+        Tensor expected = model.Forward([4, 6], alone, asked).Attentions![1];
+        Assert.That(found.Shape.ToArray(), Is.EqualTo(new[] { 2, 4, 2, 5 }));
+        for (int i = 0; i < 8; i++)
+            Assert.That(found.Row(8 + i).ToArray(), Is.EqualTo((float[])[0, 0, .. expected.Row(i)]).Within(1e-6));
+    }
+
+    [Test]
     public void Selected_logits_are_those_rows_of_all_logits()
     {
         using CodeGenForCausalLM model = NewModel();
