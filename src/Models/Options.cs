@@ -78,9 +78,6 @@ public sealed record ForwardOptions
     /// <summary>The (row, column) places whose logits are wanted; logits are then [places, vocab_size]. All places when null.</summary>
     public IReadOnlyList<(int Row, int Column)>? LogitsAt { get; init; }
 
-    /// <summary>Called with each module's output during the pass, named by its Hugging Face module path. The tensor is only valid during the call.</summary>
-    public Action<string, Tensor>? Tap { get; init; }
-
     /// <summary>The defaults.</summary>
     public static ForwardOptions Default { get; } = new();
 }

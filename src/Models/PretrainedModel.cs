@@ -8,6 +8,7 @@ public abstract class PretrainedModel : IDisposable
 {
     private readonly Checkpoint? _checkpoint;
     private string? _fingerprint;
+    private IReadOnlyList<string>? _activationNames;
     private bool _disposed;
 
     private protected PretrainedModel(PretrainedConfig config, ModelSource source)
@@ -27,6 +28,9 @@ public abstract class PretrainedModel : IDisposable
 
     /// <summary>The weights that the model reads, under their names in the checkpoint.</summary>
     public IReadOnlyList<Weight> Weights => Source.Weights.Weights;
+
+    /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and what lies inside attentions.</summary>
+    public IReadOnlyList<string> ActivationNames => _activationNames ??= Array.AsReadOnly<string>([.. ListActivations()]);
 
     /// <summary>Tensors of the checkpoint that were not read, because others that were are the same.</summary>
     internal IReadOnlySet<string> TiedTensors => Source.Weights.Twins;
@@ -87,6 +91,9 @@ public abstract class PretrainedModel : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Every name that a pass may tap, in order.</summary>
+    private protected abstract IEnumerable<string> ListActivations();
+
     private protected virtual KeyValueCache? CreateCache(SessionOptions options) => null;
 
     /// <summary>Checks inputs and session, packs the batch, and starts the pass.</summary>
@@ -107,6 +114,7 @@ public abstract class PretrainedModel : IDisposable
                 || (ReadsFirstToken && InputChecks.HidesFirstColumn(mask, inputs));
             session.Batch.Pack(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
             session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
+            session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray());
             return pass;
         }
         catch
@@ -122,6 +130,7 @@ public abstract class PretrainedModel : IDisposable
         (output.HiddenStates, output.Attentions) = (session.HiddenStates, session.Attentions);
         if (session.Options.OutputPastKeyValues && session.Cache is KeyValueCache cache)
             output.PastKeyValues = [.. Enumerable.Range(0, cache.Layers).Select(layer => (cache.Keys(layer), cache.Values(layer)))];
+        session.Tracer?.EndPass();
         return output;
     }
 

@@ -71,6 +71,9 @@ public sealed class Tensor
     /// <summary>A copy of the elements in C order.</summary>
     public float[] ToArray() => Span.ToArray();
 
+    /// <summary>The shape as messages show it: <c>[2, 3]</c>.</summary>
+    internal string ShapeText => $"[{string.Join(", ", _shape)}]";
+
     /// <summary>A copy under another name.</summary>
     internal Tensor Copy(string name) => new(ToArray(), name, _shape);
 

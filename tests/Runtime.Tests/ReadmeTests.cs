@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 using ManagedTransformers.Testing;
@@ -10,7 +9,7 @@ namespace ManagedTransformers.Runtime.Tests;
 /// README's text, so that neither can change alone.
 /// </summary>
 [NonParallelizable]
-public sealed partial class ReadmeTests
+public sealed class ReadmeTests
 {
     private string _directory = "";
     private StringWriter _console = new();
@@ -123,7 +122,23 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void Sample_7_chooses_level_and_threads()
+    public void Sample_7_traces_and_intervenes()
+    {
+        // sample
+        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using Session session = model.CreateSession();
+        var withoutHead = new TraceOptions { Names = ["transformer.h.*", "**.probabilities"], Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head: 2)] };
+        using ActivationTrace trace = session.Trace(withoutHead);
+        Tensor logits = model.Forward([313, 5282, 323], session).Logits;
+        Tensor residual = trace["transformer.h.1"];              // [batch, sequence, n_embd]
+        // end
+        Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.NEmbd }));
+        using Session untouched = model.CreateSession();
+        Assert.That(logits.ToArray(), Is.Not.EqualTo(model.Forward([313, 5282, 323], untouched).Logits.ToArray()));
+    }
+
+    [Test]
+    public void Sample_8_chooses_level_and_threads()
     {
         // sample
         var options = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Portable, MaxThreads = 1 } } };
@@ -134,7 +149,7 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public async Task Sample_7_downloads_a_model_and_finds_it()
+    public async Task Sample_9_downloads_a_model_and_finds_it()
     {
         using var server = new HubServer("huggingface/CodeBERTa-small-v1");
         foreach (string file in Directory.EnumerateFiles(TestData.Model("demo-fill-mask")))
@@ -171,19 +186,5 @@ public sealed partial class ReadmeTests
     }
 
     [Test]
-    public void The_samples_are_those_of_the_README()
-    {
-        string readme = File.ReadAllText(Path.Combine(TestData.Root, "README.md"));
-        string tests = File.ReadAllText(Path.Combine(TestData.Root, "tests", "Runtime.Tests", "ReadmeTests.cs"));
-        string[] shown = [.. FencedCSharp().Matches(readme).Select(match => match.Groups["code"].Value)];
-        string[] run = [.. MarkedSample().Matches(tests).Select(match => match.Groups["code"].Value.Replace("\n        ", "\n", StringComparison.Ordinal).TrimStart(' '))];
-        Assert.That(shown, Is.Not.Empty);
-        Assert.That(shown, Is.EqualTo(run));
-    }
-
-    [GeneratedRegex(@"```csharp\n(?<code>.*?)```", RegexOptions.Singleline, matchTimeoutMilliseconds: 5000)]
-    private static partial Regex FencedCSharp();
-
-    [GeneratedRegex(@"        // sample\n(?<code>.*?)        // end", RegexOptions.Singleline, matchTimeoutMilliseconds: 5000)]
-    private static partial Regex MarkedSample();
+    public void The_samples_are_those_of_the_README() => DocumentSamples.AssertSame("README.md", "ReadmeTests.cs");
 }

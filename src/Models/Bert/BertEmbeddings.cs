@@ -23,6 +23,9 @@ internal sealed class BertEmbeddings
         _layerNorm = new LayerNormalization(weights, $"{name}.LayerNorm", hidden, config.LayerNormEps);
     }
 
+    /// <summary>The Hugging Face module path.</summary>
+    public string Name => _name;
+
     /// <summary>The token table, [vocab_size, hidden]; a masked-LM decoder may be tied to it.</summary>
     public Matrix WordEmbeddings { get; }
 

@@ -9,6 +9,7 @@ internal sealed class BertEncoder
     private readonly BertEmbeddings _embeddings;
     private readonly BertLayer[] _layers;
     private readonly Linear? _pooler;
+    private readonly string _poolerName;
 
     /// <summary>Reads the body's weights.</summary>
     /// <param name="config">A BERT or RoBERTa configuration.</param>
@@ -18,6 +19,7 @@ internal sealed class BertEncoder
     public BertEncoder(BertConfig config, ModelWeights weights, bool pooler, bool poolerIsNeeded = false)
     {
         string name = config.ModelType;
+        _poolerName = $"{name}.pooler";
         _embeddings = new BertEmbeddings(config, weights, $"{name}.embeddings");
         _layers = new BertLayer[config.NumHiddenLayers];
         for (int i = 0; i < _layers.Length; i++)
@@ -25,6 +27,12 @@ internal sealed class BertEncoder
         if (pooler && (poolerIsNeeded || weights.Has($"{name}.pooler.dense.weight")))
             _pooler = new Linear(weights, $"{name}.pooler.dense", config.HiddenSize, config.HiddenSize);
     }
+
+    /// <summary>The names of what <see cref="Forward"/> taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [_embeddings.Name, .. _layers.SelectMany(layer => layer.ActivationNames)];
+
+    /// <summary>The names of what <see cref="Pool"/> taps, in order.</summary>
+    public IEnumerable<string> PoolerActivationNames => _pooler is null ? [] : [_pooler.Name, _poolerName];
 
     /// <summary>Whether there is a pooler.</summary>
     public bool HasPooler => _pooler is not null;
@@ -46,11 +54,13 @@ internal sealed class BertEncoder
     }
 
     /// <summary>tanh(dense(first token)) of each row, [batch, hidden], in the session's workspace.</summary>
-    public Tensor Pool(Tensor x, Session session) => _pooler!.Forward(FirstTokens(x, session), session, Activation.Tanh);
+    public Tensor Pool(Tensor x, Session session) =>
+        session.Tap(_poolerName, _pooler!.Forward(FirstTokens(x, session), session, Activation.Tanh));
 
     /// <summary>The first token of each row, [batch, hidden], in the session's workspace.</summary>
     public static Tensor FirstTokens(Tensor x, Session session)
     {
+        session.RowsAreSelected = true;
         Tensor first = session.Workspace.Rent("first_token", session.Batch.Rows, x.Shape[1]);
         for (int row = 0; row < session.Batch.Rows; row++)
             x.Row(session.Batch.RowStart(row)).CopyTo(first.Row(row));

@@ -33,4 +33,7 @@ public sealed class BertForPreTraining : PretrainedModel
             : null;
         return EndPass(new PreTrainingOutput(predictions, relationship) { Loss = loss }, session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => 
+        [.. _bert.ActivationNames, .. _predictions.ActivationNames, .. _bert.PoolerActivationNames, _seqRelationship.Name];
 }

@@ -30,4 +30,6 @@ public sealed class BertForSequenceClassification : PretrainedModel
         float? loss = SequenceLoss.Compute(logits, inputs, Config, session);
         return EndPass(new SequenceClassifierOutput(logits) { Loss = loss }, session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _bert.ActivationNames, .. _bert.PoolerActivationNames, _classifier.Name];
 }

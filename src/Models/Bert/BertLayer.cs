@@ -9,17 +9,20 @@ internal sealed class BertLayer
     private readonly BertAttention _attention;
     private readonly FeedForwardBlock _feedForward;
     private readonly LayerNormalization _layerNorm;
-    private readonly string _name;
+    private readonly string _name, _outputName;
 
     public BertLayer(BertConfig config, ModelWeights weights, string name, int layer)
     {
-        _name = name;
+        (_name, _outputName) = (name, $"{name}.output");
         _attention = new BertAttention(config, weights, $"{name}.attention", layer);
         var intermediate = new Linear(weights, $"{name}.intermediate.dense", config.HiddenSize, config.IntermediateSize);
         var output = new Linear(weights, $"{name}.output.dense", config.IntermediateSize, config.HiddenSize);
-        _feedForward = new FeedForwardBlock(intermediate, config.Activation, output);
+        _feedForward = new FeedForwardBlock(intermediate, config.Activation, $"{name}.intermediate", output);
         _layerNorm = new LayerNormalization(weights, $"{name}.output.LayerNorm", config.HiddenSize, config.LayerNormEps);
     }
+
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [.. _attention.ActivationNames, .. _feedForward.ActivationNames, _outputName, _name];
 
     /// <summary>One layer, in place: [tokens, hidden].</summary>
     public void Forward(Tensor x, Session session)
@@ -30,6 +33,7 @@ internal sealed class BertLayer
         Tensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
         Add.Run(x.Span, output.Span, x.Span, session.Kernels);
         _layerNorm.ForwardTo(x, x, session);
+        session.Tap(_outputName, x);
         session.Tap(_name, x);
     }
 }

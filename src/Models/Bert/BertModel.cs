@@ -25,4 +25,6 @@ public sealed class BertModel : PretrainedModel
         Tensor? pooled = _bert.HasPooler ? _bert.Pool(x, session).Copy("pooler_output") : null;
         return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), pooled), session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _bert.ActivationNames, .. _bert.PoolerActivationNames];
 }

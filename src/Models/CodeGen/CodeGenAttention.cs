@@ -11,21 +11,33 @@ internal sealed class CodeGenAttention
     private readonly int _headDim;
     private readonly int _qkvBlocks;
     private readonly Linear _qkvProj;
-    private readonly Linear _outProj;
+    private readonly HeadOutputs _outProj;
     private readonly RotaryTable _rotary;
-    private readonly string _queryName;
-    private readonly string _contextName;
+    private readonly string _queryName, _keyName, _valueName, _contextName;
+    private readonly HeadLayout _queryLayout, _keyLayout, _valueLayout;
+    private readonly TracedAttention _traced;
 
     public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
     {
         (_layer, _heads, _headDim, _qkvBlocks, _rotary) = (layer, config.NHead, config.HeadWidth, config.QkvBlocks, rotary);
         _qkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
-        _outProj = new Linear(weights, $"{name}.out_proj", config.NEmbd, config.NEmbd, bias: false);
-        (Name, _queryName, _contextName) = (name, $"{name}.query", $"{name}.context");         // a step formats no strings
+        // a step formats no strings
+        (Name, _queryName, _keyName, _valueName, _contextName) = (name, $"{name}.query", $"{name}.key", $"{name}.value", $"{name}.context");
+
+        int perBlock = _heads / _qkvBlocks, part = perBlock * _headDim;
+        _queryLayout = new HeadLayout(_heads, _headDim);
+        _valueLayout = new HeadLayout(_heads, _headDim, part, perBlock, 3 * part);
+        _keyLayout = new HeadLayout(_heads, _headDim, 2 * part, perBlock, 3 * part);
+        _traced = new TracedAttention(name, layer, _queryLayout, causal: true);
+        var outProj = new Linear(weights, $"{name}.out_proj", config.NEmbd, config.NEmbd, bias: false);
+        _outProj = new HeadOutputs($"{name}.head_outputs", outProj, _queryLayout);
     }
 
     /// <summary>The Hugging Face module path.</summary>
     public string Name { get; }
+
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [_qkvProj.Name, _queryName, _keyName, _valueName, .. _traced.ActivationNames, .. _outProj.ActivationNames, Name];
 
     /// <summary>[tokens, n_embd] → [tokens, n_embd]; appends keys and values to the session's cache.</summary>
     public Tensor Forward(Tensor x, Session session)
@@ -35,8 +47,12 @@ internal sealed class CodeGenAttention
         Tensor query = session.Workspace.Rent(_queryName, tokens, width);         // [tokens, heads · head_dim]
         for (int row = 0; row < session.Batch.Rows; row++)
             SplitHeads(qkv, query, row, session);
+        if (session.Tracer is ActivationTrace trace)
+            TapHeads(qkv, query, session, trace);
         Tensor context = session.Workspace.Rent(_contextName, tokens, width);
         Attend(query, context, session);
+        if (_traced.IsWanted(session))
+            Trace(query, context, session);
         return session.Tap(Name, _outProj.Forward(context, session));
     }
 
@@ -75,26 +91,49 @@ internal sealed class CodeGenAttention
         }
     }
 
+    /// <summary>Queries and keys after their rotation, and values. Changed ones go to the cache in place of those that are there.</summary>
+    private void TapHeads(Tensor qkv, Tensor query, Session session, ActivationTrace trace)
+    {
+        trace.Tap(_queryName, query, _queryLayout);
+        bool keysChanged = trace.Tap(_keyName, qkv, _keyLayout), valuesChanged = trace.Tap(_valueName, qkv, _valueLayout);
+        if (!keysChanged && !valuesChanged)
+            return;
+        (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
+        for (int row = 0; row < batch.Rows; row++)
+        {
+            CachedSequence held = cache.Of(batch.Slot(row));
+            for (int i = 0; i < batch.RowLength(row); i++)
+            {
+                Span<float> source = qkv.Row(batch.RowStart(row) + i);
+                for (int head = 0; head < _heads; head++)
+                {
+                    cache.Write(held.Keys(_layer), head, held.Length + i, _keyLayout.Of(source, head), session.Kernels);
+                    cache.Write(held.Values(_layer), head, held.Length + i, _valueLayout.Of(source, head), session.Kernels);
+                }
+            }
+        }
+    }
+
+    private void Trace(Tensor query, Tensor context, Session session) =>
+        _traced.Run(query, context, row => session.Cache!.Attended(session.Batch, row, _layer), session.Cache!.ColumnsWith(session.Batch), session);
+
     private void Attend(Tensor query, Tensor context, Session session)
     {
         PackedBatch batch = session.Batch;
-        Tensor? probabilities = session.Attentions is null ? null : NewProbabilities(session);
         if (batch.Rows > 1 && batch.Tokens <= MatMul.StreamedRows)
         {
             // Few rows with few tokens each: threads share the rows, which takes one meeting instead of one per row.
-            var rows = new RowsJob { Attention = this, Query = query, Context = context, Probabilities = probabilities, Session = session };
+            var rows = new RowsJob { Attention = this, Query = query, Context = context, Session = session };
             WorkerPool.Shared.Run(batch.Rows, session.Kernels.MaxThreads, rows);
         }
         else
         {
             for (int row = 0; row < batch.Rows; row++)
-                Attend(row, query, context, probabilities, session, session.Kernels);
+                Attend(row, query, context, session, session.Kernels);
         }
-        if (probabilities is not null)
-            session.Attentions!.Add(probabilities);
     }
 
-    private void Attend(int row, Tensor query, Tensor context, Tensor? probabilities, Session session, KernelOptions kernels)
+    private void Attend(int row, Tensor query, Tensor context, Session session, KernelOptions kernels)
     {
         PackedBatch batch = session.Batch;
         KeyValueCache cache = session.Cache!;
@@ -124,7 +163,6 @@ internal sealed class CodeGenAttention
             KeyMask = cache.KeyMask(slot, keys),
             HeadMask = session.HeadMaskOf(_layer),
             Output = context.Span.Slice(start, queries * width),
-            Probabilities = probabilities is null ? [] : probabilities.Span.Slice(row * _heads * queries * keys, _heads * queries * keys),
         };
         Attention.Run(arguments, kernels);
     }
@@ -134,22 +172,8 @@ internal sealed class CodeGenAttention
     {
         public CodeGenAttention Attention;
         public Tensor Query, Context;
-        public Tensor? Probabilities;
         public Session Session;
 
-        public readonly void Execute(int task) => Attention.Attend(task, Query, Context, Probabilities, Session, Session.OneThread);
-    }
-
-    /// <summary>Asking for attentions computes padding too, so every row has the same queries and keys.</summary>
-    private Tensor NewProbabilities(Session session)
-    {
-        PackedBatch batch = session.Batch;
-        int keys = session.Cache!.Length(batch.Slot(0)) + batch.Width;
-        for (int row = 1; row < batch.Rows; row++)
-        {
-            if (session.Cache.Length(batch.Slot(row)) + batch.Width != keys)
-                throw new ModelInputException("Attentions were asked for, but the session's sequences have different lengths because padding was left out before. Set ComputePadding from the first pass on.");
-        }
-        return new Tensor($"attentions.{_layer}", batch.Rows, _heads, batch.Width, keys);
+        public readonly void Execute(int task) => Attention.Attend(task, Query, Context, Session, Session.OneThread);
     }
 }

@@ -9,17 +9,20 @@ internal sealed class CodeGenBlock
     private readonly LayerNormalization _ln1;
     private readonly CodeGenAttention _attn;
     private readonly FeedForwardBlock _mlp;
-    private readonly string _name;
+    private readonly string _name, _mlpName;
 
     public CodeGenBlock(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
     {
-        _name = name;
+        (_name, _mlpName) = (name, $"{name}.mlp");
         _ln1 = new LayerNormalization(weights, $"{name}.ln_1", config.NEmbd, config.LayerNormEpsilon);
         _attn = new CodeGenAttention(config, weights, $"{name}.attn", layer, rotary);
         var fcIn = new Linear(weights, $"{name}.mlp.fc_in", config.NEmbd, config.InnerWidth);
         var fcOut = new Linear(weights, $"{name}.mlp.fc_out", config.InnerWidth, config.NEmbd);
-        _mlp = new FeedForwardBlock(fcIn, config.Activation, fcOut);
+        _mlp = new FeedForwardBlock(fcIn, config.Activation, $"{name}.mlp.act", fcOut);
     }
+
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [_ln1.Name, .. _attn.ActivationNames, .. _mlp.ActivationNames, _mlpName, _name];
 
     /// <summary>One block, in place.</summary>
     public void Forward(Tensor x, Session session)
@@ -27,7 +30,7 @@ internal sealed class CodeGenBlock
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
         Tensor attn = _attn.Forward(normed, session);                           // [tokens, n_embd], appends to the KV cache
-        Tensor mlp = _mlp.Forward(normed, session);                             // [tokens, n_embd]
+        Tensor mlp = session.Tap(_mlpName, _mlp.Forward(normed, session));      // [tokens, n_embd]
         Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);
         Add.Run(x.Span, attn.Span, x.Span, session.Kernels);
         session.Tap(_name, x);

@@ -6,6 +6,8 @@ namespace ManagedTransformers.Models;
 /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474; transformers CodeGenModel.</remarks>
 internal sealed class CodeGenDecoder
 {
+    private const string Wte = "transformer.wte", Drop = "transformer.drop";
+
     private readonly CodeGenConfig _config;
     private readonly Matrix _wte;
     private readonly CodeGenBlock[] _blocks;
@@ -22,6 +24,9 @@ internal sealed class CodeGenDecoder
         _lnF = new LayerNormalization(weights, "transformer.ln_f", config.NEmbd, config.LayerNormEpsilon);
     }
 
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [Wte, Drop, .. _blocks.SelectMany(block => block.ActivationNames), _lnF.Name];
+
     /// <summary>The token table, [vocab_size, n_embd].</summary>
     public Matrix WordEmbeddings => _wte;
 
@@ -29,7 +34,7 @@ internal sealed class CodeGenDecoder
     public Tensor Forward(ModelInputs inputs, Session session)
     {
         PackedBatch batch = session.Batch;
-        Tensor x = session.Workspace.Rent("transformer.wte", batch.Tokens, _config.NEmbd);
+        Tensor x = session.Workspace.Rent(Wte, batch.Tokens, _config.NEmbd);
         if (inputs.InputsEmbeds is Tensor embeds)
         {
             batch.Gather(embeds.Span, x);
@@ -39,6 +44,7 @@ internal sealed class CodeGenDecoder
             batch.Gather(inputs.InputIds, batch.TokenIds);
             Embedding.Lookup(batch.TokenIds, _wte.View, x.Span, session.Kernels);
         }
+        session.Tap(Wte, x);
         FillPositions(inputs, batch, past: session.Cache!.Columns);
         if (inputs.TokenTypeIds is int[] types)
         {
@@ -53,15 +59,16 @@ internal sealed class CodeGenDecoder
     /// <summary>Runs the packed tokens; ids and positions are in the batch already. Allocates nothing in the steady state.</summary>
     public Tensor Run(Session session)
     {
-        Tensor x = session.Workspace.Rent("transformer.wte", session.Batch.Tokens, _config.NEmbd);
+        Tensor x = session.Workspace.Rent(Wte, session.Batch.Tokens, _config.NEmbd);
         Embedding.Lookup(session.Batch.TokenIds, _wte.View, x.Span, session.Kernels);
+        session.Tap(Wte, x);
         return RunBlocks(x, session);
     }
 
     private Tensor RunBlocks(Tensor x, Session session)
     {
         session.Cache!.Reserve(session.Batch);
-        session.Tap("transformer.wte", x);
+        session.Tap(Drop, x);
         foreach (CodeGenBlock block in _blocks)
         {
             session.KeepHiddenState(x);

@@ -35,7 +35,7 @@ public sealed class CodeGenForCausalLM : PretrainedModel
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
         Tensor x = _transformer.Forward(inputs, session);                       // [tokens, n_embd]
-        Tensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, (h, y, s) => _lmHead.ForwardTo(h, y, s));
+        Tensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, Head);
         float? loss = inputs.Labels is int[] labels ? Loss.CausalCrossEntropy(logits, labels, session.Kernels) : null;
         return EndPass(new CausalLMOutput(logits) { Loss = loss }, session);
     }
@@ -76,25 +76,37 @@ public sealed class CodeGenForCausalLM : PretrainedModel
         using Session.Pass pass = session.Begin(ForwardOptions.Default);
         PackedBatch batch = session.Batch;
         batch.PackRows(tokenIds, lengths, sequences);
+        session.Tracer?.BeginPass(batch);
         for (int row = 0; row < batch.Rows; row++)
             for (int token = batch.RowStart(row), position = session.Cache!.Length(batch.Slot(row)); token < batch.RowStart(row + 1); token++)
                 batch.Positions[token] = position++;
         Tensor x = _transformer.Run(session);                                   // [tokens, n_embd]
-        return scores switch
+        Tensor logits = scores switch
         {
             ScoresOf.AllTokens => _lmHead.Forward(x, session),
             ScoresOf.LastTokens => _lmHead.Forward(LastTokens(x, session), session),
             _ => session.Workspace.Rent("lm_head", 0, Config.VocabSize),
         };
+        session.Tracer?.EndPass();
+        return logits;
+    }
+
+    private void Head(Tensor x, Tensor logits, Session session)
+    {
+        _lmHead.ForwardTo(x, logits, session);
+        session.Tap(_lmHead.Name, logits);
     }
 
     private static Tensor LastTokens(Tensor x, Session session)
     {
+        session.RowsAreSelected = true;
         Tensor last = session.Workspace.Rent("selected", session.Batch.Rows, x.Shape[1]);
         for (int row = 0; row < session.Batch.Rows; row++)
             x.Row(session.Batch.RowStart(row + 1) - 1).CopyTo(last.Row(row));
         return last;
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _transformer.ActivationNames, _lmHead.Name];
 
     private protected override KeyValueCache CreateCache(SessionOptions options) => CodeGenCache.Create(Config, options);
 }

@@ -29,5 +29,7 @@ public sealed class CodeGenModel : PretrainedModel
         return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), poolerOutput: null), session);
     }
 
+    private protected override IEnumerable<string> ListActivations() => _transformer.ActivationNames;
+
     private protected override KeyValueCache CreateCache(SessionOptions options) => CodeGenCache.Create(Config, options);
 }

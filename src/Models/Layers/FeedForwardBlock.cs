@@ -3,19 +3,27 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>down(act(up(x))): [tokens, hidden] → [tokens, intermediate] → [tokens, hidden].</summary>
+/// <param name="up">The first layer.</param>
+/// <param name="activation">What follows it.</param>
+/// <param name="activationName">The module path of that.</param>
+/// <param name="down">The second layer.</param>
 /// <remarks>transformers BertIntermediate and BertOutput.dense; CodeGenMLP.</remarks>
-internal sealed class FeedForwardBlock(Linear up, Activation activation, Linear down)
+internal sealed class FeedForwardBlock(Linear up, Activation activation, string activationName, Linear down)
 {
-    /// <summary>In the session's workspace. What lies between the two layers becomes a tensor only where somebody traces the pass.</summary>
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [up.Name, activationName, down.Name];
+
+    /// <summary>In the session's workspace. What lies between the two layers becomes a tensor only where somebody traces it.</summary>
     public Tensor Forward(Tensor x, Session session)
     {
         int tokens = x.Shape[0];
-        if (session.IsTraced || !FeedForward.Fits(tokens, up.Weight, down.Weight, session.Kernels))
-            return down.Forward(up.Forward(x, session, activation), session);
+        bool traced = session.Tracer is ActivationTrace trace && (trace.Wants(up.Name) || trace.Wants(activationName));
+        if (traced || !FeedForward.Fits(tokens, up.Weight, down.Weight, session.Kernels))
+            return down.Forward(session.Tap(activationName, up.Forward(x, session, activation)), session);
 
         Tensor y = session.Workspace.Rent(down.Name, tokens, down.OutFeatures);
         var first = new Epilogue { Bias = up.Bias, Activation = activation };
         FeedForward.Run(x.Span, tokens, up.Weight, first, down.Weight, y.Span, new Epilogue { Bias = down.Bias }, session.Kernels);
-        return y;
+        return session.Tap(down.Name, y);
     }
 }

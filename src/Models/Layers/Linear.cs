@@ -31,11 +31,31 @@ internal sealed class Linear
     public ReadOnlySpan<float> Bias => _bias;
 
     /// <summary>[tokens, in] → [tokens, out], in the session's workspace.</summary>
-    public Tensor Forward(Tensor x, Session session, Activation activation = Activation.None)
+    public Tensor Forward(Tensor x, Session session)
+    {
+        Tensor y = Rent(x, session);
+        ForwardTo(x, y, session);
+        return session.Tap(Name, y);
+    }
+
+    /// <summary>The same and the activation after it. What is tapped under the layer's name is what the module gives: the product before the activation.</summary>
+    public Tensor Forward(Tensor x, Session session, Activation activation)
     {
         Tensor y = Rent(x, session);
         ForwardTo(x, y, session, activation);
-        return session.Tap(Name, y);
+        if (session.Tracer is ActivationTrace trace && trace.Wants(Name))
+            TapProduct(x, y, session, activation, trace);
+        return y;
+    }
+
+    /// <summary>Beside the result, which keeps its bits unless an intervention changed the product.</summary>
+    private void TapProduct(Tensor x, Tensor y, Session session, Activation activation, ActivationTrace trace)
+    {
+        using Workspace.Scope scope = session.Workspace.BeginScope();
+        Tensor product = Rent(x, session);
+        ForwardTo(x, product, session);
+        if (trace.Tap(Name, product))
+            Activations.Run(activation, product.Span, y.Span, session.Kernels);
     }
 
     /// <summary>Three layers over the same x, which share the work of reading it.</summary>
@@ -49,6 +69,9 @@ internal sealed class Linear
     private Tensor Rent(Tensor x, Session session) => session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
 
     private Product ProductTo(Tensor y) => new(_weight.View, y.Span, new Epilogue { Bias = _bias });
+
+    /// <summary>x · Wᵀ without the bias, into a tensor of the caller's.</summary>
+    public void MultiplyTo(Tensor x, Tensor y, Session session) => MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, default, session.Kernels);
 
     /// <summary>The same into a tensor of the caller's.</summary>
     public void ForwardTo(Tensor x, Tensor y, Session session, Activation activation = Activation.None)

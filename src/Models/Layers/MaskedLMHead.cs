@@ -10,17 +10,22 @@ internal sealed class MaskedLMHead
     private readonly Activation _activation;
     private readonly LayerNormalization _layerNorm;
     private readonly Linear _decoder;
+    private readonly string _name, _transformName;
 
     public MaskedLMHead(BertConfig config, ModelWeights weights, BertEncoder body)
     {
         bool roberta = config is RobertaConfig;
         string name = roberta ? "lm_head" : "cls.predictions";
         string transform = roberta ? name : $"{name}.transform";
+        (_name, _transformName) = (name, roberta ? $"{name}.layer_norm" : transform);
         _activation = roberta ? Activation.Gelu : config.Activation;
         _dense = new Linear(weights, $"{transform}.dense", config.HiddenSize, config.HiddenSize);
         _layerNorm = new LayerNormalization(weights, roberta ? $"{transform}.layer_norm" : $"{transform}.LayerNorm", config.HiddenSize, config.LayerNormEps);
         _decoder = new Linear($"{name}.decoder", DecoderWeight(config, weights, body, name), DecoderBias(config, weights, name));
     }
+
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [_dense.Name, _transformName, _decoder.Name, _name];
 
     /// <summary>[rows, hidden] → [rows, vocab_size] into <paramref name="logits"/>.</summary>
     public void Forward(Tensor x, Tensor logits, Session session)
@@ -28,8 +33,10 @@ internal sealed class MaskedLMHead
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor transformed = _dense.Forward(x, session, _activation);
         _layerNorm.ForwardTo(transformed, transformed, session);
+        session.Tap(_transformName, transformed);
         _decoder.ForwardTo(transformed, logits, session);
         session.Tap(_decoder.Name, logits);
+        session.Tap(_name, logits);
     }
 
     private static Matrix DecoderWeight(BertConfig config, ModelWeights weights, BertEncoder body, string name)

@@ -17,6 +17,7 @@ internal static class VocabularyLogits
         PackedBatch batch = session.Batch;
         if (session.Options.LogitsAt is { } places)
         {
+            session.RowsAreSelected = true;
             var selected = new Tensor(name, places.Count, vocabSize);
             if (places.Count > 0)
                 head(SelectRows(x, places, session), selected, session);

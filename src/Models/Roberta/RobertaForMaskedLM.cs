@@ -28,4 +28,6 @@ public sealed class RobertaForMaskedLM : PretrainedModel
         float? loss = inputs.Labels is int[] labels ? Loss.CrossEntropy(logits, labels, session.Kernels) : null;
         return EndPass(new MaskedLMOutput(logits) { Loss = loss }, session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _roberta.ActivationNames, .. _head.ActivationNames];
 }

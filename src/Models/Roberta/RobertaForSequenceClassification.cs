@@ -6,6 +6,8 @@ namespace ManagedTransformers.Models;
 /// <remarks>Liu et al. 2019, arXiv:1907.11692; transformers RobertaForSequenceClassification and RobertaClassificationHead.</remarks>
 public sealed class RobertaForSequenceClassification : PretrainedModel
 {
+    private const string Classifier = "classifier";
+
     private readonly BertEncoder _roberta;
     private readonly Linear _dense;
     private readonly Linear _outProj;
@@ -31,8 +33,11 @@ public sealed class RobertaForSequenceClassification : PretrainedModel
         using Session.Pass pass = BeginPass(inputs, session, options);
         Tensor x = _roberta.Forward(inputs, session);                            // [tokens, hidden]
         Tensor first = BertEncoder.FirstTokens(x, session);                      // [batch, hidden]
-        Tensor logits = _outProj.Forward(_dense.Forward(first, session, Activation.Tanh), session).Copy("logits");
+        Tensor scores = _outProj.Forward(_dense.Forward(first, session, Activation.Tanh), session);
+        Tensor logits = session.Tap(Classifier, scores).Copy("logits");
         float? loss = SequenceLoss.Compute(logits, inputs, Config, session);
         return EndPass(new SequenceClassifierOutput(logits) { Loss = loss }, session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _roberta.ActivationNames, _dense.Name, _outProj.Name, Classifier];
 }

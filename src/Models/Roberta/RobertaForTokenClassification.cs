@@ -28,4 +28,6 @@ public sealed class RobertaForTokenClassification : PretrainedModel
         float? loss = inputs.Labels is int[] labels ? Loss.CrossEntropy(logits, labels, session.Kernels) : null;
         return EndPass(new TokenClassifierOutput(logits) { Loss = loss }, session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _roberta.ActivationNames, _classifier.Name];
 }

@@ -25,4 +25,6 @@ public sealed class RobertaModel : PretrainedModel
         Tensor? pooled = _roberta.HasPooler ? _roberta.Pool(x, session).Copy("pooler_output") : null;
         return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), pooled), session);
     }
+
+    private protected override IEnumerable<string> ListActivations() => [.. _roberta.ActivationNames, .. _roberta.PoolerActivationNames];
 }

@@ -37,6 +37,9 @@ internal sealed class CachedSequence
     /// <summary>1 where a token may be attended to, [length].</summary>
     public ReadOnlySpan<byte> Visible(int length) => _visible.AsSpan(0, length);
 
+    /// <summary>Where tokens stand in the padded batches, [length].</summary>
+    public ReadOnlySpan<int> Columns(int length) => _columns.AsSpan(0, length);
+
     /// <summary>A layer's keys, [heads, MaxLength, head_dim].</summary>
     public Span<byte> Keys(int layer) => _keys[layer];
 

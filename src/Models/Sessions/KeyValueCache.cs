@@ -171,6 +171,34 @@ public sealed class KeyValueCache
     /// <summary>Which tokens of a sequence may be attended to, [tokens]; empty where all may.</summary>
     internal ReadOnlySpan<byte> KeyMask(int sequence, int tokens) => _sequences[sequence].HasHidden ? _sequences[sequence].Visible(tokens) : [];
 
+    /// <summary>Columns once a batch that is being read has been read: the keys of the longest row, padding included.</summary>
+    internal int ColumnsWith(PackedBatch batch)
+    {
+        if (!batch.StartsAtOwnEnd)
+            return Columns + batch.Width;
+        int columns = 0;
+        for (int row = 0; row < batch.Rows; row++)
+            columns = Math.Max(columns, Of(batch.Slot(row)).EndColumn + batch.RowLength(row));
+        return columns;
+    }
+
+    /// <summary>What a row of a batch that is being read attends to in a layer, as floats.</summary>
+    internal AttendedRow Attended(PackedBatch batch, int row, int layer)
+    {
+        int slot = batch.Slot(row);
+        CachedSequence held = Of(slot);
+        int keys = held.Length + batch.RowLength(row);
+        return new AttendedRow(Widened(held.Keys(layer), keys), Widened(held.Values(layer), keys), held.Columns(keys).ToArray(), KeyMask(slot, keys).ToArray());
+    }
+
+    private float[] Widened(ReadOnlySpan<byte> buffer, int tokens)
+    {
+        (float[] vectors, int vectorBytes) = (new float[Heads * tokens * HeadDim], HeadDim * WeightMatrix.ElementSize(Type));
+        for (int head = 0; head < Heads; head++)
+            Conversion.Widen(buffer.Slice(head * MaxLength * vectorBytes, tokens * vectorBytes), Type, vectors.AsSpan(head * tokens * HeadDim, tokens * HeadDim), KernelOptions.Default);
+        return vectors;
+    }
+
     /// <summary>Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before.</summary>
     /// <param name="mask">The mask; one of the new tokens alone, or none, leaves what is held as it was masked before.</param>
     /// <param name="rows">Rows of the batch.</param>

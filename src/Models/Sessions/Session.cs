@@ -8,6 +8,7 @@ namespace ManagedTransformers.Models;
 public sealed class Session : IDisposable
 {
     private readonly FileLease? _lease;
+    private ActivationTrace? _trace;
     private int _running;
     private bool _disposed;
 
@@ -46,14 +47,43 @@ public sealed class Session : IDisposable
 
     internal List<Tensor>? Attentions { get; private set; }
 
-    /// <summary>Whether somebody wants to see the modules' outputs.</summary>
-    internal bool IsTraced => Options.Tap is not null;
+    /// <summary>Who traces the pass that runs.</summary>
+    internal ActivationTrace? Tracer { get; private set; }
 
-    /// <summary>Hands a module's output to whoever traces the pass; nothing happens where nobody does.</summary>
+    /// <summary>Whether the rows that a head gets are chosen ones, no longer all tokens of the batch.</summary>
+    internal bool RowsAreSelected { get; set; }
+
+    /// <summary>Keeps activations of every pass of this session, Forward, Append and Step, until the trace is disposed.</summary>
+    /// <param name="names">Names or patterns (<see cref="TraceOptions.Names"/>); none: all.</param>
+    /// <exception cref="TraceException">The model has no such activation (the message names the nearest), or another trace is open.</exception>
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
+    public ActivationTrace Trace(params ReadOnlySpan<string> names) => Trace(names.IsEmpty ? new TraceOptions() : new TraceOptions { Names = names.ToArray() });
+
+    /// <summary>Keeps and changes activations of every pass of this session, Forward, Append and Step, until the trace is disposed.</summary>
+    /// <param name="options">What to keep, and what to change.</param>
+    /// <exception cref="TraceException">The model has no such activation (the message names the nearest) or no such head, or another trace is open.</exception>
+    /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
+    public ActivationTrace Trace(TraceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_trace is not null)
+            throw new TraceException("A trace of this session is open. Dispose it first, or give its names and interventions to one trace.");
+        return _trace = new ActivationTrace(this, options);
+    }
+
+    /// <summary>Hands a module's output to whoever traces the pass, who may change it; nothing happens where nobody does.</summary>
     internal Tensor Tap(string name, Tensor output)
     {
-        Options.Tap?.Invoke(name, output);
+        Tracer?.Tap(name, output);
         return output;
+    }
+
+    /// <summary>The next passes run without that trace; one that runs goes on with it.</summary>
+    internal void EndTrace(ActivationTrace trace)
+    {
+        if (_trace == trace)
+            _trace = null;
     }
 
     /// <summary>Keeps the hidden state between two layers where the caller asked for it.</summary>
@@ -85,6 +115,8 @@ public sealed class Session : IDisposable
             throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: create one per thread.");
         Options = options;
         HeadMask = headMask;
+        Tracer = _trace;
+        RowsAreSelected = false;
         HiddenStates = Options.OutputHiddenStates ? [] : null;
         Attentions = Options.OutputAttentions ? [] : null;
         Workspace.Reset();

@@ -39,6 +39,12 @@ public sealed class GenerationSession : IDisposable
     /// <summary>The tokens whose keys and values the session holds: the last prompt and what was generated after it.</summary>
     public IReadOnlyList<int> TokenIds => _held;
 
+    /// <summary>Keeps and changes activations of the passes that follow, until the trace is disposed: the prompt's, then each token's.</summary>
+    /// <param name="options">What to keep, and what to change.</param>
+    /// <remarks>Calls that give one text run in this session. Of several texts or beams only the prompt does.</remarks>
+    /// <inheritdoc cref="Session.Trace(Models.TraceOptions)" path="/exception"/>
+    public ActivationTrace Trace(Models.TraceOptions options) => _session.Trace(options);
+
     /// <summary>Continues a text.</summary>
     /// <inheritdoc cref="TextGenerator.Generate(string, GenerationOptions?, CancellationToken)"/>
     /// <returns>The texts, and what they took: CachedTokens of the prompt were held already.</returns>

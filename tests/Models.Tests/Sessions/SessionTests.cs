@@ -109,6 +109,22 @@ public sealed class SessionTests
     }
 
     [Test]
+    public void Attentions_to_what_was_read_have_zeros_where_padding_was_left_out()
+    {
+        using CodeGenForCausalLM model = NewModel();
+        using Session together = model.CreateSession(new SessionOptions { BatchSize = 2 }), alone = model.CreateSession();
+        ModelInputs padded = ModelInputs.OfBatch([[5, 17, 3], [30]], padLeft: true);
+        model.Forward(new ModelInputs(2, 3) { InputIds = padded.InputIds, AttentionMask = padded.AttentionMask, PositionIds = [0, 1, 2, 1, 1, 0] }, together);
+        var asked = new ForwardOptions { OutputAttentions = true };
+        Tensor found = model.Forward(new ModelInputs(2, 2) { InputIds = [4, 6, 4, 6], PositionIds = [3, 4, 1, 2] }, together, asked).Attentions![1];
+        model.Forward([30], alone);
+        Tensor expected = model.Forward([4, 6], alone, asked).Attentions![1];
+        Assert.That(found.Shape.ToArray(), Is.EqualTo(new[] { 2, 4, 2, 5 }));
+        for (int i = 0; i < 8; i++)
+            Assert.That(found.Row(8 + i).ToArray(), Is.EqualTo((float[])[0, 0, .. expected.Row(i)]).Within(1e-6));
+    }
+
+    [Test]
     public void Selected_logits_are_those_rows_of_all_logits()
     {
         using CodeGenForCausalLM model = NewModel();
@@ -137,28 +153,6 @@ public sealed class SessionTests
     }
 
     [Test]
-    public void A_tap_sees_every_module_under_its_Hugging_Face_name()
-    {
-        using CodeGenForCausalLM model = NewModel();
-        using Session session = model.CreateSession();
-        var names = new List<string>();
-        model.Forward(Prompt, session, new ForwardOptions { Tap = (name, _) => names.Add(name) });
-        Assert.That(names, Is.SupersetOf(new[] { "transformer.wte", "transformer.h.0.ln_1", "transformer.h.2.attn.qkv_proj", "transformer.h.2.mlp.fc_out", "transformer.h.2", "transformer.ln_f" }));
-    }
-
-    [Test]
-    public void A_tap_that_throws_leaves_the_session_usable()
-    {
-        using CodeGenForCausalLM model = NewModel();
-        using Session session = model.CreateSession();
-        float[] expected = model.Forward(Prompt, session).Logits.ToArray();
-        session.Cache!.Clear();
-        Assert.That(() => model.Forward(Prompt, session, new ForwardOptions { Tap = (_, _) => throw new InvalidOperationException("stop") }), Throws.InvalidOperationException);
-        Assert.That(session.Cache.Length(0), Is.Zero);
-        Assert.That(model.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(expected));
-    }
-
-    [Test]
     public void A_session_refuses_a_second_thread_and_another_model()
     {
         using CodeGenForCausalLM model = NewModel();
@@ -166,8 +160,9 @@ public sealed class SessionTests
         using Session session = model.CreateSession();
         Assert.That(() => other.Forward(Prompt, session), Throws.InvalidOperationException.With.Message.Contains("another model"));
         Exception? second = null;
-        var tap = new ForwardOptions { Tap = (_, _) => second ??= Assert.Catch(() => Task.Run(() => model.Forward(Prompt, session)).GetAwaiter().GetResult()) };
-        model.Forward(Prompt, session, tap);
+        var meanwhile = new Intervention("transformer.h.0", _ => second = Assert.Catch(() => Task.Run(() => model.Forward(Prompt, session)).GetAwaiter().GetResult()));
+        using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [meanwhile] });
+        model.Forward(Prompt, session);
         Assert.That(second, Is.InstanceOf<InvalidOperationException>().With.Message.Contains("one thread"));
     }
 
@@ -183,8 +178,8 @@ public sealed class SessionTests
             using Session session = model.CreateSession();
             float[] expected = model.Forward(Prompt, session).Logits.ToArray();
             session.Cache!.Clear();
-            var disposing = new ForwardOptions { Tap = (name, _) => { if (name == "transformer.h.0") model.Dispose(); } };
-            Assert.That(model.Forward(Prompt, session, disposing).Logits.ToArray(), Is.EqualTo(expected));
+            using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [new Intervention("transformer.h.0", _ => model.Dispose())] });
+            Assert.That(model.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(expected));
             Assert.That(() => model.Forward(Prompt, session), Throws.TypeOf<ObjectDisposedException>());
             Assert.That(() => model.CreateSession(), Throws.TypeOf<ObjectDisposedException>());
         }

@@ -1,0 +1,137 @@
+using System.Runtime.InteropServices;
+
+namespace ManagedTransformers.Models;
+
+/// <content>What layers call while a pass runs.</content>
+public sealed partial class ActivationTrace
+{
+    private readonly Dictionary<string, Request> _requests;
+    private TracedPass? _current;
+    private long _keptBytes;
+
+    /// <summary>What becomes of an activation.</summary>
+    private sealed record Request(bool Keep, Intervention[] Edits);
+
+    /// <summary>Whether an activation is kept or edited. Those that the model does not have by itself are computed only then.</summary>
+    internal bool Wants(string name) => _requests.ContainsKey(name);
+
+    internal void BeginPass(int batchSize, int sequenceLength, int[]? inputIds) => _current = new TracedPass(_session.Model, batchSize, sequenceLength, inputIds);
+
+    /// <summary>Rows that continue sequences of the cache, laid out as [rows, longest row].</summary>
+    internal void BeginPass(PackedBatch batch)
+    {
+        int[] ids = new int[batch.Rows * batch.Width];
+        Array.Fill(ids, -1);
+        for (int row = 0; row < batch.Rows; row++)
+            batch.TokenIds.Slice(batch.RowStart(row), batch.RowLength(row)).CopyTo(ids.AsSpan(row * batch.Width));
+        BeginPass(batch.Rows, batch.Width, ids);
+    }
+
+    /// <summary>The pass has run to its end.</summary>
+    internal void EndPass()
+    {
+        _passes.Add(_current!);
+        _keptBytes += _current!.Bytes;
+        _current = null;
+    }
+
+    /// <summary>A module's output, [tokens, n] or, where only some rows are computed, [rows, n]. Returns whether an intervention changed it.</summary>
+    internal bool Tap(string name, Tensor packed)
+    {
+        if (!_requests.TryGetValue(name, out Request? request))
+            return false;
+        bool selected = _session.RowsAreSelected;
+        int[] shape = selected ? [packed.Length / packed.Shape[^1], packed.Shape[^1]] : [_session.Batch.Rows, _session.Batch.Width, packed.Shape[^1]];
+        RequireMemory(name, shape, request);
+        return selected
+            ? See(request, () => new Tensor(packed.ToArray(), name, shape), changed => changed.Span.CopyTo(packed.Span))
+            : See(request, () => _session.Batch.Unpack(packed, name), changed => _session.Batch.Gather(changed.Span, packed));
+    }
+
+    /// <summary>Heads that lie in packed rows, kept as [batch, heads, sequence, head_dim]. Returns whether an intervention changed them.</summary>
+    internal bool Tap(string name, Tensor packed, HeadLayout layout)
+    {
+        if (!_requests.TryGetValue(name, out Request? request))
+            return false;
+        RequireMemory(name, layout.Shape(_session.Batch), request);
+        return See(request, () => layout.Unpack(packed, _session.Batch, name), changed => layout.Pack(changed, packed, _session.Batch));
+    }
+
+    /// <summary>A tensor of <see cref="NewTensor"/>, which the trace takes over. Returns whether an intervention changed it.</summary>
+    internal bool Tap(Tensor whole)
+    {
+        if (!_requests.TryGetValue(whole.Name, out Request? request))
+            return false;
+        bool changed = request.Edits.Length > 0 && Edit(request, whole);
+        if (request.Keep)
+            _current!.Add(whole);
+        return changed;
+    }
+
+    /// <summary>Room for an activation that is computed for the trace alone; refused where keeping it would exceed the limit.</summary>
+    internal Tensor NewTensor(string name, params ReadOnlySpan<int> shape)
+    {
+        if (_requests.TryGetValue(name, out Request? request))
+            RequireMemory(name, shape, request);
+        return new Tensor(name, shape);
+    }
+
+    private bool See(Request request, Func<Tensor> unpack, Action<Tensor> pack)
+    {
+        Tensor view = unpack();
+        bool changed = request.Edits.Length > 0 && Edit(request, view);
+        if (changed)
+            pack(view);
+        if (request.Keep)
+            _current!.Add(changed ? unpack() : view);           // again: an edit may have written to padding
+        return changed;
+    }
+
+    private static bool Edit(Request request, Tensor activation)
+    {
+        float[] before = activation.ToArray();
+        foreach (Intervention intervention in request.Edits)
+            intervention.Apply(activation);
+        return !MemoryMarshal.AsBytes<float>(before).SequenceEqual(MemoryMarshal.AsBytes(activation.Span));
+    }
+
+    private void RequireMemory(string name, ReadOnlySpan<int> shape, Request request)
+    {
+        if (!request.Keep)
+            return;
+        (Int128 needed, long kept) = (sizeof(float), _keptBytes + _current!.Bytes);
+        foreach (int size in shape)
+            needed *= size;
+        if (kept + needed > _options.MemoryLimit)
+            throw new TraceException($"Keeping {name} [{string.Join(", ", shape.ToArray())}] takes {needed} bytes more than the {kept} that the trace holds of {_passes.Count + 1} passes: {kept + needed} in all, " +
+                $"over TraceOptions.MemoryLimit {_options.MemoryLimit}. Trace fewer names or fewer passes, or raise the limit.");
+    }
+
+    /// <summary>What each of the model's activations is wanted for.</summary>
+    private static Dictionary<string, Request> RequestsOf(PretrainedModel model, TraceOptions options)
+    {
+        foreach (string pattern in options.Names.Concat(options.Interventions.Select(intervention => intervention.Name)))
+            RequireMatch(model, pattern);
+        foreach (Intervention intervention in options.Interventions)
+        {
+            if (intervention.Head is int head && (uint)head >= (uint)model.Config.Heads)
+                throw new TraceException($"{intervention.Name}: head {head} is outside 0 … {model.Config.Heads - 1}, the heads of {model.Architecture}'s attentions.");
+        }
+        var requests = new Dictionary<string, Request>();
+        foreach (string name in model.ActivationNames)
+        {
+            var request = new Request(
+                options.Names.Any(pattern => ActivationPattern.Matches(pattern, name)),
+                [.. options.Interventions.Where(intervention => ActivationPattern.Matches(intervention.Name, name))]);
+            if (request.Keep || request.Edits.Length > 0)
+                requests.Add(name, request);
+        }
+        return requests;
+    }
+
+    private static void RequireMatch(PretrainedModel model, string pattern)
+    {
+        if (!model.ActivationNames.Any(name => ActivationPattern.Matches(pattern, name)))
+            throw new TraceException($"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, model.ActivationNames)}; ActivationNames lists all.");
+    }
+}

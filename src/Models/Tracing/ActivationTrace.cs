@@ -1,0 +1,64 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>
+/// Activations of a session's passes under their Hugging Face module paths, from <see cref="Session.Trace(TraceOptions)"/> until it is disposed.
+/// What it kept stays readable after that.
+/// </summary>
+/// <remarks>
+/// A traced pass gives the bits of an untraced one. Tensors are copies in the shapes that a PyTorch forward hook sees ([batch, sequence, hidden]); places
+/// of padding are zero unless <see cref="ForwardOptions.ComputePadding"/> is set. A pass that fails leaves nothing. docs/tracing.md lists the names.
+/// </remarks>
+/// <example><code>
+/// using ActivationTrace trace = session.Trace("transformer.h.*");
+/// model.Forward(inputIds, session);
+/// Tensor residual = trace["transformer.h.3"];      // [batch, sequence, n_embd]
+/// </code></example>
+public sealed partial class ActivationTrace : IDisposable
+{
+    private readonly Session _session;
+    private readonly TraceOptions _options;
+    private readonly List<TracedPass> _passes = [];
+
+    internal ActivationTrace(Session session, TraceOptions options)
+    {
+        (_session, _options) = (session, options);
+        if (options.MemoryLimit < 0)
+            throw new TraceException($"TraceOptions.MemoryLimit is {options.MemoryLimit}; a number of bytes of at least 0 is needed.");
+        _requests = RequestsOf(session.Model, options);
+    }
+
+    /// <summary>The passes since the trace began, oldest first.</summary>
+    public IReadOnlyList<TracedPass> Passes => _passes;
+
+    /// <summary>The names that the last pass kept, in execution order.</summary>
+    /// <exception cref="TraceException">No pass has run.</exception>
+    public IReadOnlyList<string> Names => [.. Last.Tensors.Select(tensor => tensor.Name)];
+
+    private TracedPass Last => _passes.Count > 0 ? _passes[^1] : throw new TraceException("No pass has run since the trace was opened. Run the model with the trace's session first.");
+
+    /// <summary>An activation of the last pass.</summary>
+    /// <exception cref="TraceException">No pass has run, or it kept no activation of that name; the message lists the nearest ones.</exception>
+    public Tensor this[string name] => Last[name];
+
+    /// <summary>Writes what was kept to a safetensors file: under the activations' names after one pass, with <c>pass.0.</c>, <c>pass.1.</c> … before them after several.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="overwrite">Replace a file that exists.</param>
+    /// <exception cref="TraceException">Nothing was kept.</exception>
+    /// <exception cref="IOException">The file exists and <paramref name="overwrite"/> is false, or it cannot be written.</exception>
+    public void Save(string path, bool overwrite = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (_passes.All(pass => pass.Tensors.Count == 0))
+            throw new TraceException("The trace holds no activation. Run the model with its session, and give names to keep.");
+        if (!overwrite && File.Exists(path))
+            throw new IOException($"{path} exists. Choose another name or pass overwrite: true.");
+        IEnumerable<TensorEntry> entries =
+            from pass in _passes.Index()
+            from tensor in pass.Item.Tensors
+            select TensorEntry.Create(_passes.Count == 1 ? tensor.Name : $"pass.{pass.Index}.{tensor.Name}", [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray());
+        SafetensorsWriter.Write(path, [.. entries], new Dictionary<string, string> { ["format"] = "pt" });
+    }
+
+    /// <summary>Ends the trace: the session's next passes run without it.</summary>
+    public void Dispose() => _session.EndTrace(this);
+}

@@ -1,0 +1,145 @@
+using System.Runtime.InteropServices;
+using ManagedTransformers.Kernels;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>What a row of a batch attends to.</summary>
+/// <param name="Keys">[heads, keys, head_dim].</param>
+/// <param name="Values">[heads, keys, head_dim].</param>
+/// <param name="Columns">Where each key stands in the padded batches, [keys].</param>
+/// <param name="Visible">0 hides a key, [keys]; empty: all are visible.</param>
+internal sealed record AttendedRow(float[] Keys, float[] Values, int[] Columns, byte[] Visible);
+
+/// <summary>
+/// Scores and probabilities of an attention. The attention itself never has them in memory, so they are computed beside it where somebody wants
+/// them; only where an intervention changed them does the output come from them.
+/// </summary>
+internal sealed class TracedAttention
+{
+    private readonly string _scores, _probabilities, _heads, _attentions;
+    private readonly int _layer;
+    private readonly bool _causal;
+    private readonly HeadLayout _layout;
+
+    /// <param name="name">The module path of the attention.</param>
+    /// <param name="layer">Its layer.</param>
+    /// <param name="layout">Where heads lie in queries and in the output.</param>
+    /// <param name="causal">Whether a token sees only itself and those before it.</param>
+    public TracedAttention(string name, int layer, HeadLayout layout, bool causal)
+    {
+        (_layer, _layout, _causal) = (layer, layout, causal);
+        (_scores, _probabilities, _heads, _attentions) = ($"{name}.scores", $"{name}.probabilities", $"{name}.heads", $"attentions.{layer}");
+    }
+
+    /// <summary>The names of what it taps, in order.</summary>
+    public IEnumerable<string> ActivationNames => [_scores, _probabilities, _heads];
+
+    /// <summary>Whether anything of it is asked for in the pass that runs.</summary>
+    public bool IsWanted(Session session) =>
+        session.Attentions is not null || (session.Tracer is ActivationTrace trace && (trace.Wants(_scores) || trace.Wants(_probabilities) || trace.Wants(_heads)));
+
+    /// <summary>Taps scores, probabilities and heads after the attention has run.</summary>
+    /// <param name="query">Queries, [tokens, heads · head_dim].</param>
+    /// <param name="context">The attention's output, [tokens, heads · head_dim]; overwritten where an intervention changed something.</param>
+    /// <param name="attended">What each row attends to.</param>
+    /// <param name="keys">Columns of keys, those of the cache included.</param>
+    /// <param name="session">The running session.</param>
+    public void Run(Tensor query, Tensor context, Func<int, AttendedRow> attended, int keys, Session session)
+    {
+        ActivationTrace? trace = session.Tracer;
+        if (session.Attentions is not null || trace!.Wants(_scores) || trace.Wants(_probabilities))
+        {
+            PackedBatch batch = session.Batch;
+            AttendedRow[] rows = [.. Enumerable.Range(0, batch.Rows).Select(attended)];
+            Tensor scores = NewTensor(_scores, keys, session), probabilities = NewTensor(_probabilities, keys, session);
+            for (int row = 0; row < rows.Length; row++)
+                Score(query, rows[row], scores, row, session);
+            bool changed = trace is not null && trace.Tap(scores);
+            for (int row = 0; row < rows.Length; row++)
+                Normalize(scores, rows[row], probabilities, row, session);
+            changed |= trace is not null && trace.Tap(probabilities);
+            for (int row = 0; changed && row < rows.Length; row++)
+                Weigh(probabilities, rows[row], context, row, session);
+            session.Attentions?.Add(probabilities.Copy(_attentions));
+        }
+        trace?.Tap(_heads, context, _layout);
+    }
+
+    private Tensor NewTensor(string name, int keys, Session session)
+    {
+        (int rows, int width) = (session.Batch.Rows, session.Batch.Width);
+        return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, rows, _layout.Heads, width, keys) : new Tensor(name, rows, _layout.Heads, width, keys);
+    }
+
+    /// <summary>scores = q · kᵀ / √head_dim; −∞ where the key may not be seen or is padding.</summary>
+    private void Score(Tensor query, AttendedRow attended, Tensor scores, int row, Session session)
+    {
+        PackedBatch batch = session.Batch;
+        (int start, int queries, int keys, int dim) = (batch.RowStart(row), batch.RowLength(row), attended.Columns.Length, _layout.HeadDim);
+        float[] q = _layout.Gather(query, start, queries), products = new float[queries * keys];
+        float scale = 1 / MathF.Sqrt(dim);
+        for (int head = 0; head < _layout.Heads; head++)
+        {
+            var k = new WeightMatrix(MemoryMarshal.AsBytes(attended.Keys.AsSpan(head * keys * dim, keys * dim)), WeightType.F32, keys, dim);
+            MatMul.Run(q.AsSpan(head * queries * dim, queries * dim), queries, k, products, default, session.Kernels);
+            for (int i = 0; i < queries; i++)
+            {
+                Span<float> to = RowOf(scores, row, head, batch.Columns[start + i]);
+                to.Fill(float.NegativeInfinity);
+                int seen = _causal ? keys - queries + i + 1 : keys;
+                for (int j = 0; j < seen; j++)
+                {
+                    if (attended.Visible.Length == 0 || attended.Visible[j] != 0)
+                        to[attended.Columns[j]] = products[i * keys + j] * scale;
+                }
+            }
+        }
+    }
+
+    /// <summary>probabilities = softmax(scores) · head mask; a token that sees none attends to all keys equally, as the attention does.</summary>
+    private void Normalize(Tensor scores, AttendedRow attended, Tensor probabilities, int row, Session session)
+    {
+        PackedBatch batch = session.Batch;
+        ReadOnlySpan<float> mask = session.HeadMaskOf(_layer);
+        foreach (int column in batch.Columns[batch.RowStart(row)..batch.RowStart(row + 1)])
+        {
+            for (int head = 0; head < _layout.Heads; head++)
+            {
+                Span<float> from = RowOf(scores, row, head, column), to = RowOf(probabilities, row, head, column);
+                if (from.ContainsAnyExcept(float.NegativeInfinity))
+                {
+                    Softmax.Run(from, to, session.Kernels);
+                }
+                else
+                {
+                    foreach (int key in attended.Columns)
+                        to[key] = 1f / attended.Columns.Length;
+                }
+                for (int j = 0; !mask.IsEmpty && j < to.Length; j++)
+                    to[j] *= mask[head];
+            }
+        }
+    }
+
+    /// <summary>context = probabilities · v.</summary>
+    private void Weigh(Tensor probabilities, AttendedRow attended, Tensor context, int row, Session session)
+    {
+        PackedBatch batch = session.Batch;
+        (int start, int queries, int keys, int dim) = (batch.RowStart(row), batch.RowLength(row), attended.Columns.Length, _layout.HeadDim);
+        float[] p = new float[queries * keys], turned = new float[dim * keys], mixed = new float[queries * dim];
+        for (int head = 0; head < _layout.Heads; head++)
+        {
+            for (int i = 0; i < queries; i++)
+                for (int j = 0; j < keys; j++)
+                    p[i * keys + j] = RowOf(probabilities, row, head, batch.Columns[start + i])[attended.Columns[j]];
+            for (int j = 0; j < keys; j++)
+                for (int d = 0; d < dim; d++)
+                    turned[d * keys + j] = attended.Values[(head * keys + j) * dim + d];
+            MatMul.Run(p, queries, new WeightMatrix(MemoryMarshal.AsBytes(turned.AsSpan()), WeightType.F32, dim, keys), mixed, default, session.Kernels);
+            for (int i = 0; i < queries; i++)
+                mixed.AsSpan(i * dim, dim).CopyTo(_layout.Of(context.Row(start + i), head));
+        }
+    }
+
+    private Span<float> RowOf(Tensor scores, int row, int head, int column) => scores.Row((row * _layout.Heads + head) * scores.Shape[2] + column);
+}

@@ -1,0 +1,55 @@
+using System.Diagnostics;
+
+namespace ManagedTransformers.Models;
+
+/// <summary>The activations of one pass: of a Forward, an Append or a Step.</summary>
+[DebuggerDisplay("[{BatchSize}, {SequenceLength}], {Tensors.Count} activations")]
+public sealed class TracedPass
+{
+    private readonly PretrainedModel _model;
+    private readonly List<Tensor> _tensors = [];
+    private readonly Dictionary<string, Tensor> _byName = [];
+
+    internal TracedPass(PretrainedModel model, int batchSize, int sequenceLength, int[]? inputIds) =>
+        (_model, BatchSize, SequenceLength, InputIds) = (model, batchSize, sequenceLength, inputIds?.AsReadOnly());
+
+    /// <summary>Rows.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>New tokens of the longest row, padding included; those in the cache are not counted.</summary>
+    public int SequenceLength { get; }
+
+    /// <summary>The token ids, [BatchSize, SequenceLength] in C order, −1 behind a row of Append that is shorter; null where embeddings were given.</summary>
+    public IReadOnlyList<int>? InputIds { get; }
+
+    /// <summary>The activations that were kept, in execution order. They belong to the trace's owner and outlive trace and session.</summary>
+    public IReadOnlyList<Tensor> Tensors => _tensors;
+
+    /// <summary>Bytes of them.</summary>
+    internal long Bytes { get; private set; }
+
+    /// <summary>An activation by name.</summary>
+    /// <exception cref="TraceException">The pass kept no activation of that name; the message lists the nearest ones.</exception>
+    public Tensor this[string name]
+    {
+        get
+        {
+            ArgumentNullException.ThrowIfNull(name);
+            return _byName.TryGetValue(name, out Tensor? tensor) ? tensor : throw new TraceException(Missing(name));
+        }
+    }
+
+    internal void Add(Tensor tensor)
+    {
+        _tensors.Add(tensor);
+        _byName.Add(tensor.Name, tensor);
+        Bytes += tensor.Length * (long)sizeof(float);
+    }
+
+    private string Missing(string name)
+    {
+        if (_model.ActivationNames.Contains(name))
+            return $"{name} was not kept in this pass: it was not asked for, or not computed. The pass has {_tensors.Count} activations, nearest {NearestNames.Of(name, _byName.Keys)}. Give the name to Session.Trace.";
+        return $"{_model.Architecture} has no activation {name}. The nearest that the pass kept are {NearestNames.Of(name, _byName.Keys)}.";
+    }
+}

@@ -1,0 +1,171 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Parity;
+
+/// <summary>What a trace keeps is what the reference has under other names, and what the modules' weights make of each other.</summary>
+[Parallelizable(ParallelScope.Children)]
+public sealed class TraceParityTests
+{
+    private static IEnumerable<TestCaseData> Cases() =>
+        from directory in Directory.EnumerateDirectories(Repository.Reference("models")).Concat(Directory.EnumerateDirectories(Repository.Data("parity"))).Order(StringComparer.Ordinal)
+        from level in KernelDispatch.Supported
+        select new TestCaseData(directory, level).SetArgDisplayNames(Path.GetFileName(directory), level.ToString());
+
+    [TestCaseSource(nameof(Cases))]
+    public void Residual_stream_probabilities_keys_and_values_are_those_of_transformers(string directory, KernelLevel level)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(directory, ReferenceCase.ExpectedFileName));
+        using PretrainedModel model = PretrainedModels.Load(directory, new LoadOptions { Kernels = new KernelOptions { Level = level } });
+        ActivationTrace trace = Run(model, file.Weights, out ModelInputs inputs);
+        int compared = 0;
+        foreach (Weight weight in file.Weights.Values)
+        {
+            if (NameOf(weight.Name, model) is not string name || (name.EndsWith(".wte", StringComparison.Ordinal) && inputs.InputsEmbeds is not null))
+                continue;
+            // Rows of padding are computed as in transformers, so nothing is left out of the comparison.
+            TensorError error = TensorComparison.Compare(trace[name], new Tensor(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => (int)size)]), counts: Visible(weight, inputs));
+            Assert.That(error.Passed, $"{name}: {error}");
+            compared++;
+        }
+        Assert.That(compared, Is.GreaterThanOrEqualTo(1));
+    }
+
+    /// <summary>The reference's places of real tokens. What padding attends to differs between frameworks where everything is masked.</summary>
+    private static Func<int, bool>? Visible(Weight weight, ModelInputs inputs)
+    {
+        if (inputs.AttentionMask is not int[] mask || weight.Shape.Count < 3)
+            return null;
+        int width = inputs.SequenceLength, axis = weight.Shape.Count == 4 ? 2 : 1;
+        int behind = weight.Shape.Skip(axis + 1).Aggregate(1, (product, size) => product * (int)size), perRow = weight.Shape.Skip(1).Aggregate(1, (product, size) => product * (int)size);
+        return i => mask[(i / perRow * width) + (i / behind % width)] != 0;
+    }
+
+    private static ActivationTrace Run(PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, out ModelInputs inputs)
+    {
+        inputs = ForwardFiles.ReadInputs(reference);
+        using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize });
+        ActivationTrace trace = session.Trace(new TraceOptions { Names = ["**", "**.head_outputs"] });
+        model.Forward(inputs, session, new ForwardOptions { ComputePadding = true });
+        return trace;
+    }
+
+    /// <summary>The activation behind a name of transformers' outputs.</summary>
+    private static string? NameOf(string output, PretrainedModel model)
+    {
+        string[] parts = output.Split('.');
+        bool decoder = model.Config is CodeGenConfig;
+        string layer = decoder ? "transformer.h." : $"{model.Config.ModelType}.encoder.layer.", attention = decoder ? ".attn" : ".attention.self";
+        return parts[0] switch
+        {
+            "hidden_states" when parts[1] == "0" => decoder ? "transformer.drop" : $"{model.Config.ModelType}.embeddings",
+            "hidden_states" when decoder && int.Parse(parts[1]) == model.Config.Layers => "transformer.ln_f",
+            "hidden_states" => $"{layer}{int.Parse(parts[1]) - 1}",
+            "attentions" => $"{layer}{parts[1]}{attention}.probabilities",
+            "past_key_values" => $"{layer}{parts[1]}{attention}.{parts[2]}",
+            "last_hidden_state" => decoder ? "transformer.ln_f" : $"{layer}{model.Config.Layers - 1}",
+            "pooler_output" => $"{model.Config.ModelType}.pooler",
+            "logits" or "prediction_logits" => model.ActivationNames[^1] is string last && output == "logits" ? last : "cls.predictions",
+            "seq_relationship_logits" => "cls.seq_relationship",
+            _ => null,
+        };
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void What_is_tapped_as_a_linear_layer_is_its_product_and_nothing_after_it(string directory, KernelLevel level)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(directory, ReferenceCase.ExpectedFileName));
+        using PretrainedModel model = PretrainedModels.Load(directory, new LoadOptions { Kernels = new KernelOptions { Level = level } });
+        ActivationTrace trace = Run(model, file.Weights, out _);
+        int compared = 0;
+        foreach ((string module, string input) in Linears(model))
+        {
+            float[] weight = Find(model, $"{module}.weight") ?? throw new InvalidDataException($"{directory} has no {module}.weight");
+            AssertClose(trace[module], Product(Merged(trace[input]), weight, Find(model, $"{module}.bias")), module);
+            compared++;
+        }
+        Assert.That(compared, Is.GreaterThanOrEqualTo(4 * model.Config.Layers));
+    }
+
+    /// <summary>A weight under its module path; files may leave out the model's prefix.</summary>
+    private static float[]? Find(PretrainedModel model, string name) =>
+        model.Weights.FirstOrDefault(weight => weight.Name == name || weight.Name == name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..])?.ToSingle();
+
+    /// <summary>Linear layers, and the activations that go into them.</summary>
+    private static IEnumerable<(string Module, string Input)> Linears(PretrainedModel model)
+    {
+        for (int n = 0; n < model.Config.Layers; n++)
+        {
+            if (model.Config is CodeGenConfig)
+            {
+                string h = $"transformer.h.{n}";
+                yield return ($"{h}.attn.qkv_proj", $"{h}.ln_1");
+                yield return ($"{h}.attn.out_proj", $"{h}.attn.heads");
+                yield return ($"{h}.mlp.fc_in", $"{h}.ln_1");
+                yield return ($"{h}.mlp.fc_out", $"{h}.mlp.act");
+                continue;
+            }
+            string body = model.Config.ModelType, layer = $"{body}.encoder.layer.{n}", before = n == 0 ? $"{body}.embeddings" : $"{body}.encoder.layer.{n - 1}";
+            foreach (string part in (string[])["query", "key", "value"])
+                yield return ($"{layer}.attention.self.{part}", before);
+            yield return ($"{layer}.attention.output.dense", $"{layer}.attention.self.heads");
+            yield return ($"{layer}.intermediate.dense", $"{layer}.attention.output");
+            yield return ($"{layer}.output.dense", $"{layer}.intermediate");
+        }
+        if (model.ActivationNames.Contains("cls.predictions.transform.dense"))
+            yield return ("cls.predictions.transform.dense", $"bert.encoder.layer.{model.Config.Layers - 1}");
+        if (model.ActivationNames.Contains("lm_head.dense"))
+            yield return ("lm_head.dense", $"roberta.encoder.layer.{model.Config.Layers - 1}");
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void Head_outputs_and_the_bias_add_up_to_the_output_projection(string directory, KernelLevel level)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(directory, ReferenceCase.ExpectedFileName));
+        using PretrainedModel model = PretrainedModels.Load(directory, new LoadOptions { Kernels = new KernelOptions { Level = level } });
+        ActivationTrace trace = Run(model, file.Weights, out _);
+        string layer = model.Config is CodeGenConfig ? "transformer.h.0.attn" : $"{model.Config.ModelType}.encoder.layer.0.attention";
+        string projection = model.Config is CodeGenConfig ? $"{layer}.out_proj" : $"{layer}.output.dense";
+        Tensor shares = trace[model.Config is CodeGenConfig ? $"{layer}.head_outputs" : $"{layer}.self.head_outputs"];
+        float[]? bias = Find(model, $"{projection}.bias");
+        (int rows, int heads, int width, int hidden) = (shares.Shape[0], shares.Shape[1], shares.Shape[2], shares.Shape[3]);
+        double[] sums = new double[rows * width * hidden];
+        for (int i = 0; i < sums.Length; i++)
+        {
+            sums[i] = bias?[i % hidden] ?? 0;
+            for (int head = 0; head < heads; head++)
+                sums[i] += shares[i / (width * hidden), head, i / hidden % width, i % hidden];
+        }
+        AssertClose(trace[projection], sums, projection);
+    }
+
+    /// <summary>[batch, heads, sequence, head_dim] as [batch · sequence, heads · head_dim]; other tensors as rows.</summary>
+    private static float[][] Merged(Tensor x)
+    {
+        if (x.Rank < 4)
+            return [.. Enumerable.Range(0, x.Length / x.Shape[^1]).Select(row => x.Row(row).ToArray())];
+        (int heads, int width) = (x.Shape[1], x.Shape[2]);
+        return [.. Enumerable.Range(0, x.Shape[0] * width).Select(i =>
+            Enumerable.Range(0, heads).SelectMany(head => x.Row((((i / width) * heads) + head) * width + (i % width)).ToArray()).ToArray())];
+    }
+
+    private static double[] Product(float[][] x, float[] weight, float[]? bias)
+    {
+        int k = x[0].Length, n = weight.Length / k;
+        double[] y = new double[x.Length * n];
+        for (int i = 0; i < y.Length; i++)
+        {
+            y[i] = bias?[i % n] ?? 0;
+            for (int p = 0; p < k; p++)
+                y[i] += (double)x[i / n][p] * weight[(i % n * k) + p];
+        }
+        return y;
+    }
+
+    private static void AssertClose(Tensor found, double[] expected, string name)
+    {
+        Assert.That(found.Length, Is.EqualTo(expected.Length), name);
+        double magnitude = expected.Max(Math.Abs), worst = expected.Zip(found.ToArray(), (a, b) => Math.Abs(a - b)).Max();
+        Assert.That(worst, Is.LessThanOrEqualTo(1e-5 * magnitude), name);
+    }
+}

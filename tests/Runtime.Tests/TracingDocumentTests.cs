@@ -1,0 +1,80 @@
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+/// <summary>The C# samples of docs/tracing.md, compiled and run, and tracing of generation.</summary>
+[NonParallelizable]
+public sealed class TracingDocumentTests
+{
+    private string _directory = "";
+
+    [SetUp]
+    public void RunInTheRepository() => (_directory, Environment.CurrentDirectory) = (Environment.CurrentDirectory, TestData.Root);
+
+    [TearDown]
+    public void GoBack() => Environment.CurrentDirectory = _directory;
+
+    [Test]
+    public void Sample_1_keeps_activations()
+    {
+        string folder = Directory.CreateTempSubdirectory("mt-trace-").FullName;
+        // sample
+        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using Session session = model.CreateSession();
+        using ActivationTrace trace = session.Trace("transformer.h.*", "**.probabilities");
+        model.Forward([313, 5282, 323], session);
+        Tensor residual = trace["transformer.h.1"];                      // [batch, sequence, n_embd]
+        Tensor attention = trace["transformer.h.1.attn.probabilities"];  // [batch, heads, sequence, past + sequence]
+        trace.Save(Path.Combine(folder, "activations.safetensors"));     // safetensors.torch.load_file reads it
+        // end
+        Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.NEmbd }));
+        Assert.That(attention.Shape.ToArray(), Is.EqualTo(new[] { 1, 4, 3, 3 }));
+        using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, "activations.safetensors")))
+            Assert.That(file.Weights["transformer.h.1"].ToSingle(), Is.EqualTo(residual.ToArray()));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Test]
+    public void Sample_2_changes_activations()
+    {
+        // sample
+        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        float[] Scores(int[] ids, params Intervention[] interventions)
+        {
+            using Session session = model.CreateSession();
+            using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = interventions });
+            return model.Forward(ids, session).Logits.ToArray();
+        }
+
+        int[] clean = [313, 5282, 323], corrupted = [313, 5282, 1000];
+        using Session other = model.CreateSession();
+        using ActivationTrace cache = other.Trace("transformer.h.1");
+        model.Forward(clean, other);
+
+        float[] withoutHead = Scores(clean, Intervention.ZeroHead("transformer.h.0.attn", head: 2));
+        float[] patched = Scores(corrupted, Intervention.Replace("transformer.h.1", cache["transformer.h.1"]));
+        float[] scaled = Scores(clean, new Intervention("transformer.h.*.mlp", mlp => { foreach (ref float x in mlp.Span) x *= 0.5f; }));
+        // end
+        float[] expected = Scores(clean);
+        Assert.That(withoutHead, Is.Not.EqualTo(expected));
+        Assert.That(scaled, Is.Not.EqualTo(expected));
+        Assert.That(Scores(corrupted), Is.Not.EqualTo(expected));
+        Assert.That(patched, Is.EqualTo(expected), "the whole residual stream of the other run");
+    }
+
+    [Test]
+    public void A_generation_session_is_traced_from_the_prompt_on()
+    {
+        using var generator = TextGenerator.Load("models/demo-codegen");
+        using GenerationSession plain = generator.CreateSession(), traced = generator.CreateSession();
+        var options = new GenerationOptions { MaxNewTokens = 6 };
+        string expected = plain.Generate("def add(a, b):\n", options).Sequences[0].Text;
+        using ActivationTrace trace = traced.Trace(new TraceOptions { Names = ["lm_head"] });
+        Assert.That(traced.Generate("def add(a, b):\n", options).Sequences[0].Text, Is.EqualTo(expected));
+        Assert.That(trace.Passes, Has.Count.GreaterThanOrEqualTo(6));
+        Assert.That(trace.Passes.Skip(1).Select(pass => pass.InputIds!.Count), Is.All.EqualTo(1));
+    }
+
+    [Test]
+    public void The_samples_are_those_of_the_document() => DocumentSamples.AssertSame("docs/tracing.md", "TracingDocumentTests.cs");
+}
