@@ -17,12 +17,15 @@ public sealed record KernelOptions
                 $"Kernel level {value} is not available on this CPU; it has {string.Join(", ", KernelDispatch.Supported)}.");
     } = KernelDispatch.Level;
 
-    /// <summary>The most threads that a call may use, its own included; 1 means: never another thread. By default all processors.</summary>
+    /// <summary>
+    /// The most threads that a call may use, its own included; 1 means: never another thread. By default all processors; always 1 at
+    /// <see cref="KernelLevel.Reference"/>, whose plain loops are there to be stepped through.
+    /// </summary>
     /// <remarks>Results do not depend on it.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
     public int MaxThreads
     {
-        get;
+        get => Level == KernelLevel.Reference ? 1 : field;
         init => field = value >= 1
             ? value
             : throw new ArgumentOutOfRangeException(nameof(value), value, "MaxThreads counts the calling thread and must be at least 1.");

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>How a weight is stored, little-endian.</summary>
@@ -22,6 +24,7 @@ public enum WeightType
 }
 
 /// <summary>A weight as its file has it: row-major [n, k] = [out, in], in its stored type, anywhere in memory (also unaligned).</summary>
+[DebuggerDisplay("{Type} [{N}, {K}]")]
 public readonly ref struct WeightMatrix
 {
     /// <summary>A view of <paramref name="data"/> as [<paramref name="n"/>, <paramref name="k"/>]; nothing is copied.</summary>

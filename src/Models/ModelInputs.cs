@@ -1,9 +1,12 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>
 /// The inputs of a forward pass, under transformers' names. Integer arrays are [batch, sequence] in C order; what is null takes
 /// the model's default.
 /// </summary>
+[DebuggerDisplay("{BatchSize} × {SequenceLength} tokens")]
 public sealed class ModelInputs
 {
     /// <summary>Inputs of a shape, to be filled by the initializer.</summary>

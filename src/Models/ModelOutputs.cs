@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>What a forward pass gives back; the properties have transformers' names and the tensors belong to the caller.</summary>
+[DebuggerDisplay("{DebuggerText,nq}")]
 public abstract class ModelOutput
 {
     /// <summary>The loss, where labels were given. NaN where every label is −100, as in transformers.</summary>
@@ -32,6 +35,21 @@ public abstract class ModelOutput
     }
 
     private protected abstract IEnumerable<Tensor> HeadTensors();
+
+    private string DebuggerText
+    {
+        get
+        {
+            IEnumerable<string> parts = HeadTensors().Select(tensor => $"{tensor.Name} {tensor.ShapeText}");
+            if (HiddenStates is not null)
+                parts = parts.Append($"{HiddenStates.Count} hidden states");
+            if (Attentions is not null)
+                parts = parts.Append($"{Attentions.Count} attentions");
+            if (Loss is float loss)
+                parts = parts.Append(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"loss {loss:G4}"));
+            return string.Join(", ", parts);
+        }
+    }
 }
 
 /// <summary>The body of a model: transformers' BaseModelOutputWithPooling and BaseModelOutputWithPast.</summary>

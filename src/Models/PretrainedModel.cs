@@ -1,9 +1,13 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>
 /// A model with its weights: immutable and thread-safe. What changes while it runs lives in a <see cref="Session"/>.
 /// </summary>
 /// <remarks>transformers' PreTrainedModel. Load one with <see cref="PretrainedModels"/> or a class's own Load.</remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(PretrainedModelDebugView))]
 public abstract class PretrainedModel : IDisposable
 {
     private readonly Checkpoint? _checkpoint;
@@ -93,6 +97,11 @@ public abstract class PretrainedModel : IDisposable
 
     /// <summary>Every name that a pass may tap, in order.</summary>
     private protected abstract IEnumerable<string> ListActivations();
+
+    /// <summary>Whether it was disposed, for debugger views.</summary>
+    internal bool IsDisposed => _disposed;
+
+    private string DebuggerText => $"{Architecture}: {Config.Sizes}, {Models.DebuggerText.Count(Weights.Sum(weight => weight.ElementCount))} parameters{(_disposed ? ", disposed" : "")}";
 
     private protected virtual KeyValueCache? CreateCache(SessionOptions options) => null;
 

@@ -74,6 +74,9 @@ public sealed class Tensor
     /// <summary>The shape as messages show it: <c>[2, 3]</c>.</summary>
     internal string ShapeText => $"[{string.Join(", ", _shape)}]";
 
+    /// <summary>Bytes that it holds on to, which <see cref="Reuse"/> may make more than it shows.</summary>
+    internal long CapacityBytes => (long)_data.Length * sizeof(float);
+
     /// <summary>A copy under another name.</summary>
     internal Tensor Copy(string name) => new(ToArray(), name, _shape);
 
@@ -116,34 +119,7 @@ public sealed class Tensor
         return (int)count;
     }
 
-    private string DebuggerText
-    {
-        get
-        {
-            string shape = $"{Name} [{string.Join(", ", _shape)}]";
-            if (Length == 0)
-                return shape;
-            (float min, float max, double sum) = (float.PositiveInfinity, float.NegativeInfinity, 0);
-            foreach (float x in Span)
-                (min, max, sum) = (Math.Min(min, x), Math.Max(max, x), sum + x);
-            return string.Create(CultureInfo.InvariantCulture, $"{shape} min {min:G4} max {max:G4} mean {sum / Length:G4}");
-        }
-    }
-
-    private sealed class TensorDebugView(Tensor tensor)
-    {
-        public int[] Shape => tensor._shape;
-
-        [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
-        public float[][] Rows
-        {
-            get
-            {
-                if (tensor.Rank == 0 || tensor._shape[^1] == 0)
-                    return [tensor.ToArray()];
-                int rows = Math.Min(tensor.Length / tensor._shape[^1], 64);
-                return [.. Enumerable.Range(0, rows).Select(i => tensor.Row(i).ToArray())];
-            }
-        }
-    }
+    private string DebuggerText => Length == 1
+        ? string.Create(CultureInfo.InvariantCulture, $"{Name} {ShapeText} = {_data[0]:G4}")
+        : $"{Name} {ShapeText} {NumberSummary.Of(Span)}".TrimEnd();
 }

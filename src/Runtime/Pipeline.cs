@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
@@ -5,6 +6,7 @@ namespace ManagedTransformers;
 
 /// <summary>A model and its tokenizer, made for one task. Pipelines are thread-safe: every call runs in a session of its own.</summary>
 /// <remarks>transformers' Pipeline.</remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
 public abstract class Pipeline : IDisposable
 {
     private readonly bool _ownsModel;
@@ -25,6 +27,8 @@ public abstract class Pipeline : IDisposable
     public Tokenizer Tokenizer { get; }
 
     private protected SessionPool Sessions { get; }
+
+    private string DebuggerText => $"{GetType().Name} with {Model.Architecture}: {Model.Config.Sizes}{(Model.IsDisposed ? ", disposed" : "")}";
 
     /// <summary>The token that begins a text: the tokenizer's beginning-of-text token, else its end token, else what config.json says; null: there is none.</summary>
     private protected int? BeginningOfText => Tokenizer.SpecialTokens.BosTokenId ?? Tokenizer.SpecialTokens.EosTokenId ?? Model.Config.BosTokenId;

@@ -1,8 +1,11 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>A token that is found in the text as a whole, before the model splits the rest; Hugging Face's AddedToken.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Content">Its text.</param>
+[DebuggerDisplay("{Id}: {Content}")]
 public sealed record AddedToken(int Id, string Content)
 {
     /// <summary>Left out when decoding with <see cref="DecodeOptions.SkipSpecialTokens"/>.</summary>

@@ -1,6 +1,10 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>A text as tokens: one entry per token in every array. Hugging Face's Encoding. The arrays belong to the caller.</summary>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(EncodingDebugView))]
 public sealed class Encoding
 {
     internal Encoding()
@@ -40,6 +44,19 @@ public sealed class Encoding
     /// <summary>What truncation cut off, in windows of their own.</summary>
     public IReadOnlyList<Encoding> Overflowing { get; internal set; } = [];
 
+    /// <summary>The texts that the tokens were found in, which their debugger view cuts them out of: of the first text, and of its pair. Null where there
+    /// are several (words that were split before).</summary>
+    internal (string? First, string? Second) Sources { get; init; }
+
+    private string DebuggerText
+    {
+        get
+        {
+            const int AtAGlance = 12;
+            return $"{Length} tokens: {string.Join(" ", Tokens.Take(AtAGlance))}{(Length > AtAGlance ? " …" : "")}";
+        }
+    }
+
     /// <summary>Tokens that stand for no text: what a post-processor adds, or padding.</summary>
     internal static Encoding OfSpecialTokens(int[] ids, string[] tokens, int typeId, int attention = 1)
     {
@@ -73,6 +90,7 @@ public sealed class Encoding
             AttentionMask = AttentionMask[start..end],
             WordIds = WordIds[start..end],
             SequenceIds = SequenceIds[start..end],
+            Sources = Sources,
         };
     }
 
@@ -125,6 +143,7 @@ public sealed class Encoding
             AttentionMask = new int[length],
             WordIds = new int?[length],
             SequenceIds = new int?[length],
+            Sources = (OneOf(parts, part => part.Sources.First), OneOf(parts, part => part.Sources.Second)),
         };
         int at = 0;
         foreach (Encoding part in parts)
@@ -134,6 +153,20 @@ public sealed class Encoding
         }
 
         return all;
+    }
+
+    private static string? OneOf(ReadOnlySpan<Encoding> parts, Func<Encoding, string?> source)
+    {
+        string? one = null;
+        foreach (Encoding part in parts)
+        {
+            if (source(part) is not string text)
+                continue;
+            if (one is not null && !ReferenceEquals(one, text))
+                return null;
+            one = text;
+        }
+        return one;
     }
 
     private void CopyTo(Encoding target, int at)

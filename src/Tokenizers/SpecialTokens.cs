@@ -1,6 +1,9 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>The tokens with a role, as tokenizer_config.json and special_tokens_map.json name them; null where there is none.</summary>
+[DebuggerDisplay("{Summary,nq}")]
 public sealed record SpecialTokens
 {
     /// <summary>None at all.</summary>
@@ -50,4 +53,20 @@ public sealed record SpecialTokens
 
     /// <summary>Id of <see cref="MaskToken"/>; null where there is none.</summary>
     public int? MaskTokenId { get; init; }
+
+    /// <summary>Those that there are, for debugger views: <c>bos &lt;s> 0, eos &lt;/s> 2</c>.</summary>
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    internal string Summary
+    {
+        get
+        {
+            (string Role, string? Token, int? Id)[] all =
+            [
+                ("bos", BosToken, BosTokenId), ("eos", EosToken, EosTokenId), ("unk", UnkToken, UnkTokenId), ("sep", SepToken, SepTokenId),
+                ("pad", PadToken, PadTokenId), ("cls", ClsToken, ClsTokenId), ("mask", MaskToken, MaskTokenId),
+            ];
+            string[] named = [.. all.Where(one => one.Token is not null).Select(one => $"{one.Role} {one.Token} {one.Id}".TrimEnd())];
+            return named.Length == 0 ? "none" : string.Join(", ", named);
+        }
+    }
 }

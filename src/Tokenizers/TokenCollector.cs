@@ -74,6 +74,7 @@ internal sealed class TokenCollector : IWordConsumer
             AttentionMask = Encoding.Filled(length, 1),
             WordIds = words,
             SequenceIds = sequences,
+            Sources = word is not null ? default : sequence == 0 ? (text, null) : (null, text),
         };
     }
 

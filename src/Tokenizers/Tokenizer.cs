@@ -1,9 +1,12 @@
+using System.Diagnostics;
 using System.Text;
 
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>Text to ids and back, equal to Hugging Face's tokenizers library (0.22). Immutable and thread-safe.</summary>
 /// <remarks>Lone surrogates in a text, which UTF-8 cannot say, count as U+FFFD.</remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(TokenizerDebugView))]
 public sealed class Tokenizer
 {
     private readonly TokenizerParts _parts;
@@ -144,6 +147,8 @@ public sealed class Tokenizer
         string? token = IdToToken(id);
         return token is not null && options.SkipSpecialTokens && _parts.Added.IsSpecial(token) ? null : token;
     }
+
+    private string DebuggerText => $"{_parts.Model.GetType().Name}, {VocabularySize} tokens, {AddedTokens.Count} of them added; special: {SpecialTokens.Summary}";
 
     private Encoding EncodeParts(IReadOnlyList<string> words, int sequence)
     {

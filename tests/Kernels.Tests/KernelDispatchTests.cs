@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace ManagedTransformers.Kernels.Tests;
@@ -50,4 +51,16 @@ public sealed class KernelDispatchTests
     [Test]
     public void Options_default_to_the_dispatched_level_on_all_processors() =>
         Assert.That(KernelOptions.Default, Is.EqualTo(new KernelOptions { Level = KernelDispatch.Level, MaxThreads = Environment.ProcessorCount }));
+
+    [Test]
+    public void The_plain_loops_run_on_one_thread_whatever_is_asked_for()
+    {
+        int before = WorkerPool.Shared.ThreadCount;
+        var options = new KernelOptions { Level = KernelLevel.Reference, MaxThreads = before + 2 };
+        float[] weights = new float[(before + 8) * 64];
+        Quantization.Quantize(new WeightMatrix(MemoryMarshal.AsBytes<float>(weights), WeightType.F32, before + 8, 64), WeightType.Int8, new byte[(before + 8) * 68], options);
+        Assert.That(options.MaxThreads, Is.EqualTo(1));
+        Assert.That(WorkerPool.Shared.ThreadCount, Is.EqualTo(before), "threads made");
+        Assert.That((options with { Level = KernelLevel.Portable }).MaxThreads, Is.EqualTo(before + 2));
+    }
 }

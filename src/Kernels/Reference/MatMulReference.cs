@@ -13,7 +13,8 @@ internal static class MatMulReference
             for (int i = 0; i < m; i++)
             {
                 double sum = 0;
-                for (int p = 0; p < k; p++) sum += (double)x[(i * k) + p] * row[p];
+                ReadOnlySpan<float> xi = x.Slice(i * k, k);
+                for (int p = 0; p < row.Length; p++) sum += (double)xi[p] * row[p];
                 if (!epilogue.Bias.IsEmpty) sum += epilogue.Bias[j];
                 sum = ActivationReference.Value(epilogue.Activation, sum);
                 if (!epilogue.Residual.IsEmpty) sum += epilogue.Residual[(i * n) + j];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -7,6 +8,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>What every config.json has; the names and defaults are those of transformers' PretrainedConfig.</summary>
 /// <remarks>Properties have setters, not init accessors, because source-generated JSON would lose the defaults of keys that a file lacks.</remarks>
+[DebuggerDisplay("{ModelType,nq}: {Sizes,nq}")]
 public abstract record PretrainedConfig
 {
     /// <summary>The architecture family, such as <c>roberta</c>.</summary>
@@ -69,6 +71,11 @@ public abstract record PretrainedConfig
     /// <summary>Attention heads per layer.</summary>
     [JsonIgnore]
     public abstract int Heads { get; }
+
+    /// <summary>The sizes in a line, for debugger views.</summary>
+    [JsonIgnore]
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    internal string Sizes => $"{Layers} layers of {HiddenWidth}, {Heads} heads, vocabulary {VocabSize}, at most {MaxTokens} tokens";
 
     /// <summary>The name of class <paramref name="id"/>.</summary>
     public string Label(int id) => Id2Label.TryGetValue(id.ToString(System.Globalization.CultureInfo.InvariantCulture), out string? label) ? label : $"LABEL_{id}";

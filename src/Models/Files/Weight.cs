@@ -12,6 +12,7 @@ namespace ManagedTransformers.Models;
 /// memory when it is first read.
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
+[DebuggerTypeProxy(typeof(WeightDebugView))]
 public sealed class Weight
 {
     private readonly long[] _shape;

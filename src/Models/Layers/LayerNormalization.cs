@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
 /// <summary>y = (x − mean(x)) / sqrt(var(x) + eps) · weight + bias, for each row of [tokens, hidden].</summary>
 /// <remarks>Ba et al. 2016, arXiv:1607.06450; transformers nn.LayerNorm.</remarks>
+[DebuggerDisplay("{Name,nq}: {_weight.Length}")]
 internal sealed class LayerNormalization(ModelWeights weights, string name, int hidden, double eps)
 {
     private readonly float[] _weight = weights.Vector(name + ".weight", hidden, initial: 1);

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
 /// <summary>y = act(x · Wᵀ + b): [tokens, in] → [tokens, out].</summary>
 /// <remarks>transformers nn.Linear; the weight is [out, in].</remarks>
+[DebuggerDisplay("{Name,nq}: {_weight.K} → {_weight.N}, {_weight.Type}")]
 internal sealed class Linear
 {
     private readonly Matrix _weight;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ManagedTransformers.Kernels;
 
@@ -8,6 +9,8 @@ namespace ManagedTransformers.Models;
 /// greatest length: allocated once, appended in place.
 /// </summary>
 /// <remarks>Memory: 2 · layers · batch · MaxLength · n_embd elements of <see cref="Type"/>, touched only as sequences grow.</remarks>
+[DebuggerDisplay("{Layers} layers, {Heads} heads of {HeadDim}, {Type}: {LengthText,nq}")]
+[DebuggerTypeProxy(typeof(KeyValueCacheDebugView))]
 public sealed class KeyValueCache
 {
     private readonly CachedSequence[] _sequences;
@@ -160,6 +163,17 @@ public sealed class KeyValueCache
             _sequences[i].Fill(length);
         }
         Columns = length;
+    }
+
+    /// <summary>The tokens held, for debugger views: <c>23 of 512 tokens</c>, with a number for each sequence.</summary>
+    internal string LengthText
+    {
+        get
+        {
+            const int Named = 8;
+            string lengths = string.Join(" + ", _sequences.Take(Named).Select(one => one.Length));
+            return BatchSize == 1 ? $"{lengths} of {MaxLength} tokens" : $"{lengths}{(BatchSize > Named ? " + …" : "")} of {BatchSize} × {MaxLength} tokens";
+        }
     }
 
     /// <summary>A sequence.</summary>

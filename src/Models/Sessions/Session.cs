@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
@@ -5,6 +6,8 @@ namespace ManagedTransformers.Models;
 /// <summary>
 /// What changes while a model runs: workspace, KV cache, and the current pass. One thread at a time; a model may have many.
 /// </summary>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(SessionDebugView))]
 public sealed class Session : IDisposable
 {
     private readonly FileLease? _lease;
@@ -122,6 +125,13 @@ public sealed class Session : IDisposable
         Workspace.Reset();
         return new Pass(this);
     }
+
+    /// <summary>What it is doing, for its debugger view.</summary>
+    internal string State => _disposed ? "disposed" : Volatile.Read(ref _running) != 0 ? "running" : "idle";
+
+    private string DebuggerText => _disposed
+        ? $"{Model.Architecture}, disposed"
+        : $"{Model.Architecture}, {(Cache is null ? "" : $"{Cache.LengthText}, ")}workspace {Workspace.Size}, {Kernels.Level}, {(Kernels.MaxThreads == 1 ? "1 thread" : $"{Kernels.MaxThreads} threads")}, {State}";
 
     internal readonly ref struct Pass(Session session)
     {

@@ -1,11 +1,15 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>
 /// Memory for the tensors inside a forward pass. Tensors are handed out in order and given back scope by scope, so that every
 /// layer reuses those of the layer before, and a pass of the same shape as the last allocates nothing.
 /// </summary>
+[DebuggerDisplay("{_next} of {_slots.Count} tensors in use, {Size,nq}")]
 internal sealed class Workspace
 {
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private readonly List<Tensor> _slots = [];
     private int _next;
 
@@ -24,6 +28,13 @@ internal sealed class Workspace
 
     /// <summary>Takes all tensors back, whatever scopes an exception left open.</summary>
     public void Reset() => _next = 0;
+
+    /// <summary>The memory that it holds on to, for debugger views.</summary>
+    internal string Size => DebuggerText.Bytes(_slots.Sum(tensor => tensor.CapacityBytes));
+
+    /// <summary>The tensors in use, in the order in which they were asked for; for debugger views.</summary>
+    [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
+    public Tensor[] InUse => [.. _slots.Take(_next)];
 
     public readonly ref struct Scope(Workspace workspace)
     {

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+
 namespace ManagedTransformers;
 
 /// <summary>What fill-mask returns.</summary>
@@ -28,4 +31,8 @@ public sealed record FillMaskOptions
 /// <param name="Token">As the vocabulary writes it, such as <c>Ġfunction</c>.</param>
 /// <param name="TokenText">As text, such as <c>" function"</c>; transformers' token_str.</param>
 /// <param name="Sequence">The text with the mask filled. Where it has other masks they stay, and the special tokens are written, as transformers does.</param>
-public sealed record FillMaskPrediction(float Score, int TokenId, string Token, string TokenText, string Sequence);
+[DebuggerDisplay("{DebuggerText,nq}")]
+public sealed record FillMaskPrediction(float Score, int TokenId, string Token, string TokenText, string Sequence)
+{
+    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, TokenText)}: {Score:F4}");
+}

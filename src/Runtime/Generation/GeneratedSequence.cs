@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+
 namespace ManagedTransformers;
 
 /// <summary>One continuation of a prompt.</summary>
@@ -5,6 +8,7 @@ namespace ManagedTransformers;
 /// <param name="TokenIds">The new tokens, the end token included where one came.</param>
 /// <param name="Text">Their text, without the end token, and without a stop string and what follows it; empty where there is no tokenizer.</param>
 /// <param name="FinishReason">Why it ended.</param>
+[DebuggerDisplay("{DebuggerText,nq}")]
 public sealed record GeneratedSequence(int PromptIndex, IReadOnlyList<int> TokenIds, string Text, FinishReason FinishReason)
 {
     /// <summary>Of beam search: the sum of the tokens' log probabilities over their number to the power of LengthPenalty (sequences_scores); null otherwise.</summary>
@@ -12,11 +16,14 @@ public sealed record GeneratedSequence(int PromptIndex, IReadOnlyList<int> Token
 
     /// <summary>What the model gave to each token; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>
     public IReadOnlyList<TokenLogProbability>? LogProbabilities { get; init; }
+
+    private string DebuggerText => $"{TokenView.Quote(Text)}: {TokenIds.Count} tokens, {FinishReason}";
 }
 
 /// <summary>A piece of generated text.</summary>
 /// <param name="Text">Whole characters; may be empty in the last piece.</param>
 /// <param name="TokenIds">The tokens that it was made of; in the last piece also the end token, which has no text.</param>
+[DebuggerDisplay("{DebuggerText,nq}")]
 public sealed record TextPiece(string Text, IReadOnlyList<int> TokenIds)
 {
     /// <summary>What the model gave to each of the tokens; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>
@@ -27,6 +34,8 @@ public sealed record TextPiece(string Text, IReadOnlyList<int> TokenIds)
 
     /// <summary>In the last piece: what the text took.</summary>
     public GenerationUsage? Usage { get; init; }
+
+    private string DebuggerText => $"{TokenView.Quote(Text)}: {TokenIds.Count} tokens";
 }
 
 /// <summary>Why a text ended.</summary>
@@ -52,7 +61,11 @@ public enum FinishReason
 /// <param name="TokenId">The token.</param>
 /// <param name="LogProbability">ln p(token | what stands before it).</param>
 /// <param name="Top">The most probable tokens at its place, best first, as many as were asked for.</param>
-public readonly record struct TokenLogProbability(int TokenId, double LogProbability, IReadOnlyList<(int TokenId, double LogProbability)> Top);
+[DebuggerDisplay("{DebuggerText,nq}")]
+public readonly record struct TokenLogProbability(int TokenId, double LogProbability, IReadOnlyList<(int TokenId, double LogProbability)> Top)
+{
+    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{TokenId}: {Math.Exp(LogProbability):F4}");
+}
 
 /// <summary>What a generation gives: transformers' GenerateOutput.</summary>
 /// <param name="Sequences">The texts, prompt by prompt, and of each prompt as many as were asked for.</param>

@@ -19,6 +19,8 @@ namespace ManagedTransformers;
 /// string first = session.Generate("def add(a, b):\n").Sequences[0].Text;
 /// string second = session.Generate("def add(a, b):\n    return a + b\n\ndef sub(a, b):\n").Sequences[0].Text;   // reads the new lines only
 /// </code></example>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(GenerationSessionDebugView))]
 public sealed class GenerationSession : IDisposable
 {
     private readonly TextGenerator _generator;
@@ -126,6 +128,8 @@ public sealed class GenerationSession : IDisposable
         _disposed = true;
     }
 
+    private string DebuggerText => _disposed ? "disposed" : $"{_held.Length} of {_session.Cache!.MaxLength} tokens held{(Volatile.Read(ref _running) == 0 ? "" : ", running")}";
+
     private (SearchPrompt Prompt, GenerationPlan Plan) Settle(int[] prompt, GenerationOptions? options)
     {
         ArgumentNullException.ThrowIfNull(prompt);
@@ -154,6 +158,15 @@ public sealed class GenerationSession : IDisposable
         if (prompt is not null)
             _session.Cache!.Truncate(0, prompt.Tokens.AsSpan(..^1).CommonPrefixLength(_held));
         return new Call(this, prompt);
+    }
+
+    private sealed class GenerationSessionDebugView(GenerationSession session)
+    {
+        public TokenView[] Tokens => TokenView.Of(session._generator.Tokenizer, session._held);
+
+        public string Text => session._generator.Tokenizer.Decode(session._held);
+
+        public Session Session => session._session;
     }
 
     // However a call ends, the session knows what its cache holds.

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Globalization;
+
 namespace ManagedTransformers;
 
 /// <summary>How likely a text is to a model. Logarithms are natural.</summary>
@@ -5,6 +8,7 @@ namespace ManagedTransformers;
 /// Perplexity: Jelinek, Mercer, Bahl and Baker 1977, "Perplexity — a measure of the difficulty of speech recognition tasks". Perplexities of models with
 /// different tokenizers do not compare, because their tokens are of different lengths; bits per byte do.
 /// </remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
 public sealed class TextScore
 {
     internal TextScore(double logProbability, int tokenCount, int bytes, int characters, IReadOnlyList<TokenScore> tokens) =>
@@ -36,6 +40,8 @@ public sealed class TextScore
 
     /// <summary>Every token that has a probability, in the text's order; empty without <see cref="ScoringOptions.OutputTokens"/>.</summary>
     public IReadOnlyList<TokenScore> Tokens { get; }
+
+    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"log p {LogProbability:F3}, {TokenCount} tokens, perplexity {Perplexity:F3}");
 }
 
 /// <summary>A token of a scored text.</summary>
@@ -48,11 +54,14 @@ public sealed class TextScore
 /// <param name="End">Where it ends, exclusive.</param>
 /// <param name="CodePointStart">Start in Unicode code points.</param>
 /// <param name="CodePointEnd">End in Unicode code points, exclusive.</param>
+[DebuggerDisplay("{DebuggerText,nq}")]
 public sealed record TokenScore(
     int TokenId, string Token, string TokenText, double LogProbability, int Rank, int Start, int End, int CodePointStart, int CodePointEnd)
 {
     /// <summary>The likeliest tokens of this place, best first, as many as <see cref="ScoringOptions.TopK"/> asks for.</summary>
     public IReadOnlyList<TokenAlternative> Alternatives { get; init; } = [];
+
+    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, TokenText)}: {Math.Exp(LogProbability):F4}, rank {Rank}");
 }
 
 /// <summary>A token that could stand at a place.</summary>
@@ -60,7 +69,11 @@ public sealed record TokenScore(
 /// <param name="Token">As the vocabulary writes it.</param>
 /// <param name="TokenText">As text.</param>
 /// <param name="LogProbability">log p(token | the tokens before it), natural.</param>
-public sealed record TokenAlternative(int TokenId, string Token, string TokenText, double LogProbability);
+[DebuggerDisplay("{DebuggerText,nq}")]
+public sealed record TokenAlternative(int TokenId, string Token, string TokenText, double LogProbability)
+{
+    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, TokenText)}: {Math.Exp(LogProbability):F4}");
+}
 
 /// <summary>One of several continuations of a context.</summary>
 /// <param name="Index">Its number among those that were given.</param>

@@ -1,9 +1,12 @@
+using System.Diagnostics;
+
 namespace ManagedTransformers;
 
 /// <summary>A text that a beam found, and what it is worth.</summary>
 /// <param name="Tokens">The new tokens, without an end token.</param>
 /// <param name="Score">The sum of their log probabilities over their number to the power of the length penalty.</param>
 /// <param name="FinishReason">Why it ended.</param>
+[DebuggerDisplay("{Tokens.Length} tokens, score {Score}, {FinishReason}")]
 internal sealed record BeamHypothesis(int[] Tokens, double Score, FinishReason FinishReason);
 
 /// <summary>The best texts that a beam search has found so far, as many as there are beams.</summary>

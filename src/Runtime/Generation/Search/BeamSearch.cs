@@ -6,6 +6,8 @@ namespace ManagedTransformers;
 
 /// <summary>Beam search and beam sampling for one prompt: the num_beams most probable texts go on, step by step.</summary>
 /// <remarks>transformers' _beam_search with BeamSearchScorer. Prompts do not influence each other, so a batch is one search after the other.</remarks>
+[DebuggerDisplay("{_beams} beams with {_length} new tokens")]
+[DebuggerTypeProxy(typeof(BeamSearchDebugView))]
 internal sealed class BeamSearch : IDisposable
 {
     // What transformers gives to all beams but the first one, so that the first step takes different tokens and not one token several times.
@@ -195,5 +197,24 @@ internal sealed class BeamSearch : IDisposable
                 return false;
         }
         return true;
+    }
+
+    private sealed class BeamSearchDebugView(BeamSearch search)
+    {
+        /// <summary>The sum of log probabilities and the new tokens of each beam.</summary>
+        public string[] Beams => [.. Enumerable.Range(0, search._beams).Select(Describe)];
+
+        public BeamHypothesis[] Found => [.. search._found.Best];
+
+        public GenerationUsage Usage => search.Usage;
+
+        public Session Session => search._session;
+
+        private string Describe(int beam)
+        {
+            int[] tokens = search._ids[beam][search._prompt.InputIds.Length..][..search._length];
+            string text = search._plan.Tokenizer is { } tokenizer ? TokenView.Quote(tokenizer.Decode(tokens)) : string.Join(" ", tokens);
+            return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{search._sums[beam]:F3}: {text}");
+        }
     }
 }

@@ -47,6 +47,9 @@ internal sealed class GenerationPlan
     /// <summary>The caller's options over the checkpoint's.</summary>
     public GenerationOptions Options { get; }
 
+    /// <summary>Decodes for criteria that look at text, and for debugger views; null where there is none.</summary>
+    public Tokenizer? Tokenizer => _tokenizer;
+
     /// <summary>Most new tokens of a text.</summary>
     public int MaxNewTokens { get; }
 

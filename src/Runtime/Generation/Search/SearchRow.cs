@@ -1,6 +1,11 @@
+using System.Diagnostics;
+using ManagedTransformers.Tokenizers;
+
 namespace ManagedTransformers;
 
 /// <summary>One text while it is generated.</summary>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(SearchRowDebugView))]
 internal sealed class SearchRow
 {
     private readonly int[] _inputIds;
@@ -17,6 +22,7 @@ internal sealed class SearchRow
     public SearchRow(SearchPrompt prompt, GenerationPlan plan, int number)
     {
         Prompt = prompt;
+        Tokenizer = plan.Tokenizer;
         Number = number;
         _inputIds = new int[prompt.InputIds.Length + plan.MaxNewTokens];
         prompt.InputIds.CopyTo(_inputIds, 0);
@@ -29,6 +35,9 @@ internal sealed class SearchRow
     }
 
     public SearchPrompt Prompt { get; }
+
+    /// <summary>For debugger views; null where there is none.</summary>
+    internal Tokenizer? Tokenizer { get; }
 
     /// <summary>Which of the prompt's texts it is, 0 … num_return_sequences − 1.</summary>
     public int Number { get; }
@@ -97,6 +106,9 @@ internal sealed class SearchRow
         }
         return null;
     }
+
+    private string DebuggerText => $"prompt {Prompt.Index}, text {Number}: {Prompt.InputIds.Length} + {Generated.Length} tokens, {(FinishReason is null ? "goes on" : $"ended by {FinishReason}")}"
+        + (Tokenizer is null ? "" : $": {TokenView.Quote(Tokenizer.Decode(Generated))}");
 
     private static FinishReason ReasonOf(StoppingCriterion criterion) => criterion switch
     {

@@ -9,6 +9,8 @@ namespace ManagedTransformers;
 /// Rows that ended leave the batch and those that wait take their place; padding is never computed.
 /// </summary>
 /// <remarks>transformers' _sample (do_sample false: greedy) and _assisted_decoding.</remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
+[DebuggerTypeProxy(typeof(TokenSearchDebugView))]
 internal sealed class TokenSearch : IDisposable
 {
     private readonly CodeGenForCausalLM _model;
@@ -25,6 +27,7 @@ internal sealed class TokenSearch : IDisposable
     private readonly int[] _lengths = new int[MatMul.StreamedRows];
     private readonly int[] _slots = new int[MatMul.StreamedRows];
     private readonly float[] _scores;
+    private Tensor? _passScores;                   // of the last pass, for the debugger view; null: a prompt was read last, and _scores has its end's
 
     /// <summary>Prepares the KV cache.</summary>
     /// <param name="model">The model.</param>
@@ -108,11 +111,30 @@ internal sealed class TokenSearch : IDisposable
             _session.Dispose();
     }
 
+    private string DebuggerText => $"{Ended} of {Rows.Count} texts ended, {Usage.NewTokens} new tokens";
+
+    /// <summary>The session, for the debugger view.</summary>
+    internal Session Session => _session;
+
+    /// <summary>The scores that tokens are being chosen from, as processors left them so far, with the likeliest tokens by name; for the debugger view.</summary>
+    internal NextTokenView[] NextTokens()
+    {
+        if (_active.Count == 0 && _passScores is null && Usage.NewTokens == 0)
+            return [];
+        if (_passScores is not Tensor scores)
+            return [new NextTokenView("after the prompt", _plan.Tokenizer, _scores)];
+        // While another pass runs, the session uses the tensor for something else.
+        return scores.Rank != 2 || scores.Shape[1] != _scores.Length
+            ? []
+            : [.. Enumerable.Range(0, Math.Min(scores.Shape[0], MatMul.StreamedRows)).Select(i => new NextTokenView($"row {i} of the pass", _plan.Tokenizer, scores.Row(i)))];
+    }
+
     private void Admit(SearchRow row, CancellationToken cancellationToken)
     {
         row.Slot = FreeSlot();
         ReadPrompt(row, cancellationToken);
         row.Prompt.Scores!.CopyTo(_scores, 0);
+        _passScores = null;
         if (!_waiting.TryPeek(out SearchRow? next) || next.Prompt != row.Prompt)
             row.Prompt.Scores = null;                // of many prompts they would fill the memory
         row.Append(_scores, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
@@ -165,6 +187,7 @@ internal sealed class TokenSearch : IDisposable
             Usage.DraftedTokens += drafted;
         }
         Tensor scores = _model.Append(_tokens.AsSpan(0, count), _lengths.AsSpan(0, _active.Count), _slots.AsSpan(0, _active.Count), _session, ScoresOf.AllTokens);
+        _passScores = scores;
         Usage.Passes++;
         int first = 0;
         for (int i = 0; i < _active.Count; i++)
