@@ -16,7 +16,7 @@ internal sealed class ConversionPlan
         RequirePlain(checkpoint, options);
         ModelWeights? model = ModelOf(directory, checkpoint, options);
         HashSet<string> quantized = [.. model?.Quantized ?? []];
-        Blocks = StoredBlocks.TypeOf(options.WeightFormat);
+        Blocks = quantized.Count > 0 ? StoredBlocks.TypeOf(options.WeightFormat) : null;
         Quantized = quantized.Count;
         foreach (Weight weight in checkpoint.Weights.Values)
         {
@@ -35,7 +35,7 @@ internal sealed class ConversionPlan
         }
 
         ElementType[] floats = [.. _tensors.Select(tensor => tensor.Entry.Type).Where(ConvertedTensor.IsFloat).Distinct()];
-        FloatType = floats.Length == 1 ? floats[0] : null;
+        FloatType = floats.Length == 1 && (Blocks is null || options.Type is not null) ? floats[0] : null;
     }
 
     /// <summary>What is written, in the order of the source.</summary>
@@ -45,13 +45,13 @@ internal sealed class ConversionPlan
 
     public IReadOnlyList<DroppedTensor> Dropped => _dropped;
 
-    /// <summary>The blocks that linear layers are quantized to.</summary>
+    /// <summary>The blocks that linear layers are quantized to; null where none is.</summary>
     public WeightType? Blocks { get; }
 
     /// <summary>How many tensors are quantized.</summary>
     public int Quantized { get; }
 
-    /// <summary>The type of all floats that are written; null where there are several.</summary>
+    /// <summary>The type of all floats that are written; null where there are several, or matrices are quantized and nothing else is converted.</summary>
     public ElementType? FloatType { get; }
 
     public long Bytes => _tensors.Sum(tensor => tensor.Entry.ByteLength);

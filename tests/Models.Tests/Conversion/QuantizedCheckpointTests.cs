@@ -125,6 +125,7 @@ public class QuantizedCheckpointTests
         Assert.That(Convert(WeightFormat.Int4).Quantized, Is.EqualTo(2), "fc_out of both layers, with 128 columns");
         using CodeGenForCausalLM loaded = CodeGenForCausalLM.Load(_source.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }), stored = CodeGenForCausalLM.Load(_destination.Path);
         Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)));
+        Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint), "config.json, which says no torch_dtype, was left as it is");
     }
 
     [Test]
@@ -140,7 +141,7 @@ public class QuantizedCheckpointTests
         Assert.That(result.Files.Select(file => new FileInfo(shards[file]).Length), Has.All.LessThan(25_000).And.Exactly(result.Files.Count).Items);
         Assert.That(result.Files, Has.Count.GreaterThan(4));
         using CodeGenForCausalLM back = CodeGenForCausalLM.Load(shards.Path);
-        Assert.That((back.Fingerprint, Outputs(back)), Is.EqualTo((stored.Fingerprint, Outputs(stored))));
+        Assert.That(Outputs(back), Is.EqualTo(Outputs(stored)));
     }
 
     [Test]
