@@ -8,7 +8,7 @@ public static unsafe class Quantization
     /// <param name="type">Int8: the largest weight of a block decides on its scale. Int4: of some scales the one with the smallest squared error.</param>
     /// <param name="destination">n · <see cref="WeightMatrix.BytesOfRow"/> bytes.</param>
     /// <param name="options">Threads.</param>
-    /// <exception cref="ArgumentException">The type stores no blocks, k is no multiple of 64, a length does not fit, or a weight is not finite.</exception>
+    /// <exception cref="ArgumentException">The type stores no blocks, k is no multiple of 64, a length does not fit, or a weight is not finite or so large that its scale would not be.</exception>
     public static void Quantize(WeightMatrix weight, WeightType type, Span<byte> destination, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -33,10 +33,11 @@ public static unsafe class Quantization
             nint sourceBytes = (nint)WeightMatrix.BytesOfRow(Stored, K), bytes = (nint)WeightMatrix.BytesOfRow(Type, K);
             var row = new Span<float>(Scratch.ForTask(K), K);
             ConversionReference.Widen(new ReadOnlySpan<byte>(Source + (task * sourceBytes), (int)sourceBytes), Stored, row);
+            float largest = Type == WeightType.Int8 ? Int8Format.Largest : Int4Format.Largest;
             foreach (float value in row)
             {
-                if (!float.IsFinite(value))
-                    throw new ArgumentException($"Row {task} of the weight holds {value}; only finite numbers can be quantized.", nameof(task));
+                if (!(Math.Abs(value) <= largest))
+                    throw new ArgumentException($"Row {task} of the weight holds {value}; only finite numbers up to {largest} can be quantized to {Type}.", nameof(task));
             }
             if (Type == WeightType.Int8) Row<Int8Format>(row, Destination + (task * bytes));
             else Row<Int4Format>(row, Destination + (task * bytes));

@@ -15,11 +15,9 @@ internal static class ModelFingerprint
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(model.Architecture));
         hash.AppendData(ConfigJson.Write(model.Config));
-        // Quantized weights compute other keys and values than those that are stored.
-        if (model.LoadOptions.WeightFormat != WeightFormat.AsStored)
-            hash.AppendData(Encoding.UTF8.GetBytes($"{model.LoadOptions.WeightFormat}"));
         Span<byte> number = stackalloc byte[sizeof(long)];
-        foreach (Weight weight in model.Weights.OrderBy(one => one.Name, StringComparer.Ordinal))
+        // Quantized weights compute other keys and values than those that they were made of, and the same whenever they were made.
+        foreach (Weight weight in model.HeldWeights.OrderBy(one => one.Name, StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"{weight.Name} {weight.Type} {weight.ShapeText}"));
             BinaryPrimitives.WriteInt64LittleEndian(number, weight.ByteLength);

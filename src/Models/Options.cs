@@ -15,7 +15,10 @@ public sealed record LoadOptions
     public bool Strict { get; init; } = true;
 
     /// <summary>How the weights of linear layers are held: as stored, or quantized while loading, in a half or a quarter of F16's memory.</summary>
-    /// <remarks>Embeddings, LayerNorms and biases stay as they are, and so do matrices whose columns are no multiple of 64. Quantized weights are held in memory, not mapped.</remarks>
+    /// <remarks>
+    /// Embeddings, LayerNorms and biases stay as they are, and so do matrices whose columns are no multiple of 64. Weights that are quantized while loading are held in memory;
+    /// those that a checkpoint stores in blocks (<see cref="ConversionOptions.WeightFormat"/>) are mapped as they are, and asking for blocks of another format is an error.
+    /// </remarks>
     public WeightFormat WeightFormat { get; init; }
 
     /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head) as well.</summary>
@@ -28,7 +31,7 @@ public sealed record LoadOptions
 /// <summary>How the weights of linear layers are held in memory.</summary>
 public enum WeightFormat
 {
-    /// <summary>As the checkpoint has them: mapped, not copied.</summary>
+    /// <summary>As the checkpoint has them, also where it stores them quantized: mapped, not copied.</summary>
     AsStored,
 
 #pragma warning disable CA1720 // what the field calls these formats

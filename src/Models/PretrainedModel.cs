@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
@@ -36,12 +37,15 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and what lies inside attentions.</summary>
     public IReadOnlyList<string> ActivationNames => _activationNames ??= Array.AsReadOnly<string>([.. ListActivations()]);
 
+    /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
+    internal IEnumerable<Weight> HeldWeights => Source.Weights.HeldWeights;
+
     /// <summary>Tensors of the checkpoint that were not read, because others that were are the same.</summary>
-    internal IReadOnlySet<string> TiedTensors => Source.Weights.Twins;
+    internal IReadOnlyDictionary<string, string> TiedTensors => Source.Weights.Twins;
 
     /// <summary>
-    /// Tells this model's weights from others': a hash of the configuration, of the format they are held in, of all tensors' names, types and shapes, and of bytes
-    /// from 16 places of each, which a model trained further does not share.
+    /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes from 16 places of each, which a model
+    /// trained further does not share. Weights count as they are held: quantized while loading they give what the same give that were stored so.
     /// </summary>
     public string Fingerprint => _fingerprint ??= ModelFingerprint.Of(this);
 
@@ -84,6 +88,8 @@ public abstract class PretrainedModel : IDisposable
         File.WriteAllBytes(Path.Combine(directory, "config.json"), ConfigJson.Write(config));
         TensorEntry[] tensors = [.. Weights.Select(weight => TensorEntry.Create(weight))];
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        if (Weights.Select(weight => weight.BlockType).FirstOrDefault(type => type is not null) is WeightType blocks)
+            StoredBlocks.Write(metadata, blocks);
         SafetensorsWriter.Write(Path.Combine(directory, Checkpoint.SingleFileName), tensors, metadata, progress, cancellationToken);
     }
 

@@ -69,6 +69,20 @@ public static class PretrainedModels
         return (T)Constructor(typeof(T).Name)(config, source);
     }
 
+    /// <summary>What loading a directory would do with each tensor of its checkpoint, without making any weight.</summary>
+    /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
+    /// <exception cref="CheckpointException">The tensors are not those of the architecture; more of them than it has do no harm.</exception>
+    internal static ModelWeights Plan(string directory, Checkpoint checkpoint, LoadOptions options)
+    {
+        string path = Path.Combine(directory, ConfigJson.FileName);
+        PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
+        string architecture = ArchitectureOf(config, path);
+        var weights = ModelWeights.Plan(checkpoint, config, options);
+        Constructor(architecture)(config, new ModelSource(weights, options, Checkpoint: null)).Dispose();
+        weights.Finish(architecture, strict: false);
+        return weights;
+    }
+
     private static PretrainedModel Open(string directory, string? architecture, LoadOptions? options)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);

@@ -12,7 +12,7 @@ internal sealed class ConvertCommandTests
         string source = Folders.Case("bert-pretraining-legacy-names");
         MtxRun run = MtxRun.Of("convert", source, target, "--json");
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "source", "destination", "files", "copied", "tensors", "bytes", "renamed", "dropped" }));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "source", "destination", "files", "copied", "tensors", "bytes", "renamed", "dropped", "quantized" }));
         JsonElement renamed = run.Json.GetProperty("renamed");
         Assert.That(renamed.GetArrayLength(), Is.GreaterThan(0));
         Assert.That(renamed[0].GetProperty("from").GetString(), Does.EndWith("gamma").Or.EndWith("beta"));
@@ -31,6 +31,23 @@ internal sealed class ConvertCommandTests
         MtxRun inspected = MtxRun.Of("inspect", target, "--json");
         Assert.That(inspected.ExitCode, Is.Zero, inspected.Error);
         Assert.That(inspected.Json.GetProperty("dtypes")[0].GetProperty("dtype").GetString(), Is.EqualTo("BF16"));
+    }
+
+    [Test]
+    public void Quantized_it_runs_as_it_is_and_is_shown_with_its_matrices()
+    {
+        string target = Path.Combine(Folders.Scratch(), "int4");
+        MtxRun run = MtxRun.Of("convert", "demo-codegen", target, "--dtype", "int4", "--quantize-head");
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Out, Does.Contain("quantized 17 matrices").And.Contain("read again and found equal"));
+        MtxRun inspected = MtxRun.Of("inspect", target);
+        Assert.That(inspected.Out, Does.Contain("20 F16 tensors, 17 Int4 tensors").And.Match(@"memory +Int4 7\.2 MB").And.Match(@"lm_head\.weight +Int4 +\[8192, 256\] +1\.2 MB"));
+        string[] prompt = ["generate", "def hello_world():", "--max-new-tokens", "16"];
+        MtxRun stored = MtxRun.Of([.. prompt, "--model", target]), loaded = MtxRun.Of([.. prompt, "--weights", "int4", "--quantize-head"]);
+        Assert.That((stored.ExitCode, stored.Out), Is.EqualTo((0, loaded.Out)));
+        MtxRun other = MtxRun.Of([.. prompt, "--model", target, "--weights", "int8"]);
+        Assert.That(other.ExitCode, Is.EqualTo(3));
+        Assert.That(other.Error, Does.Contain("stored as Int4").And.Contain("--weights"));
     }
 
     [Test]
@@ -79,7 +96,8 @@ internal sealed class ConvertCommandTests
     public void Sizes_are_those_of_transformers(string text, long? bytes) => Assert.That(ByteSize.Parse(text), Is.EqualTo(bytes));
 
     [TestCase("--max-shard-size", "5Gb", "--max-shard-size is \"5Gb\"")]
-    [TestCase("--dtype", "int8", "int8")]
+    [TestCase("--dtype", "int2", "int2")]
+    [TestCase("--quantize-head", "--force", "--quantize-head needs --dtype int8 or int4")]
     [TestCase("--model", "demo-codegen", "convert takes SRC and DST")]
     public void A_wrong_option_is_an_error_of_the_command_line(string option, string value, string said)
     {

@@ -185,6 +185,10 @@ public sealed class QuantizationTests
         float[] bad = new float[64];
         bad[7] = float.NaN;
         Assert.That(() => Quantized(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("Row 0").And.Message.Contains("NaN"));
+        bad[7] = 8.32e6f;                                  // 127 · 65504 is 8319008
+        Assert.That(() => Quantized(bad, 1, 64, WeightType.Int8), Throws.ArgumentException.With.Message.Contains("up to 8319008 can be quantized to Int8"));
+        bad[7] = -524033;                                  // 8 · 65504 is 524032
+        Assert.That(() => Quantized(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("holds -524033"));
         Assert.That(() => WeightMatrix.ElementSize(WeightType.Int4), Throws.ArgumentException.With.Message.Contains("blocks of 32"));
     }
 

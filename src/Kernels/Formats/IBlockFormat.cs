@@ -13,6 +13,9 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <summary>What stands for zero: integers are q, weights (q − Zero) · scale.</summary>
     static abstract int Zero { get; }
 
+    /// <summary>The largest magnitude that a finite scale can stand for.</summary>
+    static abstract float Largest { get; }
+
     /// <summary>2 · Width integers of both blocks of a pair, as 16-bit integers.</summary>
     /// <param name="pair">The pair's integers.</param>
     /// <param name="index">The first one's place in its block.</param>

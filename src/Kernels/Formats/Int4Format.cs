@@ -14,6 +14,8 @@ internal readonly unsafe struct Int4Format : IBlockFormat
 
     public static int Zero => 8;
 
+    public static float Largest => 8 * (float)Half.MaxValue;
+
     public static nint RowBytes(nint k) => (k / 2) + Blocks.ScaleBytes(k);
 
     public static void Load<S, V>(byte* pair, nint index, out V first, out V second)

@@ -10,6 +10,8 @@ internal readonly unsafe struct Int8Format : IBlockFormat
 
     public static int Zero => 0;
 
+    public static float Largest => 127 * (float)Half.MaxValue;
+
     public static nint RowBytes(nint k) => k + Blocks.ScaleBytes(k);
 
     public static void Load<S, V>(byte* pair, nint index, out V first, out V second)

@@ -15,7 +15,7 @@ public sealed class CodeGenForCausalLM : PretrainedModel
         _transformer = new CodeGenDecoder(config, source.Weights);
         float[] bias = source.Weights.Vector("lm_head.bias", config.VocabSize);
         if (config.TieWordEmbeddings)
-            source.Weights.Ignore("lm_head.weight");
+            source.Weights.Ignore("lm_head.weight", _transformer.WordEmbeddings.Weight.Name);
         Matrix weight = config.TieWordEmbeddings ? _transformer.WordEmbeddings : source.Weights.HeadMatrix("lm_head.weight", config.VocabSize, config.NEmbd);
         _lmHead = new Linear("lm_head", weight, bias);
     }

@@ -1,8 +1,11 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>
-/// Writes a checkpoint again as safetensors: PyTorch files in a form that opens everywhere, weights in another type, in one file or in shards.
-/// Parameters get today's names (LayerNorm's gamma and beta), buffers that the model computes are left out, configuration and tokenizer come along.
+/// Writes a checkpoint again as safetensors: PyTorch files in a form that opens everywhere, weights in another type or quantized, in one file or in
+/// shards. Parameters get today's names (LayerNorm's gamma and beta), buffers that the model computes and second copies of tied tensors are left out,
+/// configuration and tokenizer come along.
 /// </summary>
 public static class CheckpointConverter
 {
@@ -12,11 +15,14 @@ public static class CheckpointConverter
     /// </summary>
     /// <param name="source">A directory with weights, as <see cref="Checkpoint.Open"/> takes it.</param>
     /// <param name="destination">A directory, created where it is missing; may be the source's own, to put safetensors beside its .bin files.</param>
-    /// <param name="options">Type, size of the shards.</param>
+    /// <param name="options">Type, quantization, size of the shards.</param>
     /// <param name="progress">Told after each tensor.</param>
     /// <param name="cancellationToken">Ends the conversion; nothing is left behind.</param>
-    /// <exception cref="CheckpointException">The source cannot be read, has a number that the new type cannot hold, or what was written differs from it.</exception>
-    /// <exception cref="ConfigException">config.json is broken.</exception>
+    /// <exception cref="CheckpointException">
+    /// The source cannot be read, has a number that the new type cannot hold, or what was written differs from it; or it is to be quantized, and is quantized
+    /// already, or its tensors are not those of its architecture.
+    /// </exception>
+    /// <exception cref="ConfigException">config.json is broken; or it is missing or names no known class, and linear layers are to be quantized.</exception>
     /// <exception cref="ArgumentException">The options are impossible.</exception>
     /// <exception cref="IOException">A checkpoint is in the destination already, the disk is full, …</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -28,11 +34,15 @@ public static class CheckpointConverter
         options ??= new ConversionOptions();
         if (options.Type is not (null or ElementType.F32 or ElementType.F16 or ElementType.BF16))
             throw new ArgumentException($"Type is {options.Type}; weights can be stored as F32, F16 or BF16.", nameof(options));
+        if (!Enum.IsDefined(options.WeightFormat))
+            throw new ArgumentException($"WeightFormat is {options.WeightFormat}; it can be {string.Join(", ", Enum.GetNames<WeightFormat>())}.", nameof(options));
+        if (options is { QuantizeHead: true, WeightFormat: WeightFormat.AsStored })
+            throw new ArgumentException("QuantizeHead is set, and WeightFormat is AsStored: say Int8 or Int4.", nameof(options));
         if (options.MaxShardSize < 1)
             throw new ArgumentException($"MaxShardSize is {options.MaxShardSize}; at least 1 is needed.", nameof(options));
 
         using Checkpoint checkpoint = Checkpoint.Open(source);
-        var plan = new ConversionPlan(checkpoint, options.Type);
+        var plan = new ConversionPlan(source, checkpoint, options);
         var shards = new ShardPlan(plan.Tensors.Select(tensor => tensor.Entry), options.MaxShardSize);
         var target = new ConversionTarget(source, destination, checkpoint, shards, options.Overwrite);
         target.Prepare();
@@ -46,7 +56,7 @@ public static class CheckpointConverter
             target.MakeRoom();
             files.Publish();
             target.RemoveRest();
-            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped);
+            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized);
         }
         catch (Exception e) when (e is IOException and not CheckpointException or UnauthorizedAccessException)
         {
@@ -81,6 +91,7 @@ public static class CheckpointConverter
     {
         var metadata = checkpoint.Metadata.ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         metadata.TryAdd("format", "pt");                   // transformers refuses files without it
+        if (plan.Blocks is WeightType blocks) StoredBlocks.Write(metadata, blocks);
         var tally = new WriteTally(progress is null ? null : new WriteStep(progress), plan.Bytes);
         foreach ((string name, List<TensorEntry> shard) in shards.FileNames.Zip(shards.Shards))
             yield return files.Add(name, stream => SafetensorsWriter.Write(stream, shard, metadata, tally, cancellationToken));

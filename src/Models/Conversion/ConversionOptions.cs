@@ -3,8 +3,17 @@ namespace ManagedTransformers.Models;
 /// <summary>How a checkpoint is converted.</summary>
 public sealed record ConversionOptions
 {
-    /// <summary>The type in which floats are stored: F32, F16 or BF16; as they are when null. Integers and booleans keep theirs.</summary>
+    /// <summary>The type in which floats are stored: F32, F16 or BF16; as they are when null. Integers, booleans and what is quantized keep theirs.</summary>
     public ElementType? Type { get; init; }
+
+    /// <summary>
+    /// Whether the matrices of linear layers are stored quantized: those that <see cref="LoadOptions.WeightFormat"/> would quantize, with the same result. Needs config.json, which
+    /// names the class whose layers they are. A checkpoint that is quantized already can only be written as it is.
+    /// </summary>
+    public WeightFormat WeightFormat { get; init; }
+
+    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head) as well. One that is tied to the embeddings stays as they are.</summary>
+    public bool QuantizeHead { get; init; }
 
     /// <summary>Most tensor bytes in a file; 5 GB as in transformers. A single larger tensor gets a file of its own.</summary>
     public long MaxShardSize { get; init; } = 5_000_000_000;
@@ -35,11 +44,12 @@ public readonly record struct ConversionProgress(ConversionStep Step, string Ten
 /// <param name="To">Its name in what was written.</param>
 public sealed record RenamedTensor(string From, string To);
 
-/// <summary>A tensor that was left out, because the model computes it.</summary>
+/// <summary>A tensor that was left out, because the model computes it, or because another is the same.</summary>
 /// <param name="Name">Its name in the source.</param>
 /// <param name="Type">How it was stored.</param>
 /// <param name="Shape">Its dimensions.</param>
-public sealed record DroppedTensor(string Name, ElementType Type, IReadOnlyList<long> Shape);
+/// <param name="TiedTo">The tensor of the source that the model reads in its place, with the same bytes (a tied decoder); null where it computes it.</param>
+public sealed record DroppedTensor(string Name, ElementType Type, IReadOnlyList<long> Shape, string? TiedTo = null);
 
 /// <summary>What a conversion did.</summary>
 /// <param name="Directory">Where it wrote.</param>
@@ -49,5 +59,7 @@ public sealed record DroppedTensor(string Name, ElementType Type, IReadOnlyList<
 /// <param name="Bytes">Bytes of those.</param>
 /// <param name="Renamed">Those with another name.</param>
 /// <param name="Dropped">Those that were left out.</param>
+/// <param name="Quantized">How many were quantized.</param>
 public sealed record ConversionResult(
-    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes, IReadOnlyList<RenamedTensor> Renamed, IReadOnlyList<DroppedTensor> Dropped);
+    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes, IReadOnlyList<RenamedTensor> Renamed, IReadOnlyList<DroppedTensor> Dropped,
+    int Quantized = 0);

@@ -1,3 +1,5 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>What becomes of each tensor of a checkpoint: its name, its type, whether it is written at all.</summary>
@@ -7,13 +9,21 @@ internal sealed class ConversionPlan
     private readonly List<RenamedTensor> _renamed = [];
     private readonly List<DroppedTensor> _dropped = [];
 
-    public ConversionPlan(Checkpoint checkpoint, ElementType? floatType)
+    /// <exception cref="CheckpointException">It is quantized already, cannot be quantized, or has a type that cannot be converted.</exception>
+    /// <exception cref="ConfigException">It is to be quantized, and config.json does not say which matrices those are.</exception>
+    public ConversionPlan(string directory, Checkpoint checkpoint, ConversionOptions options)
     {
+        RequirePlain(checkpoint, options);
+        ModelWeights? model = ModelOf(directory, checkpoint, options);
+        HashSet<string> quantized = [.. model?.Quantized ?? []];
+        Blocks = quantized.Count > 0 ? StoredBlocks.TypeOf(options.WeightFormat) : null;
+        Quantized = quantized.Count;
         foreach (Weight weight in checkpoint.Weights.Values)
         {
-            if (KnownExtras.IsBuffer(weight))
+            Weight? twin = TwinOf(weight, checkpoint, model);
+            if (KnownExtras.IsBuffer(weight) || twin is not null)
             {
-                _dropped.Add(new DroppedTensor(weight.Name, weight.Type, weight.Shape));
+                _dropped.Add(new DroppedTensor(weight.Name, weight.Type, weight.Shape, twin?.Name));
                 continue;
             }
 
@@ -21,11 +31,11 @@ internal sealed class ConversionPlan
             string name = LegacyNames.Modern(weight.Name);
             if (checkpoint.Weights.ContainsKey(name)) name = weight.Name;
             if (name != weight.Name) _renamed.Add(new RenamedTensor(weight.Name, name));
-            _tensors.Add(new ConvertedTensor(weight, name, floatType));
+            _tensors.Add(new ConvertedTensor(weight, name, options.Type, quantized.Contains(weight.Name) ? Blocks : null));
         }
 
         ElementType[] floats = [.. _tensors.Select(tensor => tensor.Entry.Type).Where(ConvertedTensor.IsFloat).Distinct()];
-        FloatType = floats.Length == 1 ? floats[0] : null;
+        FloatType = floats.Length == 1 && (Blocks is null || options.Type is not null) ? floats[0] : null;
     }
 
     /// <summary>What is written, in the order of the source.</summary>
@@ -35,8 +45,45 @@ internal sealed class ConversionPlan
 
     public IReadOnlyList<DroppedTensor> Dropped => _dropped;
 
-    /// <summary>The type of all floats that are written; null where there are several.</summary>
+    /// <summary>The blocks that linear layers are quantized to; null where none is.</summary>
+    public WeightType? Blocks { get; }
+
+    /// <summary>How many tensors are quantized.</summary>
+    public int Quantized { get; }
+
+    /// <summary>The type of all floats that are written; null where there are several, or matrices are quantized and nothing else is converted.</summary>
     public ElementType? FloatType { get; }
 
     public long Bytes => _tensors.Sum(tensor => tensor.Entry.ByteLength);
+
+    private static void RequirePlain(Checkpoint checkpoint, ConversionOptions options)
+    {
+        if (options is { Type: null, WeightFormat: WeightFormat.AsStored }) return;
+        if (checkpoint.Weights.Values.FirstOrDefault(weight => weight.BlockType is not null) is not Weight quantized) return;
+        throw new CheckpointException(
+            $"{quantized.Name} in {quantized.File} is quantized already ({quantized.BlockType}). What was rounded away is gone: convert the original checkpoint. As it is it can be written again, in other shards.")
+        {
+            FileName = quantized.File,
+            TensorName = quantized.Name,
+        };
+    }
+
+    /// <summary>How the checkpoint's model reads it. To convert alone it need not be one of a model that this runtime has.</summary>
+    private static ModelWeights? ModelOf(string directory, Checkpoint checkpoint, ConversionOptions options)
+    {
+        var load = new LoadOptions { WeightFormat = options.WeightFormat, QuantizeHead = options.QuantizeHead };
+        if (options.WeightFormat != WeightFormat.AsStored) return PretrainedModels.Plan(directory, checkpoint, load);
+        try
+        {
+            return PretrainedModels.Plan(directory, checkpoint, load);
+        }
+        catch (Exception e) when (e is ConfigException or CheckpointException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The weight that the model reads in place of this one, if it is really the same.</summary>
+    private static Weight? TwinOf(Weight weight, Checkpoint checkpoint, ModelWeights? model) =>
+        model is not null && model.Twins.TryGetValue(weight.Name, out string? name) && checkpoint.Weights.TryGetValue(name, out Weight? original) && weight.HasBytesOf(original) ? original : null;
 }

@@ -6,26 +6,26 @@ namespace ManagedTransformers.Models;
 /// <summary>A tensor of the source under the name and in the type in which it is written. Another way of storing weights begins here.</summary>
 internal sealed class ConvertedTensor
 {
-    private const int BlockElements = 1 << 18;             // all that is in memory of a tensor at a time
+    private const int BlockElements = 1 << 18;             // all that is in memory of a tensor at a time, or one row where that is longer
 
     private readonly Weight _source;
+    private readonly WeightType? _blocks;
 
     /// <exception cref="CheckpointException">The type cannot be converted.</exception>
-    public ConvertedTensor(Weight source, string name, ElementType? floatType)
+    public ConvertedTensor(Weight source, string name, ElementType? floatType, WeightType? blocks)
     {
-        _source = source;
+        (_source, _blocks) = (source, blocks);
         if (floatType is not null && source.Type is ElementType.F8E4M3 or ElementType.F8E5M2)
-            throw new CheckpointException(
-                $"{source.Name} in {source.File} is {source.Type.SafetensorsName()}, which cannot be converted to {floatType.Value.SafetensorsName()}. Convert the checkpoint without changing its type.")
-            {
-                FileName = source.File,
-                TensorName = source.Name,
-            };
-        Entry = new TensorEntry(name, floatType is ElementType type && IsFloat(source.Type) ? type : source.Type, source.Shape, WriteTo);
+            throw Bad($"is {source.Type.SafetensorsName()}, which cannot be converted to {floatType.Value.SafetensorsName()}. Convert the checkpoint without changing its type.");
+        Entry = blocks is WeightType quantized
+            ? new TensorEntry(name, ElementType.U8, StoredBlocks.ShapeOf(quantized, source.Shape[0], Columns), WriteTo)
+            : new TensorEntry(name, floatType is ElementType type && IsFloat(source.Type) ? type : source.Type, source.Shape, WriteTo);
     }
 
     /// <summary>What is written.</summary>
     public TensorEntry Entry { get; }
+
+    private int Columns => checked((int)_source.Shape[^1]);
 
     public static bool IsFloat(ElementType type) => type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16;
 
@@ -52,18 +52,48 @@ internal sealed class ConvertedTensor
     /// <summary>The bytes in the type in which they are written; a block is good until the next one.</summary>
     private IEnumerable<ReadOnlyMemory<byte>> Blocks(CancellationToken cancellationToken)
     {
-        int size = _source.Type.Size(), convertedSize = Entry.Type.Size(), most = (int)Math.Min(BlockElements, _source.ElementCount);
+        // Rows are quantized as a whole.
+        int size = _source.Type.Size(), step = _blocks is null ? BlockElements : Math.Max(1, BlockElements / Columns) * Columns;
+        int most = (int)Math.Min(step, _source.ElementCount);
         byte[] stored = new byte[most * size];
         bool converts = Entry.Type != _source.Type;
         float[] values = converts ? new float[most] : [];
-        byte[] converted = converts ? new byte[most * convertedSize] : [];
+        byte[] converted = converts ? new byte[ConvertedLength(most)] : [];
         for (long at = 0; at < _source.ElementCount; at += most)
         {
             cancellationToken.ThrowIfCancellationRequested();
             int count = (int)Math.Min(most, _source.ElementCount - at);
             _source.CopyBytes(at * size, stored.AsSpan(0, count * size));
-            if (converts) Convert(stored.AsSpan(0, count * size), values.AsSpan(0, count), converted.AsSpan(0, count * convertedSize));
-            yield return converts ? converted.AsMemory(0, count * convertedSize) : stored.AsMemory(0, count * size);
+            Span<byte> to = converts ? converted.AsSpan(0, ConvertedLength(count)) : [];
+            if (_blocks is not null) Quantize(at / Columns, stored.AsSpan(0, count * size), values.AsSpan(0, count), to);
+            else if (converts) Convert(stored.AsSpan(0, count * size), values.AsSpan(0, count), to);
+            yield return converts ? converted.AsMemory(0, to.Length) : stored.AsMemory(0, count * size);
+        }
+    }
+
+    private int ConvertedLength(int count) => _blocks is WeightType blocks ? (int)(count / Columns * WeightMatrix.BytesOfRow(blocks, Columns)) : count * Entry.Type.Size();
+
+    private void Quantize(long row, ReadOnlySpan<byte> stored, Span<float> values, Span<byte> to)
+    {
+        int rows = values.Length / Columns;
+        WeightMatrix matrix;
+        if (WeightTypeOf(_source.Type) is WeightType from)
+        {
+            matrix = new WeightMatrix(stored, from, rows, Columns);
+        }
+        else
+        {
+            ElementConversion.Widen(_source, stored, values);
+            matrix = new WeightMatrix(MemoryMarshal.AsBytes(values), WeightType.F32, rows, Columns);
+        }
+
+        try
+        {
+            Quantization.Quantize(matrix, _blocks!.Value, to, KernelOptions.Default);
+        }
+        catch (ArgumentException e)
+        {
+            throw Bad($"cannot be quantized, in its rows from {row} on: {e.Message}", e);
         }
     }
 
@@ -85,15 +115,12 @@ internal sealed class ConvertedTensor
             if (!(MathF.Abs(values[i]) >= limit)) continue;
             double value = _source.Type == ElementType.F64 ? MemoryMarshal.Read<double>(stored[(i * sizeof(double))..]) : values[i];
             if (double.IsFinite(value))
-                throw new CheckpointException(
-                    $"{_source.Name} in {_source.File} has the value {value:G6}, too large for {Entry.Type.SafetensorsName()}: it would become infinite. " +
-                    $"Use {(Entry.Type == ElementType.F16 && Math.Abs(value) < 3e38 ? "BF16 or F32" : "the type in which it is stored")}.")
-                {
-                    FileName = _source.File,
-                    TensorName = _source.Name,
-                };
+                throw Bad($"has the value {value:G6}, too large for {Entry.Type.SafetensorsName()}: it would become infinite. " +
+                    $"Use {(Entry.Type == ElementType.F16 && Math.Abs(value) < 3e38 ? "BF16 or F32" : "the type in which it is stored")}.");
         }
     }
+
+    private CheckpointException Bad(string what, Exception? cause = null) => new($"{_source.Name} in {_source.File} {what}", cause) { FileName = _source.File, TensorName = _source.Name };
 
     private static WeightType? WeightTypeOf(ElementType type) => type switch
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
@@ -166,5 +167,8 @@ public sealed class Checkpoint : IDisposable
                     problems.Add($"{SafetensorsHeader.Shown(tensor)} is in {file.Name}, but not in the index.");
             }
         }
+
+        WeightType[] blocks = [.. files.SelectMany(file => file.Weights.Values).Select(weight => weight.BlockType).OfType<WeightType>().Distinct()];
+        if (blocks.Length > 1) problems.Add($"Some shards are quantized to {blocks[0]}, some to {blocks[1]}.");
     }
 }

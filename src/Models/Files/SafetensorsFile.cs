@@ -42,7 +42,7 @@ public sealed class SafetensorsFile : IWeightFile
             var header = SafetensorsHeader.Parse(file.Slice(SafetensorsHeader.PrefixLength, headerLength), file.Name);
             header.RequireDataLength(file.Length - dataStart, file.Name);
             var lifetime = new Lifetime(file.Name, file.Dispose);
-            return new SafetensorsFile(file.Name, header, lifetime, tensor => new Weight(tensor.Name, tensor.Type, tensor.Shape, file, dataStart + tensor.Begin));
+            return new SafetensorsFile(file.Name, header, lifetime, tensor => new Weight(tensor.Name, tensor.Type, tensor.Shape, file, dataStart + tensor.Begin) { BlockType = header.BlocksOf(tensor) });
         }
         catch
         {
@@ -65,7 +65,7 @@ public sealed class SafetensorsFile : IWeightFile
         header.RequireDataLength(data.Length, name);
         var lifetime = new Lifetime(name, static () => { });
         return new SafetensorsFile(name, header, lifetime, tensor => new Weight(
-            tensor.Name, tensor.Type, tensor.Shape, data[(int)tensor.Begin..(int)tensor.End], name, lifetime));
+            tensor.Name, tensor.Type, tensor.Shape, data[(int)tensor.Begin..(int)tensor.End], name, lifetime) { BlockType = header.BlocksOf(tensor) });
     }
 
     /// <summary>
@@ -87,7 +87,7 @@ public sealed class SafetensorsFile : IWeightFile
         Dictionary<string, byte[]> data = content.ReadTensors(header);
         var lifetime = new Lifetime(name, static () => { });
         return new SafetensorsFile(name, header, lifetime, tensor => new Weight(
-            tensor.Name, tensor.Type, tensor.Shape, data[tensor.Name], name, lifetime));
+            tensor.Name, tensor.Type, tensor.Shape, data[tensor.Name], name, lifetime) { BlockType = header.BlocksOf(tensor) });
     }
 
     /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when this file is disposed meanwhile.</summary>

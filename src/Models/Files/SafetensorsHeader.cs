@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
@@ -27,6 +28,12 @@ internal sealed class SafetensorsHeader
 
     /// <summary>Bytes that follow the header.</summary>
     public required long DataLength { get; init; }
+
+    /// <summary>The blocks of integers that U8 matrices hold; null where those are bytes.</summary>
+    public required WeightType? Blocks { get; init; }
+
+    /// <summary>The blocks that a tensor holds.</summary>
+    public WeightType? BlocksOf(TensorInfo tensor) => tensor is { Type: ElementType.U8, Shape.Length: 2 } ? Blocks : null;
 
     /// <summary>Reads the first eight bytes.</summary>
     /// <param name="prefix">What could be read of them.</param>
@@ -113,7 +120,7 @@ internal ref struct SafetensorsHeaderReader
             throw Bad($"The header is not valid JSON: {e.Message}", e);
         }
 
-        return new SafetensorsHeader { Tensors = tensors, Metadata = metadata, DataLength = CheckLayout(tensors) };
+        return new SafetensorsHeader { Tensors = tensors, Metadata = metadata, DataLength = CheckLayout(tensors), Blocks = StoredBlocks.Read(metadata, _file) };
     }
 
     private TensorInfo ReadTensor(string name)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
@@ -91,6 +92,12 @@ public sealed class Weight
     /// <summary>Name of the file that holds it.</summary>
     public string File { get; }
 
+    /// <summary>
+    /// The blocks of integers that it holds, where it is the quantized matrix [n, k] of a linear layer: <see cref="Type"/> is then U8 and <see cref="Shape"/> [n, bytes of
+    /// a row], as <see cref="WeightMatrix"/> reads them. Null where it holds plain elements.
+    /// </summary>
+    public WeightType? BlockType { get; internal init; }
+
     /// <summary>The shape as messages write it: <c>[1024, 4096]</c>.</summary>
     public string ShapeText => TensorEntry.Describe(_shape);
 
@@ -125,6 +132,22 @@ public sealed class Weight
     {
         if (_view is not null) _view.CopyTo(byteOffset / Type.Size(), destination);
         else Slice(byteOffset, destination.Length).CopyTo(destination);
+    }
+
+    /// <summary>Whether both hold the same elements.</summary>
+    internal bool HasBytesOf(Weight other)
+    {
+        if (Type != other.Type || !_shape.AsSpan().SequenceEqual(other._shape)) return false;
+        byte[] block = new byte[(int)Math.Min(1 << 20, ByteLength)], otherBlock = new byte[block.Length];
+        for (long at = 0; at < ByteLength; at += block.Length)
+        {
+            int length = (int)Math.Min(block.Length, ByteLength - at);
+            CopyBytes(at, block.AsSpan(0, length));
+            other.CopyBytes(at, otherBlock.AsSpan(0, length));
+            if (!block.AsSpan(0, length).SequenceEqual(otherBlock.AsSpan(0, length))) return false;
+        }
+
+        return true;
     }
 
     /// <summary>A copy as float32, whatever the stored type; see <see cref="CopyTo"/>.</summary>

@@ -43,7 +43,7 @@ internal sealed class MaskedLMHead
     {
         if (!config.TieWordEmbeddings)
             return weights.Matrix($"{name}.decoder.weight", config.VocabSize, config.HiddenSize);
-        weights.Ignore($"{name}.decoder.weight");
+        weights.Ignore($"{name}.decoder.weight", body.WordEmbeddings.Weight.Name);
         return body.WordEmbeddings;
     }
 
@@ -53,7 +53,7 @@ internal sealed class MaskedLMHead
         (string bias, string decoderBias) = ($"{name}.bias", $"{name}.decoder.bias");
         if (weights.Has(bias))
         {
-            weights.Ignore(decoderBias);
+            weights.Ignore(decoderBias, bias);
             return weights.Vector(bias, config.VocabSize);
         }
         return weights.Vector(weights.Has(decoderBias) ? decoderBias : bias, config.VocabSize);

@@ -16,20 +16,25 @@ internal sealed class ModelWeights
     private readonly string _basePrefix;
     private readonly string _configName;
     private readonly HashSet<string> _read = [];
-    private readonly HashSet<string> _twins = [];
+    private readonly Dictionary<string, string> _twins = new(StringComparer.Ordinal);
     private readonly List<string> _problems = [];
     private readonly List<string> _missing = [];
     private readonly List<Weight> _weights = [];
+    private readonly Dictionary<string, Weight> _quantized = new(StringComparer.Ordinal);
+    private readonly bool _planOnly;
 
-    private ModelWeights(Checkpoint? checkpoint, RandomInitializer? random, PretrainedConfig config, LoadOptions options)
+    private ModelWeights(Checkpoint? checkpoint, RandomInitializer? random, PretrainedConfig config, LoadOptions options, bool planOnly = false)
     {
-        (_checkpoint, _random, _options) = (checkpoint, random, options);
+        (_checkpoint, _random, _options, _planOnly) = (checkpoint, random, options, planOnly);
         _basePrefix = config.ModelType == "codegen" ? "transformer." : config.ModelType + ".";
         _configName = $"config.json ({config.ModelType})";
     }
 
     /// <summary>The weights of a checkpoint; the options say how those of linear layers are held.</summary>
     public static ModelWeights From(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options);
+
+    /// <summary>Goes through a checkpoint as loading would, but makes no new weights: to learn what becomes of each. The model that is built of it cannot run.</summary>
+    public static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options, planOnly: true);
 
     /// <summary>Random weights, as transformers' _init_weights draws them.</summary>
     public static ModelWeights Random(PretrainedConfig config, int seed, LoadOptions options) =>
@@ -38,17 +43,43 @@ internal sealed class ModelWeights
     /// <summary>All weights that were given out, under their canonical names.</summary>
     public IReadOnlyList<Weight> Weights => _weights;
 
-    /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder).</summary>
-    public IReadOnlySet<string> Twins => _twins;
+    /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
+    public IEnumerable<Weight> HeldWeights => _weights.Select(weight => _quantized.GetValueOrDefault(weight.Name, weight));
+
+    /// <summary>Those of them that were quantized while loading.</summary>
+    public IReadOnlyCollection<string> Quantized => _quantized.Keys;
+
+    /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder), each with that one.</summary>
+    public IReadOnlyDictionary<string, string> Twins => _twins;
 
     /// <summary>A [n, k] matrix in the type in which it is stored (F64 is rounded to F32).</summary>
     /// <param name="name">Canonical name, with the base model's prefix.</param>
     /// <param name="n">Rows: out_features, or rows of a table.</param>
     /// <param name="k">Columns: in_features, or the width of a row.</param>
     /// <param name="zeroRow">The row that random weights leave zero (padding_idx).</param>
-    public Matrix Matrix(string name, int n, int k, int? zeroRow = null)
+    public Matrix Matrix(string name, int n, int k, int? zeroRow = null) => Stored(Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow)), n, k);
+
+    /// <summary>The [n, k] matrix of a linear layer: in the blocks in which it is stored, else in the format that the options ask for.</summary>
+    /// <inheritdoc cref="Matrix"/>
+    public Matrix LinearMatrix(string name, int n, int k) => LinearMatrix(name, n, k, StoredBlocks.TypeOf(_options.WeightFormat));
+
+    /// <summary>The matrix of the head over the vocabulary, quantized only where the checkpoint has it so or the options say so.</summary>
+    /// <inheritdoc cref="Matrix"/>
+    public Matrix HeadMatrix(string name, int n, int k) => LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
+
+    private Matrix LinearMatrix(string name, int n, int k, WeightType? asked)
     {
-        Weight weight = Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow));
+        Weight weight = Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow: null), isLinear: true);
+        if (weight.BlockType is WeightType stored)
+        {
+            RequireSame(stored, asked);
+            return new Matrix(weight, stored, n, k);
+        }
+        return asked is WeightType type && k % StoredBlocks.PairColumns == 0 && weight.ByteLength > 0 ? Quantize(weight, type, n, k) : Stored(weight, n, k);
+    }
+
+    private Matrix Stored(Weight weight, int n, int k)
+    {
         WeightType? type = weight.Type switch
         {
             ElementType.F32 => WeightType.F32,
@@ -58,40 +89,42 @@ internal sealed class ModelWeights
         };
         if (type is WeightType stored)
             return new Matrix(weight, stored, n, k);
-        return new Matrix(ToF32(weight), WeightType.F32, n, k);
+        return new Matrix(_planOnly ? weight : ToF32(weight), WeightType.F32, n, k);
     }
 
-    /// <summary>The [n, k] matrix of a linear layer, in the format that the options ask for.</summary>
-    /// <inheritdoc cref="Matrix"/>
-    public Matrix LinearMatrix(string name, int n, int k)
+    private Matrix Quantize(Weight weight, WeightType type, int n, int k)
     {
-        Matrix stored = Matrix(name, n, k);
-        WeightType? type = _options.WeightFormat switch
+        Matrix stored = Stored(weight, n, k);
+        if (_planOnly)
         {
-            WeightFormat.Int8 => WeightType.Int8,
-            WeightFormat.Int4 => WeightType.Int4,
-            _ => null,
-        };
-        const int PairOfBlocks = 64;
-        if (type is not WeightType blocked || k % PairOfBlocks != 0 || stored.Weight.ByteLength == 0)
+            _quantized[weight.Name] = weight;
             return stored;
-        long rowBytes = WeightMatrix.BytesOfRow(blocked, k);
-        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)(n * rowBytes)));
+        }
+        long[] shape = StoredBlocks.ShapeOf(type, n, k);
+        var bytes = GC.AllocateUninitializedArray<byte>(checked((int)(shape[0] * shape[1])));
         try
         {
-            Quantization.Quantize(stored.View, blocked, bytes, _options.Kernels);
+            Quantization.Quantize(stored.View, type, bytes, _options.Kernels);
         }
         catch (ArgumentException e)
         {
-            _problems.Add($"{stored.Weight.Name} in {stored.Weight.File} cannot be quantized: {e.Message}");
+            _problems.Add($"{weight.Name} in {weight.File} cannot be quantized: {e.Message}");
             return stored;
         }
-        return new Matrix(new Weight(stored.Weight.Name, ElementType.U8, [n, rowBytes], bytes, stored.Weight.File), blocked, n, k);
+        var quantized = new Weight(weight.Name, ElementType.U8, shape, bytes, weight.File) { BlockType = type };
+        _quantized[weight.Name] = quantized;
+        return new Matrix(quantized, type, n, k);
     }
 
-    /// <summary>The matrix of the head over the vocabulary, quantized only where the options say so.</summary>
-    /// <inheritdoc cref="Matrix"/>
-    public Matrix HeadMatrix(string name, int n, int k) => _options.QuantizeHead ? LinearMatrix(name, n, k) : Matrix(name, n, k);
+    /// <summary>Blocks of another format would have to be made of these, and not of the weights that these were made of.</summary>
+    private void RequireSame(WeightType stored, WeightType? asked)
+    {
+        if (asked is null || asked == stored)
+            return;
+        string problem = $"Its linear layers are stored as {stored}, and LoadOptions.WeightFormat (--weights) asks for {asked}. Load them as they are stored, or load the checkpoint that they were made of.";
+        if (!_problems.Contains(problem))
+            _problems.Add(problem);
+    }
 
     /// <summary>A vector of n float32 numbers: a bias, or the parameters of a LayerNorm.</summary>
     /// <param name="name">Canonical name, with the base model's prefix.</param>
@@ -107,12 +140,14 @@ internal sealed class ModelWeights
     public bool Has(string name) => _checkpoint is null || Find(name) is not null;
 
     /// <summary>Says that a tensor, where present, is another's twin (a tied decoder) and need not be read.</summary>
-    public void Ignore(string name)
+    /// <param name="name">Its canonical name.</param>
+    /// <param name="original">The name of the one that is read.</param>
+    public void Ignore(string name, string original)
     {
         if (_checkpoint is null || Find(name) is not Weight weight)
             return;
         _read.Add(weight.Name);
-        _twins.Add(weight.Name);
+        _twins[weight.Name] = Find(original)?.Name ?? original;
     }
 
     /// <summary>Reports everything that did not fit.</summary>
@@ -132,29 +167,44 @@ internal sealed class ModelWeights
         ThrowProblems(architecture);
     }
 
-    private Weight Take(string name, ReadOnlySpan<long> shape, Func<Weight> random)
+    private Weight Take(string name, long[] shape, Func<Weight> random, bool isLinear = false)
     {
         Weight? weight = _checkpoint is null ? random() : Find(name);
-        string expected = $"[{string.Join(", ", shape.ToArray())}]";
+        string? problem = weight is null ? $"{name} is missing; {_configName} needs it as {TensorEntry.Describe(shape)}." : Misfit(weight, shape, isLinear);
         if (weight is null)
-        {
             _missing.Add(name);
-            _problems.Add($"{name} is missing; {_configName} needs it as {expected}.");
-        }
         else
-        {
             _read.Add(weight.Name);
-            if (!weight.Shape.SequenceEqual(shape.ToArray()))
-                _problems.Add($"{weight.Name} in {weight.File} is {weight.ShapeText}; {_configName} needs {expected}.{LikelyCause(weight, shape)}");
-            else if (!IsFloat(weight))
-                _problems.Add($"{weight.Name} in {weight.File} has type {weight.Type}; F32, F16, BF16 or F64 is needed.");
-            else
-                _weights.Add(weight);
+        if (problem is null)
+        {
+            _weights.Add(weight!);
+            return weight!;
         }
+        _problems.Add(problem);
         if (_problems.Count >= MostProblems)
             ThrowProblems("the model");
         // What replaces a bad weight is never used: Finish throws.
-        return weight is not null && weight.Shape.SequenceEqual(shape.ToArray()) && IsFloat(weight) ? weight : new Weight(name, ElementType.F32, [0, 0], ReadOnlyMemory<byte>.Empty);
+        return new Weight(name, ElementType.F32, [0, 0], ReadOnlyMemory<byte>.Empty);
+    }
+
+    /// <summary>Why a weight cannot be what the model needs; null where it can.</summary>
+    private string? Misfit(Weight weight, long[] shape, bool isLinear)
+    {
+        string found = $"{weight.Name} in {weight.File}", needed = $"{_configName} needs {TensorEntry.Describe(shape)}";
+        if (weight.BlockType is WeightType blocks)
+        {
+            if (!isLinear)
+                return $"{found} is quantized ({blocks}); {needed} of F32, F16, BF16 or F64: only the matrices of linear layers can be quantized. Quantize the original checkpoint again (mtx convert).";
+            if (shape[1] % StoredBlocks.PairColumns != 0)
+                return $"{found} is quantized ({blocks}); {needed}, and rows of {shape[1]} weights are no whole pairs of blocks ({StoredBlocks.PairColumns}). Do config.json and the weight file belong together?";
+            long[] stored = StoredBlocks.ShapeOf(blocks, shape[0], (int)shape[1]);
+            return weight.Shape.SequenceEqual(stored)
+                ? null
+                : $"{found} is {weight.ShapeText} bytes of {blocks}; {needed}, which are {TensorEntry.Describe(stored)} bytes. Do config.json and the weight file belong together?";
+        }
+        if (!weight.Shape.SequenceEqual(shape))
+            return $"{found} is {weight.ShapeText}; {needed}.{LikelyCause(weight, shape)}";
+        return IsFloat(weight) ? null : $"{found} has type {weight.Type}; F32, F16, BF16 or F64 is needed.";
     }
 
     /// <summary>Looks a tensor up under the names that files give it: with or without the base model's prefix, and with gamma and beta.</summary>
@@ -172,6 +222,8 @@ internal sealed class ModelWeights
 
     private static string LikelyCause(Weight weight, ReadOnlySpan<long> shape)
     {
+        if (weight.Type == ElementType.U8 && shape.Length == 2)
+            return " It is U8: if it was quantized, the metadata that said so is lost; quantize the original checkpoint again (mtx convert).";
         if (weight.Shape.Count == 2 && shape.Length == 2 && weight.Shape[0] == shape[1] && weight.Shape[1] == shape[0])
             return " The matrix looks transposed: export Linear weights as [out, in].";
         return weight.Shape.Count != shape.Length

@@ -112,8 +112,10 @@ public sealed class HubCache
         string[] files = [.. Directory.EnumerateFiles(snapshot).Select(path => Path.GetFileName(path))];
         if (!Array.Exists(files, HubFileSelection.IsWeights))
             throw Unfinished("no weights are in it");
-        if (files.Contains(Checkpoint.SingleFileName) || !files.Contains(Checkpoint.IndexFileName)) return;
-        ShardIndex index = ShardIndex.Parse(File.ReadAllBytes(Path.Combine(snapshot, Checkpoint.IndexFileName)), Checkpoint.IndexFileName);
+        // Only what a checkpoint would read counts: the first of these that is there.
+        string read = Array.Find([Checkpoint.SingleFileName, Checkpoint.IndexFileName, Checkpoint.TorchFileName, Checkpoint.TorchIndexFileName], files.Contains) ?? "";
+        if (read is not (Checkpoint.IndexFileName or Checkpoint.TorchIndexFileName)) return;
+        ShardIndex index = ShardIndex.Parse(File.ReadAllBytes(Path.Combine(snapshot, read)), read);
         if (index.Shards.FirstOrDefault(shard => !files.Contains(shard)) is string missing)
             throw Unfinished($"{HubModelId.Shown(missing)} is not in it");
 

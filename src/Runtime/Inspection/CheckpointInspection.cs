@@ -85,8 +85,14 @@ public sealed record CheckpointInspection
         };
     }
 
-    private static InspectedTensor Inspected(Weight weight, PretrainedModel? model, HashSet<string> read) =>
-        new(weight.Name, weight.Type, weight.Shape, weight.ElementCount, weight.ByteLength, weight.File, UseOf(weight, model, read));
+    private static InspectedTensor Inspected(Weight weight, PretrainedModel? model, HashSet<string> read)
+    {
+        IReadOnlyList<long> shape = StoredBlocks.MatrixShape(weight) ?? weight.Shape;
+        return new(weight.Name, weight.Type, shape, shape.Aggregate(1L, (a, b) => a * b), weight.ByteLength, weight.File, UseOf(weight, model, read))
+        {
+            BlockType = StoredBlocks.MatrixShape(weight) is null ? null : weight.BlockType,
+        };
+    }
 
     private static TensorUse UseOf(Weight weight, PretrainedModel? model, HashSet<string> read)
     {
@@ -97,7 +103,7 @@ public sealed record CheckpointInspection
             return TensorUse.Buffer;
         if (model is null)
             return TensorUse.NotKnown;
-        if (model.TiedTensors.Contains(name))
+        if (model.TiedTensors.ContainsKey(name))
             return TensorUse.Tied;
         return KnownExtras.Contains(name) ? TensorUse.OtherHead : TensorUse.NotOfArchitecture;
     }

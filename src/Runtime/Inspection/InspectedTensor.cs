@@ -1,3 +1,4 @@
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
@@ -29,14 +30,20 @@ public enum TensorUse
 
 /// <summary>A tensor of a checkpoint, and what becomes of it.</summary>
 /// <param name="Name">Its name in the file.</param>
-/// <param name="Type">How its elements are stored.</param>
-/// <param name="Shape">The dimensions, slowest first.</param>
+/// <param name="Type">How its elements are stored; U8 where they are quantized.</param>
+/// <param name="Shape">The dimensions, slowest first; those of the matrix where it is quantized.</param>
 /// <param name="Elements">Their product.</param>
 /// <param name="Bytes">What it takes in the file.</param>
 /// <param name="File">The file that holds it.</param>
 /// <param name="Use">What the model does with it.</param>
 public sealed record InspectedTensor(string Name, ElementType Type, IReadOnlyList<long> Shape, long Elements, long Bytes, string File, TensorUse Use)
 {
+    /// <summary>The blocks of integers that a quantized matrix is stored in; null where elements are stored one by one.</summary>
+    public WeightType? BlockType { get; init; }
+
+    /// <summary>How its elements are stored, in a word: F16, I64, Int8 …</summary>
+    public string Format => BlockType?.ToString() ?? Type.SafetensorsName();
+
     /// <summary>Whether it counts as a parameter; where there is no model to ask, every tensor does but buffers.</summary>
     public bool IsParameter => Use is TensorUse.NotKnown or TensorUse.Read or TensorUse.ReadByOldName;
 

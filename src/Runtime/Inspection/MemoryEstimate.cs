@@ -1,3 +1,5 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers;
 
 /// <summary>What a model's weights take with the matrices of its Linear layers in one format; embeddings, LayerNorms and biases stay as they are stored.</summary>
@@ -13,10 +15,12 @@ public sealed record MemoryEstimate(string Format, long Bytes)
         ("F32", 4 * BlockWeights, false), ("F16", 2 * BlockWeights, false), ("BF16", 2 * BlockWeights, false), ("Int8", BlockWeights + 2, true), ("Int4", (BlockWeights / 2) + 2, true),
     ];
 
-    /// <summary>The estimates for all formats.</summary>
+    /// <summary>The estimates for all formats; of a quantized checkpoint for its own, in which alone it can be loaded.</summary>
     internal static IReadOnlyList<MemoryEstimate> Of(IEnumerable<InspectedTensor> tensors)
     {
         InspectedTensor[] parameters = [.. tensors.Where(tensor => tensor.IsParameter)];
+        if (parameters.Select(tensor => tensor.BlockType).FirstOrDefault(type => type is not null) is WeightType blocks)
+            return [new MemoryEstimate($"{blocks}", parameters.Sum(tensor => tensor.Bytes))];
         return [.. Formats.Select(format => new MemoryEstimate(format.Format, parameters.Sum(tensor => tensor.IsMatrix ? BytesOf(tensor, format.BlockBytes, format.WholeBlocks) : tensor.Bytes)))];
     }
 

@@ -87,17 +87,29 @@ public sealed class HubCacheTests
         AssertMissing("refs", "40 hexadecimal digits");
     }
 
-    [Test]
-    public void Weights_that_are_half_downloaded_are_told()
+    [TestCase("model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")]
+    [TestCase("pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin")]
+    public void Weights_that_are_half_downloaded_are_told(string index, string first, string second)
     {
         Put("refs/main", Commit);
         Put($"snapshots/{Commit}/config.json", "{}");
         Put($"blobs/{Etag}.incomplete", "1234");
         AssertMissing("not finished", "no weights", "4 bytes");
-        Put($"snapshots/{Commit}/model.safetensors.index.json", """{"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}}""");
-        Put($"snapshots/{Commit}/model-00001-of-00002.safetensors", "");
-        AssertMissing("model-00002-of-00002.safetensors is not in it");
-        Put($"snapshots/{Commit}/model-00002-of-00002.safetensors", "");
+        Put($"snapshots/{Commit}/{index}", $$"""{"weight_map":{ "a":"{{first}}", "b":"{{second}}" } }""");
+        Put($"snapshots/{Commit}/{first}", "");
+        AssertMissing($"{second} is not in it");
+        Put($"snapshots/{Commit}/{second}", "");
+        Assert.That(Find("acme/tiny"), Is.EqualTo(Snapshot));
+    }
+
+    [Test]
+    public void Shards_that_are_not_read_may_be_missing()
+    {
+        Put("refs/main", Commit);
+        Put($"blobs/{Etag}.incomplete", "1234");
+        Put($"snapshots/{Commit}/pytorch_model.bin.index.json", """{"weight_map":{"a":"pytorch_model-00001-of-00001.bin"}}""");
+        AssertMissing("pytorch_model-00001-of-00001.bin is not in it");
+        Put($"snapshots/{Commit}/model.safetensors", "");
         Assert.That(Find("acme/tiny"), Is.EqualTo(Snapshot));
     }
 

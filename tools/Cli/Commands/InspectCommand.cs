@@ -38,7 +38,7 @@ internal sealed class InspectCommand : MtxCommand
         var problems = new List<string>(found.Problems);
         JsonElement? config = Directory.Exists(path) ? ReadConfig(path, problems) : null;
         InspectTensor[] tensors = [.. found.Tensors.Select(tensor => new InspectTensor(
-            tensor.Name, tensor.Type.SafetensorsName(), [.. tensor.Shape], tensor.Elements, tensor.Bytes, tensor.File, IsRead(tensor.Use), NameOf(tensor.Use)))];
+            tensor.Name, tensor.Format, [.. tensor.Shape], tensor.Elements, tensor.Bytes, tensor.File, IsRead(tensor.Use), NameOf(tensor.Use)))];
         InspectType[] types = [.. tensors.GroupBy(t => t.Dtype).Select(group => new InspectType(group.Key, group.Count(), group.Sum(t => t.Elements), group.Sum(t => t.Bytes)))];
         TokenizerInspection tokenizer = found.Tokenizer;
         return new InspectResult(path, found.Architecture, found.Parameters, found.Bytes, found.Architecture is null ? null : found.Config?.MaxTokens, types,

@@ -30,11 +30,10 @@ internal static class TorchArchive
         var machine = new PickleMachine(file.Slice(pickle.Offset, (int)pickle.Length), file.Name);
         object? content = machine.Run();
         if (machine.Length != pickle.Length) throw TorchErrors.Damaged(file.Name, $"{pickle.Length - machine.Length} bytes follow the end of its pickle.");
-        foreach (TorchStorage storage in machine.Storages.Values) RequireStorage(storage, entries, root, file.Name);
-        return [.. StateDict.Read(content, file.Name).Select(item => file.CreateWeight(item.Name, item.Tensor, entries[DataOf(root, item.Tensor.Storage)].Offset))];
+        var places = new Dictionary<string, long>(machine.Storages.Count, StringComparer.Ordinal);
+        foreach (TorchStorage storage in machine.Storages.Values) places.Add(storage.Key, Locate(storage, entries, root, file.Name));
+        return [.. StateDict.Read(content, file.Name).Select(item => file.CreateWeight(item.Name, item.Tensor, places[item.Tensor.Storage.Key]))];
     }
-
-    private static string DataOf(string root, TorchStorage storage) => $"{root}data/{storage.Key}";
 
     /// <summary>The one folder that everything lies in; it has the name of the file, or "archive".</summary>
     private static string FindRoot(IEnumerable<string> names, string file)
@@ -61,11 +60,13 @@ internal static class TorchArchive
         !entries.TryGetValue(name, out ZipEntry entry) ? null
         : Encoding.ASCII.GetString(file.Slice(entry.Offset, (int)Math.Min(entry.Length, MaxTextLength))).Trim();
 
-    private static void RequireStorage(TorchStorage storage, Dictionary<string, ZipEntry> entries, string root, string file)
+    /// <summary>Where the bytes of a storage begin.</summary>
+    private static long Locate(TorchStorage storage, Dictionary<string, ZipEntry> entries, string root, string file)
     {
-        string name = DataOf(root, storage);
+        string name = $"{root}data/{storage.Key}";
         if (!entries.TryGetValue(name, out ZipEntry entry)) throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} is missing; it holds {storage.ByteLength} bytes of tensors.");
         if (entry.Length != storage.ByteLength)
             throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} has {entry.Length} bytes; the pickle says {storage.ByteLength}.");
+        return entry.Offset;
     }
 }
