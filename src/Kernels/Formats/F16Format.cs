@@ -21,7 +21,13 @@ internal readonly unsafe struct F16Format : IWeightFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Widen<S, V>(byte* row, nint index)
         where S : struct, ISimd<V>
-        where V : struct => S.Multiply(WidenScaled<S, V>(row, index, Decoding<S, V>()), S.BroadcastInt((127 - 112) << 23));
+        where V : struct => Widen<S, V>(row, index, Decoding<S, V>());
+
+    /// <summary>The same with constants that a loop keeps in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
+        where S : struct, ISimd<V>
+        where V : struct => S.Multiply(WidenScaled<S, V>(row, index, decoding), S.BroadcastInt((127 - 112) << 23));
 
     /// <summary>2⁻⁵⁶: half of the 2¹¹² that <see cref="WidenScaled"/> is too large by, so that neither X nor a product leaves float's range.</summary>
     public static float InputScale => 1 / (float)(1L << 56);

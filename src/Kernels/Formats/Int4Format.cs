@@ -84,15 +84,19 @@ internal readonly unsafe struct Int4Format : IBlockFormat
         return best;
     }
 
+    // Vectors of one width on all processors, so that all choose the same scale.
     private static float Error(ReadOnlySpan<float> weights, float scale)
     {
-        float inverse = scale == 0 ? 0 : 1 / scale, sum = 0;
-        foreach (float weight in weights)
+        float inverse = scale == 0 ? 0 : 1 / scale;
+        Vector256<float> sum = default;
+        for (int i = 0; i < weights.Length; i += Vector256<float>.Count)
         {
-            float difference = weight - (Math.Clamp(MathF.Round(weight * inverse), -8, 7) * scale);
+            Vector256<float> weight = Vector256.Create(weights[i..]);
+            Vector256<float> integer = Vector256.Clamp(Vector256.Round(weight * inverse), Vector256.Create(-8f), Vector256.Create(7f));
+            Vector256<float> difference = weight - (integer * scale);
             sum += difference * difference;
         }
-        return sum;
+        return Vector256.Sum(sum);
     }
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)

@@ -18,15 +18,21 @@ internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
-    private static int RowsPerTask(int k) => Packing.Padded((int)Math.Max(1, Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k))), Group);
+    // Tasks of equal size, and an even number of them: W is small, and two threads should finish together.
+    private static int RowsPerTask(int n, int k)
+    {
+        const int Even = 4;
+        int tasks = Packing.Padded((int)(((TFormat.RowBytes(k) * n) + Tiling.GemvTaskBytes - 1) / Tiling.GemvTaskBytes), Even);
+        return Packing.Padded((n + tasks - 1) / tasks, Group);
+    }
 
     /// <summary>Ranges that cover all rows of W.</summary>
-    public readonly int Tasks => (Output.N + RowsPerTask(Input.K) - 1) / RowsPerTask(Input.K);
+    public readonly int Tasks => (Output.N + RowsPerTask(Output.N, Input.K) - 1) / RowsPerTask(Output.N, Input.K);
 
     /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
     {
-        int k = Input.K, blocks = k / Blocks.Size, perTask = RowsPerTask(k), first = task * perTask, count = Math.Min(perTask, Output.N - first);
+        int k = Input.K, blocks = k / Blocks.Size, perTask = RowsPerTask(Output.N, k), first = task * perTask, count = Math.Min(perTask, Output.N - first);
         float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * (blocks + S.Width)));
         float* scales = products + ((long)Input.M * perTask), starts = scales + (Group * blocks);
         nint rowBytes = TFormat.RowBytes(k);
@@ -56,8 +62,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
     private readonly void Four(byte* w, nint apart, float* scales, float* starts, float* sums)
     {
         int k = Input.K, blocks = k / Blocks.Size;
-        for (int r = 0; r < Group; r++)
-            BlockGemvTile.Begin<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w + (r * apart), k), Input, 0, scales + (r * blocks), starts + (r * S.Width));
+        BlockScales.FourOfW<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), apart, Input, scales, starts);
         BlockGemvTile.Dot4x1<S, V, TFormat>(blocks, w, apart, Input.Integers, scales, starts, sums);
     }
 
@@ -71,10 +76,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
             for (int first = 0; first < Input.M; first += Group)
             {
                 int rows = Math.Min(Group, Input.M - first);
-                for (int i = 0; i < Group; i++)
-                {
-                    BlockGemvTile.Begin<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), Input, first + i, scales + (i * blocks), starts + (i * S.Width));
-                }
+                BlockScales.FourOfX<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), Input, first, scales, starts);
                 BlockGemvTile.Dot1x4<S, V, TFormat>(blocks, w, Input.Integers + ((nint)first * k), k, scales, starts, sums);
                 for (int i = 0; i < rows; i++) products[((first + i) * stride) + j] = sums[i];
             }

@@ -2,10 +2,12 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>The inner loops of GEMV with blocks of integers: exact sums of a block's products, times the block's scale, in one sum per row.</summary>
+/// <summary>The inner loops of GEMV with blocks of integers: exact sums of a block's products, times the block's scale (<see cref="BlockScales"/>), in one sum per row.</summary>
 /// <remarks>All tiles add in the same order, so that a row of Y has the same bits alone and among others. The loops call nothing.</remarks>
 internal static unsafe class BlockGemvTile
 {
+    private const int CacheLine = 64;
+
     /// <summary>Σ over the blocks, of 4 rows of W that lie <paramref name="apart"/> and one of X, from <paramref name="starts"/> on.</summary>
     /// <remarks>Two pointers and two indexes reach four rows: a loop with more addresses than registers loads some at every step.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -19,10 +21,13 @@ internal static unsafe class BlockGemvTile
         float* c2 = scales + (2 * blocks);
         for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2, d += 2, p += TFormat.PairBytes, q += TFormat.PairBytes, x += Blocks.Pair)
         {
-            S.Prefetch(w + p + Tiling.StreamPrefetchBytes);
-            S.Prefetch(w + q + Tiling.StreamPrefetchBytes);
-            S.Prefetch(w2 + p + Tiling.StreamPrefetchBytes);
-            S.Prefetch(w2 + q + Tiling.StreamPrefetchBytes);
+            if (TFormat.PairBytes >= CacheLine || (b & 2) == 0)              // a line holds two pairs of Int4
+            {
+                S.Prefetch(w + p + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w + q + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w2 + p + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w2 + q + Tiling.StreamPrefetchBytes);
+            }
             s0 = Add<S, V, TFormat>(w + p, x, scales + b, s0);
             s1 = Add<S, V, TFormat>(w + q, x, scales + d, s1);
             s2 = Add<S, V, TFormat>(w2 + p, x, c2 + b, s2);
@@ -56,36 +61,6 @@ internal static unsafe class BlockGemvTile
         sums[1] = S.Sum(s1);
         sums[2] = S.Sum(s2);
         sums[3] = S.Sum(s3);
-    }
-
-    /// <summary>The scales of a row of W with those of a row of X, and where its sum starts: at the part that W's zero has in it.</summary>
-    /// <param name="stored">W's scales as stored.</param>
-    /// <param name="input">X.</param>
-    /// <param name="row">The row of X.</param>
-    /// <param name="scales">[blocks].</param>
-    /// <param name="start">A vector.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Begin<S, V, TFormat>(byte* stored, in BlockInput input, nint row, float* scales, float* start)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TFormat : struct, IBlockFormat
-    {
-        nint blocks = input.K / Blocks.Size, b = 0;
-        float* x = input.Scales + (row * blocks), sums = input.Sums + (row * blocks);
-        V total = S.Broadcast(0f);
-        for (; b <= blocks - S.Width; b += S.Width)
-        {
-            V own = F16Format.Widen<S, V>(stored, b);
-            S.Store(scales + b, S.Multiply(own, S.Load(x + b)));
-            if (TFormat.Zero != 0) total = S.MultiplyAdd(own, S.Load(sums + b), total);
-        }
-        S.Store(start, S.Multiply(total, S.Broadcast(-TFormat.Zero)));
-        for (; b < blocks; b++)
-        {
-            float own = F16Format.WidenOne(stored, b);
-            scales[b] = own * x[b];
-            start[0] -= TFormat.Zero * own * sums[b];
-        }
     }
 
     // A pair of blocks: products of 16-bit integers are exact, and so is their sum over a block.

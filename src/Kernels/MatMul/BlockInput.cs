@@ -23,36 +23,38 @@ internal unsafe struct BlockInput
     /// <summary>[M, K / 32].</summary>
     public float* Scales;
 
-    /// <summary>Σ of a block's integers times its scale, [M, K / 32]: what W's zero is multiplied by.</summary>
-    public float* Sums;
+    /// <summary>What W's zero has in a block's sum of products, [M, K / 32]: Σ of the block's integers, times its scale, times that zero.</summary>
+    public float* Zeros;
 
     /// <summary>Quantizes X [m, k] into this thread's memory of the call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static BlockInput Quantize<S, V>(float* x, int m, int k)
+    public static BlockInput Quantize<S, V, TFormat>(float* x, int m, int k)
         where S : struct, ISimd<V>
         where V : struct
+        where TFormat : struct, IBlockFormat
     {
         int blocks = k / Blocks.Size, rows = m == 1 ? 1 : Packing.Padded(m, Group);
         long integers = (long)rows * k / 2;
         float* memory = Scratch.ForCall(integers + (2L * rows * blocks));
-        var input = new BlockInput { M = m, K = k, Integers = (short*)memory, Scales = memory + integers, Sums = memory + integers + (rows * blocks) };
+        var input = new BlockInput { M = m, K = k, Integers = (short*)memory, Scales = memory + integers, Zeros = memory + integers + (rows * blocks) };
         new Span<float>(memory, (int)(integers + (2L * rows * blocks))).Clear();
         for (int i = 0; i < m * blocks; i++)
-            Block<S, V>(x + ((nint)i * Blocks.Size), input.Integers + ((nint)i * Blocks.Size), out input.Scales[i], out input.Sums[i]);
+            Block<S, V, TFormat>(x + ((nint)i * Blocks.Size), input.Integers + ((nint)i * Blocks.Size), out input.Scales[i], out input.Zeros[i]);
         return input;
     }
 
-    // To integers by adding 1.5 · 2²³, where a float counts in ones: its lower 16 bits are then the integer.
+    // To integers by adding 1.5 · 2²³, where a float counts in ones: its lower 16 bits are then the integer. What is not finite makes
+    // its block's scale NaN, and so the row of Y.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block<S, V>(float* x, short* integers, out float scale, out float sum)
+    private static void Block<S, V, TFormat>(float* x, short* integers, out float scale, out float zero)
         where S : struct, ISimd<V>
         where V : struct
+        where TFormat : struct, IBlockFormat
     {
         const float Ones = 12582912;
         V largest = S.Broadcast(0f), total = S.Broadcast(0f);
         for (nint i = 0; i < Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(x + i), S.BroadcastInt(int.MaxValue)));
         float max = S.MaxLane(largest);
-        scale = max / Most;
         V inverse = S.Broadcast(max > Least ? Most / max : 0);
         for (nint i = 0; i < Blocks.Size; i += S.Width)
         {
@@ -60,6 +62,8 @@ internal unsafe struct BlockInput
             total = S.Add(total, integer);
             S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Ones)), S.BroadcastInt(0xFFFF)));
         }
-        sum = S.Sum(total) * scale;
+        float sum = S.Sum(total);
+        scale = float.IsFinite(sum) ? max / Most : float.NaN;
+        zero = sum * scale * TFormat.Zero;
     }
 }

@@ -133,7 +133,7 @@ public static unsafe class MatMul
             RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, threads);
             return;
         }
-        var input = BlockInput.Quantize<S, V>(x, m, k);
+        var input = BlockInput.Quantize<S, V, TFormat>(x, m, k);
         BlockGemvJob<S, V, TFormat>* jobs = stackalloc BlockGemvJob<S, V, TFormat>[count];
         for (int i = 0; i < count; i++)
             jobs[i] = new BlockGemvJob<S, V, TFormat> { Input = input, W = weights[i], Output = outputs[i] };
