@@ -42,6 +42,33 @@ public sealed class FeedForwardTests
     }
 
     [Test]
+    public void Blocks_of_integers_give_the_bits_of_two_calls([Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(9, 16, 37, 70, 1100)] int m)
+    {
+        const int K = 64, Inner = 192, N = 49;
+        byte[] Stored(int n, int k, int seed)
+        {
+            byte[] stored = new byte[n * WeightMatrix.BytesOfRow(type, k)];
+            Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(n * k, seed, 0.3f), WeightType.F32), WeightType.F32, n, k), type, stored, Samples.Reference);
+            return stored;
+        }
+
+        WeightMatrix up = new(Stored(Inner, K, 1), type, Inner, K), down = new(Stored(N, Inner, 2), type, N, Inner);
+        float[] x = Samples.Uniform(m * K, 3), upBias = Samples.Uniform(Inner, 4), downBias = Samples.Uniform(N, 5), residual = Samples.Uniform(m * N, 6);
+        foreach (KernelLevel level in s_levels.Where(level => level != KernelLevel.Portable))
+        {
+            KernelOptions options = Samples.At(level) with { MaxThreads = m % 2 == 0 ? 1 : 3 };
+            Epilogue first = new() { Bias = upBias, Activation = Activation.Gelu }, second = new() { Bias = downBias, Residual = residual };
+            float[] between = new float[m * Inner], twice = new float[m * N];
+            MatMul.Run(x, m, up, between, first, options);
+            MatMul.Run(between, m, down, twice, second, options);
+            using var fused = new Guarded(m * N * sizeof(float), 4);
+            FeedForward.Run(x, m, up, first, down, fused.Floats, second, options);
+            Assert.That(fused.Floats.ToArray(), Is.EqualTo(twice), $"{level}");
+            fused.AssertIntact();
+        }
+    }
+
+    [Test]
     public void The_second_weight_needs_a_column_for_each_row_of_the_first()
     {
         var e = Assert.Throws<ArgumentException>(() => FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 48], WeightType.F32, 48, 1), default,
@@ -57,8 +84,13 @@ public sealed class FeedForwardTests
         Assert.That(Fits(8, 48, options), Is.False);
         Assert.That(Fits(9, 50, options), Is.False);
         Assert.That(Fits(9, 48, Samples.Reference), Is.False);
-        Assert.That(FeedForward.Fits(9, new WeightMatrix(new byte[192 * 68], WeightType.Int8, 192, 64), new WeightMatrix(new byte[4 * 192], WeightType.F32, 1, 192), options), Is.False);
-        Assert.That(FeedForward.Fits(9, new WeightMatrix(new byte[4 * 192], WeightType.F32, 192, 1), new WeightMatrix(new byte[3 * 36], WeightType.Int4, 1, 192), options), Is.False);
+        var floats = new WeightMatrix(new byte[4 * 192], WeightType.F32, 192, 1);
+        WeightMatrix integers = new(new byte[192 * 68], WeightType.Int8, 192, 64), others = new(new byte[3 * 36], WeightType.Int4, 1, 192);
+        Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[4 * 192], WeightType.F32, 1, 192), options), Is.False);
+        Assert.That(FeedForward.Fits(9, floats, others, options), Is.False);
+        Assert.That(FeedForward.Fits(9, integers, others, Samples.At(KernelLevel.Avx2)), Is.False);
+        Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[3 * 68], WeightType.Int8, 1, 192), Samples.At(KernelLevel.Avx2)), Is.True);
+        Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[3 * 68], WeightType.Int8, 1, 192), options), Is.False);
         var e = Assert.Throws<ArgumentException>(() =>
             FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 50], WeightType.F32, 50, 1), default, new WeightMatrix(new byte[4 * 50], WeightType.F32, 1, 50), new float[5], default, options));
         Assert.That(e.Message, Does.Contain("5 rows over 50").And.Contain("multiple of 48"));

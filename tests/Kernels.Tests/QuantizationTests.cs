@@ -215,7 +215,7 @@ public sealed class QuantizationTests
                         int w = IntegerOf(stored, type, j, k, at + p);
                         sum += integers[p] * (type == WeightType.Int8 ? ((w + 128) >> 1) - 64 : w);
                     }
-                    if (type == WeightType.Int8) sum += (64 * integers.Sum()) - (integers.Sum() * 255 / 4);
+                    if (type == WeightType.Int8) sum += (64 * integers.Sum()) - Math.Round(integers.Sum() * 255 / 4.0);
                     y[(i * n) + j] += (float)(sum * scale * unit * (largest / most));
                 }
             }

@@ -116,17 +116,14 @@ public sealed class DebuggerViewTests
         Assert.That(DebuggerReader.Display(session), Is.EqualTo("CodeGenForCausalLM, 0 of 64 tokens, workspace 0 B, Portable, 2 threads, idle"));
         string during = "", workspace = "";
         string[] rented = [];
-        _model.Forward([1, 2, 3], session, new ForwardOptions
+        var look = new Intervention("transformer.h.0.attn", _ =>
         {
-            Tap = (name, output) =>
-            {
-                if (name != "transformer.h.0.attn")
-                    return;
-                during = DebuggerReader.Display(session);
-                workspace = DebuggerReader.Display(DebuggerReader.Property(session, "Workspace"));
-                rented = [.. ((Tensor[])DebuggerReader.Items(DebuggerReader.Property(session, "Workspace")!).Cast<Tensor>().ToArray()).Select(tensor => tensor.Name)];
-            },
+            during = DebuggerReader.Display(session);
+            workspace = DebuggerReader.Display(DebuggerReader.Property(session, "Workspace"));
+            rented = [.. DebuggerReader.Items(DebuggerReader.Property(session, "Workspace")!).Cast<Tensor>().Select(tensor => tensor.Name)];
         });
+        using (session.Trace(new TraceOptions { Names = [], Interventions = [look] }))
+            _model.Forward([1, 2, 3], session);
         Assert.That(during, Does.EndWith("running"));
         Assert.That(rented, Does.Contain("transformer.h.0.attn.qkv_proj").And.Contain("transformer.h.0.attn.context"));
         Assert.That(workspace, Does.Match(@"^\d+ of \d+ tensors in use, \d+(\.\d)? KB$"));

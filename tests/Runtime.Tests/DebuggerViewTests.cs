@@ -65,7 +65,9 @@ public sealed class DebuggerViewTests
         search.MoveNext(CancellationToken.None);
         Assert.That(DebuggerReader.Open(((Array)DebuggerReader.Property(search, "NextTokens")!).GetValue(0)!), Has.Length.EqualTo(10).And.All.Match(@"^\d+: 0\.\d{4} \(logit "));
         var shown = new List<int>();
-        model.Forward([7], search.Session, new ForwardOptions { Tap = (_, _) => shown.Add(((Array)DebuggerReader.Property(search, "NextTokens")!).Length) });
+        var look = new Intervention("transformer.h.*", _ => shown.Add(((Array)DebuggerReader.Property(search, "NextTokens")!).Length));
+        using (search.Session.Trace(new Models.TraceOptions { Names = [], Interventions = [look] }))
+            model.Forward([7], search.Session);
         Assert.That(shown, Does.Contain(0), "the session uses that memory for other tensors");
         Assert.That(DebuggerReader.Display(search.Rows[0]), Is.EqualTo("prompt 0, text 0: 3 + 2 tokens, goes on"));
     }

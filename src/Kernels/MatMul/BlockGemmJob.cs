@@ -11,8 +11,8 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     where TTiles : struct, IBlockTiles
     where TFormat : struct, IBlockFormat
 {
-    /// <summary>Rows of W per task: their bytes and a panel of X fit L2 together.</summary>
-    private const int WeightRows = 48;
+    /// <summary>Rows of W per task: their bytes and a panel of X fit L2 together. Whole blocks, so that a task fills blocks of the next X.</summary>
+    public const int WeightRows = 2 * Blocks.Size;
 
     /// <summary>X.</summary>
     public PackedBytes X;
@@ -28,6 +28,9 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
 
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
+
+    /// <summary>Where the products go instead of Y, as the X of a product that follows; default: to Y. N must be whole tasks then.</summary>
+    public PackedBytes Next;
 
     /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
@@ -47,7 +50,20 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
         {
             int first = X.Layout.First(panel), rows = Math.Min(X.Layout.Width(panel), M - first);
             Multiply(call, column, columns, panel);
-            Output.StoreTransposed<S, V>(products, MaxWidth, column, columns, Row + first, rows, room);
+            if (Next.Integers == null) Output.StoreTransposed<S, V>(products, MaxWidth, column, columns, Row + first, rows, room);
+            else PassOn(products, MaxWidth, column, panel);
+        }
+    }
+
+    // Products have columns of the next X as their rows, which is how its blocks are quantized.
+    private readonly void PassOn(float* products, nint stride, int column, int panel)
+    {
+        int width = X.Layout.Width(panel);
+        Output.Finish<S, V>(products, stride, column, WeightRows, width);
+        for (int block = 0; block < WeightRows; block += Blocks.Size)
+        {
+            for (int lane = 0; lane < width; lane += S.Width)
+                Next.Quantize<S, V, TFormat>(products + (block * stride) + lane, stride, panel, lane, column + block);
         }
     }
 

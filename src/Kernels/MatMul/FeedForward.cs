@@ -12,17 +12,21 @@ public static unsafe class FeedForward
 {
     // Whole tiles at every level: tasks of the first product write where others' rows begin otherwise.
     private const int InnerMultiple = 48;
+    private const int BlockInnerMultiple = 2 * Blocks.Size;
 
     /// <summary>Whether <see cref="Run"/> takes a product of this size at this level; otherwise two calls of <see cref="MatMul"/> do it.</summary>
     /// <param name="m">Rows of X.</param>
     /// <param name="up">W1.</param>
-    /// <param name="down">W2. Neither stores blocks of integers: their products take X in bytes, not as floats.</param>
+    /// <param name="down">W2. Where one stores blocks of integers both do, of one type: their products take X in bytes, not as floats.</param>
     /// <param name="options">Level and threads.</param>
     public static bool Fits(int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return options.Level != KernelLevel.Reference && m > MatMul.StreamedRows && up.N > 0 && up.N % InnerMultiple == 0
-            && !WeightMatrix.IsBlocked(up.Type) && !WeightMatrix.IsBlocked(down.Type);
+        if (options.Level == KernelLevel.Reference || m <= MatMul.StreamedRows || up.N == 0)
+            return false;
+        return WeightMatrix.IsBlocked(up.Type) || WeightMatrix.IsBlocked(down.Type)
+            ? up.Type == down.Type && up.N % BlockInnerMultiple == 0 && options.Level != KernelLevel.Portable
+            : up.N % InnerMultiple == 0;
     }
 
     /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
@@ -41,37 +45,44 @@ public static unsafe class FeedForward
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
         if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
-            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows, a multiple of {InnerMultiple}, weights without blocks, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows, a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights alike, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
         if (y.IsEmpty) return;
-        switch (options.Level)
+        fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
+        fixed (byte* pUp = up.Data, pDown = down.Data)
         {
-            case KernelLevel.Avx512: Run<Avx512, Vector512<float>, Tiles32>(x, m, up, upEpilogue, down, y, downEpilogue, options.MaxThreads); break;
-            case KernelLevel.Avx2:   Run<Avx2, Vector256<float>, Tiles16>(x, m, up, upEpilogue, down, y, downEpilogue, options.MaxThreads); break;
-            default:                 Run<Portable, Vector<float>, PortableTiles>(x, m, up, upEpilogue, down, y, downEpilogue, options.MaxThreads); break;
+            byte** weights = stackalloc byte*[] { pUp, pDown };
+            Output* outputs = stackalloc Output[]
+            {
+                new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation },
+                new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual },
+            };
+            bool bytes = WeightMatrix.IsBlocked(up.Type);
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512 when bytes: BlockGemm.FeedForward<Avx512, Vector512<float>, BlockTiles32>(px, m, up.K, up.Type, weights, outputs, options.MaxThreads); break;
+                case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(px, m, up, down, weights, outputs, options.MaxThreads); break;
+                case KernelLevel.Avx2 when bytes:   BlockGemm.FeedForward<Avx2, Vector256<float>, BlockTiles16>(px, m, up.K, up.Type, weights, outputs, options.MaxThreads); break;
+                case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(px, m, up, down, weights, outputs, options.MaxThreads); break;
+                default:                            Run<Portable, Vector<float>, PortableTiles>(px, m, up, down, weights, outputs, options.MaxThreads); break;
+            }
         }
     }
 
-    private static void Run<S, V, TTiles>(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue, int maxThreads)
+    private static void Run<S, V, TTiles>(float* x, int m, WeightMatrix up, WeightMatrix down, byte** weights, Output* outputs, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
     {
-        fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
-        fixed (byte* pUp = up.Data, pDown = down.Data)
+        int threads = Tiling.Threads(m, up.K, up.N, maxThreads);
+        EqualBlocks blocks = Gemm.Blocks(m);
+        long packedLength = Gemm.PackedLength(blocks, up.K);
+        float* packed = Scratch.ForCall(packedLength + Gemm.PackedLength(blocks, up.N)), inner = packed + packedLength;
+        for (int block = 0; block < blocks.Count; block++)
         {
-            var first = new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation };
-            var second = new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual };
-            int threads = Tiling.Threads(m, up.K, up.N, maxThreads);
-            EqualBlocks blocks = Gemm.Blocks(m);
-            long packedLength = Gemm.PackedLength(blocks, up.K);
-            float* packed = Scratch.ForCall(packedLength + Gemm.PackedLength(blocks, up.N)), inner = packed + packedLength;
-            for (int block = 0; block < blocks.Count; block++)
-            {
-                (int row, int rows) = blocks[block];
-                Panels layout = Gemm.Pack<S, V, TTiles>(px + ((nint)row * up.K), rows, up.K, packed, threads);
-                Gemm.Run<S, V, TTiles>(up.Type, packed, layout, row, rows, up.K, pUp, first, inner, threads);
-                Gemm.Run<S, V, TTiles>(down.Type, inner, layout, row, rows, up.N, pDown, second, packedY: null, threads);
-            }
+            (int row, int rows) = blocks[block];
+            Panels layout = Gemm.Pack<S, V, TTiles>(x + ((nint)row * up.K), rows, up.K, packed, threads);
+            Gemm.Run<S, V, TTiles>(up.Type, packed, layout, row, rows, up.K, weights[0], outputs[0], inner, threads);
+            Gemm.Run<S, V, TTiles>(down.Type, inner, layout, row, rows, up.N, weights[1], outputs[1], packedY: null, threads);
         }
     }
 }

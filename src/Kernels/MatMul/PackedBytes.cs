@@ -37,11 +37,55 @@ internal unsafe struct PackedBytes
         Scales = memory + ((nint)layout.Padded * k / Group);
         Zeros = Scales + ((nint)layout.Padded * (k / Blocks.Size));
     }
+
+    /// <summary>Quantizes a block of a vector of rows.</summary>
+    /// <param name="x">The block turned: 32 vectors, a lane for each row. What is not finite makes its row's scale NaN, and so that row of Y.</param>
+    /// <param name="stride">Floats from a vector to the next.</param>
+    /// <param name="panel">The rows' panel.</param>
+    /// <param name="lane">The first one's place in it.</param>
+    /// <param name="column">The block's first column.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void Quantize<S, V, TFormat>(float* x, nint stride, int panel, int lane, int column)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+    {
+        V largest = S.Broadcast(0f), total = largest;
+        for (nint i = 0; i < Blocks.Size; i++) largest = S.Max(largest, S.And(S.Load(x + (i * stride)), S.BroadcastInt(int.MaxValue)));
+        V most = S.Broadcast((float)TFormat.MostX), inverse = S.And(S.Divide(most, largest), S.Less(S.Broadcast(BlockInput.Least), largest));
+
+        nint width = Layout.Width(panel), first = Layout.First(panel);
+        float* integers = (float*)(Integers + (first * K)) + (column / Group * width) + lane;
+        for (nint i = 0; i < Blocks.Size; i += Group, integers += width)
+        {
+            V a = S.Round(S.Multiply(S.Load(x + (i * stride)), inverse)), b = S.Round(S.Multiply(S.Load(x + ((i + 1) * stride)), inverse));
+            V c = S.Round(S.Multiply(S.Load(x + ((i + 2) * stride)), inverse)), d = S.Round(S.Multiply(S.Load(x + ((i + 3) * stride)), inverse));
+            total = S.Add(total, S.Add(S.Add(a, b), S.Add(c, d)));
+            V ab = S.Or(LastByte<S, V>(a), S.ShiftLeft(LastByte<S, V>(b), 8)), cd = S.Or(LastByte<S, V>(c), S.ShiftLeft(LastByte<S, V>(d), 8));
+            S.Store(integers, S.Or(ab, S.ShiftLeft(cd, 16)));
+        }
+        nint at = (first * (K / Blocks.Size)) + (column / Blocks.Size * width) + lane;
+        S.Store(Scales + at, S.MultiplyAdd(total, S.Broadcast(0f), S.Divide(largest, most)));
+        S.Store(Zeros + at, Integer<S, V>(S.Round(S.Multiply(total, S.Broadcast(-0.25f * TFormat.ByteZero)))));
+    }
+
+    // Adding 1.5 · 2²³ makes a float count in ones.
+    private const float Ones = 12582912;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Integer<S, V>(V whole)
+        where S : struct, ISimd<V>
+        where V : struct => S.AddInt(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(-BitConverter.SingleToInt32Bits(Ones)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V LastByte<S, V>(V whole)
+        where S : struct, ISimd<V>
+        where V : struct => S.And(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(0xFF));
 }
 
 /// <summary>Quantizes and packs X [m, k], one vector of rows per task; rows beyond m are 0.</summary>
 internal unsafe struct PackBytesJob<S, V, TFormat> : IJob
-    where S : struct, IByteSimd<V>
+    where S : struct, ISimd<V>
     where V : struct
     where TFormat : struct, IBlockFormat
 {
@@ -60,39 +104,12 @@ internal unsafe struct PackBytesJob<S, V, TFormat> : IJob
     /// <summary>One vector of rows, all of k.</summary>
     public readonly void Execute(int task)
     {
-        int k = Packed.K, blocks = k / Blocks.Size, first = task * S.Width, rows = Math.Min(S.Width, M - first);
-        float* integers = Scratch.ForTask((long)S.Width * ((k / PackedBytes.Group) + (2 * blocks)));
-        float* scales = integers + (S.Width * (nint)k / PackedBytes.Group), zeros = scales + (S.Width * blocks);
-        for (nint r = 0; r < rows; r++)
-            Row(X + ((first + r) * k), (sbyte*)integers + (r * k), scales + (r * blocks), zeros + (r * blocks));
-
-        // Strips move 32 bits at a time, whatever they mean.
-        int panel = Packed.Layout.Of(first), start = Packed.Layout.First(panel), width = Packed.Layout.Width(panel), lane = first - start;
-        Packing.Strip<S, V>(integers, rows, k / PackedBytes.Group, k / PackedBytes.Group, (float*)(Packed.Integers + ((nint)start * k)) + lane, width);
-        Packing.Strip<S, V>(scales, rows, blocks, blocks, Packed.Scales + ((nint)start * blocks) + lane, width);
-        Packing.Strip<S, V>(zeros, rows, blocks, blocks, Packed.Zeros + ((nint)start * blocks) + lane, width);
-    }
-
-    // To integers by adding 1.5 · 2²³, where a float counts in ones. What is not finite makes its block's scale NaN, and so the row of Y.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Row(float* x, sbyte* integers, float* scales, float* zeros)
-    {
-        const float Ones = 12582912;
-        for (nint at = 0, block = 0; at < Packed.K; at += Blocks.Size, block++)
+        int k = Packed.K, first = task * S.Width, panel = Packed.Layout.Of(first), lane = first - Packed.Layout.First(panel);
+        float* turned = Scratch.ForTask(Blocks.Size * S.Width);
+        for (int at = 0; at < k; at += Blocks.Size)
         {
-            V largest = S.Broadcast(0f), total = S.Broadcast(0f);
-            for (nint i = 0; i < Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(x + at + i), S.BroadcastInt(int.MaxValue)));
-            float max = S.MaxLane(largest);
-            V inverse = S.Broadcast(max > BlockInput.Least ? TFormat.MostX / max : 0);
-            for (nint i = 0; i < Blocks.Size; i += S.Width)
-            {
-                V integer = S.Round(S.Multiply(S.Load(x + at + i), inverse));
-                total = S.Add(total, integer);
-                S.StoreInt8(integers + at + i, S.AddInt(S.Add(integer, S.Broadcast(Ones)), S.BroadcastInt(-BitConverter.SingleToInt32Bits(Ones))));
-            }
-            float sum = S.Sum(total);
-            scales[block] = float.IsFinite(sum) ? max / TFormat.MostX : float.NaN;
-            zeros[block] = BitConverter.Int32BitsToSingle((int)sum * -TFormat.ByteZero / 4);
+            Packing.Strip<S, V>(X + ((nint)first * k) + at, Math.Min(S.Width, M - first), k, Blocks.Size, turned, S.Width);
+            Packed.Quantize<S, V, TFormat>(turned, S.Width, panel, lane, at);
         }
     }
 }

@@ -75,12 +75,6 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 
     public static Vector256<float> AddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
-    public static void StoreInt8(sbyte* p, Vector256<float> v)
-    {
-        Vector128<short> shorts = X86.Sse2.PackSignedSaturate(v.AsInt32().GetLower(), v.AsInt32().GetUpper());
-        X86.Sse2.StoreScalar((long*)p, X86.Sse2.PackSignedSaturate(shorts, shorts).AsInt64());
-    }
-
     public static Vector256<float> ToSingle(Vector256<float> a) => X86.Avx.ConvertToVector256Single(a.AsInt32());
 
     public static Vector256<float> Less(Vector256<float> a, Vector256<float> b) => X86.Avx.CompareLessThan(a, b);

@@ -68,8 +68,6 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
 
     public static Vector512<float> AddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
-    public static void StoreInt8(sbyte* p, Vector512<float> v) => X86.Sse2.Store(p, X86.Avx512F.ConvertToVector128SByte(v.AsInt32()));
-
     public static Vector512<float> ToSingle(Vector512<float> a) => X86.Avx512F.ConvertToVector512Single(a.AsInt32());
 
     public static Vector512<float> Less(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareLessThan(a, b);
