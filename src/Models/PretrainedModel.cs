@@ -158,6 +158,20 @@ public abstract class PretrainedModel : IDisposable
             throw new ModelInputException($"labels are real-valued; the loss of {Architecture} needs whole numbers, one class per row of scores.");
     }
 
+    /// <summary>Runs a language-model head on rows that no pass of this session computed; a trace sees nothing of it.</summary>
+    private protected Tensor RunHead(Tensor hiddenStates, Session session, VocabularyLogits.Head head)
+    {
+        ArgumentNullException.ThrowIfNull(hiddenStates);
+        CheckSession(session);
+        if (hiddenStates.Rank != 2 || hiddenStates.Shape[1] != Config.HiddenWidth)
+            throw new ModelInputException($"{hiddenStates.Name} is [{string.Join(", ", hiddenStates.Shape.ToArray())}]; the head of {Architecture} reads [rows, {Config.HiddenWidth}].");
+        using Session.Pass pass = session.Begin(ForwardOptions.Default, traced: false);
+        var logits = new Tensor("logits", hiddenStates.Shape[0], Config.VocabSize);
+        if (hiddenStates.Length > 0)
+            head(hiddenStates, logits, session);
+        return logits;
+    }
+
     /// <exception cref="InvalidOperationException">The session belongs to another model.</exception>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     private protected void CheckSession(Session session)

@@ -29,6 +29,7 @@ internal static partial class Mtx
         new SampleCommand(console),
         new ScoreCommand(console),
         new QualityCommand(console),
+        new ExplainCommand(console),
         new NextSentenceCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),

@@ -29,5 +29,12 @@ public sealed class BertForMaskedLM : PretrainedModel
         return EndPass(new MaskedLMOutput(logits) { Loss = loss }, session);
     }
 
+    /// <summary>The head alone, on the hidden states of any layer: what the model would answer if it ended there (the logit lens).</summary>
+    /// <param name="hiddenStates">[rows, hidden_size]; they stay as they are.</param>
+    /// <param name="session">A session of this model.</param>
+    /// <returns>[rows, vocab_size].</returns>
+    /// <exception cref="ModelInputException">The hidden states are of another shape.</exception>
+    public Tensor Logits(Tensor hiddenStates, Session session) => RunHead(hiddenStates, session, _head.Forward);
+
     private protected override IEnumerable<string> ListActivations() => [.. _bert.ActivationNames, .. _head.ActivationNames];
 }

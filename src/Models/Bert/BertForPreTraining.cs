@@ -34,6 +34,13 @@ public sealed class BertForPreTraining : PretrainedModel
         return EndPass(new PreTrainingOutput(predictions, relationship) { Loss = loss }, session);
     }
 
+    /// <summary>The head alone, on the hidden states of any layer: what the model would answer if it ended there (the logit lens).</summary>
+    /// <param name="hiddenStates">[rows, hidden_size]; they stay as they are.</param>
+    /// <param name="session">A session of this model.</param>
+    /// <returns>[rows, vocab_size].</returns>
+    /// <exception cref="ModelInputException">The hidden states are of another shape.</exception>
+    public Tensor Logits(Tensor hiddenStates, Session session) => RunHead(hiddenStates, session, _predictions.Forward);
+
     private protected override IEnumerable<string> ListActivations() => 
         [.. _bert.ActivationNames, .. _predictions.ActivationNames, .. _bert.PoolerActivationNames, _seqRelationship.Name];
 }

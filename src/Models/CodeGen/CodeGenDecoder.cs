@@ -30,6 +30,9 @@ internal sealed class CodeGenDecoder
     /// <summary>The token table, [vocab_size, n_embd].</summary>
     public Matrix WordEmbeddings => _wte;
 
+    /// <summary>ln_f, the LayerNorm before the head.</summary>
+    public LayerNormalization Norm => _lnF;
+
     /// <summary>Takes ids, segments and positions of the packed tokens from <paramref name="inputs"/> and runs them.</summary>
     public Tensor Forward(ModelInputs inputs, Session session)
     {

@@ -97,6 +97,37 @@ public sealed class CodeGenForCausalLM : PretrainedModel
         session.Tap(_lmHead.Name, logits);
     }
 
+    /// <summary>ln_f and lm_head alone, on the residual stream after any layer: what the model would answer if it ended there (the logit lens).</summary>
+    /// <param name="residual">[rows, n_embd], before ln_f; it stays as it is.</param>
+    /// <param name="session">A session of this model; its KV cache is not touched.</param>
+    /// <returns>[rows, vocab_size].</returns>
+    /// <exception cref="ModelInputException">The residual stream is of another shape.</exception>
+    public Tensor Logits(Tensor residual, Session session) =>
+        RunHead(residual, session, (x, logits, s) => _lmHead.ForwardTo(_transformer.Norm.Forward(x, s), logits, s));
+
+    /// <summary>
+    /// What each part of a residual stream adds to logit(first) − logit(second), with the scale of ln_f frozen at what it is for the whole. ln_f is then
+    /// linear, so the parts' effects and <paramref name="constant"/> (the biases of ln_f and lm_head) sum to the difference.
+    /// </summary>
+    /// <param name="parts">[parts, n_embd]; together they are <paramref name="residual"/>. Overwritten.</param>
+    /// <param name="residual">The stream before ln_f, [n_embd].</param>
+    /// <param name="first">A token's id.</param>
+    /// <param name="second">Another's.</param>
+    /// <param name="kernels">Level and threads.</param>
+    /// <param name="constant">What does not depend on the stream.</param>
+    /// <returns>[parts].</returns>
+    /// <remarks>Direct logit attribution: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".</remarks>
+    internal float[] LogitShares(Tensor parts, ReadOnlySpan<float> residual, int first, int second, KernelOptions kernels, out float constant)
+    {
+        _transformer.Norm.ScaleParts(parts, residual);                          // (part − mean(part)) / √(var(residual) + eps) · weight
+        float[] shares = _lmHead.Scores(parts, first, kernels), others = _lmHead.Scores(parts, second, kernels);
+        for (int i = 0; i < shares.Length; i++)
+            shares[i] -= others[i];
+        var shift = new Tensor(_transformer.Norm.Bias.ToArray(), "transformer.ln_f.bias", 1, Config.NEmbd);
+        constant = _lmHead.Scores(shift, first, kernels)[0] - _lmHead.Scores(shift, second, kernels)[0] + _lmHead.Bias[first] - _lmHead.Bias[second];
+        return shares;
+    }
+
     private static Tensor LastTokens(Tensor x, Session session)
     {
         session.RowsAreSelected = true;

@@ -15,6 +15,9 @@ internal sealed class LayerNormalization(ModelWeights weights, string name, int 
     /// <summary>The Hugging Face module path.</summary>
     public string Name { get; } = name;
 
+    /// <summary>[hidden].</summary>
+    public ReadOnlySpan<float> Bias => _bias;
+
     /// <summary>[tokens, hidden] → [tokens, hidden], in the session's workspace.</summary>
     public Tensor Forward(Tensor x, Session session)
     {
@@ -25,4 +28,30 @@ internal sealed class LayerNormalization(ModelWeights weights, string name, int 
 
     /// <summary>The same into a tensor of the caller's, which may be <paramref name="x"/> itself.</summary>
     public void ForwardTo(Tensor x, Tensor y, Session session) => LayerNorm.Run(x.Span, _weight, _bias, _eps, y.Span, session.Kernels);
+
+    /// <summary>part ← (part − mean(part)) / sqrt(var(whole) + eps) · weight: each part's share of y where all parts sum to the whole; the bias is left out.</summary>
+    /// <param name="parts">[parts, hidden], in place.</param>
+    /// <param name="whole">[hidden].</param>
+    public void ScaleParts(Tensor parts, ReadOnlySpan<float> whole)
+    {
+        double mean = Mean(whole), variance = 0;
+        foreach (float x in whole)
+            variance += (x - mean) * (x - mean) / whole.Length;
+        double scale = 1 / Math.Sqrt(variance + _eps);
+        for (int row = 0; row < parts.Shape[0]; row++)
+        {
+            Span<float> part = parts.Row(row);
+            double shift = Mean(part);
+            for (int i = 0; i < part.Length; i++)
+                part[i] = (float)((part[i] - shift) * scale * _weight[i]);
+        }
+    }
+
+    private static double Mean(ReadOnlySpan<float> x)
+    {
+        double sum = 0;
+        foreach (float value in x)
+            sum += value;
+        return sum / x.Length;
+    }
 }

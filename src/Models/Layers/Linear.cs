@@ -81,4 +81,14 @@ internal sealed class Linear
         var epilogue = new Epilogue { Bias = _bias, Activation = activation };
         MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, epilogue, session.Kernels);
     }
+
+    /// <summary>x · W[row]ᵀ: one output of every token, without the bias, [tokens].</summary>
+    public float[] Scores(Tensor x, int row, KernelOptions kernels)
+    {
+        WeightMatrix all = Weight;
+        var one = new WeightMatrix(all.Row(row), all.Type, 1, all.K);
+        var y = new float[x.Shape[0]];
+        MatMul.Run(x.Span, y.Length, one, y, new Epilogue(), kernels);
+        return y;
+    }
 }

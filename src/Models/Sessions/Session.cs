@@ -111,14 +111,14 @@ public sealed class Session : IDisposable
     /// <summary>Starts a pass; the caller ends it by disposing what this returns.</summary>
     /// <exception cref="InvalidOperationException">Another thread runs this session.</exception>
     /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
-    internal Pass Begin(ForwardOptions options, Tensor? headMask = null)
+    internal Pass Begin(ForwardOptions options, Tensor? headMask = null, bool traced = true)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (Interlocked.Exchange(ref _running, 1) != 0)
             throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: create one per thread.");
         Options = options;
         HeadMask = headMask;
-        Tracer = _trace;
+        Tracer = traced ? _trace : null;
         RowsAreSelected = false;
         HiddenStates = Options.OutputHiddenStates ? [] : null;
         Attentions = Options.OutputAttentions ? [] : null;

@@ -92,7 +92,9 @@ public sealed class FillMaskPipeline : EncoderPipeline
     private static FillMaskPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new FillMaskPipeline(model, tokenizer, ownsModel: true));
 
-    private static (string Token, int Id) FindMask(Tokenizer tokenizer)
+    /// <summary>The mask of a vocabulary.</summary>
+    /// <exception cref="ConfigException">It has none.</exception>
+    internal static (string Token, int Id) FindMask(Tokenizer tokenizer)
     {
         if (tokenizer.SpecialTokens is { MaskToken: string mask, MaskTokenId: int id })
             return (mask, id);

@@ -29,6 +29,7 @@ internal static class CliJson
 [JsonSerializable(typeof(SynthesizeResult))]
 [JsonSerializable(typeof(ScoreResult))]
 [JsonSerializable(typeof(QualityResult))]
+[JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(TokenizeResult))]
 [JsonSerializable(typeof(DemoResult))]
