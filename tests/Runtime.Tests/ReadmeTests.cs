@@ -8,29 +8,8 @@ namespace ManagedTransformers.Runtime.Tests;
 /// The C# samples of the README, compiled and run. Each method holds one sample between the marks; a test compares it with the
 /// README's text, so that neither can change alone.
 /// </summary>
-[NonParallelizable]
-public sealed class ReadmeTests
+public sealed class ReadmeTests : DocumentTest
 {
-    private string _directory = "";
-    private StringWriter _console = new();
-    private TextWriter _realConsole = TextWriter.Null;
-
-    [SetUp]
-    public void RunInTheRepository()
-    {
-        (_directory, _realConsole, _console) = (Environment.CurrentDirectory, Console.Out, new StringWriter());
-        Environment.CurrentDirectory = TestData.Root;
-        Console.SetOut(_console);
-    }
-
-    [TearDown]
-    public void GoBack()
-    {
-        Environment.CurrentDirectory = _directory;
-        Console.SetOut(_realConsole);
-        _console.Dispose();
-    }
-
     [Test]
     public void Sample_1_fills_a_mask()
     {
@@ -39,8 +18,8 @@ public sealed class ReadmeTests
         foreach (FillMaskPrediction p in fillMask.Predict("public static <mask> set(string $key, $value) {"))
             Console.WriteLine($"{p.TokenText,-12} {p.Score:P1}");
         // end
-        Assert.That(_console.ToString(), Does.StartWith(" function"));
-        Assert.That(_console.ToString().Trim().Split('\n'), Has.Length.EqualTo(5));
+        Assert.That(Output.ToString(), Does.StartWith(" function"));
+        Assert.That(Output.ToString().Trim().Split('\n'), Has.Length.EqualTo(5));
     }
 
     [Test]
@@ -53,7 +32,7 @@ public sealed class ReadmeTests
             Console.Write(piece.Text);
         string middle = generator.Infill(prefix: "def hello_world():\n    ", suffix: "    return name");
         // end
-        Assert.That(_console.ToString(), Does.StartWith("\n    \"\"\"Print hello world and return the name.\"\"\""));
+        Assert.That(Output.ToString(), Does.StartWith("\n    \"\"\"Print hello world and return the name.\"\"\""));
         Assert.That(middle, Is.EqualTo("print(\"Hello World\")"));
     }
 
@@ -74,7 +53,7 @@ public sealed class ReadmeTests
         GenerationUsage usage = more.Usage;      // CachedTokens of PromptTokens were not computed; AcceptedTokens of DraftedTokens were right
         // end
         Assert.That(texts, Has.Count.EqualTo(3));
-        Assert.That(_console.ToString(), Does.StartWith("-0.").And.Contain("return a + b"));
+        Assert.That(Output.ToString(), Does.StartWith("-0.").And.Contain("return a + b"));
         Assert.That(body, Is.Not.Empty);
         Assert.That(usage.CachedTokens, Is.GreaterThan(0));
     }
@@ -91,7 +70,7 @@ public sealed class ReadmeTests
         string body = TruncationRecipe.HumanEval.Apply(generator.Generate("def add(a, b):\n"));
         // end
         Assert.That(turn.Subprogram, Is.EqualTo("x = x * 3\n"));
-        Assert.That(_console.ToString(), Is.EqualTo("# set x to 7\nx = 7\n\n\n# multiply x by 3\nx = x * 3\n\n\n"));
+        Assert.That(Output.ToString(), Is.EqualTo("# set x to 7\nx = 7\n\n\n# multiply x by 3\nx = x * 3\n\n\n"));
         Assert.That(body, Does.EndWith("return a + b"));
     }
 
@@ -104,7 +83,7 @@ public sealed class ReadmeTests
         Console.WriteLine($"log p = {score.LogProbability:F1}, perplexity {score.Perplexity:F2}, {score.BitsPerByte:F2} bits per byte");
         string likeliest = scorer.Rank("import numpy as", [" pd", " np"])[0].Text;
         // end
-        Assert.That(_console.ToString(), Does.StartWith("log p = -").And.Contain("bits per byte"));
+        Assert.That(Output.ToString(), Does.StartWith("log p = -").And.Contain("bits per byte"));
         Assert.That(likeliest, Is.EqualTo(" np"));
     }
 

@@ -3,17 +3,8 @@ using ManagedTransformers.Models;
 namespace ManagedTransformers.Runtime.Tests;
 
 /// <summary>The C# samples of docs/tracing.md, compiled and run, and tracing of generation.</summary>
-[NonParallelizable]
-public sealed class TracingDocumentTests
+public sealed class TracingDocumentTests : DocumentTest
 {
-    private string _directory = "";
-
-    [SetUp]
-    public void RunInTheRepository() => (_directory, Environment.CurrentDirectory) = (Environment.CurrentDirectory, TestData.Root);
-
-    [TearDown]
-    public void GoBack() => Environment.CurrentDirectory = _directory;
-
     [Test]
     public void Sample_1_keeps_activations()
     {

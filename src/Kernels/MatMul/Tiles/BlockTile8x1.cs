@@ -36,45 +36,25 @@ internal static unsafe class BlockTile8x1
                 V x00 = S.Load((float*)b);
                 V x10 = S.Load((float*)(b + (PackedBytes.Group * S.Width)));
                 b += 2 * PackedBytes.Group * width;
-                Step<S, V, TFormat>(a0 + p, x00, x10, ref c00);
-                Step<S, V, TFormat>(a1 + p, x00, x10, ref c10);
-                Step<S, V, TFormat>(a2 + p, x00, x10, ref c20);
-                Step<S, V, TFormat>(a3 + p, x00, x10, ref c30);
-                Step<S, V, TFormat>(a0 + q, x00, x10, ref c40);
-                Step<S, V, TFormat>(a1 + q, x00, x10, ref c50);
-                Step<S, V, TFormat>(a2 + q, x00, x10, ref c60);
-                Step<S, V, TFormat>(a3 + q, x00, x10, ref c70);
+                BlockTile.Step<S, V, TFormat>(a0 + p, x00, x10, ref c00);
+                BlockTile.Step<S, V, TFormat>(a1 + p, x00, x10, ref c10);
+                BlockTile.Step<S, V, TFormat>(a2 + p, x00, x10, ref c20);
+                BlockTile.Step<S, V, TFormat>(a3 + p, x00, x10, ref c30);
+                BlockTile.Step<S, V, TFormat>(a0 + q, x00, x10, ref c40);
+                BlockTile.Step<S, V, TFormat>(a1 + q, x00, x10, ref c50);
+                BlockTile.Step<S, V, TFormat>(a2 + q, x00, x10, ref c60);
+                BlockTile.Step<S, V, TFormat>(a3 + q, x00, x10, ref c70);
             }
             V s0 = S.Load(xScales);
             float* c = call.C, scale = call.Scales + block;
-            Put<S, V>(c, *(scale), s0, TFormat.End<S, V>(c00, z0));
-            Put<S, V>(c + next, *(scale + scaleRow), s0, TFormat.End<S, V>(c10, z0));
-            Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, TFormat.End<S, V>(c20, z0));
-            Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, TFormat.End<S, V>(c30, z0));
-            Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, TFormat.End<S, V>(c40, z0));
-            Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, TFormat.End<S, V>(c50, z0));
-            Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, TFormat.End<S, V>(c60, z0));
-            Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, TFormat.End<S, V>(c70, z0));
+            BlockTile.Put<S, V>(c, *(scale), s0, TFormat.End<S, V>(c00, z0));
+            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, TFormat.End<S, V>(c10, z0));
+            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, TFormat.End<S, V>(c20, z0));
+            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, TFormat.End<S, V>(c30, z0));
+            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, TFormat.End<S, V>(c40, z0));
+            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, TFormat.End<S, V>(c50, z0));
+            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, TFormat.End<S, V>(c60, z0));
+            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, TFormat.End<S, V>(c70, z0));
         }
-    }
-
-    // Eight columns: four bytes of W's row against four of each lane, twice.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<S, V, TFormat>(byte* a, V x00, V x10, ref V c0)
-        where S : struct, IByteSimd<V>
-        where V : struct
-        where TFormat : struct, IBlockFormat
-    {
-        V a0 = S.BroadcastInt(*(int*)a), a1 = S.BroadcastInt(*(int*)(a + PackedBytes.Group));
-        c0 = TFormat.AddPairs<S, V>(c0, S.AddInt16(S.MultiplyAddInt8(a0, x00), S.MultiplyAddInt8(a1, x10)));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, float scale, V s0, V v0)
-        where S : struct, IByteSimd<V>
-        where V : struct
-    {
-        V w = S.Broadcast(scale);
-        S.Store(c, S.MultiplyAdd(S.Multiply(S.ToSingle(v0), s0), w, S.Load(c)));
     }
 }

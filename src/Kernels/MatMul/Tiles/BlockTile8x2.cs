@@ -38,48 +38,26 @@ internal static unsafe class BlockTile8x2
                 V x00 = S.Load((float*)b), x01 = S.Load((float*)(b + (PackedBytes.Group * S.Width)));
                 V x10 = S.Load((float*)(b + (2 * PackedBytes.Group * S.Width))), x11 = S.Load((float*)(b + (3 * PackedBytes.Group * S.Width)));
                 b += 2 * PackedBytes.Group * width;
-                Step<S, V, TFormat>(a0 + p, x00, x01, x10, x11, ref c00, ref c01);
-                Step<S, V, TFormat>(a1 + p, x00, x01, x10, x11, ref c10, ref c11);
-                Step<S, V, TFormat>(a2 + p, x00, x01, x10, x11, ref c20, ref c21);
-                Step<S, V, TFormat>(a3 + p, x00, x01, x10, x11, ref c30, ref c31);
-                Step<S, V, TFormat>(a0 + q, x00, x01, x10, x11, ref c40, ref c41);
-                Step<S, V, TFormat>(a1 + q, x00, x01, x10, x11, ref c50, ref c51);
-                Step<S, V, TFormat>(a2 + q, x00, x01, x10, x11, ref c60, ref c61);
-                Step<S, V, TFormat>(a3 + q, x00, x01, x10, x11, ref c70, ref c71);
+                BlockTile.Step<S, V, TFormat>(a0 + p, x00, x01, x10, x11, ref c00, ref c01);
+                BlockTile.Step<S, V, TFormat>(a1 + p, x00, x01, x10, x11, ref c10, ref c11);
+                BlockTile.Step<S, V, TFormat>(a2 + p, x00, x01, x10, x11, ref c20, ref c21);
+                BlockTile.Step<S, V, TFormat>(a3 + p, x00, x01, x10, x11, ref c30, ref c31);
+                BlockTile.Step<S, V, TFormat>(a0 + q, x00, x01, x10, x11, ref c40, ref c41);
+                BlockTile.Step<S, V, TFormat>(a1 + q, x00, x01, x10, x11, ref c50, ref c51);
+                BlockTile.Step<S, V, TFormat>(a2 + q, x00, x01, x10, x11, ref c60, ref c61);
+                BlockTile.Step<S, V, TFormat>(a3 + q, x00, x01, x10, x11, ref c70, ref c71);
             }
             V s0 = S.Load(xScales);
             V s1 = S.Load(xScales + S.Width);
             float* c = call.C, scale = call.Scales + block;
-            Put<S, V>(c, *(scale), s0, s1, TFormat.End<S, V>(c00, z0), TFormat.End<S, V>(c01, z1));
-            Put<S, V>(c + next, *(scale + scaleRow), s0, s1, TFormat.End<S, V>(c10, z0), TFormat.End<S, V>(c11, z1));
-            Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, TFormat.End<S, V>(c20, z0), TFormat.End<S, V>(c21, z1));
-            Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, TFormat.End<S, V>(c30, z0), TFormat.End<S, V>(c31, z1));
-            Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, s1, TFormat.End<S, V>(c40, z0), TFormat.End<S, V>(c41, z1));
-            Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, s1, TFormat.End<S, V>(c50, z0), TFormat.End<S, V>(c51, z1));
-            Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, s1, TFormat.End<S, V>(c60, z0), TFormat.End<S, V>(c61, z1));
-            Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, s1, TFormat.End<S, V>(c70, z0), TFormat.End<S, V>(c71, z1));
+            BlockTile.Put<S, V>(c, *(scale), s0, s1, TFormat.End<S, V>(c00, z0), TFormat.End<S, V>(c01, z1));
+            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, s1, TFormat.End<S, V>(c10, z0), TFormat.End<S, V>(c11, z1));
+            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, TFormat.End<S, V>(c20, z0), TFormat.End<S, V>(c21, z1));
+            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, TFormat.End<S, V>(c30, z0), TFormat.End<S, V>(c31, z1));
+            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, s1, TFormat.End<S, V>(c40, z0), TFormat.End<S, V>(c41, z1));
+            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, s1, TFormat.End<S, V>(c50, z0), TFormat.End<S, V>(c51, z1));
+            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, s1, TFormat.End<S, V>(c60, z0), TFormat.End<S, V>(c61, z1));
+            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, s1, TFormat.End<S, V>(c70, z0), TFormat.End<S, V>(c71, z1));
         }
-    }
-
-    // Eight columns: four bytes of W's row against four of each lane, twice.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<S, V, TFormat>(byte* a, V x00, V x01, V x10, V x11, ref V c0, ref V c1)
-        where S : struct, IByteSimd<V>
-        where V : struct
-        where TFormat : struct, IBlockFormat
-    {
-        V a0 = S.BroadcastInt(*(int*)a), a1 = S.BroadcastInt(*(int*)(a + PackedBytes.Group));
-        c0 = TFormat.AddPairs<S, V>(c0, S.AddInt16(S.MultiplyAddInt8(a0, x00), S.MultiplyAddInt8(a1, x10)));
-        c1 = TFormat.AddPairs<S, V>(c1, S.AddInt16(S.MultiplyAddInt8(a0, x01), S.MultiplyAddInt8(a1, x11)));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, float scale, V s0, V s1, V v0, V v1)
-        where S : struct, IByteSimd<V>
-        where V : struct
-    {
-        V w = S.Broadcast(scale);
-        S.Store(c, S.MultiplyAdd(S.Multiply(S.ToSingle(v0), s0), w, S.Load(c)));
-        S.Store(c + S.Width, S.MultiplyAdd(S.Multiply(S.ToSingle(v1), s1), w, S.Load(c + S.Width)));
     }
 }
