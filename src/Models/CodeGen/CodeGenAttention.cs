@@ -120,7 +120,7 @@ internal sealed class CodeGenAttention
     private void Attend(Tensor query, Tensor context, Session session)
     {
         PackedBatch batch = session.Batch;
-        if (batch.Rows > 1 && batch.Tokens <= MatMul.StreamedRows)
+        if (batch.Rows > 1 && batch.Tokens <= MatMul.StreamedRows && session.Kernels.Level != KernelLevel.Reference)
         {
             // Few rows with few tokens each: threads share the rows, which takes one meeting instead of one per row.
             var rows = new RowsJob { Attention = this, Query = query, Context = context, Session = session };
