@@ -10,7 +10,7 @@ internal static class ActivationReference
 
     public static double Value(Activation activation, double x) => activation switch
     {
-        Activation.Gelu => x / 2 * (1 + Erf(x / Math.Sqrt(2))),
+        Activation.Gelu => x / 2 * (1 + Erf(x / Math.Sqrt(2))),      // x · Φ(x), exactly
         Activation.GeluTanh => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
         Activation.Relu => double.IsNaN(x) ? x : Math.Max(x, 0),
         Activation.Silu => x / (1 + Math.Exp(-x)),

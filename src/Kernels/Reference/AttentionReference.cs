@@ -5,34 +5,34 @@ internal static class AttentionReference
 {
     public static void Run(in AttentionArguments a)
     {
-        double[] p = new double[a.Keys];
+        double[] row = new double[a.Keys];                           // one query's scores, then their softmax
         for (int h = 0; h < a.Heads; h++)
         {
             for (int i = 0; i < a.Queries; i++)
             {
-                Scores(a, h, i, p);
-                Softmax(a, i, p);
-                Weigh(a, h, i, p);
+                Scores(a, h, i, scores: row);
+                Softmax(a, i, row);
+                Weigh(a, h, i, p: row);
             }
         }
     }
 
-    // p[j] = q · k[j] · scale
-    private static void Scores(in AttentionArguments a, int h, int i, double[] p)
+    // scores[j] = q · k[j] · scale, for query i of head h
+    private static void Scores(in AttentionArguments a, int h, int i, double[] scores)
     {
         ReadOnlySpan<float> q = a.Q.Slice((i * a.QTokenStride) + (h * a.QHeadStride), a.HeadDim);
         StoredSpan k = a.K;
         for (int j = 0; j < a.Keys; j++)
         {
-            int start = (j * a.KTokenStride) + (h * a.KHeadStride);
+            int start = (j * a.KTokenStride) + (h * a.KHeadStride);      // where k[j] of this head begins
             double dot = 0;
             for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * k[start + d];
-            p[j] = dot * a.Scale;
+            scores[j] = dot * a.Scale;
         }
     }
 
-    // p = softmax(p) over the visible keys, 0 elsewhere; all equal where none is visible
-    private static void Softmax(in AttentionArguments a, int i, double[] p)
+    // row = softmax(row) over the visible keys, 0 elsewhere; all equal where none is visible
+    private static void Softmax(in AttentionArguments a, int i, double[] row)
     {
         double max = double.NegativeInfinity;
         int visible = 0;
@@ -40,24 +40,24 @@ internal static class AttentionReference
         {
             if (!IsVisible(a, i, j)) continue;
             visible++;
-            max = Math.Max(max, p[j]);
+            max = Math.Max(max, row[j]);
         }
 
         double sum = 0;
         for (int j = 0; j < a.Keys; j++)
         {
-            if (visible == 0) p[j] = 1;
-            else p[j] = IsVisible(a, i, j) ? Math.Exp(p[j] - max) : 0;
-            sum += p[j];
+            if (visible == 0) row[j] = 1;
+            else row[j] = IsVisible(a, i, j) ? Math.Exp(row[j] - max) : 0;
+            sum += row[j];
         }
         for (int j = 0; j < a.Keys; j++)
         {
             // a hidden key stays at exactly 0, also in a row that NaN has spoiled
-            if (visible == 0 || IsVisible(a, i, j)) p[j] /= sum;
+            if (visible == 0 || IsVisible(a, i, j)) row[j] /= sum;
         }
     }
 
-    // output = Σ p[j] · v[j]
+    // output = Σ p[j] · v[j], for query i of head h
     private static void Weigh(in AttentionArguments a, int h, int i, double[] p)
     {
         double headMask = a.HeadMask.IsEmpty ? 1 : a.HeadMask[h];

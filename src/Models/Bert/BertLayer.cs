@@ -31,7 +31,7 @@ internal sealed class BertLayer
 
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
-        Add.Run(x.Span, output.Span, x.Span, session.Kernels);
+        Add.Run(x.Span, output.Span, x.Span, session.Kernels);                    // x ← x + output
         _layerNorm.ForwardTo(x, x, session);
         session.Tap(_outputName, x);
         session.Tap(_name, x);

@@ -31,8 +31,8 @@ internal sealed class CodeGenBlock
         Tensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
         Tensor attn = _attn.Forward(normed, session);                           // [tokens, n_embd], appends to the KV cache
         Tensor mlp = session.Tap(_mlpName, _mlp.Forward(normed, session));      // [tokens, n_embd]
-        Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);
-        Add.Run(x.Span, attn.Span, x.Span, session.Kernels);
+        Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);               // attn ← attn + mlp
+        Add.Run(x.Span, attn.Span, x.Span, session.Kernels);                    // x ← x + attn + mlp
         session.Tap(_name, x);
     }
 }

@@ -30,15 +30,15 @@ public sealed class TopPLogitsWarper : LogitsProcessor
         Span<float> probabilities = rented.Span;
         Softmax.Run(scores, probabilities, KernelOptions.Default);
         // transformers cumulates upwards over all tokens sorted. Downwards only the nucleus is ever put in order.
-        double cumulated = 0;
+        double remaining = 0;
         foreach (float probability in probabilities)
-            cumulated += probability;
+            remaining += probability;
         var order = new ScoreOrder(scores, rentedOrder.Span, lowestIdFirst: false);
         for (int kept = 0; order.Count > 0; kept++)
         {
-            if (kept >= _minTokensToKeep && (float)cumulated <= _removed)
+            if (kept >= _minTokensToKeep && (float)remaining <= _removed)
                 break;
-            cumulated -= probabilities[order.Take()];
+            remaining -= probabilities[order.Take()];
         }
         foreach (int token in order.Rest)
             scores[token] = float.NegativeInfinity;
