@@ -129,7 +129,7 @@ public abstract class PretrainedModel : IDisposable
                 || (ReadsFirstToken && InputChecks.HidesFirstColumn(mask, inputs));
             session.Batch.Pack(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
             session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
-            session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray());
+            session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray(), mask.IsEmpty ? null : mask.ToArray(), isWhole: past == 0);
             return pass;
         }
         catch

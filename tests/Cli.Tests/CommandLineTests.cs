@@ -24,6 +24,13 @@ internal sealed class CommandLineTests
     [TestCase("verify", "x", "--kernels", "sse")]
     [TestCase("verify", "x", "--tolerance", "-1")]
     [TestCase("verify", "x", "--tolerance", "NaN")]
+    [TestCase("diff", "a", "b", "--tolerance", "-1")]
+    [TestCase("diff", "a", "b", "--tolerance", "Infinity")]
+    [TestCase("diff", "a", "b", "--tolerance", "close")]
+    [TestCase("diff", "a")]
+    [TestCase("trace", "x")]
+    [TestCase("trace", "--out", "o")]
+    [TestCase("trace", "x", "--ids", "1", "--out", "o")]
     [TestCase]
     public void A_wrong_command_line_gives_exit_code_2_and_one_message(params string[] args)
     {
@@ -63,7 +70,7 @@ internal sealed class CommandLineTests
     {
         MtxRun run = MtxRun.Of("--help");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
-        foreach (string command in new[] { "fill-mask", "classify", "tag", "embed", "generate", "infill", "next-sentence", "tokenize", "inspect", "forward", "verify" })
+        foreach (string command in new[] { "fill-mask", "classify", "tag", "embed", "generate", "infill", "next-sentence", "tokenize", "inspect", "forward", "verify", "trace", "diff" })
             Assert.That(run.Out, Does.Contain($"  {command} "));
     }
 

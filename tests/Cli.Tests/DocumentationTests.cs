@@ -36,7 +36,8 @@ internal sealed partial class DocumentationTests
         string command = wantsExitCode ? example.Command[..^" ; echo $?".Length] : example.Command;
         MtxRun run = Run(command);
         string printed = wantsExitCode ? $"{run.ExitCode}" : (run.Out + run.Error).TrimEnd('\n');
-        if (!wantsExitCode && run.Error.Length == 0)
+        bool saysExitCode = Examples().Any(other => other.Command == $"{command} ; echo $?");
+        if (!saysExitCode && run.Error.Length == 0)
             Assert.That(run.ExitCode, Is.Zero);
         AssertSame(printed, example.Output);
     }

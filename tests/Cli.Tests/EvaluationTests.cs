@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Text.Json;
 
 namespace ManagedTransformers.Cli.Tests;
@@ -84,23 +82,7 @@ internal sealed class EvaluationTests
         return (File.ReadLines(results).First(), output);
     }
 
-    private static (int ExitCode, string Output, string Error) Evaluate(params string[] args)
-    {
-        var start = new ProcessStartInfo("python3", [Path.Combine(Folders.Repository, "tools", "reference", "evaluate.py"), .. args]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        try
-        {
-            using Process process = Process.Start(start)!;
-            Task<string> error = process.StandardError.ReadToEndAsync();
-            string output = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return (process.ExitCode, output, error.Result);
-        }
-        catch (Win32Exception e)
-        {
-            Assert.Ignore($"python3 does not start here ({e.Message}); evaluate.py needs it.");
-            throw;
-        }
-    }
+    private static (int ExitCode, string Output, string Error) Evaluate(params string[] args) => PythonScript.Run("evaluate.py", args);
 
     private static bool[] Passed(string file) => [.. File.ReadLines(file).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("passed").GetBoolean())];
 }

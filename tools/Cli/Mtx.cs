@@ -38,6 +38,8 @@ internal static partial class Mtx
         new ConvertCommand(console),
         new ForwardCommand(console),
         new VerifyCommand(console),
+        new TraceCommand(console),
+        new DiffCommand(console),
     };
 
     /// <summary>Runs one command line.</summary>

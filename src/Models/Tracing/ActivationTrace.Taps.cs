@@ -15,7 +15,8 @@ public sealed partial class ActivationTrace
     /// <summary>Whether an activation is kept or edited. Those that the model does not have by itself are computed only then.</summary>
     internal bool Wants(string name) => _requests.ContainsKey(name);
 
-    internal void BeginPass(int batchSize, int sequenceLength, int[]? inputIds) => _current = new TracedPass(_session.Model, batchSize, sequenceLength, inputIds);
+    internal void BeginPass(int batchSize, int sequenceLength, int[]? inputIds, int[]? attentionMask = null, bool isWhole = false) =>
+        _current = new TracedPass(_session.Model, batchSize, sequenceLength, inputIds, attentionMask, isWhole);
 
     /// <summary>Rows that continue sequences of the cache, laid out as [rows, longest row].</summary>
     internal void BeginPass(PackedBatch batch)

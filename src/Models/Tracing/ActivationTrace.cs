@@ -43,20 +43,30 @@ public sealed partial class ActivationTrace : IDisposable
     /// <summary>Writes what was kept to a safetensors file: under the activations' names after one pass, with <c>pass.0.</c>, <c>pass.1.</c> … before them after several.</summary>
     /// <param name="path">The file.</param>
     /// <param name="overwrite">Replace a file that exists.</param>
+    /// <param name="metadata">Further strings for the file's <c>__metadata__</c>, such as <c>texts</c>.</param>
+    /// <remarks>
+    /// The metadata holds, as JSON, what a safetensors file cannot say otherwise: <c>names</c> in execution order, <c>architecture</c>, and after one pass that began with an empty cache
+    /// <c>input_ids</c> and <c>attention_mask</c>, [batch, sequence]. docs/comparing.md lists it.
+    /// </remarks>
     /// <exception cref="TraceException">Nothing was kept.</exception>
     /// <exception cref="IOException">The file exists and <paramref name="overwrite"/> is false, or it cannot be written.</exception>
-    public void Save(string path, bool overwrite = false)
+    public void Save(string path, bool overwrite = false, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (_passes.All(pass => pass.Tensors.Count == 0))
             throw new TraceException("The trace holds no activation. Run the model with its session, and give names to keep.");
         if (!overwrite && File.Exists(path))
             throw new IOException($"{path} exists. Choose another name or pass overwrite: true.");
-        IEnumerable<TensorEntry> entries =
+        TensorEntry[] entries =
+        [..
             from pass in _passes.Index()
             from tensor in pass.Item.Tensors
-            select TensorEntry.Create(_passes.Count == 1 ? tensor.Name : $"pass.{pass.Index}.{tensor.Name}", [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray());
-        SafetensorsWriter.Write(path, [.. entries], new Dictionary<string, string> { ["format"] = "pt" });
+            select TensorEntry.Create(_passes.Count == 1 ? tensor.Name : $"pass.{pass.Index}.{tensor.Name}", [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray()),
+        ];
+        Dictionary<string, string> all = TraceMetadata.Of(_session.Model, _passes, entries.Select(entry => entry.Name));
+        foreach ((string key, string value) in metadata ?? new Dictionary<string, string>())
+            all[key] = value;
+        SafetensorsWriter.Write(path, entries, all);
     }
 
     /// <summary>Ends the trace: the session's next passes run without it.</summary>

@@ -10,8 +10,11 @@ public sealed class TracedPass
     private readonly List<Tensor> _tensors = [];
     private readonly Dictionary<string, Tensor> _byName = [];
 
-    internal TracedPass(PretrainedModel model, int batchSize, int sequenceLength, int[]? inputIds) =>
-        (_model, BatchSize, SequenceLength, InputIds) = (model, batchSize, sequenceLength, inputIds?.AsReadOnly());
+    internal TracedPass(PretrainedModel model, int batchSize, int sequenceLength, int[]? inputIds, int[]? attentionMask, bool isWhole)
+    {
+        (_model, BatchSize, SequenceLength, IsWhole) = (model, batchSize, sequenceLength, isWhole);
+        (InputIds, AttentionMask) = (inputIds?.AsReadOnly(), attentionMask?.AsReadOnly());
+    }
 
     /// <summary>Rows.</summary>
     public int BatchSize { get; }
@@ -22,8 +25,14 @@ public sealed class TracedPass
     /// <summary>The token ids, [BatchSize, SequenceLength] in C order, −1 behind a row of Append that is shorter; null where embeddings were given.</summary>
     public IReadOnlyList<int>? InputIds { get; }
 
+    /// <summary>1 for tokens, 0 for padding, [BatchSize, SequenceLength] in C order; null where no mask was given.</summary>
+    public IReadOnlyList<int>? AttentionMask { get; }
+
     /// <summary>The activations that were kept, in execution order. They belong to the trace's owner and outlive trace and session.</summary>
     public IReadOnlyList<Tensor> Tensors => _tensors;
+
+    /// <summary>Whether the pass began with an empty cache, so that its inputs are all that the model read.</summary>
+    internal bool IsWhole { get; }
 
     /// <summary>Bytes of them.</summary>
     internal long Bytes { get; private set; }

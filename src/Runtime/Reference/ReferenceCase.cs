@@ -79,36 +79,13 @@ public static class ReferenceCase
         {
             if (InputNames.Contains(weight.Name) || DerivedOutputs.IsInput(weight.Name))
                 continue;
-            Tensor expected = AsTensor(weight);
             Tensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
             rows.Add(found is null
                 ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")
-                : TensorComparison.Compare(found, expected, ForwardFiles.IsReal(weight.Type) ? tolerance : 0, RealTokens(expected, inputs)));
+                : TensorComparison.Compare(found, weight, tolerance, TensorComparison.RealTokens(weight.Shape, inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength)));
         }
         // All of nothing would pass.
         return rows.Count > 0 ? rows : throw new CheckpointException($"{ExpectedFileName} holds inputs only ({string.Join(", ", reference.Keys.Take(20))}); " +
             "at least one output to compare with is needed. Export the reference's outputs, too.");
-    }
-
-    internal static Tensor AsTensor(Weight weight) => weight.Shape.All(size => size <= int.MaxValue)
-        ? new(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => (int)size)])
-        : throw new CheckpointException($"{weight.Name} in {weight.File} is {weight.ShapeText}; no axis may be longer than {int.MaxValue}.");
-
-    /// <summary>
-    /// Which elements of a tensor belong to real tokens: what a reference holds at padding is an accident of its masking.
-    /// [batch, sequence, …] states and logits, [batch, heads, sequence, …] attentions, keys and values.
-    /// </summary>
-    private static Func<int, bool>? RealTokens(Tensor expected, ModelInputs inputs)
-    {
-        if (inputs.AttentionMask is not int[] mask || expected.Rank < 3 || expected.Shape[0] != inputs.BatchSize)
-            return null;
-        int axis = expected.Rank == 4 ? 2 : 1;
-        if (expected.Shape[axis] != inputs.SequenceLength)
-            return null;
-        int perRow = expected.Length / inputs.BatchSize;
-        int perToken = 1;
-        foreach (int size in expected.Shape[(axis + 1)..])
-            perToken *= size;
-        return i => mask[i / perRow * inputs.SequenceLength + i / perToken % inputs.SequenceLength] != 0;
     }
 }

@@ -9,18 +9,13 @@ namespace ManagedTransformers.Cli;
 internal sealed class VerifyCommand : MtxCommand
 {
     private readonly Argument<string[]> _cases = new("CASE_DIR") { Arity = ArgumentArity.OneOrMore, Description = "A folder with config.json, weights and expected.safetensors, or a folder above such folders. With --model, that checkpoint runs instead of the folder's own." };
-    private readonly Option<double> _tolerance = new("--tolerance") { HelpName = "X", DefaultValueFactory = _ => TensorComparison.DefaultTolerance, Description = "Largest error that passes, relative to the tensor's largest magnitude." };
+    private readonly Option<double> _tolerance = ToleranceOption.Create();
 
     public VerifyCommand(CliConsole console)
         : base("verify", "Compare forward passes with reference outputs, tensor by tensor", console)
     {
         Add(_cases);
         Add(_tolerance);
-        _tolerance.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: string text }] && double.TryParse(text, CultureInfo.InvariantCulture, out double value) && !(value >= 0 && double.IsFinite(value)))
-                result.AddError($"--tolerance is {text}; a finite number of at least 0 is needed.");
-        });
     }
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)

@@ -38,6 +38,8 @@ internal static class CliJson
 [JsonSerializable(typeof(ConvertResult))]
 [JsonSerializable(typeof(ForwardResult))]
 [JsonSerializable(typeof(VerifyResult))]
+[JsonSerializable(typeof(TraceResult))]
+[JsonSerializable(typeof(DiffResult))]
 internal sealed partial class CliJsonContext : JsonSerializerContext
 {
     /// <summary>Escapes only what JSON must escape: the output is UTF-8 for people and programs, never part of a web page.</summary>

@@ -32,7 +32,7 @@ internal static class ExitCodes
     {
         UsageException => Usage,
         OperationCanceledException => Cancelled,
-        CheckpointException or TokenizerException or ConfigException or ModelInputException => BadInput,
+        CheckpointException or TokenizerException or ConfigException or ModelInputException or TraceException => BadInput,
         IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or System.Text.Json.JsonException => BadInput,
         _ => Defect,
     };
