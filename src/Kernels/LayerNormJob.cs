@@ -11,7 +11,7 @@ internal unsafe struct LayerNormJob<S, V> : IJob
     public LayerNorm.Rows Rows;
 
     /// <summary>One row: mean, then variance around it (a one-pass variance would cancel), then the result.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void Execute(int task)
     {
         nint n = Rows.Hidden, whole = n - (n % S.Width);

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>x[2i] cos − x[2i+1] sin and x[2i+1] cos + x[2i] sin, as x · [cos cos] + swapped x · [−sin sin].</summary>
 internal static unsafe class RotaryHeads
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V>(float* x, int heads, int headStride, float* cos, float* sin, int half)
         where S : struct, ISimd<V>
         where V : struct

@@ -15,7 +15,7 @@ internal static unsafe class SoftmaxRow
     }
 
     /// <summary>max(x) + log Σ exp(x − max(x)).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static double LogSumExp<S, V>(float* x, nint length)
         where S : struct, ISimd<V>
         where V : struct
@@ -31,7 +31,7 @@ internal static unsafe class SoftmaxRow
     }
 
     /// <summary>The largest value, −∞ for none. NaN may be lost: the exponentials bring it back.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static float Max<S, V>(float* x, nint length)
         where S : struct, ISimd<V>
         where V : struct
@@ -45,7 +45,7 @@ internal static unsafe class SoftmaxRow
     }
 
     /// <summary>y = exp(x − shift); returns Σ y.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static float Exp<S, V>(float* x, float* y, nint length, float shift)
         where S : struct, ISimd<V>
         where V : struct
@@ -69,7 +69,7 @@ internal static unsafe class SoftmaxRow
     }
 
     /// <summary>y · factor, in place.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Scale<S, V>(float* y, nint length, float factor)
         where S : struct, ISimd<V>
         where V : struct

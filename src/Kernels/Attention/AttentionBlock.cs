@@ -175,7 +175,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         if (factor != 1) SoftmaxRow.Scale<S, V>(room.Output + (row * room.Dims.Padded), room.Dims.Padded, factor);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void AddScaled(float factor, float* x, float* y, nint length)
     {
         V factors = S.Broadcast(factor);

@@ -78,7 +78,7 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     }
 
     // output = Σ p[j] · v[j], four vectors of it in registers at a time
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void Weigh(in AttentionCall call, int head, int count, float* p, float* output)
     {
         nint d = 0;

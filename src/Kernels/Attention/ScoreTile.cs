@@ -7,7 +7,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class ScoreTile
 {
     /// <summary>sums[j] = k_j · q for 4 keys.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot4<S, V, TFormat>(nint length, byte* k0, byte* k1, byte* k2, byte* k3, float* q, float* sums)
         where S : struct, ISimd<V>
         where V : struct

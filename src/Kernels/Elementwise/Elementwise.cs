@@ -14,7 +14,7 @@ internal interface IElementwise
 /// <summary>y[i] = f(x[i]).</summary>
 internal static unsafe class Elementwise
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V, TFunction>(float* x, float* y, nint length)
         where S : struct, ISimd<V>
         where V : struct
@@ -47,7 +47,7 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>x[i] += shift.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Shift<S, V>(float* x, float shift, nint length)
         where S : struct, ISimd<V>
         where V : struct

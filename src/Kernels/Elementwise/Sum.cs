@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>destination[i] = x[i] + y[i].</summary>
 internal static unsafe class Sum
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V>(float* x, float* y, float* destination, nint length)
         where S : struct, ISimd<V>
         where V : struct

@@ -19,7 +19,7 @@ internal static unsafe class Blocks
         where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
 
     /// <summary>Elements first … first + length − 1 of a row as floats; both whole pairs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Decode<S, V, TFormat>(byte* row, int k, int first, float* y, int length)
         where S : struct, ISimd<V>
         where V : struct

@@ -41,7 +41,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
 
     public static int ByteUnit => 1;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void ToBytes(byte* row, int k, byte* bytes)
     {
         Vector256<byte> lower = Vector256.Create((byte)15);

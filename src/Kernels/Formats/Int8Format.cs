@@ -40,7 +40,7 @@ internal readonly unsafe struct Int8Format : IBlockFormat
 
     public static int ByteUnit => 2;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void ToBytes(byte* row, int k, byte* bytes)
     {
         for (nint i = 0; i < k; i += Blocks.Size)

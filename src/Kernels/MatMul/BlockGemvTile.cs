@@ -10,7 +10,7 @@ internal static unsafe class BlockGemvTile
 
     /// <summary>Σ over the blocks, of 4 rows of W that lie <paramref name="apart"/> and one of X, from <paramref name="starts"/> on.</summary>
     /// <remarks>Two pointers and two indexes reach four rows: a loop with more addresses than registers loads some at every step.</remarks>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot4x1<S, V, TFormat>(nint blocks, byte* w, nint apart, short* x, float* scales, float* starts, float* sums)
         where S : struct, ISimd<V>
         where V : struct
@@ -40,7 +40,7 @@ internal static unsafe class BlockGemvTile
     }
 
     /// <summary>The same of one row of W and 4 of X that lie <paramref name="apart"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot1x4<S, V, TFormat>(nint blocks, byte* w, short* x, nint apart, float* scales, float* starts, float* sums)
         where S : struct, ISimd<V>
         where V : struct

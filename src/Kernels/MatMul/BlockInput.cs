@@ -27,7 +27,7 @@ internal unsafe struct BlockInput
     public float* Zeros;
 
     /// <summary>Quantizes X [m, k] into this thread's memory of the call.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static BlockInput Quantize<S, V, TFormat>(float* x, int m, int k)
         where S : struct, ISimd<V>
         where V : struct

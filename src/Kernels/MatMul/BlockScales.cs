@@ -12,7 +12,7 @@ internal static unsafe class BlockScales
     /// <param name="input">X.</param>
     /// <param name="scales">[4, blocks].</param>
     /// <param name="starts">Four vectors.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, in BlockInput input, float* scales, float* starts)
         where S : struct, ISimd<V>
         where V : struct
@@ -42,7 +42,7 @@ internal static unsafe class BlockScales
 
     /// <summary>Of one row of W and four of X, from row <paramref name="row"/> on.</summary>
     /// <inheritdoc cref="FourOfW"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void FourOfX<S, V, TFormat>(byte* stored, in BlockInput input, nint row, float* scales, float* starts)
         where S : struct, ISimd<V>
         where V : struct

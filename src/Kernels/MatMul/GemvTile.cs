@@ -11,7 +11,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class GemvTile
 {
     /// <summary>w · x. One stream of W, from front to back, asked for some kilobytes ahead.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static float Dot1<S, V, TFormat>(nint length, byte* w, float* x)
         where S : struct, ISimd<V>
         where V : struct
@@ -28,7 +28,7 @@ internal static unsafe class GemvTile
     }
 
     /// <summary>sums[r] = w_r · x for 4 rows of W that lie <paramref name="apart"/>, so that a thread reads four streams at once.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot4x1<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
         where V : struct
@@ -70,7 +70,7 @@ internal static unsafe class GemvTile
     }
 
     /// <summary>sums[4r + i] = w_r · x_i for 2 rows of W that lie <paramref name="apart"/> and a group of 4 rows of X.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot2x4<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
         where V : struct
@@ -103,7 +103,7 @@ internal static unsafe class GemvTile
     }
 
     /// <summary>sums[8r + i] = w_r · x_i for 2 rows of W that lie <paramref name="apart"/> and a group of 8 rows of X: 16 sums, for 32 registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot2x8<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
         where V : struct

@@ -21,7 +21,7 @@ internal unsafe struct Output
     public float* Residual;
 
     /// <summary>Finishes a block of products and stores it at Y[row …, column …]. The products are overwritten.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void Store<S, V>(float* products, nint stride, int row, int rows, int column, int columns)
         where S : struct, ISimd<V>
         where V : struct
@@ -48,7 +48,7 @@ internal unsafe struct Output
     /// <param name="row">First row of Y.</param>
     /// <param name="rows">Rows of Y.</param>
     /// <param name="block">Room for Width × Width floats.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void StoreTransposed<S, V>(float* products, nint stride, int column, int columns, int row, int rows, float* block)
         where S : struct, ISimd<V>
         where V : struct

@@ -44,7 +44,7 @@ internal unsafe struct PackedBytes
     /// <param name="panel">The rows' panel.</param>
     /// <param name="lane">The first one's place in it.</param>
     /// <param name="column">The block's first column.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void Quantize<S, V, TFormat>(float* x, nint stride, int panel, int lane, int column)
         where S : struct, ISimd<V>
         where V : struct

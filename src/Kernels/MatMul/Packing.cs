@@ -18,7 +18,7 @@ internal static unsafe class Packing
     /// <param name="depth">Floats to take of each.</param>
     /// <param name="panel">[depth, …]: a vector is written at each p.</param>
     /// <param name="width">Floats from one p to the next.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Strip<S, V>(float* x, int rows, nint stride, int depth, float* panel, nint width)
         where S : struct, ISimd<V>
         where V : struct

@@ -11,7 +11,7 @@ internal static unsafe class BlockTile4x2
     private const int Vectors = 2;
 
     /// <inheritdoc cref="IBlockTiles.Run"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Run<S, V, TFormat>(in BlockTileCall call)
         where S : struct, IByteSimd<V>
         where V : struct

@@ -11,7 +11,7 @@ internal static unsafe class Tile4x2
     private const int Vectors = 2;
 
     /// <inheritdoc cref="ITiles.Run"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Run<S, V>(in TileCall call)
         where S : struct, ISimd<V>
         where V : struct

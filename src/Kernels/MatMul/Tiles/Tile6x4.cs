@@ -11,7 +11,7 @@ internal static unsafe class Tile6x4
     private const int Vectors = 4;
 
     /// <inheritdoc cref="ITiles.Run"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Run<S, V>(in TileCall call)
         where S : struct, ISimd<V>
         where V : struct
