@@ -12,28 +12,24 @@ string directory = Path.Combine(Root(), "models", "demo-codegen");
 using var model = CodeGenForCausalLM.Load(directory);
 Tokenizer tokenizer = Tokenizer.Load(directory);
 int[] ids = tokenizer.Encode(text).Ids;
-int last = model.Config.NLayer - 1;
 
-// The residual stream is what blocks read from and add to; a hook on a block sees it after the block.
+// The residual stream is what blocks read from and add to; a trace of a block has it after the block.
 using Session session = model.CreateSession();
 using ActivationTrace stream = session.Trace("transformer.drop", "transformer.h.*");
-Tensor answer = model.Forward(ids, session).Logits;
+model.Forward(ids, session);
 
 Console.WriteLine($"after \"{text.Replace("\n", "\\n")}\" comes:");
-for (int layer = -1; layer < last; layer++)
+for (int layer = -1; layer < model.Config.NLayer; layer++)
 {
-    string name = layer < 0 ? "transformer.drop" : $"transformer.h.{layer}";       // drop: the embeddings, before the first block
-    // Whatever the last block gives is replaced, so ln_f and lm_head read the stream of this layer.
-    using Session shortened = model.CreateSession();
-    using ActivationTrace lens = shortened.Trace(new TraceOptions { Names = [], Interventions = [Intervention.Replace($"transformer.h.{last}", stream[name])] });
-    Print(layer < 0 ? "embeddings" : $"layer {layer}", model.Forward(ids, shortened).Logits);
+    Tensor residual = stream[layer < 0 ? "transformer.drop" : $"transformer.h.{layer}"];       // drop: the embeddings, before the first block
+    var lastToken = new Tensor(residual.Row(ids.Length - 1).ToArray(), residual.Name, 1, model.Config.NEmbd);
+    Print(layer < 0 ? "embeddings" : $"layer {layer}", model.Logits(lastToken, session));      // ln_f and lm_head, as after the last block
 }
-Print($"layer {last}", answer);
 
-// The five best next tokens after the last one of the text.
+// The five best next tokens.
 void Print(string name, Tensor logits)
 {
-    float[] scores = logits.Row(ids.Length - 1).ToArray();
+    float[] scores = logits.ToArray();
     double sum = scores.Sum(score => Math.Exp(score - scores.Max()));
     var best = scores.Index().OrderByDescending(one => one.Item).Take(5);
     Console.WriteLine($"{name,-11}" + string.Concat(best.Select(one => $"{Math.Exp(one.Item - scores.Max()) / sum,7:P0} {$"\"{Shown(one.Index)}\"",-12}")));

@@ -94,15 +94,23 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     // Rows beyond the last are whatever the memory held: their products are not stored, and no integer is a fault.
     private readonly void Unpack(byte* w, int rows, in BlockTileCall call)
     {
+        Decoding<V> decoding = F16Format.Decoding<S, V>();
         for (nint r = 0; r < rows; r++, w += TFormat.RowBytes(X.K))
         {
             TFormat.ToBytes(w, X.K, call.A + (r * call.ARow));
             byte* stored = Blocks.ScalesOf<TFormat>(w, X.K);
             float* scales = call.Scales + (r * call.Blocks);
-            nint block = 0;
-            for (; block <= call.Blocks - S.Width; block += S.Width)
-                S.Store(scales + block, S.Multiply(F16Format.Widen<S, V>(stored, block), S.Broadcast((float)TFormat.ByteUnit)));
-            for (; block < call.Blocks; block++) scales[block] = F16Format.WidenOne(stored, block) * TFormat.ByteUnit;
+            if (call.Blocks < S.Width)
+            {
+                for (nint block = 0; block < call.Blocks; block++) scales[block] = F16Format.WidenOne(stored, block) * TFormat.ByteUnit;
+                continue;
+            }
+            // The last vector ends with the row, and may begin in the one before.
+            for (nint block = 0; block < call.Blocks; block += S.Width)
+            {
+                nint at = Math.Min(block, call.Blocks - S.Width);
+                S.Store(scales + at, S.Multiply(F16Format.Widen<S, V>(stored, at, decoding), S.Broadcast((float)TFormat.ByteUnit)));
+            }
         }
     }
 }
