@@ -103,7 +103,7 @@ public sealed class CodeGenForCausalLM : PretrainedModel
     /// <returns>[rows, vocab_size].</returns>
     /// <exception cref="ModelInputException">The residual stream is of another shape.</exception>
     public Tensor Logits(Tensor residual, Session session) =>
-        RunHead(residual, session, (x, logits, s) => _lmHead.ForwardTo(_transformer.Norm.Forward(x, s), logits, s));
+        RunHead(residual, session, (x, logits, s) => _lmHead.ForwardAsDecoding(_transformer.Norm.Forward(x, s), logits, s));
 
     /// <summary>
     /// What each part of a residual stream adds to logit(first) − logit(second), with the scale of ln_f frozen at what it is for the whole. ln_f is then

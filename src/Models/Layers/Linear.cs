@@ -75,6 +75,17 @@ internal sealed class Linear
     /// <summary>x · Wᵀ without the bias, into a tensor of the caller's.</summary>
     public void MultiplyTo(Tensor x, Tensor y, Session session) => MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, default, session.Kernels);
 
+    /// <summary>The same as decoding computes it, few rows at a time: products of many rows with blocks of integers round x as well.</summary>
+    public void ForwardAsDecoding(Tensor x, Tensor y, Session session)
+    {
+        int step = WeightMatrix.IsBlocked(Weight.Type) ? MatMul.StreamedRows : x.Shape[0], inFeatures = x.Shape[1];
+        for (int row = 0; row < x.Shape[0]; row += step)
+        {
+            int rows = Math.Min(step, x.Shape[0] - row);
+            MatMul.Run(x.Span.Slice(row * inFeatures, rows * inFeatures), rows, Weight, y.Span.Slice(row * OutFeatures, rows * OutFeatures), new Epilogue { Bias = _bias }, session.Kernels);
+        }
+    }
+
     /// <summary>The same into a tensor of the caller's.</summary>
     public void ForwardTo(Tensor x, Tensor y, Session session, Activation activation = Activation.None)
     {

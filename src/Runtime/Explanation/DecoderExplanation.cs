@@ -14,7 +14,8 @@ internal sealed class DecoderExplanation(CodeGenForCausalLM model, ExplanationRu
         run.Passes = 1 + attribution.Passes + Math.Max(0, run.Options.Generate - 1);
         using Session session = model.CreateSession(new SessionOptions { MaxLength = tokens + run.Options.Generate });
         (Tensor[] streams, CausalLMOutput output) = Read(session);
-        TokenCandidate[][] candidates = [.. Enumerable.Range(0, tokens).Select(token => run.Candidates(output.Logits.Row(token), run.Options.TopK, model))];
+        Tensor logits = model.Logits(streams[^1], session);                      // [tokens, vocab_size]
+        TokenCandidate[][] candidates = [.. Enumerable.Range(0, tokens).Select(token => run.Candidates(logits.Row(token), run.Options.TopK, model))];
         Attribution[] attributions = attribution.Effects(streams, candidates);
         Tensor[] attentions = [.. output.Attentions!.Select(layer => new Tensor(layer.ToArray(), layer.Name, _config.NHead, tokens, tokens))];
         return new ModelExplanation
@@ -37,7 +38,7 @@ internal sealed class DecoderExplanation(CodeGenForCausalLM model, ExplanationRu
     {
         run.ThrowIfCancelled();
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = ["transformer.wte", "transformer.h.*"], MemoryLimit = long.MaxValue });
-        CausalLMOutput output = model.Forward(run.Ids, session, new ForwardOptions { OutputAttentions = true });
+        CausalLMOutput output = model.Forward(run.Ids, session, new ForwardOptions { OutputAttentions = true, LogitsAt = [] });
         run.PassDone();
         return ([.. trace.Passes[0].Tensors.Select(stream => new Tensor(stream.ToArray(), stream.Name, run.Ids.Length, _config.NEmbd))], output);
     }
