@@ -36,7 +36,7 @@ internal static class Tiling
     public const int RowBlock = 1024;
 
     /// <summary>Rows of W per GEMV task are chosen so that a task reads about this many bytes.</summary>
-    public const int GemvTaskBytes = 128 * 1024;
+    public const int GemvTaskBytes = 256 * 1024;
 
     /// <summary>How far ahead of its loads GEMV asks for bytes of W.</summary>
     public const int PrefetchBytes = 4096;
