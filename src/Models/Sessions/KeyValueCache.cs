@@ -207,10 +207,17 @@ public sealed class KeyValueCache
 
     private float[] Widened(ReadOnlySpan<byte> buffer, int tokens)
     {
-        (float[] vectors, int vectorBytes) = (new float[Heads * tokens * HeadDim], HeadDim * WeightMatrix.ElementSize(Type));
-        for (int head = 0; head < Heads; head++)
-            Conversion.Widen(buffer.Slice(head * MaxLength * vectorBytes, tokens * vectorBytes), Type, vectors.AsSpan(head * tokens * HeadDim, tokens * HeadDim), KernelOptions.Default);
+        var vectors = new float[Heads * tokens * HeadDim];
+        Widen(buffer, tokens, vectors, tokens);
         return vectors;
+    }
+
+    /// <summary>The vectors of a sequence's tokens, [heads, tokens, head_dim], to [heads, length, head_dim].</summary>
+    private void Widen(ReadOnlySpan<byte> buffer, int tokens, Span<float> destination, int length)
+    {
+        int vectorBytes = HeadDim * WeightMatrix.ElementSize(Type);
+        for (int head = 0; head < Heads; head++)
+            Conversion.Widen(buffer.Slice(head * MaxLength * vectorBytes, tokens * vectorBytes), Type, destination.Slice(head * length * HeadDim, tokens * HeadDim), KernelOptions.Default);
     }
 
     /// <summary>Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before.</summary>
@@ -286,16 +293,12 @@ public sealed class KeyValueCache
     private Tensor Export(int layer, string kind, Buffer buffer)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer, (uint)Layers, nameof(layer));
-        int length = _sequences.Max(sequence => sequence.Length), vectorBytes = HeadDim * WeightMatrix.ElementSize(Type);
+        int length = _sequences.Max(sequence => sequence.Length), stride = Heads * length * HeadDim;
         var copy = new Tensor($"past_key_values.{layer}.{kind}", BatchSize, Heads, length, HeadDim);
         for (int i = 0; i < BatchSize; i++)
         {
             CachedSequence sequence = _sequences[i];
-            for (int head = 0; head < Heads; head++)
-            {
-                ReadOnlySpan<byte> stored = buffer(sequence, layer).Slice(head * MaxLength * vectorBytes, sequence.Length * vectorBytes);
-                Conversion.Widen(stored, Type, copy.Span.Slice((i * Heads + head) * length * HeadDim, sequence.Length * HeadDim), KernelOptions.Default);
-            }
+            Widen(buffer(sequence, layer), sequence.Length, copy.Span.Slice(i * stride, stride), length);
         }
         return copy;
     }

@@ -14,7 +14,7 @@ internal static class NearestNames
 
     /// <summary>Characters to insert, delete or replace.</summary>
     /// <remarks>Levenshtein 1966, by Wagner &amp; Fischer's table, a row at a time.</remarks>
-    private static int Distance(string a, string b)
+    public static int Distance(string a, string b)
     {
         int[] row = [.. Enumerable.Range(0, b.Length + 1)];
         for (int i = 0; i < a.Length; i++)

@@ -153,19 +153,5 @@ public sealed partial record GenerationOptions
 
     private static string Shown(string text) => text.Length <= 120 ? text : $"{text.AsSpan(0, 120)}…";
 
-    private static string Nearest(string key) => Keys.Keys.MinBy(known => EditDistance(known, key.Length <= 120 ? key : key[..120]))!;
-
-    /// <summary>How many letters must be put in, taken out or changed to make one word of another (Levenshtein).</summary>
-    private static int EditDistance(string from, string to)
-    {
-        int[] row = [.. Enumerable.Range(0, to.Length + 1)];
-        for (int i = 0; i < from.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i + 1;
-            for (int j = 0; j < to.Length; j++)
-                (diagonal, row[j + 1]) = (row[j + 1], Math.Min(Math.Min(row[j], row[j + 1]) + 1, diagonal + (from[i] == to[j] ? 0 : 1)));
-        }
-        return row[^1];
-    }
+    private static string Nearest(string key) => Keys.Keys.MinBy(known => NearestNames.Distance(known, key.Length <= 120 ? key : key[..120]))!;
 }
