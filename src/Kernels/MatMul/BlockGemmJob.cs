@@ -74,21 +74,28 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     {
         nint rowBytes = TFormat.RowBytes(X.K), first = X.Layout.First(panel);
         byte* w = W + (column * rowBytes);
-        int vectors = X.Layout.Vectors(panel), tile = TTiles.Rows(vectors);
+        int vectors = X.Layout.Vectors(panel), tile = TTiles.Rows(vectors), steps = call.Blocks * BlockTileCall.StepsPerBlock;
         call.B = X.Integers + (first * X.K);
         call.XScales = X.Scales + (first * call.Blocks);
         call.XZeros = X.Zeros + (first * call.Blocks);
-        call.AheadStep = tile * rowBytes / (call.Blocks * BlockTileCall.StepsPerBlock);
         new Span<float>(call.C, columns * (int)call.CRow).Clear();
         for (int r = 0; r < columns; r += tile)
         {
             if (panel == 0) Unpack(w + (r * rowBytes), Math.Min(tile, columns - r), call);
-            call.Ahead = w + ((r + tile) * rowBytes);
+            call.Ahead = panel == 0 ? new Ahead(w + ((r + tile) * rowBytes), 1, 0, tile * rowBytes, steps) : NextPanel(panel, r / tile, (columns + tile - 1) / tile, steps);
             TTiles.Run<S, V, TFormat>(vectors, call);
             call.A += tile * call.ARow;
             call.Scales += tile * call.Blocks;
             call.C += tile * call.CRow;
         }
+    }
+
+    // The part of the panel to come that one of this panel's tiles asks for; after the last one the first follows, in the next task.
+    private readonly Ahead NextPanel(int panel, int tile, int tiles, int steps)
+    {
+        int next = (panel + 1) % X.Layout.Count;
+        nint bytes = (nint)X.Layout.Width(next) * X.K / tiles;
+        return new Ahead((byte*)X.Integers + ((nint)X.Layout.First(next) * X.K) + (tile * bytes), 1, 0, bytes, steps);
     }
 
     // Rows beyond the last are whatever the memory held: their products are not stored, and no integer is a fault.

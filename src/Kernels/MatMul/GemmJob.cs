@@ -86,18 +86,35 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         int vectors = Layout.Vectors(panel), rows = TTiles.Rows(vectors);
         nint rowBytes = TFormat.RowBytes(K);
         byte* w = W + (block.First * rowBytes);
-        var call = new TileCall { K = block.Depth, B = PanelAt(panel, block), CRow = block.Stride, Accumulate = block.K0 > 0, AheadStep = TFormat.RowBytes(rows) };
+        var call = new TileCall { K = block.Depth, B = PanelAt(panel, block.K0), CRow = block.Stride, Accumulate = block.K0 > 0 };
         for (int r = 0; r < block.Rows; r += rows)
         {
             call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
             call.C = block.Products + (r * block.Stride);
-            call.Ahead = w + ((r + rows) * rowBytes) + (typeof(TFormat) == typeof(F32Format) ? block.K0 * sizeof(float) : 0);
+            // The first panel meets rows of W that nobody has read; the others, rows that it has brought near.
+            call.Ahead = panel == 0 ? NextRows(w + ((r + rows) * rowBytes), rows, block) : NextPanel(panel, block, r / rows, (block.Rows + rows - 1) / rows);
             TTiles.Run<S, V>(vectors, call);
         }
     }
 
-    private readonly float* PanelAt(int panel, in Block block) =>
-        PackedX + ((nint)Layout.First(panel) * K) + ((nint)block.K0 * Layout.Width(panel));
+    private readonly float* PanelAt(int panel, int k0) => PackedX + ((nint)Layout.First(panel) * K) + ((nint)k0 * Layout.Width(panel));
+
+    // The rows of W that the next tile takes, as stored. Where they are read whole they lie side by side.
+    private readonly Ahead NextRows(byte* w, int rows, in Block block)
+    {
+        nint rowBytes = TFormat.RowBytes(K), start = TFormat.RowBytes(block.K0);
+        return block.Depth == K
+            ? new Ahead(w, 1, 0, rows * rowBytes, K)
+            : new Ahead(w + start, rows, rowBytes, TFormat.RowBytes(block.K0 + block.Depth) - start, block.Depth);
+    }
+
+    // The part of the panel to come that one of this panel's tiles asks for. After the last panel the first one follows: with the next block of k or, in the next task, the first.
+    private readonly Ahead NextPanel(int panel, in Block block, int tile, int tiles)
+    {
+        (int next, int k0) = panel + 1 < Layout.Count ? (panel + 1, block.K0) : (0, (block.K0 + block.Depth) % K);
+        nint bytes = (nint)block.Depth * Layout.Width(next) * sizeof(float) / tiles;
+        return new Ahead((byte*)PanelAt(next, k0) + (tile * bytes), 1, 0, bytes, block.Depth);
+    }
 
     /// <summary>A tile's rows of W as floats: in place where they are that already and the tile does not reach beyond them, else decoded.</summary>
     private readonly float* Rows(in Block block, byte* w, int row, int rows, bool decode, out nint aRow)

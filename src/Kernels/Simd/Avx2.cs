@@ -129,6 +129,8 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 
     public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);
 
+    public static void PrefetchL2(void* p) => X86.Sse.Prefetch1(p);
+
     // 8 rows × 4 columns to 4 rows × 8 columns
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void TransposeHalf(float* source, nint stride, float* destination, nint destinationStride)

@@ -129,4 +129,6 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     }
 
     public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);
+
+    public static void PrefetchL2(void* p) => X86.Sse.Prefetch1(p);
 }

@@ -109,4 +109,7 @@ internal unsafe interface ISimd<V>
 
     /// <summary>Asks for the line at <paramref name="p"/> to be brought near; never faults.</summary>
     static abstract void Prefetch(void* p);
+
+    /// <summary>The same, but not into L1: for what is read a while later.</summary>
+    static abstract void PrefetchL2(void* p);
 }

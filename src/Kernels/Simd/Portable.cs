@@ -152,5 +152,9 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     {
     }
 
+    public static void PrefetchL2(void* p)
+    {
+    }
+
     private static Vector<float> PowerOfTwo(Vector<int> n) => ((n + new Vector<int>(127)) << 23).As<int, float>();
 }

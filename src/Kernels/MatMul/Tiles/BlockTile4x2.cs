@@ -19,8 +19,8 @@ internal static unsafe class BlockTile4x2
     {
         nint row = call.ARow, width = Vectors * S.Width, scaleRow = call.Blocks, next = call.CRow;
         byte* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
-        byte* ahead = call.Ahead;
-        nint aheadStep = call.AheadStep;
+        byte* ahead = call.Ahead.Start;
+        nint aheadStep = call.Ahead.Step;
         sbyte* b = call.B;
         float* xScales = call.XScales, xZeros = call.XZeros;
         for (nint block = 0, p = 0; block < call.Blocks; block++, xScales += width, xZeros += width)
@@ -31,7 +31,7 @@ internal static unsafe class BlockTile4x2
             V c20 = n0, c21 = n1, c30 = n0, c31 = n1;
             for (int step = 0; step < BlockTileCall.StepsPerBlock; step++, p += 2 * PackedBytes.Group)
             {
-                S.Prefetch(ahead);
+                S.PrefetchL2(ahead);
                 ahead += aheadStep;
                 V x00 = S.Load((float*)b), x01 = S.Load((float*)(b + (PackedBytes.Group * S.Width)));
                 V x10 = S.Load((float*)(b + (2 * PackedBytes.Group * S.Width))), x11 = S.Load((float*)(b + (3 * PackedBytes.Group * S.Width)));

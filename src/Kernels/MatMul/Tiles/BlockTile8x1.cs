@@ -19,8 +19,8 @@ internal static unsafe class BlockTile8x1
     {
         nint row = call.ARow, width = Vectors * S.Width, scaleRow = call.Blocks, next = call.CRow;
         byte* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
-        byte* ahead = call.Ahead;
-        nint aheadStep = call.AheadStep;
+        byte* ahead = call.Ahead.Start;
+        nint aheadStep = call.Ahead.Step;
         sbyte* b = call.B;
         float* xScales = call.XScales, xZeros = call.XZeros;
         for (nint block = 0, p = 0, q = 4 * row; block < call.Blocks; block++, xScales += width, xZeros += width)
@@ -31,7 +31,7 @@ internal static unsafe class BlockTile8x1
             V c40 = n0, c50 = n0, c60 = n0, c70 = n0;
             for (int step = 0; step < BlockTileCall.StepsPerBlock; step++, p += 2 * PackedBytes.Group, q += 2 * PackedBytes.Group)
             {
-                S.Prefetch(ahead);
+                S.PrefetchL2(ahead);
                 ahead += aheadStep;
                 V x00 = S.Load((float*)b);
                 V x10 = S.Load((float*)(b + (PackedBytes.Group * S.Width)));

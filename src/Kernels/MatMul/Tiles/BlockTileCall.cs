@@ -33,9 +33,6 @@ internal unsafe struct BlockTileCall
     /// <summary>Floats from a row of c to the next.</summary>
     public nint CRow;
 
-    /// <summary>The rows of W that the next tile takes, as stored: the tile asks memory for them while it computes. May lie beyond W.</summary>
-    public byte* Ahead;
-
-    /// <summary>Bytes of them for each step.</summary>
-    public nint AheadStep;
+    /// <summary>What the tiles after this one read: one stretch.</summary>
+    public Ahead Ahead;
 }

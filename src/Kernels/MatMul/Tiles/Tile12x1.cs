@@ -22,14 +22,33 @@ internal static unsafe class Tile12x1
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
         float* b = call.B;
-        byte* ahead = call.Ahead;
-        nint aheadStep = call.AheadStep;
-        for (nint p = 0, q = 4 * row, s = 8 * row; p < call.K; p++, q++, s++)
+        Ahead ahead = call.Ahead;
+        nint p = 0, q = 4 * row, s = 8 * row;
+        for (int stretch = 0; stretch < ahead.Stretches; stretch++)
         {
-            S.Prefetch(ahead);
-            ahead += aheadStep;
+            byte* line = ahead.Start + (stretch * ahead.Stride);
+            for (nint end = p + ahead.Steps; p < end; p++, q++, s++, b += Vectors * S.Width)
+            {
+                S.PrefetchL2(line);
+                line += ahead.Step;
+                V b0 = S.Load(b);
+                c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);
+                c1 = S.MultiplyAdd(S.Broadcast(a1[p]), b0, c1);
+                c2 = S.MultiplyAdd(S.Broadcast(a2[p]), b0, c2);
+                c3 = S.MultiplyAdd(S.Broadcast(a3[p]), b0, c3);
+                c4 = S.MultiplyAdd(S.Broadcast(a0[q]), b0, c4);
+                c5 = S.MultiplyAdd(S.Broadcast(a1[q]), b0, c5);
+                c6 = S.MultiplyAdd(S.Broadcast(a2[q]), b0, c6);
+                c7 = S.MultiplyAdd(S.Broadcast(a3[q]), b0, c7);
+                c8 = S.MultiplyAdd(S.Broadcast(a0[s]), b0, c8);
+                c9 = S.MultiplyAdd(S.Broadcast(a1[s]), b0, c9);
+                ca = S.MultiplyAdd(S.Broadcast(a2[s]), b0, ca);
+                cb = S.MultiplyAdd(S.Broadcast(a3[s]), b0, cb);
+            }
+        }
+        for (; p < call.K; p++, q++, s++, b += Vectors * S.Width)
+        {
             V b0 = S.Load(b);
-            b += Vectors * S.Width;
             c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);
             c1 = S.MultiplyAdd(S.Broadcast(a1[p]), b0, c1);
             c2 = S.MultiplyAdd(S.Broadcast(a2[p]), b0, c2);

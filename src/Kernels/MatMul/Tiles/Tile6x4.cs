@@ -25,40 +25,44 @@ internal static unsafe class Tile6x4
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row);
         float* b = call.B;
-        for (nint p = 0, q = 3 * row; p < call.K; p++, q++)
+        Ahead ahead = call.Ahead;
+        nint p = 0, q = 3 * row;
+        for (int stretch = 0; stretch < ahead.Stretches; stretch++)
+        {
+            byte* line = ahead.Start + (stretch * ahead.Stride);
+            nint step = 2 * ahead.Step;
+            for (nint end = p + ahead.Steps; p < end; p += 2, q += 2, b += 2 * Vectors * S.Width)
+            {
+                S.PrefetchL2(line);
+                line += step;
+                V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width)), b3 = S.Load(b + (3 * S.Width));
+                Row<S, V>(a0[p], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
+                Row<S, V>(a1[p], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
+                Row<S, V>(a2[p], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
+                Row<S, V>(a0[q], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
+                Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
+                Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
+                b0 = S.Load(b + (4 * S.Width));
+                b1 = S.Load(b + (5 * S.Width));
+                b2 = S.Load(b + (6 * S.Width));
+                b3 = S.Load(b + (7 * S.Width));
+                Row<S, V>(a0[p + 1], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
+                Row<S, V>(a1[p + 1], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
+                Row<S, V>(a2[p + 1], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
+                Row<S, V>(a0[q + 1], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
+                Row<S, V>(a1[q + 1], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
+                Row<S, V>(a2[q + 1], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
+            }
+        }
+        for (; p < call.K; p++, q++, b += Vectors * S.Width)
         {
             V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width)), b3 = S.Load(b + (3 * S.Width));
-            b += Vectors * S.Width;
-            V x = S.Broadcast(a0[p]);
-            c00 = S.MultiplyAdd(x, b0, c00);
-            c01 = S.MultiplyAdd(x, b1, c01);
-            c02 = S.MultiplyAdd(x, b2, c02);
-            c03 = S.MultiplyAdd(x, b3, c03);
-            x = S.Broadcast(a1[p]);
-            c10 = S.MultiplyAdd(x, b0, c10);
-            c11 = S.MultiplyAdd(x, b1, c11);
-            c12 = S.MultiplyAdd(x, b2, c12);
-            c13 = S.MultiplyAdd(x, b3, c13);
-            x = S.Broadcast(a2[p]);
-            c20 = S.MultiplyAdd(x, b0, c20);
-            c21 = S.MultiplyAdd(x, b1, c21);
-            c22 = S.MultiplyAdd(x, b2, c22);
-            c23 = S.MultiplyAdd(x, b3, c23);
-            x = S.Broadcast(a0[q]);
-            c30 = S.MultiplyAdd(x, b0, c30);
-            c31 = S.MultiplyAdd(x, b1, c31);
-            c32 = S.MultiplyAdd(x, b2, c32);
-            c33 = S.MultiplyAdd(x, b3, c33);
-            x = S.Broadcast(a1[q]);
-            c40 = S.MultiplyAdd(x, b0, c40);
-            c41 = S.MultiplyAdd(x, b1, c41);
-            c42 = S.MultiplyAdd(x, b2, c42);
-            c43 = S.MultiplyAdd(x, b3, c43);
-            x = S.Broadcast(a2[q]);
-            c50 = S.MultiplyAdd(x, b0, c50);
-            c51 = S.MultiplyAdd(x, b1, c51);
-            c52 = S.MultiplyAdd(x, b2, c52);
-            c53 = S.MultiplyAdd(x, b3, c53);
+            Row<S, V>(a0[p], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
+            Row<S, V>(a1[p], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
+            Row<S, V>(a2[p], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
+            Row<S, V>(a0[q], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
+            Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
+            Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
         }
 
         float* c = call.C;
@@ -69,6 +73,18 @@ internal static unsafe class Tile6x4
         Put<S, V>(c + (3 * next), call.Accumulate, c30, c31, c32, c33);
         Put<S, V>(c + (4 * next), call.Accumulate, c40, c41, c42, c43);
         Put<S, V>(c + (5 * next), call.Accumulate, c50, c51, c52, c53);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Row<S, V>(float a, V b0, V b1, V b2, V b3, ref V c0, ref V c1, ref V c2, ref V c3)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V x = S.Broadcast(a);
+        c0 = S.MultiplyAdd(x, b0, c0);
+        c1 = S.MultiplyAdd(x, b1, c1);
+        c2 = S.MultiplyAdd(x, b2, c2);
+        c3 = S.MultiplyAdd(x, b3, c3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

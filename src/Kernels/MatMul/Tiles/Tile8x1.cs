@@ -21,12 +21,8 @@ internal static unsafe class Tile8x1
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
         float* b = call.B;
-        byte* ahead = call.Ahead;
-        nint aheadStep = call.AheadStep;
         for (nint p = 0, q = 4 * row; p < call.K; p++, q++)
         {
-            S.Prefetch(ahead);
-            ahead += aheadStep;
             V b0 = S.Load(b);
             b += Vectors * S.Width;
             c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);

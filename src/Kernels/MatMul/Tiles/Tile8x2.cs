@@ -27,34 +27,48 @@ internal static unsafe class Tile8x2
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
         float* b = call.B;
-        for (nint p = 0, q = 4 * row; p < call.K; p++, q++)
+        Ahead ahead = call.Ahead;
+        nint p = 0, q = 4 * row;
+        for (int stretch = 0; stretch < ahead.Stretches; stretch++)
+        {
+            byte* line = ahead.Start + (stretch * ahead.Stride);
+            nint step = 2 * ahead.Step;
+            for (nint end = p + ahead.Steps; p < end; p += 2, q += 2, b += 2 * Vectors * S.Width)
+            {
+                S.PrefetchL2(line);
+                line += step;
+                V b0 = S.Load(b), b1 = S.Load(b + S.Width);
+                Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
+                Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
+                Row<S, V>(a2[p], b0, b1, ref c20, ref c21);
+                Row<S, V>(a3[p], b0, b1, ref c30, ref c31);
+                Row<S, V>(a0[q], b0, b1, ref c40, ref c41);
+                Row<S, V>(a1[q], b0, b1, ref c50, ref c51);
+                Row<S, V>(a2[q], b0, b1, ref c60, ref c61);
+                Row<S, V>(a3[q], b0, b1, ref c70, ref c71);
+                b0 = S.Load(b + (2 * S.Width));
+                b1 = S.Load(b + (3 * S.Width));
+                Row<S, V>(a0[p + 1], b0, b1, ref c00, ref c01);
+                Row<S, V>(a1[p + 1], b0, b1, ref c10, ref c11);
+                Row<S, V>(a2[p + 1], b0, b1, ref c20, ref c21);
+                Row<S, V>(a3[p + 1], b0, b1, ref c30, ref c31);
+                Row<S, V>(a0[q + 1], b0, b1, ref c40, ref c41);
+                Row<S, V>(a1[q + 1], b0, b1, ref c50, ref c51);
+                Row<S, V>(a2[q + 1], b0, b1, ref c60, ref c61);
+                Row<S, V>(a3[q + 1], b0, b1, ref c70, ref c71);
+            }
+        }
+        for (; p < call.K; p++, q++, b += Vectors * S.Width)
         {
             V b0 = S.Load(b), b1 = S.Load(b + S.Width);
-            b += Vectors * S.Width;
-            V x = S.Broadcast(a0[p]);
-            c00 = S.MultiplyAdd(x, b0, c00);
-            c01 = S.MultiplyAdd(x, b1, c01);
-            x = S.Broadcast(a1[p]);
-            c10 = S.MultiplyAdd(x, b0, c10);
-            c11 = S.MultiplyAdd(x, b1, c11);
-            x = S.Broadcast(a2[p]);
-            c20 = S.MultiplyAdd(x, b0, c20);
-            c21 = S.MultiplyAdd(x, b1, c21);
-            x = S.Broadcast(a3[p]);
-            c30 = S.MultiplyAdd(x, b0, c30);
-            c31 = S.MultiplyAdd(x, b1, c31);
-            x = S.Broadcast(a0[q]);
-            c40 = S.MultiplyAdd(x, b0, c40);
-            c41 = S.MultiplyAdd(x, b1, c41);
-            x = S.Broadcast(a1[q]);
-            c50 = S.MultiplyAdd(x, b0, c50);
-            c51 = S.MultiplyAdd(x, b1, c51);
-            x = S.Broadcast(a2[q]);
-            c60 = S.MultiplyAdd(x, b0, c60);
-            c61 = S.MultiplyAdd(x, b1, c61);
-            x = S.Broadcast(a3[q]);
-            c70 = S.MultiplyAdd(x, b0, c70);
-            c71 = S.MultiplyAdd(x, b1, c71);
+            Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
+            Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
+            Row<S, V>(a2[p], b0, b1, ref c20, ref c21);
+            Row<S, V>(a3[p], b0, b1, ref c30, ref c31);
+            Row<S, V>(a0[q], b0, b1, ref c40, ref c41);
+            Row<S, V>(a1[q], b0, b1, ref c50, ref c51);
+            Row<S, V>(a2[q], b0, b1, ref c60, ref c61);
+            Row<S, V>(a3[q], b0, b1, ref c70, ref c71);
         }
 
         float* c = call.C;
@@ -67,6 +81,16 @@ internal static unsafe class Tile8x2
         Put<S, V>(c + (5 * next), call.Accumulate, c50, c51);
         Put<S, V>(c + (6 * next), call.Accumulate, c60, c61);
         Put<S, V>(c + (7 * next), call.Accumulate, c70, c71);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Row<S, V>(float a, V b0, V b1, ref V c0, ref V c1)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V x = S.Broadcast(a);
+        c0 = S.MultiplyAdd(x, b0, c0);
+        c1 = S.MultiplyAdd(x, b1, c1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

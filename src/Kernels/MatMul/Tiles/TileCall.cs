@@ -24,9 +24,6 @@ internal unsafe struct TileCall
     /// <summary>Adds to c; otherwise overwrites it.</summary>
     public bool Accumulate;
 
-    /// <summary>The rows of W that the next tile takes, as stored: a tile of one vector asks memory for them while it computes. May lie beyond W.</summary>
-    public byte* Ahead;
-
-    /// <summary>Bytes of them for each step.</summary>
-    public nint AheadStep;
+    /// <summary>What the tiles after this one read.</summary>
+    public Ahead Ahead;
 }
