@@ -61,8 +61,7 @@ public static unsafe class Attention
             };
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
 
-            long work = (long)a.Heads * a.Queries * a.Keys * a.HeadDim;
-            int threads = work < Tiling.SerialWork ? 1 : maxThreads;
+            int threads = Tiling.Threads(a.Queries, (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
             // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
             if (probabilities != null || a.Queries <= MatMul.StreamedRows)
             {

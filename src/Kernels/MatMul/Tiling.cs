@@ -44,11 +44,17 @@ internal static class Tiling
     /// <summary>The same where it reads four streams at once.</summary>
     public const int StreamPrefetchBytes = 1024;
 
-    /// <summary>Below this many multiply-adds a product is not worth waking another thread.</summary>
-    public const long SerialWork = 1 << 18;
+    /// <summary>Below this much work a job is not worth handing to another thread.</summary>
+    private const long SerialWork = 1 << 18;
+
+    /// <summary>What reading an operand's element from memory costs, in multiply-adds: with fewer rows than this, reading is the work.</summary>
+    private const int ReadCost = 8;
 
     /// <summary>Threads for a product of this size.</summary>
-    public static int Threads(int m, int k, int n, int maxThreads) => (long)m * k * n < SerialWork ? 1 : maxThreads;
+    public static int Threads(int m, int k, int n, int maxThreads) => Threads(m, (long)k * n, maxThreads);
+
+    /// <summary>Threads for a job that reads so many elements, each for some rows.</summary>
+    public static int Threads(int rows, long elements, int maxThreads) => Math.Max(rows, ReadCost) * elements < SerialWork ? 1 : maxThreads;
 
     /// <summary>Whether GEMV reads four streams of W per thread rather than one.</summary>
     /// <remarks>Cascade Lake gets 22 GB/s from four and 20 from one, Zen 5 most from one: the best form differs by machine.</remarks>
