@@ -20,10 +20,13 @@ internal unsafe struct PackedBytes
     /// <summary>Panel after panel, [K / 4, width, 4].</summary>
     public sbyte* Integers;
 
-    /// <summary>Panel after panel, [K / 32, width].</summary>
+    /// <summary>Where a float counts in ones: 1.5 · 2²³. With an integer added to its bits it is larger by that integer.</summary>
+    public const float Ones = 12582912;
+
+    /// <summary>Panel after panel, [K / 32, width]: floats whose last two bits are 0, so that their product with <see cref="Ones"/> is exact.</summary>
     public float* Scales;
 
-    /// <summary>What W's zero has in a block's sum of products: integers, [K / 32, width], panel after panel.</summary>
+    /// <summary>Where a block's sum of products begins: integers that are the bits of <see cref="Ones"/> and what W's zero has in the sum, [K / 32, width], panel after panel.</summary>
     public float* Zeros;
 
     /// <summary>Floats of memory for rows of X.</summary>
@@ -65,17 +68,9 @@ internal unsafe struct PackedBytes
             S.Store(integers, S.Or(ab, S.ShiftLeft(cd, 16)));
         }
         nint at = (first * (K / Blocks.Size)) + (column / Blocks.Size * width) + lane;
-        S.Store(Scales + at, S.MultiplyAdd(total, S.Broadcast(0f), S.Divide(largest, most)));
-        S.Store(Zeros + at, Integer<S, V>(S.Round(S.Multiply(total, S.Broadcast(-0.25f * TFormat.ByteZero)))));
+        S.Store(Scales + at, S.And(S.MultiplyAdd(total, S.Broadcast(0f), S.Divide(largest, most)), S.BroadcastInt(~3)));
+        S.Store(Zeros + at, S.Add(S.Round(S.Multiply(total, S.Broadcast(-0.25f * TFormat.ByteZero))), S.Broadcast(Ones)));
     }
-
-    // Adding 1.5 · 2²³ makes a float count in ones.
-    private const float Ones = 12582912;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Integer<S, V>(V whole)
-        where S : struct, ISimd<V>
-        where V : struct => S.AddInt(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(-BitConverter.SingleToInt32Bits(Ones)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V LastByte<S, V>(V whole)

@@ -17,16 +17,30 @@ internal static unsafe class BlockTile
         c1 = TFormat.AddPairs<S, V>(c1, S.AddInt16(S.MultiplyAddInt8(a0, x01), S.MultiplyAddInt8(a1, x11)));
     }
 
-    /// <summary>c += sums of a block · their scales.</summary>
+    /// <summary>c += sums of a block · their scales. Sums are integers above the bits of <see cref="PackedBytes.Ones"/>, so that as floats they need no conversion.</summary>
+    /// <param name="c">Two vectors.</param>
+    /// <param name="scale">The scale of W.</param>
+    /// <param name="s0">The scales of X.</param>
+    /// <param name="s1">Those of the second vector.</param>
+    /// <param name="o0">−Ones · s0, exactly, which leaves (v0 − Ones) · s0 rounded once.</param>
+    /// <param name="o1">The same of the second vector.</param>
+    /// <param name="v0">The sums.</param>
+    /// <param name="v1">Those of the second vector.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put<S, V>(float* c, float scale, V s0, V s1, V v0, V v1)
+    public static void Put<S, V>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1)
         where S : struct, IByteSimd<V>
         where V : struct
     {
         V w = S.Broadcast(scale);
-        S.Store(c, S.MultiplyAdd(S.Multiply(S.ToSingle(v0), s0), w, S.Load(c)));
-        S.Store(c + S.Width, S.MultiplyAdd(S.Multiply(S.ToSingle(v1), s1), w, S.Load(c + S.Width)));
+        S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), w, S.Load(c)));
+        S.Store(c + S.Width, S.MultiplyAdd(S.MultiplyAdd(v1, s1, o1), w, S.Load(c + S.Width)));
     }
+
+    /// <summary>What the scales of X have in sums that begin at <see cref="PackedBytes.Ones"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Offset<S, V>(V scales)
+        where S : struct, IByteSimd<V>
+        where V : struct => S.Multiply(scales, S.Broadcast(-PackedBytes.Ones));
 
     /// <summary>The same for one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,11 +55,7 @@ internal static unsafe class BlockTile
 
     /// <summary>The same for one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put<S, V>(float* c, float scale, V s0, V v0)
+    public static void Put<S, V>(float* c, float scale, V s0, V o0, V v0)
         where S : struct, IByteSimd<V>
-        where V : struct
-    {
-        V w = S.Broadcast(scale);
-        S.Store(c, S.MultiplyAdd(S.Multiply(S.ToSingle(v0), s0), w, S.Load(c)));
-    }
+        where V : struct => S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), S.Broadcast(scale), S.Load(c)));
 }

@@ -45,16 +45,16 @@ internal static unsafe class BlockTile8x1
                 BlockTile.Step<S, V, TFormat>(a2 + q, x00, x10, ref c60);
                 BlockTile.Step<S, V, TFormat>(a3 + q, x00, x10, ref c70);
             }
-            V s0 = S.Load(xScales);
+            V s0 = S.Load(xScales), o0 = BlockTile.Offset<S, V>(s0);
             float* c = call.C, scale = call.Scales + block;
-            BlockTile.Put<S, V>(c, *(scale), s0, TFormat.End<S, V>(c00, z0));
-            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, TFormat.End<S, V>(c10, z0));
-            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, TFormat.End<S, V>(c20, z0));
-            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, TFormat.End<S, V>(c30, z0));
-            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, TFormat.End<S, V>(c40, z0));
-            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, TFormat.End<S, V>(c50, z0));
-            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, TFormat.End<S, V>(c60, z0));
-            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, TFormat.End<S, V>(c70, z0));
+            BlockTile.Put<S, V>(c, *(scale), s0, o0, TFormat.End<S, V>(c00, z0));
+            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, o0, TFormat.End<S, V>(c10, z0));
+            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, o0, TFormat.End<S, V>(c20, z0));
+            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, o0, TFormat.End<S, V>(c30, z0));
+            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, o0, TFormat.End<S, V>(c40, z0));
+            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, o0, TFormat.End<S, V>(c50, z0));
+            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, o0, TFormat.End<S, V>(c60, z0));
+            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, o0, TFormat.End<S, V>(c70, z0));
         }
     }
 }

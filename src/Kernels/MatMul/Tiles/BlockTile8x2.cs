@@ -47,17 +47,17 @@ internal static unsafe class BlockTile8x2
                 BlockTile.Step<S, V, TFormat>(a2 + q, x00, x01, x10, x11, ref c60, ref c61);
                 BlockTile.Step<S, V, TFormat>(a3 + q, x00, x01, x10, x11, ref c70, ref c71);
             }
-            V s0 = S.Load(xScales);
-            V s1 = S.Load(xScales + S.Width);
+            V s0 = S.Load(xScales), s1 = S.Load(xScales + S.Width);
+            V o0 = BlockTile.Offset<S, V>(s0), o1 = BlockTile.Offset<S, V>(s1);
             float* c = call.C, scale = call.Scales + block;
-            BlockTile.Put<S, V>(c, *(scale), s0, s1, TFormat.End<S, V>(c00, z0), TFormat.End<S, V>(c01, z1));
-            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, s1, TFormat.End<S, V>(c10, z0), TFormat.End<S, V>(c11, z1));
-            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, TFormat.End<S, V>(c20, z0), TFormat.End<S, V>(c21, z1));
-            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, TFormat.End<S, V>(c30, z0), TFormat.End<S, V>(c31, z1));
-            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, s1, TFormat.End<S, V>(c40, z0), TFormat.End<S, V>(c41, z1));
-            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, s1, TFormat.End<S, V>(c50, z0), TFormat.End<S, V>(c51, z1));
-            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, s1, TFormat.End<S, V>(c60, z0), TFormat.End<S, V>(c61, z1));
-            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, s1, TFormat.End<S, V>(c70, z0), TFormat.End<S, V>(c71, z1));
+            BlockTile.Put<S, V>(c, *(scale), s0, s1, o0, o1, TFormat.End<S, V>(c00, z0), TFormat.End<S, V>(c01, z1));
+            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, s1, o0, o1, TFormat.End<S, V>(c10, z0), TFormat.End<S, V>(c11, z1));
+            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c20, z0), TFormat.End<S, V>(c21, z1));
+            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c30, z0), TFormat.End<S, V>(c31, z1));
+            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c40, z0), TFormat.End<S, V>(c41, z1));
+            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c50, z0), TFormat.End<S, V>(c51, z1));
+            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c60, z0), TFormat.End<S, V>(c61, z1));
+            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c70, z0), TFormat.End<S, V>(c71, z1));
         }
     }
 }
