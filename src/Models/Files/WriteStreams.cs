@@ -12,10 +12,10 @@ internal sealed class PendingFile : IDisposable
         _path = Path.GetFullPath(path);
         RequireReplaceable(_path);
         _temporary = $"{_path}.{Path.GetRandomFileName()}.tmp";
-        Stream = new FileStream(_temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        Stream = new NewFileStream(_temporary);
     }
 
-    public FileStream Stream { get; }
+    public NewFileStream Stream { get; }
 
     /// <summary>Where it lies until it is published.</summary>
     public string TemporaryPath => _temporary;
@@ -23,7 +23,7 @@ internal sealed class PendingFile : IDisposable
     /// <summary>Everything is written: brings it to the disk.</summary>
     public void Complete()
     {
-        Stream.Flush(flushToDisk: true);
+        Stream.FlushToDisk();
         Stream.Dispose();
     }
 
@@ -68,18 +68,85 @@ internal sealed class PendingFile : IDisposable
     }
 }
 
-/// <summary>Passes one tensor's bytes on and holds it to the number that its shape needs.</summary>
-internal sealed class ExactLengthStream(Stream inner, TensorEntry tensor) : Stream
+/// <summary>A stream that is written front to back.</summary>
+internal abstract class WriteOnlyStream : Stream
 {
-    private long _written;
-
     public override bool CanRead => false;
 
     public override bool CanSeek => false;
 
     public override bool CanWrite => true;
 
-    public override long Length => _written;
+    public override long Length => Position;
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Flush()
+    {
+        // The file is flushed once, when it is complete.
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}
+
+/// <summary>Writes a new file. One that outgrows its file system (4 GB on FAT) or a limit of the process (ulimit -f) is an IOException, as a full disk is.</summary>
+/// <remarks>.NET makes an ArgumentOutOfRangeException of the system's EFBIG, which names neither the file nor the cause.</remarks>
+internal sealed class NewFileStream(string path) : WriteOnlyStream
+{
+    private readonly FileStream _file = new(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+
+    public override long Position { get => _file.Position; set => throw new NotSupportedException(); }
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        try
+        {
+            _file.Write(buffer);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw TooLarge(e);
+        }
+    }
+
+    /// <summary>Brings everything that was written to the disk.</summary>
+    public void FlushToDisk()
+    {
+        try
+        {
+            _file.Flush(flushToDisk: true);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw TooLarge(e);
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        try
+        {
+            if (disposing) _file.Dispose();
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw TooLarge(e);
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private IOException TooLarge(ArgumentOutOfRangeException e) => new($"{path} becomes larger than its file system or a limit of this process (ulimit -f) allows.", e);
+}
+
+/// <summary>Passes one tensor's bytes on and holds it to the number that its shape needs.</summary>
+internal sealed class ExactLengthStream(Stream inner, TensorEntry tensor) : WriteOnlyStream
+{
+    private long _written;
 
     public override long Position { get => _written; set => throw new NotSupportedException(); }
 
@@ -96,19 +163,6 @@ internal sealed class ExactLengthStream(Stream inner, TensorEntry tensor) : Stre
         inner.Write(buffer);
         _written += buffer.Length;
     }
-
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-        // The file is flushed once, when it is complete.
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }
 
 /// <summary>Adds up what was written and tells it.</summary>
