@@ -21,7 +21,7 @@ public sealed record LoadOptions
     /// </remarks>
     public WeightFormat WeightFormat { get; init; }
 
-    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head) as well.</summary>
+    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the embeddings stays as they are.</summary>
     public bool QuantizeHead { get; init; }
 
     /// <summary>The defaults.</summary>

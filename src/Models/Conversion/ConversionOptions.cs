@@ -12,7 +12,7 @@ public sealed record ConversionOptions
     /// </summary>
     public WeightFormat WeightFormat { get; init; }
 
-    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head) as well. One that is tied to the embeddings stays as they are.</summary>
+    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the embeddings stays as they are.</summary>
     public bool QuantizeHead { get; init; }
 
     /// <summary>Most tensor bytes in a file; 5 GB as in transformers. A single larger tensor gets a file of its own.</summary>

@@ -42,7 +42,7 @@ internal sealed class MaskedLMHead
     private static Matrix DecoderWeight(BertConfig config, ModelWeights weights, BertEncoder body, string name)
     {
         if (!config.TieWordEmbeddings)
-            return weights.Matrix($"{name}.decoder.weight", config.VocabSize, config.HiddenSize);
+            return weights.HeadMatrix($"{name}.decoder.weight", config.VocabSize, config.HiddenSize);
         weights.Ignore($"{name}.decoder.weight", body.WordEmbeddings.Weight.Name);
         return body.WordEmbeddings;
     }

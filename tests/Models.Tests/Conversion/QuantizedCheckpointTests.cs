@@ -305,6 +305,32 @@ public class QuantizedCheckpointTests
         Assert.That(Outputs(after), Is.EqualTo(Outputs(before)));
     }
 
+    [Test]
+    public void A_masked_LM_decoder_that_is_not_tied_is_a_head([Values] bool bert, [Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format, [Values] bool head)
+    {
+        string decoder = bert ? "cls.predictions.decoder.weight" : "lm_head.decoder.weight", dense = bert ? "cls.predictions.transform.dense.weight" : "lm_head.dense.weight";
+        using (PretrainedModel model = bert ? PretrainedModels.FromConfig<BertForMaskedLM>(Small(new BertConfig()), seed: 7) : PretrainedModels.FromConfig<RobertaForMaskedLM>(Small(new RobertaConfig()), seed: 7))
+            model.Save(_source.Path);
+        Convert(format, head);
+        using (Checkpoint written = Checkpoint.Open(_destination.Path))
+        {
+            Assert.That(written.Weights[dense].BlockType, Is.EqualTo(StoredBlocks.TypeOf(format)));
+            Assert.That(written.Weights[decoder].BlockType, Is.EqualTo(head ? StoredBlocks.TypeOf(format) : null));
+        }
+        foreach (KernelLevel level in KernelDispatch.Supported)
+        {
+            var kernels = new KernelOptions { Level = level };
+            using PretrainedModel loaded = PretrainedModels.Load(_source.Path, new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = head });
+            using PretrainedModel stored = PretrainedModels.Load(_destination.Path, new LoadOptions { Kernels = kernels });
+            Assert.That(loaded.HeldWeights.Single(weight => weight.Name == decoder).BlockType, Is.EqualTo(head ? StoredBlocks.TypeOf(format) : null));
+            Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)).And.Some.Not.Zero, $"{level}");
+            Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint));
+        }
+
+        static T Small<T>(T config) where T : BertConfig =>
+            config with { VocabSize = 40, HiddenSize = 64, NumHiddenLayers = 1, NumAttentionHeads = 4, IntermediateSize = 64, MaxPositionEmbeddings = 16, TieWordEmbeddings = false };
+    }
+
     private void Save(CodeGenConfig config)
     {
         using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(config, seed: 7);
