@@ -62,17 +62,20 @@ internal sealed class InspectCommandTests
     [Test]
     public void Memory_is_told_for_every_format()
     {
-        // qkv, out, fc_in, fc_out of 2 layers and lm_head are matrices; wte, LayerNorms and biases stay.
+        // qkv, out, fc_in, fc_out of 4 layers and lm_head are matrices; wte, LayerNorms and biases stay, and in Int8 and Int4 lm_head, too.
         JsonElement json = MtxRun.Of("inspect", "demo-codegen", "--json").Json;
         JsonElement[] tensors = [.. json.GetProperty("tensors").EnumerateArray()];
         long matrices = tensors.Where(t => t.GetProperty("shape").GetArrayLength() == 2 && t.GetProperty("name").GetString() != "transformer.wte.weight").Sum(t => t.GetProperty("elements").GetInt64());
-        long rest = 7_355_904 - matrices;
+        long rest = 7_355_904 - matrices, head = 8192 * 256;
         Dictionary<string, long> memory = json.GetProperty("memory").EnumerateArray().ToDictionary(m => m.GetProperty("format").GetString()!, m => m.GetProperty("bytes").GetInt64());
         Assert.That(matrices, Is.Positive.And.LessThan(7_355_904));
         Assert.That(memory, Is.EqualTo(new Dictionary<string, long>
         {
-            ["F32"] = (4 * matrices) + (2 * rest), ["F16"] = 2 * 7_355_904, ["BF16"] = 2 * 7_355_904, ["Int8"] = (matrices / 32 * 34) + (2 * rest), ["Int4"] = (matrices / 32 * 18) + (2 * rest),
+            ["F32"] = (4 * matrices) + (2 * rest), ["F16"] = 2 * 7_355_904, ["BF16"] = 2 * 7_355_904, ["Int8"] = ((matrices - head) / 32 * 34) + (2 * (rest + head)), ["Int4"] = ((matrices - head) / 32 * 18) + (2 * (rest + head)),
         }));
+        Dictionary<string, long?> withHead = json.GetProperty("memory").EnumerateArray().ToDictionary(m => m.GetProperty("format").GetString()!, m => m.GetProperty("bytes_with_head") is { ValueKind: JsonValueKind.Number } bytes ? bytes.GetInt64() : (long?)null);
+        Assert.That(withHead, Is.EqualTo(new Dictionary<string, long?> { ["F32"] = null, ["F16"] = null, ["BF16"] = null, ["Int8"] = (matrices / 32 * 34) + (2 * rest), ["Int4"] = (matrices / 32 * 18) + (2 * rest) }));
+        Assert.That(MtxRun.Of("inspect", "demo-codegen").Out, Does.Match(@"memory +F32 .*, Int8 11\.8 MB \(9\.8 MB with --quantize-head\), Int4 10\.2 MB \(7\.2 MB with --quantize-head\)"));
     }
 
     [Test]

@@ -20,6 +20,7 @@ internal sealed class ModelWeights
     private readonly List<string> _problems = [];
     private readonly List<string> _missing = [];
     private readonly List<Weight> _weights = [];
+    private readonly HashSet<string> _linear = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Weight> _quantized = new(StringComparer.Ordinal);
     private readonly bool _planOnly;
 
@@ -46,6 +47,9 @@ internal sealed class ModelWeights
     /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
     public IEnumerable<Weight> HeldWeights => _weights.Select(weight => _quantized.GetValueOrDefault(weight.Name, weight));
 
+    /// <summary>Those of them that are matrices of linear layers, heads over the vocabulary too.</summary>
+    public IReadOnlyCollection<string> Linear => _linear;
+
     /// <summary>Those of them that were quantized while loading.</summary>
     public IReadOnlyCollection<string> Quantized => _quantized.Keys;
 
@@ -70,6 +74,7 @@ internal sealed class ModelWeights
     private Matrix LinearMatrix(string name, int n, int k, WeightType? asked)
     {
         Weight weight = Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow: null), isLinear: true);
+        _linear.Add(weight.Name);
         if (weight.BlockType is WeightType stored)
         {
             RequireSame(stored, asked);

@@ -8,10 +8,10 @@ namespace ManagedTransformers;
 /// </summary>
 public sealed record CheckpointInspection
 {
-    private CheckpointInspection(string path, IReadOnlyList<InspectedTensor> tensors)
+    private CheckpointInspection(string path, IReadOnlyList<InspectedTensor> tensors, LinearMatrices? linear)
     {
         (Path, Tensors) = (path, tensors);
-        Memory = MemoryEstimate.Of(tensors);
+        Memory = MemoryEstimate.Of(tensors, linear);
     }
 
     /// <summary>The directory or file.</summary>
@@ -60,7 +60,7 @@ public sealed record CheckpointInspection
     private static CheckpointInspection OfFile(string path)
     {
         using SafetensorsFile file = SafetensorsFile.Open(path);
-        return new CheckpointInspection(path, [.. file.Weights.Values.Select(weight => Inspected(weight, model: null, read: []))]);
+        return new CheckpointInspection(path, [.. file.Weights.Values.Select(weight => Inspected(weight, model: null, read: []))], linear: null);
     }
 
     private static CheckpointInspection OfDirectory(string directory, LoadOptions options)
@@ -74,7 +74,9 @@ public sealed record CheckpointInspection
         using PretrainedModel? lenient = model is null && config is not null ? Try(() => PretrainedModels.Load(directory, options with { Strict = false }), [], []) : null;
         PretrainedModel? asked = model ?? lenient;
         HashSet<string> read = asked is null ? [] : [.. asked.Weights.Select(weight => weight.Name)];
-        return new CheckpointInspection(directory, [.. checkpoint.Weights.Values.Select(weight => Inspected(weight, asked, read))])
+        bool isQuantized = checkpoint.Weights.Values.Any(weight => weight.BlockType is not null);
+        LinearMatrices? linear = asked is null || isQuantized ? null : LinearMatrices.Of(directory, checkpoint);
+        return new CheckpointInspection(directory, [.. checkpoint.Weights.Values.Select(weight => Inspected(weight, asked, read))], linear)
         {
             Config = config,
             RecognisedArchitecture = config?.Architectures.FirstOrDefault(PretrainedModels.SupportedArchitectures.Contains),

@@ -46,11 +46,4 @@ public sealed record InspectedTensor(string Name, ElementType Type, IReadOnlyLis
 
     /// <summary>Whether it counts as a parameter; where there is no model to ask, every tensor does but buffers.</summary>
     public bool IsParameter => Use is TensorUse.NotKnown or TensorUse.Read or TensorUse.ReadByOldName;
-
-    /// <summary>Whether it is the matrix of a Linear layer, which may be kept in another format. Embeddings, LayerNorms and biases are not.</summary>
-    internal bool IsMatrix =>
-        Shape.Count == 2 && (Type is ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F64) && !IsEmbedding(Name);
-
-    private static bool IsEmbedding(string name) =>
-        name.Contains("embeddings.", StringComparison.Ordinal) || name.EndsWith("wte.weight", StringComparison.Ordinal) || name.EndsWith("wpe.weight", StringComparison.Ordinal);
 }

@@ -1,31 +1,41 @@
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
-/// <summary>What a model's weights take with the matrices of its Linear layers in one format; embeddings, LayerNorms and biases stay as they are stored.</summary>
+/// <summary>What a model's weights take with the matrices of its linear layers in one format; embeddings, LayerNorms and biases stay as they are stored.</summary>
 /// <param name="Format">F32, F16, BF16, Int8 or Int4.</param>
-/// <param name="Bytes">Of all weights together.</param>
+/// <param name="Bytes">
+/// Of all weights together; in Int8 and Int4 what <see cref="LoadOptions.WeightFormat"/> makes of them. The head over the vocabulary and matrices that cannot be quantized stay
+/// as they are stored there.
+/// </param>
 public sealed record MemoryEstimate(string Format, long Bytes)
 {
-    private const int BlockWeights = 32;
+    private static readonly WeightType[] Formats = [WeightType.F32, WeightType.F16, WeightType.BF16, WeightType.Int8, WeightType.Int4];
 
-    /// <summary>Bytes of a block of 32 weights: 32 numbers, or in the integer formats 32 integers of 8 or 4 bits and a scale of 16 bits.</summary>
-    private static readonly (string Format, int BlockBytes, bool WholeBlocks)[] Formats =
-    [
-        ("F32", 4 * BlockWeights, false), ("F16", 2 * BlockWeights, false), ("BF16", 2 * BlockWeights, false), ("Int8", BlockWeights + 2, true), ("Int4", (BlockWeights / 2) + 2, true),
-    ];
+    /// <summary>The same with <see cref="LoadOptions.QuantizeHead"/>; null where that changes nothing: there is no head over the vocabulary, it is the table of embeddings, or the format is not Int8 or Int4.</summary>
+    public long? BytesWithHead { get; private init; }
 
     /// <summary>The estimates for all formats; of a quantized checkpoint for its own, in which alone it can be loaded.</summary>
-    internal static IReadOnlyList<MemoryEstimate> Of(IEnumerable<InspectedTensor> tensors)
+    /// <param name="tensors">All tensors of the checkpoint.</param>
+    /// <param name="linear">Which of them are matrices of linear layers; null where there is no model to ask.</param>
+    internal static IReadOnlyList<MemoryEstimate> Of(IEnumerable<InspectedTensor> tensors, LinearMatrices? linear)
     {
         InspectedTensor[] parameters = [.. tensors.Where(tensor => tensor.IsParameter)];
         if (parameters.Select(tensor => tensor.BlockType).FirstOrDefault(type => type is not null) is WeightType blocks)
             return [new MemoryEstimate($"{blocks}", parameters.Sum(tensor => tensor.Bytes))];
-        return [.. Formats.Select(format => new MemoryEstimate(format.Format, parameters.Sum(tensor => tensor.IsMatrix ? BytesOf(tensor, format.BlockBytes, format.WholeBlocks) : tensor.Bytes)))];
+        linear ??= LinearMatrices.Guess(parameters);
+        return [.. Formats.Select(format => In(format, parameters, linear))];
     }
 
-    /// <summary>A row is a whole number of blocks; the last one of a row may be part padding.</summary>
-    private static long BytesOf(InspectedTensor matrix, int blockBytes, bool wholeBlocks) => wholeBlocks
-        ? matrix.Shape[0] * ((matrix.Shape[1] + BlockWeights - 1) / BlockWeights) * blockBytes
-        : matrix.Elements * blockBytes / BlockWeights;
+    private static MemoryEstimate In(WeightType format, InspectedTensor[] parameters, LinearMatrices linear)
+    {
+        if (!WeightMatrix.IsBlocked(format))
+            return new MemoryEstimate($"{format}", BytesWith(linear.All, tensor => tensor.Elements * WeightMatrix.ElementSize(format)));
+        long bytes = BytesWith(linear.Quantized, InBlocks), withHead = BytesWith(linear.QuantizedWithHead, InBlocks);
+        return new MemoryEstimate($"{format}", bytes) { BytesWithHead = withHead == bytes ? null : withHead };
+
+        long InBlocks(InspectedTensor matrix) => matrix.Shape[0] * WeightMatrix.BytesOfRow(format, (int)matrix.Shape[1]);
+        long BytesWith(IReadOnlyCollection<string> matrices, Func<InspectedTensor, long> size) => parameters.Sum(tensor => matrices.Contains(tensor.Name) ? size(tensor) : tensor.Bytes);
+    }
 }

@@ -43,7 +43,7 @@ internal sealed class InspectCommand : MtxCommand
         TokenizerInspection tokenizer = found.Tokenizer;
         return new InspectResult(path, found.Architecture, found.Parameters, found.Bytes, found.Architecture is null ? null : found.Config?.MaxTokens, types,
             new InspectTokenizer(tokenizer.Present, tokenizer.VocabularySize, tokenizer.AddedTokens, tokenizer.ModelMaxLength, tokenizer.Fits, tokenizer.HighestId, tokenizer.ModelVocabSize),
-            [.. problems], config, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes))], [.. found.MissingTensors]);
+            [.. problems], config, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))], [.. found.MissingTensors]);
     }
 
     /// <summary>config.json as it is, also where it is no configuration; null where it is no JSON, which then is among the problems.</summary>
@@ -94,8 +94,8 @@ internal sealed record InspectResult(
 /// <summary>All tensors of one element type.</summary>
 internal sealed record InspectType(string Dtype, int Tensors, long Elements, long Bytes);
 
-/// <summary>What the weights take with the matrices in a format.</summary>
-internal sealed record InspectMemory(string Format, long Bytes);
+/// <summary>What the weights take with the matrices in a format; with the head quantized as well, where that makes a difference.</summary>
+internal sealed record InspectMemory(string Format, long Bytes, long? BytesWithHead);
 
 /// <summary>The tokenizer beside the weights; fits is null where there is no tokenizer or no model to compare.</summary>
 internal sealed record InspectTokenizer(bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, bool? Fits, int? HighestId, int? ModelVocabSize);

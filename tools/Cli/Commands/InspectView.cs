@@ -13,7 +13,7 @@ internal static class InspectView
         about.AddRow(Show.Cell("architecture"), Show.Cell(Architecture(result)));
         about.AddRow(Show.Cell("parameters"), Show.Cell($"{Show.Count(result.Parameters)} ({result.Parameters.ToString("N0", CultureInfo.InvariantCulture)})"));
         about.AddRow(Show.Cell("size"), Show.Cell($"{Show.Bytes(result.Bytes)}: {string.Join(", ", result.Dtypes.Select(type => $"{type.Tensors} {type.Dtype} tensors"))}"));
-        about.AddRow(Show.Cell("memory"), Show.Cell(string.Join(", ", result.Memory.Select(memory => $"{memory.Format} {Show.Bytes(memory.Bytes)}"))));
+        about.AddRow(Show.Cell("memory"), Show.Cell(string.Join(", ", result.Memory.Select(Describe))));
         if (result.MaxTokens is int most)
             about.AddRow(Show.Cell("reads"), Show.Cell($"up to {most} tokens"));
         about.AddRow(Show.Cell("tokenizer"), Show.Cell(Describe(result.Tokenizer)));
@@ -38,6 +38,9 @@ internal static class InspectView
         { Problems: [] } => "not told by a single file",
         _ => "cannot run",
     };
+
+    private static string Describe(InspectMemory memory) =>
+        $"{memory.Format} {Show.Bytes(memory.Bytes)}{(memory.BytesWithHead is long withHead ? $" ({Show.Bytes(withHead)} with --quantize-head)" : "")}";
 
     private static string Describe(InspectTokenizer tokenizer)
     {
