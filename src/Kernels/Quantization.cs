@@ -1,3 +1,7 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Weights to blocks of integers.</summary>
@@ -7,7 +11,7 @@ public static unsafe class Quantization
     /// <param name="weight">A weight in F32, F16 or BF16, [n, k]; k a multiple of 64.</param>
     /// <param name="type">Int8: the largest weight of a block decides on its scale. Int4: of some scales the one with the smallest squared error.</param>
     /// <param name="destination">n · <see cref="WeightMatrix.BytesOfRow"/> bytes.</param>
-    /// <param name="options">Threads.</param>
+    /// <param name="options">Level and threads; all levels give the same bits.</param>
     /// <exception cref="ArgumentException">The type stores no blocks, k is no multiple of 64, a length does not fit, or a weight is not finite or so large that its scale would not be.</exception>
     public static void Quantize(WeightMatrix weight, WeightType type, Span<byte> destination, KernelOptions options)
     {
@@ -15,48 +19,86 @@ public static unsafe class Quantization
         if (!WeightMatrix.IsBlocked(type) || WeightMatrix.IsBlocked(weight.Type))
             throw new ArgumentException($"{weight.Type} cannot be quantized to {type}; Int8 or Int4 can be made of F32, F16 and BF16.", nameof(type));
         _ = new WeightMatrix(destination, type, weight.N, weight.K);
+        if (type == WeightType.Int8) Run<Int8Format>(weight, type, destination, options);
+        else Run<Int4Format>(weight, type, destination, options);
+    }
+
+    private static void Run<TFormat>(WeightMatrix weight, WeightType type, Span<byte> destination, KernelOptions options)
+        where TFormat : struct, IBlockFormat
+    {
         fixed (byte* source = weight.Data, to = destination)
         {
-            var job = new QuantizeJob { Source = source, Stored = weight.Type, K = weight.K, Type = type, Destination = to };
-            WorkerPool.Shared.Run(weight.N, options.MaxThreads, job);
+            var rows = new Rows { Source = source, Stored = weight.Type, K = weight.K, Type = type, Destination = to };
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   WorkerPool.Shared.Run(weight.N, options.MaxThreads, new Job<Avx512, Vector512<float>, TFormat> { Rows = rows }); break;
+                case KernelLevel.Avx2:     WorkerPool.Shared.Run(weight.N, options.MaxThreads, new Job<Avx2, Vector256<float>, TFormat> { Rows = rows }); break;
+                case KernelLevel.Portable: WorkerPool.Shared.Run(weight.N, options.MaxThreads, new Job<Portable, Vector<float>, TFormat> { Rows = rows }); break;
+                default:                   Reference<TFormat>(rows, weight.N); break;
+            }
         }
     }
 
-    private struct QuantizeJob : IJob
+    private static void Reference<TFormat>(in Rows rows, int n)
+        where TFormat : struct, IBlockFormat
+    {
+        float[] weights = new float[rows.K];
+        for (int row = 0; row < n; row++)
+        {
+            ConversionReference.Widen(new ReadOnlySpan<byte>(rows.From(row), (int)WeightMatrix.BytesOfRow(rows.Stored, rows.K)), rows.Stored, weights);
+            rows.Require(row, weights, TFormat.Largest);
+            QuantizationReference.Row<TFormat>(weights, rows.To(row));
+        }
+    }
+
+    private struct Rows
     {
         public byte* Source, Destination;
         public WeightType Stored, Type;
         public int K;
 
-        public readonly void Execute(int task)
+        public readonly byte* From(int row) => Source + (row * (nint)WeightMatrix.BytesOfRow(Stored, K));
+
+        public readonly byte* To(int row) => Destination + (row * (nint)WeightMatrix.BytesOfRow(Type, K));
+
+        public readonly void Require(int row, ReadOnlySpan<float> weights, float largest)
         {
-            nint sourceBytes = (nint)WeightMatrix.BytesOfRow(Stored, K), bytes = (nint)WeightMatrix.BytesOfRow(Type, K);
-            var row = new Span<float>(Scratch.ForTask(K), K);
-            ConversionReference.Widen(new ReadOnlySpan<byte>(Source + (task * sourceBytes), (int)sourceBytes), Stored, row);
-            float largest = Type == WeightType.Int8 ? Int8Format.Largest : Int4Format.Largest;
-            foreach (float value in row)
+            foreach (float value in weights)
             {
                 if (!(Math.Abs(value) <= largest))
-                    throw new ArgumentException($"Row {task} of the weight holds {value}; only finite numbers up to {largest} can be quantized to {Type}.", nameof(task));
+                    throw new ArgumentException($"Row {row} of the weight holds {value}; only finite numbers up to {largest} can be quantized to {Type}.", nameof(row));
             }
-            if (Type == WeightType.Int8) Row<Int8Format>(row, Destination + (task * bytes));
-            else Row<Int4Format>(row, Destination + (task * bytes));
+        }
+    }
+
+    private struct Job<S, V, TFormat> : IJob
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+    {
+        public Rows Rows;
+
+        public readonly void Execute(int task)
+        {
+            int k = Rows.K, blocks = k / Blocks.Size, together = Blocks.Size * S.Width, room = (k + together - 1) / together * together;
+            float* row = Scratch.ForTask(room + (room / Blocks.Size) + together), scales = row + room, columns = scales + (room / Blocks.Size);
+            Widening.Run<S, V>(Rows.From(task), Rows.Stored, row, k);
+            if (!Within(row, k, TFormat.Largest)) Rows.Require(task, new ReadOnlySpan<float>(row, k), TFormat.Largest);
+            new Span<float>(row + k, room - k).Clear();                               // blocks that fill a vector
+
+            byte* to = Rows.To(task), halves = Blocks.ScalesOf<TFormat>(to, k);
+            TFormat.Scales<S, V>(row, k, scales, columns);
+            Narrowing.Run<S, V>(scales, WeightType.F16, halves, blocks);
+            Widening.Run<S, V>(halves, WeightType.F16, scales, blocks);
+            TFormat.Write<S, V>(row, k, scales, to);
         }
 
-        private readonly void Row<TFormat>(ReadOnlySpan<float> row, byte* destination)
-            where TFormat : struct, IBlockFormat
+        [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+        private static bool Within(float* row, nint k, float largest)
         {
-            Span<int> integers = stackalloc int[Blocks.Pair];
-            byte* scales = Blocks.ScalesOf<TFormat>(destination, K);
-            for (int at = 0; at < K; at += Blocks.Pair)
-            {
-                for (int block = 0; block < 2; block++)
-                {
-                    Half scale = TFormat.Quantize(row.Slice(at + (block * Blocks.Size), Blocks.Size), integers.Slice(block * Blocks.Size, Blocks.Size));
-                    System.Runtime.CompilerServices.Unsafe.WriteUnaligned(scales + (2 * ((at / Blocks.Size) + block)), scale);
-                }
-                TFormat.Write(integers, destination + ((nint)at / Blocks.Pair * TFormat.PairBytes));
-            }
+            V beyond = S.Broadcast(MathF.BitIncrement(largest)), within = S.BroadcastInt(-1);
+            for (nint i = 0; i < k; i += S.Width) within = S.And(within, S.Less(S.And(S.Load(row + i), S.BroadcastInt(int.MaxValue)), beyond));
+            return S.Sum(S.Select(within, S.Broadcast(0), S.Broadcast(1))) == 0;       // NaN is not less
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels;
 
@@ -17,6 +18,25 @@ internal static unsafe class Blocks
     /// <summary>Where the scales of a row begin.</summary>
     public static byte* ScalesOf<TFormat>(byte* row, int k)
         where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
+
+    /// <summary>Added to a small integer, it leaves the integer's two's complement in the float's last bits.</summary>
+    public const float Shift = 3 << 22;
+
+    /// <summary>The integers, still floats, nearest to weights times the inverse of their scale.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Round<S, V, TFormat>(V weights, V inverse)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat =>
+        S.Min(S.Max(S.Round(S.Multiply(weights, inverse)), S.Broadcast(TFormat.Least)), S.Broadcast(TFormat.Most));
+
+    /// <summary>32 integers from 0 to 255.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreBytes(short* integers, byte* to)
+    {
+        for (nint i = 0; i < Size; i += Vector128<byte>.Count)
+            Vector128.Store(Vector128.Narrow(Vector128.Load(integers + i).AsUInt16(), Vector128.Load(integers + i + Vector128<short>.Count).AsUInt16()), to + i);
+    }
 
     /// <summary>Elements first … first + length − 1 of a row as floats; both whole pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

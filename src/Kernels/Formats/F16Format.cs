@@ -88,5 +88,20 @@ internal readonly unsafe struct F16Format : IWeightFormat
         S.StoreInt16((short*)row + index, S.Or(half, sign));
     }
 
+    /// <summary>Floats that are what is left of others as halves.</summary>
+    /// <remarks>The sum of <see cref="Narrow"/>, less what was added: that is exact.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Round<S, V>(V values)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V magnitude = S.And(values, S.BroadcastInt(int.MaxValue));
+        V leading = S.Max(S.And(magnitude, S.BroadcastInt(0x7F800000)), S.BroadcastInt((127 - 14) << 23));
+        V steps = S.Multiply(leading, S.BroadcastInt((127 + 13) << 23));
+        V half = S.Subtract(S.Add(magnitude, steps), steps);
+        half = S.Select(S.Less(half, S.Broadcast(65536)), half, S.Broadcast(float.PositiveInfinity));
+        return S.Or(half, S.And(values, S.BroadcastInt(int.MinValue)));
+    }
+
     public static void NarrowOne(float value, byte* row, nint index) => Unsafe.WriteUnaligned(row + (2 * index), (Half)value);
 }

@@ -61,6 +61,30 @@ internal unsafe interface IBlockFormat : IRowFormat
         where S : struct, IByteSimd<V>
         where V : struct;
 
-    /// <summary>The integers and the scale for a block of weights.</summary>
-    static abstract Half Quantize(ReadOnlySpan<float> weights, Span<int> integers);
+    /// <summary>The smallest integer q.</summary>
+    static abstract int Least { get; }
+
+    /// <summary>The largest integer q.</summary>
+    static abstract int Most { get; }
+
+    /// <summary>The scale for a block of finite weights.</summary>
+    static abstract Half ScaleOf(ReadOnlySpan<float> weights);
+
+    /// <summary>The scales for a row of finite weights, before they are rounded to halves.</summary>
+    /// <param name="weights">[k], and zeros up to a multiple of Width blocks.</param>
+    /// <param name="k">Weights of the row.</param>
+    /// <param name="scales">One for each block; room for a multiple of Width.</param>
+    /// <param name="columns">Room for Width blocks.</param>
+    static abstract void Scales<S, V>(float* weights, int k, float* scales, float* columns)
+        where S : struct, ISimd<V>
+        where V : struct;
+
+    /// <summary>The integers for a row of finite weights.</summary>
+    /// <param name="weights">[k].</param>
+    /// <param name="k">Weights of the row.</param>
+    /// <param name="scales">One for each block, as halves hold them.</param>
+    /// <param name="row">Where the integers go.</param>
+    static abstract void Write<S, V>(float* weights, int k, float* scales, byte* row)
+        where S : struct, ISimd<V>
+        where V : struct;
 }

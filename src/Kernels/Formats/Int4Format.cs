@@ -7,9 +7,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>A byte holds an integer of the first block of a pair in its lower half and one of the second block in its upper half: one load, one and, one shift for 2 · Width of each.</remarks>
 internal readonly unsafe struct Int4Format : IBlockFormat
 {
-    // Scales that are tried: those that map the largest weight to this integer. Beyond 8 it is cut off, which pays where it stands alone.
-    private static readonly float[] s_largest = [-8, -7.25f, -7.5f, -7.75f, -8.25f, -8.5f, -8.75f, -9, -9.5f, -10, 7, 7.25f, 7.5f, 6.5f, 6.75f];
-
     public static int PairBytes => Blocks.Size;
 
     public static int Zero => 8;
@@ -68,35 +65,102 @@ internal readonly unsafe struct Int4Format : IBlockFormat
         where S : struct, IByteSimd<V>
         where V : struct => S.AddInt(S.MultiplyAddInt16(sum, S.BroadcastInt(0x00010001)), zero);
 
-    public static Half Quantize(ReadOnlySpan<float> weights, Span<int> integers)
+    public static int Least => -8;
+
+    public static int Most => 7;
+
+    public static Half ScaleOf(ReadOnlySpan<float> weights) => QuantizationReference.ScaleInt4(weights);
+
+    // A lane is a block, so that all levels add in the same order, that of the reference.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Scales<S, V>(float* weights, int k, float* scales, float* columns)
+        where S : struct, ISimd<V>
+        where V : struct
     {
-        float largest = 0;
-        foreach (float weight in weights) largest = Math.Abs(weight) > Math.Abs(largest) ? weight : largest;
-        (Half best, float least) = (Half.Zero, float.PositiveInfinity);
-        foreach (float target in s_largest)
+        for (nint block = 0; block < k / Blocks.Size; block += S.Width, weights += Blocks.Size * S.Width)
         {
-            var scale = (Half)(largest / target);
-            float error = Error(weights, (float)scale);
-            if (error < least) (best, least) = (scale, error);
+            for (nint i = 0; i < Blocks.Size; i += S.Width) S.Transpose(weights + i, Blocks.Size, columns + (i * S.Width), S.Width);
+            V largest = LargestOf<S, V>(columns), best = S.Broadcast(0), least = S.Broadcast(float.PositiveInfinity);
+            foreach (float target in QuantizationReference.Int4Targets)
+            {
+                V scale = F16Format.Round<S, V>(S.Divide(largest, S.Broadcast(target)));
+                V error = Error<S, V>(columns, scale), less = S.Less(error, least);
+                best = S.Select(less, scale, best);
+                least = S.Select(less, error, least);
+            }
+            S.Store(scales + block, best);
         }
-        float inverse = best == Half.Zero ? 0 : 1 / (float)best;
-        for (int i = 0; i < weights.Length; i++) integers[i] = Math.Clamp((int)MathF.Round(weights[i] * inverse) + 8, 0, 15);
-        return best;
     }
 
-    // Vectors of one width on all processors, so that all choose the same scale.
-    private static float Error(ReadOnlySpan<float> weights, float scale)
+    // The first weight of the largest magnitude; +0 where all are zeros.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V LargestOf<S, V>(float* columns)
+        where S : struct, ISimd<V>
+        where V : struct
     {
-        float inverse = scale == 0 ? 0 : 1 / scale;
-        Vector256<float> sum = default;
-        for (int i = 0; i < weights.Length; i += Vector256<float>.Count)
+        V magnitude = S.BroadcastInt(int.MaxValue), largest = S.Broadcast(0);
+        for (nint i = 0; i < Blocks.Size; i++)
         {
-            Vector256<float> weight = Vector256.Create(weights[i..]);
-            Vector256<float> integer = Vector256.Clamp(Vector256.Round(weight * inverse), Vector256.Create(-8f), Vector256.Create(7f));
-            Vector256<float> difference = weight - (integer * scale);
-            sum += difference * difference;
+            V weight = S.Load(columns + (i * S.Width));
+            largest = S.Select(S.Less(S.And(largest, magnitude), S.And(weight, magnitude)), weight, largest);
         }
-        return Vector256.Sum(sum);
+        return largest;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static V Error<S, V>(float* columns, V scale)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V zero = S.Broadcast(0), sum = zero;
+        V inverse = S.Select(S.Less(zero, S.And(scale, S.BroadcastInt(int.MaxValue))), S.Divide(S.Broadcast(1), scale), zero);
+        for (nint i = 0; i < 2; i++, columns += 4 * S.Width)
+        {
+            V first = S.Add(Eighth<S, V>(columns, scale, inverse), Eighth<S, V>(columns + S.Width, scale, inverse));
+            V second = S.Add(Eighth<S, V>(columns + (2 * S.Width), scale, inverse), Eighth<S, V>(columns + (3 * S.Width), scale, inverse));
+            sum = S.Add(sum, S.Add(first, second));
+        }
+        return sum;
+    }
+
+    // The sum over every eighth weight.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Eighth<S, V>(float* columns, V scale, V inverse)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V sum = S.Add(SquaredError<S, V>(columns, scale, inverse), SquaredError<S, V>(columns + (8 * S.Width), scale, inverse));
+        sum = S.Add(sum, SquaredError<S, V>(columns + (16 * S.Width), scale, inverse));
+        return S.Add(sum, SquaredError<S, V>(columns + (24 * S.Width), scale, inverse));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V SquaredError<S, V>(float* weights, V scale, V inverse)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        V difference = S.Subtract(S.Load(weights), S.Multiply(Blocks.Round<S, V, Int4Format>(S.Load(weights), inverse), scale));
+        return S.Multiply(difference, difference);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Write<S, V>(float* weights, int k, float* scales, byte* row)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        short* integers = stackalloc short[Blocks.Size];
+        V shift = S.Broadcast(Blocks.Shift + Zero), lower = S.BroadcastInt(15);
+        for (nint at = 0; at < k; at += Blocks.Pair, weights += Blocks.Pair, scales += 2)
+        {
+            V inverse0 = S.Broadcast(QuantizationReference.Inverse(scales[0])), inverse1 = S.Broadcast(QuantizationReference.Inverse(scales[1]));
+            for (nint i = 0; i < Blocks.Size; i += S.Width)
+            {
+                V first = S.Add(Blocks.Round<S, V, Int4Format>(S.Load(weights + i), inverse0), shift);
+                V second = S.Add(Blocks.Round<S, V, Int4Format>(S.Load(weights + Blocks.Size + i), inverse1), shift);
+                S.StoreInt16(integers + i, S.Or(S.And(first, lower), S.ShiftLeft(S.And(second, lower), 4)));
+            }
+            Blocks.StoreBytes(integers, row + (at / 2));
+        }
     }
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)

@@ -65,15 +65,42 @@ internal readonly unsafe struct Int8Format : IBlockFormat
         where S : struct, IByteSimd<V>
         where V : struct => sum;
 
-    public static Half Quantize(ReadOnlySpan<float> weights, Span<int> integers)
+    public static int Least => -127;
+
+    public static int Most => 127;
+
+    public static Half ScaleOf(ReadOnlySpan<float> weights) => QuantizationReference.ScaleInt8(weights);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Scales<S, V>(float* weights, int k, float* scales, float* columns)
+        where S : struct, ISimd<V>
+        where V : struct
     {
-        const int Most = 127;
-        float largest = 0;
-        foreach (float weight in weights) largest = Math.Max(largest, Math.Abs(weight));
-        var scale = (Half)(largest / Most);
-        float inverse = scale == Half.Zero ? 0 : 1 / (float)scale;
-        for (int i = 0; i < weights.Length; i++) integers[i] = Math.Clamp((int)MathF.Round(weights[i] * inverse), -Most, Most);
-        return scale;
+        V magnitude = S.BroadcastInt(int.MaxValue);
+        for (nint at = 0; at < k; at += Blocks.Size)
+        {
+            V largest = S.Broadcast(0);
+            for (nint i = at; i < at + Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(weights + i), magnitude));
+            scales[at / Blocks.Size] = S.MaxLane(largest) / Most;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Write<S, V>(float* weights, int k, float* scales, byte* row)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        short* integers = stackalloc short[Blocks.Size];
+        for (nint at = 0; at < k; at += Blocks.Size)
+        {
+            V inverse = S.Broadcast(QuantizationReference.Inverse(scales[at / Blocks.Size]));
+            for (nint i = 0; i < Blocks.Size; i += S.Width)
+            {
+                V integer = Blocks.Round<S, V, Int8Format>(S.Load(weights + at + i), inverse);
+                S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Blocks.Shift)), S.BroadcastInt(255)));
+            }
+            Blocks.StoreBytes(integers, row + at);
+        }
     }
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
