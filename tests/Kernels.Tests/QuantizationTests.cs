@@ -173,6 +173,20 @@ public sealed class QuantizationTests
     }
 
     [Test]
+    public void Huge_values_of_X_are_multiplied_or_give_NaN_never_another_number([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 20)] int m,
+        [Values(93, 106, 114, 119)] int exponent)
+    {
+        const int N = 5, K = 128;
+        byte[] stored = Quantized(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
+        float[] small = Samples.Uniform(m * K, 2), y = new float[m * N], expected = new float[m * N];
+        MatMul.Run([.. small.Select(v => MathF.ScaleB(v, exponent))], m, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
+        MatMul.Run(small, m, new WeightMatrix(stored, type, N, K), expected, default, Samples.At(level));
+        bool beyond = MultipliesBytes(level) && m > MatMul.StreamedRows && MathF.ScaleB(1, exponent) > 1e33f;
+        if (beyond) Assert.That(y, Is.All.NaN);
+        else Samples.AssertClose([.. y.Select(v => MathF.ScaleB(v, -exponent))], expected, 1e-6, $"{level} {type}");
+    }
+
+    [Test]
     public void What_cannot_be_quantized_is_refused()
     {
         byte[] room = new byte[68];

@@ -19,8 +19,8 @@ internal static unsafe class Blocks
     public static byte* ScalesOf<TFormat>(byte* row, int k)
         where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
 
-    /// <summary>Added to a small integer, it leaves the integer's two's complement in the float's last bits.</summary>
-    public const float Shift = 3 << 22;
+    /// <summary>1.5 · 2²³, where a float counts in ones: added to a small integer that is a float, it leaves the integer's two's complement in the last bits.</summary>
+    public const float Ones = 3 << 22;
 
     /// <summary>The integers, still floats, nearest to weights times the inverse of their scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

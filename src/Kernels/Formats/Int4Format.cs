@@ -149,7 +149,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
         where V : struct
     {
         short* integers = stackalloc short[Blocks.Size];
-        V shift = S.Broadcast(Blocks.Shift + Zero), lower = S.BroadcastInt(15);
+        V shift = S.Broadcast(Blocks.Ones + Zero), lower = S.BroadcastInt(15);
         for (nint at = 0; at < k; at += Blocks.Pair, weights += Blocks.Pair, scales += 2)
         {
             V inverse0 = S.Broadcast(QuantizationReference.Inverse(scales[0])), inverse1 = S.Broadcast(QuantizationReference.Inverse(scales[1]));

@@ -51,7 +51,6 @@ internal unsafe struct BlockInput
         where V : struct
         where TFormat : struct, IBlockFormat
     {
-        const float Ones = 12582912;
         V largest = S.Broadcast(0f), total = S.Broadcast(0f);
         for (nint i = 0; i < Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(x + i), S.BroadcastInt(int.MaxValue)));
         float max = S.MaxLane(largest);
@@ -60,7 +59,7 @@ internal unsafe struct BlockInput
         {
             V integer = S.Round(S.Multiply(S.Load(x + i), inverse));
             total = S.Add(total, integer);
-            S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Ones)), S.BroadcastInt(0xFFFF)));
+            S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Blocks.Ones)), S.BroadcastInt(0xFFFF)));
         }
         float sum = S.Sum(total);
         scale = float.IsFinite(sum) ? max / Most : float.NaN;

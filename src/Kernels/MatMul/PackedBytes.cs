@@ -20,13 +20,10 @@ internal unsafe struct PackedBytes
     /// <summary>Panel after panel, [K / 4, width, 4].</summary>
     public sbyte* Integers;
 
-    /// <summary>Where a float counts in ones: 1.5 · 2²³. With an integer added to its bits it is larger by that integer.</summary>
-    public const float Ones = 12582912;
-
-    /// <summary>Panel after panel, [K / 32, width]: floats whose last two bits are 0, so that their product with <see cref="Ones"/> is exact.</summary>
+    /// <summary>Panel after panel, [K / 32, width]: floats whose last two bits are 0, so that their product with <see cref="Blocks.Ones"/> is exact.</summary>
     public float* Scales;
 
-    /// <summary>Where a block's sum of products begins: integers that are the bits of <see cref="Ones"/> and what W's zero has in the sum, [K / 32, width], panel after panel.</summary>
+    /// <summary>Where a block's sum of products begins: integers that are the bits of <see cref="Blocks.Ones"/> and what W's zero has in the sum, [K / 32, width], panel after panel.</summary>
     public float* Zeros;
 
     /// <summary>Floats of memory for rows of X.</summary>
@@ -42,7 +39,7 @@ internal unsafe struct PackedBytes
     }
 
     /// <summary>Quantizes a block of a vector of rows.</summary>
-    /// <param name="x">The block turned: 32 vectors, a lane for each row. What is not finite makes its row's scale NaN, and so that row of Y.</param>
+    /// <param name="x">The block turned: 32 vectors, a lane for each row. What is not finite, or beyond 10³³ (its scale times <see cref="Blocks.Ones"/> is not finite then), makes its row's scale NaN, and so that row of Y.</param>
     /// <param name="stride">Floats from a vector to the next.</param>
     /// <param name="panel">The rows' panel.</param>
     /// <param name="lane">The first one's place in it.</param>
@@ -68,14 +65,15 @@ internal unsafe struct PackedBytes
             S.Store(integers, S.Or(ab, S.ShiftLeft(cd, 16)));
         }
         nint at = (first * (K / Blocks.Size)) + (column / Blocks.Size * width) + lane;
-        S.Store(Scales + at, S.And(S.MultiplyAdd(total, S.Broadcast(0f), S.Divide(largest, most)), S.BroadcastInt(~3)));
-        S.Store(Zeros + at, S.Add(S.Round(S.Multiply(total, S.Broadcast(-0.25f * TFormat.ByteZero))), S.Broadcast(Ones)));
+        V scale = S.And(S.MultiplyAdd(total, S.Broadcast(0f), S.Divide(largest, most)), S.BroadcastInt(~3));
+        S.Store(Scales + at, S.MultiplyAdd(S.Multiply(scale, S.Broadcast(Blocks.Ones)), S.Broadcast(0f), scale));
+        S.Store(Zeros + at, S.Add(S.Round(S.Multiply(total, S.Broadcast(-0.25f * TFormat.ByteZero))), S.Broadcast(Blocks.Ones)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V LastByte<S, V>(V whole)
         where S : struct, ISimd<V>
-        where V : struct => S.And(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(0xFF));
+        where V : struct => S.And(S.Add(whole, S.Broadcast(Blocks.Ones)), S.BroadcastInt(0xFF));
 }
 
 /// <summary>Quantizes and packs X [m, k], one vector of rows per task; rows beyond m are 0.</summary>

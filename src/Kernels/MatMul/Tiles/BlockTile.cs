@@ -17,7 +17,7 @@ internal static unsafe class BlockTile
         c1 = TFormat.AddPairs<S, V>(c1, S.AddInt16(S.MultiplyAddInt8(a0, x01), S.MultiplyAddInt8(a1, x11)));
     }
 
-    /// <summary>c += sums of a block · their scales. Sums are integers above the bits of <see cref="PackedBytes.Ones"/>, so that as floats they need no conversion.</summary>
+    /// <summary>c += sums of a block · their scales. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so that as floats they need no conversion.</summary>
     /// <param name="c">Two vectors.</param>
     /// <param name="scale">The scale of W.</param>
     /// <param name="s0">The scales of X.</param>
@@ -36,11 +36,11 @@ internal static unsafe class BlockTile
         S.Store(c + S.Width, S.MultiplyAdd(S.MultiplyAdd(v1, s1, o1), w, S.Load(c + S.Width)));
     }
 
-    /// <summary>What the scales of X have in sums that begin at <see cref="PackedBytes.Ones"/>.</summary>
+    /// <summary>What the scales of X have in sums that begin at <see cref="Blocks.Ones"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Offset<S, V>(V scales)
         where S : struct, IByteSimd<V>
-        where V : struct => S.Multiply(scales, S.Broadcast(-PackedBytes.Ones));
+        where V : struct => S.Multiply(scales, S.Broadcast(-Blocks.Ones));
 
     /// <summary>The same for one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
