@@ -80,7 +80,7 @@ public static unsafe class Quantization
 
         public readonly void Execute(int task)
         {
-            int k = Rows.K, blocks = k / Blocks.Size, together = Blocks.Size * S.Width, room = (k + together - 1) / together * together;
+            int k = Rows.K, blocks = k / Blocks.Size, together = Blocks.Size * S.Width, room = Packing.Padded(k, together);
             float* row = Scratch.ForTask(room + (room / Blocks.Size) + together), scales = row + room, columns = scales + (room / Blocks.Size);
             Widening.Run<S, V>(Rows.From(task), Rows.Stored, row, k);
             if (!Within(row, k, TFormat.Largest)) Rows.Require(task, new ReadOnlySpan<float>(row, k), TFormat.Largest);

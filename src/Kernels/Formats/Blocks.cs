@@ -22,6 +22,12 @@ internal static unsafe class Blocks
     /// <summary>1.5 · 2²³, where a float counts in ones: added to a small integer that is a float, it leaves the integer's two's complement in the last bits.</summary>
     public const float Ones = 3 << 22;
 
+    /// <summary>The last bits, as many as the mask has, of small integers that are floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V LastBits<S, V>(V whole, int mask)
+        where S : struct, ISimd<V>
+        where V : struct => S.And(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(mask));
+
     /// <summary>The integers, still floats, nearest to weights times the inverse of their scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Round<S, V, TFormat>(V weights, V inverse)

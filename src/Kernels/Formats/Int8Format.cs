@@ -97,7 +97,7 @@ internal readonly unsafe struct Int8Format : IBlockFormat
             for (nint i = 0; i < Blocks.Size; i += S.Width)
             {
                 V integer = Blocks.Round<S, V, Int8Format>(S.Load(weights + at + i), inverse);
-                S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Blocks.Ones)), S.BroadcastInt(255)));
+                S.StoreInt16(integers + i, Blocks.LastBits<S, V>(integer, 0xFF));
             }
             Blocks.StoreBytes(integers, row + at);
         }

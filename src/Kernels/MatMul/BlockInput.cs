@@ -59,7 +59,7 @@ internal unsafe struct BlockInput
         {
             V integer = S.Round(S.Multiply(S.Load(x + i), inverse));
             total = S.Add(total, integer);
-            S.StoreInt16(integers + i, S.And(S.Add(integer, S.Broadcast(Blocks.Ones)), S.BroadcastInt(0xFFFF)));
+            S.StoreInt16(integers + i, Blocks.LastBits<S, V>(integer, 0xFFFF));
         }
         float sum = S.Sum(total);
         scale = float.IsFinite(sum) ? max / Most : float.NaN;

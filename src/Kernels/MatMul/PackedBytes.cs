@@ -61,7 +61,7 @@ internal unsafe struct PackedBytes
             V a = S.Round(S.Multiply(S.Load(x + (i * stride)), inverse)), b = S.Round(S.Multiply(S.Load(x + ((i + 1) * stride)), inverse));
             V c = S.Round(S.Multiply(S.Load(x + ((i + 2) * stride)), inverse)), d = S.Round(S.Multiply(S.Load(x + ((i + 3) * stride)), inverse));
             total = S.Add(total, S.Add(S.Add(a, b), S.Add(c, d)));
-            V ab = S.Or(LastByte<S, V>(a), S.ShiftLeft(LastByte<S, V>(b), 8)), cd = S.Or(LastByte<S, V>(c), S.ShiftLeft(LastByte<S, V>(d), 8));
+            V ab = S.Or(Blocks.LastBits<S, V>(a, 0xFF), S.ShiftLeft(Blocks.LastBits<S, V>(b, 0xFF), 8)), cd = S.Or(Blocks.LastBits<S, V>(c, 0xFF), S.ShiftLeft(Blocks.LastBits<S, V>(d, 0xFF), 8));
             S.Store(integers, S.Or(ab, S.ShiftLeft(cd, 16)));
         }
         nint at = (first * (K / Blocks.Size)) + (column / Blocks.Size * width) + lane;
@@ -69,11 +69,6 @@ internal unsafe struct PackedBytes
         S.Store(Scales + at, S.MultiplyAdd(S.Multiply(scale, S.Broadcast(Blocks.Ones)), S.Broadcast(0f), scale));
         S.Store(Zeros + at, S.Add(S.Round(S.Multiply(total, S.Broadcast(-0.25f * TFormat.ByteZero))), S.Broadcast(Blocks.Ones)));
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V LastByte<S, V>(V whole)
-        where S : struct, ISimd<V>
-        where V : struct => S.And(S.Add(whole, S.Broadcast(Blocks.Ones)), S.BroadcastInt(0xFF));
 }
 
 /// <summary>Quantizes and packs X [m, k], one vector of rows per task; rows beyond m are 0.</summary>

@@ -27,7 +27,8 @@ internal static unsafe class Tile12x1
         for (int stretch = 0; stretch < ahead.Stretches; stretch++)
         {
             byte* line = ahead.Start + (stretch * ahead.Stride);
-            for (nint end = p + ahead.Steps; p < end; p++, q++, s++, b += Vectors * S.Width)
+            nint end = stretch + 1 < ahead.Stretches ? p + ahead.Steps : call.K;
+            for (; p < end; p++, q++, s++, b += Vectors * S.Width)
             {
                 S.PrefetchL2(line);
                 line += ahead.Step;
@@ -46,44 +47,20 @@ internal static unsafe class Tile12x1
                 cb = S.MultiplyAdd(S.Broadcast(a3[s]), b0, cb);
             }
         }
-        for (; p < call.K; p++, q++, s++, b += Vectors * S.Width)
-        {
-            V b0 = S.Load(b);
-            c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);
-            c1 = S.MultiplyAdd(S.Broadcast(a1[p]), b0, c1);
-            c2 = S.MultiplyAdd(S.Broadcast(a2[p]), b0, c2);
-            c3 = S.MultiplyAdd(S.Broadcast(a3[p]), b0, c3);
-            c4 = S.MultiplyAdd(S.Broadcast(a0[q]), b0, c4);
-            c5 = S.MultiplyAdd(S.Broadcast(a1[q]), b0, c5);
-            c6 = S.MultiplyAdd(S.Broadcast(a2[q]), b0, c6);
-            c7 = S.MultiplyAdd(S.Broadcast(a3[q]), b0, c7);
-            c8 = S.MultiplyAdd(S.Broadcast(a0[s]), b0, c8);
-            c9 = S.MultiplyAdd(S.Broadcast(a1[s]), b0, c9);
-            ca = S.MultiplyAdd(S.Broadcast(a2[s]), b0, ca);
-            cb = S.MultiplyAdd(S.Broadcast(a3[s]), b0, cb);
-        }
 
         float* c = call.C;
         nint next = call.CRow;
-        Put<S, V>(c, call.Accumulate, c0);
-        Put<S, V>(c + next, call.Accumulate, c1);
-        Put<S, V>(c + (2 * next), call.Accumulate, c2);
-        Put<S, V>(c + (3 * next), call.Accumulate, c3);
-        Put<S, V>(c + (4 * next), call.Accumulate, c4);
-        Put<S, V>(c + (5 * next), call.Accumulate, c5);
-        Put<S, V>(c + (6 * next), call.Accumulate, c6);
-        Put<S, V>(c + (7 * next), call.Accumulate, c7);
-        Put<S, V>(c + (8 * next), call.Accumulate, c8);
-        Put<S, V>(c + (9 * next), call.Accumulate, c9);
-        Put<S, V>(c + (10 * next), call.Accumulate, ca);
-        Put<S, V>(c + (11 * next), call.Accumulate, cb);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, bool accumulate, V v0)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        S.Store(c, accumulate ? S.Add(S.Load(c), v0) : v0);
+        Tile.Put<S, V>(c, call.Accumulate, c0);
+        Tile.Put<S, V>(c + next, call.Accumulate, c1);
+        Tile.Put<S, V>(c + (2 * next), call.Accumulate, c2);
+        Tile.Put<S, V>(c + (3 * next), call.Accumulate, c3);
+        Tile.Put<S, V>(c + (4 * next), call.Accumulate, c4);
+        Tile.Put<S, V>(c + (5 * next), call.Accumulate, c5);
+        Tile.Put<S, V>(c + (6 * next), call.Accumulate, c6);
+        Tile.Put<S, V>(c + (7 * next), call.Accumulate, c7);
+        Tile.Put<S, V>(c + (8 * next), call.Accumulate, c8);
+        Tile.Put<S, V>(c + (9 * next), call.Accumulate, c9);
+        Tile.Put<S, V>(c + (10 * next), call.Accumulate, ca);
+        Tile.Put<S, V>(c + (11 * next), call.Accumulate, cb);
     }
 }

@@ -27,34 +27,17 @@ internal static unsafe class Tile4x2
         {
             V b0 = S.Load(b), b1 = S.Load(b + S.Width);
             b += Vectors * S.Width;
-            V x = S.Broadcast(a0[p]);
-            c00 = S.MultiplyAdd(x, b0, c00);
-            c01 = S.MultiplyAdd(x, b1, c01);
-            x = S.Broadcast(a1[p]);
-            c10 = S.MultiplyAdd(x, b0, c10);
-            c11 = S.MultiplyAdd(x, b1, c11);
-            x = S.Broadcast(a0[q]);
-            c20 = S.MultiplyAdd(x, b0, c20);
-            c21 = S.MultiplyAdd(x, b1, c21);
-            x = S.Broadcast(a1[q]);
-            c30 = S.MultiplyAdd(x, b0, c30);
-            c31 = S.MultiplyAdd(x, b1, c31);
+            Tile.Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
+            Tile.Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
+            Tile.Row<S, V>(a0[q], b0, b1, ref c20, ref c21);
+            Tile.Row<S, V>(a1[q], b0, b1, ref c30, ref c31);
         }
 
         float* c = call.C;
         nint next = call.CRow;
-        Put<S, V>(c, call.Accumulate, c00, c01);
-        Put<S, V>(c + next, call.Accumulate, c10, c11);
-        Put<S, V>(c + (2 * next), call.Accumulate, c20, c21);
-        Put<S, V>(c + (3 * next), call.Accumulate, c30, c31);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, bool accumulate, V v0, V v1)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        S.Store(c, accumulate ? S.Add(S.Load(c), v0) : v0);
-        S.Store(c + S.Width, accumulate ? S.Add(S.Load(c + S.Width), v1) : v1);
+        Tile.Put<S, V>(c, call.Accumulate, c00, c01);
+        Tile.Put<S, V>(c + next, call.Accumulate, c10, c11);
+        Tile.Put<S, V>(c + (2 * next), call.Accumulate, c20, c21);
+        Tile.Put<S, V>(c + (3 * next), call.Accumulate, c30, c31);
     }
 }

@@ -37,59 +37,40 @@ internal static unsafe class Tile6x2
                 S.PrefetchL2(line);
                 line += step;
                 V b0 = S.Load(b), b1 = S.Load(b + S.Width);
-                Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
-                Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
-                Row<S, V>(a2[p], b0, b1, ref c20, ref c21);
-                Row<S, V>(a0[q], b0, b1, ref c30, ref c31);
-                Row<S, V>(a1[q], b0, b1, ref c40, ref c41);
-                Row<S, V>(a2[q], b0, b1, ref c50, ref c51);
+                Tile.Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
+                Tile.Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
+                Tile.Row<S, V>(a2[p], b0, b1, ref c20, ref c21);
+                Tile.Row<S, V>(a0[q], b0, b1, ref c30, ref c31);
+                Tile.Row<S, V>(a1[q], b0, b1, ref c40, ref c41);
+                Tile.Row<S, V>(a2[q], b0, b1, ref c50, ref c51);
                 b0 = S.Load(b + (2 * S.Width));
                 b1 = S.Load(b + (3 * S.Width));
-                Row<S, V>(a0[p + 1], b0, b1, ref c00, ref c01);
-                Row<S, V>(a1[p + 1], b0, b1, ref c10, ref c11);
-                Row<S, V>(a2[p + 1], b0, b1, ref c20, ref c21);
-                Row<S, V>(a0[q + 1], b0, b1, ref c30, ref c31);
-                Row<S, V>(a1[q + 1], b0, b1, ref c40, ref c41);
-                Row<S, V>(a2[q + 1], b0, b1, ref c50, ref c51);
+                Tile.Row<S, V>(a0[p + 1], b0, b1, ref c00, ref c01);
+                Tile.Row<S, V>(a1[p + 1], b0, b1, ref c10, ref c11);
+                Tile.Row<S, V>(a2[p + 1], b0, b1, ref c20, ref c21);
+                Tile.Row<S, V>(a0[q + 1], b0, b1, ref c30, ref c31);
+                Tile.Row<S, V>(a1[q + 1], b0, b1, ref c40, ref c41);
+                Tile.Row<S, V>(a2[q + 1], b0, b1, ref c50, ref c51);
             }
         }
         for (; p < call.K; p++, q++, b += Vectors * S.Width)
         {
             V b0 = S.Load(b), b1 = S.Load(b + S.Width);
-            Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
-            Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
-            Row<S, V>(a2[p], b0, b1, ref c20, ref c21);
-            Row<S, V>(a0[q], b0, b1, ref c30, ref c31);
-            Row<S, V>(a1[q], b0, b1, ref c40, ref c41);
-            Row<S, V>(a2[q], b0, b1, ref c50, ref c51);
+            Tile.Row<S, V>(a0[p], b0, b1, ref c00, ref c01);
+            Tile.Row<S, V>(a1[p], b0, b1, ref c10, ref c11);
+            Tile.Row<S, V>(a2[p], b0, b1, ref c20, ref c21);
+            Tile.Row<S, V>(a0[q], b0, b1, ref c30, ref c31);
+            Tile.Row<S, V>(a1[q], b0, b1, ref c40, ref c41);
+            Tile.Row<S, V>(a2[q], b0, b1, ref c50, ref c51);
         }
 
         float* c = call.C;
         nint next = call.CRow;
-        Put<S, V>(c, call.Accumulate, c00, c01);
-        Put<S, V>(c + next, call.Accumulate, c10, c11);
-        Put<S, V>(c + (2 * next), call.Accumulate, c20, c21);
-        Put<S, V>(c + (3 * next), call.Accumulate, c30, c31);
-        Put<S, V>(c + (4 * next), call.Accumulate, c40, c41);
-        Put<S, V>(c + (5 * next), call.Accumulate, c50, c51);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Row<S, V>(float a, V b0, V b1, ref V c0, ref V c1)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        V x = S.Broadcast(a);
-        c0 = S.MultiplyAdd(x, b0, c0);
-        c1 = S.MultiplyAdd(x, b1, c1);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, bool accumulate, V v0, V v1)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        S.Store(c, accumulate ? S.Add(S.Load(c), v0) : v0);
-        S.Store(c + S.Width, accumulate ? S.Add(S.Load(c + S.Width), v1) : v1);
+        Tile.Put<S, V>(c, call.Accumulate, c00, c01);
+        Tile.Put<S, V>(c + next, call.Accumulate, c10, c11);
+        Tile.Put<S, V>(c + (2 * next), call.Accumulate, c20, c21);
+        Tile.Put<S, V>(c + (3 * next), call.Accumulate, c30, c31);
+        Tile.Put<S, V>(c + (4 * next), call.Accumulate, c40, c41);
+        Tile.Put<S, V>(c + (5 * next), call.Accumulate, c50, c51);
     }
 }

@@ -36,65 +36,42 @@ internal static unsafe class Tile6x4
                 S.PrefetchL2(line);
                 line += step;
                 V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width)), b3 = S.Load(b + (3 * S.Width));
-                Row<S, V>(a0[p], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
-                Row<S, V>(a1[p], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
-                Row<S, V>(a2[p], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
-                Row<S, V>(a0[q], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
-                Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
-                Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
+                Tile.Row<S, V>(a0[p], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
+                Tile.Row<S, V>(a1[p], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
+                Tile.Row<S, V>(a2[p], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
+                Tile.Row<S, V>(a0[q], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
+                Tile.Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
+                Tile.Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
                 b0 = S.Load(b + (4 * S.Width));
                 b1 = S.Load(b + (5 * S.Width));
                 b2 = S.Load(b + (6 * S.Width));
                 b3 = S.Load(b + (7 * S.Width));
-                Row<S, V>(a0[p + 1], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
-                Row<S, V>(a1[p + 1], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
-                Row<S, V>(a2[p + 1], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
-                Row<S, V>(a0[q + 1], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
-                Row<S, V>(a1[q + 1], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
-                Row<S, V>(a2[q + 1], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
+                Tile.Row<S, V>(a0[p + 1], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
+                Tile.Row<S, V>(a1[p + 1], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
+                Tile.Row<S, V>(a2[p + 1], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
+                Tile.Row<S, V>(a0[q + 1], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
+                Tile.Row<S, V>(a1[q + 1], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
+                Tile.Row<S, V>(a2[q + 1], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
             }
         }
         for (; p < call.K; p++, q++, b += Vectors * S.Width)
         {
             V b0 = S.Load(b), b1 = S.Load(b + S.Width), b2 = S.Load(b + (2 * S.Width)), b3 = S.Load(b + (3 * S.Width));
-            Row<S, V>(a0[p], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
-            Row<S, V>(a1[p], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
-            Row<S, V>(a2[p], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
-            Row<S, V>(a0[q], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
-            Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
-            Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
+            Tile.Row<S, V>(a0[p], b0, b1, b2, b3, ref c00, ref c01, ref c02, ref c03);
+            Tile.Row<S, V>(a1[p], b0, b1, b2, b3, ref c10, ref c11, ref c12, ref c13);
+            Tile.Row<S, V>(a2[p], b0, b1, b2, b3, ref c20, ref c21, ref c22, ref c23);
+            Tile.Row<S, V>(a0[q], b0, b1, b2, b3, ref c30, ref c31, ref c32, ref c33);
+            Tile.Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
+            Tile.Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
         }
 
         float* c = call.C;
         nint next = call.CRow;
-        Put<S, V>(c, call.Accumulate, c00, c01, c02, c03);
-        Put<S, V>(c + next, call.Accumulate, c10, c11, c12, c13);
-        Put<S, V>(c + (2 * next), call.Accumulate, c20, c21, c22, c23);
-        Put<S, V>(c + (3 * next), call.Accumulate, c30, c31, c32, c33);
-        Put<S, V>(c + (4 * next), call.Accumulate, c40, c41, c42, c43);
-        Put<S, V>(c + (5 * next), call.Accumulate, c50, c51, c52, c53);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Row<S, V>(float a, V b0, V b1, V b2, V b3, ref V c0, ref V c1, ref V c2, ref V c3)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        V x = S.Broadcast(a);
-        c0 = S.MultiplyAdd(x, b0, c0);
-        c1 = S.MultiplyAdd(x, b1, c1);
-        c2 = S.MultiplyAdd(x, b2, c2);
-        c3 = S.MultiplyAdd(x, b3, c3);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, bool accumulate, V v0, V v1, V v2, V v3)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        S.Store(c, accumulate ? S.Add(S.Load(c), v0) : v0);
-        S.Store(c + S.Width, accumulate ? S.Add(S.Load(c + S.Width), v1) : v1);
-        S.Store(c + (2 * S.Width), accumulate ? S.Add(S.Load(c + (2 * S.Width)), v2) : v2);
-        S.Store(c + (3 * S.Width), accumulate ? S.Add(S.Load(c + (3 * S.Width)), v3) : v3);
+        Tile.Put<S, V>(c, call.Accumulate, c00, c01, c02, c03);
+        Tile.Put<S, V>(c + next, call.Accumulate, c10, c11, c12, c13);
+        Tile.Put<S, V>(c + (2 * next), call.Accumulate, c20, c21, c22, c23);
+        Tile.Put<S, V>(c + (3 * next), call.Accumulate, c30, c31, c32, c33);
+        Tile.Put<S, V>(c + (4 * next), call.Accumulate, c40, c41, c42, c43);
+        Tile.Put<S, V>(c + (5 * next), call.Accumulate, c50, c51, c52, c53);
     }
 }

@@ -37,21 +37,13 @@ internal static unsafe class Tile8x1
 
         float* c = call.C;
         nint next = call.CRow;
-        Put<S, V>(c, call.Accumulate, c0);
-        Put<S, V>(c + next, call.Accumulate, c1);
-        Put<S, V>(c + (2 * next), call.Accumulate, c2);
-        Put<S, V>(c + (3 * next), call.Accumulate, c3);
-        Put<S, V>(c + (4 * next), call.Accumulate, c4);
-        Put<S, V>(c + (5 * next), call.Accumulate, c5);
-        Put<S, V>(c + (6 * next), call.Accumulate, c6);
-        Put<S, V>(c + (7 * next), call.Accumulate, c7);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, bool accumulate, V v0)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        S.Store(c, accumulate ? S.Add(S.Load(c), v0) : v0);
+        Tile.Put<S, V>(c, call.Accumulate, c0);
+        Tile.Put<S, V>(c + next, call.Accumulate, c1);
+        Tile.Put<S, V>(c + (2 * next), call.Accumulate, c2);
+        Tile.Put<S, V>(c + (3 * next), call.Accumulate, c3);
+        Tile.Put<S, V>(c + (4 * next), call.Accumulate, c4);
+        Tile.Put<S, V>(c + (5 * next), call.Accumulate, c5);
+        Tile.Put<S, V>(c + (6 * next), call.Accumulate, c6);
+        Tile.Put<S, V>(c + (7 * next), call.Accumulate, c7);
     }
 }
