@@ -39,6 +39,20 @@ internal sealed class CheckpointCache(string directory, Action<string> say)
         return target;
     }
 
+    /// <summary>The directory of the same checkpoint as a PyTorch file that can be opened, but not computed with: it has no numbers.</summary>
+    public string OpenTorch(string name)
+    {
+        string target = Path.Combine(Directory, "checkpoints", name + "-torch"), file = Path.Combine(target, Checkpoint.TorchFileName);
+        if (File.Exists(file))
+            return target;
+        using Checkpoint weights = Checkpoint.Open(Open(name));
+        System.IO.Directory.CreateDirectory(target);
+        string partial = $"{file}.{Environment.ProcessId}";
+        TorchCheckpoint.Write([.. weights.Weights.Values], partial);
+        File.Move(partial, file, overwrite: true);
+        return target;
+    }
+
     private static string FindRoot()
     {
         for (DirectoryInfo? place = new(AppContext.BaseDirectory); place is not null; place = place.Parent)

@@ -71,6 +71,7 @@ internal static class WorkCatalog
         foreach (ModelSize size in new[] { ModelSize.CodeBerta, ModelSize.StarEncoder, ModelSize.CodeGen })
         {
             yield return new OpenWork(size, checkpoints, kernels);
+            yield return OpenFilesWork.Torch(size, checkpoints, kernels);
             yield return new ColdStartWork(size, checkpoints, kernels);
         }
     }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace ManagedTransformers.Models;
 
@@ -18,6 +19,8 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
     private const int MaxOpcodes = 4_000_000;              // the pickle of a tensor takes about 40
     private const int MaxMarks = 64;                       // a state dict nests about six deep
     private const int MaxIntegerLength = 16;               // the legacy format's magic number has ten bytes
+
+    private static readonly object[] SmallIntegers = [.. Enumerable.Range(0, 256).Select(number => (object)(long)number)];
 
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
@@ -78,7 +81,7 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
             case PickleOpcode.NewTrue: Push(true); break;
             case PickleOpcode.NewFalse: Push(false); break;
             case PickleOpcode.BinInt: Push((long)_reader.Int32()); break;
-            case PickleOpcode.BinInt1: Push((long)_reader.Byte()); break;
+            case PickleOpcode.BinInt1: Push(SmallIntegers[_reader.Byte()]); break;
             case PickleOpcode.BinInt2: Push((long)_reader.UInt16()); break;
             case PickleOpcode.Long1: PushInteger(_reader.Byte()); break;
             case PickleOpcode.BinFloat: Push(_reader.Double()); break;
@@ -101,20 +104,20 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         switch (opcode)
         {
             case PickleOpcode.Mark: PushMark(); break;
-            case PickleOpcode.PopMark: PopToMark(); break;
+            case PickleOpcode.PopMark: Drop(TakeMark()); break;
             case PickleOpcode.EmptyTuple: Push(new PickleTuple([])); break;
             case PickleOpcode.Tuple1: Push(new PickleTuple([Pop()])); break;
             case PickleOpcode.Tuple2: Push(new PickleTuple(Pop(2))); break;
             case PickleOpcode.Tuple3: Push(new PickleTuple(Pop(3))); break;
-            case PickleOpcode.Tuple: Push(new PickleTuple(PopToMark())); break;
+            case PickleOpcode.Tuple: Push(new PickleTuple(Pop(TakeMark()))); break;
             case PickleOpcode.EmptyList: Push(new PickleList()); break;
-            case PickleOpcode.List: PushFilled(new PickleList(), PopToMark()); break;
-            case PickleOpcode.Append: Fill(Pop(1)); break;
-            case PickleOpcode.Appends: Fill(PopToMark()); break;
+            case PickleOpcode.List: Fill(PutBelow(TakeMark(), new PickleList())); break;
+            case PickleOpcode.Append: Fill(1); break;
+            case PickleOpcode.Appends: Fill(TakeMark()); break;
             case PickleOpcode.EmptyDict: Push(new PickleDict()); break;
-            case PickleOpcode.Dict: PushFilled(new PickleDict(), PopToMark()); break;
-            case PickleOpcode.SetItem: Set(Pop(2)); break;
-            case PickleOpcode.SetItems: Set(PopToMark()); break;
+            case PickleOpcode.Dict: Set(PutBelow(TakeMark(), new PickleDict())); break;
+            case PickleOpcode.SetItem: Set(2); break;
+            case PickleOpcode.SetItems: Set(TakeMark()); break;
             default: return false;
         }
 
@@ -125,7 +128,7 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
     {
         switch (opcode)
         {
-            case PickleOpcode.Pop when _marks.Count > 0 && _marks[^1] == _stack.Count: PopToMark(); break;
+            case PickleOpcode.Pop when _marks.Count > 0 && _marks[^1] == _stack.Count: TakeMark(); break;
             case PickleOpcode.Pop: Pop(); break;
             case PickleOpcode.Dup: Push(Peek()); break;
             case PickleOpcode.Global:
@@ -137,7 +140,7 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
                 if (names is not [string from, string name]) throw Bad("a global is named by something that is no text");
                 Push(TorchGlobal.Find(from, name, file));
                 break;
-            case PickleOpcode.Reduce: Reduce(Pop(2)); break;
+            case PickleOpcode.Reduce: Reduce(arguments: Pop(), function: Pop()); break;
             case PickleOpcode.Build: Build(Pop()); break;
             case PickleOpcode.BinPersId: PushStorage(Pop()); break;
             default: return false;
@@ -146,11 +149,11 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         return true;
     }
 
-    private readonly void Reduce(object?[] call)
+    private readonly void Reduce(object? arguments, object? function)
     {
-        if (call is not [TorchGlobal function, PickleTuple arguments])
-            throw Refuse($"calls {PickleValues.Describe(call[0])} with {PickleValues.Describe(call[1])}");
-        Push(function.Call(arguments.Items, file));
+        if (function is not TorchGlobal global || arguments is not PickleTuple tuple)
+            throw Refuse($"calls {PickleValues.Describe(function)} with {PickleValues.Describe(arguments)}");
+        Push(global.Call(tuple.Items, file));
     }
 
     /// <summary>The attributes of an OrderedDict, of which state dicts have one: <c>_metadata</c>, the versions of the modules.</summary>
@@ -168,24 +171,30 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         Push(storage);
     }
 
-    private readonly void Fill(object?[] items)
+    /// <summary>Adds so many values to the list below them.</summary>
+    private readonly void Fill(int count)
     {
-        if (Peek() is not PickleList list) throw Bad($"items are added to {PickleValues.Describe(Peek())}");
+        Span<object?> items = Top(count, out object? below);
+        if (below is not PickleList list) throw Bad($"items are added to {PickleValues.Describe(below)}");
         foreach (object? item in items) list.Add(item);
+        Drop(count);
     }
 
-    private readonly void Set(object?[] pairs)
+    /// <summary>Adds so many values, keys and values in turn, to the dict below them.</summary>
+    private readonly void Set(int count)
     {
-        if (Peek() is not PickleDict dict) throw Bad($"entries are set in {PickleValues.Describe(Peek())}");
-        if (pairs.Length % 2 != 0) throw Bad("a key has no value");
-        for (int i = 0; i < pairs.Length; i += 2) dict.Add(pairs[i], pairs[i + 1]);
+        Span<object?> pairs = Top(count, out object? below);
+        if (below is not PickleDict dict) throw Bad($"entries are set in {PickleValues.Describe(below)}");
+        if (count % 2 != 0) throw Bad("a key has no value");
+        for (int i = 0; i < count; i += 2) dict.Add(pairs[i], pairs[i + 1]);
+        Drop(count);
     }
 
-    private readonly void PushFilled(object container, object?[] items)
+    /// <summary>Puts a container below so many values that are to fill it. Returns their number.</summary>
+    private readonly int PutBelow(int count, object container)
     {
-        Push(container);
-        if (container is PickleDict) Set(items);
-        else Fill(items);
+        _stack.Insert(_stack.Count - count, container);
+        return count;
     }
 
     private void PushInteger(byte length)
@@ -242,16 +251,27 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         RequireValues(count);
         object?[] values = new object?[count];
         _stack.CopyTo(_stack.Count - count, values, 0, count);
-        _stack.RemoveRange(_stack.Count - count, count);
+        Drop(count);
         return values;
     }
 
-    private readonly object?[] PopToMark()
+    private readonly void Drop(int count) => _stack.RemoveRange(_stack.Count - count, count);
+
+    /// <summary>The values above, where they lie, and the one below them.</summary>
+    private readonly Span<object?> Top(int count, out object? below)
+    {
+        RequireValues(count + 1);
+        below = _stack[^(count + 1)];
+        return CollectionsMarshal.AsSpan(_stack)[^count..];
+    }
+
+    /// <summary>Takes the last mark away. Returns how many values lie above it.</summary>
+    private readonly int TakeMark()
     {
         if (_marks.Count == 0) throw Bad("a mark is missing");
         int count = _stack.Count - _marks[^1];
         _marks.RemoveAt(_marks.Count - 1);
-        return Pop(count);
+        return count;
     }
 
     /// <summary>Values below the last mark belong to another container.</summary>

@@ -10,7 +10,7 @@ internal static class StateDict
         if (content is not PickleDict dict)
             throw TorchErrors.Refused(file, $"It holds {PickleValues.Describe(content)}; needed is a state dict, names and tensors.");
         var tensors = new List<(string, TorchTensor)>(dict.Items.Count);
-        var names = new HashSet<string>(StringComparer.Ordinal);
+        var names = new HashSet<string>(dict.Items.Count, StringComparer.Ordinal);
         var problems = new List<string>();
         foreach ((object? key, object? value) in dict.Items)
         {

@@ -15,12 +15,14 @@ public sealed class TorchFile : IWeightFile
     public const string DefaultName = "pytorch_model.bin";
 
     private readonly FileContent _content;
-    private readonly OrderedDictionary<string, Weight> _weights = new(StringComparer.Ordinal);
+    private readonly OrderedDictionary<string, Weight> _weights;
 
     private TorchFile(FileContent content)
     {
         _content = content;
-        foreach (Weight weight in Read(content)) _weights.Add(weight.Name, weight);
+        List<Weight> weights = Read(content);
+        _weights = new OrderedDictionary<string, Weight>(weights.Count, StringComparer.Ordinal);
+        foreach (Weight weight in weights) _weights.Add(weight.Name, weight);
     }
 
     /// <summary>The file's name without its directory.</summary>

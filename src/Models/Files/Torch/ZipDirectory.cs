@@ -16,6 +16,7 @@ internal readonly struct ZipDirectory
 {
     private const uint EndSignature = 0x06054B50, End64Signature = 0x06064B50, Locator64Signature = 0x07064B50, CentralSignature = 0x02014B50, LocalSignature = 0x04034B50;
     private const int EndLength = 22, End64Length = 56, Locator64Length = 20, CentralLength = 46, LocalLength = 30;
+    private const int MaxRoom = 4096;                      // entries that room is made for before they are read
     private const int EncryptedFlags = 0x2041;             // encrypted, strongly encrypted, with a hidden directory
     private const int SizesFollowFlag = 0x0008;            // the sizes stand behind the data, not before it
 
@@ -29,8 +30,9 @@ internal readonly struct ZipDirectory
     {
         var zip = new ZipDirectory(file);
         (long offset, long end, long count) = zip.FindDirectory();
-        var entries = new Dictionary<string, ZipEntry>(StringComparer.Ordinal);
-        var spans = new List<(long Begin, long End, string Name)>();
+        int room = (int)Math.Min(count, MaxRoom);
+        var entries = new Dictionary<string, ZipEntry>(room, StringComparer.Ordinal);
+        var spans = new List<(long Begin, long End, string Name)>(room);
         long at = offset;
         for (long i = 0; i < count; i++)
         {
@@ -166,6 +168,7 @@ internal readonly struct ZipDirectory
 
     private static bool HasDots(string path)
     {
+        if (!path.Contains('.')) return false;
         foreach (Range part in path.AsSpan().Split('/'))
             if (path.AsSpan(part) is "." or "..") return true;
         return false;
