@@ -2,10 +2,11 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>Y = X · Wᵀ for few rows of X and a W of blocks of integers, each read from memory once, one range of rows of W per task.</summary>
 /// <remarks>A row of Y has the same bits whatever other rows are computed with it.</remarks>
-internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
+internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     where S : struct, ISimd<V>
     where V : struct
     where TFormat : struct, IBlockFormat
+    where TDots : struct, IBlockDots
 {
     private const int Group = BlockInput.Group;
 
@@ -63,13 +64,14 @@ internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
     {
         int k = Input.K, blocks = k / Blocks.Size;
         BlockScales.FourOfW<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), apart, Input, scales, starts);
-        BlockGemvTile.Dot4x1<S, V, TFormat>(blocks, w, apart, Input.Integers, scales, starts, sums);
+        TDots.Dot4x1(blocks, w, apart, Input.Integers, scales, starts, sums);
     }
 
     // One row of W and four of X at a time; BlockInput has whole groups of rows.
     private readonly void DotFew(byte* w, nint rowBytes, int count, float* products, int stride, float* scales, float* starts)
     {
         int k = Input.K, blocks = k / Blocks.Size;
+        nint rowX = (nint)k * TDots.BytesX;
         float* sums = stackalloc float[Group];
         for (int j = 0; j < count; j++, w += rowBytes)
         {
@@ -77,7 +79,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat> : ICountedJob
             {
                 int rows = Math.Min(Group, Input.M - first);
                 BlockScales.FourOfX<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), Input, first, scales, starts);
-                BlockGemvTile.Dot1x4<S, V, TFormat>(blocks, w, Input.Integers + ((nint)first * k), k, scales, starts, sums);
+                TDots.Dot1x4(blocks, w, Input.Integers + (first * rowX), rowX, scales, starts, sums);
                 for (int i = 0; i < rows; i++) products[((first + i) * stride) + j] = sums[i];
             }
         }

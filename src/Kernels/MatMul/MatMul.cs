@@ -12,6 +12,9 @@ public static unsafe class MatMul
     /// </summary>
     public const int StreamedRows = 8;
 
+    // Rows that are whole vectors of bytes at every level, so that levels agree.
+    private const int NibbleMultiple = 2 * Blocks.Pair;
+
     /// <summary>Y = act(X · Wᵀ + bias) + residual.</summary>
     /// <param name="x">X, row-major [m, k].</param>
     /// <param name="m">Rows of X and Y: tokens.</param>
@@ -92,14 +95,16 @@ public static unsafe class MatMul
 
     private static void Run(ReadOnlySpan<float> x, int m, int k, WeightType type, byte** weights, Output* outputs, int count, KernelOptions options)
     {
-        bool bytes = m > StreamedRows && WeightMatrix.IsBlocked(type);
+        bool bytes = m > StreamedRows && WeightMatrix.IsBlocked(type), nibbles = m <= StreamedRows && type == WeightType.Int4 && k % NibbleMultiple == 0;
         fixed (float* px = x)
         {
             switch (options.Level)
             {
                 case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx512 when nibbles: RunBlockGemv<Avx512, Vector512<float>, Int4Format, NibbleDots<Avx512, Vector512<float>>>(px, m, k, weights, outputs, count, options.MaxThreads); break;
                 case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
                 case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
+                case KernelLevel.Avx2 when nibbles: RunBlockGemv<Avx2, Vector256<float>, Int4Format, NibbleDots<Avx2, Vector256<float>>>(px, m, k, weights, outputs, count, options.MaxThreads); break;
                 case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
                 default:                            Run<Portable, Vector<float>, PortableTiles>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
             }
@@ -127,17 +132,21 @@ public static unsafe class MatMul
         where TTiles : struct, ITiles
         where TFormat : struct, IBlockFormat
     {
-        int threads = Threads(m, k, outputs, count, maxThreads);
-        if (m > StreamedRows)
-        {
-            RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, threads);
-            return;
-        }
-        var input = BlockInput.Quantize<S, V, TFormat>(x, m, k);
-        BlockGemvJob<S, V, TFormat>* jobs = stackalloc BlockGemvJob<S, V, TFormat>[count];
+        if (m <= StreamedRows) RunBlockGemv<S, V, TFormat, Int16Dots<S, V, TFormat>>(x, m, k, weights, outputs, count, maxThreads);
+        else RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, Threads(m, k, outputs, count, maxThreads));
+    }
+
+    private static void RunBlockGemv<S, V, TFormat, TDots>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+        where TDots : struct, IBlockDots
+    {
+        var input = BlockInput.Quantize<S, V, TFormat, TDots>(x, m, k);
+        BlockGemvJob<S, V, TFormat, TDots>* jobs = stackalloc BlockGemvJob<S, V, TFormat, TDots>[count];
         for (int i = 0; i < count; i++)
-            jobs[i] = new BlockGemvJob<S, V, TFormat> { Input = input, W = weights[i], Output = outputs[i] };
-        JobGroup<BlockGemvJob<S, V, TFormat>>.Run(jobs, count, threads);
+            jobs[i] = new BlockGemvJob<S, V, TFormat, TDots> { Input = input, W = weights[i], Output = outputs[i] };
+        JobGroup<BlockGemvJob<S, V, TFormat, TDots>>.Run(jobs, count, Threads(m, k, outputs, count, maxThreads));
     }
 
     private static void Run<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)

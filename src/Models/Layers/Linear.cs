@@ -75,7 +75,7 @@ internal sealed class Linear
     /// <summary>x · Wᵀ without the bias, into a tensor of the caller's.</summary>
     public void MultiplyTo(Tensor x, Tensor y, Session session) => MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, default, session.Kernels);
 
-    /// <summary>The same as decoding computes it, few rows at a time: products of many rows with blocks of integers round x as well.</summary>
+    /// <summary>The same as decoding computes it, few rows at a time: products of many rows with Int8 round x and the weights further.</summary>
     public void ForwardAsDecoding(Tensor x, Tensor y, Session session)
     {
         int step = WeightMatrix.IsBlocked(Weight.Type) ? MatMul.StreamedRows : x.Shape[0], inFeatures = x.Shape[1];

@@ -28,23 +28,36 @@ public sealed class QuantizedModelTests
     }
 
     [Test]
-    public void All_levels_give_the_same_logits_for_quantized_weights([Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format)
+    public void All_levels_give_the_same_logits_of_few_tokens_for_Int8()
     {
         int[] few = Prompt[..MatMul.StreamedRows];
-        float[] reference = Logits(At(KernelLevel.Reference, format), few);
+        float[] reference = Logits(At(KernelLevel.Reference, WeightFormat.Int8), few);
         foreach (KernelLevel level in KernelDispatch.Supported)
-            Assert.That(Logits(At(level, format), few), Is.EqualTo(reference).Within(1e-4 * reference.Max(Math.Abs)), $"{level}");
+            Assert.That(Logits(At(level, WeightFormat.Int8), few), Is.EqualTo(reference).Within(1e-4 * reference.Max(Math.Abs)), $"{level}");
     }
 
-    [Test]
-    public void Levels_that_multiply_floats_agree_on_many_tokens_and_so_do_those_that_multiply_bytes([Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format)
+    [TestCase(WeightFormat.Int8, 12)]
+    [TestCase(WeightFormat.Int4, 12)]
+    [TestCase(WeightFormat.Int4, MatMul.StreamedRows)]
+    [TestCase(WeightFormat.Int4, 1)]
+    public void Levels_that_multiply_floats_agree_and_so_do_those_that_multiply_bytes(WeightFormat format, int tokens)
     {
-        foreach (IGrouping<bool, KernelLevel> levels in KernelDispatch.Supported.GroupBy(level => level is KernelLevel.Avx2 or KernelLevel.Avx512))
+        foreach (IGrouping<bool, KernelLevel> levels in KernelDispatch.Supported.GroupBy(MultipliesBytes))
         {
-            float[] first = Logits(At(levels.First(), format), Prompt);
+            float[] first = Logits(At(levels.First(), format), Prompt[..tokens]);
             foreach (KernelLevel level in levels)
-                Assert.That(Logits(At(level, format), Prompt), Is.EqualTo(first).Within(1e-4 * first.Max(Math.Abs)), $"{level}");
+                Assert.That(Logits(At(level, format), Prompt[..tokens]), Is.EqualTo(first).Within(1e-4 * first.Max(Math.Abs)), $"{level}");
         }
+    }
+
+    [TestCase(12)]
+    [TestCase(MatMul.StreamedRows)]
+    public void Rounding_X_to_bytes_adds_little_to_what_Int4_weights_cost(int tokens)
+    {
+        int[] prompt = Prompt[..tokens];
+        float[] stored = Logits(new LoadOptions(), prompt), floats = Logits(At(KernelLevel.Reference, WeightFormat.Int4), prompt);
+        foreach (KernelLevel level in KernelDispatch.Supported.Where(MultipliesBytes))
+            Assert.That(Error(Logits(At(level, WeightFormat.Int4), prompt), floats), Is.GreaterThan(0).And.LessThan(0.1 * Error(floats, stored)), $"{level}");
     }
 
     [Test]
@@ -78,6 +91,8 @@ public sealed class QuantizedModelTests
     }
 
     private static LoadOptions At(KernelLevel level, WeightFormat format) => new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
+
+    private static bool MultipliesBytes(KernelLevel level) => level is KernelLevel.Avx2 or KernelLevel.Avx512;
 
     private static double Error(float[] found, float[] expected) =>
         Math.Sqrt(expected.Zip(found, (a, b) => (double)(a - b) * (a - b)).Sum() / expected.Sum(a => (double)a * a));

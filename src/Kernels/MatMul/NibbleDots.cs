@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Int4 with X as signed bytes: two thirds of the instructions that 16-bit integers take, and the numbers that products of many rows have.</summary>
+/// <remarks>
+/// A vector holds the bytes of Width / 8 pairs of blocks, so its lower and its upper halves are integers of Width / 4 blocks. Sums of two products
+/// fit 16 bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes that belong to the blocks in turn, as <see cref="IByteSimd{V}.Repeat"/>
+/// loads their scales: one conversion and one multiply-add for all these blocks.
+/// </remarks>
+internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
+    where S : struct, IByteSimd<V>
+    where V : struct
+{
+    private const int CacheLine = 64;
+
+    public static int MostX => 127;
+
+    public static int BytesX => sizeof(sbyte);
+
+    /// <summary>Bytes of a vector.</summary>
+    private static int Bytes => S.Width * sizeof(float);
+
+    /// <summary>Pairs of blocks whose bytes are a vector.</summary>
+    private static int Pairs => Bytes / Blocks.Size;
+
+    // Four bytes of each pair in turn, as IByteSimd.LoadInTurn has them; first the vector of the pairs' first blocks, then that of the second ones.
+    public static void StoreX(short* integers, byte* x, nint block)
+    {
+        byte* bytes = stackalloc byte[Blocks.Size];
+        Blocks.StoreBytes(integers, bytes);
+        nint pair = block / 2 % Pairs;
+        int* to = (int*)(x + (block / 2 / Pairs * 2 * Bytes) + (block % 2 * Bytes));
+        for (nint i = 0; i < Blocks.Size / sizeof(int); i++) to[(i * Pairs) + pair] = ((int*)bytes)[i];
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Dot4x1(nint blocks, byte* w, nint apart, byte* x, float* scales, float* starts, float* sums)
+    {
+        V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
+        V lower = S.BroadcastInt(0x0F0F0F0F), ones = S.BroadcastInt(0x00010001);
+        byte* w2 = w + (2 * apart);
+        float* c2 = scales + (2 * blocks);
+        for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += Bytes, q += Bytes, x += 2 * Bytes)
+        {
+            if (Bytes >= CacheLine || (b & 2) == 0)
+            {
+                S.Prefetch(w + p + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w + q + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w2 + p + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w2 + q + Tiling.StreamPrefetchBytes);
+            }
+            V x0 = S.Load((float*)x), x1 = S.Load((float*)(x + Bytes));
+            V a = S.LoadInTurn(w + p);
+            s0 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, scales + b, s0);
+            a = S.LoadInTurn(w + q);
+            s1 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, scales + d, s1);
+            a = S.LoadInTurn(w2 + p);
+            s2 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, c2 + b, s2);
+            a = S.LoadInTurn(w2 + q);
+            s3 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, c2 + d, s3);
+        }
+        sums[0] = S.Sum(s0);
+        sums[1] = S.Sum(s1);
+        sums[2] = S.Sum(s2);
+        sums[3] = S.Sum(s3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void Dot1x4(nint blocks, byte* w, byte* x, nint apart, float* scales, float* starts, float* sums)
+    {
+        V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
+        V lower = S.BroadcastInt(0x0F0F0F0F), ones = S.BroadcastInt(0x00010001);
+        byte* x2 = x + (2 * apart);
+        float* c2 = scales + (2 * blocks);
+        for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += 2 * Bytes, q += 2 * Bytes, w += Bytes)
+        {
+            S.Prefetch(w + Tiling.PrefetchBytes);
+            V a = S.LoadInTurn(w), a0 = S.And(a, lower), a1 = S.And(S.ShiftRightInt16(a, 4), lower);
+            s0 = Add(a0, a1, S.Load((float*)(x + p)), S.Load((float*)(x + p + Bytes)), ones, scales + b, s0);
+            s1 = Add(a0, a1, S.Load((float*)(x + q)), S.Load((float*)(x + q + Bytes)), ones, scales + d, s1);
+            s2 = Add(a0, a1, S.Load((float*)(x2 + p)), S.Load((float*)(x2 + p + Bytes)), ones, c2 + b, s2);
+            s3 = Add(a0, a1, S.Load((float*)(x2 + q)), S.Load((float*)(x2 + q + Bytes)), ones, c2 + d, s3);
+        }
+        sums[0] = S.Sum(s0);
+        sums[1] = S.Sum(s1);
+        sums[2] = S.Sum(s2);
+        sums[3] = S.Sum(s3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Add(V lower, V upper, V x0, V x1, V ones, float* scales, V sum)
+    {
+        V products = S.Join(S.MultiplyAddInt8(lower, x0), S.MultiplyAddInt8(upper, x1));
+        return S.MultiplyAdd(S.ToSingle(S.MultiplyAddInt16(products, ones)), S.Repeat(scales), sum);
+    }
+}
