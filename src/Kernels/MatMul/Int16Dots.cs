@@ -21,15 +21,16 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots
     {
         V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
         byte* w2 = w + (2 * apart);
+        nint ahead = Tiling.BlockPrefetchBytes(TFormat.RowBytes(blocks * Blocks.Size), blocks);
         float* c2 = scales + (2 * blocks);
         for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2, d += 2, p += TFormat.PairBytes, q += TFormat.PairBytes, x += Blocks.Pair * BytesX)
         {
             if (TFormat.PairBytes >= CacheLine || (b & 2) == 0)              // a line holds two pairs of Int4
             {
-                S.Prefetch(w + p + Tiling.StreamPrefetchBytes);
-                S.Prefetch(w + q + Tiling.StreamPrefetchBytes);
-                S.Prefetch(w2 + p + Tiling.StreamPrefetchBytes);
-                S.Prefetch(w2 + q + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w + p + ahead);
+                S.Prefetch(w + q + ahead);
+                S.Prefetch(w2 + p + ahead);
+                S.Prefetch(w2 + q + ahead);
             }
             s0 = Add(w + p, x, scales + b, s0);
             s1 = Add(w + q, x, scales + d, s1);

@@ -40,15 +40,16 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
         V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
         V lower = S.BroadcastInt(0x0F0F0F0F), ones = S.BroadcastInt(0x00010001);
         byte* w2 = w + (2 * apart);
+        nint ahead = Tiling.BlockPrefetchBytes(Int4Format.RowBytes(blocks * Blocks.Size), blocks);
         float* c2 = scales + (2 * blocks);
         for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += Bytes, q += Bytes, x += 2 * Bytes)
         {
             if (Bytes >= CacheLine || (b & 2) == 0)
             {
-                S.Prefetch(w + p + Tiling.StreamPrefetchBytes);
-                S.Prefetch(w + q + Tiling.StreamPrefetchBytes);
-                S.Prefetch(w2 + p + Tiling.StreamPrefetchBytes);
-                S.Prefetch(w2 + q + Tiling.StreamPrefetchBytes);
+                S.Prefetch(w + p + ahead);
+                S.Prefetch(w + q + ahead);
+                S.Prefetch(w2 + p + ahead);
+                S.Prefetch(w2 + q + ahead);
             }
             V x0 = S.Load((float*)x), x1 = S.Load((float*)(x + Bytes));
             V a = S.LoadInTurn(w + p);

@@ -44,6 +44,9 @@ internal static class Tiling
     /// <summary>The same where it reads four streams at once.</summary>
     public const int StreamPrefetchBytes = 1024;
 
+    /// <summary>The same for rows of blocks: at least so far, and beyond the scales of the row that comes next, which are read before its integers.</summary>
+    public static nint BlockPrefetchBytes(nint rowBytes, nint blocks) => Math.Max(2048, rowBytes + (2 * blocks) + 64);
+
     /// <summary>Below this much work a job is not worth handing to another thread.</summary>
     private const long SerialWork = 1 << 18;
 
