@@ -14,7 +14,7 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
 {
     private const int CacheLine = 64;
 
-    public static int MostX => 127;
+    public static int MostX => Int4Format.MostX;
 
     public static int BytesX => sizeof(sbyte);
 
