@@ -28,10 +28,6 @@ internal sealed class GemmWork : Work
         Siblings = siblings;
     }
 
-    public override void Prepare()
-    {
-    }
-
     public override void Run() =>
         MatMul.Run(_x, _shape.M, new WeightMatrix(MemoryMarshal.AsBytes(_w.AsSpan()), WeightType.F32, _shape.N, _shape.K), _y, default, Kernels);
 

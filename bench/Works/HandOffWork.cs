@@ -7,10 +7,6 @@ internal sealed class HandOffWork(KernelOptions kernels) : Work("1000 hand-offs 
 {
     private const int Count = 1000;
 
-    public override void Prepare()
-    {
-    }
-
     public override void Run()
     {
         for (int i = 0; i < Count; i++)

@@ -8,10 +8,6 @@ internal sealed class OpenWork(ModelSize size, CheckpointCache checkpoints, Kern
 {
     private readonly string _directory = checkpoints.Open(size.Checkpoint);
 
-    public override void Prepare()
-    {
-    }
-
     public override void Run() => PretrainedModels.Load(_directory, new LoadOptions { Kernels = Kernels }).Dispose();
 }
 
@@ -25,10 +21,6 @@ internal sealed class OpenFilesWork(string name, string directory, KernelOptions
             Siblings = [("safetensors", () => new OpenFilesWork("", checkpoints.Open(size.Checkpoint), kernels))],
         };
 
-    public override void Prepare()
-    {
-    }
-
     public override void Run() => Checkpoint.Open(directory).Dispose();
 }
 
@@ -39,10 +31,6 @@ internal sealed class ColdStartWork(ModelSize size, CheckpointCache checkpoints,
 
     /// <summary>Starts a new process and reads its times.</summary>
     public FirstToken.Times StartProcess() => FirstToken.Measure(_directory, Kernels);
-
-    public override void Prepare()
-    {
-    }
 
     public override void Run() => StartProcess();
 }

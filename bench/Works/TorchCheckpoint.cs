@@ -14,10 +14,10 @@ internal sealed class TorchCheckpoint
 
     private TorchCheckpoint(FileStream file) => _file = file;
 
-    /// <summary>Writes it to a path where nothing is yet.</summary>
+    /// <summary>Writes it to a path; what is there is replaced.</summary>
     public static void Write(IReadOnlyCollection<Weight> weights, string path)
     {
-        using var file = new FileStream(path, FileMode.CreateNew);
+        using var file = new FileStream(path, FileMode.Create);
         var archive = new TorchCheckpoint(file);
         byte[] pickle = StateDictPickle.Of(weights);
         archive.Begin("data.pkl", pickle.Length);

@@ -40,7 +40,9 @@ internal abstract class Work(string name, KernelOptions kernels) : ITimed, IDisp
     protected Session? Session { get; set; }
 
     /// <summary>Loads what is needed; not timed.</summary>
-    public abstract void Prepare();
+    public virtual void Prepare()
+    {
+    }
 
     /// <summary>One run.</summary>
     public abstract void Run();

@@ -20,6 +20,7 @@ internal unsafe interface IBlockDots
     static abstract void StoreX(short* integers, byte* x, nint block);
 
     /// <summary>Σ over the blocks of 4 rows of W and one of X.</summary>
+    /// <remarks>Two pointers and two indexes should reach the four rows: a loop with more addresses than registers loads some at every step.</remarks>
     /// <param name="blocks">Blocks of a row.</param>
     /// <param name="w">The first row of W.</param>
     /// <param name="apart">Bytes from a row of W to the next.</param>
