@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
 namespace ManagedTransformers.Kernels.Tests;
@@ -39,6 +40,23 @@ public sealed class QuantizedBitsTests
         byte[] bytes = new byte[n * WeightMatrix.BytesOfRow(type, K)];
         Quantization.Quantize(new WeightMatrix(Samples.Stored(weights, WeightType.F32), WeightType.F32, n, K), type, bytes, Samples.Reference);
         Assert.That(Convert.ToHexStringLower(SHA256.HashData(bytes)), Is.EqualTo(sha256));
+    }
+
+    // Sums of a block's products are exact integers, whatever instructions add them: Avx512, Avx2 and Avx2 with AVX-VNNI agree on every bit.
+    [TestCase(WeightType.Int8, "e0a2f3c65bc33a8f7179222c0dbc065795eab6277e02ce1fcde4c700e6aba8f2")]
+    [TestCase(WeightType.Int4, "2b40f3d4ce585ff069b6861956b9c41bf952f45eff551caa48cce0a3f54eb2a1")]
+    public void Products_of_bytes_have_the_same_bits_on_every_processor(WeightType type, string sha256)
+    {
+        const int M = 37, N = 131, K = 1024;
+        byte[] stored = new byte[N * WeightMatrix.BytesOfRow(type, K)];
+        Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(N * K, 8, 0.5f), WeightType.F32), WeightType.F32, N, K), type, stored, Samples.Reference);
+        float[] x = Samples.Uniform(M * K, 9), y = new float[M * N];
+        Assume.That(KernelDispatch.IsSupported(KernelLevel.Avx2));
+        foreach (KernelLevel level in KernelDispatch.Supported.Where(level => level >= KernelLevel.Avx2))
+        {
+            MatMul.Run(x, M, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
+            Assert.That(Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes<float>(y))), Is.EqualTo(sha256), $"{level}");
+        }
     }
 
     [Test]

@@ -73,6 +73,11 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 
     public static Vector256<float> MultiplyAddInt8(Vector256<float> unsigned, Vector256<float> signed) => X86.Avx2.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
 
+    public static bool HasAddDot => X86.AvxVnni.IsSupported;
+
+    public static Vector256<float> AddDot(Vector256<float> sum, Vector256<float> unsigned, Vector256<float> signed) =>
+        X86.AvxVnni.MultiplyWideningAndAdd(sum.AsInt32(), unsigned.AsByte(), signed.AsSByte()).AsSingle();
+
     public static Vector256<float> AddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
     public static Vector256<float> LoadInTurn(byte* p) => X86.Avx.LoadVector256((float*)p);

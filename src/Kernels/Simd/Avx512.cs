@@ -66,6 +66,11 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
 
     public static Vector512<float> MultiplyAddInt8(Vector512<float> unsigned, Vector512<float> signed) => X86.Avx512BW.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
 
+    // .NET 10 has no AVX-512 VNNI, and AVX-VNNI's vectors have half the lanes.
+    public static bool HasAddDot => false;
+
+    public static Vector512<float> AddDot(Vector512<float> sum, Vector512<float> unsigned, Vector512<float> signed) => throw new NotSupportedException();
+
     public static Vector512<float> AddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

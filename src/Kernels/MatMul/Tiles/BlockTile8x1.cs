@@ -26,7 +26,7 @@ internal static unsafe class BlockTile8x1
         for (nint block = 0, p = 0, q = 4 * row; block < call.Blocks; block++, xScales += width, xZeros += width)
         {
             V z0 = S.Load(xZeros);
-            V n0 = TFormat.Begin<S, V>(z0);
+            V n0 = BlockTile.Begin<S, V, TFormat>(z0);
             V c00 = n0, c10 = n0, c20 = n0, c30 = n0;
             V c40 = n0, c50 = n0, c60 = n0, c70 = n0;
             for (int step = 0; step < BlockTileCall.StepsPerBlock; step++, p += 2 * PackedBytes.Group, q += 2 * PackedBytes.Group)
@@ -47,14 +47,14 @@ internal static unsafe class BlockTile8x1
             }
             V s0 = S.Load(xScales), o0 = BlockTile.Offset<S, V>(s0);
             float* c = call.C, scale = call.Scales + block;
-            BlockTile.Put<S, V>(c, *(scale), s0, o0, TFormat.End<S, V>(c00, z0));
-            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, o0, TFormat.End<S, V>(c10, z0));
-            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, o0, TFormat.End<S, V>(c20, z0));
-            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, o0, TFormat.End<S, V>(c30, z0));
-            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, o0, TFormat.End<S, V>(c40, z0));
-            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, o0, TFormat.End<S, V>(c50, z0));
-            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, o0, TFormat.End<S, V>(c60, z0));
-            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, o0, TFormat.End<S, V>(c70, z0));
+            BlockTile.Put<S, V>(c, *(scale), s0, o0, BlockTile.End<S, V, TFormat>(c00, z0));
+            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, o0, BlockTile.End<S, V, TFormat>(c10, z0));
+            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c20, z0));
+            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c30, z0));
+            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c40, z0));
+            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c50, z0));
+            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c60, z0));
+            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c70, z0));
         }
     }
 }

@@ -26,7 +26,7 @@ internal static unsafe class BlockTile8x2
         for (nint block = 0, p = 0, q = 4 * row; block < call.Blocks; block++, xScales += width, xZeros += width)
         {
             V z0 = S.Load(xZeros), z1 = S.Load(xZeros + S.Width);
-            V n0 = TFormat.Begin<S, V>(z0), n1 = TFormat.Begin<S, V>(z1);
+            V n0 = BlockTile.Begin<S, V, TFormat>(z0), n1 = BlockTile.Begin<S, V, TFormat>(z1);
             V c00 = n0, c01 = n1, c10 = n0, c11 = n1;
             V c20 = n0, c21 = n1, c30 = n0, c31 = n1;
             V c40 = n0, c41 = n1, c50 = n0, c51 = n1;
@@ -50,14 +50,14 @@ internal static unsafe class BlockTile8x2
             V s0 = S.Load(xScales), s1 = S.Load(xScales + S.Width);
             V o0 = BlockTile.Offset<S, V>(s0), o1 = BlockTile.Offset<S, V>(s1);
             float* c = call.C, scale = call.Scales + block;
-            BlockTile.Put<S, V>(c, *(scale), s0, s1, o0, o1, TFormat.End<S, V>(c00, z0), TFormat.End<S, V>(c01, z1));
-            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, s1, o0, o1, TFormat.End<S, V>(c10, z0), TFormat.End<S, V>(c11, z1));
-            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c20, z0), TFormat.End<S, V>(c21, z1));
-            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c30, z0), TFormat.End<S, V>(c31, z1));
-            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c40, z0), TFormat.End<S, V>(c41, z1));
-            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c50, z0), TFormat.End<S, V>(c51, z1));
-            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c60, z0), TFormat.End<S, V>(c61, z1));
-            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, s1, o0, o1, TFormat.End<S, V>(c70, z0), TFormat.End<S, V>(c71, z1));
+            BlockTile.Put<S, V>(c, *(scale), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c00, z0), BlockTile.End<S, V, TFormat>(c01, z1));
+            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c10, z0), BlockTile.End<S, V, TFormat>(c11, z1));
+            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c20, z0), BlockTile.End<S, V, TFormat>(c21, z1));
+            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c30, z0), BlockTile.End<S, V, TFormat>(c31, z1));
+            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c40, z0), BlockTile.End<S, V, TFormat>(c41, z1));
+            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c50, z0), BlockTile.End<S, V, TFormat>(c51, z1));
+            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c60, z0), BlockTile.End<S, V, TFormat>(c61, z1));
+            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c70, z0), BlockTile.End<S, V, TFormat>(c71, z1));
         }
     }
 }
