@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Y = X · Wᵀ for few rows of X and a W of blocks of integers, each read from memory once, one range of rows of W per task.</summary>
@@ -6,7 +8,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     where S : struct, ISimd<V>
     where V : struct
     where TFormat : struct, IBlockFormat
-    where TDots : struct, IBlockDots
+    where TDots : struct, IBlockDots<V>
 {
     private const int Group = BlockInput.Group;
 
@@ -34,53 +36,55 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     public readonly void Execute(int task)
     {
         int k = Input.K, blocks = k / Blocks.Size, perTask = RowsPerTask(Output.N, k), first = task * perTask, count = Math.Min(perTask, Output.N - first);
-        float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * (blocks + S.Width)));
-        float* scales = products + ((long)Input.M * perTask), starts = scales + (Group * blocks);
+        float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * Input.Stride));
         nint rowBytes = TFormat.RowBytes(k);
         byte* w = W + (first * rowBytes);
-        if (Input.M == 1) DotOne(w, rowBytes, count, products, scales, starts);
-        else DotFew(w, rowBytes, count, products, perTask, scales, starts);
+        if (Input.M == 1) DotOne(w, rowBytes, count, products, products + perTask);
+        else DotFew(w, rowBytes, count, products, perTask, products + ((long)Input.M * perTask));
         Output.Store<S, V>(products, perTask, 0, Input.M, first, count);
     }
 
     // Four rows of W that lie apart, so that a thread reads four streams; what remains one by one, four times the same.
-    private readonly void DotOne(byte* w, nint rowBytes, int count, float* products, float* scales, float* starts)
+    private readonly void DotOne(byte* w, nint rowBytes, int count, float* products, float* scales)
     {
         int apart = count / Group;
-        float* sums = stackalloc float[Group];
-        for (int j = 0; j < apart; j++)
-        {
-            Four(w + (j * rowBytes), apart * rowBytes, scales, starts, sums);
-            for (int r = 0; r < Group; r++) products[j + (r * apart)] = sums[r];
-        }
-        for (int j = Group * apart; j < count; j++)
-        {
-            Four(w + (j * rowBytes), 0, scales, starts, sums);
-            products[j] = sums[0];
-        }
+        Four(w, rowBytes, apart, apart, products, scales);
+        Four(w + (Group * apart * rowBytes), rowBytes, count - (Group * apart), 0, products + (Group * apart), scales);
     }
 
-    private readonly void Four(byte* w, nint apart, float* scales, float* starts, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private readonly void Four(byte* w, nint rowBytes, int count, nint apart, float* products, float* scales)
     {
-        int k = Input.K, blocks = k / Blocks.Size;
-        BlockScales.FourOfW<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), apart, Input, scales, starts);
-        TDots.Dot4x1(blocks, w, apart, Input.Integers, scales, starts, sums);
+        nint blocks = Input.K / Blocks.Size, integers = Input.K / Blocks.Pair * TFormat.PairBytes, row = Input.Stride, ahead = Tiling.BlockPrefetchBytes(rowBytes, blocks);
+        short* rest = stackalloc short[Group * Packing.MaxWidth];
+        float* sums = stackalloc float[Group];
+        Decoding<V> decoding = F16Format.Decoding<S, V>();
+        for (int j = 0; j < count; j++, w += rowBytes, products++)
+        {
+            BlockScales.FourOfW<S, V, TFormat>(w + integers, apart * rowBytes, blocks, Input.Scales, Input.Zeros, decoding, scales, row, rest, out V s0, out V s1, out V s2, out V s3);
+            TDots.Dot4x1(blocks, w, apart * rowBytes, Input.Integers, scales, row, ahead, ref s0, ref s1, ref s2, ref s3);
+            S.Sum4(s0, s1, s2, s3, sums);
+            for (int r = 0; r < Group; r++) products[r * apart] = sums[r];
+        }
     }
 
     // One row of W and four of X at a time; BlockInput has whole groups of rows.
-    private readonly void DotFew(byte* w, nint rowBytes, int count, float* products, int stride, float* scales, float* starts)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private readonly void DotFew(byte* w, nint rowBytes, int count, float* products, int stride, float* scales)
     {
-        int k = Input.K, blocks = k / Blocks.Size;
-        nint rowX = (nint)k * TDots.BytesX;
+        nint blocks = Input.K / Blocks.Size, integers = Input.K / Blocks.Pair * TFormat.PairBytes, row = Input.Stride, rowX = (nint)Input.K * TDots.BytesX;
+        short* rest = stackalloc short[Group * Packing.MaxWidth];
         float* sums = stackalloc float[Group];
+        Decoding<V> decoding = F16Format.Decoding<S, V>();
         for (int j = 0; j < count; j++, w += rowBytes)
         {
             for (int first = 0; first < Input.M; first += Group)
             {
-                int rows = Math.Min(Group, Input.M - first);
-                BlockScales.FourOfX<S, V, TFormat>(Blocks.ScalesOf<TFormat>(w, k), Input, first, scales, starts);
-                TDots.Dot1x4(blocks, w, Input.Integers + (first * rowX), rowX, scales, starts, sums);
-                for (int i = 0; i < rows; i++) products[((first + i) * stride) + j] = sums[i];
+                float* x = Input.Scales + (first * row), zeros = Input.Zeros + (first * row);
+                BlockScales.FourOfX<S, V, TFormat>(w + integers, blocks, x, zeros, decoding, scales, row, rest, out V s0, out V s1, out V s2, out V s3);
+                TDots.Dot1x4(blocks, w, Input.Integers + (first * rowX), rowX, scales, row, ref s0, ref s1, ref s2, ref s3);
+                S.Sum4(s0, s1, s2, s3, sums);
+                for (int i = 0; i < Math.Min(Group, Input.M - first); i++) products[((first + i) * stride) + j] = sums[i];
             }
         }
     }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>X for few rows of products with blocks of integers: integers with a scale per block of 32, as <see cref="IBlockDots"/> takes them.</summary>
+/// <summary>X for few rows of products with blocks of integers: integers with a scale per block of 32, as <see cref="IBlockDots{V}"/> takes them.</summary>
 internal unsafe struct BlockInput
 {
     /// <summary>Rows that a tile takes at once: several rows are filled up with zeros to whole groups.</summary>
@@ -17,11 +17,14 @@ internal unsafe struct BlockInput
     /// <summary>[M, K], each integer as many bytes as the loops want.</summary>
     public byte* Integers;
 
-    /// <summary>[M, K / 32].</summary>
+    /// <summary>[M, <see cref="Stride"/>], of which K / 32 are scales and what follows is 0.</summary>
     public float* Scales;
 
-    /// <summary>What W's zero has in a block's sum of products, [M, K / 32]: Σ of the block's integers, times its scale, times that zero.</summary>
+    /// <summary>What W's zero has in a block's sum of products: Σ of the block's integers, times its scale, times that zero. As <see cref="Scales"/>.</summary>
     public float* Zeros;
+
+    /// <summary>Floats of a row of scales: K / 32, rounded up to whole vectors.</summary>
+    public int Stride;
 
     /// <summary>Quantizes X [m, k] into this thread's memory of the call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -29,46 +32,66 @@ internal unsafe struct BlockInput
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat
-        where TDots : struct, IBlockDots
+        where TDots : struct, IBlockDots<V>
     {
-        int blocks = k / Blocks.Size, rows = m == 1 ? 1 : Packing.Padded(m, Group);
-        long integers = (long)rows * k * TDots.BytesX / sizeof(float);
-        float* memory = Scratch.ForCall(integers + (2L * rows * blocks));
-        var input = new BlockInput { M = m, K = k, Integers = (byte*)memory, Scales = memory + integers, Zeros = memory + integers + (rows * blocks) };
-        new Span<float>(memory, (int)(integers + (2L * rows * blocks))).Clear();
-        short* block = stackalloc short[Blocks.Size];
+        int blocks = k / Blocks.Size, stride = Packing.Padded(blocks, S.Width), rows = m == 1 ? 1 : Packing.Padded(m, Group);
+        long integers = (long)rows * k * TDots.BytesX / sizeof(float), all = integers + (2L * rows * stride);
+        float* memory = Scratch.ForCall(all + (2 * S.Width * S.Width) + (S.Width * Blocks.Size * sizeof(short) / sizeof(float)));
+        var input = new BlockInput { M = m, K = k, Integers = (byte*)memory, Scales = memory + integers, Zeros = memory + integers + (rows * stride), Stride = stride };
+        new Span<float>(memory, (int)all).Clear();
         for (int row = 0; row < m; row++)
         {
-            for (int b = 0; b < blocks; b++, x += Blocks.Size)
+            nint xRow = (nint)row * k, scaleRow = (nint)row * stride;
+            for (int b = 0; b < blocks; b += S.Width)
             {
-                int i = (row * blocks) + b;
-                Block<S, V>(x, TDots.MostX, block, out input.Scales[i], out float sum);
-                input.Zeros[i] = sum * TFormat.Zero;
-                TDots.StoreX(block, input.Integers + ((nint)row * k * TDots.BytesX), b);
+                QuantizeBlocks<S, V, TFormat, TDots>(
+                    x + xRow + (b * Blocks.Size), Math.Min(S.Width, blocks - b), input.Integers + (xRow * TDots.BytesX), b, input.Scales + scaleRow + b, input.Zeros + scaleRow + b, memory + all);
             }
         }
         return input;
     }
 
-    // To integers by adding 1.5 · 2²³, where a float counts in ones: its lower 16 bits are then the integer. What is not finite makes
-    // its block's scale NaN, and so the row of Y.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Block<S, V>(float* x, int most, short* integers, out float scale, out float total)
+    // Up to Width blocks, so that each has a lane when their largest values, sums and scales are found. To integers by adding 1.5 · 2²³, where a
+    // float counts in ones: its lower 16 bits are then the integer. What is not finite makes its block's scale NaN, and so the row of Y.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void QuantizeBlocks<S, V, TFormat, TDots>(float* x, int count, byte* to, int first, float* scales, float* zeros, float* room)
         where S : struct, ISimd<V>
         where V : struct
+        where TFormat : struct, IBlockFormat
+        where TDots : struct, IBlockDots<V>
     {
-        V largest = S.Broadcast(0f), totals = S.Broadcast(0f);
-        for (nint i = 0; i < Blocks.Size; i += S.Width) largest = S.Max(largest, S.And(S.Load(x + i), S.BroadcastInt(int.MaxValue)));
-        float max = S.MaxLane(largest);
-        V inverse = S.Broadcast(max > Least ? most / max : 0);
-        for (nint i = 0; i < Blocks.Size; i += S.Width)
+        float* lanes = room, turned = lanes + (S.Width * S.Width);
+        short* integers = (short*)(turned + (S.Width * S.Width));
+        for (nint b = 0; b < count; b++)
         {
-            V integer = S.Round(S.Multiply(S.Load(x + i), inverse));
-            totals = S.Add(totals, integer);
-            S.StoreInt16(integers + i, Blocks.LastBits<S, V>(integer, 0xFFFF));
+            V most = S.Broadcast(0f);
+            for (nint i = b * Blocks.Size; i < (b + 1) * Blocks.Size; i += S.Width) most = S.Max(most, S.And(S.Load(x + i), S.BroadcastInt(int.MaxValue)));
+            S.Store(lanes + (b * S.Width), most);
         }
-        float sum = S.Sum(totals);
-        scale = float.IsFinite(sum) ? max / most : float.NaN;
-        total = sum * scale;
+        S.Transpose(lanes, S.Width, turned, S.Width);
+        V largest = S.Broadcast(0f);
+        for (nint i = 0; i < S.Width; i++) largest = S.Max(largest, S.Load(turned + (i * S.Width)));
+        S.Store(turned, S.And(S.Divide(S.Broadcast((float)TDots.MostX), largest), S.Less(S.Broadcast(Least), largest)));
+
+        for (nint b = 0; b < count; b++)
+        {
+            V inverse = S.Broadcast(turned[b]), sum = S.Broadcast(0f);
+            for (nint i = b * Blocks.Size; i < (b + 1) * Blocks.Size; i += S.Width)
+            {
+                V integer = S.Round(S.Multiply(S.Load(x + i), inverse));
+                sum = S.Add(sum, integer);
+                S.StoreInt16(integers + i, Blocks.LastBits<S, V>(integer, 0xFFFF));
+            }
+            S.Store(lanes + (b * S.Width), sum);
+        }
+        TDots.StoreX(integers, to, first, count);
+        S.Transpose(lanes, S.Width, turned, S.Width);
+        V total = S.Broadcast(0f);
+        for (nint i = 0; i < S.Width; i++) total = S.Add(total, S.Load(turned + (i * S.Width)));
+        V scale = S.MultiplyAdd(total, S.Broadcast(0f), S.Divide(largest, S.Broadcast((float)TDots.MostX)));
+        S.Store(lanes, scale);
+        S.Store(turned, S.Multiply(S.Multiply(total, scale), S.Broadcast((float)TFormat.Zero)));
+        new Span<float>(lanes, count).CopyTo(new Span<float>(scales, count));
+        new Span<float>(turned, count).CopyTo(new Span<float>(zeros, count));
     }
 }

@@ -3,70 +3,79 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Before a tile runs: the scales of W's blocks times those of X, and where the sums start, at the part that W's zero has in them.</summary>
-/// <remarks>Four rows at once, as the tile takes them: row by row this took a third of the time of the products.</remarks>
+/// <remarks>Four rows at once, as the tile takes them: row by row this took a third of the time of the products. Inlined into the loops over rows, where constants stay in registers.</remarks>
 internal static unsafe class BlockScales
 {
     /// <summary>Of four rows of W that lie <paramref name="apart"/>, and one of X.</summary>
     /// <param name="stored">The first row's scales as stored.</param>
     /// <param name="apart">Bytes from a row to the next.</param>
-    /// <param name="input">X.</param>
-    /// <param name="scales">[4, blocks].</param>
-    /// <param name="starts">Four vectors.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, in BlockInput input, float* scales, float* starts)
+    /// <param name="blocks">Blocks of a row.</param>
+    /// <param name="x">The scales of X, and zeros up to a multiple of Width.</param>
+    /// <param name="zeros">What W's zero has in each block, and zeros up to a multiple of Width.</param>
+    /// <param name="decoding">Constants.</param>
+    /// <param name="scales">[4, <paramref name="row"/>].</param>
+    /// <param name="row">Blocks of a row, rounded up to a multiple of Width.</param>
+    /// <param name="rest">Room for four vectors of halves.</param>
+    /// <param name="s0">Where the sum of the first row begins.</param>
+    /// <param name="s1">Of the second one.</param>
+    /// <param name="s2">Of the third one.</param>
+    /// <param name="s3">Of the fourth one.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row, short* rest, out V s0, out V s1, out V s2, out V s3)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat
     {
-        nint blocks = input.K / Blocks.Size, b = 0;
-        float* x = input.Scales, zeros = input.Zeros;
         byte* stored2 = stored + (2 * apart);
-        float* scales2 = scales + (2 * blocks);
-        Decoding<V> decoding = F16Format.Decoding<S, V>();
-        V t0 = S.Broadcast(0f), t1 = t0, t2 = t0, t3 = t0;
-        for (; b <= blocks - S.Width; b += S.Width)
+        s0 = s1 = s2 = s3 = S.Broadcast(0f);
+        for (nint b = 0; b < blocks; b += S.Width, stored += S.Width * sizeof(short), stored2 += S.Width * sizeof(short), scales += S.Width)
         {
+            if (b + S.Width > blocks)
+            {
+                CopyRest(stored, apart, blocks - b, S.Width, rest);
+                apart = S.Width * sizeof(short);
+                stored = (byte*)rest;
+                stored2 = stored + (2 * apart);
+            }
             V xScale = S.Load(x + b), zero = S.Load(zeros + b);
-            t0 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored, b, decoding), xScale, zero, scales + b, t0);
-            t1 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored + apart, b, decoding), xScale, zero, scales + blocks + b, t1);
-            t2 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored2, b, decoding), xScale, zero, scales2 + b, t2);
-            t3 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored2 + apart, b, decoding), xScale, zero, scales2 + blocks + b, t3);
-        }
-        Store<S, V>(t0, t1, t2, t3, starts);
-        for (; b < blocks; b++)
-        {
-            for (int r = 0; r < BlockInput.Group; r++)
-                PutOne<TFormat>(F16Format.WidenOne(stored + (r * apart), b), x[b], zeros[b], scales + (r * blocks) + b, starts + (r * S.Width));
+            s0 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored, 0, decoding), xScale, zero, scales, s0);
+            s1 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored + apart, 0, decoding), xScale, zero, scales + row, s1);
+            s2 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored2, 0, decoding), xScale, zero, scales + (2 * row), s2);
+            s3 = Put<S, V, TFormat>(F16Format.Widen<S, V>(stored2 + apart, 0, decoding), xScale, zero, scales + (3 * row), s3);
         }
     }
 
-    /// <summary>Of one row of W and four of X, from row <paramref name="row"/> on.</summary>
+    /// <summary>Of one row of W and four of X, whose scales and zeros are rows of the same length as those of <paramref name="scales"/>.</summary>
     /// <inheritdoc cref="FourOfW"/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void FourOfX<S, V, TFormat>(byte* stored, in BlockInput input, nint row, float* scales, float* starts)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void FourOfX<S, V, TFormat>(byte* stored, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row, short* rest, out V s0, out V s1, out V s2, out V s3)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat
     {
-        nint blocks = input.K / Blocks.Size, b = 0;
-        float* x = input.Scales + (row * blocks), zeros = input.Zeros + (row * blocks);
-        float* x2 = x + (2 * blocks), zeros2 = zeros + (2 * blocks), scales2 = scales + (2 * blocks);
-        Decoding<V> decoding = F16Format.Decoding<S, V>();
-        V t0 = S.Broadcast(0f), t1 = t0, t2 = t0, t3 = t0;
-        for (; b <= blocks - S.Width; b += S.Width)
+        s0 = s1 = s2 = s3 = S.Broadcast(0f);
+        for (nint b = 0; b < blocks; b += S.Width, stored += S.Width * sizeof(short), x += S.Width, zeros += S.Width, scales += S.Width)
         {
-            V own = F16Format.Widen<S, V>(stored, b, decoding);
-            t0 = Put<S, V, TFormat>(own, S.Load(x + b), S.Load(zeros + b), scales + b, t0);
-            t1 = Put<S, V, TFormat>(own, S.Load(x + blocks + b), S.Load(zeros + blocks + b), scales + blocks + b, t1);
-            t2 = Put<S, V, TFormat>(own, S.Load(x2 + b), S.Load(zeros2 + b), scales2 + b, t2);
-            t3 = Put<S, V, TFormat>(own, S.Load(x2 + blocks + b), S.Load(zeros2 + blocks + b), scales2 + blocks + b, t3);
+            if (b + S.Width > blocks)
+            {
+                CopyRest(stored, 0, blocks - b, S.Width, rest);
+                stored = (byte*)rest;
+            }
+            V own = F16Format.Widen<S, V>(stored, 0, decoding);
+            s0 = Put<S, V, TFormat>(own, S.Load(x), S.Load(zeros), scales, s0);
+            s1 = Put<S, V, TFormat>(own, S.Load(x + row), S.Load(zeros + row), scales + row, s1);
+            s2 = Put<S, V, TFormat>(own, S.Load(x + (2 * row)), S.Load(zeros + (2 * row)), scales + (2 * row), s2);
+            s3 = Put<S, V, TFormat>(own, S.Load(x + (3 * row)), S.Load(zeros + (3 * row)), scales + (3 * row), s3);
         }
-        Store<S, V>(t0, t1, t2, t3, starts);
-        for (; b < blocks; b++)
+    }
+
+    // The last scales of four rows, and zeros: what lies behind them may be the end of the file.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRest(byte* stored, nint apart, nint count, int width, short* rest)
+    {
+        for (nint i = 0; i < width; i++)
         {
-            float own = F16Format.WidenOne(stored, b);
-            for (int r = 0; r < BlockInput.Group; r++)
-                PutOne<TFormat>(own, x[(r * blocks) + b], zeros[(r * blocks) + b], scales + (r * blocks) + b, starts + (r * S.Width));
+            for (nint r = 0; r < BlockInput.Group; r++) rest[(r * width) + i] = i < count ? ((short*)(stored + (r * apart)))[i] : (short)0;
         }
     }
 
@@ -78,23 +87,5 @@ internal static unsafe class BlockScales
     {
         S.Store(scales, S.Multiply(own, xScale));
         return TFormat.Zero == 0 ? total : S.SubtractProduct(total, own, zero);
-    }
-
-    private static void PutOne<TFormat>(float own, float xScale, float zero, float* scale, float* start)
-        where TFormat : struct, IBlockFormat
-    {
-        *scale = own * xScale;
-        if (TFormat.Zero != 0) *start -= own * zero;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<S, V>(V t0, V t1, V t2, V t3, float* starts)
-        where S : struct, ISimd<V>
-        where V : struct
-    {
-        S.Store(starts, t0);
-        S.Store(starts + S.Width, t1);
-        S.Store(starts + (2 * S.Width), t2);
-        S.Store(starts + (3 * S.Width), t3);
     }
 }

@@ -63,10 +63,7 @@ internal static unsafe class GemvTile
             s2 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w2, p, k), a, s2);
             s3 = S.MultiplyAdd(TFormat.WidenScaled<S, V>(w3, p, k), a, s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
+        S.Sum4(s0, s1, s2, s3, sums);
     }
 
     /// <summary>sums[4r + i] = w_r · x_i for 2 rows of W that lie <paramref name="apart"/> and a group of 4 rows of X.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>X as 16-bit integers, which are as good as its floats were: the products with those of W are exact, and so is their sum over a block.</summary>
-internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots
+internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots<V>
     where S : struct, ISimd<V>
     where V : struct
     where TFormat : struct, IBlockFormat
@@ -14,16 +14,15 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots
 
     public static int BytesX => sizeof(short);
 
-    public static void StoreX(short* integers, byte* x, nint block) => new Span<short>(integers, Blocks.Size).CopyTo(new Span<short>(x + (block * Blocks.Size * BytesX), Blocks.Size));
+    public static void StoreX(short* integers, byte* x, nint first, int count) =>
+        new Span<short>(integers, count * Blocks.Size).CopyTo(new Span<short>(x + (first * Blocks.Size * BytesX), count * Blocks.Size));
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot4x1(nint blocks, byte* w, nint apart, byte* x, float* scales, float* starts, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Dot4x1(nint blocks, byte* w, nint apart, byte* x, float* scales, nint row, nint ahead, ref V s0, ref V s1, ref V s2, ref V s3)
     {
-        V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
         byte* w2 = w + (2 * apart);
-        nint ahead = Tiling.BlockPrefetchBytes(TFormat.RowBytes(blocks * Blocks.Size), blocks);
-        float* c2 = scales + (2 * blocks);
-        for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2, d += 2, p += TFormat.PairBytes, q += TFormat.PairBytes, x += Blocks.Pair * BytesX)
+        float* c2 = scales + (2 * row);
+        for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2, d += 2, p += TFormat.PairBytes, q += TFormat.PairBytes, x += Blocks.Pair * BytesX)
         {
             if (TFormat.PairBytes >= CacheLine || (b & 2) == 0)              // a line holds two pairs of Int4
             {
@@ -37,19 +36,14 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots
             s2 = Add(w2 + p, x, c2 + b, s2);
             s3 = Add(w2 + q, x, c2 + d, s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot1x4(nint blocks, byte* w, byte* x, nint apart, float* scales, float* starts, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Dot1x4(nint blocks, byte* w, byte* x, nint apart, float* scales, nint row, ref V s0, ref V s1, ref V s2, ref V s3)
     {
-        V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
         byte* x2 = x + (2 * apart);
-        float* c2 = scales + (2 * blocks);
-        for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2, d += 2, p += Blocks.Pair * BytesX, q += Blocks.Pair * BytesX, w += TFormat.PairBytes)
+        float* c2 = scales + (2 * row);
+        for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2, d += 2, p += Blocks.Pair * BytesX, q += Blocks.Pair * BytesX, w += TFormat.PairBytes)
         {
             S.Prefetch(w + Tiling.PrefetchBytes);
             s0 = Add(w, x + p, scales + b, s0);
@@ -57,10 +51,6 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots
             s2 = Add(w, x2 + p, c2 + b, s2);
             s3 = Add(w, x2 + q, c2 + d, s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
     }
 
     // A pair of blocks.

@@ -140,7 +140,7 @@ public static unsafe class MatMul
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat
-        where TDots : struct, IBlockDots
+        where TDots : struct, IBlockDots<V>
     {
         var input = BlockInput.Quantize<S, V, TFormat, TDots>(x, m, k);
         BlockGemvJob<S, V, TFormat, TDots>* jobs = stackalloc BlockGemvJob<S, V, TFormat, TDots>[count];

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels;
 
@@ -8,7 +9,7 @@ namespace ManagedTransformers.Kernels;
 /// fit 16 bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes that belong to the blocks in turn, as <see cref="IByteSimd{V}.Repeat"/>
 /// loads their scales: one conversion and one multiply-add for all these blocks.
 /// </remarks>
-internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
+internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V>
     where S : struct, IByteSimd<V>
     where V : struct
 {
@@ -25,24 +26,30 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
     private static int Pairs => Bytes / Blocks.Size;
 
     // Four bytes of each pair in turn, as IByteSimd.LoadInTurn has them; first the vector of the pairs' first blocks, then that of the second ones.
-    public static void StoreX(short* integers, byte* x, nint block)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void StoreX(short* integers, byte* x, nint first, int count)
     {
-        byte* bytes = stackalloc byte[Blocks.Size];
-        Blocks.StoreBytes(integers, bytes);
-        nint pair = block / 2 % Pairs;
-        int* to = (int*)(x + (block / 2 / Pairs * 2 * Bytes) + (block % 2 * Bytes));
-        for (nint i = 0; i < Blocks.Size / sizeof(int); i++) to[(i * Pairs) + pair] = ((int*)bytes)[i];
+        for (nint block = first; block < first + count; block++)
+        {
+            int* to = (int*)(x + (block / 2 / Pairs * 2 * Bytes) + (block % 2 * Bytes)) + (block / 2 % Pairs);
+            for (nint i = 0; i < Blocks.Size; i += Vector128<byte>.Count, integers += Vector128<byte>.Count, to += 4 * Pairs)
+            {
+                Vector128<int> bytes = Vector128.Narrow(Vector128.Load(integers), Vector128.Load(integers + Vector128<short>.Count)).AsInt32();
+                to[0] = bytes[0];
+                to[Pairs] = bytes[1];
+                to[2 * Pairs] = bytes[2];
+                to[3 * Pairs] = bytes[3];
+            }
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot4x1(nint blocks, byte* w, nint apart, byte* x, float* scales, float* starts, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Dot4x1(nint blocks, byte* w, nint apart, byte* x, float* scales, nint row, nint ahead, ref V s0, ref V s1, ref V s2, ref V s3)
     {
-        V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
         V lower = S.BroadcastInt(0x0F0F0F0F), ones = S.BroadcastInt(0x00010001);
         byte* w2 = w + (2 * apart);
-        nint ahead = Tiling.BlockPrefetchBytes(Int4Format.RowBytes(blocks * Blocks.Size), blocks);
-        float* c2 = scales + (2 * blocks);
-        for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += Bytes, q += Bytes, x += 2 * Bytes)
+        float* c2 = scales + (2 * row);
+        for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += Bytes, q += Bytes, x += 2 * Bytes)
         {
             if (Bytes >= CacheLine || (b & 2) == 0)
             {
@@ -61,20 +68,15 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
             a = S.LoadInTurn(w2 + q);
             s3 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, c2 + d, s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot1x4(nint blocks, byte* w, byte* x, nint apart, float* scales, float* starts, float* sums)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Dot1x4(nint blocks, byte* w, byte* x, nint apart, float* scales, nint row, ref V s0, ref V s1, ref V s2, ref V s3)
     {
-        V s0 = S.Load(starts), s1 = S.Load(starts + S.Width), s2 = S.Load(starts + (2 * S.Width)), s3 = S.Load(starts + (3 * S.Width));
         V lower = S.BroadcastInt(0x0F0F0F0F), ones = S.BroadcastInt(0x00010001);
         byte* x2 = x + (2 * apart);
-        float* c2 = scales + (2 * blocks);
-        for (nint p = 0, q = apart, b = 0, d = blocks; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += 2 * Bytes, q += 2 * Bytes, w += Bytes)
+        float* c2 = scales + (2 * row);
+        for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += 2 * Bytes, q += 2 * Bytes, w += Bytes)
         {
             S.Prefetch(w + Tiling.PrefetchBytes);
             V a = S.LoadInTurn(w), a0 = S.And(a, lower), a1 = S.And(S.ShiftRightInt16(a, 4), lower);
@@ -83,10 +85,6 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots
             s2 = Add(a0, a1, S.Load((float*)(x2 + p)), S.Load((float*)(x2 + p + Bytes)), ones, c2 + b, s2);
             s3 = Add(a0, a1, S.Load((float*)(x2 + q)), S.Load((float*)(x2 + q + Bytes)), ones, c2 + d, s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

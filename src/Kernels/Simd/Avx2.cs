@@ -105,6 +105,15 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
         return X86.Sse.AddScalar(two, X86.Sse3.MoveHighAndDuplicate(two)).ToScalar();
     }
 
+    // As Sum8, with the two halves of a vector for what is four vectors there.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum4(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, float* sums)
+    {
+        Vector256<float> abcd = AddPairs(AddHalves(a, b), AddHalves(c, d));
+        Vector256<float> all = X86.Avx.Add(abcd, X86.Avx.Permute(abcd, 0b11_10_11_10));
+        X86.Sse.Store(sums, X86.Sse.UnpackLow(all.GetLower(), all.GetUpper()));      // a c and b d
+    }
+
     // Halves are added of two vectors at once; what remains are halves of two vectors in one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum8(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, Vector256<float> e, Vector256<float> f, Vector256<float> g, Vector256<float> h, float* sums)

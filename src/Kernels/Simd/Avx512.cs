@@ -97,6 +97,16 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
 
     // Halves are added, then quarters, each time of two vectors at once; what remains are quarters of four vectors in one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum4(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* sums)
+    {
+        Vector512<float> abcd = AddQuarters(AddHalves(a, b), AddHalves(c, d));
+        Vector512<float> pairs = X86.Avx512F.Add(abcd, X86.Avx512F.Permute4x32(abcd, 0b11_10_11_10));
+        Vector512<float> all = X86.Avx512F.Add(pairs, X86.Avx512F.Permute4x32(pairs, 0b01_01_01_01));
+        X86.Sse.Store(sums, X86.Avx512F.PermuteVar16x32(all, Vector512.Create(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).GetLower().GetLower());
+    }
+
+    // The same, where lanes of two results lie side by side.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum8(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, Vector512<float> e, Vector512<float> f, Vector512<float> g, Vector512<float> h, float* sums)
     {
         Vector512<float> abcd = AddQuarters(AddHalves(a, b), AddHalves(c, d)), efgh = AddQuarters(AddHalves(e, f), AddHalves(g, h));

@@ -98,6 +98,9 @@ internal unsafe interface ISimd<V>
 
     static abstract float Sum(V a);
 
+    /// <summary>The <see cref="Sum"/> of each of four vectors, to the same bits.</summary>
+    static abstract void Sum4(V a, V b, V c, V d, float* sums);
+
     /// <summary>The <see cref="Sum"/> of each of eight vectors, to the same bits.</summary>
     static abstract void Sum8(V a, V b, V c, V d, V e, V f, V g, V h, float* sums);
 

@@ -120,6 +120,14 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static float Sum(Vector<float> a) => Vector.Sum(a);
 
+    public static void Sum4(Vector<float> a, Vector<float> b, Vector<float> c, Vector<float> d, float* sums)
+    {
+        sums[0] = Sum(a);
+        sums[1] = Sum(b);
+        sums[2] = Sum(c);
+        sums[3] = Sum(d);
+    }
+
     public static void Sum8(Vector<float> a, Vector<float> b, Vector<float> c, Vector<float> d, Vector<float> e, Vector<float> f, Vector<float> g, Vector<float> h, float* sums)
     {
         sums[0] = Sum(a);
