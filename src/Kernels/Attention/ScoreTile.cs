@@ -6,9 +6,9 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>It calls nothing: where an accumulator lives across a call, the JIT keeps it in memory.</remarks>
 internal static unsafe class ScoreTile
 {
-    /// <summary>sums[j] = k_j · q for 4 keys.</summary>
+    /// <summary>sums[j] = k_j · q for 4 keys; memory is asked for what lies <paramref name="ahead"/> bytes behind them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot4<S, V, TFormat>(nint length, byte* k0, byte* k1, byte* k2, byte* k3, float* q, float* sums)
+    public static void Dot4<S, V, TFormat>(nint length, byte* k0, byte* k1, byte* k2, byte* k3, nint ahead, float* q, float* sums)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
@@ -17,14 +17,16 @@ internal static unsafe class ScoreTile
         for (nint p = 0; p < length; p += S.Width)
         {
             V v = S.Load(q + p);
+            nint line = ahead + TFormat.RowBytes(p);
+            S.Prefetch(k0 + line);
+            S.Prefetch(k1 + line);
+            S.Prefetch(k2 + line);
+            S.Prefetch(k3 + line);
             s0 = S.MultiplyAdd(TFormat.Widen<S, V>(k0, p), v, s0);
             s1 = S.MultiplyAdd(TFormat.Widen<S, V>(k1, p), v, s1);
             s2 = S.MultiplyAdd(TFormat.Widen<S, V>(k2, p), v, s2);
             s3 = S.MultiplyAdd(TFormat.Widen<S, V>(k3, p), v, s3);
         }
-        sums[0] = S.Sum(s0);
-        sums[1] = S.Sum(s1);
-        sums[2] = S.Sum(s2);
-        sums[3] = S.Sum(s3);
+        S.Sum4(s0, s1, s2, s3, sums);
     }
 }
