@@ -25,11 +25,11 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
-    /// <summary>Rows of W per task: whole tiles.</summary>
+    // Whole tiles, an odd number of them: streams that lie whole pages apart reach the ends of pages together, where the CPU's prefetching begins anew.
     private static int RowsPerTask(int k)
     {
         const int TileRows = 4;
-        return Packing.Padded((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, TFormat.RowBytes(k)), 1, int.MaxValue / 2), TileRows);
+        return TileRows * ((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, TileRows * TFormat.RowBytes(k)), 1, int.MaxValue / (2 * TileRows)) | 1);
     }
 
     /// <summary>Ranges that cover all rows of W.</summary>
