@@ -26,19 +26,22 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     public Output Output;
 
     // Whole tiles, an odd number of them: streams that lie whole pages apart reach the ends of pages together, where the CPU's prefetching begins anew.
-    private static int RowsPerTask(int k)
+    private readonly int RowsPerTask
     {
-        const int TileRows = 4;
-        return TileRows * ((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, TileRows * TFormat.RowBytes(k)), 1, int.MaxValue / (2 * TileRows)) | 1);
+        get
+        {
+            int tile = Math.Max(2, TileRows(Groups.Width(0)));
+            return tile * ((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, tile * TFormat.RowBytes(K)), 1, int.MaxValue / (2 * tile)) | 1);
+        }
     }
 
     /// <summary>Ranges that cover all rows of W.</summary>
-    public readonly int Tasks => (Output.N + RowsPerTask(K) - 1) / RowsPerTask(K);
+    public readonly int Tasks => (Output.N + RowsPerTask - 1) / RowsPerTask;
 
     /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
     {
-        int perTask = RowsPerTask(K), first = task * perTask, count = Math.Min(perTask, Output.N - first);
+        int perTask = RowsPerTask, first = task * perTask, count = Math.Min(perTask, Output.N - first);
         float* products = Scratch.ForTask((long)Groups.Rows * perTask);
         byte* w = W + (first * TFormat.RowBytes(K));
         for (int group = 0; group < Groups.Count; group++) Dot(group, w, count, products, perTask);
