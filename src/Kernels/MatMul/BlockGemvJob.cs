@@ -35,9 +35,9 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
     {
-        int k = Input.K, blocks = k / Blocks.Size, perTask = RowsPerTask(Output.N, k), first = task * perTask, count = Math.Min(perTask, Output.N - first);
+        int perTask = RowsPerTask(Output.N, Input.K), first = task * perTask, count = Math.Min(perTask, Output.N - first);
         float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * Input.Stride));
-        nint rowBytes = TFormat.RowBytes(k);
+        nint rowBytes = TFormat.RowBytes(Input.K);
         byte* w = W + (first * rowBytes);
         if (Input.M == 1) DotOne(w, rowBytes, count, products, products + perTask);
         else DotFew(w, rowBytes, count, products, perTask, products + ((long)Input.M * perTask));
@@ -55,7 +55,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private readonly void Four(byte* w, nint rowBytes, int count, nint apart, float* products, float* scales)
     {
-        nint blocks = Input.K / Blocks.Size, integers = Input.K / Blocks.Pair * TFormat.PairBytes, row = Input.Stride, ahead = Tiling.BlockPrefetchBytes(rowBytes, blocks);
+        nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride, ahead = Tiling.BlockPrefetchBytes(rowBytes, blocks);
         short* rest = stackalloc short[Group * Packing.MaxWidth];
         float* sums = stackalloc float[Group];
         Decoding<V> decoding = F16Format.Decoding<S, V>();
@@ -72,7 +72,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private readonly void DotFew(byte* w, nint rowBytes, int count, float* products, int stride, float* scales)
     {
-        nint blocks = Input.K / Blocks.Size, integers = Input.K / Blocks.Pair * TFormat.PairBytes, row = Input.Stride, rowX = (nint)Input.K * TDots.BytesX;
+        nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride, rowX = (nint)Input.K * TDots.BytesX;
         short* rest = stackalloc short[Group * Packing.MaxWidth];
         float* sums = stackalloc float[Group];
         Decoding<V> decoding = F16Format.Decoding<S, V>();
