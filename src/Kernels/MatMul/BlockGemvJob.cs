@@ -36,11 +36,11 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     public readonly void Execute(int task)
     {
         int perTask = RowsPerTask(Output.N, Input.K), first = task * perTask, count = Math.Min(perTask, Output.N - first);
-        float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * Input.Stride));
+        float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * Input.Stride)), scales = products + ((long)Input.M * perTask);
         nint rowBytes = TFormat.RowBytes(Input.K);
         byte* w = W + (first * rowBytes);
-        if (Input.M == 1) DotOne(w, rowBytes, count, products, products + perTask);
-        else DotFew(w, rowBytes, count, products, perTask, products + ((long)Input.M * perTask));
+        if (Input.M == 1) DotOne(w, rowBytes, count, products, scales);
+        else DotFew(w, rowBytes, count, products, perTask, scales);
         Output.Store<S, V>(products, perTask, 0, Input.M, first, count);
     }
 

@@ -130,14 +130,8 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static void Sum8(Vector<float> a, Vector<float> b, Vector<float> c, Vector<float> d, Vector<float> e, Vector<float> f, Vector<float> g, Vector<float> h, float* sums)
     {
-        sums[0] = Sum(a);
-        sums[1] = Sum(b);
-        sums[2] = Sum(c);
-        sums[3] = Sum(d);
-        sums[4] = Sum(e);
-        sums[5] = Sum(f);
-        sums[6] = Sum(g);
-        sums[7] = Sum(h);
+        Sum4(a, b, c, d, sums);
+        Sum4(e, f, g, h, sums + 4);
     }
 
     public static float MaxLane(Vector<float> a)
