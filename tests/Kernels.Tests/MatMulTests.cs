@@ -82,21 +82,42 @@ public sealed class MatMulTests
         MatMul.Run(x, m, new WeightMatrix(w[1], WeightType.F16, n[1], K), expected[1], default, options);
         if (three) MatMul.Run(x, m, new WeightMatrix(w[2], WeightType.F16, n[2], K), expected[2], default, options);
 
-        MatMul.Run(x, m,
-            new Product(new WeightMatrix(w[0], WeightType.F16, n[0], K), actual[0], new Epilogue { Bias = bias, Activation = Activation.Gelu }),
-            new Product(new WeightMatrix(w[1], WeightType.F16, n[1], K), actual[1], default),
-            three ? new Product(new WeightMatrix(w[2], WeightType.F16, n[2], K), actual[2], default) : default, options);
+        MatMul.Run(m,
+            new Product(x, new WeightMatrix(w[0], WeightType.F16, n[0], K), actual[0], new Epilogue { Bias = bias, Activation = Activation.Gelu }),
+            new Product(x, new WeightMatrix(w[1], WeightType.F16, n[1], K), actual[1], default),
+            three ? new Product(x, new WeightMatrix(w[2], WeightType.F16, n[2], K), actual[2], default) : default, options);
         Assert.That(actual, Is.EqualTo(expected));
         Assert.That(expected[0], Has.Some.Not.Zero);
+    }
+
+    [Test]
+    public void Products_together_may_each_have_their_own_x([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 5, 8, 20)] int m)
+    {
+        // Int4 takes other loops where k is no multiple of 128: computed together each product keeps its own.
+        int[] n = [70, 7, 130], k = [256, 192, 384];
+        byte[][] w = [.. n.Select((size, i) => Samples.Weights(Samples.Uniform(size * k[i], i, 0.3f), size, k[i], type))];
+        float[][] x = [.. k.Select((size, i) => Samples.Uniform(m * size, 9 + i))];
+        float[] bias = Samples.Uniform(n[1], 8);
+        float[][] expected = [.. n.Select(size => new float[m * size])], actual = [.. n.Select(size => new float[m * size])];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 3 };
+        for (int i = 0; i < n.Length; i++)
+            MatMul.Run(x[i], m, new WeightMatrix(w[i], type, n[i], k[i]), expected[i], EpilogueOf(i), options);
+
+        MatMul.Run(m, ProductOf(0), ProductOf(1), ProductOf(2), options);
+        Assert.That(actual, Is.EqualTo(expected));
+        Assert.That(expected, Has.All.Some.Not.Zero);
+
+        Product ProductOf(int i) => new(x[i], new WeightMatrix(w[i], type, n[i], k[i]), actual[i], EpilogueOf(i));
+        Epilogue EpilogueOf(int i) => i == 1 ? new Epilogue { Bias = bias, Activation = Activation.Gelu } : default;
     }
 
     [Test]
     public void Products_together_may_have_weights_of_different_types([Levels] KernelLevel level)
     {
         float[] y = new float[2], z = new float[1];
-        MatMul.Run([1, 2], 1,
-            new Product(new WeightMatrix(Samples.Stored([3, 4, 5, 6], WeightType.F32), WeightType.F32, 2, 2), y, default),
-            new Product(new WeightMatrix(Samples.Stored([7, 8], WeightType.F16), WeightType.F16, 1, 2), z, default), default, Samples.At(level));
+        MatMul.Run(1,
+            new Product([1, 2], new WeightMatrix(Samples.Stored([3, 4, 5, 6], WeightType.F32), WeightType.F32, 2, 2), y, default),
+            new Product([1, 2], new WeightMatrix(Samples.Stored([7, 8], WeightType.F16), WeightType.F16, 1, 2), z, default), default, Samples.At(level));
         Assert.That((float[])[.. y, .. z], Is.EqualTo(new float[] { 11, 17, 23 }));
     }
 

@@ -63,7 +63,7 @@ public sealed class QuantizationTests
             {
                 foreach (int k in (int[])[64, 128, 192, 1024])
                 {
-                    byte[] stored = Quantized(Samples.Uniform(n * k, n + k, 0.5f), n, k, type);
+                    byte[] stored = Samples.Weights(Samples.Uniform(n * k, n + k, 0.5f), n, k, type);
                     using var w = new Guarded(stored.Length, 3);
                     stored.CopyTo(w.Bytes);
                     float[] x = Samples.Uniform(m * k, m), expected = new float[m * n], bias = Samples.Uniform(n, 5);
@@ -86,7 +86,7 @@ public sealed class QuantizationTests
     public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(320, 384)] int k)
     {
         const int N = 131;
-        var w = new WeightMatrix(Quantized(Samples.Uniform(N * k, 1, 0.3f), N, k, type), type, N, k);
+        var w = new WeightMatrix(Samples.Weights(Samples.Uniform(N * k, 1, 0.3f), N, k, type), type, N, k);
         float[] x = Samples.Uniform(MatMul.StreamedRows * k, 2), alone = new float[MatMul.StreamedRows * N];
         KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
         for (int row = 0; row < MatMul.StreamedRows; row++)
@@ -109,7 +109,7 @@ public sealed class QuantizationTests
             {
                 foreach (int k in (int[])[64, 192, 1024])
                 {
-                    byte[] stored = Quantized(Samples.Uniform(n * k, n + k, 0.5f), n, k, type);
+                    byte[] stored = Samples.Weights(Samples.Uniform(n * k, n + k, 0.5f), n, k, type);
                     using var w = new Guarded(stored.Length, 3);
                     stored.CopyTo(w.Bytes);
                     float[] x = Samples.Uniform(m * k, m), bias = Samples.Uniform(n, 5), residual = Samples.Uniform(m * n, 6);
@@ -130,7 +130,7 @@ public sealed class QuantizationTests
     public void Products_of_bytes_are_near_those_of_the_stored_weights([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
     {
         const int M = 40, N = 96, K = 1024;
-        byte[] stored = Quantized(Normal(N * K), N, K, type);
+        byte[] stored = Samples.Weights(Normal(N * K), N, K, type);
         float[] x = [.. Normal(M * K).Reverse()], expected = new float[M * N], y = new float[M * N];
         MatMul.Run(x, M, new WeightMatrix(stored, type, N, K), expected, default, Samples.Reference);
         MatMul.Run(x, M, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
@@ -143,7 +143,7 @@ public sealed class QuantizationTests
     public void The_largest_products_do_not_overflow([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, -1)] int xSign, [Values(1, -1)] int wSign)
     {
         const int K = 128;
-        byte[] stored = Quantized([.. Enumerable.Repeat(wSign * 127f, K)], 1, K, type);
+        byte[] stored = Samples.Weights([.. Enumerable.Repeat(wSign * 127f, K)], 1, K, type);
         foreach (int m in (int[])[1, 4, 17])
         {
             float[] x = [.. Enumerable.Repeat(xSign * 3f, m * K)], y = new float[m];
@@ -157,7 +157,7 @@ public sealed class QuantizationTests
         [Values(float.NaN, float.PositiveInfinity)] float bad)
     {
         const int N = 5, K = 128;
-        byte[] stored = Quantized(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
+        byte[] stored = Samples.Weights(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
         float[] x = Samples.Uniform(m * K, 2), clean = new float[m * N], y = new float[m * N];
         MatMul.Run(x, m, new WeightMatrix(stored, type, N, K), clean, default, Samples.At(level));
         x[((m - 1) * K) + 70] = bad;
@@ -170,7 +170,7 @@ public sealed class QuantizationTests
     public void Tiny_values_of_X_count_as_zero_beside_others([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 20)] int m)
     {
         const int N = 5, K = 128;
-        byte[] stored = Quantized(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
+        byte[] stored = Samples.Weights(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
         float[] x = Samples.Uniform(m * K, 2), y = new float[m * N], expected = new float[m * N];
         for (int i = 0; i < x.Length; i++) x[i] = i % K < 64 ? x[i] * 1e-38f : x[i];
         MatMul.Run(x, m, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
@@ -184,7 +184,7 @@ public sealed class QuantizationTests
         [Values(93, 106, 114, 119)] int exponent)
     {
         const int N = 5, K = 128;
-        byte[] stored = Quantized(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
+        byte[] stored = Samples.Weights(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
         float[] small = Samples.Uniform(m * K, 2), y = new float[m * N], expected = new float[m * N];
         MatMul.Run([.. small.Select(v => MathF.ScaleB(v, exponent))], m, new WeightMatrix(stored, type, N, K), y, default, Samples.At(level));
         MatMul.Run(small, m, new WeightMatrix(stored, type, N, K), expected, default, Samples.At(level));
@@ -205,11 +205,11 @@ public sealed class QuantizationTests
             Throws.ArgumentException.With.Message.Contains("Int8 cannot be quantized"));
         float[] bad = new float[64];
         bad[7] = float.NaN;
-        Assert.That(() => Quantized(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("Row 0").And.Message.Contains("NaN"));
+        Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("Row 0").And.Message.Contains("NaN"));
         bad[7] = 8.32e6f;                                  // 127 · 65504 is 8319008
-        Assert.That(() => Quantized(bad, 1, 64, WeightType.Int8), Throws.ArgumentException.With.Message.Contains("up to 8319008 can be quantized to Int8"));
+        Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int8), Throws.ArgumentException.With.Message.Contains("up to 8319008 can be quantized to Int8"));
         bad[7] = -524033;                                  // 8 · 65504 is 524032
-        Assert.That(() => Quantized(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("holds -524033"));
+        Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("holds -524033"));
         Assert.That(() => WeightMatrix.ElementSize(WeightType.Int4), Throws.ArgumentException.With.Message.Contains("blocks of 32"));
     }
 
@@ -265,17 +265,10 @@ public sealed class QuantizationTests
         return [.. Enumerable.Range(0, count).Select(_ => (float)(0.02 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
     }
 
-    private static byte[] Quantized(float[] weights, int n, int k, WeightType type)
-    {
-        byte[] stored = new byte[n * WeightMatrix.BytesOfRow(type, k)];
-        Quantization.Quantize(new WeightMatrix(Samples.Stored(weights, WeightType.F32), WeightType.F32, n, k), type, stored, Samples.At(KernelDispatch.Level));
-        return stored;
-    }
-
     // W · I, the identity: the weights as products see them.
     private static float[] Decoded(float[] weights, int n, int k, WeightType type)
     {
-        var w = new WeightMatrix(Quantized(weights, n, k, type), type, n, k);
+        var w = new WeightMatrix(Samples.Weights(weights, n, k, type), type, n, k);
         float[] identity = new float[k * k], columns = new float[k * n], decoded = new float[n * k];
         for (int i = 0; i < k; i++) identity[(i * k) + i] = 1;
         MatMul.Run(identity, k, w, columns, default, Samples.Reference);

@@ -23,6 +23,15 @@ internal static class Samples
         return bytes;
     }
 
+    /// <summary>A matrix [n, k] as a product takes it, quantized where the type has blocks.</summary>
+    public static byte[] Weights(ReadOnlySpan<float> values, int n, int k, WeightType type)
+    {
+        if (!WeightMatrix.IsBlocked(type)) return Stored(values, type);
+        byte[] blocks = new byte[n * WeightMatrix.BytesOfRow(type, k)];
+        Quantization.Quantize(new WeightMatrix(Stored(values, WeightType.F32), WeightType.F32, n, k), type, blocks, At(KernelDispatch.Level));
+        return blocks;
+    }
+
     /// <summary>What is left of floats that were stored.</summary>
     public static float[] Rounded(ReadOnlySpan<float> values, WeightType type)
     {

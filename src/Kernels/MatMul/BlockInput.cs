@@ -26,17 +26,34 @@ internal unsafe struct BlockInput
     /// <summary>Floats of a row of scales: K / 32, rounded up to whole vectors.</summary>
     public int Stride;
 
-    /// <summary>Quantizes X [m, k] into this thread's memory of the call.</summary>
+    /// <summary>Floats of memory for X [m, k].</summary>
+    public static long Length<S, V, TDots>(int m, int k)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TDots : struct, IBlockDots<V> => Held<S, V, TDots>(m, k) + (2 * S.Width * S.Width) + (S.Width * Blocks.Size * sizeof(short) / sizeof(float));
+
+    // What stays of it: integers, scales and zeros.
+    private static long Held<S, V, TDots>(int m, int k)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TDots : struct, IBlockDots<V> => Rows(m) * (((long)k * TDots.BytesX / sizeof(float)) + (2 * Packing.Padded(k / Blocks.Size, S.Width)));
+
+    private static int Rows(int m) => m == 1 ? 1 : Packing.Padded(m, Group);
+
+    /// <summary>Quantizes X [m, k].</summary>
+    /// <param name="x">X.</param>
+    /// <param name="m">Rows.</param>
+    /// <param name="k">Columns, whole blocks.</param>
+    /// <param name="memory">Room for <see cref="Length"/> floats, which the result lies in.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static BlockInput Quantize<S, V, TFormat, TDots>(float* x, int m, int k)
+    public static BlockInput Quantize<S, V, TFormat, TDots>(float* x, int m, int k, float* memory)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat
         where TDots : struct, IBlockDots<V>
     {
-        int blocks = k / Blocks.Size, stride = Packing.Padded(blocks, S.Width), rows = m == 1 ? 1 : Packing.Padded(m, Group);
-        long integers = (long)rows * k * TDots.BytesX / sizeof(float), all = integers + (2L * rows * stride);
-        float* memory = Scratch.ForCall(all + (2 * S.Width * S.Width) + (S.Width * Blocks.Size * sizeof(short) / sizeof(float)));
+        int blocks = k / Blocks.Size, stride = Packing.Padded(blocks, S.Width), rows = Rows(m);
+        long integers = (long)rows * k * TDots.BytesX / sizeof(float), all = Held<S, V, TDots>(m, k);
         var input = new BlockInput { M = m, K = k, Integers = (byte*)memory, Scales = memory + integers, Zeros = memory + integers + (rows * stride), Stride = stride };
         new Span<float>(memory, (int)all).Clear();
         for (int row = 0; row < m; row++)

@@ -50,39 +50,39 @@ public static unsafe class FeedForward
         fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
         fixed (byte* pUp = up.Data, pDown = down.Data)
         {
-            byte** weights = stackalloc byte*[] { pUp, pDown };
-            Output* outputs = stackalloc Output[]
+            ProductCall* calls = stackalloc ProductCall[]
             {
-                new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation },
-                new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual },
+                new ProductCall { X = px, K = up.K, W = pUp, Output = new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation } },
+                new ProductCall { K = down.K, W = pDown, Output = new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual } },
             };
+            int threads = MatMul.Threads(calls, 1, m, options.MaxThreads);
             bool bytes = WeightMatrix.IsBlocked(up.Type);
             switch (options.Level)
             {
-                case KernelLevel.Avx512 when bytes: BlockGemm.FeedForward<Avx512, Vector512<float>, BlockTiles32>(px, m, up.K, up.Type, weights, outputs, options.MaxThreads); break;
-                case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(px, m, up, down, weights, outputs, options.MaxThreads); break;
-                case KernelLevel.Avx2 when bytes:   BlockGemm.FeedForward<Avx2, Vector256<float>, BlockTiles16>(px, m, up.K, up.Type, weights, outputs, options.MaxThreads); break;
-                case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(px, m, up, down, weights, outputs, options.MaxThreads); break;
-                default:                            Run<Portable, Vector<float>, PortableTiles>(px, m, up, down, weights, outputs, options.MaxThreads); break;
+                case KernelLevel.Avx512 when bytes: BlockGemm.FeedForward<Avx512, Vector512<float>, BlockTiles32>(calls, m, up.Type, threads); break;
+                case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(calls, m, up.Type, down.Type, threads); break;
+                case KernelLevel.Avx2 when bytes:   BlockGemm.FeedForward<Avx2, Vector256<float>, BlockTiles16>(calls, m, up.Type, threads); break;
+                case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(calls, m, up.Type, down.Type, threads); break;
+                default:                            Run<Portable, Vector<float>, PortableTiles>(calls, m, up.Type, down.Type, threads); break;
             }
         }
     }
 
-    private static void Run<S, V, TTiles>(float* x, int m, WeightMatrix up, WeightMatrix down, byte** weights, Output* outputs, int maxThreads)
+    private static void Run<S, V, TTiles>(ProductCall* calls, int m, WeightType up, WeightType down, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
     {
-        int threads = Tiling.Threads(m, up.K, up.N, maxThreads);
+        int k = calls->K, inner = calls->Output.N;
         EqualBlocks blocks = Gemm.Blocks(m);
-        long packedLength = Gemm.PackedLength(blocks, up.K);
-        float* packed = Scratch.ForCall(packedLength + Gemm.PackedLength(blocks, up.N)), inner = packed + packedLength;
+        long packedLength = Gemm.PackedLength(blocks, k);
+        float* packed = Scratch.ForCall(packedLength + Gemm.PackedLength(blocks, inner)), between = packed + packedLength;
         for (int block = 0; block < blocks.Count; block++)
         {
             (int row, int rows) = blocks[block];
-            Panels layout = Gemm.Pack<S, V, TTiles>(x + ((nint)row * up.K), rows, up.K, packed, threads);
-            Gemm.Run<S, V, TTiles>(up.Type, packed, layout, row, rows, up.K, weights[0], outputs[0], inner, threads);
-            Gemm.Run<S, V, TTiles>(down.Type, inner, layout, row, rows, up.N, weights[1], outputs[1], packedY: null, threads);
+            Panels layout = Gemm.Pack<S, V, TTiles>(calls->X + ((nint)row * k), rows, k, packed, threads);
+            Gemm.Run<S, V, TTiles>(up, packed, layout, row, rows, calls[0], between, threads);
+            Gemm.Run<S, V, TTiles>(down, between, layout, row, rows, calls[1], packedY: null, threads);
         }
     }
 }

@@ -22,21 +22,21 @@ internal static unsafe class Gemm
     }
 
     /// <summary>The product with a W of floats or halves, as the packed X of the next product or, where that is null, rows row … row + m − 1 of Y.</summary>
-    public static void Run<S, V, TTiles>(WeightType type, float* packed, Panels layout, int row, int m, int k, byte* w, Output output, float* packedY, int threads)
+    public static void Run<S, V, TTiles>(WeightType type, float* packed, Panels layout, int row, int m, ProductCall call, float* packedY, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
     {
         switch (type)
         {
-            case WeightType.F32:  Run<S, V, TTiles, F32Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
-            case WeightType.F16:  Run<S, V, TTiles, F16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
-            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(packed, layout, row, m, k, &w, &output, 1, packedY, threads); break;
+            case WeightType.F32:  Run<S, V, TTiles, F32Format>(packed, layout, row, m, &call, 1, packedY, threads); break;
+            case WeightType.F16:  Run<S, V, TTiles, F16Format>(packed, layout, row, m, &call, 1, packedY, threads); break;
+            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(packed, layout, row, m, &call, 1, packedY, threads); break;
         }
     }
 
     /// <summary>Several products with the same packed X.</summary>
-    public static void Run<S, V, TTiles, TFormat>(float* packed, Panels layout, int row, int m, int k, byte** weights, Output* outputs, int count, float* packedY, int threads)
+    public static void Run<S, V, TTiles, TFormat>(float* packed, Panels layout, int row, int m, ProductCall* calls, int count, float* packedY, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
@@ -44,12 +44,12 @@ internal static unsafe class Gemm
     {
         GemmJob<S, V, TTiles, TFormat>* jobs = stackalloc GemmJob<S, V, TTiles, TFormat>[count];
         int n = 0;
-        for (int i = 0; i < count; i++) n += outputs[i].N;
+        for (int i = 0; i < count; i++) n += calls[i].Output.N;
         for (int i = 0; i < count; i++)
         {
             jobs[i] = new GemmJob<S, V, TTiles, TFormat>
             {
-                PackedX = packed, Layout = layout, Row = row, M = m, K = k, W = weights[i], WeightRows = Tiling.WeightRows(n, threads), Output = outputs[i], PackedY = packedY,
+                PackedX = packed, Layout = layout, Row = row, M = m, K = calls[i].K, W = calls[i].W, WeightRows = Tiling.WeightRows(n, threads), Output = calls[i].Output, PackedY = packedY,
             };
         }
         JobGroup<GemmJob<S, V, TTiles, TFormat>>.Run(jobs, count, threads);

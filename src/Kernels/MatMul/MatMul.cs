@@ -33,54 +33,60 @@ public static unsafe class MatMul
             MatMulReference.Run(x, m, w, y, epilogue);
             return;
         }
-        fixed (float* py = y, bias = epilogue.Bias, residual = epilogue.Residual)
+        fixed (float* px = x, py = y, bias = epilogue.Bias, residual = epilogue.Residual)
         fixed (byte* pw = w.Data)
         {
-            byte* weight = pw;
             var output = new Output { Y = py, N = w.N, Bias = bias, Activation = epilogue.Activation, Residual = residual };
-            Run(x, m, w.K, w.Type, &weight, &output, 1, options);
+            var call = new ProductCall { X = px, K = w.K, W = pw, Output = output };
+            Run(&call, 1, m, w.Type, options);
         }
     }
 
-    /// <summary>Three products with the same X, as the query, key and value of a layer are: X is packed once, and threads meet once.</summary>
-    /// <param name="x">X, row-major [m, k].</param>
-    /// <param name="m">Rows of X and of each Y.</param>
-    /// <param name="first">The first product. All weights have k columns.</param>
+    /// <summary>Two or three products that do not need each other, as the query, key and value of a layer: an X that several have is packed once, and threads meet once.</summary>
+    /// <param name="m">Rows of each X and Y.</param>
+    /// <param name="first">The first product.</param>
     /// <param name="second">The second one.</param>
     /// <param name="third">The third one, or default.</param>
     /// <param name="options">Level and threads; the result does not depend on the threads, nor on what is computed together.</param>
     /// <exception cref="ArgumentException">A length does not fit m, n and k.</exception>
-    public static void Run(ReadOnlySpan<float> x, int m, in Product first, in Product second, in Product third, KernelOptions options)
+    public static void Run(int m, in Product first, in Product second, in Product third, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         bool three = third.Weight.N > 0;
-        CheckSizes(x.Length, m, first.Weight, first.Y.Length, first.Epilogue);
-        CheckSizes(x.Length, m, second.Weight, second.Y.Length, second.Epilogue);
-        if (three) CheckSizes(x.Length, m, third.Weight, third.Y.Length, third.Epilogue);
-        bool together = options.Level != KernelLevel.Reference && x.Length > 0 && first.Weight.N > 0 && second.Weight.N > 0
-            && first.Weight.Type == second.Weight.Type && (!three || first.Weight.Type == third.Weight.Type);
+        CheckSizes(first.X.Length, m, first.Weight, first.Y.Length, first.Epilogue);
+        CheckSizes(second.X.Length, m, second.Weight, second.Y.Length, second.Epilogue);
+        if (three) CheckSizes(third.X.Length, m, third.Weight, third.Y.Length, third.Epilogue);
+        WeightType type = first.Weight.Type;
+        bool together = options.Level != KernelLevel.Reference && IsWork(first, type) && IsWork(second, type) && (!three || IsWork(third, type));
         if (!together)
         {
-            Run(x, m, first.Weight, first.Y, first.Epilogue, options);
-            Run(x, m, second.Weight, second.Y, second.Epilogue, options);
-            if (three) Run(x, m, third.Weight, third.Y, third.Epilogue, options);
+            Run(first.X, m, first.Weight, first.Y, first.Epilogue, options);
+            Run(second.X, m, second.Weight, second.Y, second.Epilogue, options);
+            if (three) Run(third.X, m, third.Weight, third.Y, third.Epilogue, options);
             return;
         }
 
+        fixed (float* x0 = first.X, x1 = second.X, x2 = third.X)
         fixed (byte* w0 = first.Weight.Data, w1 = second.Weight.Data, w2 = third.Weight.Data)
         fixed (float* y0 = first.Y, y1 = second.Y, y2 = third.Y)
         fixed (float* bias0 = first.Epilogue.Bias, bias1 = second.Epilogue.Bias, bias2 = third.Epilogue.Bias)
         fixed (float* residual0 = first.Epilogue.Residual, residual1 = second.Epilogue.Residual, residual2 = third.Epilogue.Residual)
         {
-            byte** weights = stackalloc byte*[] { w0, w1, w2 };
-            Output* outputs = stackalloc Output[]
+            ProductCall* calls = stackalloc ProductCall[]
             {
-                new Output { Y = y0, N = first.Weight.N, Bias = bias0, Activation = first.Epilogue.Activation, Residual = residual0 },
-                new Output { Y = y1, N = second.Weight.N, Bias = bias1, Activation = second.Epilogue.Activation, Residual = residual1 },
-                new Output { Y = y2, N = third.Weight.N, Bias = bias2, Activation = third.Epilogue.Activation, Residual = residual2 },
+                new ProductCall { X = x0, K = first.Weight.K, W = w0, Output = new Output { Y = y0, N = first.Weight.N, Bias = bias0, Activation = first.Epilogue.Activation, Residual = residual0 } },
+                new ProductCall { X = x1, K = second.Weight.K, W = w1, Output = new Output { Y = y1, N = second.Weight.N, Bias = bias1, Activation = second.Epilogue.Activation, Residual = residual1 } },
+                new ProductCall { X = x2, K = third.Weight.K, W = w2, Output = new Output { Y = y2, N = third.Weight.N, Bias = bias2, Activation = third.Epilogue.Activation, Residual = residual2 } },
             };
-            Run(x, m, first.Weight.K, first.Weight.Type, weights, outputs, three ? 3 : 2, options);
+            int count = three ? 3 : 2, joint;
+            for (int i = 0; i < count; i += joint)
+            {
+                joint = m <= StreamedRows ? WithSameDots(calls + i, count - i, type) : ProductCall.WithSameX(calls + i, count - i);    // many rows are packed, which is a job of its own
+                Run(calls + i, joint, m, type, options);
+            }
         }
+
+        static bool IsWork(in Product product, WeightType type) => product.X.Length > 0 && product.Weight.N > 0 && product.Weight.Type == type;
     }
 
     internal static void CheckSizes(long x, int m, WeightMatrix w, long y, in Epilogue epilogue)
@@ -93,111 +99,137 @@ public static unsafe class MatMul
         Activations.CheckKnown(epilogue.Activation);
     }
 
-    private static void Run(ReadOnlySpan<float> x, int m, int k, WeightType type, byte** weights, Output* outputs, int count, KernelOptions options)
+    private static void Run(ProductCall* calls, int count, int m, WeightType type, KernelOptions options)
     {
-        bool bytes = m > StreamedRows && WeightMatrix.IsBlocked(type), nibbles = m <= StreamedRows && type == WeightType.Int4 && k % NibbleMultiple == 0;
-        fixed (float* px = x)
+        bool bytes = m > StreamedRows && WeightMatrix.IsBlocked(type), nibbles = m <= StreamedRows && HasNibbleDots(type, calls->K);
+        int threads = Threads(calls, count, m, options.MaxThreads);
+        switch (options.Level)
         {
-            switch (options.Level)
-            {
-                case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-                case KernelLevel.Avx512 when nibbles: RunBlockGemv<Avx512, Vector512<float>, Int4Format, NibbleDots<Avx512, Vector512<float>>>(px, m, k, weights, outputs, count, options.MaxThreads); break;
-                case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-                case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-                case KernelLevel.Avx2 when nibbles: RunBlockGemv<Avx2, Vector256<float>, Int4Format, NibbleDots<Avx2, Vector256<float>>>(px, m, k, weights, outputs, count, options.MaxThreads); break;
-                case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-                default:                            Run<Portable, Vector<float>, PortableTiles>(px, m, k, type, weights, outputs, count, options.MaxThreads); break;
-            }
+            case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(calls, count, m, type, threads); break;
+            case KernelLevel.Avx512 when nibbles: RunBlockGemv<Avx512, Vector512<float>, Int4Format, NibbleDots<Avx512, Vector512<float>>>(calls, count, m, threads); break;
+            case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(calls, count, m, type, threads); break;
+            case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(calls, count, m, type, threads); break;
+            case KernelLevel.Avx2 when nibbles: RunBlockGemv<Avx2, Vector256<float>, Int4Format, NibbleDots<Avx2, Vector256<float>>>(calls, count, m, threads); break;
+            case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(calls, count, m, type, threads); break;
+            default:                            Run<Portable, Vector<float>, PortableTiles>(calls, count, m, type, threads); break;
         }
     }
 
-    private static void Run<S, V, TTiles>(float* x, int m, int k, WeightType type, byte** weights, Output* outputs, int count, int maxThreads)
+    private static bool HasNibbleDots(WeightType type, int k) => type == WeightType.Int4 && k % NibbleMultiple == 0;
+
+    private static int WithSameDots(ProductCall* calls, int count, WeightType type)
+    {
+        int same = 1;
+        while (same < count && HasNibbleDots(type, calls[same].K) == HasNibbleDots(type, calls->K)) same++;
+        return same;
+    }
+
+    private static void Run<S, V, TTiles>(ProductCall* calls, int count, int m, WeightType type, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
     {
         switch (type)
         {
-            case WeightType.F32:  Run<S, V, TTiles, F32Format>(x, m, k, weights, outputs, count, maxThreads); break;
-            case WeightType.F16:  Run<S, V, TTiles, F16Format>(x, m, k, weights, outputs, count, maxThreads); break;
-            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(x, m, k, weights, outputs, count, maxThreads); break;
-            case WeightType.Int8: RunBlocks<S, V, TTiles, Int8Format>(x, m, k, weights, outputs, count, maxThreads); break;
-            case WeightType.Int4: RunBlocks<S, V, TTiles, Int4Format>(x, m, k, weights, outputs, count, maxThreads); break;
+            case WeightType.F32:  Run<S, V, TTiles, F32Format>(calls, count, m, threads); break;
+            case WeightType.F16:  Run<S, V, TTiles, F16Format>(calls, count, m, threads); break;
+            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(calls, count, m, threads); break;
+            case WeightType.Int8: RunBlocks<S, V, TTiles, Int8Format>(calls, count, m, threads); break;
+            case WeightType.Int4: RunBlocks<S, V, TTiles, Int4Format>(calls, count, m, threads); break;
         }
     }
 
-    private static void RunBlocks<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
+    private static void RunBlocks<S, V, TTiles, TFormat>(ProductCall* calls, int count, int m, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
         where TFormat : struct, IBlockFormat
     {
-        if (m <= StreamedRows) RunBlockGemv<S, V, TFormat, Int16Dots<S, V, TFormat>>(x, m, k, weights, outputs, count, maxThreads);
-        else RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, Threads(m, k, outputs, count, maxThreads));
+        if (m <= StreamedRows) RunBlockGemv<S, V, TFormat, Int16Dots<S, V, TFormat>>(calls, count, m, threads);
+        else RunGemm<S, V, TTiles, TFormat>(calls, count, m, threads);
     }
 
-    private static void RunBlockGemv<S, V, TFormat, TDots>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TFormat : struct, IBlockFormat
-        where TDots : struct, IBlockDots<V>
-    {
-        var input = BlockInput.Quantize<S, V, TFormat, TDots>(x, m, k);
-        BlockGemvJob<S, V, TFormat, TDots>* jobs = stackalloc BlockGemvJob<S, V, TFormat, TDots>[count];
-        for (int i = 0; i < count; i++)
-            jobs[i] = new BlockGemvJob<S, V, TFormat, TDots> { Input = input, W = weights[i], Output = outputs[i] };
-        JobGroup<BlockGemvJob<S, V, TFormat, TDots>>.Run(jobs, count, Threads(m, k, outputs, count, maxThreads));
-    }
-
-    private static void Run<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int maxThreads)
+    private static void Run<S, V, TTiles, TFormat>(ProductCall* calls, int count, int m, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
         where TFormat : struct, IWeightFormat
     {
-        int threads = Threads(m, k, outputs, count, maxThreads);
-        if (m <= StreamedRows) RunGemv<S, V, TFormat>(x, m, k, weights, outputs, count, threads);
-        else RunGemm<S, V, TTiles, TFormat>(x, m, k, weights, outputs, count, threads);
+        if (m <= StreamedRows) RunGemv<S, V, TFormat>(calls, count, m, threads);
+        else RunGemm<S, V, TTiles, TFormat>(calls, count, m, threads);
     }
 
-    internal static int Threads(int m, int k, Output* outputs, int count, int maxThreads)
+    internal static int Threads(ProductCall* calls, int count, int m, int maxThreads)
     {
-        int n = 0;
-        for (int i = 0; i < count; i++) n += outputs[i].N;
-        return Tiling.Threads(m, k, n, maxThreads);
+        long elements = 0;
+        for (int i = 0; i < count; i++) elements += (long)calls[i].K * calls[i].Output.N;
+        return Tiling.Threads(m, elements, maxThreads);
     }
 
-    private static void RunGemm<S, V, TTiles, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int threads)
+    // Many rows of one X.
+    private static void RunGemm<S, V, TTiles, TFormat>(ProductCall* calls, int count, int m, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TTiles : struct, ITiles
         where TFormat : struct, IRowFormat
     {
         EqualBlocks blocks = Gemm.Blocks(m);
-        float* packed = Scratch.ForCall(Gemm.PackedLength(blocks, k));
+        float* packed = Scratch.ForCall(Gemm.PackedLength(blocks, calls->K));
         for (int block = 0; block < blocks.Count; block++)
         {
             (int row, int rows) = blocks[block];
-            Panels layout = Gemm.Pack<S, V, TTiles>(x + ((nint)row * k), rows, k, packed, threads);
-            Gemm.Run<S, V, TTiles, TFormat>(packed, layout, row, rows, k, weights, outputs, count, packedY: null, threads);
+            Panels layout = Gemm.Pack<S, V, TTiles>(calls->X + ((nint)row * calls->K), rows, calls->K, packed, threads);
+            Gemm.Run<S, V, TTiles, TFormat>(packed, layout, row, rows, calls, count, packedY: null, threads);
         }
     }
 
-    private static void RunGemv<S, V, TFormat>(float* x, int m, int k, byte** weights, Output* outputs, int count, int threads)
+    // Few rows, each product with an X of its own or that of the one before.
+    private static void RunGemv<S, V, TFormat>(ProductCall* calls, int count, int m, int threads)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat
     {
         GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
         var groups = new GemvGroups(m, S.Registers);
-        float* grouped = x;
-        if (m > 1 || TFormat.InputScale != 1)
+        bool lay = m > 1 || TFormat.InputScale != 1;
+        long length = 0;
+        for (int i = 0; i < count; i++) length += (long)groups.Padded * calls[i].K;
+        float* memory = lay ? Scratch.ForCall(length) : null;
+        for (int i = 0, same; i < count; i += same)
         {
-            grouped = Scratch.ForCall((long)groups.Padded * k);
-            groups.Lay<S, V>(x, k, TFormat.InputScale, grouped);
+            float* x = calls[i].X, grouped = x;
+            int k = calls[i].K;
+            if (lay)
+            {
+                grouped = memory;
+                groups.Lay<S, V>(x, k, TFormat.InputScale, grouped);
+                memory += (nint)groups.Padded * k;
+            }
+            same = ProductCall.WithSameX(calls + i, count - i);
+            for (int j = i; j < i + same; j++)
+                jobs[j] = new GemvJob<S, V, TFormat> { X = x, Grouped = grouped, Groups = groups, K = k, W = calls[j].W, Output = calls[j].Output };
         }
-        for (int i = 0; i < count; i++)
-            jobs[i] = new GemvJob<S, V, TFormat> { X = x, Grouped = grouped, Groups = groups, K = k, W = weights[i], Output = outputs[i] };
         JobGroup<GemvJob<S, V, TFormat>>.Run(jobs, count, threads);
+    }
+
+    private static void RunBlockGemv<S, V, TFormat, TDots>(ProductCall* calls, int count, int m, int threads)
+        where S : struct, ISimd<V>
+        where V : struct
+        where TFormat : struct, IBlockFormat
+        where TDots : struct, IBlockDots<V>
+    {
+        BlockGemvJob<S, V, TFormat, TDots>* jobs = stackalloc BlockGemvJob<S, V, TFormat, TDots>[count];
+        long length = 0;
+        for (int i = 0; i < count; i++) length += BlockInput.Length<S, V, TDots>(m, calls[i].K);
+        float* memory = Scratch.ForCall(length);
+        for (int i = 0, same; i < count; i += same)
+        {
+            var input = BlockInput.Quantize<S, V, TFormat, TDots>(calls[i].X, m, calls[i].K, memory);
+            memory += BlockInput.Length<S, V, TDots>(m, calls[i].K);
+            same = ProductCall.WithSameX(calls + i, count - i);
+            for (int j = i; j < i + same; j++)
+                jobs[j] = new BlockGemvJob<S, V, TFormat, TDots> { Input = input, W = calls[j].W, Output = calls[j].Output };
+        }
+        JobGroup<BlockGemvJob<S, V, TFormat, TDots>>.Run(jobs, count, threads);
     }
 }

@@ -53,9 +53,6 @@ internal static class Tiling
     /// <summary>What reading an operand's element from memory costs, in multiply-adds: with fewer rows than this, reading is the work.</summary>
     private const int ReadCost = 8;
 
-    /// <summary>Threads for a product of this size.</summary>
-    public static int Threads(int m, int k, int n, int maxThreads) => Threads(m, (long)k * n, maxThreads);
-
     /// <summary>Threads for a job that reads so many elements, each for some rows.</summary>
     public static int Threads(int rows, long elements, int maxThreads) => Math.Max(rows, ReadCost) * elements < SerialWork ? 1 : maxThreads;
 

@@ -33,6 +33,12 @@ internal sealed class CodeGenAttention
         _outProj = new HeadOutputs($"{name}.head_outputs", outProj, _queryLayout);
     }
 
+    /// <summary>The layer before the heads: n_embd → query, value and key of all heads.</summary>
+    public Linear QkvProj => _qkvProj;
+
+    /// <summary>The layer after them.</summary>
+    public Linear OutProj => _outProj.Projection;
+
     /// <summary>The Hugging Face module path.</summary>
     public string Name { get; }
 
@@ -42,8 +48,14 @@ internal sealed class CodeGenAttention
     /// <summary>[tokens, n_embd] → [tokens, n_embd]; appends keys and values to the session's cache.</summary>
     public Tensor Forward(Tensor x, Session session)
     {
-        (int tokens, int width) = (x.Shape[0], x.Shape[1]);
         Tensor qkv = _qkvProj.Forward(x, session);                                     // [tokens, 3 · n_embd]
+        return session.Tap(Name, _outProj.Forward(ForwardHeads(qkv, session), session));
+    }
+
+    /// <summary>What is between the two layers: [tokens, 3 · n_embd] → [tokens, n_embd]; appends keys and values to the session's cache.</summary>
+    public Tensor ForwardHeads(Tensor qkv, Session session)
+    {
+        (int tokens, int width) = (qkv.Shape[0], _heads * _headDim);
         Tensor query = session.Workspace.Rent(_queryName, tokens, width);         // [tokens, heads · head_dim]
         for (int row = 0; row < session.Batch.Rows; row++)
             SplitHeads(qkv, query, row, session);
@@ -53,7 +65,7 @@ internal sealed class CodeGenAttention
         Attend(query, context, session);
         if (_traced.IsWanted(session))
             Trace(query, context, session);
-        return session.Tap(Name, _outProj.Forward(context, session));
+        return context;
     }
 
     /// <summary>Takes q, k and v of one row out of the fused projection, rotates q and k, and stores k and v in the cache.</summary>

@@ -10,6 +10,15 @@ namespace ManagedTransformers.Models;
 /// <remarks>transformers BertIntermediate and BertOutput.dense; CodeGenMLP.</remarks>
 internal sealed class FeedForwardBlock(Linear up, Activation activation, string activationName, Linear down)
 {
+    /// <summary>The first layer.</summary>
+    public Linear Up => up;
+
+    /// <summary>What follows it.</summary>
+    public Activation Activation => activation;
+
+    /// <summary>The second layer.</summary>
+    public Linear Down => down;
+
     /// <summary>The names of what it taps, in order.</summary>
     public IEnumerable<string> ActivationNames => [up.Name, activationName, down.Name];
 

@@ -64,13 +64,21 @@ internal sealed class Linear
     public static (Tensor First, Tensor Second, Tensor Third) Forward(Linear first, Linear second, Linear third, Tensor x, Session session)
     {
         Tensor a = first.Rent(x, session), b = second.Rent(x, session), c = third.Rent(x, session);
-        MatMul.Run(x.Span, x.Shape[0], first.ProductTo(a), second.ProductTo(b), third.ProductTo(c), session.Kernels);
+        MatMul.Run(x.Shape[0], first.Product(x, a), second.Product(x, b), third.Product(x, c), session.Kernels);
         return (session.Tap(first.Name, a), session.Tap(second.Name, b), session.Tap(third.Name, c));
+    }
+
+    /// <summary>Two layers that do not need each other: few tokens then have threads meet once. Nothing is tapped.</summary>
+    public static (Tensor First, Tensor Second) Forward(Linear first, Tensor x, Linear second, Tensor secondX, Session session, Activation secondActivation = Activation.None)
+    {
+        Tensor a = first.Rent(x, session), b = second.Rent(secondX, session);
+        MatMul.Run(x.Shape[0], first.Product(x, a), second.Product(secondX, b, secondActivation), default, session.Kernels);
+        return (a, b);
     }
 
     private Tensor Rent(Tensor x, Session session) => session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
 
-    private Product ProductTo(Tensor y) => new(_weight.View, y.Span, new Epilogue { Bias = _bias });
+    private Product Product(Tensor x, Tensor y, Activation activation = Activation.None) => new(x.Span, _weight.View, y.Span, new Epilogue { Bias = _bias, Activation = activation });
 
     /// <summary>x · Wᵀ without the bias, into a tensor of the caller's.</summary>
     public void MultiplyTo(Tensor x, Tensor y, Session session) => MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, default, session.Kernels);

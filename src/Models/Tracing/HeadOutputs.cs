@@ -3,6 +3,9 @@ namespace ManagedTransformers.Models;
 /// <summary>The output projection of an attention, and each head's share of it where somebody traces that.</summary>
 internal sealed class HeadOutputs(string name, Linear projection, HeadLayout layout)
 {
+    /// <summary>The projection.</summary>
+    public Linear Projection => projection;
+
     /// <summary>The names of what it taps, in order.</summary>
     public IEnumerable<string> ActivationNames => [name, projection.Name];
 
