@@ -10,7 +10,7 @@ public static unsafe class Add
     /// <param name="x">First summand.</param>
     /// <param name="y">Second summand.</param>
     /// <param name="destination">As long as both; may be either of them.</param>
-    /// <param name="options">Level.</param>
+    /// <param name="options">Level and threads.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
     public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> y, Span<float> destination, KernelOptions options)
     {
@@ -21,13 +21,21 @@ public static unsafe class Add
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512:   Sum.Body<Avx512, Vector512<float>>(px, py, pd, x.Length); break;
-                case KernelLevel.Avx2:     Sum.Body<Avx2, Vector256<float>>(px, py, pd, x.Length); break;
-                case KernelLevel.Portable: Sum.Body<Portable, Vector<float>>(px, py, pd, x.Length); break;
+                case KernelLevel.Avx512:   Run<Avx512, Vector512<float>>(px, py, pd, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx2:     Run<Avx2, Vector256<float>>(px, py, pd, x.Length, options.MaxThreads); break;
+                case KernelLevel.Portable: Run<Portable, Vector<float>>(px, py, pd, x.Length, options.MaxThreads); break;
                 default:
                     for (int i = 0; i < x.Length; i++) destination[i] = x[i] + y[i];
                     break;
             }
         }
+    }
+
+    private static void Run<S, V>(float* x, float* y, float* destination, int length, int maxThreads)
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        var job = new SumJob<S, V> { X = x, Y = y, Destination = destination, Length = length };
+        WorkerPool.Shared.Run(job.Tasks, maxThreads, job);
     }
 }

@@ -1,43 +1,36 @@
-using System.Buffers;
-
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Rows of a table by id.</summary>
-public static class Embedding
+public static unsafe class Embedding
 {
     /// <summary>y[i] = table[ids[i]], widened to float32.</summary>
     /// <param name="ids">Row numbers, [tokens].</param>
     /// <param name="table">[vocabulary, hidden], as stored.</param>
     /// <param name="y">[tokens, hidden].</param>
-    /// <param name="options">Level.</param>
+    /// <param name="options">Level and threads.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is negative, or not below the rows of the table; nothing was written.</exception>
     /// <exception cref="ArgumentException">y does not fit.</exception>
-    public static void Lookup(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options)
-    {
-        CheckArguments(ids, table, y, options);
-        for (int i = 0; i < ids.Length; i++)
-            Conversion.Widen(table.Row(ids[i]), table.Type, y.Slice(i * table.K, table.K), options);
-    }
+    public static void Lookup(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options) => Run(ids, table, y, adds: false, options);
 
     /// <summary>y[i] += table[ids[i]].</summary>
     /// <param name="ids">Row numbers, [tokens].</param>
     /// <param name="table">[vocabulary, hidden], as stored.</param>
     /// <param name="y">[tokens, hidden].</param>
-    /// <param name="options">Level.</param>
+    /// <param name="options">Level and threads.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is negative, or not below the rows of the table; nothing was written.</exception>
     /// <exception cref="ArgumentException">y does not fit.</exception>
-    public static void LookupAdd(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options)
+    public static void LookupAdd(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options) => Run(ids, table, y, adds: true, options);
+
+    private static void Run(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, bool adds, KernelOptions options)
     {
         CheckArguments(ids, table, y, options);
-        float[] rented = ArrayPool<float>.Shared.Rent(table.K);
-        Span<float> row = rented.AsSpan(0, table.K);
-        for (int i = 0; i < ids.Length; i++)
+        fixed (int* pIds = ids)
+        fixed (byte* pTable = table.Data)
+        fixed (float* py = y)
         {
-            Conversion.Widen(table.Row(ids[i]), table.Type, row, options);
-            Span<float> to = y.Slice(i * table.K, table.K);
-            Add.Run(to, row, to, options);
+            var job = new RowsJob { Ids = pIds, Table = pTable, Type = table.Type, RowBytes = table.RowBytes, Hidden = table.K, Y = py, Adds = adds, Options = options };
+            WorkerPool.Shared.Run(ids.Length, y.Length < WorkerPool.SerialFloats ? 1 : options.MaxThreads, job);
         }
-        ArrayPool<float>.Shared.Return(rented);
     }
 
     private static void CheckArguments(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options)
@@ -48,6 +41,27 @@ public static class Embedding
         {
             if ((uint)ids[i] >= (uint)table.N)
                 throw new ArgumentOutOfRangeException(nameof(ids), ids[i], $"ids[{i}] is {ids[i]}; the table has rows 0 to {table.N - 1}.");
+        }
+    }
+
+    // One token per task.
+    private struct RowsJob : IJob
+    {
+        public int* Ids;
+        public byte* Table;
+        public WeightType Type;
+        public int RowBytes, Hidden;
+        public float* Y;
+        public bool Adds;
+        public KernelOptions Options;
+
+        public readonly void Execute(int task)
+        {
+            var stored = new ReadOnlySpan<byte>(Table + ((nint)Ids[task] * RowBytes), RowBytes);
+            var y = new Span<float>(Y + ((nint)task * Hidden), Hidden);
+            Span<float> row = Adds ? new Span<float>(Scratch.ForTask(Hidden), Hidden) : y;
+            Conversion.Widen(stored, Type, row, Options);
+            if (Adds) Add.Run(y, row, y, Options);
         }
     }
 }

@@ -81,6 +81,14 @@ public sealed class ElementwiseTests
     }
 
     [Test]
+    public void Add_shares_long_sums_among_threads([Levels] KernelLevel level, [Values(16_384, 16_385, 100_003)] int length)
+    {
+        float[] x = Samples.Uniform(length, 1), y = Samples.Uniform(length, 2), sum = new float[length];
+        Add.Run(x, y, sum, Samples.At(level, threads: 3));
+        Assert.That(sum, Is.EqualTo(x.Zip(y, (a, b) => a + b).ToArray()));
+    }
+
+    [Test]
     public void Different_lengths_are_refused_with_both_numbers()
     {
         Assert.That(() => Activations.Run(Activation.Relu, new float[3], new float[4], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));

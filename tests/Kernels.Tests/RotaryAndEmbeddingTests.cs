@@ -65,6 +65,18 @@ public sealed class RotaryAndEmbeddingTests
         for (int i = 0; i < y.Length; i++) Assert.That(y[i], Is.EqualTo(2 * values[(ids[i / Hidden] * Hidden) + (i % Hidden)]));
     }
 
+    [Test]
+    public void Many_tokens_are_looked_up_by_several_threads([Levels] KernelLevel level)
+    {
+        const int Rows = 50, Hidden = 300, Tokens = 400;
+        float[] values = [.. Enumerable.Range(0, Rows * Hidden).Select(i => i / 4f)], y = new float[Tokens * Hidden];
+        var table = new WeightMatrix(Samples.Stored(values, WeightType.F32), WeightType.F32, Rows, Hidden);
+        int[] ids = [.. Enumerable.Range(0, Tokens).Select(i => i * 7 % Rows)];
+        Embedding.Lookup(ids, table, y, Samples.At(level, threads: 3));
+        Embedding.LookupAdd(ids, table, y, Samples.At(level, threads: 3));
+        Assert.That(y, Is.EqualTo(ids.SelectMany(id => values[(id * Hidden)..((id + 1) * Hidden)]).Select(value => 2 * value)));
+    }
+
     [TestCase(-1)]
     [TestCase(5)]
     [TestCase(int.MaxValue)]

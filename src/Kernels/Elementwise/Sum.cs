@@ -16,3 +16,24 @@ internal static unsafe class Sum
         for (; i < length; i++) destination[i] = x[i] + y[i];
     }
 }
+
+/// <summary>The same, one stretch per task.</summary>
+internal unsafe struct SumJob<S, V> : IJob
+    where S : struct, ISimd<V>
+    where V : struct
+{
+    private const int Stretch = WorkerPool.SerialFloats;
+
+    public float* X, Y, Destination;
+    public int Length;
+
+    /// <summary>Stretches.</summary>
+    public readonly int Tasks => (int)(((long)Length + Stretch - 1) / Stretch);
+
+    /// <summary>One stretch.</summary>
+    public readonly void Execute(int task)
+    {
+        nint first = (nint)task * Stretch;
+        Sum.Body<S, V>(X + first, Y + first, Destination + first, Math.Min(Stretch, Length - first));
+    }
+}

@@ -18,6 +18,9 @@ public interface IJob
 /// </remarks>
 public sealed unsafe class WorkerPool
 {
+    /// <summary>Passing over fewer floats than this costs less than another thread does.</summary>
+    internal const int SerialFloats = 16 * 1024;
+
     private const int MaxWorkers = 255;
 
     private readonly List<Worker> _workers = [];

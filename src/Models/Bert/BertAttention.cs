@@ -47,8 +47,7 @@ internal sealed class BertAttention
         session.Tap(_selfName, context);
 
         Tensor attention = _dense.Forward(context, session);
-        Add.Run(x.Span, attention.Span, x.Span, session.Kernels);                                         // x ← x + attention
-        _layerNorm.ForwardTo(x, x, session);
+        _layerNorm.ForwardTo(x, attention, x, session);                                                   // x ← LayerNorm(x + attention)
         session.Tap(_outputName, x);
         session.Tap(_name, x);
     }

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers.Models;
 
 /// <summary>x ← LayerNorm(x + attention(x)); x ← LayerNorm(x + dense(act(dense(x)))).</summary>
@@ -31,8 +29,7 @@ internal sealed class BertLayer
 
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
-        Add.Run(x.Span, output.Span, x.Span, session.Kernels);                    // x ← x + output
-        _layerNorm.ForwardTo(x, x, session);
+        _layerNorm.ForwardTo(x, output, x, session);                              // x ← LayerNorm(x + output)
         session.Tap(_outputName, x);
         session.Tap(_name, x);
     }

@@ -58,7 +58,7 @@ internal sealed class CodeGenAttention
         (int tokens, int width) = (qkv.Shape[0], _heads * _headDim);
         Tensor query = session.Workspace.Rent(_queryName, tokens, width);         // [tokens, heads · head_dim]
         for (int row = 0; row < session.Batch.Rows; row++)
-            SplitHeads(qkv, query, row, session);
+            SplitRow(qkv, query, row, session);
         if (session.Tracer is ActivationTrace trace)
             TapHeads(qkv, query, session, trace);
         Tensor context = session.Workspace.Rent(_contextName, tokens, width);
@@ -68,9 +68,17 @@ internal sealed class CodeGenAttention
         return context;
     }
 
-    /// <summary>Takes q, k and v of one row out of the fused projection, rotates q and k, and stores k and v in the cache.</summary>
+    /// <summary>A row's tokens, one per task; a few are split before another thread has begun.</summary>
+    private void SplitRow(Tensor qkv, Tensor query, int row, Session session)
+    {
+        int tokens = session.Batch.RowLength(row);
+        var job = new TokensJob { Attention = this, Qkv = qkv, Query = query, Row = row, Session = session };
+        WorkerPool.Shared.Run(tokens, tokens <= MatMul.StreamedRows ? 1 : session.Kernels.MaxThreads, job);
+    }
+
+    /// <summary>Takes q, k and v of a row's i-th token out of the fused projection, rotates q and k, and stores k and v in the cache.</summary>
     /// <remarks>The projection lies in blocks of [query | value | key]; the heads of a block are contiguous in it.</remarks>
-    private void SplitHeads(Tensor qkv, Tensor query, int row, Session session)
+    private void SplitHeads(Tensor qkv, Tensor query, int row, int i, Session session)
     {
         PackedBatch batch = session.Batch;
         KeyValueCache cache = session.Cache!;
@@ -78,27 +86,24 @@ internal sealed class CodeGenAttention
         CachedSequence held = cache.Of(slot);
         int headsPerBlock = _heads / _qkvBlocks;
         int partWidth = headsPerBlock * _headDim;
-        for (int i = 0; i < batch.RowLength(row); i++)
+        int token = batch.RowStart(row) + i;
+        int position = batch.Positions[token];
+        ReadOnlySpan<float> cos = _rotary.Cos(position);
+        ReadOnlySpan<float> sin = _rotary.Sin(position);
+        Span<float> source = qkv.Row(token);
+        for (int block = 0; block < _qkvBlocks; block++)
         {
-            int token = batch.RowStart(row) + i;
-            int position = batch.Positions[token];
-            ReadOnlySpan<float> cos = _rotary.Cos(position);
-            ReadOnlySpan<float> sin = _rotary.Sin(position);
-            Span<float> source = qkv.Row(token);
-            for (int block = 0; block < _qkvBlocks; block++)
+            Span<float> q = source.Slice((3 * block + 0) * partWidth, partWidth);
+            Span<float> v = source.Slice((3 * block + 1) * partWidth, partWidth);
+            Span<float> k = source.Slice((3 * block + 2) * partWidth, partWidth);
+            Rotary.Run(q, headsPerBlock, _headDim, cos, sin, session.Kernels);
+            Rotary.Run(k, headsPerBlock, _headDim, cos, sin, session.Kernels);
+            q.CopyTo(query.Row(token)[(block * partWidth)..]);
+            for (int h = 0; h < headsPerBlock; h++)
             {
-                Span<float> q = source.Slice((3 * block + 0) * partWidth, partWidth);
-                Span<float> v = source.Slice((3 * block + 1) * partWidth, partWidth);
-                Span<float> k = source.Slice((3 * block + 2) * partWidth, partWidth);
-                Rotary.Run(q, headsPerBlock, _headDim, cos, sin, session.Kernels);
-                Rotary.Run(k, headsPerBlock, _headDim, cos, sin, session.Kernels);
-                q.CopyTo(query.Row(token)[(block * partWidth)..]);
-                for (int h = 0; h < headsPerBlock; h++)
-                {
-                    int head = block * headsPerBlock + h;
-                    cache.Write(held.Keys(_layer), head, held.Length + i, k.Slice(h * _headDim, _headDim), session.Kernels);
-                    cache.Write(held.Values(_layer), head, held.Length + i, v.Slice(h * _headDim, _headDim), session.Kernels);
-                }
+                int head = block * headsPerBlock + h;
+                cache.Write(held.Keys(_layer), head, held.Length + i, k.Slice(h * _headDim, _headDim), session.Kernels);
+                cache.Write(held.Values(_layer), head, held.Length + i, v.Slice(h * _headDim, _headDim), session.Kernels);
             }
         }
     }
@@ -177,6 +182,17 @@ internal sealed class CodeGenAttention
             Output = context.Span.Slice(start, queries * width),
         };
         Attention.Run(arguments, kernels);
+    }
+
+    /// <summary>One token of a row per task.</summary>
+    private struct TokensJob : IJob
+    {
+        public CodeGenAttention Attention;
+        public Tensor Qkv, Query;
+        public int Row;
+        public Session Session;
+
+        public readonly void Execute(int task) => Attention.SplitHeads(Qkv, Query, Row, task, Session);
     }
 
     /// <summary>One row of a batch per task.</summary>

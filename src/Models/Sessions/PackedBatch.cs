@@ -125,7 +125,8 @@ internal sealed class PackedBatch
     /// <summary>Lays packed vectors [tokens, n] out as a padded [rows, width, n] tensor; padding is zero.</summary>
     public Tensor Unpack(Tensor packed, string name)
     {
-        var padded = new Tensor(name, Rows, Width, packed.Shape[^1]);
+        bool isFull = Tokens == (long)Rows * Width;                    // every element is written
+        var padded = isFull ? new Tensor(GC.AllocateUninitializedArray<float>(packed.Length), name, Rows, Width, packed.Shape[^1]) : new Tensor(name, Rows, Width, packed.Shape[^1]);
         for (int row = 0; row < Rows; row++)
             for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
                 packed.Row(t).CopyTo(padded.Row(row * Width + _columns[t]));
