@@ -6,6 +6,9 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Scaled dot-product attention of several heads.</summary>
 public static unsafe class Attention
 {
+    // What an element of a key costs beside one of a weight: it has a value, too, and both come in short stretches.
+    private const int KeyCost = 4;
+
     /// <summary>Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head.</summary>
     /// <param name="a">Sizes, strides, inputs and outputs.</param>
     /// <param name="options">Level and threads; the result does not depend on the threads.</param>
@@ -61,7 +64,7 @@ public static unsafe class Attention
             };
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
 
-            int threads = Tiling.Threads(a.Queries, (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
+            int threads = Tiling.Threads(a.Queries, KeyCost * (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
             // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
             if (probabilities != null || a.Queries <= MatMul.StreamedRows)
             {
