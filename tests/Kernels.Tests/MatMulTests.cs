@@ -91,6 +91,24 @@ public sealed class MatMulTests
     }
 
     [Test]
+    public void Tasks_of_either_size_give_the_same_bits([Levels] KernelLevel level, [Values(790, 960, 1000)] int n)
+    {
+        // On one and two threads large tasks come before small ones, on three all are small.
+        const int M = 20, K = 70;
+        float[] x = Samples.Uniform(M * K, 1), expected = new float[M * n], one = new float[M * n];
+        var w = new WeightMatrix(Samples.Stored(Samples.Uniform(n * K, 2), WeightType.F32), WeightType.F32, n, K);
+        MatMul.Run(x, M, w, expected, default, Samples.Reference);
+        MatMul.Run(x, M, w, one, default, Samples.At(level, threads: 1));
+        Samples.AssertClose(one, expected, 1e-5, $"{level} {n}");
+        foreach (int threads in (int[])[2, 3])
+        {
+            float[] y = new float[M * n];
+            MatMul.Run(x, M, w, y, default, Samples.At(level, threads));
+            Assert.That(y, Is.EqualTo(one), $"{threads} threads");
+        }
+    }
+
+    [Test]
     public void Products_together_may_each_have_their_own_x([Levels] KernelLevel level, [Values] WeightType type, [Values(1, 5, 8, 20)] int m)
     {
         // Int4 takes other loops where k is no multiple of 128: computed together each product keeps its own.

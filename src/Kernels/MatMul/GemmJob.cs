@@ -30,8 +30,8 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     /// <summary>W as stored, [N, K].</summary>
     public byte* W;
 
-    /// <summary>Rows of W per task.</summary>
-    public int WeightRows;
+    /// <summary>Tasks of <see cref="Tiling.ManyRows"/> rows of W; those that follow have <see cref="Tiling.FewRows"/>.</summary>
+    public int LargeTasks;
 
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
@@ -40,7 +40,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     public float* PackedY;
 
     /// <summary>Ranges that cover all rows of W.</summary>
-    public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
+    public readonly int Tasks => LargeTasks + ((Math.Max(0, Output.N - (LargeTasks * Tiling.ManyRows)) + Tiling.FewRows - 1) / Tiling.FewRows);
 
     /// <summary>One range of rows of W: all of k, all rows of X.</summary>
     public readonly void Execute(int task)
@@ -48,15 +48,16 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide
         bool whole = maxDepth >= K;                                          // products are finished panel by panel
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
-        float* decoded = Scratch.ForTask(((long)WeightRows * DecodedRow(maxDepth)) + ((long)WeightRows * stride) + (S.Width * S.Width));
+        int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows), most = task < LargeTasks ? Tiling.ManyRows : Tiling.FewRows;
+        float* decoded = Scratch.ForTask(((long)most * DecodedRow(maxDepth)) + ((long)most * stride) + (S.Width * S.Width));
         var block = new Block
         {
-            First = task * WeightRows,
-            Rows = Math.Min(WeightRows, Output.N - (task * WeightRows)),
+            First = first,
+            Rows = Math.Min(most, Output.N - first),
             Decoded = decoded,
             Stride = stride,
         };
-        float* products = decoded + (WeightRows * DecodedRow(maxDepth)), room = products + (WeightRows * stride);
+        float* products = decoded + (most * DecodedRow(maxDepth)), room = products + (most * stride);
 
         for (int k0 = 0; k0 < K; k0 += maxDepth)
         {
@@ -64,18 +65,18 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             bool last = k0 + block.Depth == K;
             for (int panel = 0; panel < Layout.Count; panel++)
             {
-                int first = Layout.First(panel), width = Layout.Width(panel), rows = Math.Min(width, M - first);
+                int row = Layout.First(panel), width = Layout.Width(panel), rows = Math.Min(width, M - row);
                 if (PackedY != null)
                 {
-                    block.Products = PackedY + ((nint)first * Output.N) + (block.First * (nint)width);
+                    block.Products = PackedY + ((nint)row * Output.N) + (block.First * (nint)width);
                     block.Stride = width;
                     Multiply(block, panel);
                     if (last) Output.Finish<S, V>(block.Products, width, block.First, block.Rows, width);
                     continue;
                 }
-                block.Products = products + (whole ? 0 : first);
+                block.Products = products + (whole ? 0 : row);
                 Multiply(block, panel);
-                if (last) Output.StoreTransposed<S, V>(block.Products, stride, block.First, block.Rows, Row + first, rows, room);
+                if (last) Output.StoreTransposed<S, V>(block.Products, stride, block.First, block.Rows, Row + row, rows, room);
             }
         }
     }

@@ -12,13 +12,21 @@ namespace ManagedTransformers.Kernels;
 internal static class Tiling
 {
     /// <summary>Rows of W per task where there are few, and where there are many: multiples of every tile's rows and of every vector's width.</summary>
-    private const int FewRows = 48, ManyRows = 96;
+    public const int FewRows = 48, ManyRows = 96;
 
     /// <summary>From here on a thread's tasks are large: X passes by once for each.</summary>
     private const int ManyTasks = 4;
 
-    /// <summary>Rows of W per task. Results do not depend on it.</summary>
-    public static int WeightRows(int n, int threads) => n >= ManyRows * ManyTasks * threads ? ManyRows : FewRows;
+    /// <summary>Tasks of many rows, before tasks of few. Results do not depend on it.</summary>
+    /// <param name="n">Rows of W of the product.</param>
+    /// <param name="all">Rows of W of all products of the job.</param>
+    /// <param name="isLast">Whether no other product's tasks follow: the last tasks are small, so that threads finish together.</param>
+    /// <param name="threads">Threads.</param>
+    public static int LargeTasks(int n, int all, bool isLast, int threads)
+    {
+        if (all < ManyRows * ManyTasks * threads) return 0;
+        return isLast ? Math.Max(0, (n / ManyRows) - threads) : (n + ManyRows - 1) / ManyRows;
+    }
 
     /// <summary>Blocks of k are whole cache lines of W, and whole pairs of blocks where it is stored in such.</summary>
     public const int DepthStep = 64;
