@@ -52,8 +52,8 @@ public static unsafe class FeedForward
         {
             ProductCall* calls = stackalloc ProductCall[]
             {
-                new ProductCall { X = px, K = up.K, W = pUp, Output = new Output { N = up.N, Bias = upBias, Activation = upEpilogue.Activation } },
-                new ProductCall { K = down.K, W = pDown, Output = new Output { Y = py, N = down.N, Bias = downBias, Activation = downEpilogue.Activation, Residual = residual } },
+                new ProductCall(px, up, pUp, y: null, upEpilogue.Activation, upBias, residual: null),
+                new ProductCall(x: null, down, pDown, py, downEpilogue.Activation, downBias, residual),
             };
             int threads = MatMul.Threads(calls, 1, m, options.MaxThreads);
             bool bytes = WeightMatrix.IsBlocked(up.Type);

@@ -36,8 +36,7 @@ public static unsafe class MatMul
         fixed (float* px = x, py = y, bias = epilogue.Bias, residual = epilogue.Residual)
         fixed (byte* pw = w.Data)
         {
-            var output = new Output { Y = py, N = w.N, Bias = bias, Activation = epilogue.Activation, Residual = residual };
-            var call = new ProductCall { X = px, K = w.K, W = pw, Output = output };
+            var call = new ProductCall(px, w, pw, py, epilogue.Activation, bias, residual);
             Run(&call, 1, m, w.Type, options);
         }
     }
@@ -74,9 +73,9 @@ public static unsafe class MatMul
         {
             ProductCall* calls = stackalloc ProductCall[]
             {
-                new ProductCall { X = x0, K = first.Weight.K, W = w0, Output = new Output { Y = y0, N = first.Weight.N, Bias = bias0, Activation = first.Epilogue.Activation, Residual = residual0 } },
-                new ProductCall { X = x1, K = second.Weight.K, W = w1, Output = new Output { Y = y1, N = second.Weight.N, Bias = bias1, Activation = second.Epilogue.Activation, Residual = residual1 } },
-                new ProductCall { X = x2, K = third.Weight.K, W = w2, Output = new Output { Y = y2, N = third.Weight.N, Bias = bias2, Activation = third.Epilogue.Activation, Residual = residual2 } },
+                new ProductCall(x0, first.Weight, w0, y0, first.Epilogue.Activation, bias0, residual0),
+                new ProductCall(x1, second.Weight, w1, y1, second.Epilogue.Activation, bias1, residual1),
+                new ProductCall(x2, third.Weight, w2, y2, third.Epilogue.Activation, bias2, residual2),
             };
             int count = three ? 3 : 2, joint;
             for (int i = 0; i < count; i += joint)

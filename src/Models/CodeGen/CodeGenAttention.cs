@@ -10,7 +10,6 @@ internal sealed class CodeGenAttention
     private readonly int _heads;
     private readonly int _headDim;
     private readonly int _qkvBlocks;
-    private readonly Linear _qkvProj;
     private readonly HeadOutputs _outProj;
     private readonly RotaryTable _rotary;
     private readonly string _queryName, _keyName, _valueName, _contextName;
@@ -20,7 +19,7 @@ internal sealed class CodeGenAttention
     public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
     {
         (_layer, _heads, _headDim, _qkvBlocks, _rotary) = (layer, config.NHead, config.HeadWidth, config.QkvBlocks, rotary);
-        _qkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
+        QkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
         // a step formats no strings
         (Name, _queryName, _keyName, _valueName, _contextName) = (name, $"{name}.query", $"{name}.key", $"{name}.value", $"{name}.context");
 
@@ -34,7 +33,7 @@ internal sealed class CodeGenAttention
     }
 
     /// <summary>The layer before the heads: n_embd → query, value and key of all heads.</summary>
-    public Linear QkvProj => _qkvProj;
+    public Linear QkvProj { get; }
 
     /// <summary>The layer after them.</summary>
     public Linear OutProj => _outProj.Projection;
@@ -43,12 +42,12 @@ internal sealed class CodeGenAttention
     public string Name { get; }
 
     /// <summary>The names of what it taps, in order.</summary>
-    public IEnumerable<string> ActivationNames => [_qkvProj.Name, _queryName, _keyName, _valueName, .. _traced.ActivationNames, .. _outProj.ActivationNames, Name];
+    public IEnumerable<string> ActivationNames => [QkvProj.Name, _queryName, _keyName, _valueName, .. _traced.ActivationNames, .. _outProj.ActivationNames, Name];
 
     /// <summary>[tokens, n_embd] → [tokens, n_embd]; appends keys and values to the session's cache.</summary>
     public Tensor Forward(Tensor x, Session session)
     {
-        Tensor qkv = _qkvProj.Forward(x, session);                                     // [tokens, 3 · n_embd]
+        Tensor qkv = QkvProj.Forward(x, session);                                     // [tokens, 3 · n_embd]
         return session.Tap(Name, _outProj.Forward(ForwardHeads(qkv, session), session));
     }
 
