@@ -85,6 +85,7 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void Weigh(in AttentionCall call, int head, int count, float* p, float* output)
     {
+        Decoding<V> decoding = TFormat.Decoding<S, V>();
         nint d = 0, ahead = Ahead * call.VTokenBytes;
         for (; d <= call.HeadDim - (4 * S.Width); d += 4 * S.Width)
         {
@@ -97,10 +98,10 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
                 S.Prefetch(v + ahead + TFormat.RowBytes(d + S.Width));
                 S.Prefetch(v + ahead + TFormat.RowBytes(d + (2 * S.Width)));
                 S.Prefetch(v + ahead + TFormat.RowBytes(d + (3 * S.Width)));
-                s0 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d), s0);
-                s1 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + S.Width), s1);
-                s2 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (2 * S.Width)), s2);
-                s3 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (3 * S.Width)), s3);
+                s0 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d, decoding), s0);
+                s1 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + S.Width, decoding), s1);
+                s2 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (2 * S.Width), decoding), s2);
+                s3 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (3 * S.Width), decoding), s3);
             }
             S.Store(output + d, s0);
             S.Store(output + d + S.Width, s1);
@@ -110,7 +111,7 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
         for (; d <= call.HeadDim - S.Width; d += S.Width)
         {
             V s = S.Broadcast(0f);
-            for (int j = 0; j < count; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), TFormat.Widen<S, V>(call.ValueOf(head, call.KeyAt(j)), d), s);
+            for (int j = 0; j < count; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), TFormat.Widen<S, V>(call.ValueOf(head, call.KeyAt(j)), d, decoding), s);
             S.Store(output + d, s);
         }
         for (; d < call.HeadDim; d++)

@@ -13,6 +13,7 @@ internal static unsafe class ScoreTile
         where V : struct
         where TFormat : struct, IWeightFormat
     {
+        Decoding<V> decoding = TFormat.Decoding<S, V>();
         V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
         for (nint p = 0; p < length; p += S.Width)
         {
@@ -22,10 +23,10 @@ internal static unsafe class ScoreTile
             S.Prefetch(k1 + line);
             S.Prefetch(k2 + line);
             S.Prefetch(k3 + line);
-            s0 = S.MultiplyAdd(TFormat.Widen<S, V>(k0, p), v, s0);
-            s1 = S.MultiplyAdd(TFormat.Widen<S, V>(k1, p), v, s1);
-            s2 = S.MultiplyAdd(TFormat.Widen<S, V>(k2, p), v, s2);
-            s3 = S.MultiplyAdd(TFormat.Widen<S, V>(k3, p), v, s3);
+            s0 = S.MultiplyAdd(TFormat.Widen<S, V>(k0, p, decoding), v, s0);
+            s1 = S.MultiplyAdd(TFormat.Widen<S, V>(k1, p, decoding), v, s1);
+            s2 = S.MultiplyAdd(TFormat.Widen<S, V>(k2, p, decoding), v, s2);
+            s3 = S.MultiplyAdd(TFormat.Widen<S, V>(k3, p, decoding), v, s3);
         }
         S.Sum4(s0, s1, s2, s3, sums);
     }

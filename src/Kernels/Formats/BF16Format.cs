@@ -8,7 +8,7 @@ internal readonly unsafe struct BF16Format : IWeightFormat
     public static nint RowBytes(nint k) => 2 * k;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Widen<S, V>(byte* row, nint index)
+    public static V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
         where V : struct => S.ShiftLeft(S.LoadInt16((short*)row + index), 16);
 
@@ -19,7 +19,7 @@ internal readonly unsafe struct BF16Format : IWeightFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
-        where V : struct => Widen<S, V>(row, index);
+        where V : struct => Widen<S, V>(row, index, decoding);
 
     public static Decoding<V> Decoding<S, V>()
         where S : struct, ISimd<V>

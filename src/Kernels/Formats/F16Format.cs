@@ -19,12 +19,6 @@ internal readonly unsafe struct F16Format : IWeightFormat
     private static readonly int* s_constants = Constants(0x0FFFE000, 224 << 23, BitConverter.SingleToInt32Bits(2f), unchecked((int)0x80000000) | (225 << 23), int.MinValue);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Widen<S, V>(byte* row, nint index)
-        where S : struct, ISimd<V>
-        where V : struct => Widen<S, V>(row, index, Decoding<S, V>());
-
-    /// <summary>The same with constants that a loop keeps in registers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
         where V : struct => S.Multiply(WidenScaled<S, V>(row, index, decoding), S.BroadcastInt((127 - 112) << 23));

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Kernels;
 internal unsafe interface IWeightFormat : IRowFormat
 {
     /// <summary>Elements <paramref name="index"/> … <paramref name="index"/> + Width − 1; the index is a multiple of Width.</summary>
-    static abstract V Widen<S, V>(byte* row, nint index)
+    static abstract V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
         where V : struct;
 
@@ -17,7 +17,7 @@ internal unsafe interface IWeightFormat : IRowFormat
         where S : struct, ISimd<V>
         where V : struct;
 
-    /// <summary>What <see cref="WidenScaled"/> needs again and again; made before a loop.</summary>
+    /// <summary>What <see cref="Widen"/> and <see cref="WidenScaled"/> need again and again; made before a loop.</summary>
     static abstract Decoding<V> Decoding<S, V>()
         where S : struct, ISimd<V>
         where V : struct;

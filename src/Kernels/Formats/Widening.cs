@@ -24,11 +24,12 @@ internal static unsafe class Widening
         where V : struct
         where TFormat : struct, IWeightFormat
     {
+        Decoding<V> decoding = TFormat.Decoding<S, V>();
         nint i = 0;
         for (; i <= length - S.Width; i += S.Width)
         {
             S.Prefetch(row + TFormat.RowBytes(first + i) + Tiling.PrefetchBytes);
-            S.Store(y + i, TFormat.Widen<S, V>(row, first + i));
+            S.Store(y + i, TFormat.Widen<S, V>(row, first + i, decoding));
         }
         for (; i < length; i++) y[i] = TFormat.WidenOne(row, first + i);
     }
