@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -94,6 +95,25 @@ internal sealed class GenerateOptionsTests
         string table = MtxRun.Of("generate", Prompt, "--max-new-tokens", "2", "--logprobs", "1").Out;
         Assert.That(table, Does.Match("token +log p likeliest\n\".*\" +-[0-9.]+ \".*\" -[0-9.]+\n"));
     }
+
+    [TestCase("f16", "F16")]
+    [TestCase("bf16", "BF16")]
+    public void Keys_and_values_are_kept_as_asked_for_in_a_session_too(string word, string stored)
+    {
+        double[] exact = LogProbabilities(), rounded = LogProbabilities("--key-value-type", word);
+        Assert.That(rounded, Is.EqualTo(exact).Within(0.2).And.Not.EqualTo(exact), "keys and values are rounded");
+        string file = Path.Combine(Folders.Scratch(), "session.safetensors");
+        Assert.That(LogProbabilities("--key-value-type", word, "--session", file), Is.EqualTo(rounded));
+        using (SafetensorsFile saved = SafetensorsFile.Open(file))
+            Assert.That(saved.Weights.Values.Count(tensor => $"{tensor.Type}" == stored), Is.EqualTo(2 * 4), "keys and values of each layer");
+        MtxRun other = MtxRun.Of([.. Json, "--session", file]);
+        Assert.That(other.ExitCode, Is.EqualTo(3));
+        Assert.That(other.Error, Does.Contain("KeyValueType"));
+        Assert.That(MtxRun.Of([.. Json, "--key-value-type", "int8"]).ExitCode, Is.EqualTo(2));
+    }
+
+    private static double[] LogProbabilities(params string[] args) =>
+        [.. MtxRun.Of([.. Json, "--logprobs", "1", .. args]).Json.GetProperty("log_probabilities").EnumerateArray().Select(token => token.GetProperty("log_probability").GetDouble())];
 
     [Test]
     public void A_session_reads_only_what_is_new()

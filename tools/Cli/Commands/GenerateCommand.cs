@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text;
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli;
 
@@ -15,7 +17,7 @@ internal sealed class GenerateCommand : MtxCommand
     private readonly Option<int?> _logprobs = CommonOptions.Bounded("--logprobs", "K", "Tell the log probability of every new token, and the K likeliest tokens of its place.", 0);
     private readonly Option<bool> _timings = CommonOptions.Flag("--timings", "Tell tokens, tokens per second, passes and drafts on standard error.");
     private readonly GenerationArguments _generation = new(
-        ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Several | ArgumentGroups.Drafts);
+        ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Several | ArgumentGroups.Drafts | ArgumentGroups.Cache);
 
     public GenerateCommand(CliConsole console)
         : base("generate", "Continue a text", console)
@@ -62,7 +64,7 @@ internal sealed class GenerateCommand : MtxCommand
         if (recipe is not null)
             options = TruncationOption.EndingAt(options, recipe, generator);
         string? path = context.Get(_session);
-        using GenerationSession? session = path is null ? null : generator.CreateSession();
+        using GenerationSession? session = path is null ? null : generator.CreateSession(new SessionOptions { KeyValueType = options.Over(generator.Defaults).KeyValueType ?? WeightType.F32 });
         if (File.Exists(path))
             session!.Load(path);
         var call = new Call(context, generator, session, prompt, options, recipe);

@@ -13,7 +13,7 @@ internal sealed class InfillCommand : MtxCommand
     private readonly Option<string?> _suffix = new("--suffix") { HelpName = "TEXT", Description = "What stands after it; '-' reads standard input." };
     private readonly Option<string> _mark = new("--cursor") { HelpName = "MARK", DefaultValueFactory = _ => DefaultMark, Description = "What marks a gap in FILE." };
     private readonly Option<bool> _whole = CommonOptions.Flag("--whole", "Write the whole text, its gaps filled, instead of the fillings alone.");
-    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts);
+    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts | ArgumentGroups.Cache);
 
     public InfillCommand(CliConsole console)
         : base("infill", "Write what stands between texts (CodeGen2)", console)

@@ -9,7 +9,7 @@ internal sealed class SampleCommand : MtxCommand
     private readonly Option<int?> _n = CommonOptions.Bounded("--n", "N", "Samples per problem (MTPB: per problem and input). Default: 1.", 1);
     private readonly Option<string?> _out = new("--out") { HelpName = "FILE", Description = "Add the samples to this file; what it already has is not made again. Default: standard output." };
     private readonly Option<string?> _truncate = TruncationOption.Create("human-eval for prompts, codegen for turns");
-    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts);
+    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts | ArgumentGroups.Cache);
 
     public SampleCommand(CliConsole console)
         : base("sample", "Complete the problems of a benchmark (HumanEval, MTPB)", console)

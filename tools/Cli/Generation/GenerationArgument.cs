@@ -25,6 +25,9 @@ internal enum ArgumentGroups
 
     /// <summary>Speculative decoding.</summary>
     Drafts = 32,
+
+    /// <summary>How a decoder's cache is kept.</summary>
+    Cache = 64,
 }
 
 /// <summary>One option of the command line, and what it sets.</summary>

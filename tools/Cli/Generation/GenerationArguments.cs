@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Tokenizers;
 using static ManagedTransformers.Cli.GenerationArgument;
 
@@ -15,7 +16,7 @@ internal sealed class GenerationArguments
     public GenerationArguments(ArgumentGroups groups)
     {
         _groups = groups;
-        _arguments = [.. Length().Concat(Sampling()).Concat(Scores()).Concat(Beams()).Where(one => groups.HasFlag(one.Group))];
+        _arguments = [.. Length().Concat(Sampling()).Concat(Scores()).Concat(Beams()).Concat(Cache()).Where(one => groups.HasFlag(one.Group))];
     }
 
     /// <summary>The options by what they are about, for --help.</summary>
@@ -88,6 +89,7 @@ internal sealed class GenerationArguments
         ArgumentGroups.Scores => "Scores of tokens",
         ArgumentGroups.Beams => "Beam search",
         ArgumentGroups.Several => "Several texts",
+        ArgumentGroups.Cache => "Keys and values",
         _ => "Drafts, which save time and change no text",
     };
 
@@ -144,6 +146,11 @@ internal sealed class GenerationArguments
         yield return Number<int>(ArgumentGroups.Several, "--num-return-sequences", "N", "Write so many texts: the best beams, or without beams different draws (which switches sampling on).", (o, n) => o with { NumReturnSequences = n }, "--n");
         yield return Number<int>(ArgumentGroups.Drafts, "--prompt-lookup-num-tokens", "K", "Speculative decoding: copy so many tokens from where the last ones stood before, and check them in one pass.", (o, n) => o with { PromptLookupNumTokens = n }, "--prompt-lookup");
         yield return Number<int>(ArgumentGroups.Drafts, "--max-matching-ngram-size", "N", "How many last tokens that looks for, at most. Default: 2.", (o, n) => o with { MaxMatchingNgramSize = n });
+    }
+
+    private static IEnumerable<GenerationArgument> Cache()
+    {
+        yield return Choice(ArgumentGroups.Cache, "--key-value-type", "How keys and values of what was read are kept: f16 and bf16 take half the memory, are faster behind long texts, and round. Default: f32.", (o, word) => o with { KeyValueType = Enum.Parse<WeightType>(word, ignoreCase: true) }, "f32", "f16", "bf16");
     }
 
     private static TimeSpan Seconds(double maxTime) => maxTime is > 0 and < MostSeconds
