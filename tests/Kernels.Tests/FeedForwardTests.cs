@@ -6,6 +6,7 @@ public sealed class FeedForwardTests
 
     [TestCase(9, 16, 48, 10)]
     [TestCase(16, 33, 96, 50)]
+    [TestCase(17, 33, 96, 50)]
     [TestCase(37, 800, 144, 49)]
     [TestCase(130, 20, 1584, 17)]
     [TestCase(1100, 24, 48, 24)]
@@ -31,7 +32,9 @@ public sealed class FeedForwardTests
         }
 
         KernelOptions options = Samples.At(level) with { MaxThreads = threads };
-        Assert.That(FeedForward.Fits(m, new WeightMatrix(up, type, inner, k), new WeightMatrix(down, type, n, inner), options));
+        bool fits = level != KernelLevel.Avx512 || m > 16;
+        Assert.That(FeedForward.Fits(m, new WeightMatrix(up, type, inner, k), new WeightMatrix(down, type, n, inner), options), Is.EqualTo(fits));
+        if (!fits) return;
         using var fused = new Guarded(m * n * sizeof(float), 4);
         FeedForward.Run(x, m, new WeightMatrix(up, type, inner, k), new Epilogue { Bias = upBias, Activation = Activation.Gelu },
             new WeightMatrix(down, type, n, inner), fused.Floats, new Epilogue { Bias = downBias, Residual = residual }, options);

@@ -16,7 +16,7 @@ public sealed class MatMulTests
     [Test]
     public void Every_small_shape_agrees_with_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
-        foreach (int m in (int[])[1, 2, 3, 4, 5, 6, 7, 8, 9, 13])
+        foreach (int m in (int[])[1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16])
         {
             foreach (int n in (int[])[1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 47, 48, 49, 97])
             {
@@ -30,6 +30,8 @@ public sealed class MatMulTests
     [TestCase(480, 50, 40)]
     [TestCase(481, 50, 40)]
     [TestCase(1000, 49, 300)]
+    [TestCase(9, 50, 3100)]
+    [TestCase(16, 101, 6203)]
     [TestCase(1, 5000, 129)]
     [TestCase(3, 3000, 1031)]
     public void Shapes_across_all_block_borders_agree_with_Reference(int m, int n, int k)
@@ -70,7 +72,7 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 8, 20, 70)] int m, [Values] bool three)
+    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 8, 13, 20, 70)] int m, [Values] bool three)
     {
         const int K = 300;
         int[] n = [70, 7, 130];
@@ -140,7 +142,7 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] Activation activation, [Values(1, 3, 20)] int m)
+    public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] Activation activation, [Values(1, 3, 14, 20)] int m)
     {
         const int N = 70, K = 300;
         byte[] w = Samples.Stored(Samples.Uniform(N * K, 1, 0.3f), WeightType.F16);
@@ -163,6 +165,7 @@ public sealed class MatMulTests
 
     [TestCase(1, 6000, 300)]
     [TestCase(4, 3001, 299)]
+    [TestCase(13, 3001, 299)]
     [TestCase(130, 1000, 700)]
     public void One_two_and_five_threads_give_the_same_bits(int m, int n, int k)
     {
@@ -179,7 +182,7 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void NaN_and_infinity_reach_exactly_their_row_and_column([Levels] KernelLevel level, [Values(1, 4, 20)] int m, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void NaN_and_infinity_reach_exactly_their_row_and_column([Levels] KernelLevel level, [Values(1, 4, 11, 20)] int m, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         const int N = 50, K = 40;
         float[] x = Samples.Uniform(m * K, 1), weights = Samples.Uniform(N * K, 2), y = new float[m * N], expected = new float[m * N];

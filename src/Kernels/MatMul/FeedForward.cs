@@ -22,12 +22,16 @@ public static unsafe class FeedForward
     public static bool Fits(int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Level == KernelLevel.Reference || m <= MatMul.StreamedRows || up.N == 0)
+        bool blocked = WeightMatrix.IsBlocked(up.Type) || WeightMatrix.IsBlocked(down.Type);
+        if (options.Level == KernelLevel.Reference || m <= RowsOfTwoCalls(blocked, options.Level) || up.N == 0)
             return false;
-        return WeightMatrix.IsBlocked(up.Type) || WeightMatrix.IsBlocked(down.Type)
+        return blocked
             ? up.Type == down.Type && up.N % BlockInnerMultiple == 0 && options.Level != KernelLevel.Portable
             : up.N % InnerMultiple == 0;
     }
+
+    // So few rows take other ways, with another X.
+    private static int RowsOfTwoCalls(bool blocked, KernelLevel level) => !blocked && level == KernelLevel.Avx512 ? QuadTile.Columns : MatMul.StreamedRows;
 
     /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
     /// <param name="x">X, row-major [m, k].</param>
@@ -45,7 +49,7 @@ public static unsafe class FeedForward
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
         if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
-            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows, a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights alike, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights alike, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
         if (y.IsEmpty) return;
         fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
         fixed (byte* pUp = up.Data, pDown = down.Data)

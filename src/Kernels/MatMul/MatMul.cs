@@ -106,6 +106,7 @@ public static unsafe class MatMul
         {
             case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(calls, count, m, type, threads); break;
             case KernelLevel.Avx512 when nibbles: RunBlockGemv<Avx512, Vector512<float>, Int4Format, NibbleDots<Avx512, Vector512<float>>>(calls, count, m, threads); break;
+            case KernelLevel.Avx512 when m is > StreamedRows and <= QuadTile.Columns: RunQuads(calls, count, m, type, threads); break;
             case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(calls, count, m, type, threads); break;
             case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(calls, count, m, type, threads); break;
             case KernelLevel.Avx2 when nibbles: RunBlockGemv<Avx2, Vector256<float>, Int4Format, NibbleDots<Avx2, Vector256<float>>>(calls, count, m, threads); break;
@@ -163,6 +164,16 @@ public static unsafe class MatMul
         long elements = 0;
         for (int i = 0; i < count; i++) elements += (long)calls[i].K * calls[i].Output.N;
         return Tiling.Threads(m, elements, maxThreads);
+    }
+
+    private static void RunQuads(ProductCall* calls, int count, int m, WeightType type, int threads)
+    {
+        switch (type)
+        {
+            case WeightType.F32:  QuadGemmJob<F32Format>.Run(calls, count, m, threads); break;
+            case WeightType.F16:  QuadGemmJob<F16Format>.Run(calls, count, m, threads); break;
+            case WeightType.BF16: QuadGemmJob<BF16Format>.Run(calls, count, m, threads); break;
+        }
     }
 
     // Many rows of one X.

@@ -144,12 +144,25 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> LoadQuarters(float* p, nint stride)
+    private static Vector512<float> LoadQuarters(float* p, nint stride) => LoadQuarters(p, p + (4 * stride), p + (8 * stride), p + (12 * stride));
+
+    /// <summary>Four floats from each of four places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadQuarters(float* p0, float* p1, float* p2, float* p3)
     {
-        Vector512<float> v = X86.Sse.LoadVector128(p).ToVector256Unsafe().ToVector512Unsafe();
-        v = X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p + (4 * stride)), 1);
-        v = X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p + (8 * stride)), 2);
-        return X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p + (12 * stride)), 3);
+        Vector512<float> v = X86.Sse.LoadVector128(p0).ToVector256Unsafe().ToVector512Unsafe();
+        v = X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p1), 1);
+        v = X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p2), 2);
+        return X86.Avx512F.InsertVector128(v, X86.Sse.LoadVector128(p3), 3);
+    }
+
+    /// <summary>Sums of four lanes: lane 4q + v has that of quarter q of vector v.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SumQuads(Vector512<float> v0, Vector512<float> v1, Vector512<float> v2, Vector512<float> v3)
+    {
+        Vector512<double> v01 = X86.Avx512F.Add(X86.Avx512F.UnpackLow(v0, v1), X86.Avx512F.UnpackHigh(v0, v1)).AsDouble();
+        Vector512<double> v23 = X86.Avx512F.Add(X86.Avx512F.UnpackLow(v2, v3), X86.Avx512F.UnpackHigh(v2, v3)).AsDouble();
+        return X86.Avx512F.Add(X86.Avx512F.UnpackLow(v01, v23).AsSingle(), X86.Avx512F.UnpackHigh(v01, v23).AsSingle());
     }
 
     public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);
