@@ -18,6 +18,9 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     /// <summary>W as stored, [N, K].</summary>
     public byte* W;
 
+    /// <summary>Threads that take tasks in turn.</summary>
+    public int Threads;
+
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
@@ -39,30 +42,32 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
         float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * Input.Stride)), scales = products + ((long)Input.M * perTask);
         nint rowBytes = TFormat.RowBytes(Input.K);
         byte* w = W + (first * rowBytes);
-        if (Input.M == 1) DotOne(w, rowBytes, count, products, scales);
+        if (Input.M == 1) DotOne(w, rowBytes, count, perTask, products, scales);
         else DotFew(w, rowBytes, count, products, perTask, scales);
         Output.Store<S, V>(products, perTask, 0, Input.M, first, count);
     }
 
     // Four rows of W that lie apart, so that a thread reads four streams; what remains one by one, four times the same.
-    private readonly void DotOne(byte* w, nint rowBytes, int count, float* products, float* scales)
+    // At its end a stream asks for where it goes on in the task that this thread will most likely take next, so many tasks on as there are threads.
+    private readonly void DotOne(byte* w, nint rowBytes, int count, int perTask, float* products, float* scales)
     {
         int apart = count / Group;
-        Four(w, rowBytes, apart, apart, products, scales);
-        Four(w + (Group * apart * rowBytes), rowBytes, count - (Group * apart), 0, products + (Group * apart), scales);
+        Four(w, rowBytes, apart, apart, ((Threads * perTask) - apart) * rowBytes, products, scales);
+        Four(w + (Group * apart * rowBytes), rowBytes, count - (Group * apart), 0, 0, products + (Group * apart), scales);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private readonly void Four(byte* w, nint rowBytes, int count, nint apart, float* products, float* scales)
+    private readonly void Four(byte* w, nint rowBytes, int count, nint apart, nint next, float* products, float* scales)
     {
         nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride, ahead = Tiling.BlockPrefetchBytes(rowBytes, blocks);
         short* rest = stackalloc short[Group * Packing.MaxWidth];
         float* sums = stackalloc float[Group];
         Decoding<V> decoding = F16Format.Decoding<S, V>();
+        nint within = count - (ahead / rowBytes);
         for (int j = 0; j < count; j++, w += rowBytes, products++)
         {
             BlockScales.FourOfW<S, V, TFormat>(w + integers, apart * rowBytes, blocks, Input.Scales, Input.Zeros, decoding, scales, row, rest, out V s0, out V s1, out V s2, out V s3);
-            TDots.Dot4x1(blocks, w, apart * rowBytes, Input.Integers, scales, row, ahead, ref s0, ref s1, ref s2, ref s3);
+            TDots.Dot4x1(blocks, w, apart * rowBytes, Input.Integers, scales, row, j < within ? ahead : ahead + next, ref s0, ref s1, ref s2, ref s3);
             S.Sum4(s0, s1, s2, s3, sums);
             for (int r = 0; r < Group; r++) products[r * apart] = sums[r];
         }

@@ -238,7 +238,7 @@ public static unsafe class MatMul
             memory += BlockInput.Length<S, V, TDots>(m, calls[i].K);
             same = ProductCall.WithSameX(calls + i, count - i);
             for (int j = i; j < i + same; j++)
-                jobs[j] = new BlockGemvJob<S, V, TFormat, TDots> { Input = input, W = calls[j].W, Output = calls[j].Output };
+                jobs[j] = new BlockGemvJob<S, V, TFormat, TDots> { Input = input, W = calls[j].W, Threads = threads, Output = calls[j].Output };
         }
         JobGroup<BlockGemvJob<S, V, TFormat, TDots>>.Run(jobs, count, threads);
     }
