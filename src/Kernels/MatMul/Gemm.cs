@@ -49,7 +49,7 @@ internal static unsafe class Gemm
         {
             jobs[i] = new GemmJob<S, V, TTiles, TFormat>
             {
-                PackedX = packed, Layout = layout, Row = row, M = m, K = calls[i].K, W = calls[i].W, LargeTasks = Tiling.LargeTasks(calls[i].Output.N, n, isLast: i == count - 1, threads), Output = calls[i].Output, PackedY = packedY,
+                PackedX = packed, Layout = layout, Row = row, M = m, K = calls[i].K, W = calls[i].W, LargeTasks = Tiling.LargeTasks(calls[i].Output.N, n, isLast: i == count - 1, threads), Threads = threads, Output = calls[i].Output, PackedY = packedY,
             };
         }
         JobGroup<GemmJob<S, V, TTiles, TFormat>>.Run(jobs, count, threads);

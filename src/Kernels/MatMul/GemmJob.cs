@@ -33,6 +33,9 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     /// <summary>Tasks of <see cref="Tiling.ManyRows"/> rows of W; those that follow have <see cref="Tiling.FewRows"/>.</summary>
     public int LargeTasks;
 
+    /// <summary>Threads that take tasks in turn.</summary>
+    public int Threads;
+
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
@@ -93,20 +96,24 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
             call.C = block.Products + (r * block.Stride);
             // The first panel meets rows of W that nobody has read; the others, rows that it has brought near.
-            call.Ahead = panel == 0 ? NextRows(w + ((r + rows) * rowBytes), rows, block) : NextPanel(panel, block, r / rows, (block.Rows + rows - 1) / rows);
+            call.Ahead = panel == 0 ? NextRows(w, r + rows, rows, block) : NextPanel(panel, block, r / rows, (block.Rows + rows - 1) / rows);
             TTiles.Run<S, V>(vectors, call);
         }
     }
 
     private readonly float* PanelAt(int panel, int k0) => PackedX + ((nint)Layout.First(panel) * K) + ((nint)k0 * Layout.Width(panel));
 
-    // The rows of W that the next tile takes, as stored. Where they are read whole they lie side by side.
-    private readonly Ahead NextRows(byte* w, int rows, in Block block)
+    // The rows of W that the next tile takes, as stored. Where they are read whole they lie side by side. After the last tile these are the first
+    // rows again, in the next block of k, or those of the task that this thread will most likely take next, so many on as there are threads.
+    private readonly Ahead NextRows(byte* w, int row, int rows, in Block block)
     {
-        nint rowBytes = TFormat.RowBytes(K), start = TFormat.RowBytes(block.K0);
-        return block.Depth == K
-            ? new Ahead(w, 1, 0, rows * rowBytes, K)
-            : new Ahead(w + start, rows, rowBytes, TFormat.RowBytes(block.K0 + block.Depth) - start, block.Depth);
+        nint rowBytes = TFormat.RowBytes(K);
+        int k0 = block.K0;
+        if (row >= block.Rows) (row, k0) = k0 + block.Depth < K ? (0, k0 + block.Depth) : (Threads * block.Rows, 0);
+        w += row * rowBytes;
+        if (block.Depth == K) return new Ahead(w, 1, 0, rows * rowBytes, K);
+        nint start = TFormat.RowBytes(k0);
+        return new Ahead(w + start, rows, rowBytes, TFormat.RowBytes(k0 + block.Depth) - start, block.Depth);
     }
 
     // The part of the panel to come that one of this panel's tiles asks for. After the last panel the first one follows: with the next block of k or, in the next task, the first.
