@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels.Tests;
 
-/// <summary>The stated error bounds of exp, tanh and erf, in units of the last place of the exact value.</summary>
+/// <summary>The stated error bounds of exp, tanh and the normal distribution, in units of the last place of the exact value.</summary>
 public sealed unsafe class VectorMathTests
 {
     [Test]
@@ -25,7 +25,23 @@ public sealed unsafe class VectorMathTests
     public void Tanh_is_within_4_ulp([VectorLevels] KernelLevel level) => AssertWithin(level, 4, Math.Tanh, (-10, 10), new TanhFunction());
 
     [Test]
-    public void Erf_is_within_4_ulp([VectorLevels] KernelLevel level) => AssertWithin(level, 4, ActivationReference.Erf, (-5, 5), new ErfFunction());
+    public void NormalCdf_is_within_3_ulp_above_0([VectorLevels] KernelLevel level) => AssertWithin(level, 3, Phi, (0, 20), new NormalCdfFunction());
+
+    [Test]
+    public void NormalCdf_is_within_16_ulp_down_to_3_below_0_and_64_down_to_5([VectorLevels] KernelLevel level)
+    {
+        AssertWithin(level, 16, Phi, (-3, 0), new NormalCdfFunction());
+        AssertWithin(level, 64, Phi, (-5, -3), new NormalCdfFunction());
+    }
+
+    [Test]
+    public void NormalCdf_far_out_is_0_or_1_and_of_0_one_half([VectorLevels] KernelLevel level)
+    {
+        float[] y = Apply(level, [-12f, -1000, float.NegativeInfinity, 0, -0f, 6, float.PositiveInfinity, float.NaN], new NormalCdfFunction());
+        Assert.That(y, Is.EqualTo(new[] { 0, 0, 0, 0.5f, 0.5f, 1, 1, float.NaN }));
+    }
+
+    private static double Phi(double x) => (1 + ActivationReference.Erf(x / Math.Sqrt(2))) / 2;
 
     [Test]
     public void Sigmoid_is_within_4_ulp([VectorLevels] KernelLevel level) => AssertWithin(level, 4, x => 1 / (1 + Math.Exp(-x)), (-87, 87), new SigmoidFunction());
@@ -79,10 +95,10 @@ public sealed unsafe class VectorMathTests
             where V : struct => VectorMath.Exp<S, V>(x);
     }
 
-    private readonly struct ErfFunction : IElementwise
+    private readonly struct NormalCdfFunction : IElementwise
     {
         public static V Apply<S, V>(V x)
             where S : struct, ISimd<V>
-            where V : struct => VectorMath.Erf<S, V>(x);
+            where V : struct => VectorMath.NormalCdf<S, V>(x);
     }
 }

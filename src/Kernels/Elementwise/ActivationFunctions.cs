@@ -2,20 +2,17 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>x/2 · (1 + erf(x/√2)).</summary>
+/// <summary>x/2 · (1 + erf(x/√2)) = x · Φ(x).</summary>
 internal readonly struct GeluFunction : IElementwise
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Apply<S, V>(V x)
         where S : struct, ISimd<V>
-        where V : struct
-    {
-        V erf = VectorMath.Erf<S, V>(S.Multiply(x, S.Broadcast(0.70710678f)));
-        return S.Multiply(S.Multiply(x, S.Broadcast(0.5f)), S.Add(S.Broadcast(1f), erf));
-    }
+        where V : struct => S.Multiply(x, VectorMath.NormalCdf<S, V>(x));
 }
 
 /// <summary>x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))).</summary>
+/// <remarks>(1 + tanh z) / 2 = 1 / (1 + e^−2z).</remarks>
 internal readonly struct GeluTanhFunction : IElementwise
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -24,8 +21,8 @@ internal readonly struct GeluTanhFunction : IElementwise
         where V : struct
     {
         V cubic = S.MultiplyAdd(S.Multiply(S.Multiply(x, x), S.Broadcast(0.044715f)), x, x);
-        V tanh = VectorMath.Tanh<S, V>(S.Multiply(cubic, S.Broadcast(0.7978845608f)));
-        return S.Multiply(S.Multiply(x, S.Broadcast(0.5f)), S.Add(S.Broadcast(1f), tanh));
+        V e = VectorMath.Exp<S, V>(S.Multiply(cubic, S.Broadcast(-2 * 0.7978845608f)));
+        return S.Divide(x, S.Add(S.Broadcast(1f), e));
     }
 }
 

@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>exp, tanh and erf on vectors. The polynomials are weighted least-squares fits at Chebyshev nodes.</summary>
-/// <remarks>Largest errors, tested over the whole range at every level: Exp 2 ulp, Tanh 4 ulp, Erf 4 ulp. NaN stays NaN.</remarks>
+/// <summary>exp, tanh and the normal distribution on vectors. The polynomials are weighted least-squares fits at Chebyshev nodes.</summary>
+/// <remarks>Largest errors, tested over the whole range at every level: Exp 2 ulp, Tanh 4 ulp, NormalCdf 3 ulp above 0, 16 below down to −3 and 64 down to −5. NaN stays NaN.</remarks>
 internal static class VectorMath
 {
     /// <summary>e^x = 2ⁿ · e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2. Exactly 0 below −104, ∞ above 88.73.</summary>
@@ -47,30 +47,33 @@ internal static class VectorMath
         return S.Select(S.Less(magnitude, S.Broadcast(0.625f)), small, WithSign<S, V>(large, x));
     }
 
-    /// <summary>erf(x): an odd polynomial below 0.95, sign(x) · (1 − e^−g(|x|)) above, where g = −ln erfc.</summary>
+    /// <summary>Φ(x) = (1 + erf(x/√2)) / 2, the share of a normal distribution below x: 2^h(|x|) below 0 and 1 − 2^h(|x|) above, where h = log2 Φ(−|x|).</summary>
+    /// <remarks>Beyond −5.5 the polynomial falls faster than h, to exactly 0 from −12 on. Even and odd powers are two chains: one after the other a vector's steps are too many for the CPU to begin the next vector beside them.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Erf<S, V>(V x)
+    public static V NormalCdf<S, V>(V x)
         where S : struct, ISimd<V>
         where V : struct
     {
-        V magnitude = Magnitude<S, V>(x);
-        V t = S.Min(S.Broadcast(4f), magnitude);              // erf(4) rounds to 1
-        V g = S.MultiplyAdd(S.Broadcast(2.1555388e-05f), t, S.Broadcast(-0.00043975277f));
-        g = S.MultiplyAdd(g, t, S.Broadcast(0.004196567f));
-        g = S.MultiplyAdd(g, t, S.Broadcast(-0.02518632f));
-        g = S.MultiplyAdd(g, t, S.Broadcast(0.10838323f));
-        g = S.MultiplyAdd(g, t, S.Broadcast(0.6332534f));
-        g = S.MultiplyAdd(g, t, S.Broadcast(1.1295612f));
-        g = S.MultiplyAdd(g, t, S.Broadcast(-0.00018430186f));
-        V large = S.Subtract(S.Broadcast(1f), Exp<S, V>(S.Subtract(S.Broadcast(0f), g)));
+        V t = S.Min(S.Broadcast(12f), Magnitude<S, V>(x)), z = S.Multiply(t, t);
+        V even = S.MultiplyAdd(S.Broadcast(-2.4708754e-08f), z, S.Broadcast(-9.596998e-06f));
+        V odd = S.MultiplyAdd(S.Broadcast(7.418755e-07f), z, S.Broadcast(6.7828594e-05f));
+        even = S.MultiplyAdd(even, z, S.Broadcast(-2.478995e-04f));
+        odd = S.MultiplyAdd(odd, z, S.Broadcast(-6.9645976e-05f));
+        even = S.MultiplyAdd(even, z, S.Broadcast(0.007035705f));
+        odd = S.MultiplyAdd(odd, z, S.Broadcast(-0.052502815f));
+        even = S.MultiplyAdd(even, z, S.Broadcast(-0.45920074f));
+        odd = S.MultiplyAdd(odd, z, S.Broadcast(-1.1511064f));
+        even = S.MultiplyAdd(even, z, S.Broadcast(-1f));
+        V h = S.MultiplyAdd(odd, t, even);
 
-        V z = S.Multiply(x, x);
-        V p = S.MultiplyAdd(S.Broadcast(-0.00058816396f), z, S.Broadcast(0.0049719587f));
-        p = S.MultiplyAdd(p, z, S.Broadcast(-0.02675242f));
-        p = S.MultiplyAdd(p, z, S.Broadcast(0.112814374f));
-        p = S.MultiplyAdd(p, z, S.Broadcast(-0.3761246f));
-        p = S.MultiplyAdd(p, z, S.Broadcast(1.1283791f));
-        return S.Select(S.Less(magnitude, S.Broadcast(0.95f)), S.Multiply(p, x), WithSign<S, V>(large, x));
+        V n = S.Round(h), f = S.Subtract(h, n);
+        V p = S.MultiplyAdd(S.Broadcast(1.5370705e-04f), f, S.Broadcast(1.3399848e-03f));
+        p = S.MultiplyAdd(p, f, S.Broadcast(0.009618374f));
+        p = S.MultiplyAdd(p, f, S.Broadcast(0.05550329f));
+        p = S.MultiplyAdd(p, f, S.Broadcast(0.24022648f));
+        p = S.MultiplyAdd(p, f, S.Broadcast(0.6931472f));
+        V below = S.Scale(S.MultiplyAdd(p, f, S.Broadcast(1f)), n);
+        return S.Select(S.Less(x, S.Broadcast(0f)), below, S.Subtract(S.Broadcast(1f), below));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
