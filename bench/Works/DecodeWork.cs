@@ -13,31 +13,34 @@ internal sealed class DecodeWork : Work
     private readonly int[] _sequence = [0];
     private readonly int[] _token = [0];
     private readonly WeightFormat _format;
+    private readonly WeightType _cache;
     private CodeGenForCausalLM? _model;
 
     /// <param name="context">Tokens before.</param>
     /// <param name="models">Where the model comes from.</param>
     /// <param name="kernels">Level and threads.</param>
     /// <param name="format">How weights are held; quantized ones (head included) are timed in turns with those of F16.</param>
-    public DecodeWork(int context, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored)
-        : base($"{ModelSize.CodeGen.Name} decode at {context}{ModelSize.Suffix(format)}", kernels)
+    /// <param name="cache">How keys and values are kept; of the peers only those with the default are asked.</param>
+    public DecodeWork(int context, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored, WeightType cache = WeightType.F32)
+        : base($"{ModelSize.CodeGen.Name} decode at {context}{ModelSize.Suffix(format)}{(cache == WeightType.F32 ? "" : $", {cache} cache")}", kernels)
     {
-        _format = format;
+        (_format, _cache) = (format, cache);
         ModelSize size = ModelSize.CodeGen;
         (_prompt, _models) = (TokenIds.Some(context), models);
         Tokens = 1;
         Flops = size.BodyFlops(1, context) + size.HeadFlops(1, transform: false);
         Bytes = size.Bytes(format) * (size.LayerWeights + size.HeadWeights);
         Limit = () => LimitBeside.Reading(Bytes, kernels);
-        Peers = PeerModel.Decoders("decode", _prompt, format);
+        if (cache == WeightType.F32)
+            Peers = PeerModel.Decoders("decode", _prompt, format);
         if (format != WeightFormat.AsStored)
-            Siblings = [("F16 weights", () => new DecodeWork(context, models, kernels))];
+            Siblings = [("F16 weights", () => new DecodeWork(context, models, kernels, cache: cache))];
     }
 
     public override void Prepare()
     {
         _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels, _format);
-        Session = _model.CreateSession(new SessionOptions { MaxLength = _prompt.Length + Growth });
+        Session = _model.CreateSession(new SessionOptions { MaxLength = _prompt.Length + Growth, KeyValueType = _cache });
         _model.Append(_prompt, [_prompt.Length], _sequence, Session, ScoresOf.None);
     }
 

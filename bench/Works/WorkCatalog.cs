@@ -35,6 +35,7 @@ internal static class WorkCatalog
         [
             new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels),
             new DecodeWork(128, models, kernels, WeightFormat.Int8), new DecodeWork(128, models, kernels, WeightFormat.Int4),
+            new DecodeWork(128, models, kernels, WeightFormat.Int8, WeightType.F16), new DecodeWork(128, models, kernels, WeightFormat.Int4, WeightType.F16),
         ],
         "generate" =>
         [
