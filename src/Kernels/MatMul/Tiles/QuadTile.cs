@@ -22,21 +22,19 @@ internal static unsafe class QuadTile
 
     /// <summary>products[r, i] = w_r · x_i.</summary>
     /// <param name="k">Steps; a multiple of four.</param>
-    /// <param name="w">6 rows.</param>
-    /// <param name="row">Floats from one to the next.</param>
+    /// <param name="w">6 rows of k floats.</param>
     /// <param name="x">X as <see cref="Pack"/> leaves it.</param>
     /// <param name="products">[6, 16].</param>
-    /// <param name="accumulate">Adds to products; otherwise overwrites them.</param>
     /// <param name="next">What the next tile takes of W, as stored.</param>
     /// <param name="nextBytes">Its bytes.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Run(nint k, float* w, nint row, float* x, float* products, bool accumulate, byte* next, nint nextBytes)
+    public static void Run(nint k, float* w, float* x, float* products, byte* next, nint nextBytes)
     {
         Vector512<float> c00 = Vector512<float>.Zero, c01 = c00, c02 = c00, c03 = c00, c10 = c00, c11 = c00, c12 = c00, c13 = c00;
         Vector512<float> c20 = c00, c21 = c00, c22 = c00, c23 = c00, c30 = c00, c31 = c00, c32 = c00, c33 = c00;
         Vector512<float> c40 = c00, c41 = c00, c42 = c00, c43 = c00, c50 = c00, c51 = c00, c52 = c00, c53 = c00;
-        float* w1 = w + row, w2 = w1 + row;
-        nint lower = 3 * row, half = nextBytes / 2, step = half / (k / Steps);      // asked for as two streams, 48 bytes of float32 each a quad
+        float* w1 = w + k, w2 = w1 + k;
+        nint lower = 3 * k, half = nextBytes / 2, step = half / (k / Steps);      // asked for as two streams, 48 bytes of float32 each a quad
         for (nint p = 0; p < k; p += Steps, lower += Steps, x += Steps * Columns)
         {
             Avx512.PrefetchL2(next);
@@ -50,12 +48,12 @@ internal static unsafe class QuadTile
             Row(w1 + lower, x0, x1, x2, x3, ref c40, ref c41, ref c42, ref c43);
             Row(w2 + lower, x0, x1, x2, x3, ref c50, ref c51, ref c52, ref c53);
         }
-        Tile.Put<Avx512, Vector512<float>>(products, accumulate, Avx512.SumQuads(c00, c01, c02, c03));
-        Tile.Put<Avx512, Vector512<float>>(products + 16, accumulate, Avx512.SumQuads(c10, c11, c12, c13));
-        Tile.Put<Avx512, Vector512<float>>(products + 32, accumulate, Avx512.SumQuads(c20, c21, c22, c23));
-        Tile.Put<Avx512, Vector512<float>>(products + 48, accumulate, Avx512.SumQuads(c30, c31, c32, c33));
-        Tile.Put<Avx512, Vector512<float>>(products + 64, accumulate, Avx512.SumQuads(c40, c41, c42, c43));
-        Tile.Put<Avx512, Vector512<float>>(products + 80, accumulate, Avx512.SumQuads(c50, c51, c52, c53));
+        Avx512.Store(products, Avx512.SumQuads(c00, c01, c02, c03));
+        Avx512.Store(products + 16, Avx512.SumQuads(c10, c11, c12, c13));
+        Avx512.Store(products + 32, Avx512.SumQuads(c20, c21, c22, c23));
+        Avx512.Store(products + 48, Avx512.SumQuads(c30, c31, c32, c33));
+        Avx512.Store(products + 64, Avx512.SumQuads(c40, c41, c42, c43));
+        Avx512.Store(products + 80, Avx512.SumQuads(c50, c51, c52, c53));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
