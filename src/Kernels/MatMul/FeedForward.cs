@@ -23,15 +23,14 @@ public static unsafe class FeedForward
     {
         ArgumentNullException.ThrowIfNull(options);
         bool blocked = WeightMatrix.IsBlocked(up.Type) || WeightMatrix.IsBlocked(down.Type);
-        if (options.Level == KernelLevel.Reference || m <= RowsOfTwoCalls(blocked, options.Level) || up.N == 0)
+        if (options.Level == KernelLevel.Reference || m <= MatMul.StreamedRows || up.N == 0)
             return false;
+        if (!blocked && MatMul.TakesQuads(m, options.Level))
+            return false;                                            // X is packed in another way there
         return blocked
             ? up.Type == down.Type && up.N % BlockInnerMultiple == 0 && options.Level != KernelLevel.Portable
             : up.N % InnerMultiple == 0;
     }
-
-    // So few rows take other ways, with another X.
-    private static int RowsOfTwoCalls(bool blocked, KernelLevel level) => !blocked && level == KernelLevel.Avx512 ? QuadTile.Columns : MatMul.StreamedRows;
 
     /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
     /// <param name="x">X, row-major [m, k].</param>

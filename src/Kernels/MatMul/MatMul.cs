@@ -106,7 +106,7 @@ public static unsafe class MatMul
         {
             case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(calls, count, m, type, threads); break;
             case KernelLevel.Avx512 when nibbles: RunBlockGemv<Avx512, Vector512<float>, Int4Format, NibbleDots<Avx512, Vector512<float>>>(calls, count, m, threads); break;
-            case KernelLevel.Avx512 when m is > StreamedRows and <= QuadTile.Columns: RunQuads(calls, count, m, type, threads); break;
+            case KernelLevel.Avx512 when TakesQuads(m, options.Level): RunQuads(calls, count, m, type, threads); break;
             case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(calls, count, m, type, threads); break;
             case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(calls, count, m, type, threads); break;
             case KernelLevel.Avx2 when nibbles: RunBlockGemv<Avx2, Vector256<float>, Int4Format, NibbleDots<Avx2, Vector256<float>>>(calls, count, m, threads); break;
@@ -114,6 +114,9 @@ public static unsafe class MatMul
             default:                            Run<Portable, Vector<float>, PortableTiles>(calls, count, m, type, threads); break;
         }
     }
+
+    /// <summary>Whether a product with so many rows of X, and a W of floats, is one of <see cref="QuadGemmJob{TFormat}"/>.</summary>
+    internal static bool TakesQuads(int m, KernelLevel level) => level == KernelLevel.Avx512 && m is > StreamedRows and <= QuadTile.Columns;
 
     private static bool HasNibbleDots(WeightType type, int k) => type == WeightType.Int4 && k % NibbleMultiple == 0;
 

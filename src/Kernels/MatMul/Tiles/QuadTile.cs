@@ -76,7 +76,7 @@ internal static unsafe class QuadTile
     {
         int whole = k / Steps * Steps;
         float* rest = stackalloc float[Columns * Steps];
-        for (int row = 0; row < Columns; row++)
+        for (int row = 0; whole < k && row < Columns; row++)
         {
             for (int p = 0; p < Steps; p++) rest[(row * Steps) + p] = whole + p < k ? x[((nint)Math.Min(row, m - 1) * k) + whole + p] : 0;
         }
