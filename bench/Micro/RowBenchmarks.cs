@@ -38,10 +38,10 @@ public class RowBenchmarks
     public void LayerNorm() => Kernels.LayerNorm.Run(_states, _gain, _gain, 1e-5f, _output, _options);
 
     [Benchmark]
-    public void Gelu() => Activations.Run(Activation.Gelu, _wide, _wide, _options);
+    public void Gelu() => Activations.Run(ActivationFunction.Gelu, _wide, _wide, _options);
 
     [Benchmark]
-    public void GeluTanh() => Activations.Run(Activation.GeluTanh, _wide, _wide, _options);
+    public void GeluTanh() => Activations.Run(ActivationFunction.GeluTanh, _wide, _wide, _options);
 
     [Benchmark]
     public void Softmax()

@@ -46,8 +46,8 @@ internal static class MlpChapter
         page.Begin("mlp-gelu");
         page.Heads("x", ["Φ(x)", "erf", "tanh", " erf−tanh"]);
         float[] x = [-2.5f, -1.5f, -1, -0.5f, 0.5f, 1, 1.5f, 2.5f], exact = new float[x.Length], tanh = new float[x.Length];
-        Activations.Run(Activation.Gelu, x, exact, Demo.Kernels);
-        Activations.Run(Activation.GeluTanh, x, tanh, Demo.Kernels);
+        Activations.Run(ActivationFunction.Gelu, x, exact, Demo.Kernels);
+        Activations.Run(ActivationFunction.GeluTanh, x, tanh, Demo.Kernels);
         for (int i = 0; i < x.Length; i++)
             page.Line($"{x[i],-16}{exact[i] / x[i],9:F4}{exact[i],9:F4}{tanh[i],9:F4}{exact[i] - tanh[i],10:F5}");
     }

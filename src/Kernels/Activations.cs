@@ -13,7 +13,7 @@ public static unsafe class Activations
     /// <param name="options">Level and threads.</param>
     /// <remarks>NaN gives NaN. Against exact arithmetic: Tanh and Sigmoid within 4 ulp; Gelu, GeluTanh and Silu within 2⁻²² · |x|.</remarks>
     /// <exception cref="ArgumentException">The lengths differ, or the activation is unknown.</exception>
-    public static void Run(Activation activation, ReadOnlySpan<float> x, Span<float> y, KernelOptions options)
+    public static void Run(ActivationFunction activation, ReadOnlySpan<float> x, Span<float> y, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.SameLength(x.Length, y.Length);
@@ -30,7 +30,7 @@ public static unsafe class Activations
         }
     }
 
-    private static void Run<S, V>(Activation activation, float* x, float* y, int length, int maxThreads)
+    private static void Run<S, V>(ActivationFunction activation, float* x, float* y, int length, int maxThreads)
         where S : struct, ISimd<V>
         where V : struct
     {
@@ -38,9 +38,9 @@ public static unsafe class Activations
         WorkerPool.Shared.Run((int)(((long)length + ActivationJob<S, V>.Chunk - 1) / ActivationJob<S, V>.Chunk), maxThreads, job);
     }
 
-    internal static void CheckKnown(Activation activation)
+    internal static void CheckKnown(ActivationFunction activation)
     {
-        if (activation is < Activation.None or > Activation.Sigmoid)
-            throw new ArgumentException($"{activation} is no activation; known are {string.Join(", ", Enum.GetNames<Activation>())}.", nameof(activation));
+        if (activation is < ActivationFunction.None or > ActivationFunction.Sigmoid)
+            throw new ArgumentException($"{activation} is no activation; known are {string.Join(", ", Enum.GetNames<ActivationFunction>())}.", nameof(activation));
     }
 }

@@ -9,14 +9,14 @@ public sealed class ElementwiseTests
     public void Gelu_of_1_is_0_8413_and_its_tanh_form_is_0_8412([Levels] KernelLevel level)
     {
         float[] y = new float[1];
-        Activations.Run(Activation.Gelu, [1], y, Samples.At(level));
+        Activations.Run(ActivationFunction.Gelu, [1], y, Samples.At(level));
         Assert.That(y[0], Is.EqualTo(0.8413447f).Within(2e-7));           // Φ(1)
-        Activations.Run(Activation.GeluTanh, [1], y, Samples.At(level));
+        Activations.Run(ActivationFunction.GeluTanh, [1], y, Samples.At(level));
         Assert.That(y[0], Is.EqualTo(0.8411920f).Within(2e-7));
     }
 
     [Test]
-    public void Activations_agree_with_Reference_at_every_length_and_start([Levels] KernelLevel level, [Values] Activation activation)
+    public void Activations_agree_with_Reference_at_every_length_and_start([Levels] KernelLevel level, [Values] ActivationFunction activation)
     {
         foreach (int length in Samples.Lengths)
         {
@@ -38,7 +38,7 @@ public sealed class ElementwiseTests
     }
 
     [Test]
-    public void Activations_treat_NaN_infinity_and_the_ends_of_the_range_as_Reference_does([Levels] KernelLevel level, [Values] Activation activation)
+    public void Activations_treat_NaN_infinity_and_the_ends_of_the_range_as_Reference_does([Levels] KernelLevel level, [Values] ActivationFunction activation)
     {
         foreach (float value in s_special)
         {
@@ -55,7 +55,7 @@ public sealed class ElementwiseTests
     {
         float[] x = Enumerable.Range(-20000, 40001).Select(i => i * 0.001f).ToArray();
         float[] y = new float[x.Length], expected = new float[x.Length];
-        foreach (Activation activation in (Activation[])[Activation.Gelu, Activation.GeluTanh, Activation.Silu])
+        foreach (ActivationFunction activation in (ActivationFunction[])[ActivationFunction.Gelu, ActivationFunction.GeluTanh, ActivationFunction.Silu])
         {
             Activations.Run(activation, x, expected, Samples.Reference);
             Activations.Run(activation, x, y, Samples.At(level));
@@ -91,9 +91,9 @@ public sealed class ElementwiseTests
     [Test]
     public void Different_lengths_are_refused_with_both_numbers()
     {
-        Assert.That(() => Activations.Run(Activation.Relu, new float[3], new float[4], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
+        Assert.That(() => Activations.Run(ActivationFunction.Relu, new float[3], new float[4], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
         Assert.That(() => Add.Run(new float[3], new float[4], new float[3], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
         Assert.That(() => Add.Run(new float[3], new float[3], new float[5], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("5"));
-        Assert.That(() => Activations.Run((Activation)99, new float[3], new float[3], Samples.Reference), Throws.ArgumentException.With.Message.Contains("99"));
+        Assert.That(() => Activations.Run((ActivationFunction)99, new float[3], new float[3], Samples.Reference), Throws.ArgumentException.With.Message.Contains("99"));
     }
 }

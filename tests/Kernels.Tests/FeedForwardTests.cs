@@ -26,7 +26,7 @@ public sealed class FeedForwardTests
         float[] Twice(KernelOptions options)
         {
             float[] between = new float[m * inner], y = new float[m * n];
-            MatMul.Run(x, m, new WeightMatrix(up, type, inner, k), between, new Epilogue { Bias = upBias, Activation = Activation.Gelu }, options);
+            MatMul.Run(x, m, new WeightMatrix(up, type, inner, k), between, new Epilogue { Bias = upBias, Activation = ActivationFunction.Gelu }, options);
             MatMul.Run(between, m, new WeightMatrix(down, type, n, inner), y, new Epilogue { Bias = downBias, Residual = residual }, options);
             return y;
         }
@@ -36,7 +36,7 @@ public sealed class FeedForwardTests
         Assert.That(FeedForward.Fits(m, new WeightMatrix(up, type, inner, k), new WeightMatrix(down, type, n, inner), options), Is.EqualTo(fits));
         if (!fits) return;
         using var fused = new Guarded(m * n * sizeof(float), 4);
-        FeedForward.Run(x, m, new WeightMatrix(up, type, inner, k), new Epilogue { Bias = upBias, Activation = Activation.Gelu },
+        FeedForward.Run(x, m, new WeightMatrix(up, type, inner, k), new Epilogue { Bias = upBias, Activation = ActivationFunction.Gelu },
             new WeightMatrix(down, type, n, inner), fused.Floats, new Epilogue { Bias = downBias, Residual = residual }, options);
 
         Samples.AssertClose(fused.Floats, Twice(Samples.Reference), 1e-6 * k * Math.Sqrt(inner), $"{level} {type} m {m} k {k} inner {inner} n {n}");
@@ -60,7 +60,7 @@ public sealed class FeedForwardTests
         foreach (KernelLevel level in s_levels.Where(level => level != KernelLevel.Portable))
         {
             KernelOptions options = Samples.At(level) with { MaxThreads = m % 2 == 0 ? 1 : 3 };
-            Epilogue first = new() { Bias = upBias, Activation = Activation.Gelu }, second = new() { Bias = downBias, Residual = residual };
+            Epilogue first = new() { Bias = upBias, Activation = ActivationFunction.Gelu }, second = new() { Bias = downBias, Residual = residual };
             float[] between = new float[m * Inner], twice = new float[m * N];
             MatMul.Run(x, m, up, between, first, options);
             MatMul.Run(between, m, down, twice, second, options);

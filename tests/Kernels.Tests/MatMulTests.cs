@@ -61,11 +61,11 @@ public sealed class MatMulTests
         float[] x = Samples.Uniform(MatMul.StreamedRows * k, 2), alone = new float[MatMul.StreamedRows * N];
         KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
         for (int row = 0; row < MatMul.StreamedRows; row++)
-            MatMul.Run(x.AsSpan(row * k, k), 1, w, alone.AsSpan(row * N, N), new Epilogue { Activation = Activation.GeluTanh }, options);
+            MatMul.Run(x.AsSpan(row * k, k), 1, w, alone.AsSpan(row * N, N), new Epilogue { Activation = ActivationFunction.GeluTanh }, options);
         for (int m = 2; m <= MatMul.StreamedRows; m++)
         {
             float[] together = new float[m * N];
-            MatMul.Run(x.AsSpan(0, m * k), m, w, together, new Epilogue { Activation = Activation.GeluTanh }, options);
+            MatMul.Run(x.AsSpan(0, m * k), m, w, together, new Epilogue { Activation = ActivationFunction.GeluTanh }, options);
             Assert.That(together, Is.EqualTo(alone[..(m * N)]), $"{m} rows");
         }
         Assert.That(alone, Has.Some.Not.Zero);
@@ -80,12 +80,12 @@ public sealed class MatMulTests
         float[] x = Samples.Uniform(m * K, 9), bias = Samples.Uniform(n[0], 8);
         float[][] expected = [.. n.Select(size => new float[m * size])], actual = [.. n.Select(size => new float[m * size])];
         KernelOptions options = Samples.At(level) with { MaxThreads = 3 };
-        MatMul.Run(x, m, new WeightMatrix(w[0], WeightType.F16, n[0], K), expected[0], new Epilogue { Bias = bias, Activation = Activation.Gelu }, options);
+        MatMul.Run(x, m, new WeightMatrix(w[0], WeightType.F16, n[0], K), expected[0], new Epilogue { Bias = bias, Activation = ActivationFunction.Gelu }, options);
         MatMul.Run(x, m, new WeightMatrix(w[1], WeightType.F16, n[1], K), expected[1], default, options);
         if (three) MatMul.Run(x, m, new WeightMatrix(w[2], WeightType.F16, n[2], K), expected[2], default, options);
 
         MatMul.Run(m,
-            new Product(x, new WeightMatrix(w[0], WeightType.F16, n[0], K), actual[0], new Epilogue { Bias = bias, Activation = Activation.Gelu }),
+            new Product(x, new WeightMatrix(w[0], WeightType.F16, n[0], K), actual[0], new Epilogue { Bias = bias, Activation = ActivationFunction.Gelu }),
             new Product(x, new WeightMatrix(w[1], WeightType.F16, n[1], K), actual[1], default),
             three ? new Product(x, new WeightMatrix(w[2], WeightType.F16, n[2], K), actual[2], default) : default, options);
         Assert.That(actual, Is.EqualTo(expected));
@@ -128,7 +128,7 @@ public sealed class MatMulTests
         Assert.That(expected, Has.All.Some.Not.Zero);
 
         Product ProductOf(int i) => new(x[i], new WeightMatrix(w[i], type, n[i], k[i]), actual[i], EpilogueOf(i));
-        Epilogue EpilogueOf(int i) => i == 1 ? new Epilogue { Bias = bias, Activation = Activation.Gelu } : default;
+        Epilogue EpilogueOf(int i) => i == 1 ? new Epilogue { Bias = bias, Activation = ActivationFunction.Gelu } : default;
     }
 
     [Test]
@@ -142,7 +142,7 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] Activation activation, [Values(1, 3, 14, 20)] int m)
+    public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] ActivationFunction activation, [Values(1, 3, 14, 20)] int m)
     {
         const int N = 70, K = 300;
         byte[] w = Samples.Stored(Samples.Uniform(N * K, 1, 0.3f), WeightType.F16);
@@ -199,7 +199,7 @@ public sealed class MatMulTests
     public void A_product_over_k_0_is_the_epilogue_of_0([Levels] KernelLevel level)
     {
         float[] y = new float[6];
-        MatMul.Run([], 3, new WeightMatrix([], WeightType.F32, 2, 0), y, new Epilogue { Bias = [1, -2], Activation = Activation.Relu }, Samples.At(level));
+        MatMul.Run([], 3, new WeightMatrix([], WeightType.F32, 2, 0), y, new Epilogue { Bias = [1, -2], Activation = ActivationFunction.Relu }, Samples.At(level));
         Assert.That(y, Is.EqualTo(new float[] { 1, 0, 1, 0, 1, 0 }));
     }
 
@@ -227,7 +227,7 @@ public sealed class MatMulTests
             Throws.ArgumentException.With.Message.Contains("is 3").And.Message.Contains("needs 2"));
         Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Residual = new float[2] }, Samples.Reference),
             Throws.ArgumentException.With.Message.Contains("is 2").And.Message.Contains("needs 4"));
-        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Activation = (Activation)77 }, Samples.Reference),
+        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Activation = (ActivationFunction)77 }, Samples.Reference),
             Throws.ArgumentException.With.Message.Contains("GeluTanh"));
     }
 }

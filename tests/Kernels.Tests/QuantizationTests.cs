@@ -68,7 +68,7 @@ public sealed class QuantizationTests
                     stored.CopyTo(w.Bytes);
                     float[] x = Samples.Uniform(m * k, m), expected = new float[m * n], bias = Samples.Uniform(n, 5);
                     using var y = new Guarded(m * n * sizeof(float), 4);
-                    var epilogue = new Epilogue { Bias = bias, Activation = Activation.Relu };
+                    var epilogue = new Epilogue { Bias = bias, Activation = ActivationFunction.Relu };
                     // Rows that are no whole vectors of 64 bytes take X as 16-bit integers, as Int8 does.
                     bool bytes = type == WeightType.Int4 && MultipliesBytes(level) && k % 128 == 0;
                     if (bytes) ProductsOfBytes(x, m, stored, type, n, k, expected);
@@ -114,7 +114,7 @@ public sealed class QuantizationTests
                     stored.CopyTo(w.Bytes);
                     float[] x = Samples.Uniform(m * k, m), bias = Samples.Uniform(n, 5), residual = Samples.Uniform(m * n, 6);
                     using var y = new Guarded(m * n * sizeof(float), 4);
-                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), y.Floats, new Epilogue { Bias = bias, Activation = Activation.Relu, Residual = residual }, Samples.At(level));
+                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), y.Floats, new Epilogue { Bias = bias, Activation = ActivationFunction.Relu, Residual = residual }, Samples.At(level));
                     float[] expected = new float[m * n];
                     if (MultipliesBytes(level)) ProductsOfBytes(x, m, stored, type, n, k, expected);
                     else MatMul.Run(x, m, new WeightMatrix(stored, type, n, k), expected, default, Samples.Reference);

@@ -9,7 +9,7 @@ internal unsafe struct ActivationJob<S, V> : IJob
     public const int Chunk = 4096;
 
     /// <summary>The function.</summary>
-    public Activation Activation;
+    public ActivationFunction Activation;
 
     /// <summary>Input.</summary>
     public float* X;

@@ -27,19 +27,19 @@ internal static unsafe class Elementwise
             Tail.Store<S, V>(y + i, length - i, TFunction.Apply<S, V>(Tail.Load<S, V>(x + i, length - i)));
     }
 
-    /// <summary>The body for an activation; <see cref="Activation.None"/> copies.</summary>
-    public static void Body<S, V>(Activation activation, float* x, float* y, nint length)
+    /// <summary>The body for an activation; <see cref="ActivationFunction.None"/> copies.</summary>
+    public static void Body<S, V>(ActivationFunction activation, float* x, float* y, nint length)
         where S : struct, ISimd<V>
         where V : struct
     {
         switch (activation)
         {
-            case Activation.Gelu: Body<S, V, GeluFunction>(x, y, length); break;
-            case Activation.GeluTanh: Body<S, V, GeluTanhFunction>(x, y, length); break;
-            case Activation.Relu: Body<S, V, ReluFunction>(x, y, length); break;
-            case Activation.Silu: Body<S, V, SiluFunction>(x, y, length); break;
-            case Activation.Tanh: Body<S, V, TanhFunction>(x, y, length); break;
-            case Activation.Sigmoid: Body<S, V, SigmoidFunction>(x, y, length); break;
+            case ActivationFunction.Gelu: Body<S, V, GeluFunction>(x, y, length); break;
+            case ActivationFunction.GeluTanh: Body<S, V, GeluTanhFunction>(x, y, length); break;
+            case ActivationFunction.Relu: Body<S, V, ReluFunction>(x, y, length); break;
+            case ActivationFunction.Silu: Body<S, V, SiluFunction>(x, y, length); break;
+            case ActivationFunction.Tanh: Body<S, V, TanhFunction>(x, y, length); break;
+            case ActivationFunction.Sigmoid: Body<S, V, SigmoidFunction>(x, y, length); break;
             default:
                 if (x != y) new ReadOnlySpan<float>(x, (int)length).CopyTo(new Span<float>(y, (int)length));
                 break;

@@ -7,7 +7,7 @@ public readonly ref struct Epilogue
     public ReadOnlySpan<float> Bias { get; init; }
 
     /// <summary>Applied after the bias.</summary>
-    public Activation Activation { get; init; }
+    public ActivationFunction Activation { get; init; }
 
     /// <summary>Added last, [m, n]; empty: none. May be the output itself.</summary>
     public ReadOnlySpan<float> Residual { get; init; }

@@ -15,7 +15,7 @@ internal unsafe struct Output
     public float* Bias;
 
     /// <summary>Applied after the bias.</summary>
-    public Activation Activation;
+    public ActivationFunction Activation;
 
     /// <summary>[m, N] or null; may be Y.</summary>
     public float* Residual;
@@ -31,9 +31,9 @@ internal unsafe struct Output
             float* c = products + (r * stride);
             nint at = ((nint)(row + r) * N) + column;
             if (Bias != null) Sum.Body<S, V>(c, Bias + column, c, columns);
-            if (Activation != Activation.None) Elementwise.Body<S, V>(Activation, c, c, columns);
+            if (Activation != ActivationFunction.None) Elementwise.Body<S, V>(Activation, c, c, columns);
             if (Residual != null) Sum.Body<S, V>(c, Residual + at, Y + at, columns);
-            else Elementwise.Body<S, V>(Activation.None, c, Y + at, columns);
+            else Elementwise.Body<S, V>(ActivationFunction.None, c, Y + at, columns);
         }
     }
 
@@ -78,7 +78,7 @@ internal unsafe struct Output
         {
             float* c = products + (j * stride);
             if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
-            if (Activation != Activation.None) Elementwise.Body<S, V>(Activation, c, c, rows);
+            if (Activation != ActivationFunction.None) Elementwise.Body<S, V>(Activation, c, c, rows);
         }
     }
 
@@ -100,7 +100,7 @@ internal unsafe struct Output
         for (int r = 0; r < height; r++, at += N)
         {
             if (Residual != null) Sum.Body<S, V>(block + (r * S.Width), Residual + at, Y + at, width);
-            else Elementwise.Body<S, V>(Activation.None, block + (r * S.Width), Y + at, width);
+            else Elementwise.Body<S, V>(ActivationFunction.None, block + (r * S.Width), Y + at, width);
         }
     }
 }

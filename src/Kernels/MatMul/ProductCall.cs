@@ -11,7 +11,7 @@ internal unsafe struct ProductCall
     /// <param name="activation">Applied after the bias.</param>
     /// <param name="bias">[n] or null.</param>
     /// <param name="residual">[m, n] or null.</param>
-    public ProductCall(float* x, WeightMatrix weight, byte* w, float* y, Activation activation, float* bias, float* residual)
+    public ProductCall(float* x, WeightMatrix weight, byte* w, float* y, ActivationFunction activation, float* bias, float* residual)
     {
         X = x;
         K = weight.K;

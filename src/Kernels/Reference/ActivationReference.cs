@@ -3,19 +3,19 @@ namespace ManagedTransformers.Kernels;
 /// <summary>The activations in double.</summary>
 internal static class ActivationReference
 {
-    public static void Run(Activation activation, ReadOnlySpan<float> x, Span<float> y)
+    public static void Run(ActivationFunction activation, ReadOnlySpan<float> x, Span<float> y)
     {
         for (int i = 0; i < x.Length; i++) y[i] = (float)Value(activation, x[i]);
     }
 
-    public static double Value(Activation activation, double x) => activation switch
+    public static double Value(ActivationFunction activation, double x) => activation switch
     {
-        Activation.Gelu => x / 2 * (1 + Erf(x / Math.Sqrt(2))),      // x · Φ(x), exactly
-        Activation.GeluTanh => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
-        Activation.Relu => double.IsNaN(x) ? x : Math.Max(x, 0),
-        Activation.Silu => x / (1 + Math.Exp(-x)),
-        Activation.Tanh => Math.Tanh(x),
-        Activation.Sigmoid => 1 / (1 + Math.Exp(-x)),
+        ActivationFunction.Gelu => x / 2 * (1 + Erf(x / Math.Sqrt(2))),      // x · Φ(x), exactly
+        ActivationFunction.GeluTanh => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
+        ActivationFunction.Relu => double.IsNaN(x) ? x : Math.Max(x, 0),
+        ActivationFunction.Silu => x / (1 + Math.Exp(-x)),
+        ActivationFunction.Tanh => Math.Tanh(x),
+        ActivationFunction.Sigmoid => 1 / (1 + Math.Exp(-x)),
         _ => x,
     };
 

@@ -55,7 +55,7 @@ internal sealed class BertEncoder
 
     /// <summary>tanh(dense(first token)) of each row, [batch, hidden], in the session's workspace.</summary>
     public Tensor Pool(Tensor x, Session session) =>
-        session.Tap(_poolerName, _pooler!.Forward(FirstTokens(x, session), session, Activation.Tanh));
+        session.Tap(_poolerName, _pooler!.Forward(FirstTokens(x, session), session, ActivationFunction.Tanh));
 
     /// <summary>The first token of each row, [batch, hidden], in the session's workspace.</summary>
     public static Tensor FirstTokens(Tensor x, Session session)

@@ -69,7 +69,7 @@ public record BertConfig : PretrainedConfig
 
     /// <summary><see cref="HiddenAct"/> as a kernel knows it.</summary>
     [JsonIgnore]
-    internal Activation Activation => ParseActivation("hidden_act", HiddenAct);
+    internal ActivationFunction Activation => ParseActivation("hidden_act", HiddenAct);
 
     /// <inheritdoc/>
     public override void Validate()

@@ -107,7 +107,7 @@ public sealed record CodeGenConfig : PretrainedConfig
 
     /// <summary><see cref="ActivationFunction"/> as a kernel knows it.</summary>
     [JsonIgnore]
-    internal Activation Activation => ParseActivation("activation_function", ActivationFunction);
+    internal ActivationFunction Activation => ParseActivation("activation_function", ActivationFunction);
 
     /// <inheritdoc/>
     public override void Validate()

@@ -115,14 +115,14 @@ public abstract record PretrainedConfig
         Require(value % by == 0, key, value, $"a multiple of {byKey} {by}");
 
     /// <summary>The activation that transformers calls <paramref name="name"/> (ACT2FN).</summary>
-    private protected Activation ParseActivation(string key, string name) => name switch
+    private protected ActivationFunction ParseActivation(string key, string name) => name switch
     {
-        "gelu" => Activation.Gelu,
-        "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" => Activation.GeluTanh,
-        "relu" => Activation.Relu,
-        "silu" or "swish" => Activation.Silu,
-        "tanh" => Activation.Tanh,
-        "sigmoid" => Activation.Sigmoid,
+        "gelu" => ActivationFunction.Gelu,
+        "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" => ActivationFunction.GeluTanh,
+        "relu" => ActivationFunction.Relu,
+        "silu" or "swish" => ActivationFunction.Silu,
+        "tanh" => ActivationFunction.Tanh,
+        "sigmoid" => ActivationFunction.Sigmoid,
         _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu, gelu_new (gelu_fast, gelu_pytorch_tanh), relu, silu (swish), tanh, sigmoid."),
     };
 }

@@ -8,13 +8,13 @@ namespace ManagedTransformers.Models;
 /// <param name="activationName">The module path of that.</param>
 /// <param name="down">The second layer.</param>
 /// <remarks>transformers BertIntermediate and BertOutput.dense; CodeGenMLP.</remarks>
-internal sealed class FeedForwardBlock(Linear up, Activation activation, string activationName, Linear down)
+internal sealed class FeedForwardBlock(Linear up, ActivationFunction activation, string activationName, Linear down)
 {
     /// <summary>The first layer.</summary>
     public Linear Up => up;
 
     /// <summary>What follows it.</summary>
-    public Activation Activation => activation;
+    public ActivationFunction Activation => activation;
 
     /// <summary>The second layer.</summary>
     public Linear Down => down;

@@ -41,7 +41,7 @@ internal sealed class Linear
     }
 
     /// <summary>The same and the activation after it. What is tapped under the layer's name is what the module gives: the product before the activation.</summary>
-    public Tensor Forward(Tensor x, Session session, Activation activation)
+    public Tensor Forward(Tensor x, Session session, ActivationFunction activation)
     {
         Tensor y = Rent(x, session);
         ForwardTo(x, y, session, activation);
@@ -51,7 +51,7 @@ internal sealed class Linear
     }
 
     /// <summary>Beside the result, which keeps its bits unless an intervention changed the product.</summary>
-    private void TapProduct(Tensor x, Tensor y, Session session, Activation activation, ActivationTrace trace)
+    private void TapProduct(Tensor x, Tensor y, Session session, ActivationFunction activation, ActivationTrace trace)
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor product = Rent(x, session);
@@ -69,7 +69,7 @@ internal sealed class Linear
     }
 
     /// <summary>Two layers that do not need each other: few tokens then have threads meet once. Nothing is tapped.</summary>
-    public static (Tensor First, Tensor Second) Forward(Linear first, Tensor x, Linear second, Tensor secondX, Session session, Activation secondActivation = Activation.None)
+    public static (Tensor First, Tensor Second) Forward(Linear first, Tensor x, Linear second, Tensor secondX, Session session, ActivationFunction secondActivation = ActivationFunction.None)
     {
         Tensor a = first.Rent(x, session), b = second.Rent(secondX, session);
         MatMul.Run(x.Shape[0], first.Product(x, a), second.Product(secondX, b, secondActivation), default, session.Kernels);
@@ -78,7 +78,7 @@ internal sealed class Linear
 
     private Tensor Rent(Tensor x, Session session) => session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
 
-    private Product Product(Tensor x, Tensor y, Activation activation = Activation.None) => new(x.Span, _weight.View, y.Span, new Epilogue { Bias = _bias, Activation = activation });
+    private Product Product(Tensor x, Tensor y, ActivationFunction activation = ActivationFunction.None) => new(x.Span, _weight.View, y.Span, new Epilogue { Bias = _bias, Activation = activation });
 
     /// <summary>x · Wᵀ without the bias, into a tensor of the caller's.</summary>
     public void MultiplyTo(Tensor x, Tensor y, Session session) => MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, default, session.Kernels);
@@ -95,7 +95,7 @@ internal sealed class Linear
     }
 
     /// <summary>The same into a tensor of the caller's.</summary>
-    public void ForwardTo(Tensor x, Tensor y, Session session, Activation activation = Activation.None)
+    public void ForwardTo(Tensor x, Tensor y, Session session, ActivationFunction activation = ActivationFunction.None)
     {
         var epilogue = new Epilogue { Bias = _bias, Activation = activation };
         MatMul.Run(x.Span, x.Shape[0], _weight.View, y.Span, epilogue, session.Kernels);

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Models;
 internal sealed class MaskedLMHead
 {
     private readonly Linear _dense;
-    private readonly Activation _activation;
+    private readonly ActivationFunction _activation;
     private readonly LayerNormalization _layerNorm;
     private readonly Linear _decoder;
     private readonly string _name, _transformName;
@@ -18,7 +18,7 @@ internal sealed class MaskedLMHead
         string name = roberta ? "lm_head" : "cls.predictions";
         string transform = roberta ? name : $"{name}.transform";
         (_name, _transformName) = (name, roberta ? $"{name}.layer_norm" : transform);
-        _activation = roberta ? Activation.Gelu : config.Activation;
+        _activation = roberta ? ActivationFunction.Gelu : config.Activation;
         _dense = new Linear(weights, $"{transform}.dense", config.HiddenSize, config.HiddenSize);
         _layerNorm = new LayerNormalization(weights, roberta ? $"{transform}.layer_norm" : $"{transform}.LayerNorm", config.HiddenSize, config.LayerNormEps);
         _decoder = new Linear($"{name}.decoder", DecoderWeight(config, weights, body, name), DecoderBias(config, weights, name));

@@ -33,7 +33,7 @@ public sealed class RobertaForSequenceClassification : PretrainedModel
         using Session.Pass pass = BeginPass(inputs, session, options);
         Tensor x = _roberta.Forward(inputs, session);                            // [tokens, hidden]
         Tensor first = BertEncoder.FirstTokens(x, session);                      // [batch, hidden]
-        Tensor scores = _outProj.Forward(_dense.Forward(first, session, Activation.Tanh), session);
+        Tensor scores = _outProj.Forward(_dense.Forward(first, session, ActivationFunction.Tanh), session);
         Tensor logits = session.Tap(Classifier, scores).Copy("logits");
         float? loss = SequenceLoss.Compute(logits, inputs, Config, session);
         return EndPass(new SequenceClassifierOutput(logits) { Loss = loss }, session);

@@ -85,7 +85,7 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         if (function == ClassificationFunction.Softmax)
             Softmax.Run(scores, scores, kernels);
         else if (function == ClassificationFunction.Sigmoid)
-            Activations.Run(Activation.Sigmoid, scores, scores, kernels);
+            Activations.Run(ActivationFunction.Sigmoid, scores, scores, kernels);
         Scores.RequireNumbers(scores, "score of label", Model);
         int[] best = Ranking.Best(scores, topK);
         var ranked = new LabelScore[best.Length];

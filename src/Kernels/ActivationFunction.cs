@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>An elementwise nonlinearity.</summary>
-public enum Activation
+public enum ActivationFunction
 {
     /// <summary>x.</summary>
     None,
