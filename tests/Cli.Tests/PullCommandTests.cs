@@ -1,3 +1,4 @@
+using ManagedTransformers.Hub;
 using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Cli.Tests;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ManagedTransformers.Diagnostics;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli.Tests;

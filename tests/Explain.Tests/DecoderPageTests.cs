@@ -1,3 +1,4 @@
+using ManagedTransformers.Diagnostics;
 using Microsoft.Playwright;
 
 namespace ManagedTransformers.Explain.Tests;

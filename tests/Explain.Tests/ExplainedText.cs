@@ -1,3 +1,5 @@
+using ManagedTransformers.Diagnostics;
+
 namespace ManagedTransformers.Explain.Tests;
 
 /// <summary>A page that mtx explain wrote, and the explanation that it shows, from the API.</summary>

@@ -1,3 +1,4 @@
+using ManagedTransformers.Diagnostics;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 

@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Kernels ← Models ← Runtime → Tokenizers, and nothing native.</summary>
+/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; the hub on its own; nothing native.</summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
@@ -12,6 +12,8 @@ public sealed class DependencyTests
         ["Tokenizers"] = ([], []),
         ["Models"] = (["Kernels"], []),
         ["Runtime"] = (["Models", "Tokenizers"], ["Microsoft.Extensions.AI.Abstractions"]),
+        ["Diagnostics"] = (["Runtime"], []),
+        ["Hub"] = ([], []),
     };
 
     private static string[] Projects => [.. Directory.GetDirectories(Path.Combine(TestData.Root, "src")).Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(d => Path.GetFileName(d))];
@@ -32,6 +34,8 @@ public sealed class DependencyTests
     [TestCase("ManagedTransformers.Tokenizers")]
     [TestCase("ManagedTransformers.Models", "ManagedTransformers.Kernels")]
     [TestCase("ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "Microsoft.Extensions.AI.Abstractions")]
+    [TestCase("ManagedTransformers.Diagnostics", "ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers")]
+    [TestCase("ManagedTransformers.Hub")]
     public void Assemblies_refer_to_the_base_library_and_what_is_allowed(string assembly, params string[] allowed)
     {
         string[] foreign = [.. Assembly.Load(assembly).GetReferencedAssemblies().Select(name => name.Name!)
@@ -54,7 +58,7 @@ public sealed class DependencyTests
     [Test]
     public void Only_the_hub_uses_the_network()
     {
-        string hub = Path.Combine(TestData.Root, "src", "Runtime", "Hub") + Path.DirectorySeparatorChar;
+        string hub = Path.Combine(TestData.Root, "src", "Hub") + Path.DirectorySeparatorChar;
         foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.StartsWith(hub, StringComparison.Ordinal)))
             Assert.That(File.ReadAllText(file), Does.Not.Contain("System.Net").And.Not.Contain("HttpClient"), file);
     }

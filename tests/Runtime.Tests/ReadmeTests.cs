@@ -1,3 +1,4 @@
+using ManagedTransformers.Hub;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 using ManagedTransformers.Testing;
@@ -165,5 +166,5 @@ public sealed class ReadmeTests : DocumentTest
     }
 
     [Test]
-    public void The_samples_are_those_of_the_README() => DocumentSamples.AssertSame("README.md", "ReadmeTests.cs");
+    public void The_samples_are_those_of_the_README() => DocumentSamples.AssertSame("README.md");
 }

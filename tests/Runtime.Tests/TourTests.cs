@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
+using ManagedTransformers.Testing;
 using ManagedTransformers.Tour;
 
 namespace ManagedTransformers.Runtime.Tests;
@@ -113,7 +114,7 @@ public sealed partial class TourTests
         {
             Environment.CurrentDirectory = before;
         }
-        DocumentSamples.AssertSame(Path.Combine("docs", "tour", "README.md"), "TourTests.cs");
+        DocumentSamples.AssertSame(Path.Combine("docs", "tour", "README.md"));
     }
 
     private static void Load()

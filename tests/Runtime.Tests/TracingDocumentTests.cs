@@ -1,4 +1,5 @@
 using ManagedTransformers.Models;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Runtime.Tests;
 
@@ -67,5 +68,5 @@ public sealed class TracingDocumentTests : DocumentTest
     }
 
     [Test]
-    public void The_samples_are_those_of_the_document() => DocumentSamples.AssertSame("docs/tracing.md", "TracingDocumentTests.cs");
+    public void The_samples_are_those_of_the_document() => DocumentSamples.AssertSame("docs/tracing.md");
 }

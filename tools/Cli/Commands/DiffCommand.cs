@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Diagnostics;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli;

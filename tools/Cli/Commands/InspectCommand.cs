@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using ManagedTransformers.Diagnostics;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Hub;
 using Spectre.Console;
 
 namespace ManagedTransformers.Cli;

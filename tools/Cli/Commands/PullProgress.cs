@@ -1,3 +1,4 @@
+using ManagedTransformers.Hub;
 using Spectre.Console;
 
 namespace ManagedTransformers.Cli;

@@ -9,7 +9,7 @@ namespace ManagedTransformers.Cli;
 /// </summary>
 internal static class CodeSources
 {
-    private const string Explanation = "src/Runtime/Explanation/";
+    private const string Explanation = "src/Diagnostics/Explanation/";
 
     /// <summary>Files that have code for a page; Cli.csproj embeds the same.</summary>
     private static readonly Entry[] Entries =

@@ -1,3 +1,5 @@
+using ManagedTransformers.Hub;
+
 namespace ManagedTransformers.Cli;
 
 /// <summary>

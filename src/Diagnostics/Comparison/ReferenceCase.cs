@@ -1,0 +1,91 @@
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers.Diagnostics;
+
+/// <summary>What the comparison of a case gave.</summary>
+/// <param name="Name">The case's folder.</param>
+/// <param name="Architecture">The class that ran.</param>
+/// <param name="Rows">One row per reference tensor.</param>
+public sealed record CaseReport(string Name, string Architecture, IReadOnlyList<TensorError> Rows)
+{
+    /// <summary>Whether every tensor is within the tolerance.</summary>
+    public bool Passed => Rows.All(row => row.Passed);
+}
+
+/// <summary>
+/// A folder with a checkpoint and <c>expected.safetensors</c>: inputs and the outputs that transformers gave for them. Running it
+/// says how far this runtime is from the reference, tensor by tensor.
+/// </summary>
+public static class ReferenceCase
+{
+    /// <summary>The file of inputs and reference outputs.</summary>
+    public const string ExpectedFileName = "expected.safetensors";
+
+    private static readonly string[] InputNames =
+        ["input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids", "head_mask", "labels", "next_sentence_label"];
+
+    /// <summary>Runs a case's checkpoint on the case's inputs and compares every output that the reference has.</summary>
+    /// <param name="caseDirectory">A folder with config.json, expected.safetensors, and weights or their specification (weights.json).</param>
+    /// <param name="options">Kernel level and threads.</param>
+    /// <param name="tolerance">The largest error, relative to the tensor's largest magnitude, that passes.</param>
+    /// <param name="cancellationToken">Ends the rebuilding of weights from their specification.</param>
+    /// <exception cref="ConfigException">config.json is bad.</exception>
+    /// <exception cref="CheckpointException">The weights or the reference file are bad.</exception>
+    /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
+    public static CaseReport Verify(
+        string caseDirectory,
+        LoadOptions? options = null,
+        double tolerance = TensorComparison.DefaultTolerance,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(caseDirectory);
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(caseDirectory)));
+        if (!File.Exists(Path.Combine(caseDirectory, SyntheticCheckpoint.SpecificationFileName)))
+            return Verify(name, caseDirectory, caseDirectory, options, tolerance);
+
+        // A case of real size comes as a specification of its weights; the checkpoint is rebuilt for the time of the comparison.
+        string rebuilt = Directory.CreateTempSubdirectory("mtx-verify-").FullName;
+        try
+        {
+            SyntheticCheckpoint.Write(caseDirectory, rebuilt, progress: null, cancellationToken);
+            return Verify(name, caseDirectory, rebuilt, options, tolerance);
+        }
+        finally
+        {
+            Directory.Delete(rebuilt, recursive: true);
+        }
+    }
+
+    private static CaseReport Verify(string name, string caseDirectory, string modelDirectory, LoadOptions? options, double tolerance)
+    {
+        using PretrainedModel model = PretrainedModels.Load(modelDirectory, options);
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(caseDirectory, ExpectedFileName));
+        return new CaseReport(name, model.Architecture, Compare(model, file.Weights, tolerance));
+    }
+
+    /// <summary>Runs a model on a reference file's inputs and compares every output that the file has.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="reference">Inputs and expected outputs by name.</param>
+    /// <param name="tolerance">The largest relative error that passes.</param>
+    /// <exception cref="CheckpointException">The file has no output.</exception>
+    /// <exception cref="ModelInputException">Its inputs do not fit the model.</exception>
+    public static IReadOnlyList<TensorError> Compare(PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, double tolerance = TensorComparison.DefaultTolerance)
+    {
+        ModelInputs inputs = ForwardFiles.ReadInputs(reference);
+        Dictionary<string, Tensor> outputs = ForwardFiles.Run(model, inputs).ToDictionary(tensor => tensor.Name);
+        var derived = new DerivedOutputs(model, inputs, reference, outputs);
+        var rows = new List<TensorError>();
+        foreach (Weight weight in reference.Values)
+        {
+            if (InputNames.Contains(weight.Name) || DerivedOutputs.IsInput(weight.Name))
+                continue;
+            Tensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
+            rows.Add(found is null
+                ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")
+                : TensorComparison.Compare(found, weight, tolerance, TensorComparison.RealTokens(weight.Shape, inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength)));
+        }
+        // All of nothing would pass.
+        return rows.Count > 0 ? rows : throw new CheckpointException($"{ExpectedFileName} holds inputs only ({string.Join(", ", reference.Keys.Take(20))}); " +
+            "at least one output to compare with is needed. Export the reference's outputs, too.");
+    }
+}

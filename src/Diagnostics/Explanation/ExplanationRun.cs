@@ -1,0 +1,97 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers.Diagnostics;
+
+/// <summary>What decoders and encoders share while they are explained: tokens, candidates, the logit lens, progress.</summary>
+internal sealed class ExplanationRun(
+    Tokenizer tokenizer, TokenRow row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
+{
+    // Scores of the vocabulary exist for a few rows at a time: [64, vocab_size] is 13 MB at CodeGen's 51,200.
+    private const int LensRows = 64;
+    private int _done;
+
+    /// <summary>What to explain.</summary>
+    public ExplanationOptions Options => options;
+
+    /// <summary>The tokens that the model reads.</summary>
+    public int[] Ids => row.Ids;
+
+    /// <summary>How many passes there will be.</summary>
+    public int Passes { get; set; }
+
+    /// <summary>Before a pass.</summary>
+    public void ThrowIfCancelled() => cancellationToken.ThrowIfCancellationRequested();
+
+    /// <summary>After a pass.</summary>
+    public void PassDone() => progress?.Report(new ExplanationProgress(Math.Min(++_done, Passes), Passes));
+
+    /// <summary>The tokens with their places in the text.</summary>
+    public ExplainedToken[] Tokens()
+    {
+        var tokens = new ExplainedToken[Ids.Length];
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            int inText = i - row.TextColumn;
+            bool special = inText < 0 || inText >= row.TextTokens;
+            (int start, int end) = special ? (-1, -1) : row.Text.Offsets[row.FirstToken + inText];
+            tokens[i] = Token(Ids[i], start, end);
+        }
+        return tokens;
+    }
+
+    /// <summary>A token by its id.</summary>
+    public ExplainedToken Token(int id, int start = -1, int end = -1) => new(id, tokenizer.IdToToken(id) ?? "", tokenizer.Decode([id]), start, end);
+
+    /// <summary>The likeliest tokens by their scores, [vocab_size].</summary>
+    /// <exception cref="CheckpointException">A score is not finite.</exception>
+    public TokenCandidate[] Candidates(ReadOnlySpan<float> logits, int count, PretrainedModel model)
+    {
+        Scores.RequireFinite(logits, "score of token", model);
+        int[] best = Ranking.Best(logits, count);
+        (double sum, float max) = (0, logits[best[0]]);
+        foreach (float logit in logits)
+            sum += Math.Exp(logit - max);
+        var candidates = new TokenCandidate[best.Length];
+        for (int i = 0; i < best.Length; i++)
+            candidates[i] = new TokenCandidate(best[i], tokenizer.IdToToken(best[i]) ?? "", tokenizer.Decode([best[i]]), Math.Exp(logits[best[i]] - max) / sum, logits[best[i]]);
+        return candidates;
+    }
+
+    /// <summary>The candidates at every place if the model ended there.</summary>
+    /// <param name="hidden">The stream, [tokens, hidden].</param>
+    /// <param name="head">Final norm and head: [rows, hidden] → [rows, vocab_size].</param>
+    /// <param name="model">The model.</param>
+    public TokenCandidate[][] Lens(Tensor hidden, Func<Tensor, Tensor> head, PretrainedModel model)
+    {
+        (int tokens, int width) = (hidden.Shape[0], hidden.Shape[1]);
+        var places = new TokenCandidate[tokens][];
+        for (int start = 0; start < tokens; start += LensRows)
+        {
+            ThrowIfCancelled();
+            int count = Math.Min(LensRows, tokens - start);
+            Tensor logits = head(new Tensor(hidden.Span.Slice(start * width, count * width).ToArray(), hidden.Name, count, width));
+            for (int i = 0; i < count; i++)
+                places[start + i] = Candidates(logits.Row(i), options.LensTopK, model);
+        }
+        return places;
+    }
+
+    /// <summary>√Σx² of every row of every tensor, [tensors, rows].</summary>
+    public static Tensor Norms(IReadOnlyList<Tensor> streams)
+    {
+        int tokens = streams[0].Shape[0];
+        var norms = new float[streams.Count * tokens];
+        for (int layer = 0; layer < streams.Count; layer++)
+        {
+            for (int token = 0; token < tokens; token++)
+            {
+                double sum = 0;
+                foreach (float x in streams[layer].Row(token))
+                    sum += (double)x * x;
+                norms[layer * tokens + token] = (float)Math.Sqrt(sum);
+            }
+        }
+        return new Tensor(norms, "residual_norms", streams.Count, tokens);
+    }
+}

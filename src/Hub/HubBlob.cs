@@ -1,0 +1,126 @@
+using System.Net;
+
+namespace ManagedTransformers.Hub;
+
+/// <summary>A file as the hub describes it before it is read.</summary>
+/// <param name="Name">Its path in the repository.</param>
+/// <param name="Etag">Its checksum, which also names the blob.</param>
+/// <param name="Size">Its size; null where the server does not say it.</param>
+internal sealed record HubRemoteFile(string Name, string Etag, long? Size);
+
+/// <summary>
+/// Brings one blob to the cache: into <c>ETAG.incomplete</c>, from where the last try ended, and under its name only when its checksum is
+/// right. The caller holds the blob's lock.
+/// </summary>
+internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions options, Uri address, HubRemoteFile file, string path)
+{
+    public const string IncompleteSuffix = ".incomplete";
+    private const int BufferBytes = 1 << 18;
+
+    private readonly string _partial = path + IncompleteSuffix;
+
+    /// <summary>Downloads it.</summary>
+    /// <param name="arrived">Told how many of its bytes are there.</param>
+    /// <param name="cancellationToken">Ends it; what has arrived stays for the next time.</param>
+    /// <exception cref="HubException">It cannot be had, or what arrives is something else.</exception>
+    public async Task DownloadAsync(Action<long> arrived, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var retry = new HubRetry(options);
+        bool continued = Length() > 0;
+        while (true)
+        {
+            await retry.RunAsync(file.Name, () => ReadRestAsync(arrived, cancellationToken), Length, cancellationToken).ConfigureAwait(false);
+            if (await HubChecksum.MatchesAsync(_partial, file.Etag, cancellationToken).ConfigureAwait(false)) break;
+            long length = Length();
+            File.Delete(_partial);
+            if (!continued)
+                throw new HubException($"{file.Name}: the {length} bytes that arrived have another checksum than the hub's {file.Etag}. They were removed; download it again, and look for a proxy that changes files.");
+            continued = false;                             // the part that was there may have been another's: once more, from the start
+        }
+        File.Move(_partial, path, overwrite: true);
+    }
+
+    private long Length() => new FileInfo(_partial) is { Exists: true } partial ? partial.Length : 0;
+
+    /// <summary>One request for what is missing.</summary>
+    /// <returns>The file's length.</returns>
+    private async Task<long> ReadRestAsync(Action<long> arrived, CancellationToken cancellationToken)
+    {
+        using var output = new FileStream(_partial, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
+        if (output.Length > file.Size) output.SetLength(0);
+        if (output.Length == file.Size) return output.Length;
+        using HttpResponseMessage response = await requests.SendAsync(HttpMethod.Get, address, output.Length, leaveHub: true, cancellationToken).ConfigureAwait(false);
+        if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && output.Length > 0)
+        {
+            if (file.Size is null && response.Content.Headers.ContentRange?.Length == output.Length) return output.Length;
+            output.SetLength(0);
+            throw new HubTransientException("The server has no such part of it.");
+        }
+        errors.Require(response, file.Name);
+        RequireAnnounced(response, output);
+        output.Seek(0, SeekOrigin.End);
+        await CopyAsync(response, output, arrived, cancellationToken).ConfigureAwait(false);
+        output.Flush(flushToDisk: true);
+        return output.Length;
+    }
+
+    /// <summary>The part must be the one that was asked for; servers that ignore Range send all, and what was there is dropped.</summary>
+    private void RequireAnnounced(HttpResponseMessage response, FileStream output)
+    {
+        long? total = response.Content.Headers.ContentLength;
+        if (response.StatusCode == HttpStatusCode.PartialContent)
+        {
+            if (response.Content.Headers.ContentRange?.From != output.Length)
+            {
+                output.SetLength(0);
+                throw new HubTransientException("The server sends another part than was asked for.");
+            }
+            total = response.Content.Headers.ContentRange.Length;
+        }
+        else
+        {
+            output.SetLength(0);
+        }
+        if (file.Size is long size && total is long announced && announced != size)
+            throw new HubException($"{file.Name} has {size} bytes by the hub's description, but the server that sends it says {announced}. Nothing of it was taken; try again later.");
+    }
+
+    private async Task CopyAsync(HttpResponseMessage response, FileStream output, Action<long> arrived, CancellationToken cancellationToken)
+    {
+        byte[] buffer = new byte[BufferBytes];
+        using Stream input = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        for (int read; (read = await ReadAsync(input, buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+        {
+            if (output.Length + read > file.Size)
+            {
+                output.SetLength(0);
+                throw new HubException($"{file.Name} has {file.Size} bytes by the hub's description, but more arrive. Nothing of it was kept; try again later.");
+            }
+            await output.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
+            arrived(output.Position);
+        }
+        await output.FlushAsync(cancellationToken).ConfigureAwait(false);
+        if (output.Length < file.Size)
+            throw new HubTransientException($"The connection ended after {output.Length} of {file.Size} bytes.");
+    }
+
+    /// <summary>Reads from the network; what fails here may pass, while a full disk does not.</summary>
+    private async Task<int> ReadAsync(Stream input, byte[] buffer, CancellationToken cancellationToken)
+    {
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        silence.CancelAfter(options.Timeout);
+        try
+        {
+            return await input.ReadAsync(buffer, silence.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new HubTransientException($"Nothing arrived for {options.Timeout.TotalSeconds:0} seconds.", inner: e);
+        }
+        catch (IOException e)
+        {
+            throw new HubTransientException($"The connection was cut: {e.Message}", inner: e);
+        }
+    }
+}
