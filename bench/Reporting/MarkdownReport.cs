@@ -3,7 +3,7 @@ using System.Text;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The table for docs/performance.md.</summary>
+/// <summary>The table of all measurements, for bench/results.</summary>
 internal static class MarkdownReport
 {
     private const string Begin = "<!-- bench -->";

@@ -6,7 +6,7 @@ namespace ManagedTransformers.Models;
 /// Quantized weights in a safetensors file: a matrix [n, k] is a U8 tensor [n, bytes of a row], whose rows lie as the kernels read them, so that
 /// they are mapped and used in place. The file's metadata says which blocks they are.
 /// </summary>
-/// <remarks>docs/adr/0006-blocks-of-integers.md has the layout.</remarks>
+/// <remarks>docs/quantized-files.md has the layout.</remarks>
 internal static class StoredBlocks
 {
     /// <summary>Columns of a pair of blocks: rows are whole pairs.</summary>
