@@ -146,7 +146,7 @@ internal sealed class BenchRun : IDisposable
         AddPairs(work, name, sibling);
     }
 
-    /// <summary>Times a work in turns with another that lives in this process.</summary>
+    /// <summary>Times a work in interleaved A/B runs with another one in this process.</summary>
     private void AddPairs(Work work, string name, ITimed other)
     {
         var use = new CpuUse(peer: null);

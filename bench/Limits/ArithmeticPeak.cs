@@ -26,7 +26,7 @@ internal static class ArithmeticPeak
         return 2.0 * lanes * Sums * Iterations * threads / seconds;
     }
 
-    /// <summary>The seconds that so many operations take now, when nothing has to be loaded.</summary>
+    /// <summary>The seconds that a number of operations takes now, when nothing has to be loaded.</summary>
     public static double Seconds(KernelLevel level, int threads, double flops)
     {
         (Func<int, float> loop, int lanes) = Loop(level);

@@ -3,7 +3,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Bench;
 
 /// <summary>
-/// The machine's limit as a peer: the arithmetic or the reading of a piece of work and nothing else, timed in turns with it. On a
+/// The machine's limit as a peer: the arithmetic or the reading of a piece of work and nothing else, timed in interleaved runs with it. On a
 /// machine that others use too, that says more than a limit from a better moment.
 /// </summary>
 internal sealed class LimitBeside(string name, Func<double> seconds, IDisposable? owned = null) : ITimed, IDisposable

@@ -35,7 +35,7 @@ internal sealed unsafe class ReadBandwidth : IDisposable
         return Bytes / read.Seconds(Bytes, Rounds);
     }
 
-    /// <summary>The seconds that reading so many bytes takes now: the faster one of the two ways.</summary>
+    /// <summary>The seconds that reading a number of bytes takes now: the faster one of the two ways.</summary>
     public double Seconds(double bytes, int rounds = 1)
     {
         nuint part = (nuint)Math.Min(bytes, Bytes) / (nuint)_threads / Page * Page;

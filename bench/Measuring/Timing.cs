@@ -5,7 +5,7 @@ namespace ManagedTransformers.Bench;
 /// <summary>The times of a work alone.</summary>
 internal sealed record SoloTimes(IReadOnlyList<double> Ms);
 
-/// <summary>The times of a work and of another, taken in turns.</summary>
+/// <summary>The times of a work and of another, from interleaved A/B runs.</summary>
 /// <param name="Ours">Every run of ours, in ms.</param>
 /// <param name="Theirs">Every run of theirs, in ms.</param>
 /// <param name="Ratios">Per pair of turns: median of theirs / median of ours.</param>
@@ -46,7 +46,7 @@ internal sealed class Timing(double seconds, int? fixedRuns)
         return new SoloTimes(times);
     }
 
-    /// <summary>Times two works in turns; who goes first alternates.</summary>
+    /// <summary>Times two works in interleaved A/B runs; who goes first alternates.</summary>
     /// <param name="ours">Ours.</param>
     /// <param name="theirs">The other.</param>
     /// <param name="settle">Called between turns, so that the threads of the one stand still when the other begins.</param>

@@ -48,7 +48,7 @@ internal sealed class PeerHost(CheckpointCache checkpoints, Action<string> say) 
         Close();
     }
 
-    /// <summary>Ends the process that is open; a large model should not stay in memory beside the next one.</summary>
+    /// <summary>Ends the process that is open; a large model should not stay in memory together with the next one.</summary>
     public void Close()
     {
         _process?.Dispose();

@@ -36,7 +36,7 @@ internal static class RooflinePlot
         bool sameAsAvx2 = Vector<float>.Count == Vector256<float>.Count && levels.Contains(KernelLevel.Avx2);
         foreach (KernelLevel level in levels.Where(level => level != KernelLevel.Portable || !sameAsAvx2))
             AppendRoof(svg, axes, limits.Read(threads) / 1e9, limits.Fma(level, threads) / 1e9, $"{level}");
-        // A work that was measured beside several peers is one point.
+        // A work that was measured with several peers is one point.
         Measurement[] points = [.. results.Where(r => r.Threads == threads && r.Intensity > 0 && r.Gflops > 0).DistinctBy(r => (r.Work, r.Level))];
         foreach ((int i, Measurement point) in points.Index())
             AppendPoint(svg, axes, point, i);

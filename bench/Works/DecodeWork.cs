@@ -19,8 +19,8 @@ internal sealed class DecodeWork : Work
     /// <param name="context">Tokens before.</param>
     /// <param name="models">Where the model comes from.</param>
     /// <param name="kernels">Level and threads.</param>
-    /// <param name="format">How weights are held; quantized ones (head included) are timed in turns with those of F16.</param>
-    /// <param name="cache">How keys and values are kept. Peers are timed beside the default alone.</param>
+    /// <param name="format">How weights are held; quantized ones (head included) are timed in interleaved runs with F16.</param>
+    /// <param name="cache">How keys and values are stored. Peers are timed with the default only.</param>
     public DecodeWork(int context, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored, WeightType cache = WeightType.F32)
         : base($"{ModelSize.CodeGen.Name} decode at {context}{ModelSize.Suffix(format)}{(cache == WeightType.F32 ? "" : $", {cache} cache")}", kernels)
     {

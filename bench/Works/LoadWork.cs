@@ -14,7 +14,7 @@ internal sealed class OpenWork(ModelSize size, CheckpointCache checkpoints, Kern
 /// <summary>Opening the files of weights and closing them again, without a model.</summary>
 internal sealed class OpenFilesWork(string name, string directory, KernelOptions kernels) : Work(name, kernels)
 {
-    /// <summary>A PyTorch file, in turns with a safetensors file of the same tensors.</summary>
+    /// <summary>A PyTorch file, interleaved with a safetensors file of the same tensors.</summary>
     public static OpenFilesWork Torch(ModelSize size, CheckpointCache checkpoints, KernelOptions kernels) =>
         new($"open {Checkpoint.TorchFileName} of {size.Name}", checkpoints.OpenTorch(size.Checkpoint), kernels)
         {

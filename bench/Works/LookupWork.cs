@@ -5,7 +5,7 @@ using ManagedTransformers.Tokenizers;
 namespace ManagedTransformers.Bench;
 
 /// <summary>
-/// Writing the rest of a text after its beginning, with prompt lookup, in turns with plain greedy search. The weights are synthetic,
+/// Writing the rest of a text after its beginning, with prompt lookup, interleaved with plain greedy search. The weights are synthetic,
 /// so a processor makes the model say the text: the passes cost what they cost, and guesses are right where the text repeats itself.
 /// </summary>
 internal sealed class LookupWork : Work

@@ -3,7 +3,7 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The models that were used last, as the next work mostly wants the same: one as stored, and one quantized beside it.</summary>
+/// <summary>The models that were used last, as the next work mostly wants the same: one as stored, and one quantized.</summary>
 internal sealed class ModelCache(CheckpointCache checkpoints) : IDisposable
 {
     private readonly Dictionary<bool, (object Key, PretrainedModel Model)> _models = [];

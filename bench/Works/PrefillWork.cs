@@ -15,7 +15,7 @@ internal sealed class PrefillWork : Work
     /// <param name="length">Tokens of the prompt.</param>
     /// <param name="models">Where the model comes from.</param>
     /// <param name="kernels">Level and threads.</param>
-    /// <param name="format">How weights are held; quantized ones (head included) are timed in turns with those of F16.</param>
+    /// <param name="format">How weights are held; quantized ones (head included) are timed in interleaved runs with F16.</param>
     public PrefillWork(int length, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored)
         : base($"{ModelSize.CodeGen.Name} prefill {length}{ModelSize.Suffix(format)}", kernels)
     {

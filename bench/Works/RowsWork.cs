@@ -3,7 +3,7 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>Decoding some rows together, as several completions of one prompt do, in turns with as many tokens of one row alone.</summary>
+/// <summary>Decoding some rows together, as several completions of one prompt do, interleaved with as many tokens of one row alone.</summary>
 internal sealed class RowsWork : Work
 {
     private const int Growth = 32;

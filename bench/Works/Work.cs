@@ -33,7 +33,7 @@ internal abstract class Work(string name, KernelOptions kernels) : ITimed, IDisp
     /// <summary>Others that live in this process: the same work on one thread, or at another level.</summary>
     public IReadOnlyList<(string Name, Func<Work> Make)> Siblings { get; protected init; } = [];
 
-    /// <summary>Makes the machine's limit for this work, to be timed in turns with it; null: none.</summary>
+    /// <summary>Makes the machine's limit for this work, to be timed in interleaved runs with it; null: none.</summary>
     public Func<LimitBeside>? Limit { get; protected init; }
 
     /// <summary>The session that <see cref="Prepare"/> made, where the work is a model's.</summary>
