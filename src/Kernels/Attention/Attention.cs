@@ -6,7 +6,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Scaled dot-product attention of several heads.</summary>
 public static unsafe class Attention
 {
-    // What an element of a key costs beside one of a weight: it has a value, too, and both come in short stretches.
+    // What an element of a key costs, in elements of a weight: there is a value for it too, and both are read in short streams.
     private const int KeyCost = 4;
 
     /// <summary>Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head.</summary>

@@ -11,7 +11,8 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     where V : struct
     where TFormat : struct, IWeightFormat
 {
-    // Keys, then values, are asked of memory so many tokens before they are read: short streams, one for each head, which end before the CPU's own prefetching is at speed.
+    // Keys, then values, are prefetched this many tokens before they are read: each head is a short stream, which ends before the CPU's
+    // own prefetching is at speed.
     private const int Ahead = 8;
 
     /// <summary>The arguments.</summary>

@@ -82,7 +82,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
         S.StoreInt16((short*)row + index, S.Or(half, sign));
     }
 
-    /// <summary>Floats that are what is left of others as halves.</summary>
+    /// <summary>Floats rounded to fp16, as floats.</summary>
     /// <remarks>The sum of <see cref="Narrow"/>, less what was added: that is exact.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Round<S, V>(V values)

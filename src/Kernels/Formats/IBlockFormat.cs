@@ -4,7 +4,10 @@ namespace ManagedTransformers.Kernels;
 /// A format of small integers in blocks of 32 with a scale each: a row has its integers first, then a float16 scale per block. Blocks
 /// come in pairs, so that four-bit integers of two blocks can share bytes.
 /// </summary>
-/// <remarks>The idea of a scale per 32 weights is that of GGML's q8_0 and q4_0 (llama.cpp); the layout is our own: vectors of integers lie aligned, side by side.</remarks>
+/// <remarks>
+/// A scale per 32 weights is the idea of GGML's q8_0 and q4_0 (llama.cpp); the layout is our own: a row stores all its integers
+/// contiguously, then its scales (docs/quantized-files.md).
+/// </remarks>
 internal unsafe interface IBlockFormat : IRowFormat
 {
     /// <summary>Bytes of the integers of a pair of blocks.</summary>
@@ -70,7 +73,7 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <summary>The scale for a block of finite weights.</summary>
     static abstract Half ScaleOf(ReadOnlySpan<float> weights);
 
-    /// <summary>The scales for a row of finite weights, before they are rounded to halves.</summary>
+    /// <summary>The scales for a row of finite weights, before they are rounded to fp16.</summary>
     /// <param name="weights">[k], and zeros up to a multiple of Width blocks.</param>
     /// <param name="k">Weights of the row.</param>
     /// <param name="scales">One for each block; room for a multiple of Width.</param>
@@ -82,7 +85,7 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <summary>The integers for a row of finite weights.</summary>
     /// <param name="weights">[k].</param>
     /// <param name="k">Weights of the row.</param>
-    /// <param name="scales">One for each block, as halves hold them.</param>
+    /// <param name="scales">One for each block, already rounded to fp16.</param>
     /// <param name="row">Where the integers go.</param>
     static abstract void Write<S, V>(float* weights, int k, float* scales, byte* row)
         where S : struct, ISimd<V>

@@ -5,7 +5,8 @@ namespace ManagedTransformers.Kernels;
 /// <summary>One stored element at a time.</summary>
 internal static class ConversionReference
 {
-    // All 65,536 halves as floats: a weight is widened for every token, and .NET converts a half in software, in ten times the time of looking it up.
+    // All 65,536 fp16 numbers as floats: a weight is widened for every token, and .NET converts a Half in software, which takes ten times
+    // as long as looking it up.
     private static readonly float[] s_halves = [.. Enumerable.Range(0, 1 << 16).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)bits))];
 
     public static void Widen(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)

@@ -105,7 +105,7 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
         X86.Sse.Store(sums, X86.Avx512F.PermuteVar16x32(all, Vector512.Create(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)).GetLower().GetLower());
     }
 
-    // The same, where lanes of two results lie side by side.
+    // The same, with the lanes of two results in one vector.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum8(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, Vector512<float> e, Vector512<float> f, Vector512<float> g, Vector512<float> h, float* sums)
     {

@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Kernels;
 
-/// <summary>What products of bytes need beside <see cref="ISimd{V}"/>: levels whose processors multiply them.</summary>
+/// <summary>What products of bytes need besides <see cref="ISimd{V}"/>: levels whose processors multiply them.</summary>
 /// <typeparam name="V">The vector type.</typeparam>
 internal interface IByteSimd<V> : ISimd<V>
     where V : struct

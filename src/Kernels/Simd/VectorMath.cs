@@ -48,7 +48,10 @@ internal static class VectorMath
     }
 
     /// <summary>Φ(x) = (1 + erf(x/√2)) / 2, the share of a normal distribution below x: 2^h(|x|) below 0 and 1 − 2^h(|x|) above, where h = log2 Φ(−|x|).</summary>
-    /// <remarks>Beyond −5.5 the polynomial falls faster than h, to exactly 0 from −12 on. Even and odd powers are two chains: one after the other a vector's steps are too many for the CPU to begin the next vector beside them.</remarks>
+    /// <remarks>
+    /// Beyond −5.5 the polynomial falls faster than h, to exactly 0 from −12 on. Even and odd powers are two chains: one chain would have
+    /// too many dependent steps for the CPU to start the next vector while it waits.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V NormalCdf<S, V>(V x)
         where S : struct, ISimd<V>
