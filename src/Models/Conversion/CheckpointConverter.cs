@@ -14,7 +14,7 @@ public static class CheckpointConverter
     /// compared with the source, and get their names at the end.
     /// </summary>
     /// <param name="source">A directory with weights, as <see cref="Checkpoint.Open"/> takes it.</param>
-    /// <param name="destination">A directory, created where it is missing; may be the source's own, to put safetensors beside its .bin files.</param>
+    /// <param name="destination">A directory, created where it is missing; may be the source's own, to put safetensors next to its .bin files.</param>
     /// <param name="options">Type, quantization, size of the shards.</param>
     /// <param name="progress">Told after each tensor.</param>
     /// <param name="cancellationToken">Ends the conversion; nothing is left behind.</param>

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>The files beside the weights: configuration, tokenizer, model card.</summary>
+/// <summary>The files next to the weights: configuration, tokenizer, model card.</summary>
 internal static class CompanionFiles
 {
     private static readonly string[] Extensions = [".json", ".txt", ".model", ".jinja", ".md"];

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Models;
 /// The rows of an array of any rank as a debugger lists them: each under its index, many of them in ranges that are read when they are opened.
 /// </summary>
 /// <param name="shape">The sizes of the axes.</param>
-/// <param name="read">Copies so many numbers from a place of the flattened array; none where they cannot be read.</param>
+/// <param name="read">Copies numbers of the flattened array, given the first one's index and how many; none where they cannot be read.</param>
 internal sealed class NumberRows(long[] shape, Func<long, int, float[]> read)
 {
     private const int Listed = 100;              // rows, or ranges of rows, under one node

@@ -12,7 +12,7 @@ public readonly record struct WriteProgress(string TensorName, long BytesWritten
 /// </summary>
 public static class SafetensorsWriter
 {
-    /// <summary>Writes a file under a temporary name beside its place and renames it when it is complete, so that no half file is ever seen.</summary>
+    /// <summary>Writes a file under a temporary name in its folder and renames it when it is complete, so that no partial file is ever seen.</summary>
     /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="tensors">What to write, in any order.</param>
     /// <param name="metadata">Strings for <c>__metadata__</c>, such as format = pt.</param>

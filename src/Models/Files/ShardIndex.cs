@@ -36,7 +36,7 @@ internal sealed class ShardIndex
         return index;
     }
 
-    /// <summary>What is wrong with the name of a shard, or null. Shards lie beside the index, nowhere else.</summary>
+    /// <summary>What is wrong with the name of a shard, or null. Shards are in the folder of the index, nowhere else.</summary>
     public static string? NameProblem(string shard, string extension)
     {
         if (shard.Length == 0) return "An empty shard name.";

@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Models;
 
-/// <summary>A file that is written beside its place and gets its name only when it is complete.</summary>
+/// <summary>A file that is written under a temporary name and gets its own only when it is complete.</summary>
 internal sealed class PendingFile : IDisposable
 {
     private readonly string _path;

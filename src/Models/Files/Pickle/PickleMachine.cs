@@ -171,7 +171,7 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         Push(storage);
     }
 
-    /// <summary>Adds so many values to the list below them.</summary>
+    /// <summary>Adds the top <paramref name="count"/> values to the list below them.</summary>
     private readonly void Fill(int count)
     {
         Span<object?> items = Top(count, out object? below);
@@ -180,7 +180,7 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         Drop(count);
     }
 
-    /// <summary>Adds so many values, keys and values in turn, to the dict below them.</summary>
+    /// <summary>Adds the top <paramref name="count"/> values, which alternate between keys and values, to the dict below them.</summary>
     private readonly void Set(int count)
     {
         Span<object?> pairs = Top(count, out object? below);
@@ -190,7 +190,7 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
         Drop(count);
     }
 
-    /// <summary>Puts a container below so many values that are to fill it. Returns their number.</summary>
+    /// <summary>Puts a container below the top <paramref name="count"/> values, which are to fill it. Returns their number.</summary>
     private readonly int PutBelow(int count, object container)
     {
         _stack.Insert(_stack.Count - count, container);

@@ -37,7 +37,7 @@ internal ref struct PickleReader(ReadOnlySpan<byte> bytes, string file)
         return taken;
     }
 
-    /// <summary>A text of so many UTF-8 bytes.</summary>
+    /// <summary>A text of <paramref name="length"/> UTF-8 bytes.</summary>
     public string Text(ulong length)
     {
         if (length > MaxTextLength)
