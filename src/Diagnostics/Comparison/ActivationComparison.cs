@@ -57,7 +57,7 @@ public sealed record ActivationComparison(IReadOnlyList<TensorError> Tensors, IR
         int? token = index.Count switch { 3 => index[1], 4 => index[2], _ => null };
         int last = index.Count > 0 ? index[^1] : 0;
         bool keys = index.Count == 4 && (name.EndsWith(".scores", StringComparison.Ordinal) || name.EndsWith(".probabilities", StringComparison.Ordinal));
-        // An encoder's queries, keys, values and what its heads mix lie side by side.
+        // An encoder's queries, keys, values and head outputs are concatenated over the heads.
         bool sideBySide = index.Count == 3 && Heads is int heads && width % heads == 0
             && (name.EndsWith(".attention.self", StringComparison.Ordinal) || name.Contains(".attention.self.", StringComparison.Ordinal));
         int? head = index.Count == 4 ? index[1] : sideBySide ? last / (width / Heads!.Value) : null;

@@ -2,7 +2,7 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>What reference files hold beside plain outputs: chosen rows of large tensors, best tokens, pooled states, greedy continuations.</summary>
+/// <summary>What reference files hold besides plain outputs: chosen rows of large tensors, best tokens, pooled states, greedy continuations.</summary>
 internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, Tensor> outputs)
 {
     /// <summary>Names that say what to derive and are no outputs themselves.</summary>

@@ -39,7 +39,7 @@ public sealed record ScoringOptions
     /// <summary>Whether <see cref="TextScore.Tokens"/> is filled. Without it the memory that is needed does not grow with the scores of a long text.</summary>
     public bool OutputTokens { get; init; } = true;
 
-    /// <summary>How many of the likeliest tokens are told for every place, beside the one that stands there; 0: none.</summary>
+    /// <summary>How many of the likeliest tokens are given for every position, besides the text's own; 0: none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int TopK
     {

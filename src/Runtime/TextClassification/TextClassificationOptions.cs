@@ -23,7 +23,7 @@ public sealed record TextClassificationOptions
     /// cref="TextClassificationPipeline"/>).</summary>
     public ClassificationFunction? Function { get; init; }
 
-    /// <summary>Only the best so many classes; null: all.</summary>
+    /// <summary>How many classes to give, the best ones; null: all.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? TopK
     {

@@ -18,7 +18,7 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
     /// <summary>What a text may lose before it has won anything, and the most that it saves up; in passes of one token.</summary>
     private const double Stake = 2, MostSaved = 4;
 
-    /// <summary>After so many tokens without a bet another stake is given, which bounds what is lost to about three hundredths.</summary>
+    /// <summary>Tokens without a guess after which another stake is given: about 3 % is the most that is lost.</summary>
     private const int Pause = 64;
 
     private readonly Dictionary<SearchRow, Account> _accounts = [];

@@ -2,10 +2,9 @@ namespace ManagedTransformers;
 
 /// <summary>The randomness of one text: a number for each place and token, which depends on the seed and on nothing else.</summary>
 /// <remarks>
-/// A token is drawn by an exponential race: with E an exponential random number for each token, the one with the largest
-/// ln p − ln E is token i with probability p_i exactly (the Gumbel-max trick; torch.multinomial does the same). Because the numbers
-/// belong to the place and not to the order of drawing, the same seed gives the same text whatever else is generated beside it, and
-/// a draft that uses them too says mostly what the model will say.
+/// The Gumbel-max trick, as in torch.multinomial: with E an exponential random number for each token, the one with the largest
+/// ln p − ln E is token i with probability p_i exactly. As the numbers depend on the position and not on the order of drawing, the
+/// same seed gives the same text whatever else is generated at the same time, and a draft that uses them too is accepted more often.
 /// </remarks>
 /// <param name="seed">The seed.</param>
 /// <param name="number">Which of a prompt's texts it is.</param>
