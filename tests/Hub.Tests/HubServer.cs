@@ -14,7 +14,7 @@ internal sealed record HubAsked(string Method, string Path, IReadOnlyDictionary<
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 }
 
-/// <summary>What it answers. CutAfter: the connection ends after so many bytes of the body, whatever Content-Length said.</summary>
+/// <summary>What it answers. CutAfter: bytes of the body after which the connection ends, whatever Content-Length said.</summary>
 internal sealed record HubAnswer(int Status, Dictionary<string, string> Headers, byte[] Body, int? CutAfter = null)
 {
     public static HubAnswer Error(int status, params (string Name, string Value)[] headers) => new(status, headers.ToDictionary(h => h.Name, h => h.Value), []);

@@ -169,9 +169,9 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Subnormal_halves_count_in_full([Levels] KernelLevel level, [Values(1, 20)] int queries)
+    public void Subnormal_fp16_numbers_count_in_full([Levels] KernelLevel level, [Values(1, 20)] int queries)
     {
-        const float Largest = 1023f / (1 << 24);                           // of the subnormal halves
+        const float Largest = 1023f / (1 << 24);                           // of the subnormal fp16 numbers
         var small = new Case { Heads = 2, HeadDim = 37, Queries = queries, Keys = 150, Type = WeightType.F16 }.Fill();
         for (int i = 0; i < small.Q.Length; i++) small.Q[i] *= 1 << 14;     // scores of some units, as elsewhere
         for (int i = 0; i < small.K.Length; i++) (small.K[i], small.V[i]) = (small.K[i] * Largest / 2, small.V[i] * Largest);

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels.Tests;
 public sealed class ConversionTests
 {
     [Test]
-    public void All_65536_halves_widen_exactly([Levels] KernelLevel level) =>
+    public void All_65536_fp16_numbers_widen_exactly([Levels] KernelLevel level) =>
         AssertAllWiden(level, WeightType.F16, bits => (float)BitConverter.UInt16BitsToHalf(bits));
 
     [Test]

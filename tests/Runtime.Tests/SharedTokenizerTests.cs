@@ -3,7 +3,7 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>The pipelines with tokenizers of real checkpoints, where they lie beside the repository.</summary>
+/// <summary>The pipelines with tokenizers of real checkpoints, where they are found outside the repository.</summary>
 public sealed class SharedTokenizerTests
 {
     [Test]

@@ -21,7 +21,7 @@ internal static class TinyCodeGen
         }
     }
 
-    /// <summary>Throws once the text has so many tokens.</summary>
+    /// <summary>Throws once the text has <paramref name="length"/> tokens.</summary>
     public sealed class Failing(int length) : LogitsProcessor
     {
         public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)

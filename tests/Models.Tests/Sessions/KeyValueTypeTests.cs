@@ -2,7 +2,7 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models.Tests;
 
-/// <summary>Keys and values kept as halves: what is rounded, by how much the scores move, and that nothing else does.</summary>
+/// <summary>Keys and values in fp16 or bf16: what is rounded, by how much the scores move, and that nothing else does.</summary>
 public sealed class KeyValueTypeTests
 {
     private static readonly int[] s_tokens = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 3, 7, 21, 19, 1, 33, 6, 25, 10, 39];
@@ -37,9 +37,9 @@ public sealed class KeyValueTypeTests
         using Session exact = _model.CreateSession(), rounded = Session(type), loaded = Session(type);
         Next(exact, 0, s_tokens);
         Next(rounded, 0, s_tokens);
-        float[] keys = exact.Cache!.Keys(0).ToArray(), halves = rounded.Cache!.Keys(0).ToArray();
-        Assert.That(halves, Is.EqualTo(keys.Select(key => Rounded(key, type))), "of the first layer, before which nothing is rounded");
-        Assert.That(halves, Is.Not.EqualTo(keys));
+        float[] keys = exact.Cache!.Keys(0).ToArray(), stored = rounded.Cache!.Keys(0).ToArray();
+        Assert.That(stored, Is.EqualTo(keys.Select(key => Rounded(key, type))), "of the first layer, before which nothing is rounded");
+        Assert.That(stored, Is.Not.EqualTo(keys));
         loaded.Cache!.Load([.. Enumerable.Range(0, 3).Select(layer => (rounded.Cache.Keys(layer), rounded.Cache.Values(layer)))]);
         Assert.That(loaded.Cache.Values(2).ToArray(), Is.EqualTo(rounded.Cache.Values(2).ToArray()));
         Assert.That(Next(loaded, 0, [4]), Is.EqualTo(Next(rounded, 0, [4])));
