@@ -32,7 +32,7 @@ internal sealed class WithoutCharacter(Tokenizer tokenizer, char character) : Lo
     }
 }
 
-/// <summary>Sampling only among tokens that are at most so many nats less likely than the best one.</summary>
+/// <summary>Samples only among tokens that are at most <paramref name="nats"/> nats less likely than the best one.</summary>
 internal sealed class NearTheBest(float nats) : LogitsProcessor
 {
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Cli;
 internal sealed class ConvertCommand : MtxCommand
 {
     private readonly Argument<string> _source = new("SRC") { Description = "The checkpoint directory: .bin or .safetensors, one file or shards." };
-    private readonly Argument<string> _destination = new("DST") { Description = "The directory to write, created where it is missing; SRC itself puts safetensors beside its .bin files." };
+    private readonly Argument<string> _destination = new("DST") { Description = "The directory to write, created where it is missing; SRC itself puts safetensors next to its .bin files." };
     private readonly Option<string?> _type = CommonOptions.Choice("--dtype", "Store floats in this type, or the weights of linear layers as integers of 8 or 4 bits with a scale per 32. Default: as they are.", "f32", "f16", "bf16", "int8", "int4");
     private readonly Option<bool> _quantizeHead = CommonOptions.Flag("--quantize-head", "With --dtype int8 or int4: the head over the vocabulary (lm_head) as well.");
     private readonly Option<string> _shardSize = new("--max-shard-size") { HelpName = "SIZE", Description = "Most tensor bytes in a file: 500MB, 2GiB, … Default: 5GB.", DefaultValueFactory = _ => "5GB" };

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>A page on the disk: written beside its place, and moved there when it is whole.</summary>
+/// <summary>A page on the disk: written under a temporary name, and renamed when it is complete.</summary>
 internal static class PageFile
 {
     /// <exception cref="IOException">There is a directory of that name, or a file that may not be replaced; or there is no directory to write it into.</exception>

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>What a stream said beside its text. A recipe that cuts it passes only text and tokens on.</summary>
+/// <summary>What a stream said besides its text. A recipe that cuts it passes only text and tokens on.</summary>
 internal sealed class StreamRecord
 {
     private readonly List<TokenLogProbability> _logProbabilities = [];
