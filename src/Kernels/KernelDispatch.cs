@@ -35,6 +35,10 @@ public static class KernelDispatch
         _ => false,
     };
 
+    /// <summary>What a switch over levels throws where it meets one that it has no code for.</summary>
+    internal static ArgumentException Unknown(KernelLevel level) =>
+        new($"{level} is no kernel level; known are {string.Join(", ", Enum.GetNames<KernelLevel>())}.", nameof(level));
+
     /// <summary>The level for a value of <c>MTX_KERNELS</c>: the last of <paramref name="supported"/> where it is null or blank.</summary>
     internal static KernelLevel Choose(string? requested, IReadOnlyList<KernelLevel> supported)
     {

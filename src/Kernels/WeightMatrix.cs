@@ -77,9 +77,11 @@ public readonly ref struct WeightMatrix
     {
         WeightType.F32 => 4,
         WeightType.F16 or WeightType.BF16 => 2,
-        WeightType.Int8 or WeightType.Int4 => throw new ArgumentException($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type)),
-        _ => throw new ArgumentException($"{type} is no weight type; known are {string.Join(", ", Enum.GetNames<WeightType>())}.", nameof(type)),
+        WeightType.Int8 or WeightType.Int4 => throw NoElements(type),
+        _ => throw WeightFormats.Unknown(type),
     };
+
+    internal static ArgumentException NoElements(WeightType type) => new($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type));
 
     /// <summary>Row <paramref name="row"/> as stored.</summary>
     public ReadOnlySpan<byte> Row(int row)

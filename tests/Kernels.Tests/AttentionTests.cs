@@ -187,6 +187,49 @@ public sealed class AttentionTests
         Assert.That(large.Run(Samples.At(level, threads: 5), out _), Is.EqualTo(one));
     }
 
+    /// <summary>Rows with numbers of queries of their own, in one output.</summary>
+    private readonly struct Rows(Case[] cases, float[] output) : IAttentionRows
+    {
+        public AttentionArguments Row(int row)
+        {
+            Case one = cases[row];
+            int width = one.Heads * one.HeadDim, first = cases.Take(row).Sum(other => other.Queries);
+            return new AttentionArguments
+            {
+                Heads = one.Heads, HeadDim = one.HeadDim, Queries = one.Queries, Keys = one.Keys, Scale = 1, Causal = true,
+                Q = one.Q, QTokenStride = width, QHeadStride = one.HeadDim, K = one.K, KTokenStride = width, KHeadStride = one.HeadDim,
+                V = one.V, VTokenStride = width, VHeadStride = one.HeadDim, Output = output.AsSpan(first * width, one.Queries * width),
+            };
+        }
+    }
+
+    [TestCase(1, 1, 1, 5)]                                               // threads share the rows
+    [TestCase(3, 0, 4, 1)]
+    [TestCase(1, 20, 0, 9)]                                              // threads share the heads of each
+    public void Rows_of_a_batch_have_the_bits_that_each_has_alone(params int[] queries)
+    {
+        foreach (KernelLevel level in KernelDispatch.Supported)
+        {
+            Case[] cases = [.. queries.Select((count, row) => new Case { Heads = 3, HeadDim = 20, Queries = count, Keys = count + (50 * row) }.Fill())];
+            var expected = new float[queries.Sum() * 60];
+            for (int row = 0; row < cases.Length; row++) Attention.Run(new Rows(cases, expected).Row(row), Samples.At(level, threads: 1));
+            Assert.That(expected, Has.None.Zero);
+            foreach (int threads in (int[])[1, 2, 5])
+            {
+                var actual = new float[expected.Length];
+                Attention.Run(cases.Length, new Rows(cases, actual), Samples.At(level, threads));
+                Assert.That(actual, Is.EqualTo(expected), $"{level}, {threads} threads");
+            }
+        }
+    }
+
+    [Test]
+    public void A_row_that_does_not_fit_is_refused_also_where_threads_share_the_rows([Levels] KernelLevel level)
+    {
+        Case[] cases = [new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 1 }.Fill(), new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 9, Q = [1], K = new float[18], V = new float[18] }];
+        Assert.That(() => Attention.Run(2, new Rows(cases, new float[4]), Samples.At(level)), Throws.ArgumentException.With.Message.Contains("Q.Length is 1").And.Message.Contains("at least 2"));
+    }
+
     [Test]
     public void Without_keys_the_output_is_0([Levels] KernelLevel level)
     {

@@ -3,35 +3,6 @@ namespace ManagedTransformers.Kernels.Tests;
 public sealed class RotaryAndEmbeddingTests
 {
     [Test]
-    public void A_quarter_turn_takes_1_2_to_minus_2_1([Levels] KernelLevel level)
-    {
-        float[] x = [1, 2, 9];
-        Rotary.Run(x, heads: 1, headStride: 3, cos: [0], sin: [1], Samples.At(level));
-        Assert.That(x, Is.EqualTo(new float[] { -2, 1, 9 }));
-    }
-
-    [Test]
-    public void Rotary_agrees_with_Reference_for_every_size_and_leaves_the_rest_alone([Levels] KernelLevel level)
-    {
-        for (int half = 0; half <= 33; half++)
-        {
-            const int Heads = 3;
-            int stride = (2 * half) + 3;
-            float[] cos = Samples.Uniform(half, 1), sin = Samples.Uniform(half, 2), start = Samples.Uniform(Heads * stride, 3);
-            using var x = Guarded.Of(start, half % 3);
-            float[] expected = [.. start];
-            Rotary.Run(expected, Heads, stride, cos, sin, Samples.Reference);
-            Rotary.Run(x.Floats, Heads, stride, cos, sin, Samples.At(level));
-            Samples.AssertClose(x.Floats, expected, 1e-6, $"{level} {half}");
-            for (int i = 0; i < start.Length; i++)
-            {
-                if (i % stride >= 2 * half) Assert.That(x.Floats[i], Is.EqualTo(start[i]));
-            }
-            x.AssertIntact();
-        }
-    }
-
-    [Test]
     public void A_table_holds_cos_and_sin_of_position_times_inverse_frequency()
     {
         var table = new RotaryTable(rotaryDim: 64, positions: 2048);
@@ -42,12 +13,10 @@ public sealed class RotaryAndEmbeddingTests
     }
 
     [Test]
-    public void Rotary_refuses_what_does_not_fit()
+    public void A_table_refuses_odd_sizes_and_positions_beyond_it()
     {
         Assert.That(() => new RotaryTable(3, 4), Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new RotaryTable(4, 4).Cos(4).ToArray(), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("0 to 3"));
-        Assert.That(() => Rotary.Run(new float[7], 2, 4, new float[2], new float[2], Samples.Reference), Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("8"));
-        Assert.That(() => Rotary.Run(new float[8], 2, 4, new float[2], new float[1], Samples.Reference), Throws.ArgumentException.With.Message.Contains("2").And.Message.Contains("1"));
     }
 
     [Test]

@@ -21,36 +21,45 @@ public static unsafe class Attention
     public static void Run(in AttentionArguments a, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
+        Run(a, options.Level, options.MaxThreads);
+    }
+
+    /// <summary>The same for each row of a batch.</summary>
+    /// <param name="rows">How many.</param>
+    /// <param name="batch">The rows.</param>
+    /// <param name="options">Level and threads; the result does not depend on the threads. Where all rows together have at most <see cref="MatMul.StreamedRows"/> queries, threads share the rows: one hand-off instead of one for each.</param>
+    /// <exception cref="ArgumentException">A length does not fit the sizes and strides of its row.</exception>
+    public static void Run<TRows>(int rows, in TRows batch, KernelOptions options)
+        where TRows : struct, IAttentionRows
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Check.NotNegative(rows);
+        if (rows > 1 && HasFewQueries(rows, batch))
+        {
+            WorkerPool.Shared.Run(rows, options.MaxThreads, new RowsJob<TRows> { Rows = batch, Level = options.Level });
+            return;
+        }
+        for (int row = 0; row < rows; row++) Run(batch.Row(row), options.Level, options.MaxThreads);
+    }
+
+    private static bool HasFewQueries<TRows>(int rows, in TRows batch)
+        where TRows : struct, IAttentionRows
+    {
+        int queries = 0;
+        for (int row = 0; row < rows && queries <= MatMul.StreamedRows; row++) queries += batch.Row(row).Queries;
+        return queries <= MatMul.StreamedRows;
+    }
+
+    private static void Run(in AttentionArguments a, KernelLevel level, int maxThreads)
+    {
         a.Validate();
         if (a.Output.IsEmpty && a.Probabilities.IsEmpty) return;
-        switch (a.Keys == 0 ? KernelLevel.Reference : options.Level)
+        if (level == KernelLevel.Reference || a.Keys == 0)
         {
-            case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tiles32>(a, options.MaxThreads); break;
-            case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tiles16>(a, options.MaxThreads); break;
-            case KernelLevel.Portable: Run<Portable, Vector<float>, PortableTiles>(a, options.MaxThreads); break;
-            default:                   AttentionReference.Run(a); break;
+            AttentionReference.Run(a);
+            return;
         }
-    }
-
-    private static void Run<S, V, TTiles>(in AttentionArguments a, int maxThreads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-    {
-        switch (a.K.Type)
-        {
-            case WeightType.F32: Run<S, V, TTiles, F32Format>(a, maxThreads); break;
-            case WeightType.F16: Run<S, V, TTiles, F16Format>(a, maxThreads); break;
-            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(a, maxThreads); break;
-        }
-    }
-
-    private static void Run<S, V, TTiles, TFormat>(in AttentionArguments a, int maxThreads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-        where TFormat : struct, IWeightFormat
-    {
+        nint size = WeightMatrix.ElementSize(a.K.Type);
         fixed (byte* k = a.K, v = a.V)
         fixed (float* q = a.Q, headMask = a.HeadMask, output = a.Output, probabilities = a.Probabilities)
         {
@@ -58,21 +67,19 @@ public static unsafe class Attention
             {
                 Heads = a.Heads, HeadDim = a.HeadDim, Queries = a.Queries, Keys = a.Keys, Scale = a.Scale, Causal = a.Causal,
                 Q = q, QTokenStride = a.QTokenStride, QHeadStride = a.QHeadStride,
-                K = k, KTokenBytes = TFormat.RowBytes(a.KTokenStride), KHeadBytes = TFormat.RowBytes(a.KHeadStride),
-                V = v, VTokenBytes = TFormat.RowBytes(a.VTokenStride), VHeadBytes = TFormat.RowBytes(a.VHeadStride),
+                K = k, KTokenBytes = a.KTokenStride * size, KHeadBytes = a.KHeadStride * size,
+                V = v, VTokenBytes = a.VTokenStride * size, VHeadBytes = a.VHeadStride * size,
                 VisibleCount = a.Keys, HeadMask = headMask, Output = output, Probabilities = probabilities,
             };
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
-
             int threads = Tiling.Threads(a.Queries, KeyCost * (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
-            // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
-            if (probabilities != null || a.Queries <= MatMul.StreamedRows)
+            switch (level)
             {
-                WorkerPool.Shared.Run(checked(a.Heads * a.Queries), threads, new AttentionRowJob<S, V, TFormat> { Call = call });
-                return;
+                case KernelLevel.Avx512:   WeightFormats.VisitFloats(a.K.Type, new Jobs<Avx512, Vector512<float>, Tiles32>(call, threads)); break;
+                case KernelLevel.Avx2:     WeightFormats.VisitFloats(a.K.Type, new Jobs<Avx2, Vector256<float>, Tiles16>(call, threads)); break;
+                case KernelLevel.Portable: WeightFormats.VisitFloats(a.K.Type, new Jobs<Portable, Vector<float>, PortableTiles>(call, threads)); break;
+                default:                   throw KernelDispatch.Unknown(level);
             }
-            var job = new AttentionBlockJob<S, V, TTiles, TFormat> { Call = call };
-            WorkerPool.Shared.Run(job.Tasks, threads, job);
         }
     }
 
@@ -86,5 +93,34 @@ public static unsafe class Attention
         }
         call.Visible = visible;
         call.VisibleCount = count;
+    }
+
+    private readonly struct Jobs<S, V, TTiles>(AttentionCall call, int threads) : IFloatFormatVisitor
+        where S : struct, ISimd<V>
+        where V : struct
+        where TTiles : struct, ITiles
+    {
+        public void Visit<TFormat>()
+            where TFormat : struct, IWeightFormat
+        {
+            // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
+            if (call.Probabilities != null || call.Queries <= MatMul.StreamedRows)
+            {
+                WorkerPool.Shared.Run(checked(call.Heads * call.Queries), threads, new AttentionRowJob<S, V, TFormat> { Call = call });
+                return;
+            }
+            var job = new AttentionBlockJob<S, V, TTiles, TFormat> { Call = call };
+            WorkerPool.Shared.Run(job.Tasks, threads, job);
+        }
+    }
+
+    // One row of a batch per task.
+    private struct RowsJob<TRows> : IJob
+        where TRows : struct, IAttentionRows
+    {
+        public TRows Rows;
+        public KernelLevel Level;
+
+        public readonly void Execute(int task) => Run(Rows.Row(task), Level, maxThreads: 1);
     }
 }

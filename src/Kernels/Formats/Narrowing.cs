@@ -18,7 +18,7 @@ internal static unsafe class Narrowing
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void Body<S, V, TFormat>(float* x, byte* row, nint length)
+    public static void Body<S, V, TFormat>(float* x, byte* row, nint length)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IWeightFormat

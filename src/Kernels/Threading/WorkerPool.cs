@@ -4,7 +4,7 @@ using System.Runtime.ExceptionServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Work that falls into numbered, independent tasks.</summary>
-public interface IJob
+internal interface IJob
 {
     /// <summary>Does task number <paramref name="task"/>; called once for each number, from any of the threads.</summary>
     void Execute(int task);
@@ -16,10 +16,10 @@ public interface IJob
 /// tasks on its own thread: it never waits for the other call, so nothing can deadlock. Which thread does which task is left to
 /// chance; jobs are cut so that a task's result does not depend on it.
 /// </remarks>
-public sealed unsafe class WorkerPool
+internal sealed unsafe class WorkerPool
 {
     /// <summary>Passing over fewer floats than this costs less than another thread does.</summary>
-    internal const int SerialFloats = 16 * 1024;
+    public const int SerialFloats = 16 * 1024;
 
     private const int MaxWorkers = 255;
 

@@ -9,22 +9,23 @@ internal sealed class CodeGenAttention
     private readonly int _layer;
     private readonly int _heads;
     private readonly int _headDim;
-    private readonly int _qkvBlocks;
     private readonly HeadOutputs _outProj;
     private readonly RotaryTable _rotary;
     private readonly string _queryName, _keyName, _valueName, _contextName;
-    private readonly HeadLayout _queryLayout, _keyLayout, _valueLayout;
+    private readonly HeadLayout _fusedQueryLayout, _keyLayout, _valueLayout;    // in a row of the fused projection: blocks of [query | value | key]
+    private readonly HeadLayout _queryLayout;
     private readonly TracedAttention _traced;
 
     public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
     {
-        (_layer, _heads, _headDim, _qkvBlocks, _rotary) = (layer, config.NHead, config.HeadWidth, config.QkvBlocks, rotary);
+        (_layer, _heads, _headDim, _rotary) = (layer, config.NHead, config.HeadWidth, rotary);
         QkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
         // a step formats no strings
         (Name, _queryName, _keyName, _valueName, _contextName) = (name, $"{name}.query", $"{name}.key", $"{name}.value", $"{name}.context");
 
-        int perBlock = _heads / _qkvBlocks, part = perBlock * _headDim;
+        int perBlock = _heads / config.QkvBlocks, part = perBlock * _headDim;
         _queryLayout = new HeadLayout(_heads, _headDim);
+        _fusedQueryLayout = new HeadLayout(_heads, _headDim, 0, perBlock, 3 * part);
         _valueLayout = new HeadLayout(_heads, _headDim, part, perBlock, 3 * part);
         _keyLayout = new HeadLayout(_heads, _headDim, 2 * part, perBlock, 3 * part);
         _traced = new TracedAttention(name, layer, _queryLayout, causal: true);
@@ -57,7 +58,7 @@ internal sealed class CodeGenAttention
         (int tokens, int width) = (qkv.Shape[0], _heads * _headDim);
         Tensor query = session.Workspace.Rent(_queryName, tokens, width);         // [tokens, heads · head_dim]
         for (int row = 0; row < session.Batch.Rows; row++)
-            SplitRow(qkv, query, row, session);
+            SplitHeads.Run(Split(qkv, query, row, session), session.Kernels);
         if (session.Tracer is ActivationTrace trace)
             TapHeads(qkv, query, session, trace);
         Tensor context = session.Workspace.Rent(_contextName, tokens, width);
@@ -67,44 +68,29 @@ internal sealed class CodeGenAttention
         return context;
     }
 
-    /// <summary>A row's tokens, one per task; a few are split before another thread has begun.</summary>
-    private void SplitRow(Tensor qkv, Tensor query, int row, Session session)
+    /// <summary>Takes q, k and v of a row's tokens out of the fused projection, rotates q and k, and stores k and v in the cache.</summary>
+    private SplitHeadsArguments Split(Tensor qkv, Tensor query, int row, Session session)
     {
-        int tokens = session.Batch.RowLength(row);
-        var job = new TokensJob { Attention = this, Qkv = qkv, Query = query, Row = row, Session = session };
-        WorkerPool.Shared.Run(tokens, tokens <= MatMul.StreamedRows ? 1 : session.Kernels.MaxThreads, job);
-    }
-
-    /// <summary>Takes q, k and v of a row's i-th token out of the fused projection, rotates q and k, and stores k and v in the cache.</summary>
-    /// <remarks>The projection lies in blocks of [query | value | key]; the heads of a block are contiguous in it.</remarks>
-    private void SplitHeads(Tensor qkv, Tensor query, int row, int i, Session session)
-    {
-        PackedBatch batch = session.Batch;
-        KeyValueCache cache = session.Cache!;
-        int slot = batch.Slot(row);
-        CachedSequence held = cache.Of(slot);
-        int headsPerBlock = _heads / _qkvBlocks;
-        int partWidth = headsPerBlock * _headDim;
-        int token = batch.RowStart(row) + i;
-        int position = batch.Positions[token];
-        ReadOnlySpan<float> cos = _rotary.Cos(position);
-        ReadOnlySpan<float> sin = _rotary.Sin(position);
-        Span<float> source = qkv.Row(token);
-        for (int block = 0; block < _qkvBlocks; block++)
+        (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
+        CachedSequence held = cache.Of(batch.Slot(row));
+        (int start, int tokens, int width) = (batch.RowStart(row), batch.RowLength(row), _heads * _headDim);
+        return new SplitHeadsArguments
         {
-            Span<float> q = source.Slice((3 * block + 0) * partWidth, partWidth);
-            Span<float> v = source.Slice((3 * block + 1) * partWidth, partWidth);
-            Span<float> k = source.Slice((3 * block + 2) * partWidth, partWidth);
-            Rotary.Run(q, headsPerBlock, _headDim, cos, sin, session.Kernels);
-            Rotary.Run(k, headsPerBlock, _headDim, cos, sin, session.Kernels);
-            q.CopyTo(query.Row(token)[(block * partWidth)..]);
-            for (int h = 0; h < headsPerBlock; h++)
-            {
-                int head = block * headsPerBlock + h;
-                cache.Write(held.Keys(_layer), head, held.Length + i, k.Slice(h * _headDim, _headDim), session.Kernels);
-                cache.Write(held.Values(_layer), head, held.Length + i, v.Slice(h * _headDim, _headDim), session.Kernels);
-            }
-        }
+            Tokens = tokens,
+            Width = 3 * width,
+            X = qkv.Span.Slice(start * 3 * width, tokens * 3 * width),
+            QueryLayout = _fusedQueryLayout,
+            KeyLayout = _keyLayout,
+            ValueLayout = _valueLayout,
+            Rotary = _rotary,
+            Positions = batch.Positions.Slice(start, tokens),
+            Q = query.Span.Slice(start * width, tokens * width),
+            K = held.Keys(_layer),
+            V = held.Values(_layer),
+            Type = cache.Type,
+            MaxLength = cache.MaxLength,
+            Past = held.Length,
+        };
     }
 
     /// <summary>Queries and keys after their rotation, and values. Changed ones go to the cache in place of those that are there.</summary>
@@ -114,93 +100,53 @@ internal sealed class CodeGenAttention
         bool keysChanged = trace.Tap(_keyName, qkv, _keyLayout), valuesChanged = trace.Tap(_valueName, qkv, _valueLayout);
         if (!keysChanged && !valuesChanged)
             return;
-        (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
-        for (int row = 0; row < batch.Rows; row++)
+        for (int row = 0; row < session.Batch.Rows; row++)
         {
-            CachedSequence held = cache.Of(batch.Slot(row));
-            for (int i = 0; i < batch.RowLength(row); i++)
-            {
-                Span<float> source = qkv.Row(batch.RowStart(row) + i);
-                for (int head = 0; head < _heads; head++)
-                {
-                    cache.Write(held.Keys(_layer), head, held.Length + i, _keyLayout.Of(source, head), session.Kernels);
-                    cache.Write(held.Values(_layer), head, held.Length + i, _valueLayout.Of(source, head), session.Kernels);
-                }
-            }
+            SplitHeadsArguments changed = Split(qkv, query, row, session);
+            changed.QueryLayout = new HeadLayout(0, _headDim);
+            changed.Q = [];
+            changed.Rotary = null;                                                    // keys are turned already
+            SplitHeads.Run(changed, session.Kernels);
         }
     }
 
     private void Trace(Tensor query, Tensor context, Session session) =>
         _traced.Run(query, context, row => session.Cache!.Attended(session.Batch, row, _layer), session.Cache!.ColumnsWith(session.Batch), session);
 
-    private void Attend(Tensor query, Tensor context, Session session)
+    private void Attend(Tensor query, Tensor context, Session session) =>
+        Attention.Run(session.Batch.Rows, new AttendedRows(this, query, context, session), session.Kernels);
+
+    /// <summary>What each row of the batch attends to: its sequence's keys and values in the cache.</summary>
+    private readonly struct AttendedRows(CodeGenAttention layer, Tensor query, Tensor context, Session session) : IAttentionRows
     {
-        PackedBatch batch = session.Batch;
-        if (batch.Rows > 1 && batch.Tokens <= MatMul.StreamedRows)
+        public AttentionArguments Row(int row)
         {
-            // Few rows with few tokens each: threads share the rows, which takes one meeting instead of one per row.
-            var rows = new RowsJob { Attention = this, Query = query, Context = context, Session = session };
-            WorkerPool.Shared.Run(batch.Rows, session.Kernels.MaxThreads, rows);
+            (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
+            (int heads, int headDim, int width) = (layer._heads, layer._headDim, layer._heads * layer._headDim);
+            (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
+            CachedSequence held = cache.Of(slot);
+            int keys = held.Length + queries;
+            return new AttentionArguments
+            {
+                Heads = heads,
+                HeadDim = headDim,
+                Queries = queries,
+                Keys = keys,
+                Scale = 1 / MathF.Sqrt(headDim),
+                Causal = true,
+                Q = query.Span.Slice(start, queries * width),
+                QTokenStride = width,
+                QHeadStride = headDim,
+                K = new StoredSpan(held.Keys(layer._layer), cache.Type),
+                KTokenStride = headDim,
+                KHeadStride = cache.MaxLength * headDim,
+                V = new StoredSpan(held.Values(layer._layer), cache.Type),
+                VTokenStride = headDim,
+                VHeadStride = cache.MaxLength * headDim,
+                KeyMask = cache.KeyMask(slot, keys),
+                HeadMask = session.HeadMaskOf(layer._layer),
+                Output = context.Span.Slice(start, queries * width),
+            };
         }
-        else
-        {
-            for (int row = 0; row < batch.Rows; row++)
-                Attend(row, query, context, session, session.Kernels);
-        }
-    }
-
-    private void Attend(int row, Tensor query, Tensor context, Session session, KernelOptions kernels)
-    {
-        PackedBatch batch = session.Batch;
-        KeyValueCache cache = session.Cache!;
-        int width = _heads * _headDim;
-        (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
-        if (queries == 0)
-            return;
-        CachedSequence held = cache.Of(slot);
-        int keys = held.Length + queries;
-        var arguments = new AttentionArguments
-        {
-            Heads = _heads,
-            HeadDim = _headDim,
-            Queries = queries,
-            Keys = keys,
-            Scale = 1 / MathF.Sqrt(_headDim),
-            Causal = true,
-            Q = query.Span.Slice(start, queries * width),
-            QTokenStride = width,
-            QHeadStride = _headDim,
-            K = new StoredSpan(held.Keys(_layer), cache.Type),
-            KTokenStride = _headDim,
-            KHeadStride = cache.MaxLength * _headDim,
-            V = new StoredSpan(held.Values(_layer), cache.Type),
-            VTokenStride = _headDim,
-            VHeadStride = cache.MaxLength * _headDim,
-            KeyMask = cache.KeyMask(slot, keys),
-            HeadMask = session.HeadMaskOf(_layer),
-            Output = context.Span.Slice(start, queries * width),
-        };
-        Attention.Run(arguments, kernels);
-    }
-
-    /// <summary>One token of a row per task.</summary>
-    private struct TokensJob : IJob
-    {
-        public CodeGenAttention Attention;
-        public Tensor Qkv, Query;
-        public int Row;
-        public Session Session;
-
-        public readonly void Execute(int task) => Attention.SplitHeads(Qkv, Query, Row, task, Session);
-    }
-
-    /// <summary>One row of a batch per task.</summary>
-    private struct RowsJob : IJob
-    {
-        public CodeGenAttention Attention;
-        public Tensor Query, Context;
-        public Session Session;
-
-        public readonly void Execute(int task) => Attention.Attend(task, Query, Context, Session, Session.OneThread);
     }
 }

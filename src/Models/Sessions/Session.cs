@@ -20,7 +20,6 @@ public sealed class Session : IDisposable
         _lease = lease;
         Model = model;
         Kernels = options.Kernels ?? model.LoadOptions.Kernels;
-        OneThread = Kernels with { MaxThreads = 1 };
         Cache = cache;
     }
 
@@ -29,9 +28,6 @@ public sealed class Session : IDisposable
 
     /// <summary>Kernel level and number of threads.</summary>
     public KernelOptions Kernels { get; }
-
-    /// <summary>The same level on the calling thread alone: inside work that is spread over threads already.</summary>
-    internal KernelOptions OneThread { get; }
 
     /// <summary>Keys and values of the tokens read so far; null for encoders.</summary>
     public KeyValueCache? Cache { get; }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 

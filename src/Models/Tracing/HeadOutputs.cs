@@ -1,3 +1,5 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>The output projection of an attention, and each head's share of it where somebody traces that.</summary>

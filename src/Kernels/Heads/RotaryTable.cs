@@ -1,44 +1,4 @@
-using System.Numerics;
-using System.Runtime.Intrinsics;
-
 namespace ManagedTransformers.Kernels;
-
-/// <summary>Rotary position embedding, interleaved pairs.</summary>
-public static unsafe class Rotary
-{
-    /// <summary>Rotates the pairs (2i, 2i+1) of each head of one token by the angles of its position, in place.</summary>
-    /// <param name="x">Queries or keys of one token; head h starts at h · <paramref name="headStride"/>.</param>
-    /// <param name="heads">Heads.</param>
-    /// <param name="headStride">Floats from one head to the next.</param>
-    /// <param name="cos">cos of the angles, [rotary_dim / 2]; only the first rotary_dim values of a head turn.</param>
-    /// <param name="sin">sin of the angles, [rotary_dim / 2].</param>
-    /// <param name="options">Level.</param>
-    /// <remarks>Su et al. 2021, arXiv:2104.09864; GPT-J's and CodeGen's layout (rotate_every_two).</remarks>
-    /// <exception cref="ArgumentException">cos and sin differ in length, or x is too short.</exception>
-    public static void Run(Span<float> x, int heads, int headStride, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin, KernelOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        Check.NotNegative(heads);
-        Check.NotNegative(headStride);
-        Check.SameLength(cos.Length, sin.Length);
-        if (heads == 0 || cos.IsEmpty) return;
-        if (heads > 1) Check.AtLeast(headStride, 2L * cos.Length, $"a rotary dimension of {2 * cos.Length}");
-        Check.AtLeast(x.Length, ((heads - 1L) * headStride) + (2L * cos.Length), $"{heads} heads with stride {headStride}");
-        fixed (float* px = x, pc = cos, ps = sin)
-        {
-            switch (options.Level)
-            {
-                case KernelLevel.Avx512:   RotaryHeads.Body<Avx512, Vector512<float>>(px, heads, headStride, pc, ps, cos.Length); break;
-                case KernelLevel.Avx2:     RotaryHeads.Body<Avx2, Vector256<float>>(px, heads, headStride, pc, ps, cos.Length); break;
-                case KernelLevel.Portable: RotaryHeads.Body<Portable, Vector<float>>(px, heads, headStride, pc, ps, cos.Length); break;
-                default:
-                    for (int head = 0; head < heads; head++)
-                        RotaryReference.Run(x.Slice(head * headStride, 2 * cos.Length), cos, sin);
-                    break;
-            }
-        }
-    }
-}
 
 /// <summary>cos and sin of every position's rotary angles, position · base^(−2i / rotary_dim).</summary>
 /// <remarks>In float32 throughout, as transformers' create_sinusoidal_positions does it.</remarks>
@@ -85,6 +45,12 @@ public sealed class RotaryTable
 
     /// <summary>sin of the angles of <paramref name="position"/>, [rotaryDim / 2].</summary>
     public ReadOnlySpan<float> Sin(int position) => Row(_sin, position);
+
+    /// <summary>[Positions, rotaryDim / 2].</summary>
+    internal ReadOnlySpan<float> AllCos => _cos;
+
+    /// <summary>[Positions, rotaryDim / 2].</summary>
+    internal ReadOnlySpan<float> AllSin => _sin;
 
     private ReadOnlySpan<float> Row(float[] table, int position)
     {

@@ -1,0 +1,56 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Takes a fused query, key and value projection apart: rotates queries and keys, and stores keys and values where attention reads them.</summary>
+public static unsafe class SplitHeads
+{
+    /// <summary>Q = rotated queries; K and V get the rotated keys and the values of the tokens, head by head.</summary>
+    /// <param name="a">Sizes, layouts, inputs and outputs.</param>
+    /// <param name="options">Level and threads; the result does not depend on the threads. Up to <see cref="MatMul.StreamedRows"/> tokens are split on the calling thread, before another one would have begun.</param>
+    /// <remarks>
+    /// Rotary position embedding of interleaved pairs (2i, 2i + 1), Su et al. 2021, arXiv:2104.09864; GPT-J's and CodeGen's rotate_every_two.
+    /// What is narrower than float32 is rounded to nearest, ties to even.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A length does not fit the sizes and layouts, the layouts do not fit each other, or the type stores blocks.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is negative, or a position is not in the table of angles.</exception>
+    public static void Run(in SplitHeadsArguments a, KernelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        a.Validate();
+        if (options.Level == KernelLevel.Reference)
+        {
+            SplitHeadsReference.Run(a);
+            return;
+        }
+        RotaryTable? rotary = a.Rotary;
+        fixed (float* x = a.X, q = a.Q, cos = rotary is null ? [] : rotary.AllCos, sin = rotary is null ? [] : rotary.AllSin)
+        fixed (byte* k = a.K, v = a.V)
+        fixed (int* positions = a.Positions)
+        {
+            var call = new SplitHeadsCall
+            {
+                Tokens = a.Tokens, Width = a.Width, X = x, QueryLayout = a.QueryLayout, KeyLayout = a.KeyLayout, ValueLayout = a.ValueLayout,
+                Cos = cos, Sin = sin, Pairs = rotary is null ? 0 : rotary.RotaryDim / 2, Positions = positions,
+                Q = q, K = k, V = v, MaxLength = a.MaxLength, Past = a.Past,
+            };
+            int threads = a.Tokens <= MatMul.StreamedRows ? 1 : options.MaxThreads;
+            switch (options.Level)
+            {
+                case KernelLevel.Avx512:   WeightFormats.VisitFloats(a.Type, new Split<Avx512, Vector512<float>>(call, threads)); break;
+                case KernelLevel.Avx2:     WeightFormats.VisitFloats(a.Type, new Split<Avx2, Vector256<float>>(call, threads)); break;
+                case KernelLevel.Portable: WeightFormats.VisitFloats(a.Type, new Split<Portable, Vector<float>>(call, threads)); break;
+                default:                   throw KernelDispatch.Unknown(options.Level);
+            }
+        }
+    }
+
+    private readonly struct Split<S, V>(SplitHeadsCall call, int threads) : IFloatFormatVisitor
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        public void Visit<TFormat>()
+            where TFormat : struct, IWeightFormat => WorkerPool.Shared.Run(call.Tokens, threads, new SplitHeadsJob<S, V, TFormat> { Call = call });
+    }
+}
