@@ -79,7 +79,7 @@ internal sealed class EncoderWork : Work
         return (output is BaseModelOutput body ? body.LastHiddenState : Logits(output)).ToArray();
     }
 
-    private static Tensor Logits(ModelOutput output) => output is PreTrainingOutput both ? both.PredictionLogits : ((MaskedLMOutput)output).Logits;
+    private static Tensor Logits(ModelOutput output) => ((MaskedLMOutput)output).Logits;
 
     private PretrainedModel LoadBody() => _size == ModelSize.CodeBerta
         ? _models.Load<RobertaModel>(_size.Checkpoint, Kernels, _format)

@@ -14,8 +14,9 @@ internal static class InputChecks
         if (past + tokens > config.MaxTokens)
             throw new ModelInputException(TooLong(config, past, tokens));
         CheckIds("input_ids", inputs.InputIds, config.VocabSize, "vocab_size", sequence);
-        CheckLength("token_type_ids", inputs.TokenTypeIds, batch, sequence);
+        CheckTokenTypes(inputs, config);
         CheckLength("position_ids", inputs.PositionIds, batch, sequence);
+        CheckIds("position_ids", inputs.PositionIds, config.Positions.Count, config.Positions.Key, sequence);
         CheckEmbeddings(inputs, config);
         CheckMask(inputs, past);
         CheckHeadMask(inputs.HeadMask, config);
@@ -57,8 +58,8 @@ internal static class InputChecks
         }
     }
 
-    /// <summary>Rows that continue sequences: tokens and sequences must exist, each sequence once, and end within n_positions.</summary>
-    public static void CheckAppend(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, KeyValueCache cache, CodeGenConfig config)
+    /// <summary>Rows that continue sequences: tokens and sequences must exist, each sequence once.</summary>
+    public static void CheckAppend(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, KeyValueCache cache, PretrainedConfig config)
     {
         if (tokenIds.IsEmpty)
             throw new ModelInputException($"No tokens were given for {sequences.Length} sequences; at least one for each is needed.");
@@ -83,24 +84,35 @@ internal static class InputChecks
     }
 
     /// <summary>
-    /// The tokens that count against the positions. RoBERTa numbers only those that are not padding, so a padded batch may be as
-    /// wide as the position table, and given position_ids (checked by themselves) may use all of it.
+    /// The tokens that count against the positions. Where padding has a position of its own, a padded batch may be as wide as the position table, and
+    /// given position_ids (checked by themselves) may use all of it.
     /// </summary>
     private static int LongestText(ModelInputs inputs, PretrainedConfig config)
     {
-        if (config is not RobertaConfig roberta || inputs.SequenceLength <= roberta.MaxTokens || inputs.SequenceLength > roberta.MaxPositionEmbeddings)
+        PositionLimit positions = config.Positions;
+        if (positions.PaddingIdx is not int padding || inputs.SequenceLength <= positions.MaxTokens || inputs.SequenceLength > positions.Count)
             return inputs.SequenceLength;
         if (inputs.PositionIds is not null)
             return 0;
-        return inputs.InputIds is int[] ids ? ids.Chunk(inputs.SequenceLength).Max(row => row.Count(id => id != roberta.PaddingIdx)) : inputs.SequenceLength;
+        return inputs.InputIds is int[] ids ? ids.Chunk(inputs.SequenceLength).Max(row => row.Count(id => id != padding)) : inputs.SequenceLength;
     }
 
-    private static string TooLong(PretrainedConfig config, int past, int sequence) => config switch
+    private static string TooLong(PretrainedConfig config, int past, int sequence)
     {
-        RobertaConfig roberta => $"The text is {sequence} tokens; the model reads at most {roberta.MaxTokens} (max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}). Truncate it or split it into windows.",
-        CodeGenConfig codegen => $"The text is {past + sequence} tokens{(past > 0 ? $", {past} of them in the KV cache" : "")}; the model reads at most {codegen.NPositions} (n_positions). Drop tokens on the left.",
-        _ => $"The text is {sequence} tokens; the model reads at most {config.MaxTokens} (max_position_embeddings). Truncate it or split it into windows.",
-    };
+        string cached = past > 0 ? $", {past} of them in the KV cache" : "";
+        string advice = config.IsCausal ? "Drop tokens on the left." : "Truncate it or split it into windows.";
+        return $"The text is {past + sequence} tokens{cached}; the model reads at most {config.MaxTokens} ({config.Positions}). {advice}";
+    }
+
+    private static void CheckTokenTypes(ModelInputs inputs, PretrainedConfig config)
+    {
+        CheckLength("token_type_ids", inputs.TokenTypeIds, inputs.BatchSize, inputs.SequenceLength);
+        if (inputs.TokenTypeIds is null)
+            return;
+        if (config.TokenTypes is not TokenTypeLimit types)
+            throw new ModelInputException($"token_type_ids were given; {config.ModelType} has no segments. Leave them out.");
+        CheckIds("token_type_ids", inputs.TokenTypeIds, types.Count, types.Key, inputs.SequenceLength);
+    }
 
     private static void CheckLength(string name, int[]? values, int batch, int sequence)
     {

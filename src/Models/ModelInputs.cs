@@ -22,6 +22,11 @@ public sealed class ModelInputs
         (BatchSize, SequenceLength) = (batchSize, sequenceLength);
     }
 
+    private ModelInputs() => InputIds = [];
+
+    /// <summary>No rows: a pass over them computes nothing and passes every place of the model.</summary>
+    internal static ModelInputs None { get; } = new();
+
     /// <summary>Rows.</summary>
     public int BatchSize { get; }
 

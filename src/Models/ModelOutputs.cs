@@ -7,7 +7,7 @@ namespace ManagedTransformers.Models;
 public abstract class ModelOutput
 {
     /// <summary>The loss, where labels were given. NaN where every label is −100, as in transformers.</summary>
-    public float? Loss { get; internal set; }
+    public float? Loss { get; init; }
 
     /// <summary>The embeddings' output and each layer's, [batch, sequence, hidden]; with <see cref="ForwardOptions.OutputHiddenStates"/>.</summary>
     public IReadOnlyList<Tensor>? HiddenStates { get; internal set; }
@@ -74,7 +74,7 @@ public abstract class LogitsOutput(Tensor logits) : ModelOutput
 }
 
 /// <summary>transformers' MaskedLMOutput: logits are [batch, sequence, vocab_size], or [places, vocab_size] with <see cref="ForwardOptions.LogitsAt"/>.</summary>
-public sealed class MaskedLMOutput(Tensor logits) : LogitsOutput(logits);
+public class MaskedLMOutput(Tensor logits) : LogitsOutput(logits);
 
 /// <summary>transformers' CausalLMOutputWithPast: logits are [batch, sequence, vocab_size], or [places, vocab_size] with <see cref="ForwardOptions.LogitsAt"/>.</summary>
 public sealed class CausalLMOutput(Tensor logits) : LogitsOutput(logits);
@@ -85,14 +85,11 @@ public sealed class SequenceClassifierOutput(Tensor logits) : LogitsOutput(logit
 /// <summary>transformers' TokenClassifierOutput: logits are [batch, sequence, labels].</summary>
 public sealed class TokenClassifierOutput(Tensor logits) : LogitsOutput(logits);
 
-/// <summary>Both heads of BERT's pre-training: transformers' BertForPreTrainingOutput.</summary>
-public sealed class PreTrainingOutput(Tensor predictionLogits, Tensor seqRelationshipLogits) : ModelOutput
+/// <summary>Both heads of BERT's pre-training: transformers' BertForPreTrainingOutput. The logits are those of the masked language model, prediction_logits.</summary>
+public sealed class PreTrainingOutput(Tensor predictionLogits, Tensor seqRelationshipLogits) : MaskedLMOutput(predictionLogits)
 {
-    /// <summary>Masked-LM scores, [batch, sequence, vocab_size] or [places, vocab_size].</summary>
-    public Tensor PredictionLogits { get; } = predictionLogits;
-
     /// <summary>Scores of "the second sentence follows" and "it does not", [batch, 2].</summary>
     public Tensor SeqRelationshipLogits { get; } = seqRelationshipLogits;
 
-    private protected override IEnumerable<Tensor> HeadTensors() => [PredictionLogits, SeqRelationshipLogits];
+    private protected override IEnumerable<Tensor> HeadTensors() => [Logits, SeqRelationshipLogits];
 }

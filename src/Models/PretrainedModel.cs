@@ -9,15 +9,20 @@ namespace ManagedTransformers.Models;
 /// <remarks>transformers' PreTrainedModel. Load one with <see cref="PretrainedModels"/> or a class's own Load.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(PretrainedModelDebugView))]
-public abstract class PretrainedModel : IDisposable
+public abstract class PretrainedModel : IPretrainedModel
 {
     private readonly Checkpoint? _checkpoint;
     private string? _fingerprint;
     private IReadOnlyList<string>? _activationNames;
     private bool _disposed;
 
-    private protected PretrainedModel(PretrainedConfig config, ModelSource source)
+    /// <summary>A model under construction; derived constructors read their weights from <paramref name="source"/>.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="source">Where weights come from.</param>
+    protected PretrainedModel(PretrainedConfig config, ModelSource source)
     {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(source);
         (Config, LoadOptions, _checkpoint) = (config, source.Options, source.Checkpoint);
         Source = source;
     }
@@ -34,8 +39,11 @@ public abstract class PretrainedModel : IDisposable
     /// <summary>The weights that the model reads, under their names in the checkpoint.</summary>
     public IReadOnlyList<Weight> Weights => Source.Weights.Weights;
 
-    /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and what lies inside attentions.</summary>
-    public IReadOnlyList<string> ActivationNames => _activationNames ??= Array.AsReadOnly<string>([.. ListActivations()]);
+    /// <summary>Where the parts of its layers are among <see cref="ActivationNames"/>.</summary>
+    public abstract ModulePaths Paths { get; }
+
+    /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and the insides of attentions.</summary>
+    public IReadOnlyList<string> ActivationNames => _activationNames ??= RecordActivationNames().AsReadOnly();
 
     /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
     internal IEnumerable<Weight> HeldWeights => Source.Weights.HeldWeights;
@@ -50,10 +58,10 @@ public abstract class PretrainedModel : IDisposable
     public string Fingerprint => _fingerprint ??= ModelFingerprint.Of(this);
 
     /// <summary>Whether the model has a pooler or a head that reads the first token.</summary>
-    internal abstract bool ReadsFirstToken { get; }
+    protected virtual bool ReadsFirstToken => false;
 
     /// <summary>Whether the loss takes real-valued labels (regression, several labels at once).</summary>
-    internal virtual bool ReadsLabelValues => false;
+    protected virtual bool ReadsLabelValues => false;
 
     private protected ModelSource Source { get; }
 
@@ -64,7 +72,7 @@ public abstract class PretrainedModel : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         options ??= new SessionOptions();
-        return new Session(this, options, CreateCache(options), _checkpoint?.Acquire());
+        return new Session(this, options, Config.IsCausal ? KeyValueCache.Create(Config, options) : null, _checkpoint?.Acquire());
     }
 
     /// <summary>Runs the model.</summary>
@@ -101,25 +109,37 @@ public abstract class PretrainedModel : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Every name that a pass may tap, in order.</summary>
-    private protected abstract IEnumerable<string> ListActivations();
+    /// <summary>The model as one that does a task.</summary>
+    /// <param name="deed">What others do not do, for the message: <c>does not fill masks</c>.</param>
+    /// <exception cref="ConfigException">It does not; the message names the classes that do.</exception>
+    internal T Require<T>(string deed) where T : class, IPretrainedModel =>
+        this as T ?? throw new ConfigException($"{Architecture} {deed}; {ModelFamilies.NamesOfTask(typeof(T))} is needed (config.json, architectures).");
+
+    /// <summary>A pass over no tokens goes by every place that can be traced.</summary>
+    private List<string> RecordActivationNames()
+    {
+        var names = new List<string>();
+        using Session session = CreateSession(new SessionOptions { MaxLength = 1 });
+        session.Record(names);
+        Forward(ModelInputs.None, session);
+        return names;
+    }
 
     /// <summary>Whether it was disposed, for debugger views.</summary>
     internal bool IsDisposed => _disposed;
 
     private string DebuggerText => $"{Architecture}: {Config.Sizes}, {Models.DebuggerText.Count(Weights.Sum(weight => weight.ElementCount))} parameters{(_disposed ? ", disposed" : "")}";
 
-    private protected virtual KeyValueCache? CreateCache(SessionOptions options) => null;
-
-    /// <summary>Checks inputs and session, packs the batch, and starts the pass.</summary>
-    private protected Session.Pass BeginPass(ModelInputs inputs, Session session, ForwardOptions? options)
+    /// <summary>Checks inputs and session, packs the batch, and starts the pass, which ends when the result is disposed.</summary>
+    /// <inheritdoc cref="Forward"/>
+    protected Session.Pass BeginPass(ModelInputs inputs, Session session, ForwardOptions? options)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         CheckSession(session);
         options ??= ForwardOptions.Default;
         int past = session.Cache?.Columns ?? 0;
         CheckInputs(inputs, past, options);
-        if (session.Cache is KeyValueCache held && held.BatchSize != inputs.BatchSize)
+        if (session.Cache is KeyValueCache held && held.BatchSize != inputs.BatchSize && inputs != ModelInputs.None)
             throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session holds {held.BatchSize} sequences (SessionOptions.BatchSize), one for each row.");
         Session.Pass pass = session.Begin(options, inputs.HeadMask);
         try
@@ -127,8 +147,9 @@ public abstract class PretrainedModel : IDisposable
             ReadOnlySpan<int> mask = InputChecks.NewTokensMask(inputs, past);
             bool keepPadding = options.ComputePadding || options.OutputAttentions || inputs.Labels is not null
                 || (ReadsFirstToken && InputChecks.HidesFirstColumn(mask, inputs));
-            session.Batch.Pack(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
+            session.Batch.Pack(inputs, mask, keepPadding, past, Config.Positions);
             session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
+            session.Cache?.Reserve(session.Batch);
             session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray(), mask.IsEmpty ? null : mask.ToArray(), isWhole: past == 0);
             return pass;
         }
@@ -139,14 +160,22 @@ public abstract class PretrainedModel : IDisposable
         }
     }
 
-    /// <summary>Adds what the pass collected to its output.</summary>
-    private protected static T EndPass<T>(T output, Session session) where T : ModelOutput
+    /// <summary>Counts the tokens as read and adds what the pass collected to its output.</summary>
+    /// <returns><paramref name="output"/> itself.</returns>
+    protected static T EndPass<T>(T output, Session session) where T : ModelOutput
     {
+        ArgumentNullException.ThrowIfNull(output);
+        EndPass(session);
         (output.HiddenStates, output.Attentions) = (session.HiddenStates, session.Attentions);
         if (session.Options.OutputPastKeyValues && session.Cache is KeyValueCache cache)
             output.PastKeyValues = [.. Enumerable.Range(0, cache.Layers).Select(layer => (cache.Keys(layer), cache.Values(layer)))];
-        session.Tracer?.EndPass();
         return output;
+    }
+
+    private protected static void EndPass(Session session)
+    {
+        session.Cache?.Commit(session.Batch);
+        session.Tracer?.EndPass();
     }
 
     /// <summary>Checks everything about inputs that needs no session.</summary>
@@ -158,8 +187,11 @@ public abstract class PretrainedModel : IDisposable
             throw new ModelInputException($"labels are real-valued; the loss of {Architecture} needs whole numbers, one class per row of scores.");
     }
 
-    /// <summary>Runs a language-model head on rows that no pass of this session computed; a trace sees nothing of it.</summary>
-    private protected Tensor RunHead(Tensor hiddenStates, Session session, VocabularyLogits.Head head)
+    /// <summary>Runs a head on rows that no pass of this session computed; a trace sees nothing of it.</summary>
+    /// <param name="hiddenStates">[rows, hidden].</param>
+    /// <param name="session">A session of this model.</param>
+    /// <param name="head">The head: [rows, hidden] → [rows, vocab_size] into the second tensor.</param>
+    private protected Tensor RunHead(Tensor hiddenStates, Session session, Action<Tensor, Tensor> head)
     {
         ArgumentNullException.ThrowIfNull(hiddenStates);
         CheckSession(session);
@@ -168,7 +200,7 @@ public abstract class PretrainedModel : IDisposable
         using Session.Pass pass = session.Begin(ForwardOptions.Default, traced: false);
         var logits = new Tensor("logits", hiddenStates.Shape[0], Config.VocabSize);
         if (hiddenStates.Length > 0)
-            head(hiddenStates, logits, session);
+            head(hiddenStates, logits);
         return logits;
     }
 
@@ -182,6 +214,3 @@ public abstract class PretrainedModel : IDisposable
             throw new InvalidOperationException($"The session belongs to another model ({session.Model.Architecture}). Use a session that this model's CreateSession made.");
     }
 }
-
-/// <summary>Where a model under construction gets its weights from.</summary>
-internal sealed record ModelSource(ModelWeights Weights, LoadOptions Options, Checkpoint? Checkpoint);

@@ -4,23 +4,8 @@ namespace ManagedTransformers.Models;
 /// <remarks>transformers' AutoModel classes and from_pretrained.</remarks>
 public static class PretrainedModels
 {
-    private static readonly Dictionary<string, Func<PretrainedConfig, ModelSource, PretrainedModel>> Architectures = new(StringComparer.Ordinal)
-    {
-        [nameof(BertModel)] = (config, source) => new BertModel(As<BertConfig>(config), source),
-        [nameof(BertForPreTraining)] = (config, source) => new BertForPreTraining(As<BertConfig>(config), source),
-        [nameof(BertForMaskedLM)] = (config, source) => new BertForMaskedLM(As<BertConfig>(config), source),
-        [nameof(BertForSequenceClassification)] = (config, source) => new BertForSequenceClassification(As<BertConfig>(config), source),
-        [nameof(BertForTokenClassification)] = (config, source) => new BertForTokenClassification(As<BertConfig>(config), source),
-        [nameof(RobertaModel)] = (config, source) => new RobertaModel(As<RobertaConfig>(config), source),
-        [nameof(RobertaForMaskedLM)] = (config, source) => new RobertaForMaskedLM(As<RobertaConfig>(config), source),
-        [nameof(RobertaForSequenceClassification)] = (config, source) => new RobertaForSequenceClassification(As<RobertaConfig>(config), source),
-        [nameof(RobertaForTokenClassification)] = (config, source) => new RobertaForTokenClassification(As<RobertaConfig>(config), source),
-        [nameof(CodeGenModel)] = (config, source) => new CodeGenModel(As<CodeGenConfig>(config), source),
-        [nameof(CodeGenForCausalLM)] = (config, source) => new CodeGenForCausalLM(As<CodeGenConfig>(config), source),
-    };
-
-    /// <summary>The classes that this runtime has, under transformers' names.</summary>
-    public static IReadOnlyCollection<string> SupportedArchitectures => Architectures.Keys;
+    /// <summary>The classes that can be loaded, under transformers' names.</summary>
+    public static IReadOnlyCollection<string> SupportedArchitectures => ModelFamilies.Architectures;
 
     /// <summary>Opens a checkpoint directory as the class that its config.json names (architectures).</summary>
     /// <param name="directory">A directory with config.json and model.safetensors or pytorch_model.bin, or shards of either with their index.</param>
@@ -28,32 +13,36 @@ public static class PretrainedModels
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
     /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
-    public static PretrainedModel Load(string directory, LoadOptions? options = null) => Open(directory, architecture: null, options);
+    public static PretrainedModel Load(string directory, LoadOptions? options = null) => Open(directory, typeof(PretrainedModel), options);
 
     /// <summary>Opens a checkpoint directory as a given class: the body of a masked-LM checkpoint as RobertaModel, for example.</summary>
-    /// <typeparam name="T">The model class.</typeparam>
+    /// <typeparam name="T">
+    /// The model class; or a task such as <see cref="ICausalLM"/>, which the class that config.json names must do; or <see cref="IBaseModel"/> for the family's class without a head.
+    /// </typeparam>
     /// <param name="directory">A directory with config.json and model.safetensors or pytorch_model.bin, or shards of either with their index.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or of another family.</exception>
     /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
-    public static T Load<T>(string directory, LoadOptions? options = null) where T : PretrainedModel => (T)Open(directory, typeof(T).Name, options);
+    public static T Load<T>(string directory, LoadOptions? options = null) where T : class, IPretrainedModel => (T)(object)Open(directory, typeof(T), options);
 
     /// <summary>Makes a model from files in memory, without a file system.</summary>
     /// <param name="files">config.json and the weight files by name.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
     /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
-    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) => Open(files, architecture: null, options);
+    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) => Open(files, typeof(PretrainedModel), options);
 
     /// <summary>Makes a model of a given class from files in memory, without a file system.</summary>
-    /// <typeparam name="T">The model class.</typeparam>
+    /// <typeparam name="T">
+    /// The model class; or a task such as <see cref="ICausalLM"/>, which the class that config.json names must do; or <see cref="IBaseModel"/> for the family's class without a head.
+    /// </typeparam>
     /// <param name="files">config.json and the weight files by name.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or of another family.</exception>
     /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
-    public static T FromBytes<T>(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) where T : PretrainedModel =>
-        (T)Open(files, typeof(T).Name, options);
+    public static T FromBytes<T>(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) where T : class, IPretrainedModel =>
+        (T)(object)Open(files, typeof(T), options);
 
     /// <summary>Makes a model with random weights from a configuration, as transformers' <c>Model(config)</c> does.</summary>
     /// <typeparam name="T">The model class; its family must be the configuration's.</typeparam>
@@ -65,8 +54,8 @@ public static class PretrainedModels
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
-        var source = new ModelSource(ModelWeights.Random(config, seed, options ?? LoadOptions.Default), options ?? LoadOptions.Default, Checkpoint: null);
-        return (T)Constructor(typeof(T).Name)(config, source);
+        var source = new ModelSource(ModelWeights.Random(config, seed, options ?? LoadOptions.Default), options ?? LoadOptions.Default, checkpoint: null);
+        return (T)FamilyOf(typeof(T).Name).Build(typeof(T).Name, config, source);
     }
 
     /// <summary>What loading a directory would do with each tensor of its checkpoint, without making any weight.</summary>
@@ -78,29 +67,29 @@ public static class PretrainedModels
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ArchitectureOf(config, path);
         var weights = ModelWeights.Plan(checkpoint, config, options);
-        Constructor(architecture)(config, new ModelSource(weights, options, Checkpoint: null)).Dispose();
+        FamilyOf(architecture).Build(architecture, config, new ModelSource(weights, options, checkpoint: null)).Dispose();
         weights.Finish(architecture, strict: false);
         return weights;
     }
 
-    private static PretrainedModel Open(string directory, string? architecture, LoadOptions? options)
+    private static PretrainedModel Open(string directory, Type wanted, LoadOptions? options)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (!Directory.Exists(directory))
             throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
         string path = Path.Combine(directory, ConfigJson.FileName);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
-        architecture ??= ArchitectureOf(config, path);
+        string architecture = ClassOf(wanted, config, path);
         return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
     }
 
-    private static PretrainedModel Open(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, string? architecture, LoadOptions? options)
+    private static PretrainedModel Open(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, Type wanted, LoadOptions? options)
     {
         ArgumentNullException.ThrowIfNull(files);
         if (!files.TryGetValue(ConfigJson.FileName, out ReadOnlyMemory<byte> json))
             throw new ConfigException($"config.json is not among the {files.Count} files given; it is needed to know the architecture.");
         PretrainedConfig config = ConfigJson.Parse(json.Span);
-        return Build(config, architecture ?? ArchitectureOf(config, ConfigJson.FileName), Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
+        return Build(config, ClassOf(wanted, config, ConfigJson.FileName), Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
     }
 
     private static PretrainedModel Build(PretrainedConfig config, string architecture, Checkpoint checkpoint, LoadOptions options)
@@ -108,7 +97,7 @@ public static class PretrainedModels
         try
         {
             var source = new ModelSource(ModelWeights.From(checkpoint, config, options), options, checkpoint);
-            PretrainedModel model = Constructor(architecture)(config, source);
+            PretrainedModel model = FamilyOf(architecture).Build(architecture, config, source);
             source.Weights.Finish(architecture, options.Strict);
             return model;
         }
@@ -119,19 +108,27 @@ public static class PretrainedModels
         }
     }
 
+    /// <summary>The class to build where a class, a task, the base model or just a model is wanted.</summary>
+    private static string ClassOf(Type wanted, PretrainedConfig config, string file)
+    {
+        if (wanted == typeof(IBaseModel))
+            return ModelFamilies.Of(config).BaseModel?.Name ?? throw new ConfigException($"{file}: the family {config.ModelType} has no class without a head.");
+        if (!wanted.IsAbstract)
+            return wanted.Name;
+        string architecture = ArchitectureOf(config, file);
+        return FamilyOf(architecture).Classes.Any(type => type.Name == architecture && wanted.IsAssignableFrom(type))
+            ? architecture
+            : throw new ConfigException($"{file}: {architecture} is no {wanted.Name}; {ModelFamilies.NamesOfTask(wanted)} is needed (architectures).");
+    }
+
     private static string ArchitectureOf(PretrainedConfig config, string file)
     {
         if (config.Architectures.Count == 0)
-            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Load it as a class, such as RobertaForMaskedLM.Load.");
-        return config.Architectures.FirstOrDefault(Architectures.ContainsKey)
-            ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has {string.Join(", ", Architectures.Keys)}.");
+            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Load it as a class, such as PretrainedModels.Load<RobertaForMaskedLM>.");
+        return config.Architectures.FirstOrDefault(name => ModelFamilies.Find(name) is not null)
+            ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has {string.Join(", ", ModelFamilies.Architectures)}.");
     }
 
-    private static Func<PretrainedConfig, ModelSource, PretrainedModel> Constructor(string architecture) =>
-        Architectures.TryGetValue(architecture, out Func<PretrainedConfig, ModelSource, PretrainedModel>? constructor)
-            ? constructor
-            : throw new ConfigException($"{architecture} is not a class that can be loaded; there are {string.Join(", ", Architectures.Keys)}.");
-
-    private static T As<T>(PretrainedConfig config) where T : PretrainedConfig =>
-        config.GetType() == typeof(T) ? (T)config : throw new ConfigException($"config.json has model_type {config.ModelType}; {typeof(T).Name} is needed for the class asked for.");
+    private static ModelFamily FamilyOf(string architecture) => ModelFamilies.Find(architecture)
+        ?? throw new ConfigException($"{architecture} is not a class that can be loaded; there are {string.Join(", ", ModelFamilies.Architectures)}.");
 }

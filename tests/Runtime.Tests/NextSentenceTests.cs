@@ -28,7 +28,7 @@ public sealed class NextSentenceTests
         Tokenizer tokenizer = pipeline.Tokenizer;
         (int cls, int mask, int sep) = (tokenizer.SpecialTokens.ClsTokenId!.Value, tokenizer.SpecialTokens.MaskTokenId!.Value, tokenizer.SpecialTokens.SepTokenId!.Value);
         using Session session = model.CreateSession();
-        Tensor logits = model.Forward(ModelInputs.Of(cls, mask, sep), session).PredictionLogits;
+        Tensor logits = model.Forward(ModelInputs.Of(cls, mask, sep), session).Logits;
         float[] row = logits.Row(1).ToArray();
         Assert.That(pipeline.Predict("<mask>")[0].TokenId, Is.EqualTo(Array.IndexOf(row, row.Max())));
     }

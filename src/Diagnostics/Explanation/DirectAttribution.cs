@@ -49,7 +49,7 @@ internal sealed class DirectAttribution(CodeGenForCausalLM model, ExplanationRun
     private float[] Shares(ReadOnlySpan<float> parts, ReadOnlySpan<float> stream, TokenCandidate[] candidates, out float constant)
     {
         var rows = new Tensor(parts.ToArray(), "parts", parts.Length / _config.NEmbd, _config.NEmbd);
-        return model.LogitShares(rows, stream, candidates[0].TokenId, candidates[1].TokenId, model.LoadOptions.Kernels, out constant);
+        return model.LogitShares(rows, stream, candidates[0].TokenId, candidates[1].TokenId, out constant);
     }
 
     /// <summary>Runs the text once more and keeps what some layers' heads and MLPs put out; no scores are computed.</summary>

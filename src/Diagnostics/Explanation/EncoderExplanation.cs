@@ -71,5 +71,5 @@ internal sealed class EncoderExplanation(PretrainedModel model, ExplanationRun r
         _ => ((BertForPreTraining)model).Logits(hidden, session),
     };
 
-    private static Tensor LogitsOf(ModelOutput output) => output is MaskedLMOutput masked ? masked.Logits : ((PreTrainingOutput)output).PredictionLogits;
+    private static Tensor LogitsOf(ModelOutput output) => ((MaskedLMOutput)output).Logits;
 }

@@ -101,13 +101,13 @@ public sealed record CheckpointInspection
         string name = weight.Name;
         if (read.Contains(name))
             return name.EndsWith(".gamma", StringComparison.Ordinal) || name.EndsWith(".beta", StringComparison.Ordinal) ? TensorUse.ReadByOldName : TensorUse.Read;
-        if (KnownExtras.IsBuffer(weight))
+        if (ModelFamilies.IsBuffer(weight))
             return TensorUse.Buffer;
         if (model is null)
             return TensorUse.NotKnown;
         if (model.TiedTensors.ContainsKey(name))
             return TensorUse.Tied;
-        return KnownExtras.Contains(name) ? TensorUse.OtherHead : TensorUse.NotOfArchitecture;
+        return ModelFamilies.Of(model.Config).IsOtherHead(name) ? TensorUse.OtherHead : TensorUse.NotOfArchitecture;
     }
 
     private static T? Try<T>(Func<T> load, List<string> problems, List<string> missing) where T : class

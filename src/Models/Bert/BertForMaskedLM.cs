@@ -1,40 +1,30 @@
 namespace ManagedTransformers.Models;
 
-/// <summary>BERT that fills masks: scores of the vocabulary for every token.</summary>
+/// <summary>BERT that fills masks.</summary>
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805; transformers BertForMaskedLM.</remarks>
-public sealed class BertForMaskedLM : PretrainedModel
+public class BertForMaskedLM : EncoderForMaskedLM
 {
-    private readonly BertEncoder _bert;
-    private readonly MaskedLMHead _head;
-
-    internal BertForMaskedLM(BertConfig config, ModelSource source) : base(config, source)
+    /// <inheritdoc cref="BertModel(BertConfig, ModelSource)"/>
+    protected internal BertForMaskedLM(BertConfig config, ModelSource source) : this(config, source, new BertModel(config, source, pooler: false))
     {
-        _bert = new BertEncoder(config, source.Weights, pooler: false);
-        _head = new MaskedLMHead(config, source.Weights, _bert);
     }
 
-    internal override bool ReadsFirstToken => false;
+    private BertForMaskedLM(BertConfig config, ModelSource source, BertModel bert) : base(config, source, bert, Head(config, source.Weights, bert))
+    {
+    }
 
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
     public static BertForMaskedLM Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertForMaskedLM>(directory, options);
 
-    /// <inheritdoc/>
-    public override MaskedLMOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
+    /// <summary>decoder(LayerNorm(act(dense(x)))), the decoder tied to the token table unless the configuration says otherwise.</summary>
+    /// <remarks>transformers BertLMPredictionHead.</remarks>
+    internal static MaskedLMHead Head(BertConfig config, ModelWeights weights, BertModel bert)
     {
-        using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _bert.Forward(inputs, session);                            // [tokens, hidden]
-        Tensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, _head.Forward);
-        float? loss = inputs.Labels is int[] labels ? Loss.CrossEntropy(logits, labels, session.Kernels) : null;
-        return EndPass(new MaskedLMOutput(logits) { Loss = loss }, session);
+        const string Name = "cls.predictions", Transform = "cls.predictions.transform";
+        var dense = new Linear(weights, $"{Transform}.dense", config.HiddenSize, config.HiddenSize);
+        var layerNorm = new LayerNormalization(weights, $"{Transform}.LayerNorm", config.HiddenSize, config.LayerNormEps);
+        Linear decoder = Linear.OverVocabulary(config, weights, $"{Name}.decoder", bert.Words, config.TieWordEmbeddings, biasName: $"{Name}.bias");
+        return new MaskedLMHead(dense, config.Activation, layerNorm, Transform, decoder, Name);
     }
-
-    /// <summary>The head alone, on the hidden states of any layer: what the model would answer if it ended there (the logit lens).</summary>
-    /// <param name="hiddenStates">[rows, hidden_size]; they stay as they are.</param>
-    /// <param name="session">A session of this model.</param>
-    /// <returns>[rows, vocab_size].</returns>
-    /// <exception cref="ModelInputException">The hidden states are of another shape.</exception>
-    public Tensor Logits(Tensor hiddenStates, Session session) => RunHead(hiddenStates, session, _head.Forward);
-
-    private protected override IEnumerable<string> ListActivations() => [.. _bert.ActivationNames, .. _head.ActivationNames];
 }

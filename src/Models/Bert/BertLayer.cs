@@ -19,9 +19,6 @@ internal sealed class BertLayer
         _layerNorm = new LayerNormalization(weights, $"{name}.output.LayerNorm", config.HiddenSize, config.LayerNormEps);
     }
 
-    /// <summary>The names of what it taps, in order.</summary>
-    public IEnumerable<string> ActivationNames => [.. _attention.ActivationNames, .. _feedForward.ActivationNames, _outputName, _name];
-
     /// <summary>One layer, in place: [tokens, hidden].</summary>
     public void Forward(Tensor x, Session session)
     {

@@ -21,34 +21,16 @@ internal sealed class CodeGenBlock
         _mlp = new FeedForwardBlock(fcIn, config.Activation, $"{name}.mlp.act", fcOut);
     }
 
-    /// <summary>The names of what it taps, in order.</summary>
-    public IEnumerable<string> ActivationNames => [_ln1.Name, .. _attn.ActivationNames, .. _mlp.ActivationNames, _mlpName, _name];
-
     /// <summary>One block, in place.</summary>
     public void Forward(Tensor x, Session session)
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
-        bool inPairs = normed.Shape[0] <= MatMul.StreamedRows && session.Tracer is null;
-        (Tensor attn, Tensor mlp) = inPairs ? BranchesInPairs(normed, session) : Branches(normed, session);
+        (Tensor attn, Tensor mlp) = ParallelBranches.Pay(normed, session)
+            ? ParallelBranches.Forward(_attn, _mlp, normed, session)
+            : (_attn.Forward(normed, session), session.Tap(_mlpName, _mlp.Forward(normed, session)));
         Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);               // attn ← attn + mlp
         Add.Run(x.Span, attn.Span, x.Span, session.Kernels);                    // x ← x + attn + mlp
         session.Tap(_name, x);
-    }
-
-    /// <summary>[tokens, n_embd] → [tokens, n_embd] twice; appends to the KV cache.</summary>
-    private (Tensor Attn, Tensor Mlp) Branches(Tensor normed, Session session)
-    {
-        Tensor attn = _attn.Forward(normed, session);
-        Tensor mlp = session.Tap(_mlpName, _mlp.Forward(normed, session));
-        return (attn, mlp);
-    }
-
-    /// <summary>The same bits. A layer of each branch at a time, as neither needs the other: while decoding threads meet three times instead of five.</summary>
-    private (Tensor Attn, Tensor Mlp) BranchesInPairs(Tensor normed, Session session)
-    {
-        (Tensor qkv, Tensor inner) = Linear.Forward(_attn.QkvProj, normed, _mlp.Up, normed, session, _mlp.Activation);
-        Tensor context = _attn.ForwardHeads(qkv, session);
-        return Linear.Forward(_attn.OutProj, context, _mlp.Down, inner, session);
     }
 }

@@ -1,35 +1,56 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers.Models;
 
-/// <summary>CodeGen and CodeGen2 without a head: hidden states, keys and values.</summary>
+/// <summary>CodeGen and CodeGen2 without a head: token embeddings, blocks, final LayerNorm.</summary>
 /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474, and 2023, arXiv:2305.02309; transformers CodeGenModel.</remarks>
-public sealed class CodeGenModel : PretrainedModel
+public sealed class CodeGenModel : DecoderModel
 {
-    private readonly CodeGenDecoder _transformer;
+    private const string Wte = "transformer.wte", Drop = "transformer.drop";
+
+    private readonly CodeGenBlock[] _blocks;
 
     internal CodeGenModel(CodeGenConfig config, ModelSource source) : base(config, source)
     {
         Config = config;
-        _transformer = new CodeGenDecoder(config, source.Weights);
+        Words = new EmbeddingTable(source.Weights, Wte, config.VocabSize, config.NEmbd);
+        var rotary = new RotaryTable(config.RotaryWidth, config.NPositions);
+        _blocks = new CodeGenBlock[config.NLayer];
+        for (int i = 0; i < _blocks.Length; i++)
+            _blocks[i] = new CodeGenBlock(config, source.Weights, $"transformer.h.{i}", i, rotary);
+        Norm = new LayerNormalization(source.Weights, "transformer.ln_f", config.NEmbd, config.LayerNormEpsilon);
     }
 
     /// <summary>The configuration.</summary>
     public new CodeGenConfig Config { get; }
 
-    internal override bool ReadsFirstToken => false;
+    /// <inheritdoc/>
+    public override ModulePaths Paths { get; } = new(Drop, "transformer.h.*", "transformer.h.*.attn", "transformer.h.*.mlp");
+
+    /// <inheritdoc/>
+    public override EmbeddingTable Words { get; }
+
+    /// <summary>ln_f.</summary>
+    public override LayerNormalization Norm { get; }
 
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
     public static CodeGenModel Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<CodeGenModel>(directory, options);
 
     /// <inheritdoc/>
-    public override BaseModelOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
+    public override Tensor Forward(Session session)
     {
-        using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _transformer.Forward(inputs, session);                       // [tokens, n_embd]
-        return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), poolerOutput: null), session);
+        Tensor x = session.Tap(Wte, Words.Forward(Wte, session));             // [tokens, n_embd]
+        if (session.Batch.HasTypeIds)
+            Words.Add(session.Batch.TypeIds, x, session);                     // transformers embeds segments with the token table itself
+        session.Tap(Drop, x);
+        foreach (CodeGenBlock block in _blocks)
+        {
+            session.KeepHiddenState(x);
+            block.Forward(x, session);
+        }
+        Tensor last = Norm.Forward(x, session);
+        session.KeepHiddenState(last);                                        // as transformers: the last one is after ln_f
+        return last;
     }
-
-    private protected override IEnumerable<string> ListActivations() => _transformer.ActivationNames;
-
-    private protected override KeyValueCache CreateCache(SessionOptions options) => CodeGenCache.Create(Config, options);
 }

@@ -34,14 +34,11 @@ public static class ConfigJson
         try
         {
             string? modelType = ReadModelType(json);
-            PretrainedConfig? config = modelType switch
-            {
-                "bert" => JsonSerializer.Deserialize(json, ConfigJsonContext.Default.BertConfig),
-                "roberta" => JsonSerializer.Deserialize(json, ConfigJsonContext.Default.RobertaConfig),
-                "codegen" => JsonSerializer.Deserialize(json, ConfigJsonContext.Default.CodeGenConfig),
-                null => throw new ConfigException($"{file} has no model_type (nor an architecture that tells it). Known are bert, roberta and codegen."),
-                _ => throw new ConfigException($"{file}: model_type is \"{modelType}\", which this runtime does not have. Known are bert, roberta and codegen."),
-            };
+            if (modelType is null)
+                throw new ConfigException($"{file} has no model_type (nor an architecture that says it). Known are {ModelFamilies.Names}.");
+            ModelFamily family = ModelFamilies.OfType(modelType)
+                ?? throw new ConfigException($"{file}: model_type is \"{modelType}\", which this runtime does not have. Known are {ModelFamilies.Names}.");
+            PretrainedConfig? config = family.ReadConfig(json);
             config = config ?? throw new ConfigException($"{file} is the JSON value null; an object is needed.");
             config.Validate();
             return config;
@@ -57,13 +54,12 @@ public static class ConfigJson
     }
 
     /// <summary>Writes a configuration as transformers' save_pretrained does.</summary>
-    public static byte[] Write(PretrainedConfig config) => config switch
+    /// <exception cref="ConfigException">Its family is not registered.</exception>
+    public static byte[] Write(PretrainedConfig config)
     {
-        RobertaConfig roberta => JsonSerializer.SerializeToUtf8Bytes(roberta, ConfigJsonContext.Default.RobertaConfig),
-        BertConfig bert => JsonSerializer.SerializeToUtf8Bytes(bert, ConfigJsonContext.Default.BertConfig),
-        CodeGenConfig codegen => JsonSerializer.SerializeToUtf8Bytes(codegen, ConfigJsonContext.Default.CodeGenConfig),
-        _ => throw new ArgumentException($"{config.GetType().Name} is not a configuration of this runtime.", nameof(config)),
-    };
+        ArgumentNullException.ThrowIfNull(config);
+        return ModelFamilies.Of(config).WriteConfig(config);
+    }
 
     /// <summary>model_type, or what the name of the first architecture begins with in files that lack it.</summary>
     private static string? ReadModelType(ReadOnlySpan<byte> json)
@@ -77,9 +73,7 @@ public static class ConfigJson
         if (!document.RootElement.TryGetProperty("architectures", out JsonElement list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
             return null;
         string name = list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : "";
-        return name.StartsWith("Roberta", StringComparison.Ordinal) ? "roberta"
-            : name.StartsWith("Bert", StringComparison.Ordinal) ? "bert"
-            : name.StartsWith("CodeGen", StringComparison.Ordinal) ? "codegen" : null;
+        return ModelFamilies.Guess(name)?.ModelType;
     }
 }
 
@@ -120,9 +114,3 @@ internal sealed class TokenIdsConverter : JsonConverter<IReadOnlyList<int>>
     private static int ReadId(ref Utf8JsonReader reader) =>
         reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out int id) ? id : throw new JsonException("A token id is not a 32-bit number.");
 }
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true, RespectNullableAnnotations = true)]
-[JsonSerializable(typeof(BertConfig))]
-[JsonSerializable(typeof(RobertaConfig))]
-[JsonSerializable(typeof(CodeGenConfig))]
-internal sealed partial class ConfigJsonContext : JsonSerializerContext;

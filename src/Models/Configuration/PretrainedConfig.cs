@@ -56,9 +56,25 @@ public abstract record PretrainedConfig
     [JsonIgnore]
     public int NumLabels => Id2Label.Count;
 
+    /// <summary>Whether a token sees only itself and those before it: a decoder, whose sessions have a KV cache.</summary>
+    [JsonIgnore]
+    public virtual bool IsCausal => false;
+
+    /// <summary>How many positions there are, and how tokens are numbered.</summary>
+    [JsonIgnore]
+    public abstract PositionLimit Positions { get; }
+
+    /// <summary>The segments that token_type_ids may name; null: the model has none, and refuses them.</summary>
+    [JsonIgnore]
+    public virtual TokenTypeLimit? TokenTypes => null;
+
+    /// <summary>Whether pipelines say which of two texts a token belongs to. Decoders get no segments: they would add the embedding of "segment 0" to every token.</summary>
+    [JsonIgnore]
+    internal bool UsesTokenTypes => !IsCausal && TokenTypes is { Count: > 1 };
+
     /// <summary>The most tokens that the model reads at once.</summary>
     [JsonIgnore]
-    public abstract int MaxTokens { get; }
+    public int MaxTokens => Positions.MaxTokens;
 
     /// <summary>Width of a hidden state.</summary>
     [JsonIgnore]
@@ -71,6 +87,14 @@ public abstract record PretrainedConfig
     /// <summary>Attention heads per layer.</summary>
     [JsonIgnore]
     public abstract int Heads { get; }
+
+    /// <summary>Heads of keys and values per layer: fewer than <see cref="Heads"/> where several queries share one.</summary>
+    [JsonIgnore]
+    public virtual int KeyValueHeads => Heads;
+
+    /// <summary>Width of a head.</summary>
+    [JsonIgnore]
+    public virtual int HeadWidth => HiddenWidth / Heads;
 
     /// <summary>The sizes in a line, for debugger views.</summary>
     [JsonIgnore]
@@ -101,21 +125,32 @@ public abstract record PretrainedConfig
     private const int MaxUnnamedLabels = 1 << 16;
 
     /// <summary>No size in a configuration is larger: it bounds what a hostile file can make this process allocate.</summary>
-    private protected const int MaxSize = 1 << 24;
+    protected const int MaxSize = 1 << 24;
 
-    private protected void Require(bool holds, string key, object? found, string needed)
+    /// <summary>Refuses a value that is impossible.</summary>
+    /// <param name="holds">What must hold.</param>
+    /// <param name="key">The key of config.json.</param>
+    /// <param name="found">What it says.</param>
+    /// <param name="needed">What is possible.</param>
+    /// <exception cref="ConfigException">It does not hold.</exception>
+    protected void Require(bool holds, string key, object? found, string needed)
     {
         if (!holds)
             throw new ConfigException($"config.json ({ModelType}): {key} is {found ?? "null"}; {needed} is needed.");
     }
 
-    private protected void RequireSize(string key, int value, int most = MaxSize) => Require(value > 0 && value <= most, key, value, $"a number in 1 … {most}");
+    /// <summary>A size in 1 … <paramref name="most"/>.</summary>
+    /// <exception cref="ConfigException">It is not.</exception>
+    protected void RequireSize(string key, int value, int most = MaxSize) => Require(value > 0 && value <= most, key, value, $"a number in 1 … {most}");
 
-    private protected void RequireSharedBy(string key, int value, string byKey, int by) =>
+    /// <summary>A size that is shared out evenly, such as hidden_size among heads.</summary>
+    /// <exception cref="ConfigException">It cannot be.</exception>
+    protected void RequireSharedBy(string key, int value, string byKey, int by) =>
         Require(value % by == 0, key, value, $"a multiple of {byKey} {by}");
 
     /// <summary>The activation that transformers calls <paramref name="name"/> (ACT2FN).</summary>
-    private protected ActivationFunction ParseActivation(string key, string name) => name switch
+    /// <exception cref="ConfigException">There is none of that name.</exception>
+    protected ActivationFunction ParseActivation(string key, string name) => name switch
     {
         "gelu" => ActivationFunction.Gelu,
         "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" => ActivationFunction.GeluTanh,

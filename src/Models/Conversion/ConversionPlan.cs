@@ -21,14 +21,14 @@ internal sealed class ConversionPlan
         foreach (Weight weight in checkpoint.Weights.Values)
         {
             Weight? twin = TwinOf(weight, checkpoint, model);
-            if (KnownExtras.IsBuffer(weight) || twin is not null)
+            if (ModelFamilies.IsBuffer(weight) || twin is not null)
             {
                 _dropped.Add(new DroppedTensor(weight.Name, weight.Type, weight.Shape, twin?.Name));
                 continue;
             }
 
             // Where the new name is taken both are kept as they are: the model reads the new one.
-            string name = LegacyNames.Modern(weight.Name);
+            string name = ModelFamilies.ModernName(weight.Name);
             if (checkpoint.Weights.ContainsKey(name)) name = weight.Name;
             if (name != weight.Name) _renamed.Add(new RenamedTensor(weight.Name, name));
             _tensors.Add(new ConvertedTensor(weight, name, options.Type, quantized.Contains(weight.Name) ? Blocks : null));

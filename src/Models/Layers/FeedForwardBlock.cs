@@ -19,10 +19,7 @@ internal sealed class FeedForwardBlock(Linear up, ActivationFunction activation,
     /// <summary>The second layer.</summary>
     public Linear Down => down;
 
-    /// <summary>The names of what it taps, in order.</summary>
-    public IEnumerable<string> ActivationNames => [up.Name, activationName, down.Name];
-
-    /// <summary>In the session's workspace. What lies between the two layers becomes a tensor only where somebody traces it.</summary>
+    /// <summary>In the session's workspace. What is between the two layers becomes a tensor only where somebody traces it.</summary>
     public Tensor Forward(Tensor x, Session session)
     {
         int tokens = x.Shape[0];

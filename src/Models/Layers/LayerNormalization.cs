@@ -5,8 +5,12 @@ namespace ManagedTransformers.Models;
 
 /// <summary>y = (x − mean(x)) / sqrt(var(x) + eps) · weight + bias, for each row of [tokens, hidden].</summary>
 /// <remarks>Ba et al. 2016, arXiv:1607.06450; transformers nn.LayerNorm.</remarks>
+/// <param name="weights">Where <c>name.weight</c> and <c>name.bias</c> come from.</param>
+/// <param name="name">The Hugging Face module path.</param>
+/// <param name="hidden">Width of a row.</param>
+/// <param name="eps">Added to the variance.</param>
 [DebuggerDisplay("{Name,nq}: {_weight.Length}")]
-internal sealed class LayerNormalization(ModelWeights weights, string name, int hidden, double eps)
+public sealed class LayerNormalization(ModelWeights weights, string name, int hidden, double eps)
 {
     private readonly float[] _weight = weights.Vector(name + ".weight", hidden, initial: 1);
     private readonly float[] _bias = weights.Vector(name + ".bias", hidden);
@@ -16,7 +20,7 @@ internal sealed class LayerNormalization(ModelWeights weights, string name, int 
     public string Name { get; } = name;
 
     /// <summary>[hidden].</summary>
-    public ReadOnlySpan<float> Bias => _bias;
+    internal ReadOnlySpan<float> Bias => _bias;
 
     /// <summary>[tokens, hidden] → [tokens, hidden], in the session's workspace.</summary>
     public Tensor Forward(Tensor x, Session session)
@@ -35,7 +39,7 @@ internal sealed class LayerNormalization(ModelWeights weights, string name, int 
     /// <summary>part ← (part − mean(part)) / sqrt(var(whole) + eps) · weight: each part's share of y where all parts sum to the whole; the bias is left out.</summary>
     /// <param name="parts">[parts, hidden], in place.</param>
     /// <param name="whole">[hidden].</param>
-    public void ScaleParts(Tensor parts, ReadOnlySpan<float> whole)
+    internal void ScaleParts(Tensor parts, ReadOnlySpan<float> whole)
     {
         double mean = Mean(whole), variance = 0;
         foreach (float x in whole)

@@ -6,14 +6,14 @@ namespace ManagedTransformers.Models;
 /// Gives a model that is being built its weights by Hugging Face name: from a checkpoint, or random where there is none. Collects
 /// everything that does not fit, so that it is reported at once.
 /// </summary>
-internal sealed class ModelWeights
+public sealed class ModelWeights
 {
     private const int MostProblems = 50;
 
     private readonly Checkpoint? _checkpoint;
     private readonly RandomInitializer? _random;
     private readonly LoadOptions _options;
-    private readonly string _basePrefix;
+    private readonly ModelFamily _family;
     private readonly string _configName;
     private readonly HashSet<string> _read = [];
     private readonly Dictionary<string, string> _twins = new(StringComparer.Ordinal);
@@ -27,49 +27,49 @@ internal sealed class ModelWeights
     private ModelWeights(Checkpoint? checkpoint, RandomInitializer? random, PretrainedConfig config, LoadOptions options, bool planOnly = false)
     {
         (_checkpoint, _random, _options, _planOnly) = (checkpoint, random, options, planOnly);
-        _basePrefix = config.ModelType == "codegen" ? "transformer." : config.ModelType + ".";
+        _family = ModelFamilies.Of(config);
         _configName = $"config.json ({config.ModelType})";
     }
 
     /// <summary>The weights of a checkpoint; the options say how those of linear layers are held.</summary>
-    public static ModelWeights From(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options);
+    internal static ModelWeights From(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options);
 
     /// <summary>Goes through a checkpoint as loading would, but makes no new weights: to learn what becomes of each. The model that is built of it cannot run.</summary>
-    public static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options, planOnly: true);
+    internal static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options, planOnly: true);
 
     /// <summary>Random weights, as transformers' _init_weights draws them.</summary>
-    public static ModelWeights Random(PretrainedConfig config, int seed, LoadOptions options) =>
+    internal static ModelWeights Random(PretrainedConfig config, int seed, LoadOptions options) =>
         new(checkpoint: null, new RandomInitializer(config.InitializerRange, seed), config, options);
 
     /// <summary>All weights that were given out, under their canonical names.</summary>
-    public IReadOnlyList<Weight> Weights => _weights;
+    internal IReadOnlyList<Weight> Weights => _weights;
 
     /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
-    public IEnumerable<Weight> HeldWeights => _weights.Select(weight => _quantized.GetValueOrDefault(weight.Name, weight));
+    internal IEnumerable<Weight> HeldWeights => _weights.Select(weight => _quantized.GetValueOrDefault(weight.Name, weight));
 
     /// <summary>Those of them that are matrices of linear layers, heads over the vocabulary too.</summary>
-    public IReadOnlyCollection<string> Linear => _linear;
+    internal IReadOnlyCollection<string> Linear => _linear;
 
     /// <summary>Those of them that were quantized while loading.</summary>
-    public IReadOnlyCollection<string> Quantized => _quantized.Keys;
+    internal IReadOnlyCollection<string> Quantized => _quantized.Keys;
 
     /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder), each with that one.</summary>
-    public IReadOnlyDictionary<string, string> Twins => _twins;
+    internal IReadOnlyDictionary<string, string> Twins => _twins;
 
     /// <summary>A [n, k] matrix in the type in which it is stored (F64 is rounded to F32).</summary>
     /// <param name="name">Canonical name, with the base model's prefix.</param>
     /// <param name="n">Rows: out_features, or rows of a table.</param>
     /// <param name="k">Columns: in_features, or the width of a row.</param>
     /// <param name="zeroRow">The row that random weights leave zero (padding_idx).</param>
-    public Matrix Matrix(string name, int n, int k, int? zeroRow = null) => Stored(Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow)), n, k);
+    internal Matrix Matrix(string name, int n, int k, int? zeroRow = null) => Stored(Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow)), n, k);
 
     /// <summary>The [n, k] matrix of a linear layer: in the blocks in which it is stored, else in the format that the options ask for.</summary>
     /// <inheritdoc cref="Matrix"/>
-    public Matrix LinearMatrix(string name, int n, int k) => LinearMatrix(name, n, k, StoredBlocks.TypeOf(_options.WeightFormat));
+    internal Matrix LinearMatrix(string name, int n, int k) => LinearMatrix(name, n, k, StoredBlocks.TypeOf(_options.WeightFormat));
 
     /// <summary>The matrix of the head over the vocabulary, quantized only where the checkpoint has it so or the options say so.</summary>
     /// <inheritdoc cref="Matrix"/>
-    public Matrix HeadMatrix(string name, int n, int k) => LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
+    internal Matrix HeadMatrix(string name, int n, int k) => LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
 
     private Matrix LinearMatrix(string name, int n, int k, WeightType? asked)
     {
@@ -159,13 +159,13 @@ internal sealed class ModelWeights
     /// <param name="architecture">The class that was built, for messages.</param>
     /// <param name="strict">Whether tensors that nobody read are an error.</param>
     /// <exception cref="CheckpointException">A tensor is missing, misshapen, of another type, or unknown.</exception>
-    public void Finish(string architecture, bool strict)
+    internal void Finish(string architecture, bool strict)
     {
         if (_checkpoint is not null && strict)
         {
             foreach (Weight weight in _checkpoint.Weights.Values)
             {
-                if (!_read.Contains(weight.Name) && !KnownExtras.Contains(weight.Name))
+                if (!_read.Contains(weight.Name) && !_family.IsBuffer(weight.Name) && !_family.IsOtherHead(weight.Name))
                     _problems.Add($"{weight.Name} in {weight.File} is {weight.ShapeText}; {architecture} has no such tensor. Is architectures in config.json right? (LoadOptions.Strict = false ignores it.)");
             }
         }
@@ -216,10 +216,10 @@ internal sealed class ModelWeights
     private Weight? Find(string name)
     {
         IReadOnlyDictionary<string, Weight> weights = _checkpoint!.Weights;
-        string bare = name.StartsWith(_basePrefix, StringComparison.Ordinal) ? name[_basePrefix.Length..] : name;
-        foreach (string candidate in (ReadOnlySpan<string>)[name, bare])
+        string prefix = _family.BaseModelPrefix + ".", bare = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
+        foreach (string candidate in _family.NamesOf(name).Concat(_family.NamesOf(bare)))
         {
-            if (weights.TryGetValue(candidate, out Weight? weight) || weights.TryGetValue(LegacyNames.Of(candidate), out weight))
+            if (weights.TryGetValue(candidate, out Weight? weight))
                 return weight;
         }
         return null;

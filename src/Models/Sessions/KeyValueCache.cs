@@ -31,6 +31,18 @@ public sealed class KeyValueCache
             _sequences[i] = new CachedSequence(layers, heads, maxLength, headDim * elementSize);
     }
 
+    /// <summary>The cache that a configuration and a session's options ask for.</summary>
+    /// <exception cref="ModelInputException">More tokens than the model reads, or no sequence.</exception>
+    internal static KeyValueCache Create(PretrainedConfig config, SessionOptions options)
+    {
+        int maxLength = options.MaxLength ?? config.MaxTokens;
+        if (maxLength < 1 || maxLength > config.MaxTokens)
+            throw new ModelInputException($"SessionOptions.MaxLength is {maxLength}; the model reads 1 … {config.MaxTokens} tokens ({config.Positions}).");
+        if (options.BatchSize < 1)
+            throw new ModelInputException($"SessionOptions.BatchSize is {options.BatchSize}; at least 1 is needed.");
+        return new KeyValueCache(config.Layers, options.BatchSize, config.KeyValueHeads, maxLength, config.HeadWidth, options.KeyValueType);
+    }
+
     /// <summary>Layers of the model.</summary>
     public int Layers { get; }
 

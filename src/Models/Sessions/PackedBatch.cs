@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 /// The tokens of a batch, row after row without the padding: layers work on [tokens, width], attention row by row. Reused from
 /// pass to pass, so that a decode step allocates nothing.
 /// </summary>
-internal sealed class PackedBatch
+public sealed class PackedBatch
 {
     private int[] _rowStarts = new int[2];
     private int[] _slots = new int[1];
@@ -13,6 +13,10 @@ internal sealed class PackedBatch
     private int[] _positions = [];
     private int[] _columns = [];
     private byte[] _visible = [];
+
+    internal PackedBatch()
+    {
+    }
 
     /// <summary>Rows.</summary>
     public int Rows { get; private set; }
@@ -31,6 +35,12 @@ internal sealed class PackedBatch
 
     /// <summary>Token ids, [tokens].</summary>
     public Span<int> TokenIds => _tokenIds.AsSpan(0, Tokens);
+
+    /// <summary>Vectors in place of token ids, [rows, width, hidden] with the padding; null where ids were given.</summary>
+    public Tensor? InputsEmbeds { get; private set; }
+
+    /// <summary>Whether segments were given; without them <see cref="TypeIds"/> are 0.</summary>
+    public bool HasTypeIds { get; private set; }
 
     /// <summary>Segment ids, [tokens].</summary>
     public Span<int> TypeIds => _typeIds.AsSpan(0, Tokens);
@@ -60,12 +70,31 @@ internal sealed class PackedBatch
         return index < 0 ? -1 : _rowStarts[row] + index;
     }
 
-    /// <summary>Takes the tokens whose mask is not 0 (all of them with <paramref name="keepPadding"/>).</summary>
-    /// <param name="rows">Rows of the batch.</param>
-    /// <param name="width">Columns of the batch.</param>
-    /// <param name="mask">Attention mask [rows, width]; empty: all ones.</param>
+    /// <summary>Takes the tokens whose mask is not 0, or all of them, with their ids, segments and positions.</summary>
+    /// <param name="inputs">Inputs that were checked.</param>
+    /// <param name="mask">The attention mask of the new tokens, [rows, width]; empty: all ones.</param>
     /// <param name="keepPadding">Keep masked tokens, marked as not visible.</param>
-    public void Pack(int rows, int width, ReadOnlySpan<int> mask, bool keepPadding)
+    /// <param name="past">Columns that a KV cache holds.</param>
+    /// <param name="positions">How the model numbers its tokens.</param>
+    internal void Pack(ModelInputs inputs, ReadOnlySpan<int> mask, bool keepPadding, int past, PositionLimit positions)
+    {
+        PackColumns(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
+        (InputsEmbeds, HasTypeIds) = (inputs.InputsEmbeds, inputs.TokenTypeIds is not null);
+        if (inputs.InputIds is int[] ids)
+            Gather(ids, TokenIds);
+        if (inputs.TokenTypeIds is int[] types)
+            Gather(types, TypeIds);
+        else
+            TypeIds.Clear();
+        if (inputs.PositionIds is int[] given)
+            Gather(given, Positions);
+        else if (positions.PaddingIdx is int padding)
+            CountFromPadding(inputs, padding);
+        else
+            CountColumns(past);
+    }
+
+    private void PackColumns(int rows, int width, ReadOnlySpan<int> mask, bool keepPadding)
     {
         Reserve(rows, rows * width);
         (Rows, Width, Tokens, HasHiddenTokens, StartsAtOwnEnd) = (rows, width, 0, false, false);
@@ -85,28 +114,50 @@ internal sealed class PackedBatch
         _rowStarts[rows] = Tokens;
     }
 
+    /// <summary>A token's position is its column; padding counts, as in transformers.</summary>
+    private void CountColumns(int past)
+    {
+        for (int token = 0; token < Tokens; token++)
+            _positions[token] = past + _columns[token];
+    }
+
+    /// <summary>RoBERTa counts the tokens that are not padding by their ids, from padding_idx + 1.</summary>
+    private void CountFromPadding(ModelInputs inputs, int padding)
+    {
+        var positions = new int[inputs.BatchSize * inputs.SequenceLength];
+        for (int row = 0; row < inputs.BatchSize; row++)
+        {
+            int next = padding + 1;
+            for (int i = row * inputs.SequenceLength; i < (row + 1) * inputs.SequenceLength; i++)
+                positions[i] = inputs.InputIds is int[] ids && ids[i] == padding ? padding : next++;
+        }
+        Gather(positions, Positions);
+    }
+
     /// <summary>Rows without padding that continue the given sequences of the KV cache.</summary>
     /// <param name="tokenIds">The tokens, row after row.</param>
     /// <param name="lengths">Tokens of each row; empty: one each.</param>
     /// <param name="slots">The sequence that each row continues.</param>
-    public void PackRows(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> slots)
+    /// <param name="cache">The cache; positions count the tokens that its sequences hold.</param>
+    internal void PackRows(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> slots, KeyValueCache cache)
     {
         Reserve(slots.Length, tokenIds.Length);
         (Rows, Tokens, Width, HasHiddenTokens, StartsAtOwnEnd) = (slots.Length, tokenIds.Length, 0, false, true);
+        (InputsEmbeds, HasTypeIds) = (null, false);
         int token = 0;
         for (int row = 0; row < Rows; row++)
         {
-            int length = lengths.IsEmpty ? 1 : lengths[row];
+            int length = lengths.IsEmpty ? 1 : lengths[row], past = cache.Length(slots[row]);
             (_slots[row], _rowStarts[row], Width) = (slots[row], token, Math.Max(Width, length));
             for (int column = 0; column < length; column++, token++)
-                (_columns[token], _visible[token]) = (column, 1);
+                (_columns[token], _visible[token], _positions[token]) = (column, 1, past + column);
         }
         _rowStarts[Rows] = token;
         tokenIds.CopyTo(_tokenIds);
     }
 
     /// <summary>Takes from a padded [rows, width] array what belongs to the packed tokens.</summary>
-    public void Gather(ReadOnlySpan<int> padded, Span<int> packed)
+    internal void Gather(ReadOnlySpan<int> padded, Span<int> packed)
     {
         for (int row = 0; row < Rows; row++)
             for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
@@ -114,7 +165,7 @@ internal sealed class PackedBatch
     }
 
     /// <summary>Takes the vectors of the packed tokens from a padded [rows, width, n] array.</summary>
-    public void Gather(ReadOnlySpan<float> padded, Tensor packed)
+    internal void Gather(ReadOnlySpan<float> padded, Tensor packed)
     {
         int n = packed.Shape[^1];
         for (int row = 0; row < Rows; row++)

@@ -32,12 +32,14 @@ public sealed class Session : IDisposable
     /// <summary>Keys and values of the tokens read so far; null for encoders.</summary>
     public KeyValueCache? Cache { get; }
 
-    internal Workspace Workspace { get; } = new();
+    /// <summary>Memory for the tensors inside a pass.</summary>
+    public Workspace Workspace { get; } = new();
 
-    internal PackedBatch Batch { get; } = new();
+    /// <summary>The tokens of the pass that runs.</summary>
+    public PackedBatch Batch { get; } = new();
 
     /// <summary>The options of the pass that runs.</summary>
-    internal ForwardOptions Options { get; private set; } = ForwardOptions.Default;
+    public ForwardOptions Options { get; private set; } = ForwardOptions.Default;
 
     /// <summary>Factors of the heads in the pass that runs: [heads] or [layers, heads].</summary>
     internal Tensor? HeadMask { get; private set; }
@@ -72,11 +74,17 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Hands a module's output to whoever traces the pass, who may change it; nothing happens where nobody does.</summary>
-    internal Tensor Tap(string name, Tensor output)
+    /// <param name="name">The Hugging Face module path.</param>
+    /// <param name="output">[tokens, n], or [rows, n] where a head gets chosen rows.</param>
+    /// <returns><paramref name="output"/> itself.</returns>
+    public Tensor Tap(string name, Tensor output)
     {
         Tracer?.Tap(name, output);
         return output;
     }
+
+    /// <summary>Has the next passes note the names of all activations in <paramref name="names"/>.</summary>
+    internal void Record(List<string> names) => _trace = new ActivationTrace(this, names);
 
     /// <summary>The next passes run without that trace; one that runs goes on with it.</summary>
     internal void EndTrace(ActivationTrace trace)
@@ -85,8 +93,8 @@ public sealed class Session : IDisposable
             _trace = null;
     }
 
-    /// <summary>Keeps the hidden state between two layers where the caller asked for it.</summary>
-    internal void KeepHiddenState(Tensor x) => HiddenStates?.Add(Batch.Unpack(x, $"hidden_states.{HiddenStates.Count}"));
+    /// <summary>Keeps the hidden state between two layers, [tokens, hidden], where the caller asked for it (output_hidden_states).</summary>
+    public void KeepHiddenState(Tensor x) => HiddenStates?.Add(Batch.Unpack(x, $"hidden_states.{HiddenStates.Count}"));
 
     /// <summary>The head mask of one layer, [heads]; empty for none.</summary>
     internal ReadOnlySpan<float> HeadMaskOf(int layer) =>
@@ -129,8 +137,14 @@ public sealed class Session : IDisposable
         ? $"{Model.Architecture}, disposed"
         : $"{Model.Architecture}, {(Cache is null ? "" : $"{Cache.LengthText}, ")}workspace {Workspace.Size}, {Kernels.Level}, {(Kernels.MaxThreads == 1 ? "1 thread" : $"{Kernels.MaxThreads} threads")}, {State}";
 
-    internal readonly ref struct Pass(Session session)
+    /// <summary>A pass that runs.</summary>
+    public readonly ref struct Pass
     {
-        public void Dispose() => Volatile.Write(ref session._running, 0);
+        private readonly Session _session;
+
+        internal Pass(Session session) => _session = session;
+
+        /// <summary>Ends it: another may begin.</summary>
+        public void Dispose() => Volatile.Write(ref _session._running, 0);
     }
 }

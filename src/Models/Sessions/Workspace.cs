@@ -7,11 +7,15 @@ namespace ManagedTransformers.Models;
 /// layer reuses those of the layer before, and a pass of the same shape as the last allocates nothing.
 /// </summary>
 [DebuggerDisplay("{_next} of {_slots.Count} tensors in use, {Size,nq}")]
-internal sealed class Workspace
+public sealed class Workspace
 {
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private readonly List<Tensor> _slots = [];
     private int _next;
+
+    internal Workspace()
+    {
+    }
 
     /// <summary>A [rows, columns] tensor of undefined content, valid until the scope ends in which it was asked for.</summary>
     public Tensor Rent(string name, int rows, int columns)
@@ -27,7 +31,7 @@ internal sealed class Workspace
     public Scope BeginScope() => new(this);
 
     /// <summary>Takes all tensors back, whatever scopes an exception left open.</summary>
-    public void Reset() => _next = 0;
+    internal void Reset() => _next = 0;
 
     /// <summary>The memory that it holds on to, for debugger views.</summary>
     internal string Size => DebuggerText.Bytes(_slots.Sum(tensor => tensor.CapacityBytes));
@@ -36,10 +40,15 @@ internal sealed class Workspace
     [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
     public Tensor[] InUse => [.. _slots.Take(_next)];
 
-    public readonly ref struct Scope(Workspace workspace)
+    /// <summary>Gives back what was asked for since it began.</summary>
+    public readonly ref struct Scope
     {
-        private readonly int _start = workspace._next;
+        private readonly Workspace _workspace;
+        private readonly int _start;
 
-        public void Dispose() => workspace._next = _start;
+        internal Scope(Workspace workspace) => (_workspace, _start) = (workspace, workspace._next);
+
+        /// <summary>Ends the scope.</summary>
+        public void Dispose() => _workspace._next = _start;
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using ManagedTransformers.Kernels;
 
@@ -7,6 +8,7 @@ namespace ManagedTransformers.Models;
 public sealed partial class ActivationTrace
 {
     private readonly Dictionary<string, Request> _requests;
+    private readonly List<string>? _names;
     private TracedPass? _current;
     private long _keptBytes;
 
@@ -14,7 +16,7 @@ public sealed partial class ActivationTrace
     private sealed record Request(bool Keep, Intervention[] Edits);
 
     /// <summary>Whether an activation is kept or edited. Those that the model does not have by itself are computed only then.</summary>
-    internal bool Wants(string name) => _requests.ContainsKey(name);
+    internal bool Wants(string name) => _names is not null || _requests.ContainsKey(name);
 
     internal void BeginPass(int batchSize, int sequenceLength, int[]? inputIds, int[]? attentionMask = null, bool isWhole = false) =>
         _current = new TracedPass(_session.Model, batchSize, sequenceLength, inputIds, attentionMask, isWhole);
@@ -40,7 +42,7 @@ public sealed partial class ActivationTrace
     /// <summary>A module's output, [tokens, n] or, where only some rows are computed, [rows, n]. Returns whether an intervention changed it.</summary>
     internal bool Tap(string name, Tensor packed)
     {
-        if (!_requests.TryGetValue(name, out Request? request))
+        if (!IsRequested(name, out Request? request))
             return false;
         bool selected = _session.RowsAreSelected;
         int[] shape = selected ? [packed.Length / packed.Shape[^1], packed.Shape[^1]] : [_session.Batch.Rows, _session.Batch.Width, packed.Shape[^1]];
@@ -53,7 +55,7 @@ public sealed partial class ActivationTrace
     /// <summary>Heads that lie in packed rows, kept as [batch, heads, sequence, head_dim]. Returns whether an intervention changed them.</summary>
     internal bool Tap(string name, Tensor packed, HeadLayout layout)
     {
-        if (!_requests.TryGetValue(name, out Request? request))
+        if (!IsRequested(name, out Request? request))
             return false;
         RequireMemory(name, layout.Shape(_session.Batch), request);
         return See(request, () => layout.Unpack(packed, _session.Batch, name), changed => layout.Pack(changed, packed, _session.Batch));
@@ -62,7 +64,7 @@ public sealed partial class ActivationTrace
     /// <summary>A tensor of <see cref="NewTensor"/>, which the trace takes over. Returns whether an intervention changed it.</summary>
     internal bool Tap(Tensor whole)
     {
-        if (!_requests.TryGetValue(whole.Name, out Request? request))
+        if (!IsRequested(whole.Name, out Request? request))
             return false;
         bool changed = request.Edits.Length > 0 && Edit(request, whole);
         if (request.Keep)
@@ -76,6 +78,12 @@ public sealed partial class ActivationTrace
         if (_requests.TryGetValue(name, out Request? request))
             RequireMemory(name, shape, request);
         return new Tensor(name, shape);
+    }
+
+    private bool IsRequested(string name, [NotNullWhen(true)] out Request? request)
+    {
+        _names?.Add(name);
+        return _requests.TryGetValue(name, out request);
     }
 
     private bool See(Request request, Func<Tensor> unpack, Action<Tensor> pack)

@@ -27,6 +27,9 @@ public sealed partial class ActivationTrace : IDisposable
         _requests = RequestsOf(session.Model, options);
     }
 
+    /// <summary>A trace that keeps nothing but the names of what it could.</summary>
+    internal ActivationTrace(Session session, List<string> names) => (_session, _options, _requests, _names) = (session, new TraceOptions(), [], names);
+
     /// <summary>The passes since the trace began, oldest first.</summary>
     public IReadOnlyList<TracedPass> Passes => _passes;
 

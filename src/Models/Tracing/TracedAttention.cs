@@ -16,7 +16,7 @@ internal sealed record AttendedRow(float[] Keys, float[] Values, int[] Columns, 
 /// </summary>
 internal sealed class TracedAttention
 {
-    private readonly string _scores, _probabilities, _heads, _attentions;
+    private readonly string _scores, _probabilities, _heads, _headOutputs, _attentions;
     private readonly int _layer;
     private readonly bool _causal;
     private readonly HeadLayout _layout;
@@ -28,14 +28,39 @@ internal sealed class TracedAttention
     public TracedAttention(string name, int layer, HeadLayout layout, bool causal)
     {
         (_layer, _layout, _causal) = (layer, layout, causal);
-        (_scores, _probabilities, _heads, _attentions) = ($"{name}.scores", $"{name}.probabilities", $"{name}.heads", $"attentions.{layer}");
+        (_scores, _probabilities, _heads, _headOutputs, _attentions) =
+            ($"{name}.scores", $"{name}.probabilities", $"{name}.heads", $"{name}.head_outputs", $"attentions.{layer}");
     }
 
-    /// <summary>The names of what it taps, in order.</summary>
-    public IEnumerable<string> ActivationNames => [_scores, _probabilities, _heads];
+    /// <summary>Taps an encoder's attention after it has run: its keys are the row's own.</summary>
+    public void Run(Tensor query, Tensor key, Tensor value, Tensor context, Session session)
+    {
+        if (IsWanted(session))
+            Run(query, context, Attended(key, value, session.Batch), session.Batch.Width, session);
+    }
 
-    /// <summary>Whether anything of it is asked for in the pass that runs.</summary>
-    public bool IsWanted(Session session) =>
+    /// <summary>Taps a decoder's attention after it has run: its keys and values are in the session's cache.</summary>
+    public void Run(Tensor query, Tensor context, Session session)
+    {
+        if (IsWanted(session))
+            Run(query, context, Attended(session), session.Cache!.ColumnsWith(session.Batch), session);
+    }
+
+    /// <summary>Taps each head's share of the output projection, without its bias.</summary>
+    /// <returns>The projection's output where an intervention changed a share: their sum, whose bits are others. Null: nothing changed.</returns>
+    public Tensor? HeadOutputs(Linear projection, Tensor context, Session session) =>
+        session.Tracer is ActivationTrace trace && trace.Wants(_headOutputs) ? HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace) : null;
+
+    private Func<int, AttendedRow> Attended(Session session) => row => session.Cache!.Attended(session.Batch, row, _layer);
+
+    private Func<int, AttendedRow> Attended(Tensor key, Tensor value, PackedBatch batch) => row =>
+    {
+        (int start, int length) = (batch.RowStart(row), batch.RowLength(row));
+        byte[] visible = batch.HasHiddenTokens ? batch.Visible.Slice(start, length).ToArray() : [];
+        return new AttendedRow(_layout.Gather(key, start, length), _layout.Gather(value, start, length), batch.Columns.Slice(start, length).ToArray(), visible);
+    };
+
+    private bool IsWanted(Session session) =>
         session.Attentions is not null || (session.Tracer is ActivationTrace trace && (trace.Wants(_scores) || trace.Wants(_probabilities) || trace.Wants(_heads)));
 
     /// <summary>Taps scores, probabilities and heads after the attention has run.</summary>
@@ -44,7 +69,7 @@ internal sealed class TracedAttention
     /// <param name="attended">What each row attends to.</param>
     /// <param name="keys">Columns of keys, those of the cache included.</param>
     /// <param name="session">The running session.</param>
-    public void Run(Tensor query, Tensor context, Func<int, AttendedRow> attended, int keys, Session session)
+    private void Run(Tensor query, Tensor context, Func<int, AttendedRow> attended, int keys, Session session)
     {
         ActivationTrace? trace = session.Tracer;
         if (session.Attentions is not null || trace!.Wants(_scores) || trace.Wants(_probabilities))

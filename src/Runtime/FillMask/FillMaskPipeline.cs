@@ -78,7 +78,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         RunBatches(rows, (batch, inputs, session) =>
         {
             (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
-            Tensor logits = LogitsOf(Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }));      // [places, vocab_size]
+            Tensor logits = ((MaskedLMOutput)Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places })).Logits;      // [places, vocab_size]
             int place = 0;
             foreach (int i in batch)
             {
@@ -106,12 +106,6 @@ public sealed class FillMaskPipeline : EncoderPipeline
         }
         throw new ConfigException("The tokenizer has no mask token; fill-mask needs one. Name it in tokenizer_config.json (mask_token).");
     }
-
-    private static Tensor LogitsOf(ModelOutput output) => output switch
-    {
-        MaskedLMOutput masked => masked.Logits,
-        _ => ((PreTrainingOutput)output).PredictionLogits,
-    };
 
     private int[] MaskColumns(TokenRow row)
     {

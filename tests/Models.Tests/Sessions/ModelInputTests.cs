@@ -100,8 +100,8 @@ public sealed class ModelInputTests
         PreTrainingOutput packed = model.Forward(inputs, session);
         PreTrainingOutput whole = model.Forward(inputs, session, new ForwardOptions { ComputePadding = true });
         foreach (int place in (int[])[0, 1, 2, 3, 4, 5])
-            Assert.That(packed.PredictionLogits.Row(place).ToArray(), Is.EqualTo(whole.PredictionLogits.Row(place).ToArray()).Within(1e-6));
-        Assert.That(packed.PredictionLogits.Row(6).ToArray(), Is.All.Zero);
+            Assert.That(packed.Logits.Row(place).ToArray(), Is.EqualTo(whole.Logits.Row(place).ToArray()).Within(1e-6));
+        Assert.That(packed.Logits.Row(6).ToArray(), Is.All.Zero);
         Assert.That(packed.SeqRelationshipLogits.ToArray(), Is.EqualTo(whole.SeqRelationshipLogits.ToArray()).Within(1e-6));
     }
 

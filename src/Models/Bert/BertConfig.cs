@@ -53,7 +53,11 @@ public record BertConfig : PretrainedConfig
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int MaxTokens => MaxPositionEmbeddings;
+    public override PositionLimit Positions => new("max_position_embeddings", MaxPositionEmbeddings);
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override TokenTypeLimit? TokenTypes => new("type_vocab_size", TypeVocabSize);
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -86,41 +90,5 @@ public record BertConfig : PretrainedConfig
         Require(PositionEmbeddingType == "absolute", "position_embedding_type", PositionEmbeddingType, "absolute (relative positions are not supported)");
         Require(!IsDecoder && !AddCrossAttention, "is_decoder / add_cross_attention", "true", "false (only encoders are supported)");
         _ = Activation;
-    }
-}
-
-/// <summary>RoBERTa's configuration; names and defaults of transformers' RobertaConfig.</summary>
-public sealed record RobertaConfig : BertConfig
-{
-    /// <inheritdoc/>
-    public override string ModelType => "roberta";
-
-    /// <inheritdoc/>
-    public override int VocabSize { get; set; } = 50265;
-
-    /// <inheritdoc/>
-    public override int? PadTokenId { get; set; } = 1;
-
-    /// <inheritdoc/>
-    public override int? BosTokenId { get; set; } = 0;
-
-    /// <inheritdoc/>
-    [JsonConverter(typeof(TokenIdsConverter))]
-    public override IReadOnlyList<int> EosTokenId { get; set; } = [2];
-
-    /// <summary>The padding token, whose number also shifts the positions: they start at padding_idx + 1.</summary>
-    [JsonIgnore]
-    public int PaddingIdx => PadTokenId ?? 1;
-
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int MaxTokens => MaxPositionEmbeddings - PaddingIdx - 1;
-
-    /// <inheritdoc/>
-    public override void Validate()
-    {
-        base.Validate();
-        Require(PaddingIdx >= 0 && PaddingIdx < VocabSize, "pad_token_id", PaddingIdx, $"an id in 0 … vocab_size − 1 = {VocabSize - 1}");
-        Require(MaxTokens > 0, "max_position_embeddings", MaxPositionEmbeddings, $"more than pad_token_id + 1 = {PaddingIdx + 1}, where RoBERTa's positions start,");
     }
 }

@@ -77,10 +77,6 @@ public sealed record CodeGenConfig : PretrainedConfig
     [JsonIgnore]
     public int QkvBlocks => MpNum ?? (HeadDim is 128 or 256 ? 8 : 4);
 
-    /// <summary>Width of a head.</summary>
-    [JsonIgnore]
-    public int HeadWidth => NEmbd / NHead;
-
     /// <summary>How much of each head is rotated.</summary>
     [JsonIgnore]
     public int RotaryWidth => RotaryDim ?? HeadWidth;
@@ -91,7 +87,15 @@ public sealed record CodeGenConfig : PretrainedConfig
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int MaxTokens => NPositions;
+    public override bool IsCausal => true;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override PositionLimit Positions => new("n_positions", NPositions);
+
+    /// <summary>Segments are embedded with the token table itself, as transformers does.</summary>
+    [JsonIgnore]
+    public override TokenTypeLimit? TokenTypes => new("vocab_size", VocabSize);
 
     /// <inheritdoc/>
     [JsonIgnore]
