@@ -63,7 +63,7 @@ public sealed class CodeGenTokenizer
             PreTokenizer = new ByteLevelPreTokenizer(_addPrefixSpace && _options.Fast, split.UseRegex),
             SpecialTokens = Roles(tokenizer),
         };
-        Tokenizer = new Tokenizer(_addBosToken ? TokenizerLoader.WithBos(parts) : parts);
+        Tokenizer = new Tokenizer(TokenizerLoader.WithEnds(parts, _addBosToken, eos: false));
     }
 
     /// <summary>The tokenizer inside.</summary>

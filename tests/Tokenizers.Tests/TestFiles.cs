@@ -17,6 +17,12 @@ internal static class TestFiles
     /// <summary>A tokenizer's directory; the test is skipped where it is missing.</summary>
     public static string Tokenizer(string name) => Find(Path.Combine("tokenizers", name), Directory.Exists);
 
+    /// <summary>A file or directory of tests/data/cases.</summary>
+    public static string Case(string path) => Path.Combine(Root, "tests", "data", "cases", path);
+
+    /// <summary>A file of a demo model.</summary>
+    public static string Model(string name, string file) => Path.Combine(Root, "models", name, file);
+
     /// <summary>The rows of a file of reference outputs; the test is skipped where it is missing.</summary>
     public static JsonElement[] Reference(string file) =>
         [.. File.ReadLines(Find(Path.Combine("reference", "tokenizers", file), File.Exists)).Select(line => JsonDocument.Parse(line).RootElement)];

@@ -77,8 +77,6 @@ internal static class ModelJson
             IgnoreMerges = model.Find("ignore_merges").Or(false),
         };
         Vocabulary vocabulary = ReadVocabulary(model.Get("vocab"));
-        if (options.UnkToken is not null && !vocabulary.TryGetId(options.UnkToken, out _))
-            throw new TokenizerException($"{model.Path}: the unknown token {Vocabulary.Show(options.UnkToken)} is not among its {vocabulary.Count} tokens. Add it, or set unk_token to null.");
         return new Bpe(vocabulary, ReadMerges(model.Get("merges"), vocabulary, options.ContinuingSubwordPrefix.Length), options);
     }
 

@@ -2,6 +2,11 @@ using System.Text.Json;
 
 namespace ManagedTransformers.Tokenizers;
 
+/// <summary>A special token as a file names it.</summary>
+/// <param name="Token">The token; its id is not known here.</param>
+/// <param name="PropertiesSaid">Whether the file gives its properties (an object), or only its text (a string).</param>
+internal readonly record struct NamedToken(AddedToken Token, bool PropertiesSaid);
+
 /// <summary>What tokenizer_config.json, special_tokens_map.json and config.json say; null where they say nothing.</summary>
 internal sealed record TokenizerConfig
 {
@@ -14,11 +19,16 @@ internal sealed record TokenizerConfig
 
     public string? ModelType { get; init; }
 
+    /// <summary>The class that is meant; null where nothing says it.</summary>
+    public TokenizerClass? Class { get; init; }
+
     public int? ModelMaxLength { get; init; }
 
     public bool? AddPrefixSpace { get; init; }
 
     public bool AddBosToken { get; init; }
+
+    public bool AddEosToken { get; init; }
 
     public bool CleanUpTokenizationSpaces { get; init; }
 
@@ -28,8 +38,8 @@ internal sealed record TokenizerConfig
 
     public bool? TokenizeChineseChars { get; init; }
 
-    /// <summary>Special tokens by role; their ids are not known here.</summary>
-    public IReadOnlyDictionary<string, AddedToken> Special { get; init; } = new Dictionary<string, AddedToken>();
+    /// <summary>Special tokens by role; a role that is null here has no token, one that is missing has the one of the class.</summary>
+    public IReadOnlyDictionary<string, NamedToken?> Special { get; init; } = new Dictionary<string, NamedToken?>();
 
     public IReadOnlyList<AddedToken> AdditionalSpecial { get; init; } = [];
 
@@ -45,8 +55,8 @@ internal sealed record TokenizerConfig
         if (files.Has(TokenizerFiles.SpecialTokensMapJson) && read.Added.Count == 0)
         {
             JsonPart map = files.Json(TokenizerFiles.SpecialTokensMapJson);
-            var special = new Dictionary<string, AddedToken>(read.Special);
-            foreach ((string role, AddedToken token) in ReadSpecial(map)) special[role] = token;
+            var special = new Dictionary<string, NamedToken?>(read.Special);
+            foreach ((string role, NamedToken? token) in ReadSpecial(map)) special[role] = token;
             List<AddedToken> additional = ReadAdditional(map);
             read = read with { Special = special, AdditionalSpecial = additional.Count > 0 ? additional : read.AdditionalSpecial };
         }
@@ -80,9 +90,10 @@ internal sealed record TokenizerConfig
         return new TokenizerConfig
         {
             TokenizerClass = json.Find("tokenizer_class")?.String(),
-            ModelMaxLength = ReadMaxLength(json.Find("model_max_length")),
+            ModelMaxLength = ReadMaxLength(json.Find("model_max_length") ?? json.Find("max_len")),       // max_len: files of 2020 and before
             AddPrefixSpace = json.Find("add_prefix_space")?.Bool(),
             AddBosToken = json.Find("add_bos_token").Or(false),
+            AddEosToken = json.Find("add_eos_token").Or(false),
             CleanUpTokenizationSpaces = json.Find("clean_up_tokenization_spaces").Or(false),
             DoLowerCase = json.Find("do_lower_case")?.Bool(),
             StripAccents = json.Find("strip_accents")?.Bool(),
@@ -102,11 +113,17 @@ internal sealed record TokenizerConfig
         return length > int.MaxValue ? null : (int)length;
     }
 
-    private static Dictionary<string, AddedToken> ReadSpecial(JsonPart json)
+    private static Dictionary<string, NamedToken?> ReadSpecial(JsonPart json)
     {
-        var special = new Dictionary<string, AddedToken>();
+        var special = new Dictionary<string, NamedToken?>();
         foreach (string role in Roles)
-            if (json.Find(role) is JsonPart token) special[role] = ReadToken(token, special: true) with { Special = true };
+        {
+            if (json.Find(role) is JsonPart token)
+                special[role] = new NamedToken(ReadToken(token, special: true) with { Special = true }, token.Element.ValueKind == JsonValueKind.Object);
+            else if (json.Element.TryGetProperty(role, out _))
+                special[role] = null;
+        }
+
         return special;
     }
 

@@ -21,13 +21,10 @@ internal static class TokenizerLoader
     private static Tokenizer LoadFirst(TokenizerFiles files, TokenizerLoadOptions options)
     {
         TokenizerConfig config = TokenizerConfig.Read(files);
-        if (options.ModelType is not null) config = config with { ModelType = options.ModelType, TokenizerClass = null };
-        if (files.Has(TokenizerFiles.TokenizerJson) && !options.IgnoreTokenizerJson) return FromTokenizerJson(files.Json(TokenizerFiles.TokenizerJson), config);
-        bool vocab = files.Has(TokenizerFiles.VocabJson), merges = files.Has(TokenizerFiles.MergesTxt);
-        if (vocab && merges) return VocabularyFiles.FromVocabAndMerges(files, config);
-        if (files.Has(TokenizerFiles.VocabTxt)) return VocabularyFiles.FromVocabTxt(files, config);
-        if (vocab || merges) throw new TokenizerException($"{files.Place} has {(vocab ? "vocab.json" : "merges.txt")} but not {(vocab ? "merges.txt" : "vocab.json")}; a BPE tokenizer needs both.");
-        throw new TokenizerException($"{files.Place} has no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt, or vocab.txt. Download the one that belongs to the model.");
+        config = config with { Class = TokenizerClass.Find(config, options) };
+        return files.Has(TokenizerFiles.TokenizerJson) && !options.IgnoreTokenizerJson
+            ? FromTokenizerJson(files.Json(TokenizerFiles.TokenizerJson), config)
+            : VocabularyFiles.Load(files, config);
     }
 
     private static Tokenizer FromTokenizerJson(JsonPart json, TokenizerConfig config)
@@ -36,8 +33,14 @@ internal static class TokenizerLoader
         PreTokenizer? preTokenizer = ComponentJson.ReadPreTokenizer(json.Find("pre_tokenizer"), config);
         Normalizer? normalizer = ComponentJson.ReadNormalizer(json.Find("normalizer"), config);
         TokenModel model = ModelJson.Read(json.Get("model"), ComponentJson.IsByteLevel(preTokenizer));
-        List<AddedToken> tokens = [.. ReadAddedTokens(json.Find("added_tokens"))];
-        AddFromConfig(tokens, config, model.Vocabulary, json.Path);
+        List<AddedToken> tokens = ReadAddedTokens(json.Find("added_tokens"));
+        foreach (AddedToken token in config.Added)
+        {
+            int same = tokens.FindIndex(one => one.Content == token.Content);
+            if (same < 0) tokens.Add(token);
+            else tokens[same] = token;              // what transformers wrote later goes first
+        }
+
         TokenizerParts parts = Build(model, tokens, normalizer, config) with
         {
             PreTokenizer = preTokenizer,
@@ -46,50 +49,54 @@ internal static class TokenizerLoader
             Truncation = ReadTruncation(json.Find("truncation")),
             Padding = ReadPadding(json.Find("padding")),
         };
-        return new Tokenizer(config.AddBosToken ? WithBos(parts) : parts);
+        return new Tokenizer(WithEnds(parts, config.AddBosToken, config.AddEosToken));
     }
 
     /// <summary>The parts that every way of loading makes alike: added vocabulary and special tokens.</summary>
-    public static TokenizerParts Build(TokenModel model, IReadOnlyList<AddedToken> tokens, Normalizer? normalizer, TokenizerConfig config)
+    /// <param name="model">The model.</param>
+    /// <param name="tokens">The added tokens that the files list; those of special roles join them.</param>
+    /// <param name="normalizer">The normaliser.</param>
+    /// <param name="config">Names the special tokens.</param>
+    public static TokenizerParts Build(TokenModel model, List<AddedToken> tokens, Normalizer? normalizer, TokenizerConfig config)
     {
+        SpecialTokenRoles roles = SpecialTokenRoles.Assign(config, tokens, model.Vocabulary);
         var added = new AddedVocabulary(tokens, model.Vocabulary, normalizer);
         return new TokenizerParts(model, added)
         {
-            SpecialTokens = SpecialTokenRoles.Resolve(config, added),
+            SpecialTokens = roles.Resolve(added),
             ModelMaxLength = config.ModelMaxLength,
             CleanUpTokenizationSpaces = config.CleanUpTokenizationSpaces,
         };
     }
 
-    /// <summary>Adds the tokens that the configuration names and the tokenizer does not have as added tokens yet.</summary>
-    /// <exception cref="TokenizerException">A special token is neither in the vocabulary nor among the added tokens.</exception>
-    public static void AddFromConfig(List<AddedToken> tokens, TokenizerConfig config, Vocabulary vocabulary, string source)
+    /// <summary>add_bos_token and add_eos_token: the tokens that begin and end every text, where the tokenizer does not put them there already.</summary>
+    public static TokenizerParts WithEnds(TokenizerParts parts, bool bos, bool eos)
     {
-        var known = tokens.Select(t => t.Content).ToHashSet();
-        foreach (AddedToken token in config.Added)
-            if (known.Add(token.Content)) tokens.Add(token);
-        foreach ((string role, AddedToken token) in config.Special.Select(s => (s.Key, s.Value)).Concat(config.AdditionalSpecial.Select(t => ("additional special token", t))))
-        {
-            if (!known.Add(token.Content)) continue;
-            if (!vocabulary.TryGetId(token.Content, out _))
-                throw new TokenizerException(
-                    $"The {role} {Vocabulary.Show(token.Content)}, which tokenizer_config.json or special_tokens_map.json names, is not in {source}. "
-                    + "Correct the name, or add the token to the vocabulary (the model then needs an embedding for it).");
-            tokens.Add(token);
-        }
+        if (!bos && !eos) return parts;
+        SpecialTokens special = parts.SpecialTokens;
+        Special? begin = bos ? Needed("bos", special.BosToken, special.BosTokenId) : null;
+        Special? end = eos ? Needed("eos", special.EosToken, special.EosTokenId) : null;
+        int[] probe = ProbeOf(parts.PostProcessor);
+        if (begin is not null && probe[0] == begin.Ids[0]) begin = null;
+        if (end is not null && probe[^1] == end.Ids[0]) end = null;
+        if (begin is null && end is null) return parts;
+
+        TemplatePiece[] before = begin is null ? [] : [new TemplatePiece(0, null, begin)];
+        TemplatePiece[] after = end is null ? [] : [new TemplatePiece(0, null, end)];
+        var (first, second) = (new TemplatePiece(0, 0, null), new TemplatePiece(1, 1, null));
+        TemplatePiece[] single = [.. before, first, .. after];
+        var template = new TemplateProcessing(single, [.. single, .. before, second, .. after.Select(piece => piece with { TypeId = 1 })]);
+        return parts with { PostProcessor = parts.PostProcessor is null ? template : new SequencePostProcessor([parts.PostProcessor, template]) };
+
+        Special Needed(string role, string? token, int? id) => token is not null && id is int known ? new Special(token, known) : throw new TokenizerException(
+            $"tokenizer_config.json: add_{role}_token is true, but no {role}_token is named. Name one, or set add_{role}_token to false.");
     }
 
-    /// <summary>add_bos_token: the bos token before every text, as transformers' slow GPT-2 tokenizers put it.</summary>
-    public static TokenizerParts WithBos(TokenizerParts parts)
+    /// <summary>The ids of a text of one token, −1, with the special tokens that are put around it.</summary>
+    private static int[] ProbeOf(PostProcessor? processor)
     {
-        SpecialTokens special = parts.SpecialTokens;
-        if (special.BosToken is not string token || special.BosTokenId is not int id)
-            throw new TokenizerException("tokenizer_config.json: add_bos_token is true, but no bos_token is named. Name one, or set add_bos_token to false.");
-        var bos = new TemplatePiece(0, null, new Special(token, id));
-        var template = new TemplateProcessing(
-            [bos, new TemplatePiece(0, 0, null)],
-            [bos, new TemplatePiece(0, 0, null), bos, new TemplatePiece(1, 1, null)]);
-        return parts with { PostProcessor = parts.PostProcessor is null ? template : new SequencePostProcessor([parts.PostProcessor, template]) };
+        Encoding text = Encoding.OfSpecialTokens([-1], [""], typeId: 0);
+        return processor is null ? text.Ids : Encoding.Merge(processor.Process([text], addSpecialTokens: true)).Ids;
     }
 
     private static List<AddedToken> ReadAddedTokens(JsonPart? part)

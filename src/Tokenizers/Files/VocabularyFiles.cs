@@ -3,21 +3,53 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Makes a tokenizer where there is no tokenizer.json, as transformers' converters do.</summary>
 internal static class VocabularyFiles
 {
-    /// <summary>vocab.json + merges.txt: RoBERTa's kind or GPT-2's (and CodeGen's).</summary>
-    public static Tokenizer FromVocabAndMerges(TokenizerFiles files, TokenizerConfig config)
+    /// <summary>vocab.json + merges.txt, or vocab.txt: those that the class is made of; where nothing names one, those that are there.</summary>
+    /// <exception cref="TokenizerException">They are missing or bad, or belong to another class.</exception>
+    public static Tokenizer Load(TokenizerFiles files, TokenizerConfig config)
+    {
+        bool vocab = files.Has(TokenizerFiles.VocabJson), merges = files.Has(TokenizerFiles.MergesTxt), words = files.Has(TokenizerFiles.VocabTxt);
+        (string there, string missing) = vocab ? ("vocab.json", "merges.txt") : ("merges.txt", "vocab.json");
+        if (!words && vocab != merges) throw new TokenizerException($"{files.Place} has {there} but not {missing}; a BPE tokenizer needs both.");
+        if (!words && !vocab)
+            throw new TokenizerException(
+                $"{files.Place} has no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt, or vocab.txt. "
+                + "Download the one that belongs to the model.");
+        if (config.Class is null && config.ModelType is string type)
+            throw new TokenizerException(
+                $"config.json says model_type \"{type}\", and no file names a tokenizer_class: which tokenizer the vocabulary of {files.Place} "
+                + "belongs to is not known. Give tokenizer.json, or say in TokenizerLoadOptions.ModelType what it is (\"bert\", \"roberta\", \"gpt2\", …).");
+        bool bpe = vocab && merges;
+        TokenizerKind kind = config.Class?.Kind ?? (bpe ? KindOf(ModelJson.ReadVocabulary(files.Json(TokenizerFiles.VocabJson))) : TokenizerKind.Bert);
+        return kind switch
+        {
+            TokenizerKind.Bert when words => FromVocabTxt(files, config),
+            TokenizerKind.Roberta or TokenizerKind.Gpt2 when bpe => FromVocabAndMerges(files, config, kind),
+            _ => throw new TokenizerException(
+                $"A {config.Class!.Name} is made of {Needs(kind)}; {files.Place} has {(words ? "vocab.txt" : "vocab.json and merges.txt")}, "
+                + "which is another tokenizer's. Give the file that is missing, or say in TokenizerLoadOptions.ModelType what the vocabulary belongs to."),
+        };
+    }
+
+    private static string Needs(TokenizerKind kind) => kind switch
+    {
+        TokenizerKind.JsonOnly => "tokenizer.json",
+        TokenizerKind.Bert => "vocab.txt",
+        _ => "vocab.json and merges.txt",
+    };
+
+    private static Tokenizer FromVocabAndMerges(TokenizerFiles files, TokenizerConfig config, TokenizerKind kind)
     {
         Vocabulary vocabulary = ModelJson.ReadVocabulary(files.Json(TokenizerFiles.VocabJson));
         var model = new Bpe(vocabulary, ReadMerges(files, vocabulary), new BpeOptions { ByteLevel = true });
-        bool roberta = IsRoberta(config, vocabulary);
         bool addPrefixSpace = config.AddPrefixSpace ?? false;
-        config = config with { Special = WithDefaults(config.Special, roberta ? RobertaTokens : Gpt2Tokens, vocabulary) };
-        TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config, vocabulary, TokenizerFiles.VocabJson), null, config) with
+        config = config with { Class = config.Class ?? TokenizerClass.Of(kind) };
+        TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config), null, config) with
         {
             PreTokenizer = new ByteLevelPreTokenizer(addPrefixSpace, useRegex: true),
             PostProcessor = new ByteLevelPostProcessor(trimOffsets: false, addPrefixSpace: true),
             Decoder = new ByteLevelDecoder(),
         };
-        if (roberta)
+        if (kind == TokenizerKind.Roberta)
         {
             parts = parts with
             {
@@ -29,26 +61,25 @@ internal static class VocabularyFiles
             };
         }
 
-        return new Tokenizer(config.AddBosToken ? TokenizerLoader.WithBos(parts) : parts);
+        return new Tokenizer(TokenizerLoader.WithEnds(parts, config.AddBosToken, config.AddEosToken));
     }
 
-    /// <summary>vocab.txt: BERT.</summary>
-    public static Tokenizer FromVocabTxt(TokenizerFiles files, TokenizerConfig config)
+    private static Tokenizer FromVocabTxt(TokenizerFiles files, TokenizerConfig config)
     {
         var ids = new Dictionary<string, int>();
         List<string> lines = files.Lines(TokenizerFiles.VocabTxt);
         for (int i = 0; i < lines.Count; i++) ids[lines[i]] = i;    // a token that comes twice has the later id, as in transformers
         var vocabulary = new Vocabulary(ids, TokenizerFiles.VocabTxt);
-        string unk = config.Special.GetValueOrDefault("unk_token")?.Content ?? "[UNK]";
+        string unk = config.Special.GetValueOrDefault("unk_token")?.Token.Content ?? "[UNK]";
         var model = new WordPiece(vocabulary, unk, "##", 100, TokenizerFiles.VocabTxt);
-        config = config with { Special = WithDefaults(config.Special, BertTokens, vocabulary) };
+        config = config with { Class = config.Class ?? TokenizerClass.Of(TokenizerKind.Bert) };
         var normalizer = new BertNormalizer
         {
             Lowercase = config.DoLowerCase ?? true,
             StripAccents = config.StripAccents,
             HandleChineseChars = config.TokenizeChineseChars ?? true,
         };
-        TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config, vocabulary, TokenizerFiles.VocabTxt), normalizer, config);
+        TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config), normalizer, config);
         var cls = new TemplatePiece(0, null, Needed("cls_token", parts.SpecialTokens.ClsToken, parts.SpecialTokens.ClsTokenId));
         var sep = new TemplatePiece(0, null, Needed("sep_token", parts.SpecialTokens.SepToken, parts.SpecialTokens.SepTokenId));
         var (first, second) = (new TemplatePiece(0, 0, null), new TemplatePiece(1, 1, null));
@@ -60,68 +91,33 @@ internal static class VocabularyFiles
         });
     }
 
-    private static readonly (string Role, AddedToken Token)[] RobertaTokens =
-    [
-        ("bos_token", Special("<s>")), ("eos_token", Special("</s>")), ("unk_token", Special("<unk>")), ("sep_token", Special("</s>")),
-        ("pad_token", Special("<pad>")), ("cls_token", Special("<s>")), ("mask_token", Special("<mask>") with { LStrip = true }),
-    ];
-
-    private static readonly (string Role, AddedToken Token)[] Gpt2Tokens =
-        [("bos_token", Special("<|endoftext|>")), ("eos_token", Special("<|endoftext|>")), ("unk_token", Special("<|endoftext|>"))];
-
-    private static readonly (string Role, AddedToken Token)[] BertTokens =
-    [
-        ("unk_token", Special("[UNK]")), ("sep_token", Special("[SEP]")), ("pad_token", Special("[PAD]")),
-        ("cls_token", Special("[CLS]")), ("mask_token", Special("[MASK]")),
-    ];
-
-    private static AddedToken Special(string content) => new(-1, content) { Special = true };
-
-    // What the configuration says goes first; of the usual tokens only those that the vocabulary has.
-    private static Dictionary<string, AddedToken> WithDefaults(
-        IReadOnlyDictionary<string, AddedToken> named, (string Role, AddedToken Token)[] defaults, Vocabulary vocabulary)
+    // Where no file says anything, as CodeBERTa's own: the special tokens of the vocabulary show what it is.
+    private static TokenizerKind KindOf(Vocabulary vocabulary)
     {
-        var special = new Dictionary<string, AddedToken>(named);
-        foreach ((string role, AddedToken token) in defaults)
-            if (vocabulary.TryGetId(token.Content, out _)) special.TryAdd(role, token);
-        return special;
-    }
-
-    // The class decides; then the kind of model; then the special tokens. CodeBERTa's own files say nothing but max_len.
-    private static bool IsRoberta(TokenizerConfig config, Vocabulary vocabulary)
-    {
-        foreach (string? name in (string?[])[config.TokenizerClass, config.ModelType])
-        {
-            if (name is null) continue;
-            if (Names(name, "roberta", "bart", "longformer")) return true;
-            if (Names(name, "gpt2", "codegen", "gpt_neo", "gptneo", "gptj")) return false;
-        }
-
-        if (vocabulary.TryGetId("<s>", out _) && vocabulary.TryGetId("</s>", out _)) return true;
-        if (vocabulary.TryGetId("<|endoftext|>", out _)) return false;
+        if (vocabulary.TryGetId("<s>", out _) && vocabulary.TryGetId("</s>", out _)) return TokenizerKind.Roberta;
+        if (vocabulary.TryGetId("<|endoftext|>", out _)) return TokenizerKind.Gpt2;
         throw new TokenizerException(
             "vocab.json and merges.txt do not show what they belong to: there is neither <s> and </s> (RoBERTa) nor <|endoftext|> (GPT-2, CodeGen). "
             + "Give TokenizerLoadOptions.ModelType (\"roberta\", \"gpt2\" or \"codegen\"), or name a tokenizer_class in tokenizer_config.json.");
     }
 
-    private static bool Names(string name, params string[] kinds) => kinds.Any(kind => name.Contains(kind, StringComparison.OrdinalIgnoreCase));
-
-    private static List<AddedToken> AddedTokens(TokenizerFiles files, TokenizerConfig config, Vocabulary vocabulary, string source)
+    private static List<AddedToken> AddedTokens(TokenizerFiles files, TokenizerConfig config)
     {
-        var special = config.Special.Values.Concat(config.AdditionalSpecial).DistinctBy(t => t.Content).ToDictionary(t => t.Content);
         List<AddedToken> tokens = [.. config.Added];
         if (files.Has(TokenizerFiles.AddedTokensJson))
         {
             var known = tokens.Select(t => t.Content).ToHashSet();
             foreach ((string content, JsonPart id) in files.Json(TokenizerFiles.AddedTokensJson).Entries())
-                if (known.Add(content)) tokens.Add((special.GetValueOrDefault(content) ?? new AddedToken(-1, content) { Normalized = true }) with { Id = id.Id() });
+            {
+                if (!known.Add(content)) continue;
+                AddedToken token = SpecialTokenRoles.PropertiesOf(content, config) ?? new AddedToken(-1, content) { Normalized = true };
+                tokens.Add(token with { Id = id.Id() });
+            }
         }
 
         if (tokens.GroupBy(t => t.Id).FirstOrDefault(g => g.Count() > 1) is { } clash)
             throw new TokenizerException($"added_tokens.json gives id {clash.Key} to {string.Join(" and ", clash.Select(t => Vocabulary.Show(t.Content)))}; every token needs an id of its own.");
-        tokens = [.. tokens.OrderBy(t => t.Id)];
-        TokenizerLoader.AddFromConfig(tokens, config, vocabulary, source);
-        return tokens;
+        return [.. tokens.OrderBy(t => t.Id)];
     }
 
     private static BpeMerges ReadMerges(TokenizerFiles files, Vocabulary vocabulary)

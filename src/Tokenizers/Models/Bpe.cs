@@ -9,6 +9,7 @@ internal sealed record BpeOptions
     /// <summary>Words are taken byte by byte (in the characters of <see cref="ByteAlphabet"/>), not character by character.</summary>
     public bool ByteLevel { get; init; }
 
+    /// <summary>Stands for what is not in the vocabulary; null: that is left out. It may be missing in the vocabulary as long as it is not needed.</summary>
     public string? UnkToken { get; init; }
 
     public string ContinuingSubwordPrefix { get; init; } = "";
@@ -115,6 +116,13 @@ internal sealed class Bpe : TokenModel
                 if (afterUnknown && Options.FuseUnk) lengths[count - 1] += length;
                 else (ids[count], lengths[count++]) = (_unkId, length);
                 afterUnknown = true;
+            }
+            else if (Options.UnkToken is not null)
+            {
+                throw new TokenizerException(
+                    $"The text has {Vocabulary.Show(symbol)}, which is not among the {Vocabulary.Count} tokens of the vocabulary, and neither is the token "
+                    + $"that stands for such, {Vocabulary.Show(Options.UnkToken)} (unk_token in tokenizer.json). Correct unk_token, or set it to null to leave "
+                    + "unknown characters out.");
             }
         }
 
