@@ -6,6 +6,9 @@ public sealed record EncodeOptions
     /// <summary>Special tokens added, nothing cut, nothing padded.</summary>
     public static EncodeOptions Default { get; } = new();
 
+    /// <summary>All of a text's tokens and nothing else, whatever tokenizer.json asks for.</summary>
+    public static EncodeOptions Plain { get; } = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
+
     /// <summary>Adds the special tokens of the model (<c>[CLS] … [SEP]</c> and the like), where the tokenizer has a post-processor that does.</summary>
     public bool AddSpecialTokens { get; init; } = true;
 
@@ -41,7 +44,9 @@ public enum TextSide
 
 /// <summary>Cuts an encoding down to <paramref name="MaxLength"/> tokens, special tokens included.</summary>
 /// <param name="MaxLength">Most tokens that are left, special tokens included.</param>
-/// <remarks>What is cut off comes back in <see cref="Encoding.Overflowing"/>, in windows of the same length that share <see cref="Stride"/> tokens with their neighbour.</remarks>
+/// <remarks>
+/// What is cut off comes back in <see cref="Encoding.Overflowing"/>, in windows of the same length that share <see cref="Stride"/> tokens with their neighbour.
+/// </remarks>
 public sealed record Truncation(int MaxLength)
 {
     /// <summary>Turns truncation off even where tokenizer.json asks for it.</summary>

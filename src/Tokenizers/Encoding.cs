@@ -41,8 +41,14 @@ public sealed class Encoding
     /// <summary>Number of the text (0, or 1 for the pair) that a token comes from; null for special tokens, [tokens].</summary>
     public int?[] SequenceIds { get; internal set; } = [];
 
-    /// <summary>What truncation cut off, in windows of their own.</summary>
-    public IReadOnlyList<Encoding> Overflowing { get; internal set; } = [];
+    /// <summary>What truncation cut off, in windows of their own. Each is made anew when it is asked for.</summary>
+    public IReadOnlyList<Encoding> Overflowing => Windows;
+
+    /// <summary>How many tokens of the (first) text stand before those of this window; 0 where nothing was cut off on the left.</summary>
+    public int FirstToken { get; private init; }
+
+    /// <summary>The same.</summary>
+    internal WindowList Windows { get; set; } = WindowList.None;
 
     /// <summary>The texts that the tokens were found in, which their debugger view cuts them out of: of the first text, and of its pair. Null where there
     /// are several (words that were split before).</summary>
@@ -91,22 +97,24 @@ public sealed class Encoding
             WordIds = WordIds[start..end],
             SequenceIds = SequenceIds[start..end],
             Sources = Sources,
+            FirstToken = SequenceIds is [0, ..] ? FirstToken + start : 0,
         };
     }
 
-    /// <summary>The tokens of both, and every combination of their windows, in the order of the library's merge_with.</summary>
+    /// <summary>This encoding processed, and its windows as well, each when it is asked for.</summary>
+    internal Encoding WithWindows(Func<Encoding, Encoding> process)
+    {
+        WindowList windows = Windows.Select(process);
+        Encoding processed = process(this);
+        processed.Windows = windows;
+        return processed;
+    }
+
+    /// <summary>The tokens of both, and every combination of their windows.</summary>
     internal static Encoding Merge(Encoding first, Encoding second)
     {
-        var overflowing = new List<Encoding>();
-        foreach (Encoding mine in first.Overflowing)
-        {
-            overflowing.Add(Concat(mine, second));
-            foreach (Encoding other in second.Overflowing) overflowing.Add(Concat(mine, other));
-        }
-
-        foreach (Encoding other in second.Overflowing) overflowing.Add(Concat(first, other));
         Encoding merged = Concat(first, second);
-        merged.Overflowing = overflowing;
+        merged.Windows = WindowList.OfPair(first, second);
         return merged;
     }
 
@@ -123,11 +131,12 @@ public sealed class Encoding
     internal static Encoding Concat(params ReadOnlySpan<Encoding> parts)
     {
         if (parts.Length == 1) return parts[0];
-        int length = 0;
+        int length = 0, firstToken = 0;
         bool oneKindOfOffset = true;
         foreach (Encoding part in parts)
         {
             length += part.Length;
+            firstToken = Math.Max(firstToken, part.FirstToken);
             oneKindOfOffset &= ReferenceEquals(part.Offsets, part.Utf16Offsets);
         }
 
@@ -144,6 +153,7 @@ public sealed class Encoding
             WordIds = new int?[length],
             SequenceIds = new int?[length],
             Sources = (OneOf(parts, part => part.Sources.First), OneOf(parts, part => part.Sources.Second)),
+            FirstToken = firstToken,
         };
         int at = 0;
         foreach (Encoding part in parts)

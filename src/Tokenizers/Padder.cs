@@ -19,20 +19,13 @@ internal static class Padder
         return [.. encodings.Select(e => Pad(e, (int)length, options, padId, padToken))];
     }
 
-    private static Encoding Pad(Encoding encoding, int length, Padding options, int padId, string padToken)
+    private static Encoding Pad(Encoding encoding, int length, Padding options, int padId, string padToken) => encoding.WithWindows(window =>
     {
-        Encoding[] windows = [.. encoding.Overflowing.Select(o => Pad(o, length, options, padId, padToken))];
-        Encoding padded = encoding;
-        if (encoding.Length < length)
-        {
-            int missing = length - encoding.Length;
-            var tokens = new string[missing];
-            Array.Fill(tokens, padToken);
-            Encoding filling = Encoding.OfSpecialTokens(Encoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
-            padded = options.Direction == TextSide.Left ? Encoding.Concat(filling, encoding) : Encoding.Concat(encoding, filling);
-        }
-
-        padded.Overflowing = windows;
-        return padded;
-    }
+        int missing = length - window.Length;
+        if (missing <= 0) return window;
+        var tokens = new string[missing];
+        Array.Fill(tokens, padToken);
+        Encoding filling = Encoding.OfSpecialTokens(Encoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
+        return options.Direction == TextSide.Left ? Encoding.Concat(filling, window) : Encoding.Concat(window, filling);
+    });
 }

@@ -34,6 +34,25 @@ public sealed class Tokenizer
     /// <summary>Number of tokens, added tokens included.</summary>
     public int VocabularySize => _vocabularySize;
 
+    /// <summary>
+    /// This tokenizer with other special tokens around a text and a pair of texts, in place of those that it puts there itself:
+    /// <c>WithTemplate("&lt;cls> $A &lt;sep>", "&lt;cls> $A &lt;sep> $B:1 &lt;sep>:1")</c> is what StarEncoder was trained with.
+    /// </summary>
+    /// <param name="text">For one text: tokens and <c>$A</c>, with spaces between them; a colon and a number after each is its token_type_id, else 0.</param>
+    /// <param name="pair">For two texts, <c>$A</c> and <c>$B</c>.</param>
+    /// <remarks>The templates of the library's TemplateProcessing.</remarks>
+    /// <exception cref="TokenizerException">A token is not in the vocabulary, or a template does not have its texts, each once.</exception>
+    public Tokenizer WithTemplate(string text, string pair)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        ArgumentNullException.ThrowIfNull(pair);
+        var template = new TemplateProcessing(TemplatePiece.Parse(text, 1, TokenToId), TemplatePiece.Parse(pair, 2, TokenToId));
+        return new Tokenizer(_parts with
+        {
+            PostProcessor = _parts.PostProcessor is null ? template : new SequencePostProcessor([new WithoutSpecialTokens(_parts.PostProcessor), template]),
+        });
+    }
+
     internal TokenDecoder Decoder => _parts.Decoder;
 
     internal TokenizerParts Parts => _parts;
@@ -124,6 +143,15 @@ public sealed class Tokenizer
         text.Append(state.Flush());
         return options.CleanUpTokenizationSpaces ? CleanUp.Transformers(text.ToString()) : text.ToString();
     }
+
+    /// <summary>Ids as text, once with each candidate in place of one of them: what <see cref="Decode"/> gives, but the others are decoded once.</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="place">The number of the one that is replaced. What stands on both sides must be whole characters, as it is around a mask.</param>
+    /// <param name="candidates">The ids that replace it.</param>
+    /// <param name="options">How ids become text.</param>
+    /// <exception cref="TokenizerException">The bytes are not UTF-8 and the options say <see cref="InvalidUtf8.Strict"/>.</exception>
+    public IReadOnlyList<string> DecodeFilled(ReadOnlySpan<int> ids, int place, ReadOnlySpan<int> candidates, DecodeOptions? options = null) =>
+        FilledText.Decode(this, ids, place, candidates, options ?? DecodeOptions.Default);
 
     /// <summary>A stream that decodes ids as they come.</summary>
     public DecodeStream CreateDecodeStream(DecodeOptions? options = null) => new(this, options ?? DecodeOptions.Default);

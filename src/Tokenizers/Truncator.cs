@@ -68,31 +68,21 @@ internal static class Truncator
     {
         int length = encoding.Length;
         if (keep >= length) return encoding;
-        if (keep == 0) return new Encoding { Overflowing = [encoding] };
+        if (keep == 0) return new Encoding { Windows = new WindowList(1, _ => encoding.Slice(0, length)) };
         if (options.Stride >= keep)
             throw new TokenizerException(
                 $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves {keep} for this text. Use a smaller stride or a larger MaxLength.");
 
         int step = keep - options.Stride;
-        var windows = new List<Encoding>();
-        if (options.Direction == TextSide.Right)
-        {
-            for (int start = 0, stop = 0; stop < length; start += step)
-            {
-                stop = Math.Min(start + keep, length);
-                windows.Add(encoding.Slice(start, stop));
-            }
-        }
-        else
-        {
-            for (int stop = length, start = length; start > 0; stop -= step)
-            {
-                start = Math.Max(stop - keep, 0);
-                windows.Add(encoding.Slice(start, stop));
-            }
-        }
+        Encoding kept = Window(0);
+        kept.Windows = new WindowList((length - keep + step - 1) / step, i => Window((int)i + 1));
+        return kept;
 
-        windows[0].Overflowing = windows[1..];
-        return windows[0];
+        Encoding Window(int number)
+        {
+            int done = number * step;
+            if (options.Direction == TextSide.Right) return encoding.Slice(done, Math.Min(done + keep, length));
+            return encoding.Slice(Math.Max(length - done - keep, 0), length - done);
+        }
     }
 }

@@ -3,7 +3,9 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Several decoders, each taking what the one before gives as its tokens.</summary>
 internal sealed class SequenceDecoder(IReadOnlyList<TokenDecoder> decoders) : TokenDecoder
 {
-    public override DecoderState Start(InvalidUtf8 errors) => new State([.. decoders.Select(d => d.Start(errors))]);
+    public override bool DecodesParts => false;
+
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State([.. decoders.Select(d => d.Start(errors, continues))]);
 
     private sealed class State(DecoderState[] states) : DecoderState
     {

@@ -5,8 +5,13 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Turns tokens into text: the kind of decoder. The work is done by a <see cref="DecoderState"/> per text.</summary>
 internal abstract class TokenDecoder
 {
+    /// <summary>Whether a part of a text that begins and ends with whole characters can be decoded by itself.</summary>
+    public virtual bool DecodesParts => true;
+
     /// <summary>Starts a text.</summary>
-    public abstract DecoderState Start(InvalidUtf8 errors);
+    /// <param name="errors">What happens where bytes are not UTF-8.</param>
+    /// <param name="continues">Tokens stand before these: they are a part of a text that was begun.</param>
+    public abstract DecoderState Start(InvalidUtf8 errors, bool continues = false);
 }
 
 /// <summary>A text in the making.</summary>
@@ -22,11 +27,11 @@ internal abstract class DecoderState
 /// <summary>No decoder: the tokens with spaces between them.</summary>
 internal sealed class SpaceDecoder : TokenDecoder
 {
-    public override DecoderState Start(InvalidUtf8 errors) => new State();
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(continues);
 
-    private sealed class State : DecoderState
+    private sealed class State(bool started) : DecoderState
     {
-        private bool _started;
+        private bool _started = started;
 
         public override string Append(string token)
         {
@@ -40,7 +45,7 @@ internal sealed class SpaceDecoder : TokenDecoder
 /// <summary>The tokens as they are; Fuse of the library.</summary>
 internal sealed class FuseDecoder : TokenDecoder
 {
-    public override DecoderState Start(InvalidUtf8 errors) => new State();
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State();
 
     private sealed class State : DecoderState
     {
@@ -51,11 +56,11 @@ internal sealed class FuseDecoder : TokenDecoder
 /// <summary>Joins pieces that carry on a word (<c>##ing</c>); all other tokens have a space before them.</summary>
 internal sealed class WordPieceDecoder(string prefix, bool cleanup) : TokenDecoder
 {
-    public override DecoderState Start(InvalidUtf8 errors) => new State(prefix, cleanup);
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(prefix, cleanup, continues);
 
-    private sealed class State(string prefix, bool cleanup) : DecoderState
+    private sealed class State(string prefix, bool cleanup, bool started) : DecoderState
     {
-        private bool _started;
+        private bool _started = started;
 
         public override string Append(string token)
         {
@@ -74,7 +79,7 @@ internal sealed class ByteLevelDecoder : TokenDecoder
     private static readonly System.Text.Encoding Ignoring =
         System.Text.Encoding.GetEncoding("utf-8", new EncoderReplacementFallback(""), new DecoderReplacementFallback(""));
 
-    public override DecoderState Start(InvalidUtf8 errors) => new State(errors switch
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(errors switch
     {
         InvalidUtf8.Strict => Strict,
         InvalidUtf8.Ignore => Ignoring,

@@ -8,15 +8,6 @@ internal abstract class PostProcessor
 
     /// <summary>Processes a text, or a pair; the results are merged in order.</summary>
     public abstract List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens);
-
-    /// <summary>Does the same to an encoding and to each of its windows.</summary>
-    protected static Encoding WithWindows(Encoding encoding, Func<Encoding, Encoding> process)
-    {
-        Encoding[] windows = [.. encoding.Overflowing.Select(process)];
-        Encoding processed = process(encoding);
-        processed.Overflowing = windows;
-        return processed;
-    }
 }
 
 /// <summary>Several, one after the other.</summary>
@@ -31,15 +22,17 @@ internal sealed class SequencePostProcessor(IReadOnlyList<PostProcessor> process
     }
 }
 
+/// <summary>Another one without the special tokens that it adds.</summary>
+internal sealed class WithoutSpecialTokens(PostProcessor inner) : PostProcessor
+{
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens) => inner.Process(encodings, addSpecialTokens: false);
+}
+
 /// <summary>Takes white space at the ends of byte-level tokens out of their offsets.</summary>
 internal sealed class ByteLevelPostProcessor(bool trimOffsets, bool addPrefixSpace) : PostProcessor
 {
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
-    {
-        if (trimOffsets)
-            foreach (Encoding encoding in encodings) OffsetTrimmer.Trim(encoding, addPrefixSpace);
-        return encodings;
-    }
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens) =>
+        trimOffsets ? [.. encodings.Select(encoding => encoding.WithWindows(window => OffsetTrimmer.Trim(window, addPrefixSpace)))] : encodings;
 }
 
 /// <summary><c>[CLS] A [SEP]</c>, <c>[CLS] A [SEP] B [SEP]</c>, the second text with type id 1.</summary>
@@ -50,9 +43,8 @@ internal sealed class BertProcessing(Special sep, Special cls) : PostProcessor
     public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
     {
         if (!addSpecialTokens) return encodings;
-        return [.. encodings.Select((encoding, i) => WithWindows(
-            encoding,
-            e => i == 0 ? Encoding.Concat(cls.Encode(0), e, sep.Encode(0)) : Encoding.Concat(e, sep.Encode(1))))];
+        return [.. encodings.Select((encoding, i) => encoding.WithWindows(
+            window => i == 0 ? Encoding.Concat(cls.Encode(0), window, sep.Encode(0)) : Encoding.Concat(window, sep.Encode(1))))];
     }
 }
 
@@ -63,14 +55,10 @@ internal sealed class RobertaProcessing(Special sep, Special cls, bool trimOffse
 
     public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
     {
-        foreach (Encoding encoding in encodings)
-        {
-            if (trimOffsets) OffsetTrimmer.Trim(encoding, addPrefixSpace);
-            encoding.TypeIds = new int[encoding.Length];
-        }
-
+        if (trimOffsets) encodings = [.. encodings.Select(encoding => encoding.WithWindows(window => OffsetTrimmer.Trim(window, addPrefixSpace)))];
+        foreach (Encoding encoding in encodings) encoding.TypeIds = new int[encoding.Length];
         if (!addSpecialTokens) return encodings;    // the windows of a second text then keep type id 1, as in the library
-        return [.. encodings.Select((encoding, i) => WithWindows(encoding, e => Surround(i == 0 ? cls : sep, e)))];
+        return [.. encodings.Select((encoding, i) => encoding.WithWindows(window => Surround(i == 0 ? cls : sep, window)))];
     }
 
     private Encoding Surround(Special before, Encoding encoding)

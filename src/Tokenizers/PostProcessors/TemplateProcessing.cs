@@ -1,7 +1,36 @@
+using System.Globalization;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>A piece of a template: one of the two texts (Sequence 0 or 1), or special tokens.</summary>
-internal sealed record TemplatePiece(int TypeId, int? Sequence, Special? Special);
+internal sealed record TemplatePiece(int TypeId, int? Sequence, Special? Special)
+{
+    /// <summary>Reads a template such as <c>[CLS] $A [SEP] $B:1 [SEP]:1</c>.</summary>
+    /// <param name="template">Pieces with spaces between them.</param>
+    /// <param name="texts">1: only A; 2: A and B.</param>
+    /// <param name="idOf">The id of a token; null where there is none.</param>
+    /// <exception cref="TokenizerException">A token is not in the vocabulary, or a text is missing, comes twice or is B where there is none.</exception>
+    public static TemplatePiece[] Parse(string template, int texts, Func<string, int?> idOf)
+    {
+        TemplatePiece[] pieces = [.. template.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(piece => ParsePiece(piece, template, idOf))];
+        int?[] found = [.. pieces.Where(piece => piece.Sequence is not null).Select(piece => piece.Sequence).Order()];
+        if (!found.SequenceEqual(texts == 1 ? [0] : [0, 1]))
+            throw new TokenizerException($"The template \"{template}\" must have {(texts == 1 ? "$A once, and no other text" : "$A and $B, each once")}.");
+        return pieces;
+    }
+
+    private static TemplatePiece ParsePiece(string piece, string template, Func<string, int?> idOf)
+    {
+        (string name, int type) = (piece, 0);
+        int colon = piece.LastIndexOf(':');
+        if (colon > 0 && int.TryParse(piece.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int said))
+            (name, type) = (piece[..colon], said);
+        if (name is "$A" or "$B") return new TemplatePiece(type, name == "$A" ? 0 : 1, null);
+        return idOf(name) is int id ? new TemplatePiece(type, null, new Special(name, id)) : throw new TokenizerException(
+            $"The template \"{template}\" has {Vocabulary.Show(name)}, which is not in the vocabulary. "
+            + "Name tokens that are, $A and $B, each with :1 behind it for token_type_id 1.");
+    }
+}
 
 /// <summary>Texts and special tokens in the order that a template says.</summary>
 internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IReadOnlyList<TemplatePiece> pair) : PostProcessor
@@ -33,7 +62,7 @@ internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IR
     {
         Encoding copy = Encoding.Concat(encoding, new Encoding());
         copy.TypeIds = Encoding.Filled(encoding.Length, typeId);
-        copy.Overflowing = encoding.Overflowing;
+        copy.Windows = encoding.Windows;
         return copy;
     }
 }
@@ -43,8 +72,8 @@ internal static class OffsetTrimmer
 {
     private static readonly char Space = ByteAlphabet.CharacterOf((byte)' ');
 
-    /// <summary>Trims an encoding and its windows, in place.</summary>
-    public static void Trim(Encoding encoding, bool addPrefixSpace)
+    /// <summary>Trims an encoding, in place; its windows are encodings of their own.</summary>
+    public static Encoding Trim(Encoding encoding, bool addPrefixSpace)
     {
         for (int i = 0; i < encoding.Length; i++)
         {
@@ -61,7 +90,7 @@ internal static class OffsetTrimmer
             if (both) encoding.Utf16Offsets[i] = Trim(encoding.Utf16Offsets[i], leading, trailing);
         }
 
-        foreach (Encoding window in encoding.Overflowing) Trim(window, addPrefixSpace);
+        return encoding;
     }
 
     private static (int Start, int End) Trim((int Start, int End) offsets, int leading, int trailing)
