@@ -16,14 +16,14 @@ public abstract class Pipeline : IDisposable
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tokenizer);
         TokenizerFit.Check(tokenizer, model.Config);
-        (Model, Tokenizer, _ownsModel) = (model, tokenizer, ownsModel);
+        (Model, Tokenizer, _ownsModel) = (model, TokenizerFit.WithSpecialTokens(tokenizer, model.Config), ownsModel);
         Sessions = new SessionPool(model);
     }
 
     /// <summary>The model.</summary>
     public PretrainedModel Model { get; }
 
-    /// <summary>The tokenizer.</summary>
+    /// <summary>The tokenizer, with the special tokens that the model wants around a text.</summary>
     public Tokenizer Tokenizer { get; }
 
     private protected SessionPool Sessions { get; }

@@ -12,7 +12,7 @@ public sealed class BadCheckpointTests
 
     private static IEnumerable<TestCaseData> Tasks()
     {
-        yield return Case<BertForMaskedLM>("score of token", m => FillMaskPipeline.Create(m, WordPiece).PredictMasks(Text));
+        yield return Case<BertForMaskedLM>("score of token", m => FillMaskPipeline.Create(m, WordPiece).PredictMasks([Text]));
         yield return Case<BertForSequenceClassification>("score of label", m => TextClassificationPipeline.Create(m, WordPiece).Classify(Text));
         yield return Case<BertForTokenClassification>("score of label", m => TokenClassificationPipeline.Create(m, WordPiece).Tag(Text));
         yield return Case<BertForPreTraining>("score of class", m => NextSentencePipeline.Create(m, WordPiece).Score(Text, Text));

@@ -18,7 +18,7 @@ public sealed class FillMaskTests
     [TestCaseSource(nameof(Rows))]
     public void Top_5_of_every_mask_equal_the_reference(JsonElement row)
     {
-        var masks = _fillMask.PredictMasks(row.GetProperty("text").GetString()!);
+        var masks = Masks(row.GetProperty("text").GetString()!);
         JsonElement[] expected = [.. row.GetProperty("masks").EnumerateArray()];
         Assert.That(masks, Has.Count.EqualTo(expected.Length));
         for (int m = 0; m < expected.Length; m++)
@@ -26,14 +26,14 @@ public sealed class FillMaskTests
             JsonElement[] top = [.. expected[m].EnumerateArray()];
             float[] scores = [.. top.Select(candidate => candidate.GetProperty("score").GetSingle())];
             // Printed with 6 digits, from a float32 sum that loses the tail of the vocabulary (up to 4e-6 of the mass).
-            Assert.That(masks[m].Select(p => p.Score), Is.EqualTo(scores).Within(1e-5));
+            Assert.That(masks[m].Predictions.Select(p => p.Score), Is.EqualTo(scores).Within(1e-5));
             for (int i = 0; i < top.Length; i++)
             {
                 // Where two candidates print the same score either may come first.
                 if (scores.Count(score => score == scores[i]) > 1)
                     continue;
-                Assert.That(masks[m][i].TokenId, Is.EqualTo(top[i].GetProperty("token").GetInt32()));
-                Assert.That(masks[m][i].TokenText, Is.EqualTo(top[i].GetProperty("token_str").GetString()));
+                Assert.That(masks[m].Predictions[i].TokenId, Is.EqualTo(top[i].GetProperty("token").GetInt32()));
+                Assert.That(masks[m].Predictions[i].TokenText, Is.EqualTo(top[i].GetProperty("token_str").GetString()));
             }
         }
     }
@@ -48,9 +48,9 @@ public sealed class FillMaskTests
     [Test]
     public void Two_masks_leave_the_other_mask_and_the_special_tokens_in_the_sequence()
     {
-        var masks = _fillMask.PredictMasks("import numpy <mask> np<mask>", new FillMaskOptions { TopK = 1 });
-        Assert.That(masks, Has.Count.EqualTo(2));
-        Assert.That(masks[0].Single().Sequence, Is.EqualTo("<s>import numpy as np<mask></s>"));
+        var masks = Masks("import numpy <mask> np<mask>", new FillMaskOptions { TopK = 1 });
+        Assert.That(masks.Select(mask => (mask.Start, mask.End)), Is.EqualTo(new[] { (13, 19), (22, 28) }));
+        Assert.That(masks[0].Predictions.Single().Sequence, Is.EqualTo("<s>import numpy as np<mask></s>"));
     }
 
     [Test]
@@ -72,11 +72,12 @@ public sealed class FillMaskTests
         var together = _fillMask.PredictMasks(texts, options: null, new Reports(reports));
         for (int i = 0; i < texts.Length; i++)
         {
-            var alone = _fillMask.PredictMasks(texts[i]);
+            var alone = Masks(texts[i]);
+            Assert.That((together[i].Text, together[i].Masks.Count), Is.EqualTo((texts[i], alone.Count)));
             for (int m = 0; m < alone.Count; m++)
             {
-                Assert.That(together[i][m].Select(p => p.TokenId), Is.EqualTo(alone[m].Select(p => p.TokenId)));
-                Assert.That(together[i][m].Select(p => p.Score), Is.EqualTo(alone[m].Select(p => p.Score)).Within(1e-5));
+                Assert.That(together[i].Masks[m].Predictions.Select(p => p.TokenId), Is.EqualTo(alone[m].Predictions.Select(p => p.TokenId)));
+                Assert.That(together[i].Masks[m].Predictions.Select(p => p.Score), Is.EqualTo(alone[m].Predictions.Select(p => p.Score)).Within(1e-5));
             }
         }
         Assert.That(reports, Is.EqualTo(new[] { 4 }));
@@ -128,12 +129,17 @@ public sealed class FillMaskTests
         Assert.That(() => FillMaskPipeline.Load(TestData.Model("demo-codegen")), Throws.TypeOf<ConfigException>().With.Message.Contains("CodeGenForCausalLM"));
 
     [Test]
-    public void A_tokenizer_with_more_tokens_than_the_model_is_refused_with_both_numbers()
+    public void A_tokenizer_with_more_tokens_than_the_model_runs_until_a_text_or_target_has_one_of_them()
     {
-        using BertForMaskedLM model = TestData.Tiny<BertForMaskedLM>(vocabSize: 100);
+        using BertForMaskedLM model = TestData.Tiny<BertForMaskedLM>(vocabSize: 600);
+        using FillMaskPipeline pipeline = FillMaskPipeline.Create(model, TestData.Tokenizer("roberta-code-8k"));
+        Assert.That(pipeline.Predict("x = <mask>"), Has.Count.EqualTo(5));
         Assert.That(
-            () => FillMaskPipeline.Create(model, TestData.Tokenizer("roberta-code-8k")),
-            Throws.TypeOf<ConfigException>().With.Message.Contains("8192").And.Message.Contains("100"));
+            () => pipeline.Predict("import <mask>_numpy"),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("vocab_size is 600, the tokenizer has 8192 tokens"));
+        Assert.That(
+            () => pipeline.Predict("x = <mask>", new FillMaskOptions { Targets = [" numpy"] }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("vocab_size is 600"));
     }
 
     [Test]
@@ -171,6 +177,8 @@ public sealed class FillMaskTests
         pipeline.Dispose();
         Assert.That(() => pipeline.Predict("<mask>"), Throws.TypeOf<ObjectDisposedException>());
     }
+
+    private IReadOnlyList<FilledMask> Masks(string text, FillMaskOptions? options = null) => _fillMask.PredictMasks([text], options)[0].Masks;
 
     private sealed class Reports(List<int> list) : IProgress<int>
     {

@@ -71,7 +71,7 @@ public sealed class InfillTests
     public void Fewer_than_two_texts_are_refused(params string[] parts) =>
         Assert.That(() => _generator.Infill(parts), Throws.ArgumentException.With.Message.Contains($"There are {parts.Length} texts"));
 
-    private int[] Ids(string text) => _generator.Tokenizer.Encode(text, pair: null, EncoderTexts.Plain).Ids;
+    private int[] Ids(string text) => _generator.Tokenizer.Encode(text, pair: null, EncodeOptions.Plain).Ids;
 
     private static Tokenizer TokenizerWithMasks(params int[] masks)
     {

@@ -9,19 +9,19 @@ public sealed class SharedTokenizerTests
     [Test]
     public void StarEncoder_reads_cls_text_sep_though_its_tokenizer_adds_nothing()
     {
-        Tokenizer tokenizer = Load("starencoder");
-        SpecialTokenTemplate template = SpecialTokenTemplate.Of(tokenizer, new BertConfig { VocabSize = 49156 });
-        Assert.That(template.Single.Before.Select(token => token.Id), Is.EqualTo(new[] { 49154 }));
-        Assert.That(template.Single.After.Select(token => token.Id), Is.EqualTo(new[] { 49153 }));
-        Assert.That(template.Pair.Between.Concat(template.Pair.After).Select(token => (token.Id, token.Type)), Is.EqualTo(new[] { (49153, 0), (49153, 1) }));
+        Tokenizer tokenizer = TokenizerFit.WithSpecialTokens(Load("starencoder"), new BertConfig { VocabSize = 49156 });
+        Encoding one = tokenizer.Encode("x"), two = tokenizer.Encode("x", "x");
+        Assert.That((one.Ids[0], one.Length, one.Ids[^1]), Is.EqualTo((49154, 3, 49153)));
+        Assert.That((two.Ids[2], two.Ids[^1]), Is.EqualTo((49153, 49153)));
+        Assert.That(two.TypeIds, Is.EqualTo(new[] { 0, 0, 0, 1, 1 }));
     }
 
     [Test]
     public void Bert_reads_cls_text_sep_as_its_post_processor_says()
     {
-        SpecialTokenTemplate template = SpecialTokenTemplate.Of(Load("bert-base-uncased"), new BertConfig());
-        Assert.That(template.Single.Before.Concat(template.Single.After).Select(token => token.Id), Is.EqualTo(new[] { 101, 102 }));
-        Assert.That((template.Pair.Between.Single(), template.Pair.After.Single().Type, template.Pair.SecondType), Is.EqualTo((template.Single.After[0], 1, 1)));
+        Tokenizer tokenizer = Load("bert-base-uncased");
+        Assert.That(TokenizerFit.WithSpecialTokens(tokenizer, new BertConfig()), Is.SameAs(tokenizer));
+        Assert.That(tokenizer.Encode("").Ids, Is.EqualTo(new[] { 101, 102 }));
     }
 
     [Test]

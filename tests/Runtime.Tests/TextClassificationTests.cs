@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Runtime.Tests;
 
@@ -58,8 +59,8 @@ public sealed class TextClassificationTests
     {
         using BertForSequenceClassification model = TestData.Tiny<BertForSequenceClassification>(8200, 64, "relevant");
         using TextClassificationPipeline pipeline = TextClassificationPipeline.Create(model, TestData.Tokenizer("digits-python-8k"));
-        Tokenizers.Tokenizer tokenizer = pipeline.Tokenizer;
-        (int[] a, int[] b) = (tokenizer.Encode("import os").Ids, tokenizer.Encode("x = 12").Ids);
+        Tokenizer tokenizer = pipeline.Tokenizer;
+        (int[] a, int[] b) = (tokenizer.Encode("import os", options: EncodeOptions.Plain).Ids, tokenizer.Encode("x = 12", options: EncodeOptions.Plain).Ids);
         (int cls, int sep) = (tokenizer.SpecialTokens.ClsTokenId!.Value, tokenizer.SpecialTokens.SepTokenId!.Value);
         int[] ids = [cls, .. a, sep, .. b, sep];
         var inputs = new ModelInputs(1, ids.Length) { InputIds = ids, TokenTypeIds = [.. Enumerable.Repeat(0, a.Length + 2), .. Enumerable.Repeat(1, b.Length + 1)] };

@@ -19,8 +19,8 @@ public sealed record TracedTexts(ModelInputs Inputs, IReadOnlyDictionary<string,
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(texts);
-        var encoder = new EncoderTexts(model, tokenizer);
-        int[][] rows = [.. texts.Select(text => encoder.Single(text, truncation: false, "Give a shorter text.").Ids)];
+        var encoder = new EncoderTexts(model, TokenizerFit.WithSpecialTokens(tokenizer, model.Config));
+        int[][] rows = [.. texts.Select(text => encoder.Encode(text, advice: "Give a shorter text.").Ids)];
         TracedTexts result = OfIds(model, tokenizer, rows);
         return result with { Metadata = new Dictionary<string, string>(result.Metadata) { ["texts"] = Strings(texts).ToJsonString() } };
     }

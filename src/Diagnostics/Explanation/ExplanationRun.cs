@@ -5,7 +5,7 @@ namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What decoders and encoders share while they are explained: tokens, candidates, the logit lens, progress.</summary>
 internal sealed class ExplanationRun(
-    Tokenizer tokenizer, TokenRow row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
+    Tokenizer tokenizer, Encoding row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
 {
     // Scores of the vocabulary exist for a few rows at a time: [64, vocab_size] is 13 MB at CodeGen's 51,200.
     private const int LensRows = 64;
@@ -32,9 +32,7 @@ internal sealed class ExplanationRun(
         var tokens = new ExplainedToken[Ids.Length];
         for (int i = 0; i < tokens.Length; i++)
         {
-            int inText = i - row.TextColumn;
-            bool special = inText < 0 || inText >= row.TextTokens;
-            (int start, int end) = special ? (-1, -1) : row.Text.Offsets[row.FirstToken + inText];
+            (int start, int end) = row.SequenceIds[i] is null ? (-1, -1) : row.Offsets[i];
             tokens[i] = Token(Ids[i], start, end);
         }
         return tokens;

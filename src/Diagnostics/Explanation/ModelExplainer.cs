@@ -56,12 +56,12 @@ public sealed class ModelExplainer : EncoderPipeline
     {
         options ??= ExplanationOptions.Default;
         options.Validate();
-        TokenRow row = Texts.Single(text, truncation: false, "Shorten it.");
+        Encoding row = Texts.Encode(text, advice: "Shorten it.");
         CheckLength(row, options);
         var run = new ExplanationRun(Tokenizer, row, options, progress, cancellationToken);
         return Model is CodeGenForCausalLM decoder
             ? new DecoderExplanation(decoder, run).Explain(text, _endTokens)
-            : new EncoderExplanation(Model, run, Texts.ToInputs([row])).Explain(text, MaskColumns(row));
+            : new EncoderExplanation(Model, run, ToInputs([row])).Explain(text, MaskColumns(row));
     }
 
     private static ModelExplainer Open(ModelFiles files, PipelineOptions? options) =>
@@ -69,19 +69,19 @@ public sealed class ModelExplainer : EncoderPipeline
 
     private static (string Token, int Id) MaskOf(Tokenizer tokenizer) => FillMaskPipeline.FindMask(tokenizer);
 
-    private int[] MaskColumns(TokenRow row)
+    private int[] MaskColumns(Encoding row)
     {
-        int[] columns = [.. Enumerable.Range(0, row.Ids.Length).Where(column => row.Ids[column] == _maskId)];
+        int[] columns = [.. Enumerable.Range(0, row.Length).Where(column => row.Ids[column] == _maskId)];
         return columns.Length > 0
             ? columns
             : throw new ModelInputException($"The text has no mask, and {Model.Architecture} predicts nothing else. Write {MaskToken} where a token is to be filled in.");
     }
 
-    private void CheckLength(TokenRow row, ExplanationOptions options)
+    private void CheckLength(Encoding row, ExplanationOptions options)
     {
         if (options.Generate > 0 && Model is not CodeGenForCausalLM)
             throw new ModelInputException($"{options.Generate} tokens are to be generated, and {Model.Architecture} is an encoder, which generates none. Use a decoder (CodeGenForCausalLM).");
-        (int most, int tokens) = (ExplanationOptions.MaxTokens(Model.Config), row.Ids.Length + options.Generate);
+        (int most, int tokens) = (ExplanationOptions.MaxTokens(Model.Config), row.Length + options.Generate);
         if (tokens <= most)
             return;
         string generated = options.Generate > 0 ? $" with the {options.Generate} that are to be generated" : "";

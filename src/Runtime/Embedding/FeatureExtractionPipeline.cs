@@ -45,12 +45,12 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
         IReadOnlyList<string> texts, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        TokenRow[] rows = [.. texts.Select(text => Texts.Single(text, truncation))];
+        Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, truncation))];
         var features = new Tensor[rows.Length];
         int width = Model.Config.HiddenWidth;
         RunBody(
             rows,
-            (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Ids.Length, width),
+            (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Length, width),
             progress,
             cancellationToken);
         return features;

@@ -65,7 +65,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= EmbeddingOptions.Default;
-        TokenRow[] rows = [.. texts.Select(text => Texts.Single(text, options.Truncation))];
+        Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, options.Truncation))];
         var vectors = new float[rows.Length][];
         RunBody(rows, (row, hidden) =>
         {

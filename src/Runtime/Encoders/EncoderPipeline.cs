@@ -12,7 +12,7 @@ public abstract class EncoderPipeline : Pipeline
 
     private protected EncoderPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel, int? maxTokens = null) : base(model, tokenizer, ownsModel)
     {
-        Texts = new EncoderTexts(model, tokenizer, maxTokens);
+        Texts = new EncoderTexts(model, Tokenizer, maxTokens);
     }
 
     /// <summary>The most tokens of a text, special tokens included.</summary>
@@ -26,13 +26,13 @@ public abstract class EncoderPipeline : Pipeline
     /// <param name="progress">Told how many rows are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     private protected void RunBatches(
-        IReadOnlyList<TokenRow> rows, Action<int[], ModelInputs, Session> run, IProgress<int>? progress, CancellationToken cancellationToken)
+        IReadOnlyList<Encoding> rows, Action<int[], ModelInputs, Session> run, IProgress<int>? progress, CancellationToken cancellationToken)
     {
         int done = 0;
         foreach (int[] batch in Batches(rows))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            ModelInputs inputs = Texts.ToInputs([.. batch.Select(i => rows[i])]);
+            ModelInputs inputs = ToInputs([.. batch.Select(i => rows[i])]);
             Session session = Sessions.Rent(inputs);
             try
             {
@@ -46,8 +46,25 @@ public abstract class EncoderPipeline : Pipeline
         }
     }
 
+    /// <summary>Rows of different lengths as a batch with a mask, so that padding is not computed.</summary>
+    private protected ModelInputs ToInputs(IReadOnlyList<Encoding> rows)
+    {
+        int width = rows.Max(row => row.Length);
+        var (ids, types, mask) = (new int[rows.Count * width], new int[rows.Count * width], new int[rows.Count * width]);
+        Array.Fill(ids, Model.Config.PadTokenId is int pad && (uint)pad < (uint)Model.Config.VocabSize ? pad : 0);
+        for (int r = 0; r < rows.Count; r++)
+        {
+            rows[r].Ids.CopyTo(ids, r * width);
+            rows[r].TypeIds.CopyTo(types, r * width);
+            mask.AsSpan(r * width, rows[r].Length).Fill(1);
+        }
+        // CodeGen would add the embedding of "type 0" to every token: decoders get no segments.
+        bool segments = Model.Config is BertConfig { TypeVocabSize: > 1 };
+        return new ModelInputs(rows.Count, width) { InputIds = ids, AttentionMask = mask, TokenTypeIds = segments ? types : null };
+    }
+
     /// <summary>Runs the body of a model and hands out each row's last hidden state.</summary>
-    private protected void RunBody(IReadOnlyList<TokenRow> rows, ReadRow read, IProgress<int>? progress, CancellationToken cancellationToken) =>
+    private protected void RunBody(IReadOnlyList<Encoding> rows, ReadRow read, IProgress<int>? progress, CancellationToken cancellationToken) =>
         RunBatches(
             rows,
             (batch, inputs, session) =>
@@ -55,7 +72,7 @@ public abstract class EncoderPipeline : Pipeline
                 Tensor hidden = ((BaseModelOutput)Model.Forward(inputs, session)).LastHiddenState;      // [rows, columns, hidden]
                 int size = hidden.Shape[1] * hidden.Shape[2];
                 for (int r = 0; r < batch.Length; r++)
-                    read(batch[r], hidden.Span.Slice(r * size, rows[batch[r]].Ids.Length * hidden.Shape[2]));
+                    read(batch[r], hidden.Span.Slice(r * size, rows[batch[r]].Length * hidden.Shape[2]));
             },
             progress,
             cancellationToken);
@@ -72,12 +89,12 @@ public abstract class EncoderPipeline : Pipeline
     private protected delegate void ReadRow(int row, ReadOnlySpan<float> hidden);
 
     /// <summary>The row numbers, longest first, cut into batches: rows of a batch differ little, so its padded outputs stay small.</summary>
-    internal static IEnumerable<int[]> Batches(IReadOnlyList<TokenRow> rows)
+    internal static IEnumerable<int[]> Batches(IReadOnlyList<Encoding> rows)
     {
-        int[] order = [.. Enumerable.Range(0, rows.Count).OrderByDescending(i => rows[i].Ids.Length)];
+        int[] order = [.. Enumerable.Range(0, rows.Count).OrderByDescending(i => rows[i].Length)];
         for (int start = 0; start < order.Length;)
         {
-            int count = Math.Clamp(MaxBatchTokens / rows[order[start]].Ids.Length, 1, MaxBatchRows);
+            int count = Math.Clamp(MaxBatchTokens / rows[order[start]].Length, 1, MaxBatchRows);
             count = Math.Min(count, order.Length - start);
             yield return order[start..(start + count)];
             start += count;

@@ -25,6 +25,17 @@ public sealed record FillMaskOptions
     public bool Truncation { get; init; }
 }
 
+/// <summary>A text with what fills its masks.</summary>
+/// <param name="Text">The text.</param>
+/// <param name="Masks">Its masks, in the text's order.</param>
+public sealed record MaskedText(string Text, IReadOnlyList<FilledMask> Masks);
+
+/// <summary>A mask of a text.</summary>
+/// <param name="Start">Where it starts in the .NET string, in UTF-16 units.</param>
+/// <param name="End">Where it ends, exclusive.</param>
+/// <param name="Predictions">The best candidates, best first.</param>
+public sealed record FilledMask(int Start, int End, IReadOnlyList<FillMaskPrediction> Predictions);
+
 /// <summary>A candidate for a mask.</summary>
 /// <param name="Score">Its probability among the whole vocabulary.</param>
 /// <param name="TokenId">Its id.</param>

@@ -47,34 +47,27 @@ public sealed class FillMaskPipeline : EncoderPipeline
     /// <exception cref="ModelInputException">The text has no mask or several, is empty or too long; or a target is not one token.</exception>
     public IReadOnlyList<FillMaskPrediction> Predict(string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default)
     {
-        IReadOnlyList<IReadOnlyList<FillMaskPrediction>> masks = PredictMasks(text, options, cancellationToken);
-        return masks.Count == 1 ? masks[0] : throw new ModelInputException($"The text has {masks.Count} masks ({_mask}); Predict fills exactly one. " +
-            "Call PredictMasks for several.");
+        IReadOnlyList<FilledMask> masks = PredictMasks([text], options, progress: null, cancellationToken)[0].Masks;
+        return masks.Count == 1
+            ? masks[0].Predictions
+            : throw new ModelInputException($"The text has {masks.Count} masks ({_mask}); Predict fills exactly one. Call PredictMasks for several.");
     }
 
-    /// <summary>Fills every mask of a text, each for itself.</summary>
-    /// <returns>For every mask, in the text's order, the best candidates.</returns>
-    /// <inheritdoc cref="Predict"/>
-    public IReadOnlyList<IReadOnlyList<FillMaskPrediction>> PredictMasks(
-        string text, FillMaskOptions? options = null, CancellationToken cancellationToken = default) =>
-        PredictMasks([text], options, progress: null, cancellationToken)[0];
-
-    /// <summary>Fills every mask of every text.</summary>
+    /// <summary>Fills every mask of every text, each for itself.</summary>
     /// <param name="texts">The texts; each has at least one mask.</param>
     /// <param name="options">How many candidates, and which.</param>
     /// <param name="progress">Told how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
-    /// <returns>For every text, for every mask, the best candidates.</returns>
-    /// <inheritdoc cref="Predict"/>
-    public IReadOnlyList<IReadOnlyList<IReadOnlyList<FillMaskPrediction>>> PredictMasks(
+    /// <exception cref="ModelInputException">A text has no mask, is empty or too long; or a target is not one token.</exception>
+    public IReadOnlyList<MaskedText> PredictMasks(
         IReadOnlyList<string> texts, FillMaskOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= FillMaskOptions.Default;
         int[]? targets = TargetIds(options.Targets);
-        TokenRow[] rows = [.. texts.Select(text => Texts.Single(text, options.Truncation))];
-        int[][] masks = [.. rows.Select(MaskColumns)];
-        var results = new IReadOnlyList<IReadOnlyList<FillMaskPrediction>>[rows.Length];
+        Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, options.Truncation))];
+        int[][] masks = [.. rows.Select((row, i) => MaskColumns(row, texts[i]))];
+        var results = new MaskedText[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
             (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
@@ -82,8 +75,13 @@ public sealed class FillMaskPipeline : EncoderPipeline
             int place = 0;
             foreach (int i in batch)
             {
-                bool alone = masks[i].Length == 1;
-                results[i] = [.. masks[i].Select(column => Candidates(logits.Row(place++), rows[i], column, alone, targets, options.TopK, session.Kernels))];
+                // As transformers: beside other masks a filled text is written with its special tokens.
+                var decoding = new DecodeOptions { SkipSpecialTokens = masks[i].Length == 1 };
+                results[i] = new MaskedText(texts[i], [.. masks[i].Select(column =>
+                {
+                    int[] best = Best(logits.Row(place), targets, options.TopK, session.Kernels);
+                    return Filled(logits.Row(place++), best, rows[i], column, decoding);
+                })]);
             }
         }, progress, cancellationToken);
         return results;
@@ -107,15 +105,15 @@ public sealed class FillMaskPipeline : EncoderPipeline
         throw new ConfigException("The tokenizer has no mask token; fill-mask needs one. Name it in tokenizer_config.json (mask_token).");
     }
 
-    private int[] MaskColumns(TokenRow row)
+    private int[] MaskColumns(Encoding row, string text)
     {
-        int[] columns = [.. Enumerable.Range(0, row.Ids.Length).Where(column => row.Ids[column] == _maskId)];
+        int[] columns = [.. Enumerable.Range(0, row.Length).Where(column => row.Ids[column] == _maskId)];
         if (columns.Length > 0)
             return columns;
         throw new ModelInputException(
-            row.TextTokens < row.Text.Length
-                ? $"The text's first {row.TextTokens} of {row.Text.Length} tokens, which are left after truncation, have no {_mask}. " +
-                    "Move the mask forward, or shorten what stands before it."
+            row.Overflowing.Count > 0
+                ? $"The text's first {row.SequenceIds.Count(sequence => sequence is not null)} of {Texts.EncodeWhole(text).Length} tokens, which are left " +
+                    $"after truncation, have no {_mask}. Move the mask forward, or shorten what stands before it."
                 : $"The text has no mask. Write {_mask} where a token is to be filled in.");
     }
 
@@ -130,29 +128,32 @@ public sealed class FillMaskPipeline : EncoderPipeline
 
     private int TargetId(string target)
     {
-        if (Tokenizer.TokenToId(target) is int id)
-            return id;
-        Encoding encoding = Tokenizer.Encode(target, pair: null, EncoderTexts.Plain);
-        return encoding.Length == 1
-            ? encoding.Ids[0]
-            : throw new ModelInputException($"The target \"{target}\" is {encoding.Length} tokens in this vocabulary " +
-                $"({string.Join(", ", encoding.Tokens)}); a mask holds one. Name a target that is one token.");
+        int? token = Tokenizer.TokenToId(target);
+        int[] ids = token is int whole ? [whole] : Tokenizer.Encode(target, pair: null, EncodeOptions.Plain).Ids;
+        if (ids.Length != 1)
+            throw new ModelInputException($"The target \"{target}\" is {ids.Length} tokens in this vocabulary " +
+                $"({string.Join(", ", ids.Select(Tokenizer.IdToToken))}); a mask holds one. Name a target that is one token.");
+        if (ids[0] >= Model.Config.VocabSize)
+            throw new ModelInputException($"The target \"{target}\" is token {ids[0]}, for which {Model.Architecture} has no score: " +
+                $"its vocab_size is {Model.Config.VocabSize}. Name a target below it.");
+        return ids[0];
     }
 
-    private FillMaskPrediction[] Candidates(
-        Span<float> scores, TokenRow row, int column, bool skipSpecialTokens, int[]? targets, int topK, KernelOptions kernels)
+    /// <summary>Makes probabilities of scores, in place, and gives the best tokens.</summary>
+    private int[] Best(Span<float> scores, int[]? targets, int topK, KernelOptions kernels)
     {
         Softmax.Run(scores, scores, kernels);
         Scores.RequireNumbers(scores, "score of token", Model);
-        int[] ids = targets is null ? Ranking.Best(scores, topK) : Ranking.Best(scores, topK, targets);
-        var filled = new FillMaskPrediction[ids.Length];
-        int[] tokens = [.. row.Ids];
+        return targets is null ? Ranking.Best(scores, topK) : Ranking.Best(scores, topK, targets);
+    }
+
+    private FilledMask Filled(ReadOnlySpan<float> scores, int[] ids, Encoding row, int column, DecodeOptions decoding)
+    {
+        IReadOnlyList<string> sequences = Tokenizer.DecodeFilled(row.Ids, column, ids, decoding);
+        var predictions = new FillMaskPrediction[ids.Length];
         for (int i = 0; i < ids.Length; i++)
-        {
-            tokens[column] = ids[i];
-            string sequence = Tokenizer.Decode(tokens, new DecodeOptions { SkipSpecialTokens = skipSpecialTokens });
-            filled[i] = new FillMaskPrediction(scores[ids[i]], ids[i], Tokenizer.IdToToken(ids[i]) ?? "", Tokenizer.Decode([ids[i]]), sequence);
-        }
-        return filled;
+            predictions[i] = new FillMaskPrediction(scores[ids[i]], ids[i], Tokenizer.IdToToken(ids[i]) ?? "", Tokenizer.Decode([ids[i]]), sequences[i]);
+        (int start, int end) = row.Utf16Offsets[column];
+        return new FilledMask(start, end, predictions);
     }
 }

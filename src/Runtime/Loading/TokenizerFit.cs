@@ -6,15 +6,13 @@ namespace ManagedTransformers;
 /// <summary>Tells a tokenizer that belongs to another model before it yields wrong numbers.</summary>
 internal static class TokenizerFit
 {
-    /// <exception cref="ConfigException">The tokenizer has ids that the model has not, or the two disagree on the padding token.</exception>
+    /// <summary>
+    /// The tokenizer may have more tokens than the model has embeddings: a text that has one of them is refused then. The tokens that a pipeline puts into a
+    /// text by itself must be among them.
+    /// </summary>
+    /// <exception cref="ConfigException">A special token has no embedding, or tokenizer and model disagree on the padding token.</exception>
     public static void Check(Tokenizer tokenizer, PretrainedConfig config)
     {
-        if (tokenizer.VocabularySize > config.VocabSize)
-        {
-            throw new ConfigException(
-                $"The tokenizer has {tokenizer.VocabularySize} tokens, but the model's vocab_size is {config.VocabSize}: " +
-                $"the ids from {config.VocabSize} on have no embedding. Use the tokenizer files that were saved with this checkpoint.");
-        }
         SpecialTokens special = tokenizer.SpecialTokens;
         CheckId("bos_token", special.BosToken, special.BosTokenId, config);
         CheckId("eos_token", special.EosToken, special.EosTokenId, config);
@@ -25,6 +23,18 @@ internal static class TokenizerFit
         if (config is RobertaConfig roberta && special.PadTokenId is int pad && pad != roberta.PaddingIdx)
             throw new ConfigException($"The tokenizer's pad_token {special.PadToken} is {pad}, but config.json's pad_token_id is {roberta.PaddingIdx}. " +
                 "Use the tokenizer files that were saved with this checkpoint.");
+    }
+
+    /// <summary>
+    /// The tokenizer as the model reads texts: an encoder wants cls and sep around them. StarEncoder's tokenizer puts nothing there, though the model was
+    /// trained on <c>&lt;cls> … &lt;sep></c>; they then come from tokenizer_config.json.
+    /// </summary>
+    public static Tokenizer WithSpecialTokens(Tokenizer tokenizer, PretrainedConfig config)
+    {
+        bool wanted = config is BertConfig;
+        return wanted && tokenizer.CountSpecialTokens(pair: false) == 0 && tokenizer.SpecialTokens is { ClsToken: string cls, SepToken: string sep }
+            ? tokenizer.WithTemplate($"{cls} $A {sep}", $"{cls} $A {sep} $B:1 {sep}:1")
+            : tokenizer;
     }
 
     /// <summary>A model that drafts must mean the same tokens by the same ids.</summary>

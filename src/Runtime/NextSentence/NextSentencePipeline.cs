@@ -51,7 +51,7 @@ public sealed class NextSentencePipeline : EncoderPipeline
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        TokenRow[] rows = [.. pairs.Select(pair => Texts.Pair(pair.First, pair.Second, truncation))];
+        Encoding[] rows = [.. pairs.Select(pair => Encode(pair.First, pair.Second, truncation))];
         var results = new NextSentenceScore[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
@@ -66,6 +66,12 @@ public sealed class NextSentencePipeline : EncoderPipeline
             }
         }, progress, cancellationToken);
         return results;
+    }
+
+    private Encoding Encode(string first, string second, bool truncation)
+    {
+        ArgumentNullException.ThrowIfNull(second);
+        return Texts.Encode(first, second, truncation);
     }
 
     private static NextSentencePipeline Open(ModelFiles files, PipelineOptions? options) =>

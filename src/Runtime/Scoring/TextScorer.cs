@@ -156,7 +156,7 @@ public sealed class TextScorer : Pipeline
     private int[] ContextIds(string context, ScoringOptions options)
     {
         ArgumentNullException.ThrowIfNull(context);
-        int[] ids = [.. BeginOfText(options), .. Tokenizer.Encode(context, pair: null, EncoderTexts.Plain).Ids];
+        int[] ids = [.. BeginOfText(options), .. Tokenizer.Encode(context, pair: null, EncodeOptions.Plain).Ids];
         return ids.Length > 0 ? ids : throw new ModelInputException("The context is empty, so the continuation's first token has none before it. " +
             "Set ScoringOptions.AddBeginOfText, or give a context.");
     }
@@ -173,7 +173,7 @@ public sealed class TextScorer : Pipeline
     private Encoding Encode(string text, string what)
     {
         ArgumentNullException.ThrowIfNull(text);
-        Encoding encoding = Tokenizer.Encode(text, pair: null, EncoderTexts.Plain);
+        Encoding encoding = Tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
         return encoding.Length > 0 ? encoding : throw new ModelInputException($"The {what} has no token ({text.Length} characters); at least one is needed.");
     }
 

@@ -59,7 +59,7 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(pairs);
         options ??= TextClassificationOptions.Default;
         ClassificationFunction function = options.Function ?? DefaultFunction(Model.Config);
-        TokenRow[] rows = [.. pairs.Select(p => p.Pair is null ? Texts.Single(p.Text, options.Truncation) : Texts.Pair(p.Text, p.Pair, options.Truncation))];
+        Encoding[] rows = [.. pairs.Select(p => Texts.Encode(p.Text, p.Pair, options.Truncation))];
         var results = new IReadOnlyList<LabelScore>[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {

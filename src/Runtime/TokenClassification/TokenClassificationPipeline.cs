@@ -49,11 +49,9 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= TokenClassificationOptions.Default;
-        (TokenRow Row, int Text)[] windows = [.. texts.SelectMany((text, i) => Windows(text, options).Select(row => (row, i)))];
-        var sums = new float[texts.Count][];
-        var encodings = new Encoding[texts.Count];
-        foreach ((TokenRow row, int text) in windows)
-            (encodings[text], sums[text]) = (row.Text, sums[text] ?? new float[row.Text.Length * Model.Config.NumLabels]);
+        Encoding[] encodings = [.. texts.Select(Texts.EncodeWhole)];
+        float[][] sums = [.. encodings.Select(encoding => new float[encoding.Length * Model.Config.NumLabels])];
+        (Encoding Row, int Text)[] windows = [.. texts.SelectMany((text, i) => Windows(text, options).Select(row => (row, i)))];
         RunBatches([.. windows.Select(window => window.Row)], (batch, inputs, session) =>
         {
             Tensor logits = ((TokenClassifierOutput)Model.Forward(inputs, session)).Logits;              // [rows, columns, labels]
@@ -66,19 +64,21 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     private static TokenClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TokenClassificationPipeline(model, tokenizer, ownsModel: true));
 
-    private IEnumerable<TokenRow> Windows(string text, TokenClassificationOptions options) => options.Stride is int stride
-        ? Texts.Windows(Texts.Encode(text), options.WindowLength ?? MaxTokens, stride)
-        : [Texts.Single(text, truncation: false, "Set Stride to read it in windows, or split it.")];
+    private IEnumerable<Encoding> Windows(string text, TokenClassificationOptions options) => options.Stride is int stride
+        ? Texts.Windows(text, options.WindowLength ?? MaxTokens, stride)
+        : [Texts.Encode(text, advice: "Set Stride to read it in windows, or split it.")];
 
-    private void AddProbabilities(Tensor logits, int r, TokenRow row, Span<float> sums, KernelOptions kernels)
+    private void AddProbabilities(Tensor logits, int r, Encoding row, Span<float> sums, KernelOptions kernels)
     {
-        int labels = logits.Shape[2];
-        for (int t = 0; t < row.TextTokens; t++)
+        int labels = logits.Shape[2], token = row.FirstToken;
+        for (int column = 0; column < row.Length; column++)
         {
-            Span<float> probabilities = logits.Row(r * logits.Shape[1] + row.TextColumn + t);
+            if (row.SequenceIds[column] is null)
+                continue;
+            Span<float> probabilities = logits.Row(r * logits.Shape[1] + column);
             Softmax.Run(probabilities, probabilities, kernels);
             Scores.RequireNumbers(probabilities, "score of label", Model);
-            Span<float> sum = sums.Slice((row.FirstToken + t) * labels, labels);
+            Span<float> sum = sums.Slice(token++ * labels, labels);
             Add.Run(sum, probabilities, sum, kernels);
         }
     }

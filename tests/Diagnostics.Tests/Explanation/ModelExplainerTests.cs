@@ -142,14 +142,15 @@ public sealed class ModelExplainerTests
     public void An_encoder_explains_every_mask_with_the_scores_of_fill_mask()
     {
         using var fillMask = FillMaskPipeline.Load(TestData.Model("demo-fill-mask"));
-        IReadOnlyList<IReadOnlyList<FillMaskPrediction>> masks = fillMask.PredictMasks(Php, new FillMaskOptions { TopK = 20 });
+        IReadOnlyList<FilledMask> masks = fillMask.PredictMasks([Php], new FillMaskOptions { TopK = 20 })[0].Masks;
         ModelExplanation explanation = _encoder.Explain(Php);
         Assert.That(explanation.Predictions, Has.Count.EqualTo(2));
         for (int mask = 0; mask < 2; mask++)
         {
             Assert.That(explanation.Tokens[explanation.Predictions[mask].Position].TokenText, Is.EqualTo("<mask>"));
-            Assert.That(explanation.Predictions[mask].Candidates.Select(one => one.TokenId), Is.EqualTo(masks[mask].Select(one => one.TokenId)));
-            Assert.That(explanation.Predictions[mask].Candidates.Select(one => one.Probability), Is.EqualTo(masks[mask].Select(one => (double)one.Score)).Within(1e-5));
+            Assert.That(explanation.Predictions[mask].Candidates.Select(one => one.TokenId), Is.EqualTo(masks[mask].Predictions.Select(one => one.TokenId)));
+            double[] scores = [.. masks[mask].Predictions.Select(one => (double)one.Score)];
+            Assert.That(explanation.Predictions[mask].Candidates.Select(one => one.Probability), Is.EqualTo(scores).Within(1e-5));
         }
     }
 

@@ -29,10 +29,10 @@ internal sealed class FillMaskCommand : MtxCommand
             Truncation = context.Get(_truncate),
         };
         string text = context.Text(context.Get(_text)!);
-        IReadOnlyList<IReadOnlyList<FillMaskPrediction>> masks = pipeline.PredictMasks(text, options, cancellationToken);
+        IReadOnlyList<FilledMask> masks = pipeline.PredictMasks([text], options, progress: null, cancellationToken)[0].Masks;
 
         var result = new FillMaskResult(text, pipeline.MaskToken, [.. masks.Select(mask => (FillMaskCandidate[])
-            [.. mask.Select(p => new FillMaskCandidate(p.Score, p.TokenId, p.Token, p.TokenText, p.Sequence))])]);
+            [.. mask.Predictions.Select(p => new FillMaskCandidate(p.Score, p.TokenId, p.Token, p.TokenText, p.Sequence))])]);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.FillMaskResult))
             ShowTables(context.Console, result);
         return Task.FromResult(ExitCodes.Ok);
