@@ -48,6 +48,22 @@ public sealed class FoundFilesTests
         Assert.That(limited.Predict(text, new FillMaskOptions { Truncation = true })[0].TokenText, Is.EqualTo(" as"));
     }
 
+    [Test]
+    public void StarPIIs_spans_begin_with_the_space_of_their_first_token_as_in_transformers_unless_they_are_trimmed()
+    {
+        string tokenizer = Path.Combine(TestData.Root, "..", "shared", "tokenizers", "starencoder");
+        if (!Directory.Exists(tokenizer))
+            Assert.Ignore("starencoder may not be redistributed and is not beside the repository.");
+        var config = (BertConfig)ConfigJson.Parse(File.ReadAllBytes(Path.Combine(TestData.Root, "tests", "data", "cases", "ner-starpii", "config.json")));
+        using BertForTokenClassification model = PretrainedModels.FromConfig<BertForTokenClassification>(config, seed: 1);
+        using TokenClassificationPipeline tagger = TokenClassificationPipeline.Create(model, Tokenizer.Load(tokenizer));
+        var everyToken = new TokenClassificationOptions { Aggregation = AggregationStrategy.None, IgnoreLabels = [] };
+        Entity second = tagger.Tag("mail ada@example.org", everyToken)[1];
+        Entity trimmed = tagger.Tag("mail ada@example.org", everyToken with { TrimOffsets = true })[1];
+        Assert.That((second.Start, second.Text[0]), Is.EqualTo((4, ' ')));
+        Assert.That((trimmed.Start, trimmed.CodePointStart, trimmed.Text), Is.EqualTo((5, 5, second.Text[1..])));
+    }
+
     private static Dictionary<string, ReadOnlyMemory<byte>> Files(string model) =>
         Directory.GetFiles(TestData.Model(model)).ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
 }

@@ -46,6 +46,22 @@ public sealed class TokenClassificationTests
     }
 
     [Test]
+    public void Spans_begin_with_the_space_of_a_byte_level_token_unless_they_are_trimmed()
+    {
+        const string text = "mail  ada@example.org \n";
+        var options = new TokenClassificationOptions { Aggregation = AggregationStrategy.Max, IgnoreLabels = [] };
+        Entity[] spaced = [.. _tagger.Tag(text, options)], trimmed = [.. _tagger.Tag(text, options with { TrimOffsets = true })];
+        Assert.That(string.Concat(spaced.Select(e => e.Text)), Is.EqualTo(text));
+        for (int i = 0; i < spaced.Length; i++)
+        {
+            string expected = string.IsNullOrWhiteSpace(spaced[i].Text) ? spaced[i].Text : spaced[i].Text.Trim();
+            Assert.That((trimmed[i].Text, text[trimmed[i].Start..trimmed[i].End]), Is.EqualTo((expected, expected)));
+            Assert.That((trimmed[i].CodePointStart, trimmed[i].CodePointEnd), Is.EqualTo((trimmed[i].Start, trimmed[i].End)));
+        }
+        Assert.That(trimmed.Select(e => e.Text), Is.Not.EqualTo(spaced.Select(e => e.Text)));
+    }
+
+    [Test]
     public void Ignored_labels_are_left_out()
     {
         var all = _tagger.Tag(Text, new TokenClassificationOptions { IgnoreLabels = [] });

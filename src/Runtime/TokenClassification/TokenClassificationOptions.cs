@@ -32,6 +32,12 @@ public sealed record TokenClassificationOptions
     public IReadOnlyList<string> IgnoreLabels { get; init; } = ["O"];
 
     /// <summary>
+    /// Leaves the white space at both ends out of an entity's span. Byte-level tokens carry the space before a word, and where the tokenizer does not trim it
+    /// (StarEncoder's), the span begins with it, as in transformers: <c>" ada@example.org"</c>. A span of white space alone stays.
+    /// </summary>
+    public bool TrimOffsets { get; init; }
+
+    /// <summary>
     /// Reads a text that is too long in windows that share this many tokens with their neighbour; where windows overlap, their
     /// probabilities are summed and renormalised, as StarPII's inference does. Null: such a text is refused.
     /// </summary>

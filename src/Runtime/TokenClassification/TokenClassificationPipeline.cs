@@ -91,7 +91,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
             tokens[t] = new TokenScores(Renormalise(sums.AsSpan(t * labels, labels)), IsSubword(text, encoding, t));
         return [.. EntityAggregation.Aggregate(tokens, options.Aggregation, Model.Config.Label)
             .Where(run => !options.IgnoreLabels.Contains(run.Label))
-            .Select(run => Span(text, encoding, run))];
+            .Select(run => Span(text, encoding, run, options.TrimOffsets))];
     }
 
     /// <summary>Probabilities again where several windows were summed; one window's already add up to 1.</summary>
@@ -118,9 +118,16 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         return start > 0 && !text.AsSpan(start - 1, Math.Min(2, text.Length - start + 1)).Contains(' ');
     }
 
-    private static Entity Span(string text, Encoding encoding, LabelledRun run)
+    private static Entity Span(string text, Encoding encoding, LabelledRun run, bool trim)
     {
         (int start, int end) = (encoding.Utf16Offsets[run.FirstToken].Start, encoding.Utf16Offsets[run.LastToken].End);
-        return new Entity(run.Label, run.Score, start, end, text[start..end], encoding.Offsets[run.FirstToken].Start, encoding.Offsets[run.LastToken].End);
+        ReadOnlySpan<char> span = text.AsSpan(start..end);
+        // White space has no surrogate pairs: a character is one UTF-16 unit and one code point.
+        int leading = trim ? span.Length - span.TrimStart().Length : 0, trailing = trim ? span.Length - span.TrimEnd().Length : 0;
+        if (leading == span.Length)
+            (leading, trailing) = (0, 0);
+        (int first, int last) = (encoding.Offsets[run.FirstToken].Start + leading, encoding.Offsets[run.LastToken].End - trailing);
+        (start, end) = (start + leading, end - trailing);
+        return new Entity(run.Label, run.Score, start, end, text[start..end], first, last);
     }
 }

@@ -11,11 +11,13 @@ internal sealed class TagCommand : MtxCommand
     private readonly Option<int?> _stride = CommonOptions.Bounded("--stride", "N", "Read a text that is too long in windows that share N tokens with their neighbour.", 0);
     private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Tokens of a window, special tokens included. Default: as many as the model reads.", 1);
 
+    private readonly Option<bool> _trimOffsets = CommonOptions.Flag("--trim-offsets", "Leave white space at both ends out of the spans.");
+
     public TagCommand(CliConsole console)
         : base("tag", "Find and label parts of a text (token classification)", console)
     {
         Add(_text);
-        foreach (Option option in new Option[] { _aggregation, _stride, _window })
+        foreach (Option option in new Option[] { _aggregation, _stride, _window, _trimOffsets })
             Add(option);
     }
 
@@ -28,6 +30,7 @@ internal sealed class TagCommand : MtxCommand
             Aggregation = Enum.Parse<AggregationStrategy>(context.Get(_aggregation) ?? "simple", ignoreCase: true),
             Stride = context.Get(_stride),
             WindowLength = context.Get(_window),
+            TrimOffsets = context.Get(_trimOffsets),
         };
         IReadOnlyList<Entity> entities = pipeline.Tag(text, options, cancellationToken);
 
