@@ -54,6 +54,7 @@ public sealed record TokenizerInspection(bool Present, int? VocabularySize, int?
         }
         return highest < config.VocabSize
             ? null
-            : $"The tokenizer gives ids up to {highest}; config.json has vocab_size {config.VocabSize}, so ids up to {config.VocabSize - 1} are needed. Use the tokenizer that the checkpoint was trained with.";
+            : $"The tokenizer gives ids up to {highest}; config.json has vocab_size {config.VocabSize}, so a text with a token above {config.VocabSize - 1} is " +
+                "refused. Use the tokenizer that the checkpoint was trained with.";
     }
 }
