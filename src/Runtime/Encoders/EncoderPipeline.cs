@@ -58,9 +58,7 @@ public abstract class EncoderPipeline : Pipeline
             rows[r].TypeIds.CopyTo(types, r * width);
             mask.AsSpan(r * width, rows[r].Length).Fill(1);
         }
-        // CodeGen would add the embedding of "type 0" to every token: decoders get no segments.
-        bool segments = Model.Config is BertConfig { TypeVocabSize: > 1 };
-        return new ModelInputs(rows.Count, width) { InputIds = ids, AttentionMask = mask, TokenTypeIds = segments ? types : null };
+        return new ModelInputs(rows.Count, width) { InputIds = ids, AttentionMask = mask, TokenTypeIds = Model.Config.UsesTokenTypes ? types : null };
     }
 
     /// <summary>Runs the body of a model and hands out each row's last hidden state.</summary>

@@ -29,14 +29,10 @@ internal sealed class EncoderTexts
     public int MaxTokens { get; }
 
     /// <summary>What sets <see cref="MaxTokens"/>.</summary>
-    private string Limit => _model.Config switch
-    {
-        RobertaConfig roberta when MaxTokens == roberta.MaxTokens => $"max_position_embeddings {roberta.MaxPositionEmbeddings}, padding_idx {roberta.PaddingIdx}",
-        CodeGenConfig codegen when MaxTokens == codegen.MaxTokens => "n_positions",
-        _ when MaxTokens == _model.Config.MaxTokens => "max_position_embeddings",
-        _ when MaxTokens == _maxTokens => "max_seq_length",
-        _ => "model_max_length of tokenizer_config.json",
-    };
+    private string Limit =>
+        MaxTokens == _model.Config.MaxTokens ? _model.Config.Positions.ToString()
+        : MaxTokens == _maxTokens ? "max_seq_length"
+        : "model_max_length of tokenizer_config.json";
 
     /// <summary>A text, or two, as one row.</summary>
     /// <param name="text">The text.</param>

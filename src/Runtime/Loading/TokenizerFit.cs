@@ -20,8 +20,8 @@ internal static class TokenizerFit
         CheckId("cls_token", special.ClsToken, special.ClsTokenId, config);
         CheckId("mask_token", special.MaskToken, special.MaskTokenId, config);
         // RoBERTa's positions start after the padding token's number, so a different one shifts every position.
-        if (config is RobertaConfig roberta && special.PadTokenId is int pad && pad != roberta.PaddingIdx)
-            throw new ConfigException($"The tokenizer's pad_token {special.PadToken} is {pad}, but config.json's pad_token_id is {roberta.PaddingIdx}. " +
+        if (config.Positions.PaddingIdx is int padding && special.PadTokenId is int pad && pad != padding)
+            throw new ConfigException($"The tokenizer's pad_token {special.PadToken} is {pad}, but config.json's pad_token_id is {padding}. " +
                 "Use the tokenizer files that were saved with this checkpoint.");
     }
 
@@ -31,8 +31,7 @@ internal static class TokenizerFit
     /// </summary>
     public static Tokenizer WithSpecialTokens(Tokenizer tokenizer, PretrainedConfig config)
     {
-        bool wanted = config is BertConfig;
-        return wanted && tokenizer.CountSpecialTokens(pair: false) == 0 && tokenizer.SpecialTokens is { ClsToken: string cls, SepToken: string sep }
+        return !config.IsCausal && tokenizer.CountSpecialTokens(pair: false) == 0 && tokenizer.SpecialTokens is { ClsToken: string cls, SepToken: string sep }
             ? tokenizer.WithTemplate($"{cls} $A {sep}", $"{cls} $A {sep} $B:1 {sep}:1")
             : tokenizer;
     }
