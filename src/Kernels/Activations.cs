@@ -22,10 +22,11 @@ public static unsafe class Activations
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512:   Run<Avx512, Vector512<float>>(activation, px, py, x.Length, options.MaxThreads); break;
-                case KernelLevel.Avx2:     Run<Avx2, Vector256<float>>(activation, px, py, x.Length, options.MaxThreads); break;
-                case KernelLevel.Portable: Run<Portable, Vector<float>>(activation, px, py, x.Length, options.MaxThreads); break;
-                default:                   ActivationReference.Run(activation, x, y); break;
+                case KernelLevel.Avx512:    Run<Avx512, Vector512<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx2:      Run<Avx2, Vector256<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Portable:  Run<Portable, Vector<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Reference: ActivationReference.Run(activation, x, y); break;
+                default:                    throw KernelDispatch.Unknown(options.Level);
             }
         }
     }
@@ -41,6 +42,9 @@ public static unsafe class Activations
     internal static void CheckKnown(ActivationFunction activation)
     {
         if (activation is < ActivationFunction.None or > ActivationFunction.Sigmoid)
-            throw new ArgumentException($"{activation} is no activation; known are {string.Join(", ", Enum.GetNames<ActivationFunction>())}.", nameof(activation));
+            throw Unknown(activation);
     }
+
+    internal static ArgumentException Unknown(ActivationFunction activation) =>
+        new($"{activation} is no activation; known are {string.Join(", ", Enum.GetNames<ActivationFunction>())}.", nameof(activation));
 }

@@ -46,11 +46,12 @@ public static unsafe class LayerNorm
                 case KernelLevel.Avx512:   WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx512, Vector512<float>> { Rows = rows }); break;
                 case KernelLevel.Avx2:     WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
                 case KernelLevel.Portable: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Portable, Vector<float>> { Rows = rows }); break;
-                default:
+                case KernelLevel.Reference:
                     if (!residual.IsEmpty) Add.Run(x, residual, y, options);
                     for (int at = 0; at < x.Length; at += hidden)
                         NormReference.LayerNorm((residual.IsEmpty ? x : y).Slice(at, hidden), weight, bias, eps, y.Slice(at, hidden));
                     break;
+                default: throw KernelDispatch.Unknown(options.Level);
             }
         }
     }

@@ -19,22 +19,30 @@ public static unsafe class Quantization
         if (!WeightMatrix.IsBlocked(type) || WeightMatrix.IsBlocked(weight.Type))
             throw new ArgumentException($"{weight.Type} cannot be quantized to {type}; Int8 or Int4 can be made of F32, F16 and BF16.", nameof(type));
         _ = new WeightMatrix(destination, type, weight.N, weight.K);
-        if (type == WeightType.Int8) Run<Int8Format>(weight, type, destination, options);
-        else Run<Int4Format>(weight, type, destination, options);
-    }
-
-    private static void Run<TFormat>(WeightMatrix weight, WeightType type, Span<byte> destination, KernelOptions options)
-        where TFormat : struct, IBlockFormat
-    {
         fixed (byte* source = weight.Data, to = destination)
         {
             var rows = new Rows { Source = source, Stored = weight.Type, K = weight.K, Type = type, Destination = to };
-            switch (options.Level)
+            var jobs = new Jobs { Rows = rows, Count = weight.N, Options = options };
+            WeightFormats.VisitBlocks(type, ref jobs);
+        }
+    }
+
+    private struct Jobs : IBlockFormatVisitor
+    {
+        public Rows Rows;
+        public int Count;
+        public KernelOptions Options;
+
+        public readonly void Visit<TFormat>()
+            where TFormat : struct, IBlockFormat
+        {
+            switch (Options.Level)
             {
-                case KernelLevel.Avx512:   WorkerPool.Shared.Run(weight.N, options.MaxThreads, new Job<Avx512, Vector512<float>, TFormat> { Rows = rows }); break;
-                case KernelLevel.Avx2:     WorkerPool.Shared.Run(weight.N, options.MaxThreads, new Job<Avx2, Vector256<float>, TFormat> { Rows = rows }); break;
-                case KernelLevel.Portable: WorkerPool.Shared.Run(weight.N, options.MaxThreads, new Job<Portable, Vector<float>, TFormat> { Rows = rows }); break;
-                default:                   Reference<TFormat>(rows, weight.N); break;
+                case KernelLevel.Avx512:    WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx512, Vector512<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Avx2:      WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx2, Vector256<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Portable:  WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Portable, Vector<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Reference: Reference<TFormat>(Rows, Count); break;
+                default:                    throw KernelDispatch.Unknown(Options.Level);
             }
         }
     }
@@ -88,8 +96,8 @@ public static unsafe class Quantization
 
             byte* to = Rows.To(task), halves = Blocks.ScalesOf<TFormat>(to, k);
             TFormat.Scales<S, V>(row, k, scales, columns);
-            Narrowing.Run<S, V>(scales, WeightType.F16, halves, blocks);
-            Widening.Run<S, V>(halves, WeightType.F16, scales, blocks);
+            Narrowing.Body<S, V, F16Format>(scales, halves, blocks);
+            Widening.Body<S, V, F16Format>(halves, 0, scales, blocks);
             TFormat.Write<S, V>(row, k, scales, to);
         }
 

@@ -20,10 +20,11 @@ public static unsafe class Softmax
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512:   SoftmaxRow.Run<Avx512, Vector512<float>>(px, py, x.Length); break;
-                case KernelLevel.Avx2:     SoftmaxRow.Run<Avx2, Vector256<float>>(px, py, x.Length); break;
-                case KernelLevel.Portable: SoftmaxRow.Run<Portable, Vector<float>>(px, py, x.Length); break;
-                default:                   SoftmaxReference.Run(x, y); break;
+                case KernelLevel.Avx512:    SoftmaxRow.Run<Avx512, Vector512<float>>(px, py, x.Length); break;
+                case KernelLevel.Avx2:      SoftmaxRow.Run<Avx2, Vector256<float>>(px, py, x.Length); break;
+                case KernelLevel.Portable:  SoftmaxRow.Run<Portable, Vector<float>>(px, py, x.Length); break;
+                case KernelLevel.Reference: SoftmaxReference.Run(x, y); break;
+                default:                    throw KernelDispatch.Unknown(options.Level);
             }
         }
     }
@@ -43,7 +44,8 @@ public static unsafe class Softmax
                 KernelLevel.Avx512 => SoftmaxRow.LogSumExp<Avx512, Vector512<float>>(px, x.Length),
                 KernelLevel.Avx2 => SoftmaxRow.LogSumExp<Avx2, Vector256<float>>(px, x.Length),
                 KernelLevel.Portable => SoftmaxRow.LogSumExp<Portable, Vector<float>>(px, x.Length),
-                _ => double.NaN,
+                KernelLevel.Reference => double.NaN,
+                _ => throw KernelDispatch.Unknown(options.Level),
             };
         }
         // Rows with NaN or infinity, rare, and all at level Reference.

@@ -60,28 +60,20 @@ public readonly ref struct WeightMatrix
     public int RowBytes => checked((int)BytesOfRow(Type, K));
 
     /// <summary>Whether a type stores blocks of integers, which <see cref="Quantization"/> makes.</summary>
-    public static bool IsBlocked(WeightType type) => type is WeightType.Int8 or WeightType.Int4;
+    /// <exception cref="ArgumentException">The type is unknown.</exception>
+    public static bool IsBlocked(WeightType type) => RowOf(type, 0).IsBlocked;
 
     /// <summary>Bytes of a row of k elements.</summary>
     /// <exception cref="ArgumentException">The type is unknown.</exception>
-    public static long BytesOfRow(WeightType type, int k) => type switch
-    {
-        WeightType.Int8 => Int8Format.RowBytes(k),
-        WeightType.Int4 => Int4Format.RowBytes(k),
-        _ => (long)k * ElementSize(type),
-    };
+    public static long BytesOfRow(WeightType type, int k) => RowOf(type, k).Bytes;
 
     /// <summary>Bytes of one element of <paramref name="type"/>.</summary>
     /// <exception cref="ArgumentException">The type is unknown, or stores elements in blocks.</exception>
-    public static int ElementSize(WeightType type) => type switch
+    public static int ElementSize(WeightType type)
     {
-        WeightType.F32 => 4,
-        WeightType.F16 or WeightType.BF16 => 2,
-        WeightType.Int8 or WeightType.Int4 => throw NoElements(type),
-        _ => throw WeightFormats.Unknown(type),
-    };
-
-    internal static ArgumentException NoElements(WeightType type) => new($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type));
+        StoredRow one = RowOf(type, 1);
+        return one.IsBlocked ? throw WeightFormats.NoElements(type) : (int)one.Bytes;
+    }
 
     /// <summary>Row <paramref name="row"/> as stored.</summary>
     public ReadOnlySpan<byte> Row(int row)
@@ -90,5 +82,26 @@ public readonly ref struct WeightMatrix
         ArgumentOutOfRangeException.ThrowIfNegative(row);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, N);
         return Data.Slice(row * RowBytes, RowBytes);
+    }
+
+    private static StoredRow RowOf(WeightType type, int k)
+    {
+        var row = new StoredRow { K = k };
+        WeightFormats.Visit(type, ref row);
+        return row;
+    }
+
+    // What a format says of a row of K elements.
+    private struct StoredRow : IFormatVisitor
+    {
+        public int K;
+        public bool IsBlocked;
+        public long Bytes;
+
+        public void VisitFloats<TFormat>()
+            where TFormat : struct, IWeightFormat => Bytes = TFormat.RowBytes(K);
+
+        public void VisitBlocks<TFormat>()
+            where TFormat : struct, IBlockFormat => (IsBlocked, Bytes) = (true, TFormat.RowBytes(K));
     }
 }

@@ -57,7 +57,7 @@ public sealed class FeedForwardTests
 
         WeightMatrix up = new(Stored(Inner, K, 1), type, Inner, K), down = new(Stored(N, Inner, 2), type, N, Inner);
         float[] x = Samples.Uniform(m * K, 3), upBias = Samples.Uniform(Inner, 4), downBias = Samples.Uniform(N, 5), residual = Samples.Uniform(m * N, 6);
-        foreach (KernelLevel level in s_levels.Where(level => level != KernelLevel.Portable))
+        foreach (KernelLevel level in s_levels)
         {
             KernelOptions options = Samples.At(level) with { MaxThreads = m % 2 == 0 ? 1 : 3 };
             Epilogue first = new() { Bias = upBias, Activation = ActivationFunction.Gelu }, second = new() { Bias = downBias, Residual = residual };
@@ -89,11 +89,14 @@ public sealed class FeedForwardTests
         Assert.That(Fits(9, 48, Samples.Reference), Is.False);
         var floats = new WeightMatrix(new byte[4 * 192], WeightType.F32, 192, 1);
         WeightMatrix integers = new(new byte[192 * 68], WeightType.Int8, 192, 64), others = new(new byte[3 * 36], WeightType.Int4, 1, 192);
-        Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[4 * 192], WeightType.F32, 1, 192), options), Is.False);
-        Assert.That(FeedForward.Fits(9, floats, others, options), Is.False);
-        Assert.That(FeedForward.Fits(9, integers, others, Samples.At(KernelLevel.Avx2)), Is.False);
-        Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[3 * 68], WeightType.Int8, 1, 192), Samples.At(KernelLevel.Avx2)), Is.True);
-        Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[3 * 68], WeightType.Int8, 1, 192), options), Is.False);
+        foreach (KernelLevel level in s_levels.Where(level => level != KernelLevel.Portable))
+        {
+            KernelOptions bytes = Samples.At(level);
+            Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[4 * 192], WeightType.F32, 1, 192), bytes), Is.False);
+            Assert.That(FeedForward.Fits(9, floats, others, bytes), Is.False);
+            Assert.That(FeedForward.Fits(9, integers, others, bytes), Is.False);
+            Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[3 * 204], WeightType.Int8, 3, 192), bytes), Is.True);
+        }
         var e = Assert.Throws<ArgumentException>(() =>
             FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 50], WeightType.F32, 50, 1), default, new WeightMatrix(new byte[4 * 50], WeightType.F32, 1, 50), new float[5], default, options));
         Assert.That(e.Message, Does.Contain("5 rows over 50").And.Contain("multiple of 48"));

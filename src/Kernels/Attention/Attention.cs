@@ -73,13 +73,8 @@ public static unsafe class Attention
             };
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
             int threads = Tiling.Threads(a.Queries, KeyCost * (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
-            switch (level)
-            {
-                case KernelLevel.Avx512:   WeightFormats.VisitFloats(a.K.Type, new Jobs<Avx512, Vector512<float>, Tiles32>(call, threads)); break;
-                case KernelLevel.Avx2:     WeightFormats.VisitFloats(a.K.Type, new Jobs<Avx2, Vector256<float>, Tiles16>(call, threads)); break;
-                case KernelLevel.Portable: WeightFormats.VisitFloats(a.K.Type, new Jobs<Portable, Vector<float>, PortableTiles>(call, threads)); break;
-                default:                   throw KernelDispatch.Unknown(level);
-            }
+            var jobs = new Jobs { Call = call, Level = level, Threads = threads };
+            WeightFormats.VisitFloats(a.K.Type, ref jobs);
         }
     }
 
@@ -95,22 +90,38 @@ public static unsafe class Attention
         call.VisibleCount = count;
     }
 
-    private readonly struct Jobs<S, V, TTiles>(AttentionCall call, int threads) : IFloatFormatVisitor
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
+    private struct Jobs : IFloatFormatVisitor
     {
-        public void Visit<TFormat>()
+        public AttentionCall Call;
+        public KernelLevel Level;
+        public int Threads;
+
+        public readonly void Visit<TFormat>()
+            where TFormat : struct, IWeightFormat
+        {
+            switch (Level)
+            {
+                case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tiles32, TFormat>(); break;
+                case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tiles16, TFormat>(); break;
+                case KernelLevel.Portable: Run<Portable, Vector<float>, PortableTiles, TFormat>(); break;
+                default:                   throw KernelDispatch.Unknown(Level);
+            }
+        }
+
+        private readonly void Run<S, V, TTiles, TFormat>()
+            where S : struct, ISimd<V>
+            where V : struct
+            where TTiles : struct, ITiles
             where TFormat : struct, IWeightFormat
         {
             // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
-            if (call.Probabilities != null || call.Queries <= MatMul.StreamedRows)
+            if (Call.Probabilities != null || Call.Queries <= MatMul.StreamedRows)
             {
-                WorkerPool.Shared.Run(checked(call.Heads * call.Queries), threads, new AttentionRowJob<S, V, TFormat> { Call = call });
+                WorkerPool.Shared.Run(checked(Call.Heads * Call.Queries), Threads, new AttentionRowJob<S, V, TFormat> { Call = Call });
                 return;
             }
-            var job = new AttentionBlockJob<S, V, TTiles, TFormat> { Call = call };
-            WorkerPool.Shared.Run(job.Tasks, threads, job);
+            var job = new AttentionBlockJob<S, V, TTiles, TFormat> { Call = Call };
+            WorkerPool.Shared.Run(job.Tasks, Threads, job);
         }
     }
 

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>Values in one of the stored types, anywhere in memory (also unaligned); floats are such values too, and convert to it.</summary>
 /// <remarks>A reference and a number of elements, not bytes: more floats than 2 GB hold are a legal span, their bytes are not.</remarks>
-public readonly ref struct StoredSpan
+public readonly unsafe ref struct StoredSpan
 {
     private readonly ref readonly byte _start;
 
@@ -43,12 +43,12 @@ public readonly ref struct StoredSpan
             ArgumentOutOfRangeException.ThrowIfNegative(index);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Length);
             ref readonly byte element = ref Unsafe.Add(ref Unsafe.AsRef(in _start), (nint)index * WeightMatrix.ElementSize(Type));
-            return Type switch
+            fixed (byte* stored = &element)
             {
-                WeightType.F16 => (float)Unsafe.ReadUnaligned<Half>(in element),
-                WeightType.BF16 => BitConverter.Int32BitsToSingle(Unsafe.ReadUnaligned<ushort>(in element) << 16),
-                _ => Unsafe.ReadUnaligned<float>(in element),
-            };
+                var one = new Element { Stored = stored };
+                WeightFormats.VisitFloats(Type, ref one);
+                return one.Value;
+            }
         }
     }
 
@@ -60,6 +60,15 @@ public readonly ref struct StoredSpan
 
     /// <summary>The floats themselves.</summary>
     public static implicit operator StoredSpan(float[] values) => new(values);
+
+    private struct Element : IFloatFormatVisitor
+    {
+        public byte* Stored;
+        public float Value;
+
+        public void Visit<TFormat>()
+            where TFormat : struct, IWeightFormat => Value = TFormat.WidenOne(Stored, 0);
+    }
 
     /// <summary>For <c>fixed</c>: the first element; null where there is none.</summary>
     public ref readonly byte GetPinnableReference() => ref Length == 0 ? ref Unsafe.NullRef<byte>() : ref _start;

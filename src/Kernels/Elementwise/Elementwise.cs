@@ -40,9 +40,10 @@ internal static unsafe class Elementwise
             case ActivationFunction.Silu: Body<S, V, SiluFunction>(x, y, length); break;
             case ActivationFunction.Tanh: Body<S, V, TanhFunction>(x, y, length); break;
             case ActivationFunction.Sigmoid: Body<S, V, SigmoidFunction>(x, y, length); break;
-            default:
+            case ActivationFunction.None:
                 if (x != y) new ReadOnlySpan<float>(x, (int)length).CopyTo(new Span<float>(y, (int)length));
                 break;
+            default: throw Activations.Unknown(activation);
         }
     }
 

@@ -5,8 +5,8 @@ internal static class WeightFormats
 {
     /// <summary>Calls a visitor with the format of a type.</summary>
     /// <exception cref="ArgumentException">The type is unknown.</exception>
-    public static void Visit<TVisitor>(WeightType type, TVisitor visitor)
-        where TVisitor : struct, IFormatVisitor, allows ref struct
+    public static void Visit<TVisitor>(WeightType type, ref TVisitor visitor)
+        where TVisitor : struct, IFormatVisitor
     {
         switch (type)
         {
@@ -21,21 +21,56 @@ internal static class WeightFormats
 
     /// <summary>Calls a visitor with the format of a type that stores elements one by one.</summary>
     /// <exception cref="ArgumentException">The type is unknown, or stores blocks.</exception>
-    public static void VisitFloats<TVisitor>(WeightType type, TVisitor visitor)
-        where TVisitor : struct, IFloatFormatVisitor, allows ref struct => Visit(type, new FloatsOnly<TVisitor>(visitor, type));
+    public static void VisitFloats<TVisitor>(WeightType type, ref TVisitor visitor)
+        where TVisitor : struct, IFloatFormatVisitor
+    {
+        var floats = new FloatsOnly<TVisitor> { Visitor = visitor, Type = type };
+        Visit(type, ref floats);
+        visitor = floats.Visitor;
+    }
+
+    /// <summary>Calls a visitor with the format of a type that stores blocks.</summary>
+    /// <exception cref="ArgumentException">The type is unknown, or stores elements one by one.</exception>
+    public static void VisitBlocks<TVisitor>(WeightType type, ref TVisitor visitor)
+        where TVisitor : struct, IBlockFormatVisitor
+    {
+        var blocks = new BlocksOnly<TVisitor> { Visitor = visitor, Type = type };
+        Visit(type, ref blocks);
+        visitor = blocks.Visitor;
+    }
 
     public static ArgumentException Unknown(WeightType type) =>
         new($"{type} is no weight type; known are {string.Join(", ", Enum.GetNames<WeightType>())}.", nameof(type));
 
-    private readonly ref struct FloatsOnly<TVisitor>(TVisitor visitor, WeightType type) : IFormatVisitor
-        where TVisitor : struct, IFloatFormatVisitor, allows ref struct
+    public static ArgumentException NoElements(WeightType type) =>
+        new($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type));
+
+    public static ArgumentException NoBlocks(WeightType type) =>
+        new($"{type} stores elements one by one, not in blocks.", nameof(type));
+
+    private struct FloatsOnly<TVisitor> : IFormatVisitor
+        where TVisitor : struct, IFloatFormatVisitor
     {
-        private readonly TVisitor _visitor = visitor;
+        public TVisitor Visitor;
+        public WeightType Type;
 
         public void VisitFloats<TFormat>()
-            where TFormat : struct, IWeightFormat => _visitor.Visit<TFormat>();
+            where TFormat : struct, IWeightFormat => Visitor.Visit<TFormat>();
+
+        public readonly void VisitBlocks<TFormat>()
+            where TFormat : struct, IBlockFormat => throw NoElements(Type);
+    }
+
+    private struct BlocksOnly<TVisitor> : IFormatVisitor
+        where TVisitor : struct, IBlockFormatVisitor
+    {
+        public TVisitor Visitor;
+        public WeightType Type;
+
+        public readonly void VisitFloats<TFormat>()
+            where TFormat : struct, IWeightFormat => throw NoBlocks(Type);
 
         public void VisitBlocks<TFormat>()
-            where TFormat : struct, IBlockFormat => throw WeightMatrix.NoElements(type);
+            where TFormat : struct, IBlockFormat => Visitor.Visit<TFormat>();
     }
 }

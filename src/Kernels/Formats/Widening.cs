@@ -5,16 +5,13 @@ namespace ManagedTransformers.Kernels;
 /// <summary>A stored row to floats.</summary>
 internal static unsafe class Widening
 {
+    /// <summary>A row of a type that stores elements one by one.</summary>
     public static void Run<S, V>(byte* row, WeightType type, float* y, nint length)
         where S : struct, ISimd<V>
         where V : struct
     {
-        switch (type)
-        {
-            case WeightType.F32: Body<S, V, F32Format>(row, 0, y, length); break;
-            case WeightType.F16: Body<S, V, F16Format>(row, 0, y, length); break;
-            case WeightType.BF16: Body<S, V, BF16Format>(row, 0, y, length); break;
-        }
+        var visitor = new Visitor<S, V> { Row = row, Y = y, Length = length };
+        WeightFormats.VisitFloats(type, ref visitor);
     }
 
     /// <summary>Elements first … first + length − 1 of a stored row; asks for what follows, as rows mostly do.</summary>
@@ -32,5 +29,17 @@ internal static unsafe class Widening
             S.Store(y + i, TFormat.Widen<S, V>(row, first + i, decoding));
         }
         for (; i < length; i++) y[i] = TFormat.WidenOne(row, first + i);
+    }
+
+    private struct Visitor<S, V> : IFloatFormatVisitor
+        where S : struct, ISimd<V>
+        where V : struct
+    {
+        public byte* Row;
+        public float* Y;
+        public nint Length;
+
+        public readonly void Visit<TFormat>()
+            where TFormat : struct, IWeightFormat => Body<S, V, TFormat>(Row, 0, Y, Length);
     }
 }

@@ -35,22 +35,27 @@ public static unsafe class SplitHeads
                 Cos = cos, Sin = sin, Pairs = rotary is null ? 0 : rotary.RotaryDim / 2, Positions = positions,
                 Q = q, K = k, V = v, MaxLength = a.MaxLength, Past = a.Past,
             };
-            int threads = a.Tokens <= MatMul.StreamedRows ? 1 : options.MaxThreads;
-            switch (options.Level)
-            {
-                case KernelLevel.Avx512:   WeightFormats.VisitFloats(a.Type, new Split<Avx512, Vector512<float>>(call, threads)); break;
-                case KernelLevel.Avx2:     WeightFormats.VisitFloats(a.Type, new Split<Avx2, Vector256<float>>(call, threads)); break;
-                case KernelLevel.Portable: WeightFormats.VisitFloats(a.Type, new Split<Portable, Vector<float>>(call, threads)); break;
-                default:                   throw KernelDispatch.Unknown(options.Level);
-            }
+            var jobs = new Jobs { Call = call, Level = options.Level, Threads = a.Tokens <= MatMul.StreamedRows ? 1 : options.MaxThreads };
+            WeightFormats.VisitFloats(a.Type, ref jobs);
         }
     }
 
-    private readonly struct Split<S, V>(SplitHeadsCall call, int threads) : IFloatFormatVisitor
-        where S : struct, ISimd<V>
-        where V : struct
+    private struct Jobs : IFloatFormatVisitor
     {
-        public void Visit<TFormat>()
-            where TFormat : struct, IWeightFormat => WorkerPool.Shared.Run(call.Tokens, threads, new SplitHeadsJob<S, V, TFormat> { Call = call });
+        public SplitHeadsCall Call;
+        public KernelLevel Level;
+        public int Threads;
+
+        public readonly void Visit<TFormat>()
+            where TFormat : struct, IWeightFormat
+        {
+            switch (Level)
+            {
+                case KernelLevel.Avx512:   WorkerPool.Shared.Run(Call.Tokens, Threads, new SplitHeadsJob<Avx512, Vector512<float>, TFormat> { Call = Call }); break;
+                case KernelLevel.Avx2:     WorkerPool.Shared.Run(Call.Tokens, Threads, new SplitHeadsJob<Avx2, Vector256<float>, TFormat> { Call = Call }); break;
+                case KernelLevel.Portable: WorkerPool.Shared.Run(Call.Tokens, Threads, new SplitHeadsJob<Portable, Vector<float>, TFormat> { Call = Call }); break;
+                default:                   throw KernelDispatch.Unknown(Level);
+            }
+        }
     }
 }

@@ -1,6 +1,3 @@
-using System.Numerics;
-using System.Runtime.Intrinsics;
-
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Two products in a row, the feed-forward block of a layer: Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
@@ -17,19 +14,20 @@ public static unsafe class FeedForward
     /// <summary>Whether <see cref="Run"/> takes a product of this size at this level; otherwise two calls of <see cref="MatMul"/> do it.</summary>
     /// <param name="m">Rows of X.</param>
     /// <param name="up">W1.</param>
-    /// <param name="down">W2. Where one stores blocks of integers both do, of one type: their products take X in bytes, not as floats.</param>
+    /// <param name="down">W2; computed in the same way as W1. Where products take X as bytes, both are of one type.</param>
     /// <param name="options">Level and threads.</param>
     public static bool Fits(int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        bool blocked = WeightMatrix.IsBlocked(up.Type) || WeightMatrix.IsBlocked(down.Type);
-        if (options.Level == KernelLevel.Reference || m <= MatMul.StreamedRows || up.N == 0)
-            return false;
-        if (!blocked && MatMul.TakesQuads(m, options.Level))
-            return false;                                            // X is packed in another way there
-        return blocked
-            ? up.Type == down.Type && up.N % BlockInnerMultiple == 0 && options.Level != KernelLevel.Portable
-            : up.N % InnerMultiple == 0;
+        if (up.N == 0) return false;
+        ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+        if (path != ProductPaths.Choose(options.Level, down.Type, m, down.K)) return false;
+        return path switch
+        {
+            ProductPath.Tiled => up.N % InnerMultiple == 0,
+            ProductPath.TiledInBytes => up.N % BlockInnerMultiple == 0 && up.Type == down.Type,
+            _ => false,
+        };
     }
 
     /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
@@ -47,8 +45,8 @@ public static unsafe class FeedForward
         if (down.K != up.N) throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
-        if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty || down.K == 0 || up.K == 0)
-            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights alike, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+        if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty)
+            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights of one type, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
         if (y.IsEmpty) return;
         fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
         fixed (byte* pUp = up.Data, pDown = down.Data)
@@ -58,34 +56,10 @@ public static unsafe class FeedForward
                 new ProductCall(px, up, pUp, y: null, upEpilogue.Activation, upBias, residual: null),
                 new ProductCall(x: null, down, pDown, py, downEpilogue.Activation, downBias, residual),
             };
-            int threads = MatMul.Threads(calls, 1, m, options.MaxThreads);
-            bool bytes = WeightMatrix.IsBlocked(up.Type);
-            switch (options.Level)
-            {
-                case KernelLevel.Avx512 when bytes: BlockGemm.FeedForward<Avx512, Vector512<float>, BlockTiles32>(calls, m, up.Type, threads); break;
-                case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(calls, m, up.Type, down.Type, threads); break;
-                case KernelLevel.Avx2 when bytes:   BlockGemm.FeedForward<Avx2, Vector256<float>, BlockTiles16>(calls, m, up.Type, threads); break;
-                case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(calls, m, up.Type, down.Type, threads); break;
-                default:                            Run<Portable, Vector<float>, PortableTiles>(calls, m, up.Type, down.Type, threads); break;
-            }
-        }
-    }
-
-    private static void Run<S, V, TTiles>(ProductCall* calls, int m, WeightType up, WeightType down, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-    {
-        int k = calls->K, inner = calls->Output.N;
-        EqualBlocks blocks = Gemm.Blocks(m);
-        long packedLength = Gemm.PackedLength(blocks, k);
-        float* packed = Scratch.ForCall(packedLength + Gemm.PackedLength(blocks, inner)), between = packed + packedLength;
-        for (int block = 0; block < blocks.Count; block++)
-        {
-            (int row, int rows) = blocks[block];
-            Panels layout = Gemm.Pack<S, V, TTiles>(calls->X + ((nint)row * k), rows, k, packed, threads);
-            Gemm.Run<S, V, TTiles>(up, packed, layout, row, rows, calls[0], between, threads);
-            Gemm.Run<S, V, TTiles>(down, between, layout, row, rows, calls[1], packedY: null, threads);
+            ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+            var first = (TiledProducts)ProductKernel.Of(path, options.Level, up.Type);
+            var second = (TiledProducts)ProductKernel.Of(path, options.Level, down.Type);
+            first.RunBoth(calls, second, m, MatMul.Threads(calls, 1, m, options.MaxThreads));
         }
     }
 }

@@ -1,6 +1,3 @@
-using System.Numerics;
-using System.Runtime.Intrinsics;
-
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Matrix multiplication with a weight: the heart of every layer.</summary>
@@ -11,9 +8,6 @@ public static unsafe class MatMul
     /// then has the same bits whatever other rows are computed with it, so that a token's scores do not depend on the batch.
     /// </summary>
     public const int StreamedRows = 8;
-
-    // Rows that are whole vectors of bytes at every level, so that levels agree.
-    private const int NibbleMultiple = 2 * Blocks.Pair;
 
     /// <summary>Y = act(X · Wᵀ + bias) + residual.</summary>
     /// <param name="x">X, row-major [m, k].</param>
@@ -28,7 +22,8 @@ public static unsafe class MatMul
         ArgumentNullException.ThrowIfNull(options);
         CheckSizes(x.Length, m, w, y.Length, epilogue);
         if (y.IsEmpty) return;
-        if (w.K == 0 || options.Level == KernelLevel.Reference)
+        ProductPath path = ProductPaths.Choose(options.Level, w.Type, m, w.K);
+        if (path == ProductPath.Reference)
         {
             MatMulReference.Run(x, m, w, y, epilogue);
             return;
@@ -37,7 +32,7 @@ public static unsafe class MatMul
         fixed (byte* pw = w.Data)
         {
             var call = new ProductCall(px, w, pw, py, epilogue.Activation, bias, residual);
-            Run(&call, 1, m, w.Type, options);
+            ProductKernel.Of(path, options.Level, w.Type).Run(&call, 1, m, Threads(&call, 1, m, options.MaxThreads));
         }
     }
 
@@ -56,8 +51,8 @@ public static unsafe class MatMul
         CheckSizes(second.X.Length, m, second.Weight, second.Y.Length, second.Epilogue);
         if (three) CheckSizes(third.X.Length, m, third.Weight, third.Y.Length, third.Epilogue);
         WeightType type = first.Weight.Type;
-        bool together = options.Level != KernelLevel.Reference && IsWork(first, type) && IsWork(second, type) && (!three || IsWork(third, type));
-        if (!together)
+        bool joined = options.Level != KernelLevel.Reference && IsWork(first, type) && IsWork(second, type) && (!three || IsWork(third, type));
+        if (!joined)
         {
             Run(first.X, m, first.Weight, first.Y, first.Epilogue, options);
             Run(second.X, m, second.Weight, second.Y, second.Epilogue, options);
@@ -77,11 +72,12 @@ public static unsafe class MatMul
                 new ProductCall(x1, second.Weight, w1, y1, second.Epilogue.Activation, bias1, residual1),
                 new ProductCall(x2, third.Weight, w2, y2, third.Epilogue.Activation, bias2, residual2),
             };
-            int count = three ? 3 : 2, joint;
-            for (int i = 0; i < count; i += joint)
+            int count = three ? 3 : 2, together;
+            for (int i = 0; i < count; i += together)
             {
-                joint = m <= StreamedRows ? WithSameDots(calls + i, count - i, type) : ProductCall.WithSameX(calls + i, count - i);    // many rows are packed, which is a job of its own
-                Run(calls + i, joint, m, type, options);
+                ProductPath path = ProductPaths.Choose(options.Level, type, m, calls[i].K);
+                together = m <= StreamedRows ? WithSamePath(calls + i, count - i, m, type, options.Level) : ProductCall.WithSameX(calls + i, count - i);    // packing many rows is a job of its own
+                ProductKernel.Of(path, options.Level, type).Run(calls + i, together, m, Threads(calls + i, together, m, options.MaxThreads));
             }
         }
 
@@ -98,70 +94,6 @@ public static unsafe class MatMul
         Activations.CheckKnown(epilogue.Activation);
     }
 
-    private static void Run(ProductCall* calls, int count, int m, WeightType type, KernelOptions options)
-    {
-        bool bytes = m > StreamedRows && WeightMatrix.IsBlocked(type), nibbles = m <= StreamedRows && HasNibbleDots(type, calls->K);
-        int threads = Threads(calls, count, m, options.MaxThreads);
-        switch (options.Level)
-        {
-            case KernelLevel.Avx512 when bytes: BlockGemm.Run<Avx512, Vector512<float>, BlockTiles32>(calls, count, m, type, threads); break;
-            case KernelLevel.Avx512 when nibbles: RunBlockGemv<Avx512, Vector512<float>, Int4Format, NibbleDots<Avx512, Vector512<float>>>(calls, count, m, threads); break;
-            case KernelLevel.Avx512 when TakesQuads(m, options.Level): RunQuads(calls, count, m, type, threads); break;
-            case KernelLevel.Avx512:            Run<Avx512, Vector512<float>, Tiles32>(calls, count, m, type, threads); break;
-            case KernelLevel.Avx2 when bytes:   BlockGemm.Run<Avx2, Vector256<float>, BlockTiles16>(calls, count, m, type, threads); break;
-            case KernelLevel.Avx2 when nibbles: RunBlockGemv<Avx2, Vector256<float>, Int4Format, NibbleDots<Avx2, Vector256<float>>>(calls, count, m, threads); break;
-            case KernelLevel.Avx2:              Run<Avx2, Vector256<float>, Tiles16>(calls, count, m, type, threads); break;
-            default:                            Run<Portable, Vector<float>, PortableTiles>(calls, count, m, type, threads); break;
-        }
-    }
-
-    /// <summary>Whether a product with so many rows of X, and a W of floats, is one of <see cref="QuadGemmJob{TFormat}"/>.</summary>
-    internal static bool TakesQuads(int m, KernelLevel level) => level == KernelLevel.Avx512 && m is > StreamedRows and <= QuadTile.Columns;
-
-    private static bool HasNibbleDots(WeightType type, int k) => type == WeightType.Int4 && k % NibbleMultiple == 0;
-
-    private static int WithSameDots(ProductCall* calls, int count, WeightType type)
-    {
-        int same = 1;
-        while (same < count && HasNibbleDots(type, calls[same].K) == HasNibbleDots(type, calls->K)) same++;
-        return same;
-    }
-
-    private static void Run<S, V, TTiles>(ProductCall* calls, int count, int m, WeightType type, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-    {
-        switch (type)
-        {
-            case WeightType.F32:  Run<S, V, TTiles, F32Format>(calls, count, m, threads); break;
-            case WeightType.F16:  Run<S, V, TTiles, F16Format>(calls, count, m, threads); break;
-            case WeightType.BF16: Run<S, V, TTiles, BF16Format>(calls, count, m, threads); break;
-            case WeightType.Int8: RunBlocks<S, V, TTiles, Int8Format>(calls, count, m, threads); break;
-            case WeightType.Int4: RunBlocks<S, V, TTiles, Int4Format>(calls, count, m, threads); break;
-        }
-    }
-
-    private static void RunBlocks<S, V, TTiles, TFormat>(ProductCall* calls, int count, int m, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-        where TFormat : struct, IBlockFormat
-    {
-        if (m <= StreamedRows) RunBlockGemv<S, V, TFormat, Int16Dots<S, V, TFormat>>(calls, count, m, threads);
-        else RunGemm<S, V, TTiles, TFormat>(calls, count, m, threads);
-    }
-
-    private static void Run<S, V, TTiles, TFormat>(ProductCall* calls, int count, int m, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-        where TFormat : struct, IWeightFormat
-    {
-        if (m <= StreamedRows) RunGemv<S, V, TFormat>(calls, count, m, threads);
-        else RunGemm<S, V, TTiles, TFormat>(calls, count, m, threads);
-    }
-
     internal static int Threads(ProductCall* calls, int count, int m, int maxThreads)
     {
         long elements = 0;
@@ -169,80 +101,11 @@ public static unsafe class MatMul
         return Tiling.Threads(m, elements, maxThreads);
     }
 
-    private static void RunQuads(ProductCall* calls, int count, int m, WeightType type, int threads)
+    // How many products, the first one included, take the path of the first one.
+    private static int WithSamePath(ProductCall* calls, int count, int m, WeightType type, KernelLevel level)
     {
-        switch (type)
-        {
-            case WeightType.F32:  QuadGemmJob<F32Format>.Run(calls, count, m, threads); break;
-            case WeightType.F16:  QuadGemmJob<F16Format>.Run(calls, count, m, threads); break;
-            case WeightType.BF16: QuadGemmJob<BF16Format>.Run(calls, count, m, threads); break;
-        }
-    }
-
-    // Many rows of one X.
-    private static void RunGemm<S, V, TTiles, TFormat>(ProductCall* calls, int count, int m, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TTiles : struct, ITiles
-        where TFormat : struct, IRowFormat
-    {
-        EqualBlocks blocks = Gemm.Blocks(m);
-        float* packed = Scratch.ForCall(Gemm.PackedLength(blocks, calls->K));
-        for (int block = 0; block < blocks.Count; block++)
-        {
-            (int row, int rows) = blocks[block];
-            Panels layout = Gemm.Pack<S, V, TTiles>(calls->X + ((nint)row * calls->K), rows, calls->K, packed, threads);
-            Gemm.Run<S, V, TTiles, TFormat>(packed, layout, row, rows, calls, count, packedY: null, threads);
-        }
-    }
-
-    // Few rows, each product with an X of its own or that of the one before.
-    private static void RunGemv<S, V, TFormat>(ProductCall* calls, int count, int m, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TFormat : struct, IWeightFormat
-    {
-        GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
-        var groups = new GemvGroups(m, S.Registers);
-        bool lay = m > 1 || TFormat.InputScale != 1;
-        long length = 0;
-        for (int i = 0; i < count; i++) length += (long)groups.Padded * calls[i].K;
-        float* memory = lay ? Scratch.ForCall(length) : null;
-        for (int i = 0, same; i < count; i += same)
-        {
-            float* x = calls[i].X, grouped = x;
-            int k = calls[i].K;
-            if (lay)
-            {
-                grouped = memory;
-                groups.Lay<S, V>(x, k, TFormat.InputScale, grouped);
-                memory += (nint)groups.Padded * k;
-            }
-            same = ProductCall.WithSameX(calls + i, count - i);
-            for (int j = i; j < i + same; j++)
-                jobs[j] = new GemvJob<S, V, TFormat> { X = x, Grouped = grouped, Groups = groups, K = k, W = calls[j].W, Output = calls[j].Output };
-        }
-        JobGroup<GemvJob<S, V, TFormat>>.Run(jobs, count, threads);
-    }
-
-    private static void RunBlockGemv<S, V, TFormat, TDots>(ProductCall* calls, int count, int m, int threads)
-        where S : struct, ISimd<V>
-        where V : struct
-        where TFormat : struct, IBlockFormat
-        where TDots : struct, IBlockDots<V>
-    {
-        BlockGemvJob<S, V, TFormat, TDots>* jobs = stackalloc BlockGemvJob<S, V, TFormat, TDots>[count];
-        long length = 0;
-        for (int i = 0; i < count; i++) length += BlockInput.Length<S, V, TDots>(m, calls[i].K);
-        float* memory = Scratch.ForCall(length);
-        for (int i = 0, same; i < count; i += same)
-        {
-            var input = BlockInput.Quantize<S, V, TFormat, TDots>(calls[i].X, m, calls[i].K, memory);
-            memory += BlockInput.Length<S, V, TDots>(m, calls[i].K);
-            same = ProductCall.WithSameX(calls + i, count - i);
-            for (int j = i; j < i + same; j++)
-                jobs[j] = new BlockGemvJob<S, V, TFormat, TDots> { Input = input, W = calls[j].W, Threads = threads, Output = calls[j].Output };
-        }
-        JobGroup<BlockGemvJob<S, V, TFormat, TDots>>.Run(jobs, count, threads);
+        int same = 1;
+        while (same < count && ProductPaths.Choose(level, type, m, calls[same].K) == ProductPaths.Choose(level, type, m, calls->K)) same++;
+        return same;
     }
 }

@@ -16,7 +16,8 @@ internal static class ActivationReference
         ActivationFunction.Silu => x / (1 + Math.Exp(-x)),
         ActivationFunction.Tanh => Math.Tanh(x),
         ActivationFunction.Sigmoid => 1 / (1 + Math.Exp(-x)),
-        _ => x,
+        ActivationFunction.None => x,
+        _ => throw Activations.Unknown(activation),
     };
 
     /// <summary>erf(x) = 2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (1 · 3 · 5 ⋯ (2n+1)).</summary>

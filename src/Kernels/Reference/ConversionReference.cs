@@ -19,34 +19,45 @@ internal static class ConversionReference
             case WeightType.BF16:
                 for (int i = 0; i < destination.Length; i++) destination[i] = BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..]) << 16);
                 break;
-            default:
+            case WeightType.F32:
                 for (int i = 0; i < destination.Length; i++) destination[i] = BinaryPrimitives.ReadSingleLittleEndian(source[(4 * i)..]);
                 break;
+            default:
+                throw NotDefined(type);
         }
     }
 
     /// <summary>A whole row, also of blocks of integers: (q − zero) · scale.</summary>
     public static unsafe void WidenRow(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)
     {
-        fixed (byte* row = source)
+        if (!WeightMatrix.IsBlocked(type))
         {
-            switch (type)
-            {
-                case WeightType.Int8: WidenBlocks<Int8Format>(row, destination); break;
-                case WeightType.Int4: WidenBlocks<Int4Format>(row, destination); break;
-                default: Widen(source, type, destination); break;
-            }
+            Widen(source, type, destination);
+            return;
+        }
+        fixed (byte* row = source)
+        fixed (float* to = destination)
+        {
+            var blocks = new BlockRow { Row = row, Destination = to, Length = destination.Length };
+            WeightFormats.VisitBlocks(type, ref blocks);
         }
     }
 
-    private static unsafe void WidenBlocks<TFormat>(byte* row, Span<float> destination)
-        where TFormat : struct, IBlockFormat
+    private unsafe struct BlockRow : IBlockFormatVisitor
     {
-        byte* scales = Blocks.ScalesOf<TFormat>(row, destination.Length);
-        for (int i = 0; i < destination.Length; i++)
+        public byte* Row;
+        public float* Destination;
+        public int Length;
+
+        public readonly void Visit<TFormat>()
+            where TFormat : struct, IBlockFormat
         {
-            int q = TFormat.One(row + ((nint)i / Blocks.Pair * TFormat.PairBytes), i % Blocks.Pair);
-            destination[i] = (q - TFormat.Zero) * F16Format.WidenOne(scales, i / Blocks.Size);
+            byte* scales = Blocks.ScalesOf<TFormat>(Row, Length);
+            for (int i = 0; i < Length; i++)
+            {
+                int q = TFormat.One(Row + ((nint)i / Blocks.Pair * TFormat.PairBytes), i % Blocks.Pair);
+                Destination[i] = (q - TFormat.Zero) * F16Format.WidenOne(scales, i / Blocks.Size);
+            }
         }
     }
 
@@ -58,10 +69,13 @@ internal static class ConversionReference
             {
                 case WeightType.F16: BinaryPrimitives.WriteHalfLittleEndian(destination[(2 * i)..], (Half)source[i]); break;
                 case WeightType.BF16: BinaryPrimitives.WriteUInt16LittleEndian(destination[(2 * i)..], NarrowBF16(source[i])); break;
-                default: BinaryPrimitives.WriteSingleLittleEndian(destination[(4 * i)..], source[i]); break;
+                case WeightType.F32: BinaryPrimitives.WriteSingleLittleEndian(destination[(4 * i)..], source[i]); break;
+                default: throw NotDefined(type);
             }
         }
     }
+
+    private static ArgumentException NotDefined(WeightType type) => WeightMatrix.IsBlocked(type) ? WeightFormats.NoElements(type) : WeightFormats.Unknown(type);
 
     // The upper 16 bits, rounded to nearest even: adding 0x7FFF, and 1 more where the kept part is odd, carries where it must.
     public static ushort NarrowBF16(float value)

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ManagedTransformers.Kernels;
 
 /// <summary>A job that knows how many tasks it has.</summary>
@@ -13,20 +15,19 @@ internal readonly unsafe struct JobGroup<TJob> : IJob
 {
     private readonly TJob* _jobs;
 
-    private JobGroup(TJob* jobs) => _jobs = jobs;
-
-    /// <summary>Runs all of them.</summary>
-    /// <param name="jobs">[count], alive until this returns.</param>
+    /// <param name="jobs">[count], alive until the group has run.</param>
     /// <param name="count">Jobs.</param>
-    /// <param name="threads">The most threads that work at once.</param>
-    public static void Run(TJob* jobs, int count, int threads)
+    public JobGroup(TJob* jobs, int count)
     {
-        int tasks = 0;
-        for (int i = 0; i < count; i++) tasks += jobs[i].Tasks;
-        WorkerPool.Shared.Run(tasks, threads, new JobGroup<TJob>(jobs));
+        _jobs = jobs;
+        for (int i = 0; i < count; i++) Tasks += jobs[i].Tasks;
     }
 
+    /// <summary>Tasks of all jobs.</summary>
+    public int Tasks { get; }
+
     /// <summary>A task of the job that it belongs to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Execute(int task)
     {
         TJob* job = _jobs;

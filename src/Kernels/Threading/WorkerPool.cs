@@ -27,7 +27,7 @@ internal sealed unsafe class WorkerPool
     private readonly Gate _done = new();
     private int _busy;                       // 1 while a call owns the fields below
     private void* _job;                      // the caller's TJob, on its stack
-    private delegate*<void*, int, void> _execute;
+    private delegate*<WorkerPool, void> _takeTasks;
     private int _tasks;
     private int _next;                       // the next task that nobody has taken
     private int _running;                    // workers that have not finished yet
@@ -61,7 +61,19 @@ internal sealed unsafe class WorkerPool
 
         try
         {
-            RunShared(tasks, helpers, Unsafe.AsPointer(ref copy), &Execute<TJob>);
+            AddWorkers(helpers);
+            _job = Unsafe.AsPointer(ref copy);
+            _takeTasks = &TakeTasks<TJob>;
+            _tasks = tasks;
+            _next = 0;
+            _running = helpers;
+            _error = null;
+            for (int i = 0; i < helpers; i++) _workers[i].Start.Open();
+            TakeTasks<TJob>(this);
+            _done.Wait();
+
+            _job = null;
+            if (_error is { } error) ExceptionDispatchInfo.Throw(error);
         }
         finally
         {
@@ -69,43 +81,31 @@ internal sealed unsafe class WorkerPool
         }
     }
 
-    private static void Execute<TJob>(void* job, int task)
-        where TJob : struct, IJob => Unsafe.AsRef<TJob>(job).Execute(task);
-
-    private void RunShared(int tasks, int helpers, void* job, delegate*<void*, int, void> execute)
+    private void AddWorkers(int needed)
     {
-        while (_workers.Count < helpers)
+        while (_workers.Count < needed)
         {
             _workers.Add(new Worker(this));
             Volatile.Write(ref _threadCount, _workers.Count);
         }
-
-        _job = job;
-        _execute = execute;
-        _tasks = tasks;
-        _next = 0;
-        _running = helpers;
-        _error = null;
-        for (int i = 0; i < helpers; i++) _workers[i].Start.Open();
-        TakeTasks();
-        _done.Wait();
-
-        _job = null;
-        if (_error is { } error) ExceptionDispatchInfo.Throw(error);
     }
 
-    private void TakeTasks()
+    // Optimized at once, so that groups of jobs add no frame to what a debugger shows.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TakeTasks<TJob>(WorkerPool pool)
+        where TJob : struct, IJob
     {
         try
         {
-            int tasks = _tasks;
-            for (int task = Interlocked.Increment(ref _next) - 1; task < tasks; task = Interlocked.Increment(ref _next) - 1)
-                _execute(_job, task);
+            ref TJob job = ref Unsafe.AsRef<TJob>(pool._job);
+            int tasks = pool._tasks;
+            for (int task = Interlocked.Increment(ref pool._next) - 1; task < tasks; task = Interlocked.Increment(ref pool._next) - 1)
+                job.Execute(task);
         }
         catch (Exception e)
         {
-            Interlocked.CompareExchange(ref _error, e, null);
-            Volatile.Write(ref _next, _tasks);               // the other threads find nothing left
+            Interlocked.CompareExchange(ref pool._error, e, null);
+            Volatile.Write(ref pool._next, pool._tasks);         // the other threads find nothing left
         }
     }
 
@@ -127,7 +127,7 @@ internal sealed unsafe class WorkerPool
             while (true)
             {
                 Start.Wait();
-                _pool.TakeTasks();
+                _pool._takeTasks(_pool);
                 if (Interlocked.Decrement(ref _pool._running) == 0) _pool._done.Open();
             }
         }

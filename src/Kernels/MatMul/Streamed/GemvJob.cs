@@ -53,33 +53,24 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
         int row = Groups.First(group), width = Groups.Width(group), rows = Math.Min(width, Groups.Rows - row), tile = TileRows(width);
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
         float* x = Grouped + (row * whole), sums = stackalloc float[2 * GemvGroups.MaxWidth];
-        int apart = count / tile, j = 0;
-        for (; j < apart; j++)
+        int apart = count / tile, rest = count - (apart * tile);
+        for (int j = 0; j < apart + rest; j++)
         {
-            Tile(width, whole, w + (j * rowBytes), apart * rowBytes, x, sums);
-            for (int r = 0; r < tile; r++) Put(sums + (r * width), rows, row, w, j + (r * apart), whole, products, stride);
-        }
-        for (j = apart * tile; j < count; j++)
-        {
-            Tile(width, whole, w + (j * rowBytes), 0, x, sums);
-            Put(sums, rows, row, w, j, whole, products, stride);
+            // Rows that lie apart, as many as fill tiles; then what remains one by one, several times the same.
+            (int first, int step, int filled) = j < apart ? (j, apart, tile) : (j + (apart * (tile - 1)), 0, 1);
+            byte* start = w + (first * rowBytes);
+            switch (width)
+            {
+                case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, start, step * rowBytes, x, sums); break;
+                case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, start, step * rowBytes, x, sums); break;
+                case 1 when step > 0 && Tiling.FourStreams: GemvTile.Dot4x1<S, V, TFormat>(whole, start, step * rowBytes, x, sums); break;
+                default: sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, start, x); break;
+            }
+            for (int r = 0; r < filled; r++) Put(sums + (r * width), rows, row, w, first + (r * step), whole, products, stride);
         }
     }
 
     private static int TileRows(int width) => width switch { 8 or 4 => 2, _ => Tiling.FourStreams ? 4 : 1 };
-
-    private static void Tile(int width, nint whole, byte* w, nint apart, float* x, float* sums)
-    {
-        switch (width)
-        {
-            case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, w, apart, x, sums); break;
-            case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, w, apart, x, sums); break;
-            default:
-                if (apart > 0 && Tiling.FourStreams) GemvTile.Dot4x1<S, V, TFormat>(whole, w, apart, x, sums);
-                else sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, w, x);
-                break;
-        }
-    }
 
     // Products of row j of W with the rows of a group.
     private readonly void Put(float* sums, int rows, int row, byte* w, int j, nint whole, float* products, int stride)

@@ -1,0 +1,57 @@
+using System.Runtime.Intrinsics;
+
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about as long: one range of rows of W per task, read once.</summary>
+internal unsafe struct QuadGemmJob<TFormat> : ICountedJob
+    where TFormat : struct, IRowFormat
+{
+    /// <summary>X as <see cref="QuadTile.Pack"/> leaves it.</summary>
+    public float* PackedX;
+
+    /// <summary>Rows of X, and columns of X and W.</summary>
+    public int M, K;
+
+    /// <summary>Threads that take tasks in turn.</summary>
+    public int Threads;
+
+    /// <summary>W as stored, [N, K].</summary>
+    public byte* W;
+
+    /// <summary>Y and the epilogue.</summary>
+    public Output Output;
+
+    /// <summary>Ranges that cover all rows of W.</summary>
+    public readonly int Tasks => (Output.N + Tiling.FewRows - 1) / Tiling.FewRows;
+
+    /// <summary>One range of rows of W: all of k.</summary>
+    public readonly void Execute(int task)
+    {
+        const int tile = QuadTile.Rows, width = QuadTile.Columns;
+        int first = task * Tiling.FewRows, rows = Math.Min(Tiling.FewRows, Output.N - first), padded = Packing.Padded(K, QuadTile.Steps);
+        float* products = Scratch.ForTask((Tiling.FewRows * width) + (width * width) + ((long)tile * padded));
+        float* room = products + (Tiling.FewRows * width), decoded = room + (width * width);
+        nint rowBytes = TFormat.RowBytes(K);
+        byte* w = W + (first * rowBytes);
+        for (int r = 0; r < rows; r += tile)
+        {
+            byte* start = w + (r * rowBytes);
+            bool inPlace = typeof(TFormat) == typeof(F32Format) && r + tile <= rows && padded == K;
+            if (!inPlace) Decode(start, Math.Min(tile, rows - r), padded, decoded);
+            // Threads take tasks in turn: what this one reads next is most likely so many tasks ahead.
+            byte* next = r + tile < rows ? start + (tile * rowBytes) : w + (Threads * Tiling.FewRows * rowBytes);
+            QuadTile.Run(padded, inPlace ? (float*)start : decoded, PackedX, products + (r * width), next, tile * rowBytes);
+        }
+        Output.StoreTransposed<Avx512, Vector512<float>>(products, width, first, rows, 0, M, room);
+    }
+
+    // Rows that are missing keep what was there: their products are not stored. What is missing of a row's last quad is 0, as X is.
+    private readonly void Decode(byte* start, int rows, int padded, float* decoded)
+    {
+        for (int r = 0; r < rows; r++, decoded += padded)
+        {
+            TFormat.Decode<Avx512, Vector512<float>>(start + (r * TFormat.RowBytes(K)), K, 0, decoded, K);
+            for (int p = K; p < padded; p++) decoded[p] = 0;
+        }
+    }
+}

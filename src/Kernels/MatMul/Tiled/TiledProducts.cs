@@ -1,0 +1,56 @@
+namespace ManagedTransformers.Kernels;
+
+/// <summary>Products of many rows of X: X is packed block of rows by block, and W multiplied with each.</summary>
+internal abstract unsafe class TiledProducts : ProductKernel
+{
+    /// <summary>Floats that any of these blocks of rows takes when it is packed.</summary>
+    protected abstract long PackedLength(EqualBlocks blocks, int k);
+
+    /// <summary>Packs X [rows, k]. Returns where its rows lie.</summary>
+    protected abstract Panels Pack(float* x, int rows, int k, float* packed, int threads);
+
+    /// <summary>Multiplies a packed X.</summary>
+    /// <param name="packed">X as <see cref="Pack"/> leaves it.</param>
+    /// <param name="layout">Where its rows lie.</param>
+    /// <param name="row">Its first row's number in Y.</param>
+    /// <param name="rows">Its rows.</param>
+    /// <param name="calls">The products.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="next">Where the products go instead of Y, as the packed X of a product that follows; null: to Y.</param>
+    /// <param name="threads">The most threads that work at once.</param>
+    protected abstract void Multiply(float* packed, Panels layout, int row, int rows, ProductCall* calls, int count, float* next, int threads);
+
+    /// <summary>Several products with one X.</summary>
+    public sealed override void Run(ProductCall* calls, int count, int m, int threads)
+    {
+        int k = calls->K;
+        var blocks = new EqualBlocks(m, Tiling.RowBlock);
+        float* packed = Scratch.ForCall(PackedLength(blocks, k));
+        for (int block = 0; block < blocks.Count; block++)
+        {
+            (int row, int rows) = blocks[block];
+            Panels layout = Pack(calls->X + ((nint)row * k), rows, k, packed, threads);
+            Multiply(packed, layout, row, rows, calls, count, next: null, threads);
+        }
+    }
+
+    /// <summary>Two products in a row: what lies between them is packed as it is computed.</summary>
+    /// <param name="calls">The first one, without a Y, and the second one, without an X.</param>
+    /// <param name="second">The kernel of the second one, of the same path and level.</param>
+    /// <param name="m">Rows.</param>
+    /// <param name="threads">The most threads that work at once.</param>
+    public void RunBoth(ProductCall* calls, TiledProducts second, int m, int threads)
+    {
+        int k = calls->K;
+        var blocks = new EqualBlocks(m, Tiling.RowBlock);
+        long length = PackedLength(blocks, k);
+        float* packed = Scratch.ForCall(length + second.PackedLength(blocks, calls->Output.N)), between = packed + length;
+        for (int block = 0; block < blocks.Count; block++)
+        {
+            (int row, int rows) = blocks[block];
+            Panels layout = Pack(calls->X + ((nint)row * k), rows, k, packed, threads);
+            Multiply(packed, layout, row, rows, calls, 1, between, threads);
+            second.Multiply(between, layout, row, rows, calls + 1, 1, next: null, threads);
+        }
+    }
+}
