@@ -15,31 +15,18 @@ public static unsafe class LayerNorm
     /// <param name="options">Level and threads.</param>
     /// <remarks>Ba et al. 2016, arXiv:1607.06450. NaN or infinity in a row makes the whole row NaN.</remarks>
     /// <exception cref="ArgumentException">The lengths differ, or x is not whole rows.</exception>
-    public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float eps, Span<float> y, KernelOptions options) =>
-        Run(x, residual: default, weight, bias, eps, y, options);
-
-    /// <summary>y = LayerNorm(x + residual), with the bits of the sum and its LayerNorm one after the other.</summary>
-    /// <param name="x">Hidden states, [rows, hidden]; hidden is the length of <paramref name="weight"/>.</param>
-    /// <param name="residual">What is added to them, as long as x; may be empty.</param>
-    /// <param name="weight">Gain, [hidden].</param>
-    /// <param name="bias">Offset, [hidden].</param>
-    /// <param name="eps">Added to the (biased) variance; layer_norm_eps.</param>
-    /// <param name="y">Output, [rows, hidden]; may be <paramref name="x"/> or <paramref name="residual"/> itself.</param>
-    /// <param name="options">Level and threads.</param>
-    /// <exception cref="ArgumentException">The lengths differ, or x is not whole rows.</exception>
-    public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> residual, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float eps, Span<float> y, KernelOptions options)
+    public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float eps, Span<float> y, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.SameLength(weight.Length, bias.Length);
         Check.SameLength(x.Length, y.Length);
-        if (!residual.IsEmpty) Check.SameLength(x.Length, residual.Length);
         int hidden = weight.Length;
         if (hidden == 0 ? x.Length != 0 : x.Length % hidden != 0)
             throw new ArgumentException($"x.Length is {x.Length}, which is no whole number of rows of weight.Length {hidden}.", nameof(x));
         if (x.IsEmpty) return;
-        fixed (float* px = x, pr = residual, pw = weight, pb = bias, py = y)
+        fixed (float* px = x, pw = weight, pb = bias, py = y)
         {
-            var rows = new Rows { X = px, Residual = pr, Weight = pw, Bias = pb, Eps = eps, Y = py, Hidden = hidden };
+            var rows = new Rows { X = px, Weight = pw, Bias = pb, Eps = eps, Y = py, Hidden = hidden };
             int count = x.Length / hidden, threads = x.Length < WorkerPool.SerialFloats ? 1 : options.MaxThreads;
             switch (options.Level)
             {
@@ -47,9 +34,8 @@ public static unsafe class LayerNorm
                 case KernelLevel.Avx2:     WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
                 case KernelLevel.Portable: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Portable, Vector<float>> { Rows = rows }); break;
                 case KernelLevel.Reference:
-                    if (!residual.IsEmpty) Add.Run(x, residual, y, options);
                     for (int at = 0; at < x.Length; at += hidden)
-                        NormReference.LayerNorm((residual.IsEmpty ? x : y).Slice(at, hidden), weight, bias, eps, y.Slice(at, hidden));
+                        NormReference.LayerNorm(x.Slice(at, hidden), weight, bias, eps, y.Slice(at, hidden));
                     break;
                 default: throw KernelDispatch.Unknown(options.Level);
             }
@@ -59,7 +45,6 @@ public static unsafe class LayerNorm
     internal struct Rows
     {
         public float* X;
-        public float* Residual;
         public float* Weight;
         public float* Bias;
         public float Eps;

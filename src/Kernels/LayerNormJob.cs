@@ -16,11 +16,6 @@ internal unsafe struct LayerNormJob<S, V> : IJob
     {
         nint n = Rows.Hidden, whole = n - (n % S.Width);
         float* x = Rows.X + (task * n), y = Rows.Y + (task * n), weight = Rows.Weight, bias = Rows.Bias;
-        if (Rows.Residual != null)
-        {
-            Sum.Body<S, V>(x, Rows.Residual + (task * n), y, n);
-            x = y;
-        }
 
         V sums = S.Broadcast(0f);
         for (nint i = 0; i < whole; i += S.Width) sums = S.Add(sums, S.Load(x + i));

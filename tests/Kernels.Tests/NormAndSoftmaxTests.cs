@@ -32,24 +32,6 @@ public sealed class NormAndSoftmaxTests
     }
 
     [Test]
-    public void LayerNorm_with_a_residual_has_the_bits_of_the_sum_and_then_its_LayerNorm([Levels] KernelLevel level, [Values(1, 40)] int rows, [Values(19, 768)] int hidden)
-    {
-        KernelOptions options = Samples.At(level, threads: 3);
-        float[] x = Samples.Uniform(rows * hidden, 1), residual = Samples.Uniform(rows * hidden, 2), weight = Samples.Uniform(hidden, 3), bias = Samples.Uniform(hidden, 4);
-        float[] sum = new float[x.Length], expected = new float[x.Length], y = new float[x.Length];
-        Add.Run(x, residual, sum, options);
-        LayerNorm.Run(sum, weight, bias, 1e-5f, expected, options);
-        LayerNorm.Run(x, residual, weight, bias, 1e-5f, y, options);
-        Assert.That(y, Is.EqualTo(expected).And.Some.Not.Zero);
-
-        float[] inPlace = [.. residual];
-        LayerNorm.Run(x, inPlace, weight, bias, 1e-5f, inPlace, options);
-        Assert.That(inPlace, Is.EqualTo(expected), "in place of the residual");
-        LayerNorm.Run(x, residual, weight, bias, 1e-5f, x, options);
-        Assert.That(x, Is.EqualTo(expected), "in place of x");
-    }
-
-    [Test]
     public void LayerNorm_survives_a_mean_far_from_0([Levels] KernelLevel level)
     {
         // 1000 ± 0.01: a variance computed as E(x²) − E(x)² would be noise
@@ -76,7 +58,6 @@ public sealed class NormAndSoftmaxTests
         Assert.That(() => LayerNorm.Run(new float[7], new float[3], new float[3], 0, new float[7], Samples.Reference), Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("3"));
         Assert.That(() => LayerNorm.Run(new float[6], new float[3], new float[2], 0, new float[6], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("2"));
         Assert.That(() => LayerNorm.Run(new float[6], new float[3], new float[3], 0, new float[5], Samples.Reference), Throws.ArgumentException.With.Message.Contains("6").And.Message.Contains("5"));
-        Assert.That(() => LayerNorm.Run(new float[6], new float[5], new float[3], new float[3], 0, new float[6], Samples.Reference), Throws.ArgumentException.With.Message.Contains("6").And.Message.Contains("5"));
         Assert.That(() => LayerNorm.Run(new float[6], [], [], 0, new float[6], Samples.Reference), Throws.ArgumentException);
     }
 

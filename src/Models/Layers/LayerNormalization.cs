@@ -34,7 +34,11 @@ public sealed class LayerNormalization(ModelWeights weights, string name, int hi
     public void ForwardTo(Tensor x, Tensor y, Session session) => LayerNorm.Run(x.Span, _weight, _bias, _eps, y.Span, session.Kernels);
 
     /// <summary>y = LayerNorm(x + residual), into a tensor of the caller's, which may be <paramref name="x"/> itself.</summary>
-    public void ForwardTo(Tensor x, Tensor residual, Tensor y, Session session) => LayerNorm.Run(x.Span, residual.Span, _weight, _bias, _eps, y.Span, session.Kernels);
+    public void ForwardTo(Tensor x, Tensor residual, Tensor y, Session session)
+    {
+        Add.Run(x.Span, residual.Span, y.Span, session.Kernels);
+        ForwardTo(y, y, session);
+    }
 
     /// <summary>part ← (part − mean(part)) / sqrt(var(whole) + eps) · weight: each part's share of y where all parts sum to the whole; the bias is left out.</summary>
     /// <param name="parts">[parts, hidden], in place.</param>
