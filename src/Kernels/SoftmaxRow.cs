@@ -5,13 +5,13 @@ namespace ManagedTransformers.Kernels;
 /// <summary>The steps of a softmax over one row.</summary>
 internal static unsafe class SoftmaxRow
 {
-    /// <summary>y = softmax(x); y may be x.</summary>
-    public static void Run<S, V>(float* x, float* y, nint length)
+    /// <summary>y = softmax(x) · factor; y may be x.</summary>
+    public static void Run<S, V>(float* x, float* y, nint length, float factor = 1)
         where S : struct, ISimd<V>
         where V : struct
     {
         float sum = Exp<S, V>(x, y, length, Max<S, V>(x, length));
-        Scale<S, V>(y, length, 1f / sum);
+        Scale<S, V>(y, length, factor / sum);
     }
 
     /// <summary>max(x) + log Σ exp(x − max(x)).</summary>

@@ -45,8 +45,7 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
         if (count > 0)
         {
             Scores(call, head, call.QueryOf(head, i), count, p);
-            float sum = SoftmaxRow.Exp<S, V>(p, p, count, SoftmaxRow.Max<S, V>(p, count));
-            SoftmaxRow.Scale<S, V>(p, count, factor / sum);
+            SoftmaxRow.Run<S, V>(p, p, count, factor);
         }
         else
         {
