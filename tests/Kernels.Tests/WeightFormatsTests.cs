@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace ManagedTransformers.Kernels.Tests;
 
 public sealed class WeightFormatsTests
@@ -50,6 +52,23 @@ public sealed class WeightFormatsTests
             Assert.That(() => WeightFormats.VisitBlocks(type, ref blocks), Throws.ArgumentException.With.Message.Contains($"{type} stores elements one by one"));
         }
         Assert.That((floats.Name ?? blocks.Name), Is.EqualTo($"{type}Format"));
+    }
+
+    /// <summary>docs/adr/0001 lists the files that a new format changes.</summary>
+    [TestCase("BF16", "Formats/BF16Format.cs", "Formats/WeightFormats.cs", "Reference/ConversionReference.cs", "WeightMatrix.cs")]
+    [TestCase("Int8", "Formats/Int8Format.cs", "Formats/WeightFormats.cs", "Reference/QuantizationReference.cs", "WeightMatrix.cs")]
+    public void Three_files_besides_its_own_know_a_format(string name, params string[] files)
+    {
+        string folder = Path.Combine(Testing.RepositoryRoot.Path, "src", "Kernels");
+        var code = new Regex($@"(?<!//.*|"".*)\b({name}|{name}Format)\b", RegexOptions.None, TimeSpan.FromSeconds(1));    // not in comments and messages
+        string[] knowing =
+        [
+            .. Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+                .Where(file => code.IsMatch(File.ReadAllText(file)))
+                .Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
+                .Where(file => !file.StartsWith("obj/", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+        ];
+        Assert.That(knowing, Is.EqualTo(files));
     }
 
     [TestCase(WeightType.F32, false, 512)]
