@@ -1,6 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
-
 namespace ManagedTransformers.Cli.Tests;
 
 /// <summary>mtx convert without room for what it writes: exit code 3, a message that says where, and the disk as it was.</summary>
@@ -41,7 +38,7 @@ internal sealed class FullDiskTests
     public void A_disk_of_4_MB_is_empty_again([Values("f32", "int8")] string type)
     {
         string disk = Folders.Scratch(), target = Path.Combine(disk, "out");
-        MtxRun run = Start("unshare", ["--user", "--map-root-user", "--mount", "bash", "-c", SmallDisk, "bash", disk, .. Mtx, "convert", Model("demo-codegen"), target, "--dtype", type]);
+        MtxRun run = MtxProcess.Run("unshare", ["--user", "--map-root-user", "--mount", "bash", "-c", SmallDisk, "bash", disk, .. MtxProcess.Command, "convert", Model("demo-codegen"), target, "--dtype", type]);
         if (run.ExitCode == 77 || run.Error.StartsWith("unshare:", StringComparison.Ordinal))
             Assert.Ignore($"No file system can be mounted here: {run.Out}{run.Error}");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
@@ -50,31 +47,8 @@ internal sealed class FullDiskTests
 
     private static string Model(string name) => Path.Combine(Folders.Repository, "models", name);
 
-    private static string[] Mtx { get; } = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "mtx.dll")];
-
     /// <summary>Runs mtx where no file can have more than a number of kibibytes.</summary>
-    private static MtxRun WithLimit(int kibibytes, params string[] args) => Start("bash", ["-c", LimitedFiles, "bash", $"{kibibytes}", .. Mtx, .. args]);
-
-    private static MtxRun Start(string program, string[] args)
-    {
-        if (!OperatingSystem.IsLinux())
-            Assert.Ignore("Limits of files are those of Linux here.");
-        var start = new ProcessStartInfo(program, args) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["DOTNET_EnableWriteXorExecute"] = "0";     // .NET's own code would lie in a file, which the limit holds for as well
-        try
-        {
-            using Process process = Process.Start(start)!;
-            Task<string> error = process.StandardError.ReadToEndAsync();
-            string output = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return new MtxRun(process.ExitCode, output, error.Result);
-        }
-        catch (Win32Exception e)
-        {
-            Assert.Ignore($"{program} does not start here ({e.Message}).");
-            throw;
-        }
-    }
+    private static MtxRun WithLimit(int kibibytes, params string[] args) => MtxProcess.Run("bash", ["-c", LimitedFiles, "bash", $"{kibibytes}", .. MtxProcess.Command, .. args]);
 
     private static Dictionary<string, byte[]> Contents(string directory) =>
         Directory.GetFileSystemEntries(directory).ToDictionary(path => Path.GetFileName(path), path => File.ReadAllBytes(path));

@@ -41,7 +41,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
         var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected) Console.OutputEncoding = utf8;
         return new CliConsole(
-            new StreamReader(Console.OpenStandardInput(), Utf8Input.Encoding),
+            InIsClosed() ? TextReader.Null : new StreamReader(Console.OpenStandardInput(), Utf8Input.Encoding),
             new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
             new StreamWriter(Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
         {
@@ -73,6 +73,18 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
             var unwritten = new IOException($"Standard output cannot be written: {e.Message}", e);
             return exitCode == ExitCodes.Ok ? ErrorReport.Write(unwritten, this, json: false) : exitCode;
         }
+    }
+
+    /// <summary>
+    /// Whether the process was started without standard input (<c>&lt;&amp;-</c>). Then descriptor 0 is one that the runtime opened for itself, a pipe on which
+    /// reading would never end. What a process opens itself is closed on exec, and what it inherits cannot be.
+    /// </summary>
+    private static bool InIsClosed()
+    {
+        const int CloseOnExec = 0x80000;
+        const string Description = "/proc/self/fdinfo/0";                 // of Linux; its flags are octal
+        return File.Exists(Description) && File.ReadLines(Description).FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal)) is string flags
+            && (Convert.ToInt32(flags["flags:".Length..].Trim(), 8) & CloseOnExec) != 0;
     }
 
     private static IAnsiConsole Style(TextWriter writer, bool terminal)
