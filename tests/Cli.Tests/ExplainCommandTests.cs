@@ -90,6 +90,22 @@ internal sealed partial class ExplainCommandTests
         }
     }
 
+    private static IEnumerable<string> Explainable() =>
+        PretrainedModels.SupportedArchitectures.Where(name => name.EndsWith("ForMaskedLM", StringComparison.Ordinal) || name.EndsWith("ForPreTraining", StringComparison.Ordinal) || name.EndsWith("ForCausalLM", StringComparison.Ordinal));
+
+    [TestCaseSource(nameof(Explainable))]
+    public void The_code_of_a_model_is_that_of_the_classes_that_its_own_names(string architecture)
+    {
+        bool causal = architecture.EndsWith("ForCausalLM", StringComparison.Ordinal);
+        ExplainSource[] sources = CodeSources.Of(architecture, causal, generation: false);
+        Assert.That(sources.Select(source => source.Panel).Distinct(), Is.EqualTo(new[] { "tokens", "attention", "residual", "lens", "prediction" }));
+        string[] files = [.. sources.Select(source => Path.GetFileNameWithoutExtension(source.Path))];
+        string family = architecture[..architecture.IndexOf("For", StringComparison.Ordinal)];
+        if (family == "Roberta")
+            family = "Bert";                               // whose layers they are
+        Assert.That(files, Does.Contain($"{family}Attention").And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
+    }
+
     [TestCase("", "1.0.0", "src/A.cs#L7")]
     [TestCase("https://example.org/a/b", "1.0.0+0123abcd", "https://example.org/a/b/blob/0123abcd/src/A.cs#L7")]
     [TestCase("https://example.org/a/b.git", "1.0.0", "https://example.org/a/b/blob/HEAD/src/A.cs#L7")]

@@ -5,31 +5,28 @@ namespace ManagedTransformers.Cli;
 
 /// <summary>
 /// The methods that compute what the panels show. Their files are embedded as they were compiled, and a method's line is looked up in them, so a link
-/// never points to where the method once was.
+/// never points to where the method once was. Which classes a model is made of, its own code says.
 /// </summary>
-internal static class CodeSources
+internal static partial class CodeSources
 {
     private const string Explanation = "src/Diagnostics/Explanation/";
 
-    /// <summary>Files that have code for a page; Cli.csproj embeds the same.</summary>
+    /// <summary>What has code for a page; Cli.csproj embeds the files.</summary>
     private static readonly Entry[] Entries =
     [
         new("tokens", "src/Tokenizers/Tokenizer.cs", "Encode", "text to ids", Kinds.Both),
-        new("attention", "src/Models/CodeGen/CodeGenAttention.cs", "Attend", "queries, keys and values of a layer go to the kernel", Kinds.Decoder),
-        new("attention", "src/Models/Bert/BertAttention.cs", "Attend", "queries, keys and values of a layer go to the kernel", Kinds.Encoder),
+        new("attention", "*Attention", "Forward", "the attention of a layer", Kinds.Both),
         new("attention", "src/Kernels/Reference/AttentionReference.cs", "Scores", "q · kᵀ / √head_dim, as the Reference kernel has it", Kinds.Both),
-        new("residual", "src/Models/CodeGen/CodeGenBlock.cs", "Forward", "a block adds to the stream", Kinds.Decoder),
-        new("residual", "src/Models/Bert/BertLayer.cs", "Forward", "a layer changes the hidden state", Kinds.Encoder),
+        new("residual", "*Block|*Layer", "Forward", "what a layer does to the stream", Kinds.Both),
         new("residual", Explanation + "ExplanationRun.cs", "Norms", "the norms", Kinds.Both),
         new("lens", Explanation + "ExplanationRun.cs", "Lens", "candidates at every place", Kinds.Both),
-        new("lens", "src/Models/CodeGen/CodeGenForCausalLM.cs", "Logits", "final LayerNorm and head", Kinds.Decoder),
-        new("lens", "src/Models/Layers/MaskedLMHead.cs", "Forward", "the masked-LM head", Kinds.Encoder),
+        new("lens", "*ForCausalLM", "Logits", "final LayerNorm and head", Kinds.Decoder),
+        new("lens", "*Head", "Forward", "the masked-LM head", Kinds.Encoder),
         new("prediction", Explanation + "DirectAttribution.cs", "Effects", "the effects of all parts", Kinds.Decoder),
         new("prediction", Explanation + "DirectAttribution.cs", "AddLayer", "a layer's heads and its MLP", Kinds.Decoder),
         new("prediction", "src/Models/Layers/LayerNormalization.cs", "ScaleParts", "the final LayerNorm of a part, its scale frozen", Kinds.Decoder),
         new("prediction", Explanation + "EncoderExplanation.cs", "AblationEffects", "a pass without each part", Kinds.Encoder),
         new("generation", Explanation + "GreedySteps.cs", "Explain", "the steps", Kinds.Generation),
-        new("generation", "src/Models/CodeGen/CodeGenAttention.cs", "SplitHeads", "keys and values go to the cache", Kinds.Generation),
     ];
 
     [Flags]
@@ -46,21 +43,54 @@ internal static class CodeSources
     public static string Version => typeof(CodeSources).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>The code behind the panels of a page.</summary>
-    public static ExplainSource[] Of(bool causal, bool generation)
+    /// <param name="architecture">The model's class.</param>
+    /// <param name="causal">Whether it is a decoder.</param>
+    /// <param name="generation">Whether there are steps of generation.</param>
+    public static ExplainSource[] Of(string architecture, bool causal, bool generation)
     {
         Kinds kinds = (causal ? Kinds.Decoder : Kinds.Encoder) | (generation ? Kinds.Generation : Kinds.None);
-        return [.. Entries.Where(entry => (entry.Kinds & kinds) != Kinds.None).Select(Find)];
+        string[] classes = [.. ClassesOf(architecture)];
+        return [.. Entries.Where(entry => (entry.Kinds & kinds) != Kinds.None).Select(entry => Find(entry with { File = FileOf(entry.File, classes) }))];
     }
+
+    /// <summary>A file itself; of *NAME|*NAME the first of the model's classes with a name that ends so.</summary>
+    private static string FileOf(string file, string[] classes)
+    {
+        if (!file.StartsWith('*'))
+            return file;
+        string[] endings = file.Split('|');
+        return Array.Find(classes, path => Array.Exists(endings, ending => Path.GetFileNameWithoutExtension(path).EndsWith(ending[1..], StringComparison.Ordinal)))
+            ?? throw new InvalidOperationException($"None of {string.Join(", ", classes)} is {file}.");
+    }
+
+    /// <summary>The files of a model's classes: its own, then those that these name, and so on, as their code reads.</summary>
+    private static IEnumerable<string> ClassesOf(string architecture)
+    {
+        Dictionary<string, string> files = EmbeddedFiles.Names("source/").ToDictionary(name => Path.GetFileNameWithoutExtension(name), name => name["source/".Length..]);
+        var found = new HashSet<string> { architecture };
+        for (var next = new Queue<string>(found); next.TryDequeue(out string? name);)
+        {
+            yield return files[name];
+            string[] code = [.. LinesOf(files[name]).Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))];
+            foreach (string word in code.SelectMany(line => ClassName().Matches(line)).Select(match => match.Value).Where(files.ContainsKey))
+            {
+                if (found.Add(word))
+                    next.Enqueue(word);
+            }
+        }
+    }
+
+    private static string[] LinesOf(string file) => EmbeddedFiles.Read($"source/{file}").ReplaceLineEndings("\n").Split('\n');
 
     private static ExplainSource Find(Entry entry)
     {
-        string[] lines = EmbeddedFiles.Read($"source/{entry.Path}").ReplaceLineEndings("\n").Split('\n');
+        string[] lines = LinesOf(entry.File);
         var declaration = new Regex($@"^ {{4}}(public|internal|private)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         // The method itself, not an overload that only calls it.
         int at = Array.FindLastIndex(lines, line => declaration.IsMatch(line));
         if (at < 0)
-            throw new InvalidOperationException($"{entry.Path} has no method {entry.Method}.");
-        return new ExplainSource(entry.Panel, entry.What, entry.Path, entry.Method, at + 1, Url(entry.Path, at + 1), MethodAt(lines, at));
+            throw new InvalidOperationException($"{entry.File} has no method {entry.Method}.");
+        return new ExplainSource(entry.Panel, entry.What, entry.File, entry.Method, at + 1, Url(entry.File, at + 1), MethodAt(lines, at));
     }
 
     /// <summary>A method with the comment above it, from the indentation on that members have.</summary>
@@ -95,5 +125,9 @@ internal static class CodeSources
         return Link(repository, mtx.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion, path, line);
     }
 
-    private sealed record Entry(string Panel, string Path, string Method, string What, Kinds Kinds);
+    [GeneratedRegex(@"\b[A-Z]\w+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ClassName();
+
+    /// <param name="File">A file of the repository, or *NAME|*NAME: the class of the model whose name ends so.</param>
+    private sealed record Entry(string Panel, string File, string Method, string What, Kinds Kinds);
 }

@@ -32,7 +32,7 @@ internal static class ExplainData
             [.. explanation.Predictions.Select(one => PredictionOf(one, config.Layers))],
             explanation.KeyValueBytesPerToken,
             [.. explanation.Steps.Select(step => StepOf(step, explanation.KeyValueBytesPerToken))],
-            CodeSources.Of(explanation.Causal, explanation.Steps.Count > 0),
+            CodeSources.Of(explanation.Architecture, explanation.Causal, explanation.Steps.Count > 0),
             $"mtx {CodeSources.Version}");
     }
 
