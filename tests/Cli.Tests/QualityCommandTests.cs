@@ -15,7 +15,7 @@ internal sealed class QualityCommandTests
             "model", "weights", "quantize_head", "against", "tokens", "kl_divergence_mean", "kl_divergence_percentile99", "top1_agreement", "perplexity", "against_perplexity",
         }));
         Assert.That((run.Json.GetProperty("weights").GetString(), run.Json.GetProperty("quantize_head").GetBoolean()), Is.EqualTo(("int4", true)));
-        using TextScorer stored = TextScorer.Load(ModelLocator.Demo(ModelLocator.CodeGen));
+        using TextScorer stored = TextScorer.Load(ModelLocator.Demo(ModelLocator.Generator));
         var options = new ScoringOptions { Window = 8 };
         Assert.That(run.Json.GetProperty("against_perplexity").GetDouble(), Is.EqualTo(stored.Perplexity(Code, options)).Within(1e-3));
         Assert.That(run.Json.GetProperty("tokens").GetInt32(), Is.EqualTo(stored.Score(Code, options).TokenCount));

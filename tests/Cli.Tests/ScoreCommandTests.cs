@@ -19,7 +19,7 @@ internal sealed class ScoreCommandTests
         Assert.That(MtxRun.Names(token), Is.EqualTo(new[] { "token_id", "token", "token_text", "start", "end", "log_probability", "rank", "alternatives" }));
         Assert.That(MtxRun.Names(token.GetProperty("alternatives")[1]), Is.EqualTo(new[] { "token_id", "token", "token_text", "log_probability" }));
 
-        using TextScorer scorer = TextScorer.Load(ModelLocator.Demo(ModelLocator.CodeGen));
+        using TextScorer scorer = TextScorer.Load(ModelLocator.Demo(ModelLocator.Generator));
         TextScore expected = scorer.Score("def add(a, b):");
         Assert.That(score.GetProperty("log_probability").GetDouble(), Is.EqualTo(expected.LogProbability).Within(1e-3));
         Assert.That(score.GetProperty("token_scores").EnumerateArray().Sum(one => one.GetProperty("log_probability").GetDouble()), Is.EqualTo(expected.LogProbability).Within(1e-3));

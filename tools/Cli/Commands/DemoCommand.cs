@@ -24,7 +24,7 @@ internal sealed class DemoCommand : MtxCommand
         PipelineOptions options = context.PipelineOptions();
         FillMaskPrediction mask = FillMask(options, cancellationToken);
         LabelScore language = Classify(options, cancellationToken);
-        using TextGenerator generator = TextGenerator.Load(ModelLocator.Demo(ModelLocator.CodeGen), options);
+        using TextGenerator generator = TextGenerator.Load(ModelLocator.Demo(ModelLocator.Generator), options);
         if (context.Json)
         {
             string written = generator.Generate(Python, FirstFunction, cancellationToken);

@@ -35,7 +35,7 @@ internal sealed class ExplainCommand : MtxCommand
         if (file is not null)
             PageFile.RequireFree(file, context.Get(_force));
         bool masked = context.Get(_generate) is null && (context.Get(_mask) is not null || text.Contains("<mask>", StringComparison.Ordinal));
-        string directory = context.ModelDirectory(masked ? ModelLocator.FillMask : ModelLocator.CodeGen);
+        string directory = context.ModelDirectory(masked ? ModelLocator.FillMask : ModelLocator.Generator);
         using ModelExplainer explainer = ModelExplainer.Load(directory, context.PipelineOptions());
         RequireKind(explainer, context.Get(_mask), context.Get(_generate));
         ModelExplanation explanation = Explain(explainer, text, new ExplanationOptions { Generate = context.Get(_generate) ?? 0 }, context.Console, cancellationToken);

@@ -46,7 +46,7 @@ internal sealed class GenerateCommand : MtxCommand
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         using TextGenerator? draft = _generation.OpenDraft(context);
-        string directory = context.ModelDirectory(ModelLocator.CodeGen);
+        string directory = context.ModelDirectory(ModelLocator.Generator);
         if (context.Get(_requests) is string requests)
         {
             using var answerer = RequestAnswerer.Open(directory, context);

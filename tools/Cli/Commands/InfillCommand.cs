@@ -16,7 +16,7 @@ internal sealed class InfillCommand : MtxCommand
     private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts | ArgumentGroups.Cache);
 
     public InfillCommand(CliConsole console)
-        : base("infill", "Write what stands between texts (CodeGen2)", console)
+        : base("infill", "Write what stands between texts", console)
     {
         Add(_file);
         foreach (Option option in new Option[] { _prefix, _suffix, _mark, _whole })
@@ -40,7 +40,7 @@ internal sealed class InfillCommand : MtxCommand
         string[] parts = context.Get(_file) is string file
             ? Split(Utf8Input.Require(file == "-" ? context.Console.In.ReadToEnd() : File.ReadAllText(file, Utf8Input.Encoding), file), context.Get(_mark)!, file)
             : [context.Text(context.Get(_prefix)!), context.Text(context.Get(_suffix)!)];
-        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
+        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
         using TextGenerator? draft = _generation.OpenDraft(context);
         string[] infills = [.. generator.Infill(parts, _generation.Read(context, generator, draft), cancellationToken)];

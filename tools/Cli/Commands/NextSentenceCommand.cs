@@ -11,7 +11,7 @@ internal sealed class NextSentenceCommand : MtxCommand
     private readonly Option<bool> _truncate = CommonOptions.Flag("--truncate", "Cut the longer text where both are too long, instead of refusing them.");
 
     public NextSentenceCommand(CliConsole console)
-        : base("next-sentence", "Score whether a text follows another (BertForPreTraining)", console)
+        : base("next-sentence", "Score whether a text follows another", console)
     {
         Add(_first);
         Add(_second);

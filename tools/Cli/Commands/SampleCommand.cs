@@ -27,7 +27,7 @@ internal sealed class SampleCommand : MtxCommand
         IReadOnlyList<Problem> problems = ProblemFile.Read(file, file == "-" ? context.Console.In.ReadToEnd().Split('\n') : File.ReadLines(file, Utf8Input.Encoding));
         string? path = context.Get(_out);
         using SampleFile? samples = path is null ? null : new SampleFile(path, problems);
-        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
+        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
         using TextGenerator? draft = _generation.OpenDraft(context);
         var sampler = new Sampler(generator, TruncationOption.Of(context.Get(_truncate)));

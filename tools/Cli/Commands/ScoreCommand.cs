@@ -37,7 +37,7 @@ internal sealed class ScoreCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TextScorer scorer = TextScorer.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
+        using TextScorer scorer = TextScorer.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
         string? file = context.Get(_file), before = context.Get(_context) is string given ? context.Text(given) : null;
         string[] texts = file is null ? [.. context.Get(_texts)!.Select(context.Text)] : [Utf8Input.Require(File.ReadAllText(file, Utf8Input.Encoding), file)];
         var options = new ScoringOptions

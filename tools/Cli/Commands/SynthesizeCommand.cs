@@ -33,7 +33,7 @@ internal sealed class SynthesizeCommand : MtxCommand
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.CodeGen), context.PipelineOptions());
+        using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator);
         using TextGenerator? draft = _generation.OpenDraft(context);
         var options = new SynthesisOptions

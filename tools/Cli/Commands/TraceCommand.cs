@@ -32,7 +32,7 @@ internal sealed class TraceCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        string directory = context.ModelDirectory(ModelLocator.CodeGen), output = Path.GetFullPath(context.Get(_out)!);
+        string directory = context.ModelDirectory(ModelLocator.Generator), output = Path.GetFullPath(context.Get(_out)!);
         bool force = context.Get(_force);
         if (Path.GetDirectoryName(output) is string parent && !Directory.Exists(parent))
             throw new DirectoryNotFoundException($"There is no directory {parent} to write {Path.GetFileName(output)} to. Create it first.");

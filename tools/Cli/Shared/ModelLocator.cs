@@ -10,7 +10,7 @@ internal static class ModelLocator
 {
     public const string FillMask = "demo-fill-mask";
     public const string LanguageId = "demo-language-id";
-    public const string CodeGen = "demo-codegen";
+    public const string Generator = "demo-codegen";
 
     /// <summary>The directory that --model names. A name that is also a directory means the directory.</summary>
     /// <param name="given">A directory, a demo model, or org/name[@revision] in the hub's cache.</param>
@@ -20,7 +20,7 @@ internal static class ModelLocator
     public static string Resolve(string given, string? revision)
     {
         bool directory = Directory.Exists(given);
-        bool demo = given is FillMask or LanguageId or CodeGen;
+        bool demo = given is FillMask or LanguageId or Generator;
         if (revision is not null && (directory || demo))
             throw new UsageException($"--revision {revision} is for models in the hub's cache; {given} is {(directory ? "a directory" : "a demo model")}. Leave it out.");
         if (directory)
