@@ -39,11 +39,6 @@ public enum ConversionStep
 /// <param name="TotalBytes">Tensor bytes in all.</param>
 public readonly record struct ConversionProgress(ConversionStep Step, string TensorName, long Bytes, long TotalBytes);
 
-/// <summary>A tensor that got another name.</summary>
-/// <param name="From">Its name in the source.</param>
-/// <param name="To">Its name in what was written.</param>
-public sealed record RenamedTensor(string From, string To);
-
 /// <summary>A tensor that was left out, because the model computes it, or because another is the same.</summary>
 /// <param name="Name">Its name in the source.</param>
 /// <param name="Type">How it was stored.</param>
@@ -57,9 +52,9 @@ public sealed record DroppedTensor(string Name, ElementType Type, IReadOnlyList<
 /// <param name="CopiedFiles">Configuration and tokenizer files that came along.</param>
 /// <param name="Tensors">Tensors that were written.</param>
 /// <param name="Bytes">Bytes of those.</param>
-/// <param name="Renamed">Those with another name.</param>
+/// <param name="Renamed">Those with another name: that in the source, and that in what was written.</param>
 /// <param name="Dropped">Those that were left out.</param>
 /// <param name="Quantized">How many were quantized.</param>
 public sealed record ConversionResult(
-    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes, IReadOnlyList<RenamedTensor> Renamed, IReadOnlyList<DroppedTensor> Dropped,
+    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes, IReadOnlyList<(string From, string To)> Renamed, IReadOnlyList<DroppedTensor> Dropped,
     int Quantized = 0);

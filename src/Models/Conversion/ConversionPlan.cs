@@ -6,7 +6,7 @@ namespace ManagedTransformers.Models;
 internal sealed class ConversionPlan
 {
     private readonly List<ConvertedTensor> _tensors = [];
-    private readonly List<RenamedTensor> _renamed = [];
+    private readonly List<(string From, string To)> _renamed = [];
     private readonly List<DroppedTensor> _dropped = [];
 
     /// <exception cref="CheckpointException">It is quantized already, cannot be quantized, or has a type that cannot be converted.</exception>
@@ -30,7 +30,7 @@ internal sealed class ConversionPlan
             // Where the new name is taken both are kept as they are: the model reads the new one.
             string name = ModelFamilies.ModernName(weight.Name);
             if (checkpoint.Weights.ContainsKey(name)) name = weight.Name;
-            if (name != weight.Name) _renamed.Add(new RenamedTensor(weight.Name, name));
+            if (name != weight.Name) _renamed.Add((weight.Name, name));
             _tensors.Add(new ConvertedTensor(weight, name, options.Type, quantized.Contains(weight.Name) ? Blocks : null));
         }
 
@@ -41,7 +41,7 @@ internal sealed class ConversionPlan
     /// <summary>What is written, in the order of the source.</summary>
     public IReadOnlyList<ConvertedTensor> Tensors => _tensors;
 
-    public IReadOnlyList<RenamedTensor> Renamed => _renamed;
+    public IReadOnlyList<(string From, string To)> Renamed => _renamed;
 
     public IReadOnlyList<DroppedTensor> Dropped => _dropped;
 

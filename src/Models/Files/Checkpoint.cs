@@ -80,9 +80,9 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when the checkpoint is disposed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
-    public FileLease Acquire() => _lifetime.Acquire();
+    internal FileLease Acquire() => _lifetime.Acquire();
 
-    /// <summary>Lets go of the files; they are unmapped now, or when the last lease is given back. No weight can be read afterwards.</summary>
+    /// <summary>Lets go of the files; they are unmapped when no session reads them any more. No weight can be read afterwards.</summary>
     public void Dispose() => _lifetime.Dispose();
 
     private static Checkpoint Load(CheckpointSource source)

@@ -37,7 +37,7 @@ internal sealed class DirectorySource : CheckpointSource
         if (File.Exists(directory))
             throw new CheckpointException(
                 $"{directory} is a file; needed is a checkpoint directory. " +
-                "Pass its directory, or open the file with SafetensorsFile.Open or TorchFile.Open.");
+                "Pass its directory; a single safetensors file is opened with SafetensorsFile.Open.");
         if (!Directory.Exists(directory))
             throw new CheckpointException($"The directory {directory} does not exist. Check the path, or download the checkpoint first.");
         _directory = directory;

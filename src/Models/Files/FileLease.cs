@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 /// Keeps the memory of a <see cref="MappedFile"/>, <see cref="SafetensorsFile"/> or <see cref="Checkpoint"/> in place until it is disposed,
 /// also when the owner is disposed meanwhile. Disposing a lease twice does nothing.
 /// </summary>
-public sealed class FileLease : IDisposable
+internal sealed class FileLease : IDisposable
 {
     private Lifetime? _lifetime;
 
@@ -51,5 +51,5 @@ internal sealed class Lifetime(string name, Action end) : IDisposable
     }
 
     private ObjectDisposedException Ended() =>
-        new(name, $"{name} was disposed. Hold a lease (Acquire) for as long as its weights are read.");
+        new(name, $"{name} was disposed. Dispose it when its weights are no longer read.");
 }

@@ -12,7 +12,7 @@ namespace ManagedTransformers.Models;
 /// process ends: a finalizer could unmap it under a span that is still in use. Shrinking the file while it is mapped is undefined behaviour on
 /// every operating system; replacing it by a rename is safe.
 /// </remarks>
-public sealed unsafe class MappedFile : IDisposable
+internal sealed unsafe class MappedFile : IDisposable
 {
     private readonly Lifetime _lifetime;
     private readonly MemoryMappedFile? _file;

@@ -92,8 +92,8 @@ public sealed class SafetensorsFile : IWeightFile
 
     /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when this file is disposed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
-    public FileLease Acquire() => _lifetime.Acquire();
+    internal FileLease Acquire() => _lifetime.Acquire();
 
-    /// <summary>Lets go of the file; it is unmapped now, or when the last lease is given back. Its weights cannot be read afterwards.</summary>
+    /// <summary>Lets go of the file; it is unmapped when no session reads it any more. Its weights cannot be read afterwards.</summary>
     public void Dispose() => _lifetime.Dispose();
 }

@@ -10,7 +10,7 @@ public readonly record struct WriteProgress(string TensorName, long BytesWritten
 /// Writes safetensors files as the safetensors library lays them out, byte for byte: header padded to 8 bytes, tensors from the widest type to
 /// the narrowest and then by name. One tensor at a time is in memory.
 /// </summary>
-public static class SafetensorsWriter
+internal static class SafetensorsWriter
 {
     /// <summary>Writes a file under a temporary name in its folder and renames it when it is complete, so that no partial file is ever seen.</summary>
     /// <param name="path">The file; an existing one is replaced.</param>

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>A tensor that <see cref="SafetensorsWriter"/> is to write: its description now, its bytes when their turn comes.</summary>
 [DebuggerDisplay("{Name,nq} {Type,nq}")]
-public sealed class TensorEntry
+internal sealed class TensorEntry
 {
     private const int BlockBytes = 1 << 20;
 

@@ -8,7 +8,7 @@ namespace ManagedTransformers.Models;
 /// Immutable and thread-safe.
 /// </summary>
 /// <remarks>
-/// Spans of a mapped weight are good only while its checkpoint is not disposed or a lease of it is held (<see cref="Checkpoint.Acquire"/>).
+/// Spans of a mapped weight are good only while its checkpoint is not disposed.
 /// The bytes need not be aligned to the element size. A weight that a PyTorch file stores as a view with gaps (a transposed matrix) is copied to
 /// memory when it is first read.
 /// </remarks>
@@ -49,7 +49,7 @@ public sealed class Weight
     /// <param name="file">The file; the weight does not own it.</param>
     /// <param name="offset">Where its first byte lies in the file.</param>
     /// <exception cref="ArgumentException">A dimension is negative, or the bytes do not lie inside the file.</exception>
-    public Weight(string name, ElementType type, IReadOnlyList<long> shape, MappedFile file, long offset)
+    internal Weight(string name, ElementType type, IReadOnlyList<long> shape, MappedFile file, long offset)
         : this(name, type, shape, byteLength: -1, (file ?? throw new ArgumentNullException(nameof(file))).Name)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
@@ -106,7 +106,7 @@ public sealed class Weight
 
     /// <summary>All bytes.</summary>
     /// <exception cref="InvalidOperationException">There are more than 2³¹ − 1; read them with <see cref="Slice"/>.</exception>
-    /// <exception cref="ObjectDisposedException">The checkpoint was disposed and no lease is left.</exception>
+    /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
     public ReadOnlySpan<byte> Bytes => ByteLength <= int.MaxValue
         ? Slice(0, (int)ByteLength)
         : throw new InvalidOperationException($"{Name} has {ByteLength} bytes, a span holds at most {int.MaxValue}. Read it in parts with Slice.");
@@ -115,7 +115,7 @@ public sealed class Weight
     /// <param name="byteOffset">First byte, counted from the start of this weight.</param>
     /// <param name="byteLength">How many.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the weight.</exception>
-    /// <exception cref="ObjectDisposedException">The checkpoint was disposed and no lease is left.</exception>
+    /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
     public ReadOnlySpan<byte> Slice(long byteOffset, int byteLength)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteOffset);

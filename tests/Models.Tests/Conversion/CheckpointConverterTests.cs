@@ -43,7 +43,7 @@ public class CheckpointConverterTests
         Add(F32("bert.LayerNorm.gamma", 1), F32("bert.LayerNorm.beta", 2), F32("both.gamma", 3), F32("both.weight", 4), F32("h.attn.bias", 5),
             F32("h.0.attn.masked_bias", 6), TensorEntry.Create("bert.embeddings.position_ids", [1, 2], new long[] { 0, 1 }));
         ConversionResult result = Convert();
-        Assert.That(result.Renamed, Is.EquivalentTo(new RenamedTensor[] { new("bert.LayerNorm.gamma", "bert.LayerNorm.weight"), new("bert.LayerNorm.beta", "bert.LayerNorm.bias") }));
+        Assert.That(result.Renamed, Is.EquivalentTo(new[] { ("bert.LayerNorm.gamma", "bert.LayerNorm.weight"), ("bert.LayerNorm.beta", "bert.LayerNorm.bias") }));
         Assert.That(result.Dropped.Select(tensor => tensor.Name), Is.EquivalentTo(new[] { "h.0.attn.masked_bias", "bert.embeddings.position_ids" }));
         using Checkpoint written = Checkpoint.Open(_destination.Path);
         Assert.That(written.Weights.Keys, Is.EquivalentTo(new[] { "bert.LayerNorm.weight", "bert.LayerNorm.bias", "both.gamma", "both.weight", "h.attn.bias" }));

@@ -9,7 +9,7 @@ namespace ManagedTransformers.Models;
 /// A checkpoint of PyTorch is a pickle, which in Python may run any code. Here it is read as data: tensors, storages, containers and numbers are
 /// known, anything else is refused by name, and nothing is executed.
 /// </remarks>
-public sealed class TorchFile : IWeightFile
+internal sealed class TorchFile : IWeightFile
 {
     /// <summary>The name given to bytes and streams that come without one.</summary>
     public const string DefaultName = "pytorch_model.bin";
