@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ManagedTransformers.Hub;
 
 /// <summary>
@@ -121,17 +119,10 @@ public sealed class HubCache
     }
 
     /// <summary>The shards that an index of weights names.</summary>
-    private static string[] ShardsOf(string index)
+    private static IEnumerable<string> ShardsOf(string index)
     {
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(index));
-            return [.. document.RootElement.GetProperty("weight_map").EnumerateObject().Select(tensor => tensor.Value.GetString() ?? "")];
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new HubException($"{index} is no index of shards: {e.Message} Remove it and download the model again.", e);
-        }
+        JsonPart json = JsonPart.Parse(index, File.ReadAllBytes(index), (message, inner) => new HubException(message, inner));
+        return json.Get("weight_map").Entries().Select(tensor => tensor.Value.String());
     }
 
     private FileInfo? Incomplete(HubModelId model)

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ManagedTransformers.Hub;
 
 /// <summary>
@@ -62,18 +60,11 @@ public sealed class HubClient : IDisposable
     {
         Uri address = _requests.AddressOf($"api/models/{model.Name}/revision/{Uri.EscapeDataString(model.Revision)}");
         byte[] json = await new HubRetry(_options).RunAsync($"The list of {model}'s files", () => ReadListAsync(model, address, cancellationToken), gained: () => 0, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(json);
-            string commit = document.RootElement.GetProperty("sha").GetString() ?? "";
-            if (!HubNames.IsCommit(commit))
-                throw new HubException($"{_options.Endpoint} gives {model} the commit \"{HubModelId.Shown(commit)}\"; 40 hexadecimal digits are needed. Is HF_ENDPOINT a hub?");
-            return (commit, [.. document.RootElement.GetProperty("siblings").EnumerateArray().Select(sibling => sibling.GetProperty("rfilename").GetString()!).Distinct(StringComparer.Ordinal)]);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new HubException($"{_options.Endpoint} answers something that is no list of {model}'s files: {e.Message} Is HF_ENDPOINT a hub?", e);
-        }
+        JsonPart list = JsonPart.Parse($"{_options.Endpoint}'s list of {model}'s files", json, (message, inner) => new HubException($"{message} Is HF_ENDPOINT a hub?", inner));
+        string commit = list.Get("sha").String();
+        if (!HubNames.IsCommit(commit))
+            throw new HubException($"{_options.Endpoint} gives {model} the commit \"{HubModelId.Shown(commit)}\"; 40 hexadecimal digits are needed. Is HF_ENDPOINT a hub?");
+        return (commit, [.. list.Get("siblings").Items().Select(sibling => sibling.Get("rfilename").String()).Distinct(StringComparer.Ordinal)]);
     }
 
     private async Task<byte[]> ReadListAsync(HubModelId model, Uri address, CancellationToken cancellationToken)

@@ -12,6 +12,9 @@ public sealed class ConfigException : FormatException
     public ConfigException(string message, Exception inner) : base(message, inner)
     {
     }
+
+    /// <summary>As a <see cref="JsonError"/>.</summary>
+    internal static ConfigException Of(string message, Exception? inner) => inner is null ? new ConfigException(message) : new ConfigException(message, inner);
 }
 
 /// <summary>Inputs that a model cannot read: ids outside the vocabulary, too many tokens, shapes that do not fit, masks without a one.</summary>

@@ -26,6 +26,18 @@ public sealed class TextClassificationTests
             Assert.That(score.Score, Is.EqualTo(row.GetProperty("scores").GetProperty(score.Label).GetSingle()).Within(3e-6), score.Label);
     }
 
+    [TestCase("\"id2label\": {", "\"id2label\": {\"0\": 0, \"1\": 1, \"2\": 2, \"3\": 3, \"4\": 4, \"5\": 5}, \"names\": {", "4", Description = "names that are numbers, transformers#15474")]
+    [TestCase("{", "{\"metric_best\": Infinity, \"metric_worst\": NaN,", "python", Description = "as Python writes them, transformers#42959")]
+    public void A_config_as_people_have_it_gives_the_label(string from, string to, string label)
+    {
+        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(TestData.Model("demo-language-id")).ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
+        string config = System.Text.Encoding.UTF8.GetString(files["config.json"].Span);
+        int at = config.IndexOf(from, StringComparison.Ordinal);
+        files["config.json"] = System.Text.Encoding.UTF8.GetBytes(config[..at] + to + config[(at + from.Length)..]);
+        using TextClassificationPipeline pipeline = TextClassificationPipeline.FromFiles(files);
+        Assert.That(pipeline.Classify("def f(x): return x")[0].Label, Is.EqualTo(label));
+    }
+
     [Test]
     public void Top_2_are_the_first_2_of_all() =>
         Assert.That(_languages.Classify("echo 1;", options: new TextClassificationOptions { TopK = 2 }), Is.EqualTo(_languages.Classify("echo 1;").Take(2)));

@@ -18,6 +18,9 @@ public class BadInputTests
     public void Broken_json_is_refused(string json) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "tokenizer.json", "is not JSON");
 
     [TestCase("[]", "must be an object")]
+    [TestCase("""{"model":{"type":"BPE","vocab":{"\ud800":0},"merges":[]}}""", "half a surrogate pair")]
+    [TestCase("""{"model":{"type":"BPE","vocab":{"a":NaN},"merges":[]}}""", "vocab[\"a\"] is NaN; it must be an id")]
+    [TestCase("""{"model":{"type":"BPE","vocab":{},"merges":[],"dropout":-Infinity}}""", "dropout is -Infinity; it must be a number")]
     [TestCase("{}", "no \"model\"")]
     [TestCase("""{"version":"2.0"}""", "\"1.0\"")]
     [TestCase("""{"model":{"type":"Unigram","vocab":[]}}""", "Unigram")]

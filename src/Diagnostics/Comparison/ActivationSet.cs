@@ -140,10 +140,10 @@ public sealed class ActivationSet : IDisposable
             return null;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(text);
+            using JsonDocument document = JsonText.Parse(key, System.Text.Encoding.UTF8.GetBytes(text), (message, inner) => new FormatException(message, inner));
             return read(document.RootElement);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        catch (Exception e) when (e is InvalidOperationException or FormatException)
         {
             throw new CheckpointException($"{file.Name}: {key} in its metadata is not what files of activations hold ({e.Message}). Write the file again, with mtx trace or tools/reference/dump.py.", e);
         }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
@@ -25,6 +26,9 @@ public sealed record CheckpointInspection
 
     /// <summary>config.json; null for a single file, or where it cannot be read.</summary>
     public PretrainedConfig? Config { get; private init; }
+
+    /// <summary>config.json as it is, also where it is no configuration of this runtime; null for a single file, or where it is no JSON.</summary>
+    public JsonElement? ConfigFile { get; private init; }
 
     /// <summary>The class that config.json names and this runtime has; null where there is none. Whether it can run is another matter.</summary>
     public string? RecognisedArchitecture { get; private init; }
@@ -68,7 +72,8 @@ public sealed record CheckpointInspection
         using Checkpoint checkpoint = Checkpoint.Open(directory);
         var problems = new List<string>();
         var missing = new List<string>();
-        PretrainedConfig? config = Try(() => ConfigJson.Parse(ConfigJson.ReadFile(directory).Span), problems, missing);
+        JsonDocument? file = Try(() => JsonText.Parse(ConfigJson.FileName, ConfigJson.ReadFile(directory), ConfigException.Of), problems, missing);
+        PretrainedConfig? config = file is null ? null : Try(() => ConfigJson.Parse(ConfigJson.ReadFile(directory).Span), problems, missing);
         using PretrainedModel? model = config is null ? null : Try(() => PretrainedModels.Load(directory, options), problems, missing);
         // A model that only has tensors too many still tells what becomes of the others.
         using PretrainedModel? lenient = model is null && config is not null ? Try(() => PretrainedModels.Load(directory, options with { Strict = false }), [], []) : null;
@@ -79,6 +84,7 @@ public sealed record CheckpointInspection
         return new CheckpointInspection(directory, [.. checkpoint.Weights.Values.Select(weight => Inspected(weight, asked, read))], linear)
         {
             Config = config,
+            ConfigFile = file?.RootElement,
             RecognisedArchitecture = config?.Architectures.FirstOrDefault(PretrainedModels.SupportedArchitectures.Contains),
             Architecture = model?.Architecture,
             MissingTensors = missing,

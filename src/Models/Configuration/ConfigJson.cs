@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Text.Unicode;
 
 namespace ManagedTransformers.Models;
 
@@ -27,10 +26,7 @@ public static class ConfigJson
     /// <exception cref="ConfigException">The JSON is broken, a value has the wrong type or is impossible, or the model_type is unknown.</exception>
     public static PretrainedConfig Parse(ReadOnlySpan<byte> json, string file = FileName)
     {
-        if (json.StartsWith("\uFEFF"u8))
-            json = json[3..];
-        if (!Utf8.IsValid(json))
-            throw new ConfigException($"{file} is not UTF-8. It is damaged or something else: download it again.");
+        json = JsonText.Check(file, json.ToArray(), ConfigException.Of).Span;
         try
         {
             string? modelType = ReadModelType(json);
@@ -45,11 +41,7 @@ public static class ConfigJson
         }
         catch (JsonException e)
         {
-            throw new ConfigException($"{file} cannot be read: {e.Message} (at {e.Path ?? "$"}, line {(e.LineNumber ?? 0) + 1}). Is the file complete?", e);
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new ConfigException($"{file} has a string with half a surrogate pair in it, which is no text: {e.Message} Download it again.", e);
+            throw new ConfigException($"{file} cannot be read: {e.Message} (at {e.Path ?? "$"}, line {(e.LineNumber ?? 0) + 1}). Correct the value.", e);
         }
     }
 
@@ -74,6 +66,37 @@ public static class ConfigJson
             return null;
         string name = list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : "";
         return ModelFamilies.Guess(name)?.ModelType;
+    }
+}
+
+/// <summary>id2label: names by number. Names that are numbers count as their text, as transformers prints them.</summary>
+internal sealed class LabelsConverter : JsonConverter<IReadOnlyDictionary<string, string>>
+{
+    public override IReadOnlyDictionary<string, string> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw new JsonException("Labels are an object: a name for every number.");
+        var labels = new Dictionary<string, string>();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string id = reader.GetString()!;
+            reader.Read();
+            labels[id] = reader.TokenType switch
+            {
+                JsonTokenType.String => reader.GetString()!,
+                JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan),
+                _ => throw new JsonException($"The label of number {id} is no text and no number."),
+            };
+        }
+        return labels;
+    }
+
+    public override void Write(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> value, JsonSerializerOptions options)
+    {
+        writer.WriteStartObject();
+        foreach ((string id, string label) in value)
+            writer.WriteString(id, label);
+        writer.WriteEndObject();
     }
 }
 

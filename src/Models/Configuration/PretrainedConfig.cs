@@ -26,6 +26,7 @@ public abstract record PretrainedConfig
 
     /// <summary>Names of the classes by their number; LABEL_0, LABEL_1, … as many as the file's num_labels says (2 without it) where it names none.</summary>
     [JsonPropertyName("id2label")]
+    [JsonConverter(typeof(LabelsConverter))]
     [AllowNull]
     public IReadOnlyDictionary<string, string> Id2Label { get => field ??= UnnamedLabels(); set; }
 
@@ -115,7 +116,6 @@ public abstract record PretrainedConfig
         Require(GivenNumLabels is null or (> 0 and <= MaxUnnamedLabels), "num_labels", GivenNumLabels, $"a number in 1 … {MaxUnnamedLabels}");
         // The elements of a list may be null whatever their type says.
         Require(Architectures.All(name => name is not null), "architectures", "a list with null in it", "a list of class names");
-        Require(Id2Label.Values.All(label => label is not null), "id2label", "a map with null in it", "a name for every number");
         for (int id = 0; id < NumLabels; id++)
             Require(Id2Label.ContainsKey($"{id}"), "id2label", $"{NumLabels} labels without number {id}", "the numbers 0 … count − 1, each once");
     }

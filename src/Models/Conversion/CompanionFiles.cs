@@ -29,7 +29,7 @@ internal static class CompanionFiles
         if (TorchName(type) is not string name) return json;
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json.Span.StartsWith("\uFEFF"u8) ? json[3..] : json);
+            using JsonDocument document = JsonText.Parse(ConfigJson.FileName, json, ConfigException.Of);
             if (document.RootElement.ValueKind != JsonValueKind.Object) throw new JsonException("It is not an object.");
             string key = document.RootElement.TryGetProperty("dtype", out _) ? "dtype" : "torch_dtype";
             if (document.RootElement.TryGetProperty(key, out JsonElement old) && old.ValueKind == JsonValueKind.String && old.ValueEquals(name)) return json;

@@ -37,7 +37,7 @@ internal static class ModelJson
         var ids = new Dictionary<string, int>(element.GetPropertyCount());
         foreach (JsonProperty entry in element.EnumerateObject())
         {
-            if (!entry.Value.TryGetId(out int id)) throw new JsonPart(entry.Value, $"{vocab.Path}[\"{entry.Name}\"]").Unexpected("an id: a whole number from 0 to 2,147,483,647");
+            if (!entry.Value.TryGetId(out int id)) throw vocab.At(entry.Value, $"{vocab.Path}[\"{entry.Name}\"]").Unexpected("an id: a whole number from 0 to 2,147,483,647");
             if (!ids.TryAdd(entry.Name, id))
                 throw new TokenizerException($"{vocab.Path} has the token {Vocabulary.Show(entry.Name)} twice, with ids {ids[entry.Name]} and {id}. The vocabulary is damaged.");
         }
@@ -88,12 +88,12 @@ internal static class ModelJson
         {
             if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
             {
-                var part = new JsonPart(merge, $"{merges.Path}[{ranked.Count}]");
-                ranked.Add(Merge(vocabulary, new JsonPart(merge[0], part.Path).String(), new JsonPart(merge[1], part.Path).String(), prefixLength, merges.Path, ranked.Count));
+                JsonPart part = merges.At(merge, $"{merges.Path}[{ranked.Count}]");
+                ranked.Add(Merge(vocabulary, part.At(merge[0], part.Path).String(), part.At(merge[1], part.Path).String(), prefixLength, merges.Path, ranked.Count));
                 continue;
             }
 
-            ReadOnlySpan<char> text = new JsonPart(merge, $"{merges.Path}[{ranked.Count}]").String();
+            ReadOnlySpan<char> text = merges.At(merge, $"{merges.Path}[{ranked.Count}]").String();
             int space = text.IndexOf(' ');
             if (space < 0 || text[(space + 1)..].Contains(' '))
                 throw new TokenizerException($"{merges.Path}[{ranked.Count}] is {Vocabulary.Show(text.ToString())}; a merge is two tokens with one space between them.");

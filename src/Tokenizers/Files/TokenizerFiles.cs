@@ -1,4 +1,3 @@
-using System.Text.Json;
 
 namespace ManagedTransformers.Tokenizers;
 
@@ -56,21 +55,8 @@ internal sealed class TokenizerFiles
 
     /// <summary>A file as JSON; its root must be an object.</summary>
     /// <exception cref="TokenizerException">It is missing or broken.</exception>
-    public JsonPart Json(string name)
-    {
-        ReadOnlyMemory<byte> bytes = Bytes(name);
-        if (bytes.Span.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF])) bytes = bytes[3..];
-        if (!System.Text.Unicode.Utf8.IsValid(bytes.Span))
-            throw new TokenizerException($"{name} in {Place} is not UTF-8. The file is damaged or is something else: get it again.");
-        try
-        {
-            return new JsonPart(JsonDocument.Parse(bytes).RootElement, name).Object();
-        }
-        catch (JsonException e)
-        {
-            throw new TokenizerException($"{name} in {Place} is not JSON: {e.Message} The file is damaged, cut off, or (where it is tiny) a Git LFS pointer: get it again.", e);
-        }
-    }
+    public JsonPart Json(string name) =>
+        new JsonPart(JsonText.Parse($"{name} in {Place}", Bytes(name), Error).RootElement, name, Error).Object();
 
     /// <summary>A text file as lines, which end with \n or \r\n.</summary>
     /// <exception cref="TokenizerException">It is missing or not UTF-8.</exception>
@@ -90,6 +76,8 @@ internal sealed class TokenizerFiles
         if (lines[^1].Length == 0) lines.RemoveAt(lines.Count - 1);
         return lines;
     }
+
+    private static TokenizerException Error(string message, Exception? inner) => new(message, inner);
 
     private ReadOnlyMemory<byte>? Find(string name)
     {

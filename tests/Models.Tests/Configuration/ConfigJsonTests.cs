@@ -66,6 +66,27 @@ public sealed class ConfigJsonTests
         Assert.That(config.Architectures, Is.Empty);
     }
 
+    [Test]
+    public void A_label_that_is_a_number_is_its_text()
+    {
+        PretrainedConfig config = Parse("""{"model_type": "roberta", "id2label": {"0": 0, "1": 1.5, "2": "two"}}""");
+        Assert.That(config.Id2Label.Values, Is.EqualTo(new[] { "0", "1.5", "two" }));
+        Assert.That(ConfigJson.Parse(ConfigJson.Write(config)).Id2Label, Is.EqualTo(config.Id2Label));
+    }
+
+    [TestCase("Infinity")]
+    [TestCase("-Infinity")]
+    [TestCase("NaN")]
+    public void Numbers_of_Python_are_read_where_nobody_needs_them_and_refused_by_their_key_elsewhere(string number)
+    {
+        var config = (BertConfig)Parse($$"""{"metric_best": {{number}}, "name": "a \"{{number}}", "model_type": "bert", "hidden_size": 24}""");
+        Assert.That(config.HiddenSize, Is.EqualTo(24));
+        Assert.That(config.OtherKeys["metric_best"].GetString(), Is.EqualTo(number));
+        Assert.That(config.OtherKeys["name"].GetString(), Is.EqualTo($"a \"{number}"));
+        foreach (string key in new[] { "hidden_size", "layer_norm_eps" })
+            Assert.That(() => Parse($$"""{"model_type": "bert", "{{key}}": {{number}}}"""), Throws.TypeOf<ConfigException>().With.Message.Contains(key));
+    }
+
     [TestCase("0")]
     [TestCase("2000000000")]
     [TestCase("\"two\"")]
@@ -108,7 +129,7 @@ public sealed class ConfigJsonTests
     [TestCase("""{"model_type": "\ud800"}""", "half a surrogate pair")]
     [TestCase("""{"architectures": ["\ud800"]}""", "half a surrogate pair")]
     [TestCase("""{"model_type": "bert", "architectures": [null]}""", "architectures is a list with null")]
-    [TestCase("""{"model_type": "bert", "id2label": {"0": null}}""", "id2label is a map with null")]
+    [TestCase("""{"model_type": "bert", "id2label": {"0": null}}""", "The label of number 0 is no text and no number")]
     [TestCase("""{"model_type": "codegen", "n_embd": 4194304, "n_head": 4, "n_positions": 262144, "rotary_dim": null}""", "rotary_dim · n_positions is 1048576 · 262144")]
     [TestCase("null", "line 1")]
     public void What_no_tensor_would_tell_is_refused(string json, string says) =>

@@ -36,36 +36,13 @@ internal sealed class InspectCommand : MtxCommand
     private static InspectResult Inspect(string path, LoadOptions options)
     {
         CheckpointInspection found = CheckpointInspection.Of(path, options);
-        var problems = new List<string>(found.Problems);
-        JsonElement? config = Directory.Exists(path) ? ReadConfig(path, problems) : null;
         InspectTensor[] tensors = [.. found.Tensors.Select(tensor => new InspectTensor(
             tensor.Name, tensor.Format, [.. tensor.Shape], tensor.Elements, tensor.Bytes, tensor.File, IsRead(tensor.Use), NameOf(tensor.Use)))];
         InspectType[] types = [.. tensors.GroupBy(t => t.Dtype).Select(group => new InspectType(group.Key, group.Count(), group.Sum(t => t.Elements), group.Sum(t => t.Bytes)))];
         TokenizerInspection tokenizer = found.Tokenizer;
         return new InspectResult(path, found.Architecture, found.Parameters, found.Bytes, found.Architecture is null ? null : found.Config?.MaxTokens, types,
             new InspectTokenizer(tokenizer.Present, tokenizer.VocabularySize, tokenizer.AddedTokens, tokenizer.ModelMaxLength, tokenizer.Fits, tokenizer.HighestId, tokenizer.ModelVocabSize),
-            [.. problems], config, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))], [.. found.MissingTensors]);
-    }
-
-    /// <summary>config.json as it is, also where it is no configuration; null where it is no JSON, which then is among the problems.</summary>
-    private static JsonElement? ReadConfig(string directory, List<string> problems)
-    {
-        try
-        {
-            ReadOnlyMemory<byte> json = ConfigJson.ReadFile(directory);
-            if (json.Span.StartsWith("\uFEFF"u8))
-                json = json[3..];
-            using JsonDocument document = JsonDocument.Parse(json);
-            // What cannot be written, such as half a surrogate pair, is a problem of the file, not of the report.
-            _ = JsonSerializer.Serialize(document.RootElement, CliJsonContext.Relaxed.JsonElement);
-            return document.RootElement.Clone();
-        }
-        catch (Exception e) when (ExitCodes.Of(e) == ExitCodes.BadInput)
-        {
-            if (problems.Count == 0)
-                problems.Add(e.Message);
-            return null;
-        }
+            [.. found.Problems], found.ConfigFile, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))], [.. found.MissingTensors]);
     }
 
     private static bool? IsRead(TensorUse use) => use switch

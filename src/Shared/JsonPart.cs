@@ -1,12 +1,17 @@
 using System.Text.Json;
 
-namespace ManagedTransformers.Tokenizers;
+namespace ManagedTransformers;
 
 /// <summary>A value of a JSON file that knows where it stands, so that a wrong one can be named.</summary>
 /// <param name="Element">The value.</param>
 /// <param name="Path">File and keys, such as <c>tokenizer.json: model.unk_token</c>.</param>
-internal readonly record struct JsonPart(JsonElement Element, string Path)
+/// <param name="Error">Makes the exception for a wrong one.</param>
+internal readonly record struct JsonPart(JsonElement Element, string Path, JsonError Error)
 {
+    /// <summary>The top of a file, whatever it is.</summary>
+    /// <inheritdoc cref="JsonText.Parse"/>
+    public static JsonPart Parse(string file, ReadOnlyMemory<byte> json, JsonError error) => new(JsonText.Parse(file, json, error).RootElement, file, error);
+
     /// <summary>Is it null?</summary>
     public bool IsNull => Element.ValueKind is JsonValueKind.Null;
 
@@ -15,25 +20,25 @@ internal readonly record struct JsonPart(JsonElement Element, string Path)
 
     /// <summary>The value of a key; null where it is missing or null.</summary>
     public JsonPart? Find(string key) =>
-        Object().Element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? new JsonPart(value, Below(key)) : null;
+        Object().Element.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? At(value, Below(key)) : null;
 
     /// <summary>The value of a key that must be there.</summary>
     public JsonPart Get(string key) =>
-        Find(key) ?? throw new TokenizerException($"{Path} has no \"{key}\", which is needed there. The file is damaged or of a newer format.");
+        Find(key) ?? throw Error($"{Path} has no \"{key}\", which is needed there. The file is damaged or of a newer format.");
 
     /// <summary>The elements of an array.</summary>
     public IEnumerable<JsonPart> Items()
     {
         if (Element.ValueKind != JsonValueKind.Array) throw Unexpected("an array, [ … ]");
-        string path = Path;
-        return Element.EnumerateArray().Select((item, i) => new JsonPart(item, $"{path}[{i}]"));
+        JsonPart self = this;
+        return Element.EnumerateArray().Select((item, i) => self.At(item, $"{self.Path}[{i}]"));
     }
 
     /// <summary>The entries of an object.</summary>
     public IEnumerable<(string Key, JsonPart Value)> Entries()
     {
         JsonPart self = Object();
-        return self.Element.EnumerateObject().Select(entry => (entry.Name, new JsonPart(entry.Value, self.Below(entry.Name))));
+        return self.Element.EnumerateObject().Select(entry => (entry.Name, self.At(entry.Value, self.Below(entry.Name))));
     }
 
     /// <summary>A string.</summary>
@@ -56,12 +61,15 @@ internal readonly record struct JsonPart(JsonElement Element, string Path)
     /// <summary>Any number.</summary>
     public double Number() => Element.ValueKind == JsonValueKind.Number ? Element.GetDouble() : throw Unexpected("a number");
 
+    /// <summary>A value of the same file.</summary>
+    public JsonPart At(JsonElement element, string path) => new(element, path, Error);
+
     /// <summary>The exception for a value of the wrong kind.</summary>
-    public TokenizerException Unexpected(string needed)
+    public Exception Unexpected(string needed)
     {
-        string found = Element.ValueKind == JsonValueKind.Undefined ? "nothing" : Element.GetRawText();
+        string found = Element.ValueKind == JsonValueKind.Undefined ? "nothing" : PythonNumbers.Unquote(Element.GetRawText());
         if (found.Length > 60) found = found[..60] + "…";
-        return new TokenizerException($"{Path} is {found}; it must be {needed}. Correct the file, or get it again.");
+        return Error($"{Path} is {found}; it must be {needed}. Correct the file, or get it again.");
     }
 
     private string Below(string key) => Path.Contains(':', StringComparison.Ordinal) ? $"{Path}.{key}" : $"{Path}: {key}";
