@@ -9,10 +9,13 @@ public sealed record LoadOptions
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;
 
     /// <summary>
-    /// Whether a tensor of the checkpoint that the model does not know is an error. Known buffers and the heads of sibling
-    /// architectures (the <c>cls</c> of a BertForPreTraining checkpoint opened as BertModel) never are.
+    /// Whether what is otherwise a warning is an error: a tensor of the checkpoint that the model does not know, or names that all begin with what a training framework
+    /// put before them. Known buffers and the heads of sibling architectures (the <c>cls</c> of a BertForPreTraining checkpoint opened as BertModel) are neither.
     /// </summary>
-    public bool Strict { get; init; } = true;
+    public bool Strict { get; init; }
+
+    /// <summary>Told each warning when the model is loaded, for a log; <see cref="PretrainedModel.Warnings"/> has them afterwards.</summary>
+    public Action<string>? OnWarning { get; init; }
 
     /// <summary>How the weights of linear layers are held: as stored, or quantized while loading, in a half or a quarter of F16's memory.</summary>
     /// <remarks>

@@ -42,6 +42,9 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <summary>Where the parts of its layers are among <see cref="ActivationNames"/>.</summary>
     public abstract ModulePaths Paths { get; }
 
+    /// <summary>What is odd about the checkpoint and harms nothing, in sentences for people; <see cref="LoadOptions.Strict"/> makes it an error.</summary>
+    public IReadOnlyList<string> Warnings => Source.Weights.Warnings;
+
     /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and the insides of attentions.</summary>
     public IReadOnlyList<string> ActivationNames => _activationNames ??= RecordActivationNames().AsReadOnly();
 
@@ -50,6 +53,9 @@ public abstract class PretrainedModel : IPretrainedModel
 
     /// <summary>Tensors of the checkpoint that were not read, because others that were are the same.</summary>
     internal IReadOnlyDictionary<string, string> TiedTensors => Source.Weights.Twins;
+
+    /// <summary>Tensors of the checkpoint that the model does not know.</summary>
+    internal IReadOnlySet<string> UnknownTensors => Source.Weights.Unknown;
 
     /// <summary>
     /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes from 16 places of each, which a model
@@ -94,7 +100,7 @@ public abstract class PretrainedModel : IPretrainedModel
         Directory.CreateDirectory(directory);
         PretrainedConfig config = Config with { Architectures = [Architecture] };
         File.WriteAllBytes(Path.Combine(directory, "config.json"), ConfigJson.Write(config));
-        TensorEntry[] tensors = [.. Weights.Select(weight => TensorEntry.Create(weight))];
+        TensorEntry[] tensors = [.. Weights.Select(weight => TensorEntry.Create(weight, Source.Weights.Unwrapped(weight)))];
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         if (Weights.Select(weight => weight.BlockType).FirstOrDefault(type => type is not null) is WeightType blocks)
             StoredBlocks.Write(metadata, blocks);

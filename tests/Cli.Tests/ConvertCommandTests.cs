@@ -12,7 +12,7 @@ internal sealed class ConvertCommandTests
         string source = Folders.Case("bert-pretraining-legacy-names");
         MtxRun run = MtxRun.Of("convert", source, target, "--json");
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "source", "destination", "files", "copied", "tensors", "bytes", "renamed", "dropped", "quantized" }));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "source", "destination", "files", "copied", "tensors", "bytes", "renamed", "dropped", "quantized", "warnings" }));
         JsonElement renamed = run.Json.GetProperty("renamed");
         Assert.That(renamed.GetArrayLength(), Is.GreaterThan(0));
         Assert.That(renamed[0].GetProperty("from").GetString(), Does.EndWith("gamma").Or.EndWith("beta"));

@@ -12,7 +12,7 @@ internal sealed class InspectCommandTests
         MtxRun run = MtxRun.Of("inspect", "demo-codegen", "--json");
         Assert.That(run.ExitCode, Is.Zero);
         JsonElement json = run.Json;
-        Assert.That(MtxRun.Names(json), Is.EqualTo(new[] { "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems", "config", "tensors", "recognised_architecture", "memory", "missing" }));
+        Assert.That(MtxRun.Names(json), Is.EqualTo(new[] { "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems", "config", "tensors", "recognised_architecture", "memory", "missing", "warnings" }));
         Assert.That(json.GetProperty("architecture").GetString(), Is.EqualTo("CodeGenForCausalLM"));
         Assert.That(json.GetProperty("parameters").GetInt64(), Is.EqualTo(7_355_904));
         Assert.That(json.GetProperty("bytes").GetInt64(), Is.EqualTo(2 * 7_355_904));
@@ -115,10 +115,30 @@ internal sealed class InspectCommandTests
         string copy = Folders.CopyOfCase("bert-embed"), file = Path.Combine(copy, "model.safetensors");
         Rewrite(file, weight => TensorEntry.Create(weight, weight.Name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)), TensorEntry.Create("surprise", [1], new float[1]));
         MtxRun run = MtxRun.Of("inspect", copy, "--json");
-        Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(UseOf(run.Json, "surprise"), Is.EqualTo("unknown"));
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Json.GetProperty("warnings")[0].GetString(), Does.StartWith("surprise in model.safetensors is [1]"));
+        Assert.That(MtxRun.Of("inspect", copy).Out, Does.Contain("warning: surprise"));
+        MtxRun strict = MtxRun.Of("inspect", copy, "--json", "--strict");
+        Assert.That(strict.ExitCode, Is.EqualTo(1));
+        Assert.That(strict.Json.GetProperty("problems")[0].GetString(), Does.Contain("surprise"));
+        Assert.That((UseOf(run.Json, "surprise"), UseOf(strict.Json, "surprise")), Is.EqualTo(("unknown", "unknown")));
         Assert.That(run.Json.GetProperty("tensors").EnumerateArray().Where(t => t.GetProperty("name").GetString()!.EndsWith("gamma", StringComparison.Ordinal)).Select(t => t.GetProperty("use").GetString()),
             Is.Not.Empty.And.All.EqualTo("weight_by_old_name"));
+    }
+
+    [Test]
+    public void Names_of_a_wrapped_model_are_weights_with_a_warning()
+    {
+        string copy = Folders.CopyOfCase("bert-embed");
+        Rewrite(Path.Combine(copy, "model.safetensors"), weight => TensorEntry.Create(weight, "module." + weight.Name));
+        MtxRun run = MtxRun.Of("inspect", copy, "--json");
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Json.GetProperty("tensors").EnumerateArray().Select(t => t.GetProperty("use").GetString()), Is.All.EqualTo("weight"));
+        Assert.That(run.Json.GetProperty("warnings")[0].GetString(), Does.Contain("begin with module."));
+        MtxRun convert = MtxRun.Of("convert", copy, Path.Combine(copy, "converted"));
+        Assert.That(convert.ExitCode, Is.Zero);
+        Assert.That(convert.Error, Does.StartWith("mtx: warning: All "));
+        Assert.That(MtxRun.Of("inspect", Path.Combine(copy, "converted"), "--json", "--strict").ExitCode, Is.Zero);
     }
 
     private static string? UseOf(JsonElement json, string name) =>

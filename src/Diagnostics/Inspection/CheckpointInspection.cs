@@ -45,6 +45,9 @@ public sealed record CheckpointInspection
     /// <summary>Why it cannot run, in sentences; empty where it can, and for a single file, of which that is not asked.</summary>
     public IReadOnlyList<string> Problems { get; private init; } = [];
 
+    /// <summary>What is odd about it and harms nothing, in sentences; <see cref="LoadOptions.Strict"/> makes them problems.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
     /// <summary>The elements of the tensors that the model reads.</summary>
     public long Parameters => Tensors.Where(tensor => tensor.IsParameter).Sum(tensor => tensor.Elements);
 
@@ -90,6 +93,7 @@ public sealed record CheckpointInspection
             MissingTensors = missing,
             Tokenizer = TokenizerInspection.Of(directory, config, problems),
             Problems = problems,
+            Warnings = model?.Warnings ?? [],
         };
     }
 
@@ -113,7 +117,7 @@ public sealed record CheckpointInspection
             return TensorUse.NotKnown;
         if (model.TiedTensors.ContainsKey(name))
             return TensorUse.Tied;
-        return ModelFamilies.Of(model.Config).IsOtherHead(name) ? TensorUse.OtherHead : TensorUse.NotOfArchitecture;
+        return model.UnknownTensors.Contains(name) ? TensorUse.NotOfArchitecture : TensorUse.OtherHead;
     }
 
     private static T? Try<T>(Func<T> load, List<string> problems, List<string> missing) where T : class

@@ -24,7 +24,7 @@ public enum TensorUse
     /// <summary>It is left: the head of a sibling class, as the <c>cls</c> of a BertForPreTraining checkpoint that is opened as BertModel.</summary>
     OtherHead,
 
-    /// <summary>The architecture has no such tensor. Loading refuses it, unless LoadOptions.Strict is false.</summary>
+    /// <summary>The architecture has no such tensor. Loading warns of it, and refuses it where LoadOptions.Strict is true.</summary>
     NotOfArchitecture,
 }
 

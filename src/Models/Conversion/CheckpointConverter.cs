@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>
 /// Writes a checkpoint again as safetensors: PyTorch files in a form that opens everywhere, weights in another type or quantized, in one file or in
-/// shards. Parameters get today's names (LayerNorm's gamma and beta), buffers that the model computes and second copies of tied tensors are left out,
+/// shards. Parameters get today's names (LayerNorm's gamma and beta, those of a wrapped model), buffers that the model computes and second copies of tied tensors are left out,
 /// configuration and tokenizer come along.
 /// </summary>
 public static class CheckpointConverter
@@ -56,7 +56,7 @@ public static class CheckpointConverter
             target.MakeRoom();
             files.Publish();
             target.RemoveRest();
-            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized);
+            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized) { Warnings = plan.Warnings };
         }
         catch (Exception e) when (e is IOException and not CheckpointException or UnauthorizedAccessException)
         {

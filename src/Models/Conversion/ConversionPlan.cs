@@ -18,6 +18,7 @@ internal sealed class ConversionPlan
         HashSet<string> quantized = [.. model?.Quantized ?? []];
         Blocks = quantized.Count > 0 ? StoredBlocks.TypeOf(options.WeightFormat) : null;
         Quantized = quantized.Count;
+        Warnings = model?.Warnings ?? [];
         foreach (Weight weight in checkpoint.Weights.Values)
         {
             Weight? twin = TwinOf(weight, checkpoint, model);
@@ -28,7 +29,7 @@ internal sealed class ConversionPlan
             }
 
             // Where the new name is taken both are kept as they are: the model reads the new one.
-            string name = ModelFamilies.ModernName(weight.Name);
+            string name = ModelFamilies.ModernName(model?.Unwrapped(weight) ?? weight.Name);
             if (checkpoint.Weights.ContainsKey(name)) name = weight.Name;
             if (name != weight.Name) _renamed.Add((weight.Name, name));
             _tensors.Add(new ConvertedTensor(weight, name, options.Type, quantized.Contains(weight.Name) ? Blocks : null));
@@ -47,6 +48,9 @@ internal sealed class ConversionPlan
 
     /// <summary>The blocks that linear layers are quantized to; null where none is.</summary>
     public WeightType? Blocks { get; }
+
+    /// <summary>What is odd about the source.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>How many tensors are quantized.</summary>
     public int Quantized { get; }

@@ -8,18 +8,20 @@ namespace ManagedTransformers.Models;
 /// </summary>
 public sealed class ModelWeights
 {
-    private const int MostProblems = 50;
+    private const int NamesInWarning = 10;
 
     private readonly Checkpoint? _checkpoint;
     private readonly RandomInitializer? _random;
     private readonly LoadOptions _options;
     private readonly ModelFamily _family;
-    private readonly string _configName;
+    private readonly TensorNames? _names;
+    private readonly TensorFit _fit;
+    private readonly LoadProblems _problems;
     private readonly HashSet<string> _read = [];
     private readonly Dictionary<string, string> _twins = new(StringComparer.Ordinal);
-    private readonly List<string> _problems = [];
-    private readonly List<string> _missing = [];
     private readonly List<Weight> _weights = [];
+    private readonly HashSet<string> _unknown = new(StringComparer.Ordinal);
+    private readonly List<string> _warnings = [];
     private readonly HashSet<string> _linear = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Weight> _quantized = new(StringComparer.Ordinal);
     private readonly bool _planOnly;
@@ -28,7 +30,10 @@ public sealed class ModelWeights
     {
         (_checkpoint, _random, _options, _planOnly) = (checkpoint, random, options, planOnly);
         _family = ModelFamilies.Of(config);
-        _configName = $"config.json ({config.ModelType})";
+        string configName = $"config.json ({config.ModelType})";
+        _names = checkpoint is null ? null : new TensorNames(checkpoint.Weights, _family);
+        _fit = new TensorFit(configName);
+        _problems = new LoadProblems(configName, _names);
     }
 
     /// <summary>The weights of a checkpoint; the options say how those of linear layers are held.</summary>
@@ -55,6 +60,15 @@ public sealed class ModelWeights
 
     /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder), each with that one.</summary>
     internal IReadOnlyDictionary<string, string> Twins => _twins;
+
+    /// <summary>Tensors of the checkpoint that the model does not know, by their names there; known once <see cref="Finish"/> was called.</summary>
+    internal IReadOnlySet<string> Unknown => _unknown;
+
+    /// <summary>What is odd about the checkpoint and harms nothing, in sentences for people; known once <see cref="Finish"/> was called.</summary>
+    internal IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>A tensor's name in the file without what training put around the model.</summary>
+    internal string Unwrapped(Weight weight) => _names?.Unwrapped(weight) ?? weight.Name;
 
     /// <summary>A [n, k] matrix in the type in which it is stored (F64 is rounded to F32).</summary>
     /// <param name="name">Canonical name, with the base model's prefix.</param>
@@ -126,9 +140,7 @@ public sealed class ModelWeights
     {
         if (asked is null || asked == stored)
             return;
-        string problem = $"Its linear layers are stored as {stored}, and LoadOptions.WeightFormat (--weights) asks for {asked}. Load them as they are stored, or load the checkpoint that they were made of.";
-        if (!_problems.Contains(problem))
-            _problems.Add(problem);
+        _problems.Add($"Its linear layers are stored as {stored}, and LoadOptions.WeightFormat (--weights) asks for {asked}. Load them as they are stored, or load the checkpoint that they were made of.");
     }
 
     /// <summary>A vector of n float32 numbers: a bias, or the parameters of a LayerNorm.</summary>
@@ -138,102 +150,76 @@ public sealed class ModelWeights
     public float[] Vector(string name, int n, float initial = 0)
     {
         Weight weight = Take(name, [n], () => RandomInitializer.Constant(name, n, initial));
-        return IsFloat(weight) ? weight.ToSingle() : new float[n];
+        return TensorFit.IsFloat(weight) ? weight.ToSingle() : new float[n];
     }
 
     /// <summary>Whether the checkpoint has a tensor of this name. Random weights have all.</summary>
-    public bool Has(string name) => _checkpoint is null || Find(name) is not null;
+    public bool Has(string name) => _names is null || _names.Find(name) is not null;
 
     /// <summary>Says that a tensor, where present, is another's twin (a tied decoder) and need not be read.</summary>
     /// <param name="name">Its canonical name.</param>
     /// <param name="original">The name of the one that is read.</param>
     public void Ignore(string name, string original)
     {
-        if (_checkpoint is null || Find(name) is not Weight weight)
+        if (_names?.Find(name) is not Weight weight)
             return;
         _read.Add(weight.Name);
-        _twins[weight.Name] = Find(original)?.Name ?? original;
+        _twins[weight.Name] = _names.Find(original)?.Name ?? original;
     }
 
     /// <summary>Reports everything that did not fit.</summary>
     /// <param name="architecture">The class that was built, for messages.</param>
-    /// <param name="strict">Whether tensors that nobody read are an error.</param>
+    /// <param name="strict">Whether what is otherwise a warning is an error: tensors that nobody read, names of a wrapped model.</param>
     /// <exception cref="CheckpointException">A tensor is missing, misshapen, of another type, or unknown.</exception>
     internal void Finish(string architecture, bool strict)
     {
-        if (_checkpoint is not null && strict)
+        Weight[] unknown = [.. _checkpoint?.Weights.Values.Where(weight => !_read.Contains(weight.Name) && !IsKnown(Unwrapped(weight))) ?? []];
+        _unknown.UnionWith(unknown.Select(weight => weight.Name));
+        _warnings.AddRange(new[] { _names?.Warning(), DescribeUnknown(unknown, architecture) }.OfType<string>());
+        // They help to find what is missing, too.
+        if (strict || _problems.Any)
+            _warnings.ForEach(_problems.Add);
+        _problems.Throw(architecture);
+        if (!_planOnly && _options.OnWarning is Action<string> warn)
+            _warnings.ForEach(warn);
+    }
+
+    /// <summary>Whether a tensor that nobody read is a buffer, or belongs to another class's head.</summary>
+    private bool IsKnown(string name) => _family.IsBuffer(name) || _family.IsOtherHead(name);
+
+    private static string? DescribeUnknown(Weight[] unknown, string architecture)
+    {
+        const string Advice = "Is architectures in config.json right? LoadOptions.Strict (--strict) refuses such checkpoints.";
+        string names = string.Join(", ", unknown.Take(NamesInWarning).Select(weight => weight.Name));
+        return unknown.Length switch
         {
-            foreach (Weight weight in _checkpoint.Weights.Values)
-            {
-                if (!_read.Contains(weight.Name) && !_family.IsBuffer(weight.Name) && !_family.IsOtherHead(weight.Name))
-                    _problems.Add($"{weight.Name} in {weight.File} is {weight.ShapeText}; {architecture} has no such tensor. Is architectures in config.json right? (LoadOptions.Strict = false ignores it.)");
-            }
-        }
-        ThrowProblems(architecture);
+            0 => null,
+            1 => $"{names} in {unknown[0].File} is {unknown[0].ShapeText}; {architecture} has no such tensor and does not use it. {Advice}",
+            <= NamesInWarning => $"{architecture} has no such tensors as {names} and does not use them. {Advice}",
+            _ => $"{architecture} has no such tensors as {names} and {unknown.Length - NamesInWarning} more, and does not use these {unknown.Length}. {Advice}",
+        };
     }
 
     private Weight Take(string name, long[] shape, Func<Weight> random, bool isLinear = false)
     {
-        Weight? weight = _checkpoint is null ? random() : Find(name);
-        string? problem = weight is null ? $"{name} is missing; {_configName} needs it as {TensorEntry.Describe(shape)}." : Misfit(weight, shape, isLinear);
+        Weight? weight = _checkpoint is null ? random() : _names!.Find(name);
         if (weight is null)
-            _missing.Add(name);
-        else
-            _read.Add(weight.Name);
-        if (problem is null)
         {
-            _weights.Add(weight!);
-            return weight!;
+            _problems.Missing(name, shape);
         }
-        _problems.Add(problem);
-        if (_problems.Count >= MostProblems)
-            ThrowProblems("the model");
+        else
+        {
+            _read.Add(weight.Name);
+            _problems.Found();
+            if (_fit.Problem(weight, shape, isLinear) is not string problem)
+            {
+                _weights.Add(weight);
+                return weight;
+            }
+            _problems.Add(problem);
+        }
         // What replaces a bad weight is never used: Finish throws.
         return new Weight(name, ElementType.F32, [0, 0], ReadOnlyMemory<byte>.Empty);
-    }
-
-    /// <summary>Why a weight cannot be what the model needs; null where it can.</summary>
-    private string? Misfit(Weight weight, long[] shape, bool isLinear)
-    {
-        string found = $"{weight.Name} in {weight.File}", needed = $"{_configName} needs {TensorEntry.Describe(shape)}";
-        if (weight.BlockType is WeightType blocks)
-        {
-            if (!isLinear)
-                return $"{found} is quantized ({blocks}); {needed} of F32, F16, BF16 or F64: only the matrices of linear layers can be quantized. Quantize the original checkpoint again (mtx convert).";
-            if (shape[1] % StoredBlocks.PairColumns != 0)
-                return $"{found} is quantized ({blocks}); {needed}, and rows of {shape[1]} weights are no whole pairs of blocks ({StoredBlocks.PairColumns}). Do config.json and the weight file belong together?";
-            long[] stored = StoredBlocks.ShapeOf(blocks, shape[0], (int)shape[1]);
-            return weight.Shape.SequenceEqual(stored)
-                ? null
-                : $"{found} is {weight.ShapeText} bytes of {blocks}; {needed}, which are {TensorEntry.Describe(stored)} bytes. Do config.json and the weight file belong together?";
-        }
-        if (!weight.Shape.SequenceEqual(shape))
-            return $"{found} is {weight.ShapeText}; {needed}.{LikelyCause(weight, shape)}";
-        return IsFloat(weight) ? null : $"{found} has type {weight.Type}; F32, F16, BF16 or F64 is needed.";
-    }
-
-    /// <summary>Looks a tensor up under the names that files give it: with or without the base model's prefix, and with gamma and beta.</summary>
-    private Weight? Find(string name)
-    {
-        IReadOnlyDictionary<string, Weight> weights = _checkpoint!.Weights;
-        string prefix = _family.BaseModelPrefix + ".", bare = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
-        foreach (string candidate in _family.NamesOf(name).Concat(_family.NamesOf(bare)))
-        {
-            if (weights.TryGetValue(candidate, out Weight? weight))
-                return weight;
-        }
-        return null;
-    }
-
-    private static string LikelyCause(Weight weight, ReadOnlySpan<long> shape)
-    {
-        if (weight.Type == ElementType.U8 && shape.Length == 2)
-            return " It is U8: if it was quantized, the metadata that said so is lost; quantize the original checkpoint again (mtx convert).";
-        if (weight.Shape.Count == 2 && shape.Length == 2 && weight.Shape[0] == shape[1] && weight.Shape[1] == shape[0])
-            return " The matrix looks transposed: export Linear weights as [out, in].";
-        return weight.Shape.Count != shape.Length
-            ? " The number of axes differs: is the file of another architecture?"
-            : " Do config.json and the weight file belong together?";
     }
 
     private static Weight ToF32(Weight weight)
@@ -244,13 +230,5 @@ public sealed class ModelWeights
         var bytes = new byte[values.Length * sizeof(float)];
         System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(bytes);
         return new Weight(weight.Name, ElementType.F32, weight.Shape, bytes, weight.File);
-    }
-
-    private static bool IsFloat(Weight weight) => weight.Type is ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F64;
-
-    private void ThrowProblems(string architecture)
-    {
-        if (_problems.Count > 0)
-            throw new CheckpointException($"The checkpoint does not fit {architecture}", _problems) { MissingTensors = [.. _missing] };
     }
 }

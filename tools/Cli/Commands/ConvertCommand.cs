@@ -16,7 +16,7 @@ internal sealed class ConvertCommand : MtxCommand
     public ConvertCommand(CliConsole console)
         : base("convert", "Write a checkpoint as safetensors: from PyTorch .bin, in another type, quantized, in shards", console)
     {
-        foreach (Option option in Common.OfWeights)
+        foreach (Option option in Common.OfLoading)
             Options.Remove(option);
         Add(_source);
         Add(_destination);
@@ -48,7 +48,10 @@ internal sealed class ConvertCommand : MtxCommand
         ConversionResult done = ConversionBar.Run(context.Console, progress => CheckpointConverter.Convert(source, context.Get(_destination)!, options, progress, cancellationToken));
         var result = new ConvertResult(source, done.Directory, [.. done.Files], [.. done.CopiedFiles], done.Tensors, done.Bytes,
             [.. done.Renamed.Select(tensor => new ConvertRenamed(tensor.From, tensor.To))],
-            [.. done.Dropped.Select(tensor => new ConvertDropped(tensor.Name, tensor.Type.SafetensorsName(), [.. tensor.Shape], tensor.TiedTo))], done.Quantized);
+            [.. done.Dropped.Select(tensor => new ConvertDropped(tensor.Name, tensor.Type.SafetensorsName(), [.. tensor.Shape], tensor.TiedTo))], done.Quantized,
+            [.. done.Warnings]);
+        foreach (string warning in done.Warnings)
+            context.Console.Warn(warning);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ConvertResult))
             Write(context.Console.Out, result);
         return Task.FromResult(ExitCodes.Ok);
@@ -73,7 +76,7 @@ internal sealed class ConvertCommand : MtxCommand
 
 /// <summary>What was written, and what became of tensors that are not written as they were.</summary>
 internal sealed record ConvertResult(
-    string Source, string Destination, string[] Files, string[] Copied, int Tensors, long Bytes, ConvertRenamed[] Renamed, ConvertDropped[] Dropped, int Quantized);
+    string Source, string Destination, string[] Files, string[] Copied, int Tensors, long Bytes, ConvertRenamed[] Renamed, ConvertDropped[] Dropped, int Quantized, string[] Warnings);
 
 /// <summary>A tensor with another name.</summary>
 internal sealed record ConvertRenamed(string From, string To);

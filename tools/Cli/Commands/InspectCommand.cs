@@ -27,7 +27,7 @@ internal sealed class InspectCommand : MtxCommand
     {
         string given = context.Get(_path) ?? context.ModelOption!;
         string path = File.Exists(given) ? given : ModelLocator.Resolve(given, context.RevisionOption);
-        InspectResult result = Inspect(path, context.LoadOptions());
+        InspectResult result = Inspect(path, context.LoadOptions() with { OnWarning = null });        // they are part of the report
         if (!context.WriteJson(result, CliJsonContext.Relaxed.InspectResult))
             InspectView.Write(context.Console, result);
         return Task.FromResult(result.Problems.Length == 0 ? ExitCodes.Ok : ExitCodes.Negative);
@@ -42,7 +42,7 @@ internal sealed class InspectCommand : MtxCommand
         TokenizerInspection tokenizer = found.Tokenizer;
         return new InspectResult(path, found.Architecture, found.Parameters, found.Bytes, found.Architecture is null ? null : found.Config?.MaxTokens, types,
             new InspectTokenizer(tokenizer.Present, tokenizer.VocabularySize, tokenizer.AddedTokens, tokenizer.ModelMaxLength, tokenizer.Fits, tokenizer.HighestId, tokenizer.ModelVocabSize),
-            [.. found.Problems], found.ConfigFile, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))], [.. found.MissingTensors]);
+            [.. found.Problems], found.ConfigFile, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))], [.. found.MissingTensors], [.. found.Warnings]);
     }
 
     private static bool? IsRead(TensorUse use) => use switch
@@ -67,7 +67,7 @@ internal sealed class InspectCommand : MtxCommand
 /// <summary>What a checkpoint holds. Parameters are the elements of the tensors that the model reads; memory is what those take by format.</summary>
 internal sealed record InspectResult(
     string Directory, string? Architecture, long Parameters, long Bytes, int? MaxTokens, InspectType[] Dtypes, InspectTokenizer Tokenizer, string[] Problems, JsonElement? Config, InspectTensor[] Tensors,
-    string? RecognisedArchitecture, InspectMemory[] Memory, string[] Missing);
+    string? RecognisedArchitecture, InspectMemory[] Memory, string[] Missing, string[] Warnings);
 
 /// <summary>All tensors of one element type.</summary>
 internal sealed record InspectType(string Dtype, int Tensors, long Elements, long Bytes);

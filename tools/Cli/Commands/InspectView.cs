@@ -27,7 +27,9 @@ internal static class InspectView
         WriteTensors(console, result.Tensors);
         foreach (string problem in result.Problems)
             console.Styled.Write(Show.Cell($"{problem}", Color.Red));
-        if (result.Problems.Length > 0)
+        foreach (string warning in result.Warnings)
+            console.Styled.Write(Show.Cell($"warning: {warning}", Color.Yellow));
+        if (result.Problems.Length + result.Warnings.Length > 0)
             console.Out.WriteLine();
     }
 

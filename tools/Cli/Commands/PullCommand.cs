@@ -13,7 +13,7 @@ internal sealed class PullCommand : MtxCommand
     public PullCommand(CliConsole console)
         : base("pull", "Download a model from the Hugging Face hub into its cache", console)
     {
-        foreach (Option option in (Option[])[Common.Model, Common.Threads, Common.Kernels, .. Common.OfWeights])
+        foreach (Option option in (Option[])[Common.Model, Common.Threads, Common.Kernels, .. Common.OfLoading])
             Options.Remove(option);
         Add(_name);
         Add(_all);

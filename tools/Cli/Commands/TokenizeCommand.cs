@@ -22,7 +22,7 @@ internal sealed class TokenizeCommand : MtxCommand
     public TokenizeCommand(CliConsole console)
         : base("tokenize", "Turn text into token ids", console)
     {
-        foreach (Option option in Common.OfWeights)
+        foreach (Option option in Common.OfLoading)
             Options.Remove(option);
         Add(_text);
         foreach (Option option in new Option[] { _jsonl, _pair, _plain, _maxLength, _stride, _strategy, _side })

@@ -76,7 +76,7 @@ internal sealed class GenerationArguments
     public static void Warn(CliConsole console, TextGenerator generator)
     {
         foreach (string warning in generator.Warnings)
-            console.Error.WriteLine($"mtx: warning: {warning}");
+            console.Warn(warning);
     }
 
     private static readonly string[] Drawn =

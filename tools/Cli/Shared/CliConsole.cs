@@ -58,6 +58,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
             Error.Write($"\r\e[K{Show.Visible(text)}");
     }
 
+    /// <summary>Says what is odd and harms nothing, in a line of its own.</summary>
+    public void Warn(string warning) => Error.WriteLine($"mtx: warning: {Show.Visible(warning)}");
+
     /// <summary>Writes what is left, at the end of the process.</summary>
     /// <param name="exitCode">What the process was to end with.</param>
     /// <returns>That, or <see cref="ExitCodes.BadInput"/> where a result could not be written: the disk is full, or the output closed.</returns>

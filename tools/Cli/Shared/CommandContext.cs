@@ -39,7 +39,7 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
         return ModelLocator.Demo(demo ?? throw new UsageException("No demo model can do this. Name a checkpoint directory with --model DIR."));
     }
 
-    /// <summary>Kernel level, threads and format of the weights, as the options say.</summary>
+    /// <summary>Kernel level, threads, format of the weights and strictness, as the options say; warnings go to standard error.</summary>
     public LoadOptions LoadOptions()
     {
         try
@@ -54,6 +54,8 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
                 Kernels = new KernelOptions { Level = level, MaxThreads = threads },
                 WeightFormat = CommonOptions.WeightFormatOf(parsed.GetValue(common.Weights)),
                 QuantizeHead = parsed.GetValue(common.QuantizeHead),
+                Strict = parsed.GetValue(common.Strict),
+                OnWarning = console.Warn,
             };
         }
         catch (Exception e) when (e is PlatformNotSupportedException or InvalidOperationException)

@@ -33,11 +33,17 @@ internal sealed class CommonOptions
     /// <summary>That format for the head too.</summary>
     public Option<bool> QuantizeHead { get; } = Flag("--quantize-head", "With --weights int8 or int4: the head over the vocabulary (lm_head) as well.");
 
-    /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels, Weights, QuantizeHead];
+    /// <summary>Odd checkpoints are refused.</summary>
+    public Option<bool> Strict { get; } = Flag("--strict", "Refuse a checkpoint with tensors that its model does not know, and whatever else is warned of, instead of running it.");
 
-    /// <summary>Those that say how weights are held, for commands that read none.</summary>
+    /// <summary>All of them.</summary>
+    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels, Weights, QuantizeHead, Strict];
+
+    /// <summary>Those that say how weights are held, for commands that hold none.</summary>
     public IEnumerable<Option> OfWeights => [Weights, QuantizeHead];
+
+    /// <summary>Those that say how a model is loaded, for commands that load none.</summary>
+    public IEnumerable<Option> OfLoading => [.. OfWeights, Strict];
 
     /// <summary>The format that a word of --weights names; null is the default.</summary>
     public static WeightFormat WeightFormatOf(string? word) => word is null ? WeightFormat.AsStored : (WeightFormat)Array.FindIndex(WeightWords, one => one.Equals(word, StringComparison.OrdinalIgnoreCase));

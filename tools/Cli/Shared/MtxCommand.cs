@@ -23,7 +23,7 @@ internal abstract class MtxCommand : Command
         SetAction(InvokeAsync);
     }
 
-    /// <summary>--model, --revision, --json, --threads, --kernels, --weights, --quantize-head.</summary>
+    /// <summary>--model, --revision, --json, --threads, --kernels, --weights, --quantize-head, --strict.</summary>
     protected CommonOptions Common { get; } = new();
 
     /// <summary>Options that --help shows in groups below the others.</summary>
