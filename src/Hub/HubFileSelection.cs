@@ -9,7 +9,8 @@ internal static partial class HubFileSelection
     {
         "config.json", "generation_config.json",
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-        "modules.json", "sentence_bert_config.json",
+        "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
     };
 
     /// <summary>Weights in the order in which a checkpoint looks for them: the first that is there is read, with its shards.</summary>

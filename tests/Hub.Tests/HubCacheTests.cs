@@ -184,14 +184,14 @@ public sealed class HubCacheTests
         string[] files =
         [
             ".gitattributes", "README.md", "config.json", "flax_model.msgpack", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json",
-            "model.fp16-00001-of-00002.safetensors", "pytorch_model.bin", "tokenizer.json", "modules.json", "1_Pooling/config.json", "onnx/model.safetensors", "onnx/config.json",
+            "model.fp16-00001-of-00002.safetensors", "pytorch_model.bin", "tokenizer.json", "modules.json", "config_sentence_transformers.json", "sentence_roberta_config.json", "1_Pooling/config.json", "2_Dense/pytorch_model.bin", "2_Dense/config.json", "onnx/model.safetensors", "onnx/config.json",
         ];
         Assert.That(HubFileSelection.ReadHere(files), Is.EqualTo(new[]
         {
-            "config.json", "modules.json", "tokenizer.json", "1_Pooling/config.json",
-            "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+            "config.json", "config_sentence_transformers.json", "modules.json", "sentence_roberta_config.json", "tokenizer.json", "1_Pooling/config.json", "2_Dense/config.json",
+            "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "2_Dense/pytorch_model.bin",
         }));
-        Assert.That(HubFileSelection.ReadHere([.. files, "model.safetensors"]).Skip(4), Is.EqualTo(new[] { "model.safetensors" }));
+        Assert.That(HubFileSelection.ReadHere([.. files, "model.safetensors"]).Skip(7), Is.EqualTo(new[] { "model.safetensors", "2_Dense/pytorch_model.bin" }));
         Assert.That(HubFileSelection.ReadHere(["pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin", "training_args.bin"]),
             Is.EqualTo(new[] { "pytorch_model.bin.index.json", "pytorch_model-00001-of-00001.bin" }));
     }
