@@ -7,9 +7,10 @@ namespace ManagedTransformers.Models;
 internal static class CompanionFiles
 {
     private static readonly string[] Extensions = [".json", ".txt", ".model", ".jinja", ".md"];
+    private const string Modules = "modules.json";
     private static readonly JsonWriterOptions Style = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true };
 
-    /// <summary>The names of those that come along: also config.json of the folders that sentence-transformers puts its modules in.</summary>
+    /// <summary>The names of those that come along: also config.json of the folders that sentence-transformers puts its modules in, and weights that lie there (Dense).</summary>
     public static IEnumerable<string> Names(string directory, CheckpointSource source)
     {
         IEnumerable<string> files = source.Names.Where(name => !name.StartsWith('.') && !name.EndsWith(".index.json", StringComparison.Ordinal)
@@ -17,7 +18,26 @@ internal static class CompanionFiles
         IEnumerable<string> modules = Directory.EnumerateDirectories(directory)
             .Select(folder => $"{Path.GetFileName(folder)}/{ConfigJson.FileName}")
             .Where(name => !name.StartsWith('.') && source.Contains(name));
-        return files.Concat(modules.Order(StringComparer.Ordinal));
+        IEnumerable<string> weights = ModuleFolders(source).SelectMany(folder => new[] { $"{folder}/{Checkpoint.SingleFileName}", $"{folder}/{Checkpoint.TorchFileName}" }).Where(source.Contains);
+        return files.Concat(modules.Concat(weights).Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>The folders that modules.json names, but for the transformer's, whose weights are those that are converted; none where it cannot be read.</summary>
+    private static string[] ModuleFolders(CheckpointSource source)
+    {
+        if (!source.Contains(Modules)) return [];
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(source.ReadWhole(Modules));
+            return [.. document.RootElement.EnumerateArray()
+                .Where(module => module.GetProperty("type").GetString()?.EndsWith(".Transformer", StringComparison.Ordinal) == false)
+                .Select(module => module.GetProperty("path").GetString() ?? "")
+                .Where(path => path.Length > 0 && path == Path.GetFileName(path) && path != "..")];
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            return [];              // it is copied as it is, and whoever embeds with it is told what is wrong
+        }
     }
 
     /// <summary>config.json with torch_dtype (dtype in files of transformers 5) as the weights are now; everything else as it was.</summary>

@@ -130,6 +130,22 @@ public class CheckpointConverterTests
         Assert.That(File.ReadAllText(_destination["merges.txt"]), Is.EqualTo("a b\n"));
     }
 
+    [Test]
+    public void The_weights_of_sentence_transformers_modules_come_along_as_they_are_and_those_of_other_folders_do_not()
+    {
+        Add(F32("x", 1));
+        File.WriteAllText(_source["pytorch_model.bin"], "x");
+        File.WriteAllText(_source["modules.json"], """[{"path": "", "type": "a.Transformer"}, {"path": "0_T", "type": "a.Transformer"}, {"path": "2_Dense", "type": "a.Dense"}, {"path": "../up", "type": "a.Dense"}]""");
+        foreach (string folder in new[] { "0_T", "2_Dense", "old" })
+        {
+            Directory.CreateDirectory(_source[folder]);
+            File.WriteAllText(_source[$"{folder}/config.json"], "{}");
+            File.WriteAllBytes(_source[$"{folder}/pytorch_model.bin"], [1, 2, 3]);
+        }
+        Assert.That(Convert().CopiedFiles, Is.EqualTo(new[] { "modules.json", "0_T/config.json", "2_Dense/config.json", "2_Dense/pytorch_model.bin", "old/config.json" }));
+        Assert.That(File.ReadAllBytes(_destination["2_Dense/pytorch_model.bin"]), Is.EqualTo(new byte[] { 1, 2, 3 }));
+    }
+
     [TestCase("""{"a":1}""", "torch_dtype")]
     [TestCase("""{"dtype":"float16","a":1}""", "dtype")]
     public void The_type_stands_under_the_key_that_the_file_has(string json, string key)
