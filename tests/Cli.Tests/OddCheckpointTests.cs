@@ -18,9 +18,11 @@ internal sealed class OddCheckpointTests
         foreach (string file in new[] { "config.json", "tokenizer.json", "tokenizer_config.json" })
             File.Copy(Path.Combine(demo, file), Path.Combine(folder, file));
         using (SafetensorsFile weights = SafetensorsFile.Open(Path.Combine(demo, "model.safetensors")))
-            SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), [.. weights.Weights.Values.Select(weight => TensorEntry.Create(weight, prefix + weight.Name)), .. Extra(extra)]);
+            SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"),
+                [.. weights.Weights.Values.Select(weight => TensorEntry.Create(weight, prefix + weight.Name)), .. Extra(extra)]);
 
-        MtxRun plain = MtxRun.Of("classify", Go), run = MtxRun.Of("classify", Go, "--model", folder), strict = MtxRun.Of("classify", Go, "--model", folder, "--strict");
+        MtxRun plain = MtxRun.Of("classify", Go), run = MtxRun.Of("classify", Go, "--model", folder),
+            strict = MtxRun.Of("classify", Go, "--model", folder, "--strict");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((0, plain.Out)));
         Assert.That(run.Error, Does.StartWith("mtx: warning: ").And.Contain(says));
         Assert.That(plain.Error, Is.Empty);

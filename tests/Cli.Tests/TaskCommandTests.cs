@@ -73,7 +73,7 @@ internal sealed class TaskCommandTests
     {
         JsonElement both = MtxRun.Of("embed", "def f(): pass", "fn main() {}", "--normalize", "--json").Json;
         JsonElement alone = MtxRun.Of("embed", "fn main() {}", "--normalize", "--json").Json;
-        Assert.That(MtxRun.Names(both), Is.EqualTo(new[] { "dimensions", "embeddings" }));
+        Assert.That(MtxRun.Names(both), Is.EqualTo(new[] { "dimensions", "embeddings", "similarity" }));
         Assert.That(both.GetProperty("dimensions").GetInt32(), Is.EqualTo(256));
         float[] second = Vector(both, 1);
         Assert.That(second.Sum(x => (double)x * x), Is.EqualTo(1).Within(1e-5));
@@ -87,6 +87,21 @@ internal sealed class TaskCommandTests
         Assert.That(run.ExitCode, Is.Zero);
         Assert.That(run.Out, Does.Contain("cosine similarity").And.Contain("1.000"));
         Assert.That(MtxRun.Of("embed", "x", "--pooling", "sum").ExitCode, Is.EqualTo(2));
+        Assert.That(MtxRun.Of("embed", "x", "--prompt", "a", "--prompt-name", "b").ExitCode, Is.EqualTo(2));
+        MtxRun unknown = MtxRun.Of("embed", "x", "--prompt-name", "query");
+        Assert.That((unknown.ExitCode, unknown.Out), Is.EqualTo((3, "")));
+        Assert.That(unknown.Error, Does.Contain("no prompt named query"));
+    }
+
+    [Test]
+    public void Embed_puts_a_prompt_before_texts_and_joins_poolings()
+    {
+        JsonElement prompted = MtxRun.Of("embed", "def f(): pass", "--prompt", "query: ", "--json").Json, whole = MtxRun.Of("embed", "query: def f(): pass", "--json").Json;
+        Assert.That(Vector(prompted, 0), Is.EqualTo(Vector(whole, 0)));
+        Assert.That(prompted.GetProperty("embeddings")[0].GetProperty("text").GetString(), Is.EqualTo("def f(): pass"));
+        JsonElement joined = MtxRun.Of("embed", "query: def f(): pass", "--pooling", "lasttoken", "--pooling", "mean", "--json").Json;
+        Assert.That(joined.GetProperty("dimensions").GetInt32(), Is.EqualTo(512));
+        Assert.That(Vector(joined, 0)[256..], Is.EqualTo(Vector(whole, 0)));
     }
 
     [Test]

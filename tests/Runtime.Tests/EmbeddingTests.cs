@@ -42,7 +42,7 @@ public sealed class EmbeddingTests
         for (int row = 0; row < 3; row++)
         {
             int tokens = mask.Skip(row * inputs.SequenceLength).Take(inputs.SequenceLength).Sum();
-            float[] vector = SentencePooling.Pool(hidden.Span.Slice(row * inputs.SequenceLength * 32, tokens * 32), 32, pooling);
+            float[] vector = SentencePooling.Pool(hidden.Span.Slice(row * inputs.SequenceLength * 32, tokens * 32), 32, [pooling]);
             if (normalize)
                 SentencePooling.Normalize(vector);
             Assert.That(vector, Is.EqualTo(reference[(row * 32)..((row + 1) * 32)]).Within(1e-5), $"row {row}");
@@ -50,12 +50,28 @@ public sealed class EmbeddingTests
     }
 
     [Test]
-    public void Mean_of_two_tokens_is_between_them_and_max_takes_each_component()
+    public void Two_tokens_become_one_vector_by_every_mode()
     {
         float[] hidden = [1, 5, -2, 3, 1, 4];
-        Assert.That(SentencePooling.Pool(hidden, 3, Pooling.Cls), Is.EqualTo(new[] { 1f, 5, -2 }));
-        Assert.That(SentencePooling.Pool(hidden, 3, Pooling.Mean), Is.EqualTo(new[] { 2f, 3, 1 }));
-        Assert.That(SentencePooling.Pool(hidden, 3, Pooling.Max), Is.EqualTo(new[] { 3f, 5, 4 }));
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.Cls]), Is.EqualTo(new[] { 1f, 5, -2 }));
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.Mean]), Is.EqualTo(new[] { 2f, 3, 1 }));
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.Max]), Is.EqualTo(new[] { 3f, 5, 4 }));
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.LastToken]), Is.EqualTo(new[] { 3f, 1, 4 }));
+        // sums 4, 6, 2, divided by √2
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.MeanSqrtLenTokens]), Is.EqualTo(new[] { 2.828427f, 4.242641f, 1.414214f }).Within(1e-6));
+        // (1 · 1 + 2 · 3) / 3, (1 · 5 + 2 · 1) / 3, (1 · −2 + 2 · 4) / 3
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.WeightedMean]), Is.EqualTo(new[] { 7 / 3f, 7 / 3f, 2 }).Within(1e-6));
+        Assert.That(SentencePooling.Pool(hidden, 3, [Pooling.Max, Pooling.Cls]), Is.EqualTo(new[] { 3f, 5, 4, 1, 5, -2 }));
+    }
+
+    [Test]
+    public void Tokens_of_a_prompt_are_left_out_and_keep_the_places_of_the_others()
+    {
+        float[] hidden = [9, 9, 1, 5, 3, 1];
+        Assert.That(SentencePooling.Pool(hidden, 2, [Pooling.Mean, Pooling.Max], first: 1), Is.EqualTo(new[] { 2f, 3, 3, 5 }));
+        // (2 · 1 + 3 · 3) / 5, (2 · 5 + 3 · 1) / 5
+        Assert.That(SentencePooling.Pool(hidden, 2, [Pooling.WeightedMean], first: 1), Is.EqualTo(new[] { 2.2f, 2.6f }).Within(1e-6));
+        Assert.That(SentencePooling.Pool(hidden, 2, [Pooling.Cls, Pooling.LastToken], first: 1), Is.EqualTo(new[] { 9f, 9, 3, 1 }));
     }
 
     [Test]
@@ -92,10 +108,11 @@ public sealed class EmbeddingTests
     {
         Dictionary<string, ReadOnlyMemory<byte>> files = SentenceTransformer("pooling_mode_max_tokens", normalize: true, maxSeqLength: 8);
         using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.FromFiles(files);
-        Assert.That((pipeline.Pooling, pipeline.Normalize, pipeline.MaxTokens), Is.EqualTo((Pooling.Max, true, 8)));
+        Assert.That(pipeline.Pooling, Is.EqualTo(new[] { Pooling.Max }));
+        Assert.That((pipeline.Normalize, pipeline.MaxTokens), Is.EqualTo((true, 8)));
         float[] vector = pipeline.Embed("import os");
         Assert.That(vector.Sum(x => x * x), Is.EqualTo(1).Within(1e-5));
-        Assert.That(vector, Is.EqualTo(_pipeline.Embed("import os", new EmbeddingOptions { Pooling = Pooling.Max, Normalize = true })).Within(1e-6));
+        Assert.That(vector, Is.EqualTo(_pipeline.Embed("import os", new EmbeddingOptions { Pooling = [Pooling.Max], Normalize = true })).Within(1e-6));
         Assert.That(() => pipeline.Embed(Texts[2]), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 8 (max_seq_length)"));
         Assert.That(() => pipeline.Embed(Texts[2], new EmbeddingOptions { Truncation = true }), Throws.Nothing);
     }
@@ -107,12 +124,17 @@ public sealed class EmbeddingTests
             .ToDictionary(file => file.Key is "modules.json" or "1_Pooling/config.json" ? file.Key : $"0_Transformer/{file.Key}", file => file.Value);
         files["modules.json"] = Encoding.UTF8.GetBytes("""[{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
         using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.FromFiles(files);
-        Assert.That(pipeline.Embed(Texts[0]), Is.EqualTo(_pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = Pooling.Cls })).Within(1e-6));
+        Assert.That(pipeline.Embed(Texts[0]), Is.EqualTo(_pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = [Pooling.Cls] })).Within(1e-6));
     }
 
     [TestCase("""[{"path": "../elsewhere", "type": "sentence_transformers.models.Pooling"}]""", "../elsewhere")]
     [TestCase("""[{"path": "/etc", "type": "sentence_transformers.models.Pooling"}]""", "/etc")]
-    [TestCase("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "Dense")]
+    [TestCase("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "2_Dense/config.json, which is missing")]
+    [TestCase("""[{"path": "", "type": "sentence_transformers.models.Transformer"}]""", "a Transformer, a Pooling")]
+    [TestCase("""[{"path": "0_WordEmbeddings", "type": "sentence_transformers.models.WordEmbeddings"}]""", "sentence_transformers.models.WordEmbeddings")]
+    [TestCase("""[{"path": "", "type": "sentence_transformers.models.BoW"}]""", "BoW")]
+    [TestCase("""[{"path": "", "type": "sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding"}]""", "StaticEmbedding")]
+    [TestCase("""[{"path": "", "type": "custom_st.Transformer"}]""", "custom_st.Transformer")]
     [TestCase("""[{"path": "9_Pooling", "type": "sentence_transformers.models.Pooling"}]""", "9_Pooling/config.json")]
     [TestCase("""[{"path": ""}]""", "type")]
     [TestCase("""{}""", "Array")]
@@ -125,12 +147,6 @@ public sealed class EmbeddingTests
     }
 
     [Test]
-    public void An_unknown_pooling_is_refused() =>
-        Assert.That(
-            () => SentenceEmbeddingPipeline.FromFiles(SentenceTransformer("pooling_mode_lasttoken", normalize: false, maxSeqLength: null)),
-            Throws.TypeOf<ConfigException>().With.Message.Contains("pooling_mode_lasttoken"));
-
-    [Test]
     public void A_modules_folder_that_links_out_of_the_directory_is_not_read()
     {
         string root = Directory.CreateTempSubdirectory("mt-test-").FullName;
@@ -140,7 +156,7 @@ public sealed class EmbeddingTests
             Directory.CreateDirectory(Path.Combine(root, "outside"));
             File.WriteAllText(Path.Combine(root, "outside", "config.json"), """{"pooling_mode_cls_token": true}""");
             Directory.CreateSymbolicLink(Path.Combine(checkpoint, "1_Pooling"), Path.Combine(root, "outside"));
-            File.WriteAllText(Path.Combine(checkpoint, "modules.json"), """[{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
+            File.WriteAllText(Path.Combine(checkpoint, "modules.json"), """[{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
             Assert.That(() => SentenceEmbeddingPipeline.Load(checkpoint), Throws.TypeOf<CheckpointException>().With.Message.Contains("outside"));
         }
         finally

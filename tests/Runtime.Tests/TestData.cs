@@ -27,6 +27,18 @@ internal static class TestData
 
     public static int[] Ints(this JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
 
+    /// <summary>The files of a case in memory: those of its folder, and those that its FROM takes from elsewhere (<c>NAME = PATH</c>).</summary>
+    public static Dictionary<string, ReadOnlyMemory<byte>> Case(string name)
+    {
+        string directory = Path.Combine(Root, "tests", "data", "cases", name);
+        var paths = Directory.GetFiles(directory, "*", SearchOption.AllDirectories)
+            .ToDictionary(path => Path.GetRelativePath(directory, path).Replace('\\', '/'));
+        paths.Remove("FROM", out string? from);
+        foreach (string[] line in File.ReadLines(from!).Where(line => line.Length > 0).Select(line => line.Split(" = ")))
+            paths.Add(line[0], Path.Combine(Root, line[1]));
+        return paths.ToDictionary(file => file.Key, file => (ReadOnlyMemory<byte>)File.ReadAllBytes(file.Value));
+    }
+
     /// <summary>A model with random weights, two layers of 16 numbers.</summary>
     public static T Tiny<T>(int vocabSize, int maxTokens = 64, params string[] labels) where T : PretrainedModel =>
         PretrainedModels.FromConfig<T>(TinyBert(vocabSize, maxTokens, labels), seed: 5);

@@ -84,7 +84,7 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
             IEnumerable<int> real = Enumerable.Range(0, sequence).Where(column => inputs.AttentionMask?[row * sequence + column] != 0);
             int[] tokens = kind == Pooling.Cls ? [0] : [.. real];
             float[] visible = [.. tokens.SelectMany(column => states.Row(row * sequence + column).ToArray())];
-            SentencePooling.Pool(visible, hidden, kind).CopyTo(pooled.Row(row));
+            SentencePooling.Pool(visible, hidden, [kind]).CopyTo(pooled.Row(row));
             if (name == "pooling.mean.normalized")
                 SentencePooling.Normalize(pooled.Row(row));
         }

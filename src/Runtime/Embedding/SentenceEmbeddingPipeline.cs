@@ -6,28 +6,45 @@ namespace ManagedTransformers;
 
 /// <summary>One vector per text, so that texts of like meaning have like vectors.</summary>
 /// <remarks>
-/// sentence-transformers' SentenceTransformer, whose modules.json, pooling config.json and sentence_bert_config.json are honoured; any
-/// other checkpoint is pooled by mean. Also an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> of Microsoft.Extensions.AI.
+/// sentence-transformers' SentenceTransformer, whose files are honoured: modules.json with the modules that it names, sentence_bert_config.json (limit and
+/// case) and config_sentence_transformers.json (prompts, similarity, dimensions); docs/embeddings.md has the list. Any other checkpoint is pooled by mean.
+/// Also an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> of Microsoft.Extensions.AI.
 /// </remarks>
 public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGenerator<string, Embedding<float>>
 {
     private readonly SentenceModules _modules;
 
     private SentenceEmbeddingPipeline(PretrainedModel model, Tokenizer tokenizer, SentenceModules modules, bool ownsModel)
-        : base(model, tokenizer, ownsModel, modules.MaxSeqLength)
+        : base(model, tokenizer, ownsModel, LimitOf(modules, tokenizer))
     {
         RequireBody(model);
         _modules = modules;
+        Dimensions = modules.CheckedWidth(model.Config.HiddenWidth);
     }
 
-    /// <summary>The pooling that the checkpoint asks for.</summary>
-    public Pooling Pooling => _modules.Pooling;
+    /// <summary>The pooling that the checkpoint asks for: one, or several whose vectors are joined.</summary>
+    public IReadOnlyList<Pooling> Pooling => _modules.Pooling.Modes;
 
     /// <summary>Whether the checkpoint asks for vectors of length 1.</summary>
     public bool Normalize => _modules.Normalize;
 
-    /// <summary>Numbers per vector.</summary>
-    public int Dimensions => Model.Config.HiddenWidth;
+    /// <summary>Numbers per vector, after all modules.</summary>
+    public int Dimensions { get; }
+
+    /// <summary>The prompts that the checkpoint has for its texts, by name; <see cref="EmbeddingOptions.PromptName"/> chooses one.</summary>
+    public IReadOnlyDictionary<string, string> Prompts => _modules.Config.Prompts;
+
+    /// <summary>The prompt that is put before texts where the options do not say; null: none is.</summary>
+    public string? DefaultPromptName => _modules.Config.DefaultPromptName;
+
+    /// <summary>How the checkpoint's vectors are compared.</summary>
+    public SimilarityFunction SimilarityFunction => _modules.Config.Similarity;
+
+    /// <summary>
+    /// What of the checkpoint's files is not honoured, and what is odd about its weights, in sentences for people; <see cref="LoadOptions.Strict"/> makes it an
+    /// error.
+    /// </summary>
+    public IReadOnlyList<string> Warnings => [.. Model.Warnings, .. _modules.Warnings];
 
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
     public static SentenceEmbeddingPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
@@ -41,43 +58,58 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
     /// <param name="model">A BertModel, RobertaModel or CodeGenModel.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
-    /// <param name="pooling">How tokens become one vector, where the options of a call do not say.</param>
+    /// <param name="pooling">How tokens become one vector, where the options of a call do not say; null: by mean.</param>
     /// <param name="normalize">Whether vectors get length 1, where the options of a call do not say.</param>
     /// <exception cref="ConfigException">The model has a head, or the tokenizer does not fit it.</exception>
-    public static SentenceEmbeddingPipeline Create(PretrainedModel model, Tokenizer tokenizer, Pooling pooling = Pooling.Mean, bool normalize = false) =>
-        new(model, tokenizer, new SentenceModules("", pooling, normalize, MaxSeqLength: null), ownsModel: false);
+    public static SentenceEmbeddingPipeline Create(PretrainedModel model, Tokenizer tokenizer, IReadOnlyList<Pooling>? pooling = null, bool normalize = false)
+    {
+        var modules = new SentenceModules { Normalize = normalize };
+        return new(model, tokenizer, pooling is null ? modules : modules with { Pooling = new PoolingConfig(pooling, IncludePrompt: true) }, ownsModel: false);
+    }
 
     /// <summary>Embeds a text.</summary>
-    /// <returns>[hidden].</returns>
+    /// <returns>[<see cref="Dimensions"/>].</returns>
+    /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, or a pooling that its modules cannot read.</exception>
     /// <exception cref="ModelInputException">The text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
     public float[] Embed(string text, EmbeddingOptions? options = null, CancellationToken cancellationToken = default) =>
         Embed([text], options, progress: null, cancellationToken)[0];
 
     /// <summary>Embeds many texts.</summary>
     /// <param name="texts">The texts.</param>
-    /// <param name="options">Pooling and normalisation, where they are to differ from the checkpoint's.</param>
+    /// <param name="options">Prompt, pooling and normalisation, where they are to differ from the checkpoint's.</param>
     /// <param name="progress">Told how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
-    /// <returns>For every text, [hidden].</returns>
+    /// <returns>For every text, [<see cref="Dimensions"/>].</returns>
+    /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, or a pooling that its modules cannot read.</exception>
     /// <exception cref="ModelInputException">A text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
     public IReadOnlyList<float[]> Embed(
         IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= EmbeddingOptions.Default;
-        Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, options.Truncation))];
+        RequirePooling(options);
+        string prompt = _modules.Config.PromptOf(options) ?? "";
+        Encoding[] rows = [.. texts.Select(text => Row(prompt, text, options.Truncation))];
+        int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt, rows);
         var vectors = new float[rows.Length][];
         RunBody(rows, (row, hidden) =>
         {
-            vectors[row] = SentencePooling.Pool(hidden, Dimensions, options.Pooling ?? Pooling);
-            if (options.Normalize ?? Normalize)
-                SentencePooling.Normalize(vectors[row]);
+            vectors[row] = Finish(SentencePooling.Pool(hidden, Model.Config.HiddenWidth, options.Pooling ?? Pooling, first), options);
             Scores.RequireNumbers(vectors[row], "vector's component", Model);
         }, progress, cancellationToken);
         return vectors;
     }
 
-    /// <summary>Embeds texts as Microsoft.Extensions.AI asks for it; what is too long is cut, as sentence-transformers does.</summary>
+    /// <summary>How alike two vectors are, as the checkpoint compares them (<see cref="SimilarityFunction"/>); more is more alike.</summary>
+    /// <exception cref="ArgumentException">They have different lengths.</exception>
+    public double Similarity(ReadOnlySpan<float> a, ReadOnlySpan<float> b) => a.Length == b.Length
+        ? VectorSimilarity.Of(a, b, SimilarityFunction)
+        : throw new ArgumentException($"One vector has {a.Length} numbers, the other {b.Length}; vectors of one length are needed.", nameof(b));
+
+    /// <summary>
+    /// Embeds texts as Microsoft.Extensions.AI asks for it; what is too long is cut, as sentence-transformers does. An <see cref="EmbeddingOptions"/> that
+    /// RawRepresentationFactory makes says anything else, such as the prompt.
+    /// </summary>
     /// <exception cref="NotSupportedException">The options ask for another number of dimensions than the model has.</exception>
     async Task<GeneratedEmbeddings<Embedding<float>>> IEmbeddingGenerator<string, Embedding<float>>.GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options, CancellationToken cancellationToken)
@@ -85,8 +117,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         if (options?.Dimensions is int dimensions && dimensions != Dimensions)
             throw new NotSupportedException($"Embeddings of {dimensions} dimensions were asked for; {Model.Architecture} has {Dimensions}.");
         string[] texts = [.. values];
-        var cut = new EmbeddingOptions { Truncation = true };
-        IReadOnlyList<float[]> vectors = await Task.Run(() => Embed(texts, cut, progress: null, cancellationToken), cancellationToken).ConfigureAwait(false);
+        EmbeddingOptions own = options?.RawRepresentationFactory?.Invoke(this) as EmbeddingOptions ?? new EmbeddingOptions { Truncation = true };
+        IReadOnlyList<float[]> vectors = await Task.Run(() => Embed(texts, own, progress: null, cancellationToken), cancellationToken).ConfigureAwait(false);
         return new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector)));
     }
 
@@ -101,10 +133,75 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         return serviceType.IsInstanceOfType(this) ? this : null;
     }
 
+    /// <summary>A text with its prompt, as the tokenizer gets it.</summary>
+    private Encoding Row(string prompt, string text, bool truncation)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        // A prompt alone would have tokens: an empty text stays an error.
+        return Texts.Encode(text.Length == 0 ? text : Cased(prompt + text), pair: null, truncation);
+    }
+
+    private string Cased(string text) => _modules.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
+
+    /// <summary>The tokens that are a prompt's: those of the prompt alone, and the special ones before it.</summary>
+    /// <remarks>sentence-transformers counts them so; the space at a prompt's end belongs to the text's first token.</remarks>
+    private int PromptTokens(string prompt, Encoding[] rows)
+    {
+        string stripped = Cased(prompt.Trim());
+        int tokens = (stripped.Length == 0 ? 0 : Texts.EncodeWhole(stripped).Length) + (rows.Length == 0 ? 0 : Array.IndexOf(rows[0].SequenceIds, 0));
+        return Array.Find(rows, row => row.Length <= tokens) is Encoding row
+            ? throw new ModelInputException($"The prompt \"{prompt}\" takes {tokens} tokens and the text with it has {row.Length}: " +
+                "nothing is left to be pooled. Use a shorter prompt.")
+            : tokens;
+    }
+
+    /// <summary>The modules after the pooling.</summary>
+    private float[] Finish(float[] vector, EmbeddingOptions options)
+    {
+        foreach (SentenceLayer layer in _modules.Layers)
+            vector = layer.Forward(vector, Model.LoadOptions.Kernels);
+        if (options.Normalize ?? Normalize)
+            SentencePooling.Normalize(vector);
+        if (_modules.Config.TruncateDim is not int kept || kept >= vector.Length)
+            return vector;
+        vector = vector[..kept];
+        if (options.Normalize == true)
+            SentencePooling.Normalize(vector);              // what is kept is shorter than 1
+        return vector;
+    }
+
+    private void RequirePooling(EmbeddingOptions options)
+    {
+        if (options.Pooling is not IReadOnlyList<Pooling> modes)
+            return;
+        if (modes.Count == 0)
+            throw new ArgumentException("Pooling is an empty list; one mode at least is needed, or null for the checkpoint's.", nameof(options));
+        if (_modules.Layers.Count > 0 && modes.Count != Pooling.Count)
+            throw new ArgumentException($"Pooling has {modes.Count} modes; the checkpoint's modules read the vectors of {Pooling.Count}.", nameof(options));
+    }
+
+    /// <summary>The smaller of the two limits that files beside the model's configuration may say.</summary>
+    private static int? LimitOf(SentenceModules modules, Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        int least = Math.Min(modules.Transformer.MaxSeqLength ?? int.MaxValue, tokenizer.ModelMaxLength ?? int.MaxValue);
+        return least == int.MaxValue ? null : least;
+    }
+
     private static SentenceEmbeddingPipeline Open(ModelFiles files, PipelineOptions? options)
     {
+        options ??= PipelineOptions.Default;
         SentenceModules modules = SentenceModules.Read(files);
+        if (options.Load.Strict && modules.Warnings.Count > 0)
+            throw new ConfigException($"{string.Join(" ", modules.Warnings)} LoadOptions.Strict (--strict) refuses that.");
         ModelFiles modelFiles = modules.ModelFolder.Length == 0 ? files : files.Folder(modules.ModelFolder);
-        return modelFiles.Open(options, modelFiles.LoadBody, (model, tokenizer) => new SentenceEmbeddingPipeline(model, tokenizer, modules, ownsModel: true));
+        SentenceEmbeddingPipeline pipeline = modelFiles.Open(
+            options, modelFiles.LoadBody, (model, tokenizer) => new SentenceEmbeddingPipeline(model, tokenizer, modules, ownsModel: true));
+        if (options.Load.OnWarning is Action<string> warn)
+        {
+            foreach (string warning in modules.Warnings)
+                warn(warning);
+        }
+        return pipeline;
     }
 }

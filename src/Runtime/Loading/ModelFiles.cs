@@ -56,6 +56,10 @@ internal abstract class ModelFiles
         };
     }
 
+    /// <summary>Opens the weights alone, without a model: those of a module of sentence-transformers.</summary>
+    /// <exception cref="CheckpointException">There are none, or they are broken.</exception>
+    public abstract Checkpoint OpenCheckpoint();
+
     /// <summary>Reads the tokenizer.</summary>
     public abstract Tokenizer LoadTokenizer(TokenizerLoadOptions? options);
 
@@ -86,6 +90,8 @@ internal abstract class ModelFiles
 
         public override T LoadModel<T>(LoadOptions options) => PretrainedModels.Load<T>(directory, options);
 
+        public override Checkpoint OpenCheckpoint() => Checkpoint.Open(directory);
+
         public override Tokenizer LoadTokenizer(TokenizerLoadOptions? options) => Tokenizer.Load(directory, options);
 
         public override ModelFiles Folder(string path)
@@ -103,6 +109,8 @@ internal abstract class ModelFiles
         public override PretrainedModel LoadModel(LoadOptions options) => PretrainedModels.FromBytes(files, options);
 
         public override T LoadModel<T>(LoadOptions options) => PretrainedModels.FromBytes<T>(files, options);
+
+        public override Checkpoint OpenCheckpoint() => Checkpoint.FromBytes(files);
 
         public override Tokenizer LoadTokenizer(TokenizerLoadOptions? options) => Tokenizer.FromFiles(files, options);
 

@@ -32,7 +32,8 @@ public sealed class LoadWarningTests
             var told = new List<string>();
             using PretrainedModel loaded = PretrainedModels.FromBytes(Files(name => name, extra), new LoadOptions { OnWarning = told.Add });
             Assert.That(loaded.Warnings, Has.Count.EqualTo(1));
-            Assert.That(loaded.Warnings[0], Does.Contain($"{extra.Name} in model.safetensors is [").And.Contain("RobertaForSequenceClassification").And.Contain("--strict"));
+            Assert.That(loaded.Warnings[0],
+                Does.Contain($"{extra.Name} in model.safetensors is [").And.Contain("RobertaForSequenceClassification").And.Contain("--strict"));
             Assert.That(told, Is.EqualTo(loaded.Warnings));
             Assert.That(LogitsOf(loaded), Is.EqualTo(LogitsOf(_model)));
         }
@@ -50,8 +51,10 @@ public sealed class LoadWarningTests
     public void Strict_loading_refuses_what_is_otherwise_warned_of()
     {
         var strict = new LoadOptions { Strict = true, OnWarning = warning => Assert.Fail(warning) };
-        Assert.That(() => PretrainedModels.FromBytes(Files(name => name, LossWeight), strict), Throws.TypeOf<CheckpointException>().With.Message.Contains("loss_fct.weight"));
-        Assert.That(() => PretrainedModels.FromBytes(Files(name => "module." + name), strict), Throws.TypeOf<CheckpointException>().With.Message.Contains("begin with module."));
+        Assert.That(() => PretrainedModels.FromBytes(Files(name => name, LossWeight), strict),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("loss_fct.weight"));
+        Assert.That(() => PretrainedModels.FromBytes(Files(name => "module." + name), strict),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("begin with module."));
     }
 
     [TestCase("_orig_mod.")]
@@ -81,7 +84,8 @@ public sealed class LoadWarningTests
     {
         // roberta.embeddings… becomes module.embeddings…, and the head stays away: a RobertaModel's state dict.
         using PretrainedModel body = PretrainedModels.FromConfig<RobertaModel>(Config, seed: 3);
-        using PretrainedModel loaded = PretrainedModels.FromBytes<RobertaModel>(Files(name => name.Replace("roberta.", "module.", StringComparison.Ordinal), body));
+        using PretrainedModel loaded =
+            PretrainedModels.FromBytes<RobertaModel>(Files(name => name.Replace("roberta.", "module.", StringComparison.Ordinal), body));
         Assert.That(LogitsOf(loaded), Is.EqualTo(LogitsOf(body)));
     }
 
@@ -98,9 +102,11 @@ public sealed class LoadWarningTests
     [Test]
     public void Weights_of_another_architecture_are_one_problem_and_not_one_for_each_tensor()
     {
-        Dictionary<string, ReadOnlyMemory<byte>> files = Files(name => name.Replace("roberta.", "h.", StringComparison.Ordinal).Replace("dense", "fc", StringComparison.Ordinal).Replace("e", "f", StringComparison.Ordinal));
+        Dictionary<string, ReadOnlyMemory<byte>> files = Files(name => name.Replace("roberta.", "h.", StringComparison.Ordinal)
+            .Replace("dense", "fc", StringComparison.Ordinal).Replace("e", "f", StringComparison.Ordinal));
         CheckpointException? error = Assert.Throws<CheckpointException>(() => PretrainedModels.FromBytes(files));
-        Assert.That(error!.Problems[0], Does.StartWith("None of the tensors that config.json (roberta) needs is there (roberta.embeddings.word_embeddings.weight, "));
+        Assert.That(error!.Problems[0],
+            Does.StartWith("None of the tensors that config.json (roberta) needs is there (roberta.embeddings.word_embeddings.weight, "));
         Assert.That(error.Problems, Has.Count.EqualTo(2));
     }
 
@@ -135,7 +141,8 @@ public sealed class LoadWarningTests
         string directory = Directory.CreateTempSubdirectory("models-").FullName;
         try
         {
-            foreach ((string name, ReadOnlyMemory<byte> bytes) in Files(name => "_orig_mod." + name, TensorEntry.Create("_orig_mod.loss_fct.weight", [6], new float[6])))
+            foreach ((string name, ReadOnlyMemory<byte> bytes) in
+                Files(name => "_orig_mod." + name, TensorEntry.Create("_orig_mod.loss_fct.weight", [6], new float[6])))
                 File.WriteAllBytes(Path.Combine(directory, name), bytes.Span);
             ConversionResult done = CheckpointConverter.Convert(directory, Path.Combine(directory, "converted"));
             Assert.That(done.Warnings, Has.Count.EqualTo(2));
@@ -155,8 +162,13 @@ public sealed class LoadWarningTests
     private static Dictionary<string, ReadOnlyMemory<byte>> Files(Func<string, string> rename, PretrainedModel model, params TensorEntry[] extras)
     {
         using var stream = new MemoryStream();
-        SafetensorsWriter.Write(stream, [.. model.Weights.Select(weight => TensorEntry.Create(rename(weight.Name), [.. weight.Shape], weight.ToSingle())), .. extras]);
-        return new() { ["config.json"] = ConfigJson.Write(model.Config with { Architectures = [model.Architecture] }), [Checkpoint.SingleFileName] = stream.ToArray() };
+        SafetensorsWriter.Write(stream,
+            [.. model.Weights.Select(weight => TensorEntry.Create(rename(weight.Name), [.. weight.Shape], weight.ToSingle())), .. extras]);
+        return new()
+        {
+            ["config.json"] = ConfigJson.Write(model.Config with { Architectures = [model.Architecture] }),
+            [Checkpoint.SingleFileName] = stream.ToArray(),
+        };
     }
 
     private static float[] LogitsOf(PretrainedModel model)

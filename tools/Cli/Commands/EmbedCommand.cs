@@ -9,8 +9,28 @@ internal sealed class EmbedCommand : MtxCommand
 {
     private const int ShownValues = 4;
 
+    /// <summary>The words of --pooling, in the order of <see cref="Pooling"/>.</summary>
+    private static readonly string[] PoolingWords = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"];
+
     private readonly Argument<string[]> _texts = new("TEXT") { Arity = ArgumentArity.OneOrMore, Description = "The texts; '-' reads one from standard input." };
-    private readonly Option<string?> _pooling = CommonOptions.Choice("--pooling", "How the vectors of tokens become one. Default: as modules.json says, else mean.", "cls", "mean", "max");
+    private readonly Option<string[]> _pooling = new("--pooling")
+    {
+        HelpName = string.Join('|', PoolingWords),
+        Description = "How the vectors of tokens become one; repeat it to join several. Default: as modules.json says, else mean.",
+    };
+
+    private readonly Option<string?> _promptName = new("--prompt-name")
+    {
+        HelpName = "NAME",
+        Description = "Put the checkpoint's prompt of this name before every text. Default: its default_prompt_name, if it has one.",
+    };
+
+    private readonly Option<string?> _prompt = new("--prompt")
+    {
+        HelpName = "TEXT",
+        Description = "Put this before every text, in place of the checkpoint's prompts; '' puts nothing.",
+    };
+
     private readonly Option<bool> _normalize = CommonOptions.Flag("--normalize", "Make every vector's length 1. Default: as modules.json says, else no.");
     private readonly Option<bool> _noNormalize = CommonOptions.Flag("--no-normalize", "Leave the vectors as they are.");
     private readonly Option<bool> _truncate = CommonOptions.Truncate();
@@ -19,12 +39,15 @@ internal sealed class EmbedCommand : MtxCommand
         : base("embed", "Turn texts into vectors, and compare them", console)
     {
         Add(_texts);
-        foreach (Option option in new Option[] { _pooling, _normalize, _noNormalize, _truncate })
+        _pooling.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, PoolingWords);
+        foreach (Option option in new Option[] { _pooling, _normalize, _noNormalize, _promptName, _prompt, _truncate })
             Add(option);
         Validators.Add(result =>
         {
             if (result.GetValue(_normalize) && result.GetValue(_noNormalize))
                 result.AddError("--normalize and --no-normalize exclude each other.");
+            if (result.GetValue(_promptName) is not null && result.GetValue(_prompt) is not null)
+                result.AddError("--prompt-name and --prompt exclude each other.");
         });
     }
 
@@ -33,7 +56,9 @@ internal sealed class EmbedCommand : MtxCommand
         using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(context.ModelDirectory(ModelLocator.FillMask), context.PipelineOptions());
         var options = new EmbeddingOptions
         {
-            Pooling = context.Get(_pooling) is string pooling ? Enum.Parse<Pooling>(pooling, ignoreCase: true) : null,
+            Pooling = context.Get(_pooling) is { Length: > 0 } words ? [.. words.Select(PoolingOf)] : null,
+            PromptName = context.Get(_promptName),
+            Prompt = context.Get(_prompt),
             Normalize = context.Get(_normalize) ? true : context.Get(_noNormalize) ? false : null,
             Truncation = context.Get(_truncate),
         };
@@ -41,11 +66,14 @@ internal sealed class EmbedCommand : MtxCommand
         IReadOnlyList<float[]> vectors = pipeline.Embed(texts, options, new Counter(context.Console, texts.Length), cancellationToken);
         context.Console.ShowProgress("");
 
-        var result = new EmbedResult(pipeline.Dimensions, [.. texts.Zip(vectors, (text, vector) => new EmbedVector(text, vector))]);
+        string similarity = pipeline.SimilarityFunction.ToString().ToLowerInvariant();
+        var result = new EmbedResult(vectors[0].Length, [.. texts.Zip(vectors, (text, vector) => new EmbedVector(text, vector))], similarity);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.EmbedResult))
-            ShowTables(context.Console, result);
+            ShowTables(context.Console, result, pipeline);
         return Task.FromResult(ExitCodes.Ok);
     }
+
+    private static Pooling PoolingOf(string word) => (Pooling)Array.FindIndex(PoolingWords, one => one.Equals(word, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Tells at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
     private sealed class Counter(CliConsole console, int texts) : IProgress<int>
@@ -53,36 +81,34 @@ internal sealed class EmbedCommand : MtxCommand
         public void Report(int value) => console.ShowProgress($"{value} of {texts} texts");
     }
 
-    private static void ShowTables(CliConsole console, EmbedResult result)
+    private static void ShowTables(CliConsole console, EmbedResult result, SentenceEmbeddingPipeline pipeline)
     {
         Table table = Show.Table(console, ">#", "text", ">length", $"first of {result.Dimensions} values");
         for (int i = 0; i < result.Embeddings.Length; i++)
         {
             float[] vector = result.Embeddings[i].Vector;
             string values = string.Join("  ", vector.Take(ShownValues).Select(x => x.ToString("0.0000", CultureInfo.InvariantCulture).PadLeft(7)));
-            table.AddRow(Show.Number(i + 1, "0"), Show.Quoted(result.Embeddings[i].Text), Show.Number(Math.Sqrt(Dot(vector, vector)), "0.0000"), Show.Cell(values));
+            double length = Math.Sqrt(vector.Sum(x => (double)x * x));
+            table.AddRow(Show.Number(i + 1, "0"), Show.Quoted(result.Embeddings[i].Text), Show.Number(length, "0.0000"), Show.Cell(values));
         }
         Show.Write(console, table);
         if (result.Embeddings.Length > 1)
-            ShowSimilarities(console, result.Embeddings);
+            ShowSimilarities(console, result, pipeline);
     }
 
-    private static void ShowSimilarities(CliConsole console, EmbedVector[] embeddings)
+    private static void ShowSimilarities(CliConsole console, EmbedResult result, SentenceEmbeddingPipeline pipeline)
     {
-        console.Out.WriteLine("\ncosine similarity");
+        EmbedVector[] embeddings = result.Embeddings;
+        console.Out.WriteLine($"\n{result.Similarity} similarity");
         Table table = Show.Table(console, [">#", .. Enumerable.Range(1, embeddings.Length).Select(i => $">{i}")]);
-        for (int i = 0; i < embeddings.Length; i++)
-            table.AddRow([Show.Number(i + 1, "0"), .. embeddings.Select(other => Show.Number(Cosine(embeddings[i].Vector, other.Vector), "0.000"))]);
+        foreach ((int i, EmbedVector one) in embeddings.Index())
+            table.AddRow([Show.Number(i + 1, "0"), .. embeddings.Select(other => Show.Number(pipeline.Similarity(one.Vector, other.Vector), "0.000"))]);
         Show.Write(console, table);
     }
-
-    private static double Cosine(float[] a, float[] b) => Dot(a, b) / Math.Sqrt(Dot(a, a) * Dot(b, b));
-
-    private static double Dot(float[] a, float[] b) => a.Zip(b, (x, y) => (double)x * y).Sum();
 }
 
-/// <summary>A vector for every text, in the order of the command line.</summary>
-internal sealed record EmbedResult(int Dimensions, EmbedVector[] Embeddings);
+/// <summary>A vector for every text, in the order of the command line; similarity says how the checkpoint compares them.</summary>
+internal sealed record EmbedResult(int Dimensions, EmbedVector[] Embeddings, string Similarity);
 
 /// <summary>A text and its vector.</summary>
 internal sealed record EmbedVector(string Text, float[] Vector);
