@@ -21,7 +21,8 @@ internal static class InfillingChapter
         foreach ((string part, int[] ids) in new[] { ("prefix", Ids(Prefix)), ("gap", [Special("<mask_1>")]), ("suffix", Ids(Suffix)), ("end", [Special("<|endoftext|>")]), ("question", [Special("<sep>"), Special("<mask_1>")]) })
             page.Line($"{part,-9} {string.Join(' ', ids.Zip(Demo.Tokens(tokenizer, ids), (id, token) => $"{token}:{id}"))}");
 
-        int[] answer = generator.GenerateIds([prompt], new GenerationOptions { MaxNewTokens = 24, DoSample = false, EosTokenId = [Special("<eom>")] })[0];
+        var greedy = new GenerationOptions { MaxNewTokens = 24, DoSample = false, EosTokenId = [Special("<eom>")] };
+        int[] answer = [.. generator.GenerateSequences([prompt], greedy).Sequences[0].TokenIds];
         page.Begin("infilling-answer");
         page.Line($"{string.Join(' ', answer.Zip(Demo.Tokens(tokenizer, answer), (id, token) => $"{token}:{id}"))}");
 

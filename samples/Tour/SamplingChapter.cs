@@ -17,21 +17,22 @@ internal static class SamplingChapter
         float[] logits = model.Forward(ids, session).Logits.Row(ids.Length - 1).ToArray();
         int[] best = Demo.Best(logits, 6);
 
-        (string Label, LogitsProcessor[] Warpers)[] settings =
+        var asItIs = new GenerationOptions { DoSample = true, TopK = 0 };
+        (string Label, GenerationOptions Options)[] settings =
         [
-            ("as it is", []),
-            ("temperature 0.5", [new TemperatureLogitsWarper(0.5)]),
-            ("temperature 2", [new TemperatureLogitsWarper(2)]),
-            ("top-k 3", [new TopKLogitsWarper(3)]),
-            ("top-p 0.8", [new TopPLogitsWarper(0.8)]),
+            ("as it is", asItIs),
+            ("temperature 0.5", asItIs with { Temperature = 0.5 }),
+            ("temperature 2", asItIs with { Temperature = 2 }),
+            ("top-k 3", asItIs with { TopK = 3 }),
+            ("top-p 0.8", asItIs with { TopP = 0.8 }),
         ];
         page.Begin("sampling-warpers");
         page.Heads("", Demo.Tokens(tokenizer, best));
         page.Row("logit", best.Select(id => (double)logits[id]));
-        foreach ((string label, LogitsProcessor[] warpers) in settings)
+        foreach ((string label, GenerationOptions options) in settings)
         {
             float[] scores = [.. logits];
-            foreach (LogitsProcessor warper in warpers)
+            foreach (LogitsProcessor warper in options.CreateLogitsProcessors(ids.Length, ids.Length + 1, session.Kernels))
                 warper.Process(ids, scores);
             float[] p = Demo.Probabilities(scores);
             page.Row(label, best.Select(id => (double)p[id]), 4);

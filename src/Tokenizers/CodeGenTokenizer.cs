@@ -117,7 +117,7 @@ public sealed class CodeGenTokenizer
     /// <param name="ids">Token ids.</param>
     /// <param name="skipSpecialTokens">Leaves special tokens out.</param>
     /// <param name="cleanUpTokenizationSpaces">Takes spaces before punctuation away; null: as tokenizer_config.json says.</param>
-    /// <param name="truncateBeforePattern">Patterns to cut the text at, see <see cref="Truncate"/>; null or empty: it is not cut.</param>
+    /// <param name="truncateBeforePattern">Patterns to cut the text at, see <see cref="CompletionTruncation"/>; null or empty: it is not cut.</param>
     /// <exception cref="TokenizerException">A pattern is wrong or takes too long.</exception>
     public string Decode(
         ReadOnlySpan<int> ids, bool skipSpecialTokens = false, bool? cleanUpTokenizationSpaces = null, IReadOnlyList<string>? truncateBeforePattern = null)
@@ -128,14 +128,8 @@ public sealed class CodeGenTokenizer
             CleanUpTokenizationSpaces = cleanUpTokenizationSpaces ?? Tokenizer.CleanUpTokenizationSpaces,
             Errors = _options.Errors,
         });
-        return truncateBeforePattern is { Count: > 0 } ? Truncate(text, truncateBeforePattern) : text;
+        return truncateBeforePattern is { Count: > 0 } ? CompletionTruncation.Truncate(text, truncateBeforePattern) : text;
     }
-
-    /// <summary>Cuts a completion before the second top-level print, then before the second def, then at the earliest match of any pattern.</summary>
-    /// <param name="completion">The text.</param>
-    /// <param name="truncateBeforePattern">Regular expressions as Python's re reads them with MULTILINE.</param>
-    /// <exception cref="TokenizerException">A pattern is wrong or takes too long.</exception>
-    public static string Truncate(string completion, IReadOnlyList<string> truncateBeforePattern) => CompletionTruncation.Truncate(completion, truncateBeforePattern);
 
     /// <summary>Writes vocab.json and merges.txt (of the model, without added tokens), which load to the same model.</summary>
     /// <param name="directory">An existing directory.</param>

@@ -2,14 +2,19 @@ using System.Text.RegularExpressions;
 
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>CodeGenTokenizer.truncate of transformers.</summary>
-internal static partial class CompletionTruncation
+/// <summary>Cuts what a model wrote where its next program part begins: truncate_before_pattern.</summary>
+/// <remarks>transformers' CodeGenTokenizer.truncate.</remarks>
+public static partial class CompletionTruncation
 {
     private const RegexOptions Multiline = RegexOptions.Multiline | RegexOptions.CultureInvariant;
 
     // A pattern comes from a user; one with nested repetition could run for ever.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    /// <summary>Cuts a completion before the second top-level print, then before the second def, then at the earliest match of any pattern.</summary>
+    /// <param name="completion">The text.</param>
+    /// <param name="patterns">Regular expressions as Python's re reads them with MULTILINE.</param>
+    /// <exception cref="TokenizerException">A pattern is wrong or takes too long.</exception>
     public static string Truncate(string completion, IReadOnlyList<string> patterns)
     {
         ArgumentNullException.ThrowIfNull(completion);

@@ -54,6 +54,22 @@ internal sealed partial class DocumentationTests
         }
     }
 
+    [Test]
+    public void The_tables_of_generate_say_what_its_help_says()
+    {
+        var console = new CliConsole(TextReader.Null, TextWriter.Null, TextWriter.Null);
+        System.CommandLine.Command generate = Mtx.Create(console).Subcommands.Single(command => command.Name == "generate");
+        string expected = string.Join("\n\n", ((MtxCommand)generate).OptionGroups.Select(group =>
+            $"| {group.Title} | |\n|---|---|\n" + string.Join('\n', group.Options.Select(option => $"| {NameOf(option)} | {option.Description} |"))));
+        Assert.That(File.ReadAllText(Path.Combine(Folders.Repository, "docs", "cli.md")), Does.Contain(expected), expected);
+
+        static string NameOf(System.CommandLine.Option option)
+        {
+            string value = option.Arity.MaximumNumberOfValues > 0 ? $" {option.HelpName!.Replace("|", "\\|", StringComparison.Ordinal)}" : "";
+            return $"`{option.Name}{value}`" + string.Concat(option.Aliases.Order(StringComparer.Ordinal).Select(alias => $" (`{alias}`)"));
+        }
+    }
+
     private static MtxRun Run(string command)
     {
         string[] pipe = command.Split(" | ", 2);

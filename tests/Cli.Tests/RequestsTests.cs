@@ -78,9 +78,30 @@ internal sealed class RequestsTests
 
     [TestCase("--requests", "x", "prompt")]
     [TestCase("--requests", "x", "--session", "y")]
-    [TestCase("--requests", "x", "--truncate", "dedent")]
     [TestCase]
     public void Requests_and_a_prompt_exclude_each_other(params string[] args) => Assert.That(MtxRun.Of(["generate", .. args]).ExitCode, Is.EqualTo(2));
+
+    [Test]
+    public void A_request_may_be_cut_by_a_recipe()
+    {
+        const string line = """{"prompts": ["def hello_world():"], "options": {"max_new_tokens": 64, "truncation": "dedent"}}""";
+        string text = Lines(MtxRun.WithInput(line, "generate", "--requests", "-").Out).Single().GetProperty("texts")[0].GetString()!;
+        Assert.That(text, Does.EndWith("    return name"));
+        JsonElement byOption = Lines(MtxRun.WithInput("""{"prompts": ["def hello_world():"]}""", "generate", "--requests", "-", "--truncate", "dedent").Out).Single();
+        Assert.That(byOption.GetProperty("texts")[0].GetString(), Is.EqualTo(text));
+    }
+
+    [Test]
+    public void Without_a_tokenizer_the_pad_token_of_config_json_fills_rows()
+    {
+        string[] args = ["generate", "--requests", "-", "--model", Reference, "--max-new-tokens", "3"];
+        int[][] Rows(string options) => [.. Lines(MtxRun.WithInput($"{{\"input_ids\": [[63, 150], [5, 6]], \"options\": {{{options}}}}}", args).Out).Single()
+            .GetProperty("sequences").EnumerateArray().Select(row => row.EnumerateArray().Select(id => id.GetInt32()).ToArray())];
+        int[][] whole = Rows("\"eos_token_id\": []");
+        int[][] ended = Rows($"\"eos_token_id\": {whole[1][2]}");
+        Assert.That(ended[1], Is.EqualTo(new[] { 5, 6, whole[1][2], 0, 0 }), "pad_token_id 0, not the end token");
+        Assert.That(ended[0], Is.EqualTo(whole[0]));
+    }
 
     [Test]
     public void Texts_need_a_tokenizer() =>

@@ -1,3 +1,4 @@
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Runtime.Tests;
@@ -79,7 +80,7 @@ public sealed class BeamSearchTests
     {
         (int beams, double penalty, int most) = (options.NumBeams!.Value, options.LengthPenalty ?? 1, options.MaxNewTokens!.Value);
         IReadOnlyList<int> ends = options.EosTokenId!;
-        LogitsProcessor[] processors = LogitsProcessors.For(options, prompt.Length, prompt.Length + most, ends);
+        LogitsProcessor[] processors = LogitsProcessors.For(options, prompt.Length, prompt.Length + most, ends, KernelOptions.Default);
         var hypotheses = new List<(int[] Tokens, double Score)>();
         var open = Enumerable.Range(0, beams).Select(beam => (Ids: prompt, Sum: beam == 0 ? 0f : -1e9f)).ToList();
         double worst = 1e9;

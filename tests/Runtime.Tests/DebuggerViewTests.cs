@@ -33,7 +33,7 @@ public sealed class DebuggerViewTests
     {
         SearchPrompt[] prompts = SearchPrompt.Of([_generator.Encode("import numpy as")]);
         GenerationPlan plan = _generator.Plan(prompts, s_four);
-        using var search = new TokenSearch(_generator.CausalLM, prompts[0], plan);
+        using var search = new TokenSearch(plan);
         Assert.That(DebuggerReader.Property(search, "NextTokens"), Is.Empty);
         search.MoveNext(CancellationToken.None);
         string afterPrompt = DebuggerReader.Display(((Array)DebuggerReader.Property(search, "NextTokens")!).GetValue(0));
@@ -59,8 +59,8 @@ public sealed class DebuggerViewTests
     {
         SearchPrompt[] prompts = SearchPrompt.Of([[3, 4, 5]]);
         using CodeGenForCausalLM model = TinyCodeGen.Model(40);
-        var plan = new GenerationPlan(new GenerationOptions { MaxNewTokens = 4 }, GenerationOptions.Default, model.Config, tokenizer: null, promptLength: 3);
-        using var search = new TokenSearch(model, prompts[0], plan);
+        var plan = new GenerationPlan(model, prompts, new GenerationOptions { MaxNewTokens = 4 }, GenerationOptions.Default);
+        using var search = new TokenSearch(plan);
         search.MoveNext(CancellationToken.None);
         search.MoveNext(CancellationToken.None);
         Assert.That(DebuggerReader.Open(((Array)DebuggerReader.Property(search, "NextTokens")!).GetValue(0)!), Has.Length.EqualTo(10).And.All.Match(@"^\d+: 0\.\d{4} \(logit "));
@@ -77,7 +77,7 @@ public sealed class DebuggerViewTests
     {
         GeneratedSequence text = _generator.GenerateSequences(["import numpy as"], s_four).Sequences[0];
         Assert.That(DebuggerReader.Display(text), Does.EndWith(": 4 tokens, Length").And.StartWith("\" np"));
-        Assert.That(DebuggerReader.Display(text.LogProbabilities![0]), Does.Match($@"^{text.TokenIds[0]}: 0\.9\d{{3}}$"));
+        Assert.That(DebuggerReader.Display(text.LogProbabilities![0]), Does.Match($@"^{text.TokenIds[0]} "" np"": 0\.9\d{{3}}$"));
 
         using var fillMask = FillMaskPipeline.Load(TestData.Model("demo-fill-mask"));
         string filled = DebuggerReader.Display(fillMask.Predict("public static <mask> set(string $key, $value) {")[0]);
@@ -110,7 +110,7 @@ public sealed class DebuggerViewTests
     public void Beams_show_what_they_have_written()
     {
         SearchPrompt[] prompts = SearchPrompt.Of([_generator.Encode("import numpy as")]);
-        using var search = new BeamSearch(_generator.CausalLM, prompts[0], _generator.Plan(prompts, new GenerationOptions { NumBeams = 2, MaxNewTokens = 3 }), start: 0);
+        using var search = new BeamSearch(prompts[0], _generator.Plan(prompts, new GenerationOptions { NumBeams = 2, MaxNewTokens = 3 }), start: 0);
         search.MoveNext(CancellationToken.None);
         Assert.That(DebuggerReader.Open(DebuggerReader.Property(search, "Beams")!)[0], Does.Match("^\"-0\\.\\d{3}: \" np\"\"$"));
     }

@@ -115,13 +115,13 @@ public sealed class DraftTests
         int accepted = 0;
         for (int seed = 0; seed < Texts; seed++)
         {
-            var plan = new GenerationPlan(new() { MaxNewTokens = 3, EosTokenId = [], DoSample = true, Seed = seed, TopK = 0 }, new(), config, tokenizer: null, s_prompt.Length);
-            SearchRow[] rows = GenerationRun.RowsOf(SearchPrompt.Of([s_prompt]), plan);
-            using var search = new TokenSearch(_model, rows, plan, new DraftModel(other, 1, s_prompt.Length + 3, plan));
+            var options = new GenerationOptions { MaxNewTokens = 3, EosTokenId = [], DoSample = true, Seed = seed, TopK = 0 };
+            var plan = new GenerationPlan(_model, SearchPrompt.Of([s_prompt]), options, new());
+            using var search = new TokenSearch(plan, new DraftModel(other, 1, s_prompt.Length + 3, plan), session: null);
             while (search.MoveNext(CancellationToken.None))
             {
             }
-            counts[rows[0].Generated[1]]++;
+            counts[search.Rows[0].Generated[1]]++;
             accepted += search.Usage.AcceptedTokens;
         }
         // Tokens with an expected count of at least 5 by themselves, the others together.

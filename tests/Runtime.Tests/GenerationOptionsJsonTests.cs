@@ -13,7 +13,7 @@ public sealed class GenerationOptionsJsonTests
          "stop_strings": ["\n", "x"], "max_time": 1.5, "truncate_prompt": true, "top_log_probabilities": 5, "truncate_before_pattern": ["^#"], "temperature": 0.2,
          "top_k": 5, "top_p": 0.9, "min_p": 0.1, "typical_p": 0.8, "epsilon_cutoff": 0.01, "eta_cutoff": 0.02, "repetition_penalty": 1.1, "no_repeat_ngram_size": 2,
          "bad_words_ids": [[3], [4, 5]], "sequence_bias": [[[4], 1], [[5, 6], -2.5]], "suppress_tokens": [5], "begin_suppress_tokens": [6], "forced_eos_token_id": 7,
-         "renormalize_logits": true, "key_value_type": "bfloat16"}
+         "renormalize_logits": true, "key_value_type": "bfloat16", "bos_token_id": 8, "truncation": "dedent"}
         """;
 
     [Test]
@@ -54,7 +54,7 @@ public sealed class GenerationOptionsJsonTests
         Assert.That(Read("""{"top_k": null, "eos_token_id": null}"""), Is.EqualTo(GenerationOptions.Default));
     }
 
-    [TestCase("""{"temperature": 0.0}""", "temperature is 0.0; a number above 0 is needed. For the most probable token, set DoSample to false.")]
+    [TestCase("""{"temperature": 0.0}""", "temperature is 0.0; a number above 0 is needed. For the most probable token, switch do_sample off.")]
     [TestCase("""{"temperature": "hot"}""", "temperature is \"hot\"; a number is needed.")]
     [TestCase("""{"temperature": 1e999}""", "temperature is 1e999; a number above 0")]
     [TestCase("""{"top_p": 1.5}""", "top_p is 1.5; a number from 0 to 1 is needed.")]

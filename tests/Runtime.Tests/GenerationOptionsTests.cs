@@ -1,4 +1,5 @@
 using System.Reflection;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Runtime.Tests;
 
@@ -8,10 +9,10 @@ public sealed class GenerationOptionsTests
     {
         MaxNewTokens = 9, MinNewTokens = 1, DoSample = true, Seed = 7, NumBeams = 3, NumReturnSequences = 2, LengthPenalty = -0.5, EarlyStopping = EarlyStopping.Never,
         PromptLookupNumTokens = 4, MaxMatchingNgramSize = 3, EosTokenId = [1], PadTokenId = 0, StopStrings = ["\n"], MaxTime = TimeSpan.FromSeconds(2), TruncatePrompt = true,
-        TopLogProbabilities = 5, TruncateBeforePattern = ["^#"], LogitsProcessors = [new LogitNormalization()], StoppingCriteria = [new EosTokenCriteria([2])],
+        TopLogProbabilities = 5, TruncateBeforePattern = ["^#"], LogitsProcessors = [new OnlyEvenTokens()], StoppingCriteria = [new EosTokenCriteria([2])],
         Temperature = 0.2, TopK = 5, TopP = 0.9, MinP = 0.1, TypicalP = 0.8, EpsilonCutoff = 0.01, EtaCutoff = 0.02, RepetitionPenalty = 1.1, NoRepeatNgramSize = 2,
         BadWordsIds = [[3]], SequenceBias = [new([4], 1)], SuppressTokens = [5], BeginSuppressTokens = [6], ForcedEosTokenId = [7], RenormalizeLogits = true,
-        MaxLength = 30, MinLength = 3, KeyValueType = Kernels.WeightType.F16,
+        MaxLength = 30, MinLength = 3, KeyValueType = WeightType.F16, BosTokenId = 2, Truncation = TruncationRecipe.HumanEval,
     };
 
     private static PropertyInfo[] Properties() => typeof(GenerationOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance);
@@ -95,7 +96,7 @@ public sealed class GenerationOptionsTests
         [
             typeof(SequenceBiasLogitsProcessor), typeof(RepetitionPenaltyLogitsProcessor), typeof(NoRepeatNGramLogitsProcessor), typeof(NoBadWordsLogitsProcessor),
             typeof(MinLengthLogitsProcessor), typeof(ForcedEosTokenLogitsProcessor), typeof(SuppressTokensLogitsProcessor), typeof(SuppressTokensAtBeginLogitsProcessor),
-            typeof(LogitNormalization), typeof(TemperatureLogitsWarper), typeof(TopKLogitsWarper), typeof(TopPLogitsWarper), typeof(MinPLogitsWarper),
+            typeof(OnlyEvenTokens), typeof(TemperatureLogitsWarper), typeof(TopKLogitsWarper), typeof(TopPLogitsWarper), typeof(MinPLogitsWarper),
             typeof(TypicalLogitsWarper), typeof(EpsilonLogitsWarper), typeof(EtaLogitsWarper), typeof(LogitNormalization),
         ];
         Assert.That(TypesFor(options), Is.EqualTo(order));
@@ -108,7 +109,7 @@ public sealed class GenerationOptionsTests
     {
         Assert.That(TypesFor(new GenerationOptions { DoSample = true }), Is.EqualTo(new[] { typeof(TopKLogitsWarper) }));
         float[] scores = [.. Enumerable.Range(0, 80).Select(i => (float)i)];
-        LogitsProcessors.For(new GenerationOptions { DoSample = true }, 1, 2, [])[0].Process([], scores);
+        LogitsProcessors.For(new GenerationOptions { DoSample = true }, 1, 2, [], KernelOptions.Default)[0].Process([], scores);
         Assert.That(scores.Count(float.IsFinite), Is.EqualTo(50));
         Assert.That(TypesFor(GenerationOptions.Default), Is.Empty);
         Assert.That(TypesFor(new GenerationOptions { DoSample = true, TopK = 0, TopP = 1, Temperature = 1, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0 }), Is.Empty);
@@ -119,20 +120,20 @@ public sealed class GenerationOptionsTests
     {
         var options = new GenerationOptions { DoSample = true, NumBeams = beams, TopK = 1 };
         float[] scores = [4, 3, 2, 1];
-        LogitsProcessors.For(options, 1, 9, eosTokenId: [0, 1])[0].Process([], scores);
+        LogitsProcessors.For(options, 1, 9, eosTokenId: [0, 1], KernelOptions.Default)[0].Process([], scores);
         Assert.That(scores.Count(float.IsFinite), Is.EqualTo(beams > 1 ? 3 : 1));
     }
 
     [Test]
     public void A_processor_of_the_users_own_changes_scores()
     {
-        LogitsProcessor[] processors = LogitsProcessors.For(new GenerationOptions { LogitsProcessors = [new OnlyEvenTokens()] }, 1, 9, []);
+        LogitsProcessor[] processors = LogitsProcessors.For(new GenerationOptions { LogitsProcessors = [new OnlyEvenTokens()] }, 1, 9, [], KernelOptions.Default);
         float[] scores = [1, 2, 3, 4];
         processors.Single().Process([0], scores);
         Assert.That(scores, Is.EqualTo(new[] { 1, float.NegativeInfinity, 3, float.NegativeInfinity }));
     }
 
-    private static Type[] TypesFor(GenerationOptions options) => [.. LogitsProcessors.For(options, 2, 9, [1]).Select(processor => processor.GetType())];
+    private static Type[] TypesFor(GenerationOptions options) => [.. LogitsProcessors.For(options, 2, 9, [1], KernelOptions.Default).Select(processor => processor.GetType())];
 
     private static void AssertRefused(string option, object value, string needed) =>
         Assert.That(

@@ -133,8 +133,8 @@ public sealed class HeldTokensTests
         GenerationOptions options = new() { MaxNewTokens = 1, EosTokenId = [], TopLogProbabilities = 20, KeyValueType = type };
         GenerationOutput output = fork.Generate(next, options);
         Assert.That(output.Usage.CachedTokens, Is.EqualTo(held.Length));
-        IReadOnlyList<(int TokenId, double LogProbability)> fresh = _generator.GenerateSequences([next], options).Sequences[0].LogProbabilities![0].Top;
-        Assert.That(output.Sequences[0].LogProbabilities![0].Top.Select(one => one.LogProbability), Is.EqualTo(fresh.Select(one => one.LogProbability)).Within(type == WeightType.F32 ? 1e-4 : 2e-2));
+        IReadOnlyList<TokenProbability> fresh = _generator.GenerateSequences([next], options).Sequences[0].LogProbabilities![0].Alternatives;
+        Assert.That(output.Sequences[0].LogProbabilities![0].Alternatives.Select(one => one.LogProbability), Is.EqualTo(fresh.Select(one => one.LogProbability)).Within(type == WeightType.F32 ? 1e-4 : 2e-2));
     }
 
     private sealed class FailingCriterion(int length) : StoppingCriterion

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Runtime.Tests;
@@ -30,7 +31,7 @@ public sealed class LogitsProcessorTests
         var asked = GenerationOptions.FromJson(row.GetProperty("options"), "options");
         // transformers made them with the processors that are named, and none by default.
         GenerationOptions options = asked with { DoSample = true, TopK = asked.TopK ?? 0 };
-        LogitsProcessor[] processors = LogitsProcessors.For(options, promptLength: 14, maxLength: 20, eosTokenId: []);
+        LogitsProcessor[] processors = LogitsProcessors.For(options, promptLength: 14, maxLength: 20, eosTokenId: [], KernelOptions.Default);
         Assert.That(processors, Has.Length.EqualTo(row.GetProperty("options").EnumerateObject().Count()));
         float[] logits = _expected.Weights["logits"].ToSingle(), expected = _expected.Weights[$"out.{row.GetProperty("name").GetString()}"].ToSingle();
         int[] ids = [.. _expected.Weights["input_ids"].ToInt64().Select(id => (int)id)];
@@ -51,44 +52,44 @@ public sealed class LogitsProcessorTests
     [Test]
     public void The_nucleus_of_two_distributions()
     {
-        Assert.That(Kept(new TopPLogitsWarper(0.8), 0.3f, 0.1f, 0.1f, 0.5f), Is.EqualTo(new[] { 0, 3 }));
-        Assert.That(Kept(new TopPLogitsWarper(0.8), 0.15f, 0.3f, 0.3f, 0.25f), Is.EqualTo(new[] { 1, 2, 3 }));
-        Assert.That(Kept(new TopPLogitsWarper(0), 0.3f, 0.1f, 0.1f, 0.5f), Is.EqualTo(new[] { 3 }), "0 leaves one");
-        Assert.That(Kept(new TopPLogitsWarper(0.1, minTokensToKeep: 3), 0.3f, 0.15f, 0.05f, 0.5f), Is.EqualTo(new[] { 0, 1, 3 }));
+        Assert.That(Kept(TopP(0.8), 0.3f, 0.1f, 0.1f, 0.5f), Is.EqualTo(new[] { 0, 3 }));
+        Assert.That(Kept(TopP(0.8), 0.15f, 0.3f, 0.3f, 0.25f), Is.EqualTo(new[] { 1, 2, 3 }));
+        Assert.That(Kept(TopP(0), 0.3f, 0.1f, 0.1f, 0.5f), Is.EqualTo(new[] { 3 }), "0 leaves one");
+        Assert.That(Kept(TopP(0.1, minTokensToKeep: 3), 0.3f, 0.15f, 0.05f, 0.5f), Is.EqualTo(new[] { 0, 1, 3 }));
     }
 
     [Test]
     public void Of_equal_scores_top_p_keeps_the_last_ones_as_an_ascending_sort_does() =>
-        Assert.That(Kept(new TopPLogitsWarper(0.5), 0.25f, 0.25f, 0.25f, 0.25f), Is.EqualTo(new[] { 2, 3 }));
+        Assert.That(Kept(TopP(0.5), 0.25f, 0.25f, 0.25f, 0.25f), Is.EqualTo(new[] { 2, 3 }));
 
     [Test]
     public void Top_k_keeps_what_equals_the_last_of_k()
     {
-        Assert.That(Kept(new TopKLogitsWarper(2), 0.1f, 0.4f, 0.25f, 0.25f), Is.EqualTo(new[] { 1, 2, 3 }));
-        Assert.That(Kept(new TopKLogitsWarper(1, minTokensToKeep: 2), 0.1f, 0.5f, 0.3f, 0.1f), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(Kept(TopK(2), 0.1f, 0.4f, 0.25f, 0.25f), Is.EqualTo(new[] { 1, 2, 3 }));
+        Assert.That(Kept(TopK(1, minTokensToKeep: 2), 0.1f, 0.5f, 0.3f, 0.1f), Is.EqualTo(new[] { 1, 2 }));
     }
 
     [Test]
     public void Typical_tokens_leave_out_the_most_probable_where_the_others_are_many()
     {
-        Assert.That(Kept(new TypicalLogitsWarper(0.5), 0.97f, 0.01f, 0.01f, 0.01f), Is.EqualTo(new[] { 0 }));
-        Assert.That(Kept(new TypicalLogitsWarper(0.5), 0.4f, 0.2f, 0.2f, 0.2f), Is.EqualTo(new[] { 1, 2, 3 }));
+        Assert.That(Kept(Typical(0.5), 0.97f, 0.01f, 0.01f, 0.01f), Is.EqualTo(new[] { 0 }));
+        Assert.That(Kept(Typical(0.5), 0.4f, 0.2f, 0.2f, 0.2f), Is.EqualTo(new[] { 1, 2, 3 }));
         // H is 1.28; −log p 0.92, 1.20, 1.61, 2.30: the second is closest and has the mass alone, but two are to stay
-        Assert.That(Kept(new TypicalLogitsWarper(0.1, minTokensToKeep: 2), 0.4f, 0.3f, 0.2f, 0.1f), Is.EqualTo(new[] { 1, 2 }));
-        Assert.That(Kept(new TypicalLogitsWarper(0.1), 0.4f, 0.3f, 0.2f, 0.1f), Is.EqualTo(new[] { 1 }));
+        Assert.That(Kept(Typical(0.1, minTokensToKeep: 2), 0.4f, 0.3f, 0.2f, 0.1f), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(Kept(Typical(0.1), 0.4f, 0.3f, 0.2f, 0.1f), Is.EqualTo(new[] { 1 }));
     }
 
     [Test]
     public void Epsilon_eta_and_min_p_cut_at_a_probability()
     {
-        Assert.That(Kept(new EpsilonLogitsWarper(0.1), 0.87f, 0.099f, 0.001f, 0.03f), Is.EqualTo(new[] { 0 }));
-        Assert.That(Kept(new EpsilonLogitsWarper(0.1), 0.4f, 0.299f, 0.101f, 0.2f), Is.EqualTo(new[] { 0, 1, 2, 3 }));
-        Assert.That(Kept(new EpsilonLogitsWarper(0.95), 0.4f, 0.3f, 0.1f, 0.2f), Is.EqualTo(new[] { 0 }), "one stays");
-        Assert.That(Kept(new EtaLogitsWarper(0.0625), 0f, 0.1f, 0.8f, 0.1f), Is.EqualTo(new[] { 1, 2, 3 }));
-        Assert.That(Kept(new EtaLogitsWarper(0.0625), 0.01f, 0.04f, 0.9f, 0.05f), Is.EqualTo(new[] { 2 }));
-        Assert.That(Kept(new MinPLogitsWarper(0.2), 0.9f, 0.0274f, 0.047f, 0.0274f), Is.EqualTo(new[] { 0 }));
-        Assert.That(Kept(new MinPLogitsWarper(0.2), 0.15f, 0.3f, 0.3f, 0.25f), Is.EqualTo(new[] { 0, 1, 2, 3 }));
-        Assert.That(Kept(new MinPLogitsWarper(1, minTokensToKeep: 3), 0.2f, 0.4f, 0.2f, 0.2f), Is.EqualTo(new[] { 0, 1, 2 }), "of equals the first");
+        Assert.That(Kept(Epsilon(0.1), 0.87f, 0.099f, 0.001f, 0.03f), Is.EqualTo(new[] { 0 }));
+        Assert.That(Kept(Epsilon(0.1), 0.4f, 0.299f, 0.101f, 0.2f), Is.EqualTo(new[] { 0, 1, 2, 3 }));
+        Assert.That(Kept(Epsilon(0.95), 0.4f, 0.3f, 0.1f, 0.2f), Is.EqualTo(new[] { 0 }), "one stays");
+        Assert.That(Kept(Eta(0.0625), 0f, 0.1f, 0.8f, 0.1f), Is.EqualTo(new[] { 1, 2, 3 }));
+        Assert.That(Kept(Eta(0.0625), 0.01f, 0.04f, 0.9f, 0.05f), Is.EqualTo(new[] { 2 }));
+        Assert.That(Kept(MinP(0.2), 0.9f, 0.0274f, 0.047f, 0.0274f), Is.EqualTo(new[] { 0 }));
+        Assert.That(Kept(MinP(0.2), 0.15f, 0.3f, 0.3f, 0.25f), Is.EqualTo(new[] { 0, 1, 2, 3 }));
+        Assert.That(Kept(MinP(1, minTokensToKeep: 3), 0.2f, 0.4f, 0.2f, 0.2f), Is.EqualTo(new[] { 0, 1, 2 }), "of equals the first");
     }
 
     [Test]
@@ -96,8 +97,8 @@ public sealed class LogitsProcessorTests
     {
         LogitsProcessor[] all =
         [
-            new RepetitionPenaltyLogitsProcessor(1.3), new TemperatureLogitsWarper(0.5), new TopKLogitsWarper(3), new TopPLogitsWarper(0.99), new MinPLogitsWarper(0),
-            new TypicalLogitsWarper(0.99), new EpsilonLogitsWarper(0.001), new EtaLogitsWarper(0.001), new LogitNormalization(),
+            new RepetitionPenaltyLogitsProcessor(1.3), new TemperatureLogitsWarper(0.5), TopK(3), TopP(0.99), MinP(0),
+            Typical(0.99), Epsilon(0.001), Eta(0.001), new LogitNormalization(KernelOptions.Default),
         ];
         foreach (LogitsProcessor processor in all)
         {
@@ -120,7 +121,7 @@ public sealed class LogitsProcessorTests
     public void Log_probabilities_add_up_to_1()
     {
         float[] scores = [0, MathF.Log(3)];
-        new LogitNormalization().Process([], scores);
+        new LogitNormalization(KernelOptions.Default).Process([], scores);
         Assert.That(scores, Is.EqualTo(new[] { MathF.Log(0.25f), MathF.Log(0.75f) }).Within(1e-6));
     }
 
@@ -155,7 +156,6 @@ public sealed class LogitsProcessorTests
         var bad = new NoBadWordsLogitsProcessor([[4], [1, 0], [0, 1, 2], [1, 3, 1, 3]], eosTokenId: [4]);
         Assert.That(Processed(bad, [0, 1, 3, 1], 0, 0, 0, 0, 0), Is.EqualTo(new[] { -Inf, 0, 0, -Inf, 0 }));
         Assert.That(Processed(bad, [0, 1, 0, 1], 0, 0, 0, 0, 0), Is.EqualTo(new[] { -Inf, 0, -Inf, 0, 0 }));
-        Assert.That(() => new NoBadWordsLogitsProcessor([[4]], eosTokenId: [4]), Throws.ArgumentException);
     }
 
     [Test]
@@ -176,6 +176,18 @@ public sealed class LogitsProcessorTests
         Assert.That(Processed(new SuppressTokensAtBeginLogitsProcessor([1], beginIndex: 2), [0, 0], 5, 6), Is.EqualTo(new[] { 5, -Inf }));
         Assert.That(Processed(new SuppressTokensAtBeginLogitsProcessor([1], beginIndex: 2), [0, 0, 0], 5, 6), Is.EqualTo(new[] { 5f, 6 }));
     }
+
+    private static TopPLogitsWarper TopP(double topP, int minTokensToKeep = 1) => new(topP, minTokensToKeep, KernelOptions.Default);
+
+    private static TopKLogitsWarper TopK(int topK, int minTokensToKeep = 1) => new(topK, minTokensToKeep);
+
+    private static MinPLogitsWarper MinP(double minP, int minTokensToKeep = 1) => new(minP, minTokensToKeep, KernelOptions.Default);
+
+    private static TypicalLogitsWarper Typical(double mass, int minTokensToKeep = 1) => new(mass, minTokensToKeep, KernelOptions.Default);
+
+    private static EpsilonLogitsWarper Epsilon(double epsilon) => new(epsilon, 1, KernelOptions.Default);
+
+    private static EtaLogitsWarper Eta(double epsilon) => new(epsilon, 1, KernelOptions.Default);
 
     private static float[] Processed(LogitsProcessor processor, int[] ids, params float[] scores)
     {

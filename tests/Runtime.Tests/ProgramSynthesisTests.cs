@@ -24,7 +24,7 @@ public sealed class ProgramSynthesisTests
         foreach (string prompt in Prompts)
         {
             history += $"# {prompt}\n";
-            string completion = TruncationRecipe.CodeGen.Apply(_generator.Generate(history, Short.Generation));
+            string completion = TruncationRecipe.MultiTurn.Apply(_generator.Generate(history, Short.Generation));
             SynthesisTurn turn = program.Next(prompt);
             Assert.That((turn.Prompt, turn.Comment, turn.Subprogram), Is.EqualTo((prompt, $"# {prompt}\n", completion)));
             history += $"{completion}\n\n";
@@ -127,7 +127,7 @@ public sealed class ProgramSynthesisTests
         string[] contexts = [.. Enumerable.Range(0, 5).Select(first => preamble + string.Concat(program.Turns.Skip(first).SkipLast(1).Select(turn => turn.Text)) + program.Turns[^1].Comment)];
         string read = contexts.First(context => _generator.Tokenizer.Encode(context).Ids.Length <= 512 - 40);
         Assert.That(read, Is.Not.EqualTo(contexts[0]));
-        Assert.That(program.Turns[^1].Subprogram, Is.EqualTo(TruncationRecipe.CodeGen.Apply(_generator.Generate(read, Short.Generation))));
+        Assert.That(program.Turns[^1].Subprogram, Is.EqualTo(TruncationRecipe.MultiTurn.Apply(_generator.Generate(read, Short.Generation))));
         Assert.That(() => program.Next(Long(600)), Throws.TypeOf<ModelInputException>().With.Message.Contains("5 turns left out"));
     }
 

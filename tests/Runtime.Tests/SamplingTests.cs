@@ -35,13 +35,12 @@ public sealed class SamplingTests
         Assert.That(_model.Generate(s_prompts, options with { PromptLookupNumTokens = 5 }), Is.EqualTo(alone), "with lookup");
         foreach (CodeGenForCausalLM small in new[] { _model, TinyCodeGen.Model(VocabSize, seed: 8), TinyCodeGen.Model(VocabSize, positions: 9) })
         {
-            var plan = new GenerationPlan(options, new(), _model.Config, tokenizer: null, s_prompts.Max(prompt => prompt.Length));
-            SearchRow[] rows = GenerationRun.RowsOf(SearchPrompt.Of(s_prompts), plan);
-            using var search = new TokenSearch(_model, rows, plan, new DraftModel(small, rows.Length, 7 + options.MaxNewTokens!.Value, plan));
+            var plan = new GenerationPlan(_model, SearchPrompt.Of(s_prompts), options, new());
+            using var search = new TokenSearch(plan, new DraftModel(small, s_prompts.Length * plan.Sequences, plan.MaxLength, plan), session: null);
             while (search.MoveNext(CancellationToken.None))
             {
             }
-            Assert.That(rows.Select(row => row.Generated.ToArray()), Is.EqualTo(alone), "with a draft model");
+            Assert.That(search.Rows.Select(row => row.Generated.ToArray()), Is.EqualTo(alone), "with a draft model");
             Assert.That(search.Usage.NewTokens, Is.EqualTo(alone.Sum(text => text.Length)));
             Assert.That(search.Usage.AcceptedTokens, Is.LessThanOrEqualTo(search.Usage.DraftedTokens));
         }
@@ -118,10 +117,8 @@ public sealed class SamplingTests
         {
             var options = new GenerationOptions { MaxNewTokens = 56, EosTokenId = [], PromptLookupNumTokens = lookup ? 3 : null };
             int[][] prompts = [.. Enumerable.Range(1, lookup ? 2 : 8).Select(i => new[] { i, i + 1, i })];
-            var plan = new GenerationPlan(options, new(), _model.Config, tokenizer: null, 3);
-            SearchRow[] rows = GenerationRun.RowsOf(SearchPrompt.Of(prompts), plan);
-            using var search = new TokenSearch(_model, rows, plan, plan.NewDrafter(rows));
-            while (rows[^1].Generated.Length < 16)
+            using var search = new TokenSearch(new GenerationPlan(_model, SearchPrompt.Of(prompts), options, new()));
+            while (search.Rows[^1].Generated.Length < 16)
                 search.MoveNext(CancellationToken.None);
             long before = GC.GetAllocatedBytesForCurrentThread();
             while (search.Ended == 0)

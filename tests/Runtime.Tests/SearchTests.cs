@@ -119,20 +119,19 @@ public sealed class SearchTests
         GeneratedSequence text = _model.GenerateSequences([s_prompts[0]], options).Sequences[0];
         Assert.That(text.LogProbabilities!.Select(one => one.TokenId), Is.EqualTo(text.TokenIds));
         Assert.That(text.LogProbabilities!.Sum(one => one.LogProbability), Is.EqualTo(LogProbability(s_prompts[0], text.TokenIds)).Within(1e-3));
-        foreach (TokenLogProbability one in text.LogProbabilities!)
+        foreach (TokenProbability one in text.LogProbabilities!)
         {
-            Assert.That(one.Top.Select(top => top.LogProbability), Is.Ordered.Descending);
-            Assert.That(one.Top, Has.Count.EqualTo(3));
-            Assert.That(one.Top[0].LogProbability, Is.GreaterThanOrEqualTo(one.LogProbability));
+            Assert.That(one.Alternatives.Select(top => top.LogProbability), Is.Ordered.Descending);
+            Assert.That(one.Alternatives, Has.Count.EqualTo(3));
+            Assert.That(one.Alternatives[0].LogProbability, Is.GreaterThanOrEqualTo(one.LogProbability));
         }
     }
 
     [Test]
     public void Greedy_steps_allocate_nothing()
     {
-        var plan = new GenerationPlan(new() { MaxNewTokens = 64, EosTokenId = [] }, new(), _model.Config, tokenizer: null, 12);
-        SearchPrompt[] prompts = SearchPrompt.Of([s_prompts[0]]);
-        using var search = new TokenSearch(_model, GenerationRun.RowsOf(prompts, plan), plan);
+        var plan = new GenerationPlan(_model, SearchPrompt.Of([s_prompts[0]]), new() { MaxNewTokens = 64, EosTokenId = [] }, new());
+        using var search = new TokenSearch(plan);
         for (int i = 0; i < 8; i++)
             search.MoveNext(CancellationToken.None);
         long before = GC.GetAllocatedBytesForCurrentThread();

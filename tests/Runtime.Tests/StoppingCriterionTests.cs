@@ -80,19 +80,24 @@ public sealed class StoppingCriterionTests
         Assert.That(() => new StopStringCriteria(["x"]).IsMet(new([1], 0, TimeSpan.Zero)), Throws.TypeOf<ModelInputException>().With.Message.Contains("TextGenerator"));
 
     [Test]
-    public void An_empty_stop_string_is_refused() => Assert.That(() => new StopStringCriteria([""]), Throws.ArgumentException);
-
-    [Test]
     public void Criteria_are_those_asked_for_and_the_users_own()
     {
         var options = new GenerationOptions { MaxTime = TimeSpan.FromSeconds(1), StopStrings = ["x"], StoppingCriteria = [new ThreeTokens()] };
-        StoppingCriterion[] criteria = StoppingCriterion.For(options, maxLength: 20, eosTokenId: [2]);
+        using CodeGenForCausalLM model = TinyCodeGen.Model(40);
+        StoppingCriterion[] Criteria(GenerationOptions asked) =>
+            StoppingCriterion.For(new GenerationPlan(model, SearchPrompt.Of([[5]]), asked, new() { EosTokenId = [] }, Tokenizer), maxLength: 20);
+        StoppingCriterion[] criteria = Criteria(options with { EosTokenId = [2], Truncation = TruncationRecipe.HumanEval });
         Assert.That(criteria.Select(criterion => criterion.GetType()), Is.EqualTo(new[]
         {
-            typeof(MaxLengthCriteria), typeof(MaxTimeCriteria), typeof(StopStringCriteria), typeof(EosTokenCriteria), typeof(ThreeTokens),
+            typeof(EosTokenCriteria), typeof(StopStringCriteria), typeof(TruncationCriteria), typeof(ThreeTokens), typeof(MaxLengthCriteria),
+            typeof(MaxTimeCriteria),
+        }), "what the text says comes before any limit");
+        Assert.That(criteria.Select(criterion => criterion.Reason), Is.EqualTo(new[]
+        {
+            FinishReason.EndToken, FinishReason.StopString, FinishReason.Criterion, FinishReason.Criterion, FinishReason.Length, FinishReason.MaxTime,
         }));
-        Assert.That(criteria[^1].IsMet(new([1, 1, 1, 1], 1, TimeSpan.Zero)), Is.True);
-        Assert.That(StoppingCriterion.For(GenerationOptions.Default, 20, []), Has.Length.EqualTo(1));
+        Assert.That(criteria[3].IsMet(new([1, 1, 1, 1], 1, TimeSpan.Zero)), Is.True);
+        Assert.That(Criteria(GenerationOptions.Default), Has.Length.EqualTo(1));
     }
 
     private sealed class ThreeTokens : StoppingCriterion

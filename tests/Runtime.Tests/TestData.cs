@@ -25,6 +25,22 @@ internal static class TestData
             yield return new TestCaseData(JsonDocument.Parse(line).RootElement).SetArgDisplayNames($"row {++number}");
     }
 
+    /// <summary>A checkpoint of tests/data/cases: its own files, and those that its FROM takes from elsewhere in the repository.</summary>
+    public static IReadOnlyDictionary<string, ReadOnlyMemory<byte>> CaseFiles(string name)
+    {
+        string folder = Path.Combine(Root, "tests", "data", "cases", name);
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>(StringComparer.Ordinal);
+        foreach (string line in File.ReadLines(Path.Combine(folder, "FROM")).Where(line => line.Length > 0))
+            files[line.Split(" = ")[0]] = File.ReadAllBytes(Path.Combine(Root, line.Split(" = ")[1]));
+        foreach (string file in Directory.EnumerateFiles(folder).Where(file => Path.GetFileName(file) is not "FROM"))
+            files[Path.GetFileName(file)] = File.ReadAllBytes(file);
+        return files;
+    }
+
+    /// <summary>The new ids of each text, its end token included where one came.</summary>
+    public static IReadOnlyList<int[]> GenerateIds(this TextGenerator generator, IReadOnlyList<int[]> prompts, GenerationOptions? options = null) =>
+        [.. generator.GenerateSequences(prompts, options).Sequences.Select(one => (int[])[.. one.TokenIds])];
+
     public static int[] Ints(this JsonElement array) => [.. array.EnumerateArray().Select(element => element.GetInt32())];
 
     /// <summary>The files of a case in memory: those of its folder, and those that its FROM takes from elsewhere (<c>NAME = PATH</c>).</summary>

@@ -13,7 +13,7 @@ public sealed class TruncationRecipeTests
 
     private static readonly (string Name, TruncationRecipe Recipe)[] Recipes =
     [
-        ("none", TruncationRecipe.None), ("human-eval", TruncationRecipe.HumanEval), ("codegen", TruncationRecipe.CodeGen), ("dedent", TruncationRecipe.Dedent),
+        ("none", TruncationRecipe.None), ("human-eval", TruncationRecipe.HumanEval), ("codegen", TruncationRecipe.MultiTurn), ("dedent", TruncationRecipe.Dedent),
         ("end-of-mask", TruncationRecipe.EndOfMask), ("patterns", TruncationRecipe.BeforePatterns("^@", "x+\n")),
     ];
 
@@ -61,40 +61,37 @@ public sealed class TruncationRecipeTests
         for (int i = 0; i < 3000; i++)
         {
             string text = RandomText(random);
-            string expected = CodeGenTokenizer.Truncate(text, SamplePatterns);
-            Assert.That(TruncationRecipe.CodeGen.Apply(text), Is.EqualTo(expected), text);
+            string expected = CompletionTruncation.Truncate(text, SamplePatterns);
+            Assert.That(TruncationRecipe.MultiTurn.Apply(text), Is.EqualTo(expected), text);
             Assert.That(TruncationRecipe.BeforePatterns(SamplePatterns).Apply(text), Is.EqualTo(expected), text);
         }
     }
 
     [Test]
-    public async Task A_stream_gives_what_the_whole_text_gives([ValueSource(nameof(Recipes))] (string Name, TruncationRecipe Recipe) tested)
+    public void What_is_found_while_a_text_grows_is_found_of_the_whole([ValueSource(nameof(Recipes))] (string Name, TruncationRecipe Recipe) tested)
     {
         var random = new Random(11);
         for (int i = 0; i < 400; i++)
         {
             string text = RandomText(random), prompt = random.Next(2) == 0 ? "def f():\n" : "def f():\n    y";
             string expected = tested.Recipe.Apply(text, prompt);
-            TextPiece[] pieces = Cut(text, random);
-            var (asked, streamed, ids) = (0, new StringBuilder(), new List<int>());
-            await foreach (TextPiece piece in tested.Recipe.StreamAsync(Pieces(pieces, () => asked++), prompt))
+            int stays = 0;
+            for (int length = 0; length <= text.Length; length++)
             {
-                streamed.Append(piece.Text);
-                ids.AddRange(piece.TokenIds);
+                TruncationPoint point = tested.Recipe.Find(prompt, text[..length], complete: false);
+                Assert.That(point.Length, Is.InRange(stays, expected.Length), text);
+                Assert.That(!point.IsCertain || point.Length == expected.Length, text);
+                stays = point.Length;
             }
-            Assert.That(streamed.ToString(), Is.EqualTo(expected), text);
-            Assert.That(ids, Is.EqualTo(Enumerable.Range(0, asked)), "every token that was made is told, once");
         }
     }
 
     [Test]
-    public async Task A_stream_ends_as_soon_as_the_cut_is_certain()
+    public void A_cut_is_certain_as_soon_as_its_text_has_come()
     {
-        int asked = 0;
-        string text = "";
-        await foreach (TextPiece piece in TruncationRecipe.HumanEval.StreamAsync(Pieces([.. "  a\n#bcdef".Select((c, i) => new TextPiece($"{c}", [i]))], () => asked++)))
-            text += piece.Text;
-        Assert.That((text, asked), Is.EqualTo(("  a", 5)));
+        TruncationPoint Find(string text) => TruncationRecipe.HumanEval.Find("", text, complete: false);
+        var certain = new TruncationPoint(3, IsCertain: true);
+        Assert.That((Find("  a\n"), Find("  a\n#"), Find("  a\n#bcdef")), Is.EqualTo((new TruncationPoint(3, IsCertain: false), certain, certain)));
     }
 
     [Test]
@@ -102,44 +99,30 @@ public sealed class TruncationRecipeTests
 
     private static string RandomText(Random random) => string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => Fragments[random.Next(Fragments.Length)]));
 
-    private static TextPiece[] Cut(string text, Random random)
-    {
-        var pieces = new List<TextPiece>();
-        for (int at = 0, length; at < text.Length; at += length)
-        {
-            length = Math.Min(random.Next(1, 5), text.Length - at);
-            pieces.Add(new TextPiece(text.Substring(at, length), [pieces.Count]));
-        }
-        return [.. pieces];
-    }
-
-    private static async IAsyncEnumerable<TextPiece> Pieces(TextPiece[] pieces, Action asked)
-    {
-        foreach (TextPiece piece in pieces)
-        {
-            await Task.CompletedTask;
-            asked();
-            yield return piece;
-        }
-    }
-
     private static readonly (TruncationRecipe Recipe, string Prompt)[] s_ends =
     [
-        (TruncationRecipe.HumanEval, "def add(a, b):\n"), (TruncationRecipe.CodeGen, "# set x to 7\n"), (TruncationRecipe.Dedent, "def hello_world():"),
+        (TruncationRecipe.HumanEval, "def add(a, b):\n"), (TruncationRecipe.MultiTurn, "# set x to 7\n"), (TruncationRecipe.Dedent, "def hello_world():"),
         (TruncationRecipe.Dedent, "def f(x):\n    if x:"),
     ];
 
     [Test]
-    public void A_text_that_ends_where_the_cut_is_certain_is_cut_like_one_that_went_on([Values(0, 1, 2, 3)] int number)
+    public async Task A_text_that_ends_where_the_cut_is_certain_is_cut_like_one_that_went_on([Values(0, 1, 2, 3)] int number)
     {
         (TruncationRecipe recipe, string prompt) = s_ends[number];
         using TextGenerator generator = TextGenerator.Load(TestData.Model("demo-codegen"));
         var options = new GenerationOptions { MaxNewTokens = 120, EosTokenId = [] };
         GeneratedSequence whole = generator.GenerateSequences([prompt], options).Sequences[0];
-        var ends = options with { StoppingCriteria = [new TruncationCriteria(recipe, generator.Tokenizer)] };
+        var ends = options with { Truncation = recipe };
         IReadOnlyList<GeneratedSequence> ended = generator.GenerateSequences([prompt, "class Stack:\n"], ends).Sequences;
-        Assert.That(recipe.Apply(ended[0].Text, prompt), Is.EqualTo(recipe.Apply(whole.Text, prompt)));
+        Assert.That(ended[0].Text, Is.EqualTo(recipe.Apply(whole.Text, prompt)));
         Assert.That(ended[0].TokenIds, Has.Count.LessThan(whole.TokenIds.Count));
         Assert.That(ended[0].FinishReason, Is.EqualTo(FinishReason.Criterion));
+        var (streamed, last) = (new StringBuilder(), default(TextPiece));
+        await foreach (TextPiece piece in generator.StreamAsync(prompt, ends))
+            streamed.Append((last = piece).Text);
+        Assert.That((streamed.ToString(), last!.FinishReason), Is.EqualTo((ended[0].Text, (FinishReason?)FinishReason.Criterion)));
+        string[] patterns = ["^nothing like this"];
+        string afterPatterns = recipe.Apply(CompletionTruncation.Truncate(whole.Text, patterns), prompt);
+        Assert.That(generator.Generate(prompt, ends with { TruncateBeforePattern = patterns }), Is.EqualTo(afterPatterns));
     }
 }

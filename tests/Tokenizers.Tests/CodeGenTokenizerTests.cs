@@ -92,7 +92,7 @@ public class CodeGenTokenizerTests
     [TestCase("def f():\n    '''doc'''\n    return 1\n'''end'''", "def f():\n    '''doc'''\n    return 1\n")]
     [TestCase("print(1)", "print(1)")]
     public void Completions_are_cut_before_the_second_print_or_def_and_the_first_pattern(string completion, string kept) =>
-        Assert.That(CodeGenTokenizer.Truncate(completion, CardPatterns), Is.EqualTo(kept));
+        Assert.That(CompletionTruncation.Truncate(completion, CardPatterns), Is.EqualTo(kept));
 
     [TestCase("a\r\nb", "^b", "a\r\n")]
     [TestCase("a\nb\n", "b$", "a\n")]
@@ -101,13 +101,13 @@ public class CodeGenTokenizerTests
     [TestCase("xaab", "(?P<c>a)(?P=c)", "x")]
     [TestCase("xaab", "a{,2}b", "x")]
     public void Patterns_are_read_as_python_reads_them(string completion, string pattern, string kept) =>
-        Assert.That(CodeGenTokenizer.Truncate(completion, [pattern]), Is.EqualTo(kept));
+        Assert.That(CompletionTruncation.Truncate(completion, [pattern]), Is.EqualTo(kept));
 
     [Test]
     public void A_pattern_that_is_wrong_or_never_ends_is_refused()
     {
-        Assert.That(() => CodeGenTokenizer.Truncate("x", ["("]), Throws.TypeOf<TokenizerException>().With.Message.Contains("\"(\""));
-        Assert.That(() => CodeGenTokenizer.Truncate(new string('a', 60) + "!", ["(a+)+$"]), Throws.TypeOf<TokenizerException>().With.Message.Contains("nested repetition"));
+        Assert.That(() => CompletionTruncation.Truncate("x", ["("]), Throws.TypeOf<TokenizerException>().With.Message.Contains("\"(\""));
+        Assert.That(() => CompletionTruncation.Truncate(new string('a', 60) + "!", ["(a+)+$"]), Throws.TypeOf<TokenizerException>().With.Message.Contains("nested repetition"));
     }
 
     [Test]

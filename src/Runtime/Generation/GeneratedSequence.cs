@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 
 namespace ManagedTransformers;
 
@@ -15,7 +14,7 @@ public sealed record GeneratedSequence(int PromptIndex, IReadOnlyList<int> Token
     public double? Score { get; init; }
 
     /// <summary>What the model gave to each token; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>
-    public IReadOnlyList<TokenLogProbability>? LogProbabilities { get; init; }
+    public IReadOnlyList<TokenProbability>? LogProbabilities { get; init; }
 
     private string DebuggerText => $"{TokenView.Quote(Text)}: {TokenIds.Count} tokens, {FinishReason}";
 }
@@ -27,7 +26,7 @@ public sealed record GeneratedSequence(int PromptIndex, IReadOnlyList<int> Token
 public sealed record TextPiece(string Text, IReadOnlyList<int> TokenIds)
 {
     /// <summary>What the model gave to each of the tokens; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>
-    public IReadOnlyList<TokenLogProbability>? LogProbabilities { get; init; }
+    public IReadOnlyList<TokenProbability>? LogProbabilities { get; init; }
 
     /// <summary>In the last piece: why the text ended.</summary>
     public FinishReason? FinishReason { get; init; }
@@ -55,16 +54,6 @@ public enum FinishReason
 
     /// <summary>A stopping criterion of the caller's was met.</summary>
     Criterion,
-}
-
-/// <summary>The natural logarithm of the probability that the model gives to a token: of its own scores, before processors and temperature.</summary>
-/// <param name="TokenId">The token.</param>
-/// <param name="LogProbability">ln p(token | what stands before it).</param>
-/// <param name="Top">The most probable tokens at its place, best first, as many as were asked for.</param>
-[DebuggerDisplay("{DebuggerText,nq}")]
-public readonly record struct TokenLogProbability(int TokenId, double LogProbability, IReadOnlyList<(int TokenId, double LogProbability)> Top)
-{
-    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{TokenId}: {Math.Exp(LogProbability):F4}");
 }
 
 /// <summary>What a generation gives: transformers' GenerateOutput.</summary>

@@ -52,14 +52,13 @@ public sealed class GenerationSession : IDisposable
     /// <returns>The texts, and what they took: CachedTokens of the prompt were held already.</returns>
     /// <exception cref="InvalidOperationException">Another call runs.</exception>
     public GenerationOutput Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Generate(_generator.Encode(prompt), options, cancellationToken);
+        Generate(_generator.Encode(prompt, options), options, cancellationToken);
 
     /// <summary>Continues a prompt that is token ids already.</summary>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public GenerationOutput Generate(int[] prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         (SearchPrompt one, GenerationPlan plan) = Settle(prompt, options);
-        var text = new CompletedText(_generator.Tokenizer, plan);
         using Call call = Begin(one);
         if (plan is { Beams: 1, Sequences: 1 })
         {
@@ -67,13 +66,13 @@ public sealed class GenerationSession : IDisposable
             while (search.MoveNext(cancellationToken))
             {
             }
-            return new GenerationOutput([GenerationRun.ResultOf(search.Rows[0], text)], search.Usage);
+            return new GenerationOutput([GenerationRun.ResultOf(search.Rows[0], plan)], search.Usage);
         }
         // Several texts go on in sequences of their own, from a copy of what is read here once.
         (int held, long start) = (_session.Cache!.Length(0), Stopwatch.GetTimestamp());
         one.Scores = new PromptReader(_generator.CausalLM, _session).Read(one.Tokens.AsSpan(held), 0, cancellationToken).ToArray();
         TimeSpan read = Stopwatch.GetElapsedTime(start);
-        GenerationOutput output = GenerationRun.Run(_generator.CausalLM, [one], plan, text, progress: null, cancellationToken, _session);
+        GenerationOutput output = GenerationRun.Run(plan, progress: null, cancellationToken, _session);
         output.Usage.CachedTokens -= one.Tokens.Length - held;
         output.Usage.PrefillTime += read;
         return output;
@@ -84,7 +83,7 @@ public sealed class GenerationSession : IDisposable
     /// <exception cref="InvalidOperationException">While enumerating: another call runs.</exception>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        (SearchPrompt one, GenerationPlan plan) = Settle(_generator.Encode(prompt), options);
+        (SearchPrompt one, GenerationPlan plan) = Settle(_generator.Encode(prompt, options), options);
         return StreamAsync(one, plan.RequireOneText(), cancellationToken);
     }
 
@@ -137,9 +136,8 @@ public sealed class GenerationSession : IDisposable
         if (options.KeyValueType is WeightType type && type != _session.Cache!.Type)
             throw new ModelInputException($"KeyValueType is {type}; the session holds keys and values as {_session.Cache.Type} (SessionOptions.KeyValueType). Leave it out, or create another session.");
         options = options with { KeyValueType = _session.Cache!.Type };
-        var room = TextRoom.Of(_generator.CausalLM.Config, _session.Cache);
-        SearchPrompt one = SearchPrompt.Of([prompt], room.PromptTokens(options, _generator.Defaults))[0];
-        return (one, _generator.Plan([one], options, room));
+        SearchPrompt[] one = _generator.Prompts([prompt], options, _session);
+        return (one[0], _generator.Plan(one, options, _session));
     }
 
     private async IAsyncEnumerable<TextPiece> StreamAsync(SearchPrompt prompt, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -175,7 +173,7 @@ public sealed class GenerationSession : IDisposable
         private TokenSearch? _search;
 
         /// <summary>The search for one text, which reads and writes in the session itself.</summary>
-        public TokenSearch Search(GenerationPlan plan) => _search = new TokenSearch(session._generator.CausalLM, prompt!, plan, session._session);
+        public TokenSearch Search(GenerationPlan plan) => _search = new TokenSearch(plan, session._session);
 
         public void Dispose()
         {

@@ -3,8 +3,8 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
-/// <summary>How CodeGen2 is asked for what stands between texts.</summary>
-/// <remarks>Nijkamp et al. 2023, arXiv:2305.02309, 3.3, and the model's README: the texts with masks between them, end of text, separator, and the first
+/// <summary>How a model that was trained to infill is asked for what stands between texts.</summary>
+/// <remarks>Nijkamp et al. 2023, arXiv:2305.02309, 3.3 (CodeGen2), and its README: the texts with masks between them, end of text, separator, and the first
 /// mask; the answer ends with &lt;eom>, and the next mask asks for the next one.</remarks>
 internal sealed class InfillFormat
 {
@@ -45,10 +45,10 @@ internal sealed class InfillFormat
     private int[] Encode(string text) => _tokenizer.Encode(text, pair: null, EncodeOptions.Plain).Ids;
 
     private int Find(string token) => _tokenizer.TokenToId(token)
-        ?? throw new ConfigException($"The tokenizer has no {token}; infilling needs CodeGen2's <mask_1>, <sep>, <eom> and <|endoftext|>. " +
-            "Load a CodeGen2 checkpoint, or the demo model.");
+        ?? throw new ConfigException($"The tokenizer has no {token}; infilling needs the tokens <mask_1>, <sep>, <eom> and <|endoftext|>. " +
+            "Load a model that was trained to infill, such as CodeGen2 or the demo model.");
 
     private int FindFurther(int mask, int gaps) => _tokenizer.TokenToId($"<mask_{mask}>")
         ?? throw new ConfigException($"The tokenizer has no <mask_{mask}>; {gaps} gaps need <mask_1> to <mask_{gaps}>. " +
-            $"Fill {(mask == 2 ? "one gap" : $"at most {mask - 1} gaps")} at a time, or load a CodeGen2 checkpoint, which has 899 masks.");
+            $"Fill {(mask == 2 ? "one gap" : $"at most {mask - 1} gaps")} at a time, or load a model with more masks (CodeGen2 has 899).");
 }

@@ -3,46 +3,45 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
-/// <summary>Turns a row that grows into pieces of text: whole characters, without the end token and stop strings, cut where patterns ask for it.</summary>
+/// <summary>Turns a row that grows into pieces of text: whole characters, without the end token, cut as the options ask for it.</summary>
 internal sealed class PieceWriter
 {
     private readonly DecodeStream _decoder;
-    private readonly CompletedText _completed;
+    private readonly GenerationPlan _plan;
     private readonly SearchRow _row;
-    private readonly IReadOnlyList<int> _endTokens;
     private readonly IReadOnlyList<string> _stopStrings;
-    private readonly bool _holdsAll;
-    private readonly StringBuilder _held = new();
-    private int _decoded, _given;
+    private readonly TruncationRecipe? _recipe;
+    private readonly string _prompt = "";
+    private readonly StringBuilder _text = new();      // all that was decoded
+    private int _decoded, _givenTokens, _given;
 
-    public PieceWriter(Tokenizer tokenizer, GenerationPlan plan, SearchRow row)
+    public PieceWriter(GenerationPlan plan, SearchRow row)
     {
-        (_decoder, _row, _endTokens) = (tokenizer.CreateDecodeStream(), row, plan.EosTokenId);
-        _completed = new CompletedText(tokenizer, plan);
-        _stopStrings = plan.Options.StopStrings ?? [];
-        _holdsAll = plan.Options.TruncateBeforePattern is { Count: > 0 };           // only the whole text says where it is cut
+        (_decoder, _plan, _row) = (plan.Tokenizer!.CreateDecodeStream(), plan, row);
+        (_stopStrings, _recipe) = (plan.Options.StopStrings ?? [], plan.EndingRecipe);
+        if (_recipe is not null)
+            _prompt = CompletedText.PromptFor(_recipe, row.Prompt.Tokens, plan.Tokenizer);
     }
 
     /// <summary>What there is to give of the tokens that the row has now; null: nothing yet.</summary>
     public TextPiece? Next()
     {
         Decode();
-        if (_holdsAll || _row.FinishReason is not null)
+        // Only the whole text says where patterns cut it.
+        if (_row.FinishReason is not null || _plan.Options.TruncateBeforePattern is { Count: > 0 })
             return null;
-        int ready = _held.Length - OpenEnd();
-        if (ready == 0)
-            return null;
-        string text = _held.ToString(0, ready);
-        _held.Remove(0, ready);
-        return Take(text);
+        int ready = _text.Length - OpenEnd();
+        if (_recipe is not null)
+            ready = Math.Min(ready, _recipe.Find(_prompt, _text.ToString(), complete: false).Length);
+        return ready > _given ? Take(_text.ToString(_given, ready - _given)) : null;
     }
 
     /// <summary>The last piece: what was held back, why the text ended, and what it took.</summary>
     public TextPiece Last(GenerationUsage usage)
     {
         Decode();
-        string text = _completed.Cut(_held.Append(_decoder.Flush()).ToString());
-        return Take(text) with { FinishReason = _row.FinishReason, Usage = usage };
+        string whole = CompletedText.Cut(_text.Append(_decoder.Flush()).ToString(), _row.Prompt, _plan);
+        return Take(whole[_given..]) with { FinishReason = _row.FinishReason, Usage = usage };
     }
 
     private void Decode()
@@ -50,8 +49,8 @@ internal sealed class PieceWriter
         ReadOnlySpan<int> tokens = _row.Generated;
         for (; _decoded < tokens.Length; _decoded++)
         {
-            if (_decoded < tokens.Length - 1 || !_endTokens.Contains(tokens[_decoded]))
-                _held.Append(_decoder.Append(tokens[_decoded]));
+            if (_decoded < tokens.Length - 1 || !_plan.EosTokenId.Contains(tokens[_decoded]))
+                _text.Append(_decoder.Append(tokens[_decoded]));
         }
     }
 
@@ -61,7 +60,7 @@ internal sealed class PieceWriter
         int open = 0;
         foreach (string stop in _stopStrings)
         {
-            for (int length = Math.Min(stop.Length - 1, _held.Length); length > open; length--)
+            for (int length = Math.Min(stop.Length - 1, _text.Length - _given); length > open; length--)
             {
                 if (EndsWith(stop.AsSpan(0, length)))
                     open = length;
@@ -74,7 +73,7 @@ internal sealed class PieceWriter
     {
         for (int i = 0; i < text.Length; i++)
         {
-            if (_held[_held.Length - text.Length + i] != text[i])
+            if (_text[_text.Length - text.Length + i] != text[i])
                 return false;
         }
         return true;
@@ -82,9 +81,9 @@ internal sealed class PieceWriter
 
     private TextPiece Take(string text)
     {
-        int[] tokens = _row.Generated[_given.._decoded].ToArray();
-        IReadOnlyList<TokenLogProbability>? probabilities = _row.LogProbabilities is { } all ? [.. all.Skip(_given).Take(tokens.Length)] : null;
-        _given = _decoded;
+        int[] tokens = _row.Generated[_givenTokens.._decoded].ToArray();
+        IReadOnlyList<TokenProbability>? probabilities = _row.LogProbabilities is { } all ? [.. all.Skip(_givenTokens).Take(tokens.Length)] : null;
+        (_givenTokens, _given) = (_decoded, _given + text.Length);
         return new TextPiece(text, tokens) { LogProbabilities = probabilities };
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
@@ -24,11 +25,12 @@ public sealed class TextGenerator : Pipeline
         PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
         CausalLM = model as CodeGenForCausalLM
-            ?? throw new ConfigException($"{model.Architecture} does not generate text; CodeGenForCausalLM is needed (config.json, architectures).");
+            ?? throw new ConfigException($"{model.Architecture} does not generate text; a causal language model is needed (config.json, architectures).");
         _defaults = GenerationDefaults.Of(generationConfig, model.Config, tokenizer);
     }
 
-    /// <summary>The checkpoint's own settings, which hold where a call's options are null: generation_config.json and the end token.</summary>
+    /// <summary>The checkpoint's own settings, which hold where a call's options are null: generation_config.json, without one the options that stand in
+    /// config.json; and the end token.</summary>
     public GenerationOptions Defaults => _defaults.Options;
 
     /// <summary>What is odd about the checkpoint, for people to read, such as an end token in config.json that is not the tokenizer's. Empty where all is
@@ -50,14 +52,14 @@ public sealed class TextGenerator : Pipeline
     public static TextGenerator Create(CodeGenForCausalLM model, Tokenizer tokenizer) => new(model, tokenizer, generationConfig: null, ownsModel: false);
 
     /// <summary>Continues a text.</summary>
-    /// <param name="prompt">The text; empty: generation starts from the beginning-of-text token (CodeGen's &lt;|endoftext|>).</param>
+    /// <param name="prompt">The text; empty: generation starts from the beginning-of-text token (<see cref="GenerationOptions.BosTokenId"/>).</param>
     /// <param name="options">Everything that generate() takes.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <returns>The new text, without the prompt and without an end token; the first one where several were asked for.</returns>
     /// <exception cref="ModelInputException">The prompt leaves no room in n_positions, or the options contradict each other.</exception>
     /// <exception cref="CheckpointException">A score is not a number.</exception>
     public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Generate([prompt], options, progress: null, cancellationToken)[0];
+        GenerationRun.Run(Plan(Prompts([Encode(prompt, options)], options), options), progress: null, cancellationToken).Sequences[0].Text;
 
     /// <summary>Continues many texts, in batches without padding; a text that ended leaves its batch.</summary>
     /// <param name="prompts">The texts.</param>
@@ -76,7 +78,8 @@ public sealed class TextGenerator : Pipeline
         IReadOnlyList<string> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
-        return GenerateSequences([.. prompts.Select(Encode)], options, progress, cancellationToken);
+        int[][] ids = [.. prompts.Select(prompt => Encode(prompt, options))];
+        return GenerationRun.Run(Plan(Prompts(ids, options), options), progress, cancellationToken);
     }
 
     /// <summary>Continues prompts that are token ids already.</summary>
@@ -88,17 +91,8 @@ public sealed class TextGenerator : Pipeline
     /// other.</exception>
     /// <exception cref="CheckpointException">A score is not a number.</exception>
     public GenerationOutput GenerateSequences(
-        IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
-    {
-        SearchPrompt[] all = SearchPrompt.Of(prompts, Room.PromptTokens(options ?? GenerationOptions.Default, Defaults));
-        return all.Length == 0 ? new GenerationOutput([], new GenerationUsage()) : Run(all, options, progress, cancellationToken);
-    }
-
-    /// <summary>The new ids of each text, its end token included where one came.</summary>
-    /// <inheritdoc cref="GenerateSequences(IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
-    public IReadOnlyList<int[]> GenerateIds(
         IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
-        [.. GenerateSequences(prompts, options, progress, cancellationToken).Sequences.Select(one => (int[])[.. one.TokenIds])];
+        GenerationRun.Run(Plan(Prompts(prompts, options), options), progress, cancellationToken);
 
     /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
     /// <param name="inputIds">Ids of each row.</param>
@@ -110,7 +104,7 @@ public sealed class TextGenerator : Pipeline
     /// <inheritdoc cref="GenerateSequences(IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public GenerationOutput GenerateBatch(
         IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
-        Run(PaddedPrompts.Of(inputIds, attentionMask, Room.PromptTokens(options ?? GenerationOptions.Default, Defaults)), options, progress, cancellationToken);
+        GenerationRun.Run(Plan(PaddedPrompts.Of(inputIds, attentionMask, PromptTokens(options)), options), progress, cancellationToken);
 
     /// <summary>Continues a text piece by piece; all pieces together are what <see cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     /// gives.</summary>
@@ -120,23 +114,24 @@ public sealed class TextGenerator : Pipeline
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        SearchPrompt one = SearchPrompt.Of([Encode(prompt)], Room.PromptTokens(options ?? GenerationOptions.Default, Defaults))[0];
-        GenerationPlan plan = Plan([one], options).RequireOneText();
-        return StreamAsync(() => new TokenSearch(CausalLM, one, plan), plan, cancellationToken);
+        GenerationPlan plan = Plan(Prompts([Encode(prompt, options)], options), options).RequireOneText();
+        return StreamAsync(() => new TokenSearch(plan), plan, cancellationToken);
     }
 
     /// <summary>A session that keeps its cache: a prompt that begins like what it has read computes only the rest.</summary>
-    /// <param name="options">Its greatest length and the type of its keys and values; one sequence.</param>
+    /// <param name="options">Its greatest length and the type of its keys and values; one sequence. Null: all that the model reads, kept as the
+    /// checkpoint says (<see cref="GenerationOptions.KeyValueType"/> of <see cref="Defaults"/>), else as F32.</param>
     /// <exception cref="ModelInputException">The session would be longer than the model reads, or hold several sequences.</exception>
-    public GenerationSession CreateSession(SessionOptions? options = null) => new(this, options ?? new SessionOptions());
+    public GenerationSession CreateSession(SessionOptions? options = null) =>
+        new(this, options ?? new SessionOptions { KeyValueType = Defaults.KeyValueType ?? WeightType.F32 });
 
-    /// <summary>Writes what stands between two texts, in CodeGen2's format; the answer is cut at &lt;eom>.</summary>
+    /// <summary>Writes what stands between two texts; the answer is cut at &lt;eom>.</summary>
     /// <param name="prefix">What stands before the gap.</param>
     /// <param name="suffix">What stands after it.</param>
     /// <param name="options">Everything that generate() takes.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <returns>The text of the gap.</returns>
-    /// <exception cref="ConfigException">The tokenizer lacks one of CodeGen2's tokens.</exception>
+    /// <exception cref="ConfigException">The tokenizer lacks one of the tokens of infilling.</exception>
     /// <exception cref="ModelInputException">The texts leave no room in n_positions, or the options contradict each other.</exception>
     public string Infill(string prefix, string suffix, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -145,13 +140,14 @@ public sealed class TextGenerator : Pipeline
         return Infill([prefix, suffix], options, cancellationToken)[0];
     }
 
-    /// <summary>Writes what stands between several texts, one gap after the other, in CodeGen2's format; each answer is known to the gaps after it.</summary>
+    /// <summary>Writes what stands between several texts, one gap after the other; each answer is known to the gaps after it.</summary>
     /// <param name="parts">The texts around the gaps, at least two: one more than there are gaps.</param>
     /// <param name="options">Limits (for each gap), end tokens, where to cut.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <returns>The text of each gap.</returns>
+    /// <remarks>The format of Nijkamp et al. 2023, arXiv:2305.02309, 3.3 (CodeGen2).</remarks>
     /// <exception cref="ArgumentException">There are fewer than two texts.</exception>
-    /// <exception cref="ConfigException">The tokenizer lacks one of CodeGen2's tokens: it has a mask for each gap that it can tell apart.</exception>
+    /// <exception cref="ConfigException">The tokenizer lacks one of the tokens of infilling: it has a mask for each gap that it can tell apart.</exception>
     /// <exception cref="ModelInputException">The texts leave no room in n_positions, or the options contradict each other.</exception>
     public IReadOnlyList<string> Infill(IReadOnlyList<string> parts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -172,21 +168,21 @@ public sealed class TextGenerator : Pipeline
     }
 
     /// <summary>The tokens of a prompt as all methods here read it; of an empty one, the token that begins a text.</summary>
+    /// <param name="prompt">The text.</param>
+    /// <param name="options">Its <see cref="GenerationOptions.BosTokenId"/> begins an empty text.</param>
     /// <exception cref="ModelInputException">It is empty, and no such token is known.</exception>
-    public int[] Encode(string prompt)
+    public int[] Encode(string prompt, GenerationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         int[] ids = Tokenizer.Encode(prompt, pair: null, Whole).Ids;
-        return ids.Length > 0 ? ids : [BeginningOfText
+        return ids.Length > 0 ? ids : [options?.BosTokenId ?? Defaults.BosTokenId ?? BeginningOfText
             ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.")];
     }
 
-    private TextRoom Room => TextRoom.Of(CausalLM.Config);
-
     /// <summary>Settles a call.</summary>
-    internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options, TextRoom? room = null)
+    internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options, Session? session = null)
     {
-        GenerationPlan plan = GenerationPlan.For(prompts, options ?? GenerationOptions.Default, Defaults, CausalLM.Config, Tokenizer, room);
+        var plan = new GenerationPlan(CausalLM, prompts, options ?? GenerationOptions.Default, Defaults, Tokenizer, session);
         if (plan.Options.AssistantModel is TextGenerator assistant && assistant != _checkedAssistant)
         {
             TokenizerFit.CheckAssistant(assistant, this);
@@ -195,11 +191,15 @@ public sealed class TextGenerator : Pipeline
         return plan;
     }
 
+    /// <summary>Prompts, cut at their beginning where the options ask for it.</summary>
+    internal SearchPrompt[] Prompts(IReadOnlyList<int[]> ids, GenerationOptions? options, Session? session = null) =>
+        SearchPrompt.Of(ids, PromptTokens(options, session));
+
     /// <summary>Runs a search piece by piece, and disposes it. It is made when somebody enumerates: who does not, or does so twice, owes no memory.</summary>
     internal async IAsyncEnumerable<TextPiece> StreamAsync(Func<TokenSearch> begin, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using TokenSearch search = begin();
-        var writer = new PieceWriter(Tokenizer, plan, search.Rows[0]);
+        var writer = new PieceWriter(plan, search.Rows[0]);
         while (await Task.Run(() => search.MoveNext(cancellationToken), cancellationToken).ConfigureAwait(false))
         {
             if (writer.Next() is TextPiece piece)
@@ -208,11 +208,8 @@ public sealed class TextGenerator : Pipeline
         yield return writer.Last(search.Usage);
     }
 
-    private GenerationOutput Run(SearchPrompt[] prompts, GenerationOptions? options, IProgress<int>? progress, CancellationToken cancellationToken)
-    {
-        GenerationPlan plan = Plan(prompts, options);
-        return GenerationRun.Run(CausalLM, prompts, plan, new CompletedText(Tokenizer, plan), progress, cancellationToken);
-    }
+    private int PromptTokens(GenerationOptions? options, Session? session = null) =>
+        new TextRoom(CausalLM.Config, session?.Cache).PromptTokens(options ?? GenerationOptions.Default, Defaults);
 
     private static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextGenerator(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));

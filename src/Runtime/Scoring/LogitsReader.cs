@@ -19,7 +19,7 @@ internal readonly record struct LogitsPart(Tensor Logits, int FirstIndex, int Co
 internal sealed class LogitsReader : IDisposable
 {
     /// <summary>
-    /// Places that are read at once: their scores are [128, vocab_size], 26 MB at CodeGen's 51,200 tokens, where those of a whole window of 2048 would
+    /// Places that are read at once: their scores are [128, vocab_size], 26 MB at 51,200 tokens, where those of a whole window of 2048 would
     /// be 420 MB. It is also how long cancelling waits.
     /// </summary>
     public const int PartTokens = 128;

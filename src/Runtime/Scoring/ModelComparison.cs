@@ -1,3 +1,4 @@
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
@@ -15,6 +16,9 @@ namespace ManagedTransformers;
 /// </code></example>
 public sealed class ModelComparison
 {
+    // Divergences of 10⁻⁶ would be lost in single precision.
+    private static readonly KernelOptions s_inDouble = new() { Level = KernelLevel.Reference };
+
     private ModelComparison(double[] divergences, int agreed, double logProbability, double againstLogProbability)
     {
         TokenCount = divergences.Length;
@@ -96,7 +100,7 @@ public sealed class ModelComparison
         CodeGenForCausalLM model, CodeGenForCausalLM against, ReadOnlySpan<int> ids, int firstTarget, ScoringOptions options,
         IProgress<ScoringProgress>? progress, CancellationToken cancellationToken)
     {
-        (int window, int stride) = options.WindowsOf(model.Config.NPositions < against.Config.NPositions ? model.Config : against.Config);
+        (int window, int stride) = options.WindowsOf(model.Config.MaxTokens < against.Config.MaxTokens ? model.Config : against.Config);
         using var reader = new LogitsReader(model, Math.Min(window, ids.Length));
         using var other = new LogitsReader(against, Math.Min(window, ids.Length));
         reader.CheckIds(ids);
@@ -131,8 +135,7 @@ public sealed class ModelComparison
     /// <summary>KL(softmax(p) ‖ softmax(q)) and what else is told of a place, from the scores of all tokens, [vocab_size] each.</summary>
     private static Place Compare(ReadOnlySpan<float> p, ReadOnlySpan<float> q, int id)
     {
-        (int bestP, double logZP) = Normalize(p);
-        (int bestQ, double logZQ) = Normalize(q);
+        (double logZP, double logZQ) = (Softmax.LogSumExp(p, s_inDouble), Softmax.LogSumExp(q, s_inDouble));
         double divergence = 0;
         for (int t = 0; t < p.Length; t++)
         {
@@ -140,22 +143,7 @@ public sealed class ModelComparison
             divergence += Math.Exp(logP) * (logP - logQ);
         }
         // Never negative but for rounding; Math.Max keeps NaN.
-        return new Place(Math.Max(0, divergence), bestP == bestQ, p[id] - logZP, q[id] - logZQ);
-    }
-
-    /// <summary>The likeliest token, and log Σ exp(x), in double precision: divergences of 10⁻⁶ would be lost in single.</summary>
-    private static (int Best, double LogSum) Normalize(ReadOnlySpan<float> x)
-    {
-        int best = 0;
-        for (int t = 1; t < x.Length; t++)
-        {
-            if (x[t] > x[best])
-                best = t;
-        }
-        double sum = 0;
-        for (int t = 0; t < x.Length; t++)
-            sum += Math.Exp((double)x[t] - x[best]);
-        return (best, x[best] + Math.Log(sum));
+        return new Place(Math.Max(0, divergence), TokenNoise.Best(p) == TokenNoise.Best(q), p[id] - logZP, q[id] - logZQ);
     }
 
     private readonly record struct Place(double Divergence, bool Agree, double LogP, double LogQ);

@@ -35,19 +35,14 @@ internal sealed class ScoreCollector(Tokenizer tokenizer, string text, Encoding 
 
     private TokenScore Describe(int i, ReadOnlySpan<float> logits, double logProbability)
     {
-        (int id, double denominator) = (encoding.Ids[i], logits[encoding.Ids[i]] - logProbability);
+        (int id, double logSum) = (encoding.Ids[i], logits[encoding.Ids[i]] - logProbability);
         ((int start, int end), (int codePointStart, int codePointEnd)) = (encoding.Utf16Offsets[i], encoding.Offsets[i]);
-        int[] best = options.TopK == 0 ? [] : Ranking.Best(logits, options.TopK);
-        var alternatives = new TokenAlternative[best.Length];
-        for (int k = 0; k < best.Length; k++)
-            alternatives[k] = new TokenAlternative(best[k], TokenOf(best[k]), tokenizer.Decode([best[k]]), logits[best[k]] - denominator);
-        return new TokenScore(id, TokenOf(id), tokenizer.Decode([id]), logProbability, Ranking.RankOf(logits, id), start, end, codePointStart, codePointEnd)
+        return new TokenScore(
+            id, tokenizer.IdToToken(id) ?? "", tokenizer.Decode([id]), logProbability, Ranking.RankOf(logits, id), start, end, codePointStart, codePointEnd)
         {
-            Alternatives = alternatives,
+            Alternatives = TokenProbability.Best(logits, logSum, options.TopK, tokenizer),
         };
     }
-
-    private string TokenOf(int id) => tokenizer.IdToToken(id) ?? "";
 
     /// <summary>Where the scored text begins: without a token before it, the first token has no probability and its text does not count.</summary>
     private int StartOfScored()

@@ -9,7 +9,7 @@ public sealed record ScoringOptions
     public static ScoringOptions Default { get; } = new();
 
     /// <summary>
-    /// Puts the token that begins a text (CodeGen's &lt;|endoftext|>) before it, or before the context, so that the first token has a probability too and
+    /// Puts the token that begins a text (GPT-2's &lt;|endoftext|>) before it, or before the context, so that the first token has a probability too and
     /// all of the text counts. Without it the first token of a text is only read. <see cref="TextGenerator"/> does not put it there: set this to false
     /// for the probabilities by which it chooses.
     /// </summary>
@@ -49,14 +49,14 @@ public sealed record ScoringOptions
 
     /// <summary>Window and stride for a model.</summary>
     /// <exception cref="ModelInputException">The window is longer than the model reads, or the stride than the window.</exception>
-    internal (int Window, int Stride) WindowsOf(CodeGenConfig config)
+    internal (int Window, int Stride) WindowsOf(PretrainedConfig config)
     {
-        int window = Window ?? config.NPositions;
-        if (window > config.NPositions)
-            throw new ModelInputException($"ScoringOptions.Window is {window}; the model reads at most {config.NPositions} tokens (n_positions). " +
-                $"Ask for 2 … {config.NPositions}.");
+        int window = Window ?? config.MaxTokens;
+        if (window > config.MaxTokens)
+            throw new ModelInputException($"ScoringOptions.Window is {window}; the model reads at most {config.MaxTokens} tokens (n_positions). " +
+                $"Ask for 2 … {config.MaxTokens}.");
         if (window < 2)
-            throw new ModelInputException($"The model reads {config.NPositions} token at once (n_positions); at least 2 are needed: a token and " +
+            throw new ModelInputException($"The model reads {config.MaxTokens} token at once (n_positions); at least 2 are needed: a token and " +
                 "one before it. Another model is needed.");
         int stride = Stride ?? Math.Max(1, window / 2);
         if (stride > window)

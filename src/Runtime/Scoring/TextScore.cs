@@ -44,7 +44,7 @@ public sealed class TextScore
     private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"log p {LogProbability:F3}, {TokenCount} tokens, perplexity {Perplexity:F3}");
 }
 
-/// <summary>A token of a scored text.</summary>
+/// <summary>A token of a scored text: its probability, its rank among all tokens, and where it stands.</summary>
 /// <param name="TokenId">Its id.</param>
 /// <param name="Token">As the vocabulary writes it, such as <c>Ġreturn</c>.</param>
 /// <param name="TokenText">As text, such as <c>" return"</c>; U+FFFD where the token is a part of a character.</param>
@@ -57,22 +57,9 @@ public sealed class TextScore
 [DebuggerDisplay("{DebuggerText,nq}")]
 public sealed record TokenScore(
     int TokenId, string Token, string TokenText, double LogProbability, int Rank, int Start, int End, int CodePointStart, int CodePointEnd)
+    : TokenProbability(TokenId, Token, TokenText, LogProbability)
 {
-    /// <summary>The likeliest tokens of this place, best first, as many as <see cref="ScoringOptions.TopK"/> asks for.</summary>
-    public IReadOnlyList<TokenAlternative> Alternatives { get; init; } = [];
-
-    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, TokenText)}: {Math.Exp(LogProbability):F4}, rank {Rank}");
-}
-
-/// <summary>A token that could stand at a place.</summary>
-/// <param name="TokenId">Its id.</param>
-/// <param name="Token">As the vocabulary writes it.</param>
-/// <param name="TokenText">As text.</param>
-/// <param name="LogProbability">log p(token | the tokens before it), natural.</param>
-[DebuggerDisplay("{DebuggerText,nq}")]
-public sealed record TokenAlternative(int TokenId, string Token, string TokenText, double LogProbability)
-{
-    private string DebuggerText => string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, TokenText)}: {Math.Exp(LogProbability):F4}");
+    private protected override string DebuggerText => $"{base.DebuggerText}, rank {Rank}";
 }
 
 /// <summary>One of several continuations of a context.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using static ManagedTransformers.GenerationOptionGroup;
 
 namespace ManagedTransformers.Cli;
 
@@ -13,7 +14,8 @@ internal sealed class InfillCommand : MtxCommand
     private readonly Option<string?> _suffix = new("--suffix") { HelpName = "TEXT", Description = "What stands after it; '-' reads standard input." };
     private readonly Option<string> _mark = new("--cursor") { HelpName = "MARK", DefaultValueFactory = _ => DefaultMark, Description = "What marks a gap in FILE." };
     private readonly Option<bool> _whole = CommonOptions.Flag("--whole", "Write the whole text, its gaps filled, instead of the fillings alone.");
-    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts | ArgumentGroups.Cache);
+    private readonly GenerationArguments _generation = new(
+        [Length, Sampling, Scores, Beams, Drafts, Cache]);
 
     public InfillCommand(CliConsole console)
         : base("infill", "Write what stands between texts", console)
@@ -41,7 +43,7 @@ internal sealed class InfillCommand : MtxCommand
             ? Split(Utf8Input.Require(file == "-" ? context.Console.In.ReadToEnd() : File.ReadAllText(file, Utf8Input.Encoding), file), context.Get(_mark)!, file)
             : [context.Text(context.Get(_prefix)!), context.Text(context.Get(_suffix)!)];
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
-        GenerationArguments.Warn(context.Console, generator);
+        GenerationArguments.Warn(context.Console, generator.Warnings);
         using TextGenerator? draft = _generation.OpenDraft(context);
         string[] infills = [.. generator.Infill(parts, _generation.Read(context, generator, draft), cancellationToken)];
         bool written = infills.Length == 1

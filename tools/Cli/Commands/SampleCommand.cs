@@ -1,4 +1,5 @@
 using System.CommandLine;
+using static ManagedTransformers.GenerationOptionGroup;
 
 namespace ManagedTransformers.Cli;
 
@@ -8,13 +9,15 @@ internal sealed class SampleCommand : MtxCommand
     private readonly Option<string> _problems = new("--problems") { HelpName = "FILE", Required = true, Description = "Problems, one JSON object per line: HumanEval's form (task_id, prompt) or MTPB's (id, prompts, inputs, outputs); '-' reads standard input." };
     private readonly Option<int?> _n = CommonOptions.Bounded("--n", "N", "Samples per problem (MTPB: per problem and input). Default: 1.", 1);
     private readonly Option<string?> _out = new("--out") { HelpName = "FILE", Description = "Add the samples to this file; what it already has is not made again. Default: standard output." };
-    private readonly Option<string?> _truncate = TruncationOption.Create("human-eval for prompts, codegen for turns");
-    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Beams | ArgumentGroups.Drafts | ArgumentGroups.Cache);
+    private readonly GenerationArguments _generation = new(
+        [Length, Sampling, Scores, Beams, Drafts, Cache],
+        ("max_new_tokens", "256, for turns what the problem says"), ("truncation", "human-eval for prompts, codegen for turns"),
+        ("temperature", "0.2"), ("top_p", "0.95"));
 
     public SampleCommand(CliConsole console)
         : base("sample", "Complete the problems of a benchmark (HumanEval, MTPB)", console)
     {
-        foreach (Option option in new Option[] { _problems, _n, _out, _truncate })
+        foreach (Option option in new Option[] { _problems, _n, _out })
             Add(option);
         _generation.AddTo(this);
     }
@@ -28,9 +31,9 @@ internal sealed class SampleCommand : MtxCommand
         string? path = context.Get(_out);
         using SampleFile? samples = path is null ? null : new SampleFile(path, problems);
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
-        GenerationArguments.Warn(context.Console, generator);
+        GenerationArguments.Warn(context.Console, generator.Warnings);
         using TextGenerator? draft = _generation.OpenDraft(context);
-        var sampler = new Sampler(generator, TruncationOption.Of(context.Get(_truncate)));
+        var sampler = new Sampler(generator);
         GenerationOptions options = Sampled(_generation.Read(context, generator, draft));
         sampler.RequireRoom(problems, options);
         int rounds = context.Get(_n) ?? 1;
@@ -40,7 +43,7 @@ internal sealed class SampleCommand : MtxCommand
         return Task.FromResult(ExitCodes.Ok);
     }
 
-    /// <summary>Sampling as CodeGen's paper does it for pass@1, where --greedy does not forbid it.</summary>
+    /// <summary>Sampling as in the paper of CodeGen for pass@1, where --greedy does not forbid it.</summary>
     /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474: nucleus sampling with top-p 0.95; temperature 0.2 is the best of theirs for pass@1.</remarks>
     private static GenerationOptions Sampled(GenerationOptions options) =>
         options.DoSample == false ? options : options with { DoSample = true, Temperature = options.Temperature ?? 0.2, TopP = options.TopP ?? 0.95 };

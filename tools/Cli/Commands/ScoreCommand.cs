@@ -91,12 +91,9 @@ internal sealed record ScoredText(
 }
 
 /// <summary>A token; start and end are a half-open span in Unicode code points.</summary>
-internal sealed record ScoredToken(int TokenId, string Token, string TokenText, int Start, int End, double LogProbability, int Rank, LikelyToken[] Alternatives)
+internal sealed record ScoredToken(int TokenId, string Token, string TokenText, int Start, int End, double LogProbability, int Rank, NamedToken[] Alternatives)
 {
     public static ScoredToken Of(TokenScore token) => new(
         token.TokenId, token.Token, token.TokenText, token.CodePointStart, token.CodePointEnd, token.LogProbability, token.Rank,
-        [.. token.Alternatives.Select(one => new LikelyToken(one.TokenId, one.Token, one.TokenText, one.LogProbability))]);
+        [.. token.Alternatives.Select(NamedToken.Of)]);
 }
-
-/// <summary>A token that could stand at a place.</summary>
-internal sealed record LikelyToken(int TokenId, string Token, string TokenText, double LogProbability);

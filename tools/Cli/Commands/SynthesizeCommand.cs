@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.CompilerServices;
+using static ManagedTransformers.GenerationOptionGroup;
 
 namespace ManagedTransformers.Cli;
 
@@ -10,14 +11,15 @@ internal sealed class SynthesizeCommand : MtxCommand
     private readonly Option<string?> _file = new("--file") { HelpName = "FILE", Description = "Read the turns from the lines of this file." };
     private readonly Option<string?> _preamble = new("--preamble") { HelpName = "TEXT", Description = "Begin the program with this text, such as imports." };
     private readonly Option<bool> _dropOldest = CommonOptions.Flag("--drop-oldest", "Where the context no longer fits, leave the oldest turns out of it, instead of refusing.");
-    private readonly Option<string?> _truncate = TruncationOption.Create("codegen");
-    private readonly GenerationArguments _generation = new(ArgumentGroups.Length | ArgumentGroups.Sampling | ArgumentGroups.Scores | ArgumentGroups.Drafts);
+    private readonly GenerationArguments _generation = new(
+        [Length, Sampling, Scores, Drafts, Cache],
+        ("max_new_tokens", "256, or as many as still fit"), ("truncation", "codegen"));
 
     public SynthesizeCommand(CliConsole console)
         : base("synthesize", "Write a program in several turns", console)
     {
         Add(_turns);
-        foreach (Option option in new Option[] { _file, _preamble, _dropOldest, _truncate })
+        foreach (Option option in new Option[] { _file, _preamble, _dropOldest })
             Add(option);
         _generation.AddTo(this);
         Validators.Add(result =>
@@ -34,13 +36,14 @@ internal sealed class SynthesizeCommand : MtxCommand
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
-        GenerationArguments.Warn(context.Console, generator);
+        GenerationArguments.Warn(context.Console, generator.Warnings);
         using TextGenerator? draft = _generation.OpenDraft(context);
+        GenerationOptions generation = _generation.Read(context, generator, draft);
         var options = new SynthesisOptions
         {
             Preamble = context.Get(_preamble) is { Length: > 0 } text ? text.TrimEnd('\n') + "\n\n" : "",
-            Generation = _generation.Read(context, generator, draft),
-            Truncation = TruncationOption.Of(context.Get(_truncate)) ?? SynthesisOptions.Default.Truncation,
+            Generation = generation,
+            Truncation = generation.Truncation ?? SynthesisOptions.Default.Truncation,
             Overflow = context.Get(_dropOldest) ? ContextOverflow.DropOldestTurns : ContextOverflow.Refuse,
         };
         using var program = new ProgramSynthesis(generator, options);

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Cli;
 
@@ -9,7 +8,7 @@ internal sealed record GenerateResult(string Prompt, string GeneratedText, int[]
 {
     /// <summary>With --logprobs: what the model gave to each token.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public TokenProbability[]? LogProbabilities { get; init; }
+    public ChosenToken[]? LogProbabilities { get; init; }
 
     /// <summary>Of several texts or beams: all of them, the best one first.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -38,33 +37,29 @@ internal sealed record WrittenText(string GeneratedText, int[] TokenIds, string 
 
     /// <summary>With --logprobs.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public TokenProbability[]? LogProbabilities { get; init; }
+    public ChosenToken[]? LogProbabilities { get; init; }
 
-    /// <summary>A generated text, cut where a recipe says.</summary>
-    public static WrittenText Of(GeneratedSequence one, string prompt, TruncationRecipe? recipe, Tokenizer tokenizer) =>
-        new(recipe?.Apply(one.Text, prompt) ?? one.Text, [.. one.TokenIds], NameOf(one.FinishReason))
-        {
-            Score = one.Score, LogProbabilities = TokenProbability.Of(one.LogProbabilities, tokenizer),
-        };
+    /// <summary>A generated text.</summary>
+    public static WrittenText Of(GeneratedSequence one) => new(one.Text, [.. one.TokenIds], NameOf(one.FinishReason))
+    {
+        Score = one.Score, LogProbabilities = one.LogProbabilities is null ? null : [.. one.LogProbabilities.Select(ChosenToken.Of)],
+    };
 
     /// <summary>Why a text ended, as JSON has it: <c>end_token</c>.</summary>
     public static string NameOf(FinishReason reason) => JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.ToString());
 }
 
-/// <summary>A token, the natural logarithm of its probability, and the likeliest tokens of its place. Token and text are empty without a tokenizer.</summary>
-internal sealed record TokenProbability(int TokenId, string Token, string TokenText, double LogProbability, LikelyToken[] Alternatives)
+/// <summary>A token and the natural logarithm of its probability. Token and text are empty without a tokenizer.</summary>
+internal sealed record NamedToken(int TokenId, string Token, string TokenText, double LogProbability)
 {
-    /// <summary>Those of a text; null where nobody asked for them.</summary>
-    public static TokenProbability[]? Of(IReadOnlyList<TokenLogProbability>? tokens, Tokenizer? tokenizer)
-    {
-        (string Token, string Text) Names(int id) => tokenizer is null ? ("", "") : (tokenizer.IdToToken(id) ?? "", tokenizer.Decode([id]));
-        return tokens is null ? null : [.. tokens.Select(one =>
-        {
-            (string token, string text) = Names(one.TokenId);
-            LikelyToken[] alternatives = [.. one.Top.Select(top => new LikelyToken(top.TokenId, Names(top.TokenId).Token, Names(top.TokenId).Text, top.LogProbability))];
-            return new TokenProbability(one.TokenId, token, text, one.LogProbability, alternatives);
-        })];
-    }
+    public static NamedToken Of(TokenProbability token) => new(token.TokenId, token.Token, token.TokenText, token.LogProbability);
+}
+
+/// <summary>The same of a token of the text, with the likeliest tokens of its place.</summary>
+internal sealed record ChosenToken(int TokenId, string Token, string TokenText, double LogProbability, NamedToken[] Alternatives)
+{
+    public static ChosenToken Of(TokenProbability token) =>
+        new(token.TokenId, token.Token, token.TokenText, token.LogProbability, [.. token.Alternatives.Select(NamedToken.Of)]);
 }
 
 /// <summary>What a generation took; rates are tokens per second, null where nothing was computed.</summary>

@@ -24,11 +24,11 @@ internal static class GenerateView
     }
 
     /// <summary>Each token with its log probability, and the likeliest tokens of its place.</summary>
-    public static void WriteTokens(CliConsole console, TokenProbability[] tokens)
+    public static void WriteTokens(CliConsole console, ChosenToken[] tokens)
     {
         bool alternatives = tokens.Any(token => token.Alternatives.Length > 0);
         Table table = Show.Table(console, ["token", ">log p", .. alternatives ? ["likeliest"] : Array.Empty<string>()]);
-        foreach (TokenProbability token in tokens)
+        foreach (ChosenToken token in tokens)
         {
             List<IRenderable> cells = [Show.Quoted(token.TokenText), Show.Cell(Rounded(token.LogProbability))];
             if (alternatives)

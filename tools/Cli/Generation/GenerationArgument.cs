@@ -1,134 +1,127 @@
 using System.CommandLine;
-using System.Globalization;
+using System.Text.RegularExpressions;
 using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Cli;
-
-/// <summary>What options of generation are about; a command takes some of the groups, and --help shows one after the other.</summary>
-[Flags]
-internal enum ArgumentGroups
-{
-    /// <summary>Limits, end tokens, stop strings.</summary>
-    Length = 1,
-
-    /// <summary>Drawing at random.</summary>
-    Sampling = 2,
-
-    /// <summary>What makes tokens more or less probable.</summary>
-    Scores = 4,
-
-    /// <summary>Beam search.</summary>
-    Beams = 8,
-
-    /// <summary>Several texts for one prompt.</summary>
-    Several = 16,
-
-    /// <summary>Speculative decoding.</summary>
-    Drafts = 32,
-
-    /// <summary>How a decoder's cache is kept.</summary>
-    Cache = 64,
-}
 
 /// <summary>One option of the command line, and what it sets.</summary>
 /// <param name="Group">What it is about.</param>
 /// <param name="Option">The option.</param>
 /// <param name="Set">Gives the options with what the command line says; the tokenizer is null where the checkpoint has none.</param>
-internal sealed record GenerationArgument(ArgumentGroups Group, Option Option, Func<CommandContext, Tokenizer?, GenerationOptions, GenerationOptions> Set)
+internal sealed partial record GenerationArgument(
+    GenerationOptionGroup Group, Option Option, Func<CommandContext, Tokenizer?, GenerationOptions, GenerationOptions> Set)
 {
     /// <summary>All of a text's tokens and nothing else.</summary>
-    private static readonly EncodeOptions Plain = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
+    private static readonly EncodeOptions s_plain = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
 
-    /// <summary>A number; what is outside its range is told before a model is loaded.</summary>
-    public static GenerationArgument Number<T>(
-        ArgumentGroups group, string name, string helpName, string description, Func<GenerationOptions, T, GenerationOptions> set, params string[] aliases)
-        where T : struct, IParsable<T>
+    // Where the command line says it in another way than with transformers' name.
+    private static readonly Dictionary<string, string[]> s_names = new(StringComparer.Ordinal)
     {
-        var option = new Option<T?>(name, aliases) { HelpName = helpName, Description = description };
-        option.Validators.Add(result =>
+        ["stop_strings"] = ["--stop-strings", "--stop"],
+        ["num_return_sequences"] = ["--num-return-sequences", "--n"],
+        ["prompt_lookup_num_tokens"] = ["--prompt-lookup-num-tokens", "--prompt-lookup"],
+        ["sequence_bias"] = ["--sequence-bias-ids"],
+        ["truncation"] = ["--truncate"],
+        ["top_log_probabilities"] = ["--logprobs"],
+    };
+
+    /// <summary>An option of the library under transformers' name, with dashes. A value that it does not take is told before a model is loaded.</summary>
+    /// <param name="option">The option.</param>
+    /// <param name="usual">What holds where it is not given; null: what the library says.</param>
+    public static GenerationArgument Of(GenerationOption option, string? usual = null)
+    {
+        string[] names = NamesOf(option.Name);
+        string help = Described(option, usual);
+        if (option.ValueName is null)
         {
-            // A text that is no number is already an error of the parser.
-            if (result.Tokens is not [{ Value: string text }] || !T.TryParse(text, CultureInfo.InvariantCulture, out T value))
-                return;
-            try
-            {
-                set(GenerationOptions.Default, value);
-            }
-            catch (ArgumentOutOfRangeException e)
-            {
-                result.AddError(Told(name, e));
-            }
-        });
-        return new GenerationArgument(group, option, (context, _, options) => context.Get(option) is T value ? set(options, value) : options);
-    }
-
-    /// <summary>A switch.</summary>
-    public static GenerationArgument Flag(ArgumentGroups group, string name, string description, Func<GenerationOptions, GenerationOptions> set)
-    {
-        Option<bool> option = CommonOptions.Flag(name, description);
-        return new GenerationArgument(group, option, (context, _, options) => context.Get(option) ? set(options) : options);
-    }
-
-    /// <summary>A choice of words.</summary>
-    public static GenerationArgument Choice(
-        ArgumentGroups group, string name, string description, Func<GenerationOptions, string, GenerationOptions> set, params string[] words)
-    {
-        Option<string?> option = CommonOptions.Choice(name, description, words);
-        return new GenerationArgument(group, option, (context, _, options) => context.Get(option) is string word ? set(options, word) : options);
-    }
-
-    /// <summary>Values of which there may be several; each is read by itself, and one that cannot be read is told before a model is loaded.</summary>
-    public static GenerationArgument List<T>(
-        ArgumentGroups group, string name, string helpName, string description, Func<string, T> read, Func<GenerationOptions, T[], GenerationOptions> set, params string[] aliases)
-    {
-        Option<string[]> option = Texts(name, helpName, description, aliases);
-        option.Validators.Add(result =>
+            Option<bool> flag = CommonOptions.Flag(names[0], help);
+            return new GenerationArgument(option.Group, flag, (context, _, options) => context.Get(flag) ? option.Parse(options, "true") : options);
+        }
+        if (option.Repeats)
         {
-            foreach (string text in result.Tokens.Select(token => token.Value))
-            {
-                try
-                {
-                    read(text);
-                }
-                catch (FormatException e)
-                {
-                    result.AddError($"{name} is \"{text}\"; {e.Message}");
-                }
-            }
-        });
-        return new GenerationArgument(group, option, (context, _, options) =>
-            context.Get(option) is { Length: > 0 } texts ? set(options, [.. texts.Select(read)]) : options);
+            var texts = new Option<string[]>(names[0], names[1..]) { HelpName = option.ValueName, Description = help };
+            RequireEach(texts, option);
+            return new GenerationArgument(
+                option.Group, texts, (context, _, options) => context.Get(texts) is { Length: > 0 } given ? option.Parse(options, given) : options);
+        }
+        var text = new Option<string?>(names[0], names[1..]) { HelpName = option.ValueName, Description = help };
+        if (option.Choices.Count > 0)
+            text.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. option.Choices]);
+        else
+            RequireEach(text, option);
+        return new GenerationArgument(option.Group, text, (context, _, options) => context.Get(text) is string given ? option.Parse(options, given) : options);
     }
 
-    /// <summary>Texts whose tokens are meant, which only a tokenizer knows.</summary>
-    /// <param name="group">What it is about.</param>
-    /// <param name="name">Its name.</param>
-    /// <param name="helpName">What a value is.</param>
-    /// <param name="description">What it does.</param>
-    /// <param name="set">Takes the texts, and what makes tokens of one.</param>
+    /// <summary>A switch of the command line alone.</summary>
+    public static GenerationArgument Flag(GenerationOptionGroup group, string name, string help, Func<GenerationOptions, GenerationOptions> set)
+    {
+        Option<bool> flag = CommonOptions.Flag(name, help);
+        return new GenerationArgument(group, flag, (context, _, options) => context.Get(flag) ? set(options) : options);
+    }
+
+    /// <summary>Texts whose tokens are meant, which only a tokenizer knows; they come to what an option of tokens already has.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="valueName">What a value is; where it ends in =BIAS, so does the option's.</param>
+    /// <param name="help">What it does.</param>
+    /// <param name="option">The option of tokens.</param>
+    /// <param name="add">Adds the second options' value to that of the first.</param>
     public static GenerationArgument Tokenized(
-        ArgumentGroups group, string name, string helpName, string description, Func<GenerationOptions, string[], Func<string, int[]>, GenerationOptions> set)
+        string name, string valueName, string help, GenerationOption option, Func<GenerationOptions, GenerationOptions, GenerationOptions> add)
     {
-        Option<string[]> option = Texts(name, helpName, description);
-        return new GenerationArgument(group, option, (context, tokenizer, options) =>
+        var texts = new Option<string[]>(name) { HelpName = valueName, Description = $"{help} Repeat it for more." };
+        return new GenerationArgument(option.Group, texts, (context, tokenizer, options) =>
         {
-            if (context.Get(option) is not { Length: > 0 } texts)
+            if (context.Get(texts) is not { Length: > 0 } given)
                 return options;
             if (tokenizer is null)
                 throw new UsageException($"{name} takes a text, and the checkpoint has no tokenizer. Give the ids instead: {name}-ids.");
-            return set(options, texts, text => tokenizer.Encode(text, pair: null, Plain).Ids is { Length: > 0 } ids
-                ? ids
-                : throw new UsageException($"{name} is empty; a text with at least one token is needed."));
+            bool biased = valueName.EndsWith("=BIAS", StringComparison.Ordinal);
+            try
+            {
+                return add(options, option.Parse(GenerationOptions.Default, [.. given.Select(text => IdsOf(text, biased, tokenizer))]));
+            }
+            catch (FormatException e)
+            {
+                throw new UsageException($"{name} is \"{string.Join("\", \"", given)}\"; {e.Message}");
+            }
         });
     }
 
-    private static Option<string[]> Texts(string name, string helpName, string description, params string[] aliases) =>
-        new(name, aliases) { HelpName = helpName, Description = $"{description} Repeat it for more." };
+    /// <summary>What the command line calls an option; the first name is the one that messages say.</summary>
+    public static string[] NamesOf(string option) => s_names.TryGetValue(option, out string[]? names) ? names : [$"--{option.Replace('_', '-')}"];
 
-    // "Temperature is 0; … (Parameter 'Temperature')" is what the library says.
-    private static string Told(string name, ArgumentOutOfRangeException e)
+    /// <summary>What an option does, with the command line's names for others.</summary>
+    public static string Described(GenerationOption option, string? usual)
     {
-        string message = e.Message[..e.Message.LastIndexOf(" (Parameter", StringComparison.Ordinal)];
-        return name + message[e.ParamName!.Length..].Replace("set DoSample to false", "leave the sampling options out", StringComparison.Ordinal);
+        string text = Names().Replace(option.Help, name => GenerationOption.All.Any(one => one.Name == name.Value) ? NamesOf(name.Value)[0] : name.Value);
+        usual ??= option.Default;
+        return text + (option.Repeats ? " Repeat it for more." : "") + (usual.Length > 0 ? $" Default: {usual}." : "");
     }
+
+    private static void RequireEach(Option argument, GenerationOption option) => argument.Validators.Add(result =>
+    {
+        foreach (string text in result.Tokens.Select(token => token.Value))
+        {
+            try
+            {
+                option.Parse(GenerationOptions.Default, text);
+            }
+            catch (FormatException e)
+            {
+                result.AddError($"{argument.Name} is \"{text}\"; {e.Message}");
+            }
+        }
+    });
+
+    private static string IdsOf(string text, bool biased, Tokenizer tokenizer)
+    {
+        int end = biased ? text.LastIndexOf('=') : text.Length;
+        int[] ids = end > 0 ? tokenizer.Encode(text[..end], pair: null, s_plain).Ids : [];
+        return ids.Length > 0
+            ? string.Join(',', ids) + text[end..]
+            : throw new FormatException($"a text with at least one token is needed{(biased ? ", an equals sign and a number" : "")}.");
+    }
+
+    [GeneratedRegex("[a-z]+(_[a-z]+)+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Names();
 }

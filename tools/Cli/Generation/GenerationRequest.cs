@@ -67,5 +67,5 @@ internal sealed record GenerationAnswer(int[][] Sequences)
 
     /// <summary>Where top_log_probabilities asks for them: of each text what the model gave to each token.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public TokenProbability[][]? LogProbabilities { get; init; }
+    public ChosenToken[][]? LogProbabilities { get; init; }
 }

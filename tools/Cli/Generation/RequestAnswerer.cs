@@ -11,22 +11,27 @@ internal sealed class RequestAnswerer : IDisposable
     private readonly TextGenerator? _generator;        // null where the checkpoint has no tokenizer
     private readonly CodeGenForCausalLM _model;
 
-    private RequestAnswerer(CommandContext context, TextGenerator? generator, CodeGenForCausalLM model) => (_context, _generator, _model) = (context, generator, model);
+    private RequestAnswerer(CommandContext context, TextGenerator? generator, CodeGenForCausalLM model, GenerationOptions defaults) =>
+        (_context, _generator, _model, Defaults) = (context, generator, model, defaults);
 
     /// <summary>Null where the checkpoint has none: requests are then ids.</summary>
     public Tokenizer? Tokenizer => _generator?.Tokenizer;
 
     /// <summary>What the checkpoint says.</summary>
-    public GenerationOptions Defaults => _generator?.Defaults ?? GenerationOptions.Default;
+    public GenerationOptions Defaults { get; }
 
     /// <summary>Opens a checkpoint, or its model alone where it has no tokenizer files.</summary>
     public static RequestAnswerer Open(string directory, CommandContext context)
     {
         if (!TokenizerFiles.Any(file => File.Exists(Path.Combine(directory, file))))
-            return new RequestAnswerer(context, null, CodeGenForCausalLM.Load(directory, context.LoadOptions()));
+        {
+            var defaults = GenerationDefaults.Load(directory);
+            GenerationArguments.Warn(context.Console, defaults.Warnings);
+            return new RequestAnswerer(context, null, CodeGenForCausalLM.Load(directory, context.LoadOptions()), defaults.Options);
+        }
         TextGenerator generator = TextGenerator.Load(directory, context.PipelineOptions());
-        GenerationArguments.Warn(context.Console, generator);
-        return new RequestAnswerer(context, generator, generator.CausalLM);
+        GenerationArguments.Warn(context.Console, generator.Warnings);
+        return new RequestAnswerer(context, generator, generator.CausalLM, generator.Defaults);
     }
 
     /// <summary>Answers the lines of a file; a line that cannot be answered ends the work.</summary>
@@ -75,13 +80,13 @@ internal sealed class RequestAnswerer : IDisposable
         {
             inputIds = ids;
             output = _generator?.GenerateBatch(ids, request.AttentionMask, options, progress: null, cancellationToken)
-                ?? _model.GenerateBatch(ids, request.AttentionMask, options, progress: null, cancellationToken);
+                ?? _model.GenerateBatch(ids, request.AttentionMask, options, Defaults, progress: null, cancellationToken);
         }
         else
         {
             if (_generator is null)
                 throw new ModelInputException("the request has prompts, and the checkpoint has no tokenizer (tokenizer.json, or vocab.json and merges.txt). Send input_ids.");
-            int[][] prompts = [.. request.Prompts!.Select(_generator.Encode)];
+            int[][] prompts = [.. request.Prompts!.Select(prompt => _generator.Encode(prompt, options))];
             int longest = prompts.Max(prompt => prompt.Length);
             inputIds = [.. prompts.Select(prompt => (int[])[.. Enumerable.Repeat(pad, longest - prompt.Length), .. prompt])];
             // Without the padding: each text is then what it is alone.
@@ -91,7 +96,9 @@ internal sealed class RequestAnswerer : IDisposable
         {
             SequencesScores = output.Sequences[0].Score is null ? null : [.. output.Sequences.Select(one => one.Score!.Value)],
             Texts = _generator is null ? null : [.. output.Sequences.Select(one => one.Text)],
-            LogProbabilities = output.Sequences[0].LogProbabilities is null ? null : [.. output.Sequences.Select(one => TokenProbability.Of(one.LogProbabilities, Tokenizer)!)],
+            LogProbabilities = output.Sequences[0].LogProbabilities is null
+                ? null
+                : [.. output.Sequences.Select(one => (ChosenToken[])[.. one.LogProbabilities!.Select(ChosenToken.Of)])],
         };
         CliJson.Write(_context.Console, answer, CliJsonContext.Relaxed.GenerationAnswer);
         _context.Console.Out.Flush();

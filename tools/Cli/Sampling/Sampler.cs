@@ -5,8 +5,7 @@ namespace ManagedTransformers.Cli;
 
 /// <summary>Makes samples: completions of prompts, and programs in several turns.</summary>
 /// <param name="generator">Writes them.</param>
-/// <param name="recipe">Where completions and subprograms end; null: as each benchmark cuts them.</param>
-internal sealed class Sampler(TextGenerator generator, TruncationRecipe? recipe)
+internal sealed class Sampler(TextGenerator generator)
 {
     private const int UsualNewTokens = 256;
 
@@ -38,10 +37,9 @@ internal sealed class Sampler(TextGenerator generator, TruncationRecipe? recipe)
 
     private string[] Completions(CompletionProblem[] problems, GenerationOptions options, IProgress<int> progress, CancellationToken cancellationToken)
     {
-        TruncationRecipe truncation = recipe ?? TruncationRecipe.HumanEval;
-        IReadOnlyList<string> texts = generator.Generate([.. problems.Select(problem => problem.Prompt)], TruncationOption.EndingAt(Limited(options), truncation, generator), progress, cancellationToken);
-        return [.. problems.Select((problem, i) =>
-            JsonSerializer.Serialize(new Sample(problem.TaskId, truncation.Apply(texts[i], problem.Prompt)), CliJsonContext.Relaxed.Sample))];
+        options = Limited(options) with { Truncation = options.Truncation ?? TruncationRecipe.HumanEval };
+        IReadOnlyList<string> texts = generator.Generate([.. problems.Select(problem => problem.Prompt)], options, progress, cancellationToken);
+        return [.. problems.Select((problem, i) => JsonSerializer.Serialize(new Sample(problem.TaskId, texts[i]), CliJsonContext.Relaxed.Sample))];
     }
 
     private string[] Programs(MultiTurnProblem problem, MultiTurnCase[] cases, GenerationOptions options, CancellationToken cancellationToken)
@@ -50,7 +48,7 @@ internal sealed class Sampler(TextGenerator generator, TruncationRecipe? recipe)
         {
             Preamble = SynthesisOptions.BenchmarkPreamble,
             Generation = options with { MaxNewTokens = options.MaxNewTokens ?? problem.MaxNewTokens },
-            Truncation = recipe ?? TruncationRecipe.CodeGen,
+            Truncation = options.Truncation ?? TruncationRecipe.MultiTurn,
         };
         ProgramSynthesis[] programs = [.. cases.Select(_ => new ProgramSynthesis(generator, synthesis))];
         try

@@ -24,7 +24,7 @@ internal sealed class DraftModel : Drafter
         _session = model.CreateSession(new SessionOptions
         {
             BatchSize = batchSize,
-            MaxLength = Math.Min(maxLength, model.Config.NPositions),
+            MaxLength = Math.Min(maxLength, model.Config.MaxTokens),
             KeyValueType = plan.KeyValueType,
         });
         _reader = new PromptReader(model, _session);

@@ -8,9 +8,10 @@ internal static class Distribution
     /// <summary>H = −Σ p log p = log Σ exp(x) − Σ p x.</summary>
     /// <param name="scores">x; −∞ where a token is impossible, which adds nothing.</param>
     /// <param name="probabilities">p = softmax(x).</param>
-    public static double Entropy(ReadOnlySpan<float> scores, ReadOnlySpan<float> probabilities)
+    /// <param name="kernels">Level of the sum.</param>
+    public static double Entropy(ReadOnlySpan<float> scores, ReadOnlySpan<float> probabilities, KernelOptions kernels)
     {
-        double denominator = Softmax.LogSumExp(scores, KernelOptions.Default), entropy = 0;
+        double denominator = Softmax.LogSumExp(scores, kernels), entropy = 0;
         for (int i = 0; i < scores.Length; i++)
         {
             if (probabilities[i] > 0)

@@ -1,3 +1,4 @@
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
@@ -10,7 +11,8 @@ internal static class LogitsProcessors
     /// <param name="promptLength">Tokens of the prompt.</param>
     /// <param name="maxLength">The most tokens, prompt included.</param>
     /// <param name="eosTokenId">The end tokens.</param>
-    public static LogitsProcessor[] For(GenerationOptions options, int promptLength, int maxLength, IReadOnlyList<int> eosTokenId)
+    /// <param name="kernels">Level of the softmax.</param>
+    public static LogitsProcessor[] For(GenerationOptions options, int promptLength, int maxLength, IReadOnlyList<int> eosTokenId, KernelOptions kernels)
     {
         var processors = new List<LogitsProcessor>();
         if (options.SequenceBias is { } biases)
@@ -34,9 +36,9 @@ internal static class LogitsProcessors
             processors.Add(new SuppressTokensAtBeginLogitsProcessor(notFirst, promptLength));
         processors.AddRange(options.LogitsProcessors ?? []);
         if (options.DoSample == true)
-            AddWarpers(processors, options, eosTokenId);
+            AddWarpers(processors, options, eosTokenId, kernels);
         if (options.RenormalizeLogits == true)
-            processors.Add(new LogitNormalization());
+            processors.Add(new LogitNormalization(kernels));
         return [.. processors];
     }
 
@@ -57,23 +59,23 @@ internal static class LogitsProcessors
             throw new ModelInputException($"The options leave no token possible after {inputIds.Length} tokens: all {scores.Length} scores are −∞. Suppress or bias fewer tokens.");
     }
 
-    private static void AddWarpers(List<LogitsProcessor> processors, GenerationOptions options, IReadOnlyList<int> eosTokenId)
+    private static void AddWarpers(List<LogitsProcessor> processors, GenerationOptions options, IReadOnlyList<int> eosTokenId, KernelOptions kernels)
     {
         // Beams need a token that goes on beside all that end; transformers keeps two also where none ends.
         int keep = options.NumBeams > 1 ? Math.Max(eosTokenId.Count, 1) + 1 : 1;
         if (options.Temperature is double temperature and not 1)
             processors.Add(new TemperatureLogitsWarper(temperature));
-        if ((options.TopK ?? GenerationOptions.UsualTopK) is int topK and > 0)
+        if ((options.TopK ?? GenerationOptionTable.UsualTopK) is int topK and > 0)
             processors.Add(new TopKLogitsWarper(topK, keep));
         if (options.TopP is double topP and < 1)
-            processors.Add(new TopPLogitsWarper(topP, keep));
+            processors.Add(new TopPLogitsWarper(topP, keep, kernels));
         if (options.MinP is double minP)
-            processors.Add(new MinPLogitsWarper(minP, keep));
+            processors.Add(new MinPLogitsWarper(minP, keep, kernels));
         if (options.TypicalP is double typicalP and < 1)
-            processors.Add(new TypicalLogitsWarper(typicalP, keep));
+            processors.Add(new TypicalLogitsWarper(typicalP, keep, kernels));
         if (options.EpsilonCutoff is double epsilon and > 0)
-            processors.Add(new EpsilonLogitsWarper(epsilon, keep));
+            processors.Add(new EpsilonLogitsWarper(epsilon, keep, kernels));
         if (options.EtaCutoff is double eta and > 0)
-            processors.Add(new EtaLogitsWarper(eta, keep));
+            processors.Add(new EtaLogitsWarper(eta, keep, kernels));
     }
 }

@@ -2,28 +2,17 @@ namespace ManagedTransformers;
 
 /// <summary>Forbids the end tokens until so many tokens were generated.</summary>
 /// <remarks>transformers' MinNewTokensLengthLogitsProcessor.</remarks>
-public sealed class MinNewTokensLengthLogitsProcessor : LogitsProcessor
+/// <param name="promptLength">Tokens of the prompt; they do not count.</param>
+/// <param name="minNewTokens">Tokens to generate.</param>
+/// <param name="eosTokenId">The end tokens.</param>
+internal sealed class MinNewTokensLengthLogitsProcessor(int promptLength, int minNewTokens, IReadOnlyList<int> eosTokenId) : LogitsProcessor
 {
-    private readonly int _promptLength;
-    private readonly int _minNewTokens;
-    private readonly int[] _eosTokenId;
-
-    /// <summary>A minimum.</summary>
-    /// <param name="promptLength">Tokens of the prompt, at least 0; they do not count.</param>
-    /// <param name="minNewTokens">Tokens to generate, at least 0.</param>
-    /// <param name="eosTokenId">The end tokens.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is negative.</exception>
-    public MinNewTokensLengthLogitsProcessor(int promptLength, int minNewTokens, IReadOnlyList<int> eosTokenId)
-    {
-        _promptLength = OptionRange.AtLeast(0, promptLength, nameof(promptLength))!.Value;
-        _minNewTokens = OptionRange.AtLeast(0, minNewTokens, nameof(minNewTokens))!.Value;
-        _eosTokenId = [.. eosTokenId];
-    }
+    private readonly int[] _eosTokenId = [.. eosTokenId];
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
-        if (inputIds.Length - _promptLength < _minNewTokens)
+        if (inputIds.Length - promptLength < minNewTokens)
             Remove(_eosTokenId, scores);
     }
 }

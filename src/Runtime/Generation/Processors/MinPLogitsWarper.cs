@@ -4,27 +4,19 @@ namespace ManagedTransformers;
 
 /// <summary>Keeps tokens whose probability is at least min_p · that of the most probable token.</summary>
 /// <remarks>transformers' MinPLogitsWarper; Nguyen et al. 2024, arXiv:2407.01082.</remarks>
-public sealed class MinPLogitsWarper : LogitsProcessor
+/// <param name="minP">From 0 to 1.</param>
+/// <param name="minTokensToKeep">Most probable tokens that stay in any case, at least 1; of equals those of lower ids.</param>
+/// <param name="kernels">Level of the softmax.</param>
+internal sealed class MinPLogitsWarper(double minP, int minTokensToKeep, KernelOptions kernels) : LogitsProcessor
 {
-    private readonly float _minP;
-    private readonly int _minTokensToKeep;
-
-    /// <summary>A share of the highest probability.</summary>
-    /// <param name="minP">From 0 to 1.</param>
-    /// <param name="minTokensToKeep">Most probable tokens that stay in any case, at least 1; of equals those of lower ids.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
-    public MinPLogitsWarper(double minP, int minTokensToKeep = 1)
-    {
-        _minP = (float)OptionRange.Within0And1(minP, nameof(minP))!;
-        _minTokensToKeep = OptionRange.AtLeast(1, minTokensToKeep, nameof(minTokensToKeep))!.Value;
-    }
+    private readonly float _minP = (float)minP;
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         using var rented = new Scratch<float>(scores.Length);
         Span<float> probabilities = rented.Span;
-        Softmax.Run(scores, probabilities, KernelOptions.Default);
+        Softmax.Run(scores, probabilities, kernels);
         float highest = 0;
         foreach (float probability in probabilities)
             highest = Math.Max(highest, probability);
@@ -32,7 +24,7 @@ public sealed class MinPLogitsWarper : LogitsProcessor
         int kept = 0;
         foreach (float probability in probabilities)
             kept += probability >= cutoff ? 1 : 0;
-        if (kept < _minTokensToKeep)
+        if (kept < minTokensToKeep)
             KeepHighest(scores);
         else
             Distribution.RemoveBelow(cutoff, probabilities, scores);
@@ -42,7 +34,7 @@ public sealed class MinPLogitsWarper : LogitsProcessor
     {
         using var rented = new Scratch<int>(scores.Length);
         var order = new ScoreOrder(scores, rented.Span, lowestIdFirst: true);
-        for (int kept = 0; kept < _minTokensToKeep && order.Count > 0; kept++)
+        for (int kept = 0; kept < minTokensToKeep && order.Count > 0; kept++)
             order.Take();
         foreach (int token in order.Rest)
             scores[token] = float.NegativeInfinity;

@@ -2,20 +2,15 @@ namespace ManagedTransformers;
 
 /// <summary>Forbids sequences of tokens: the last token of each is impossible where the others stand at the end of the text.</summary>
 /// <remarks>transformers' NoBadWordsLogitsProcessor. A bad word that is one end token alone is left out.</remarks>
-public sealed class NoBadWordsLogitsProcessor : LogitsProcessor
+internal sealed class NoBadWordsLogitsProcessor : LogitsProcessor
 {
     private readonly SequenceBiasLogitsProcessor _bias;
 
     /// <summary>Bad words.</summary>
     /// <param name="badWordsIds">At least one sequence that is not an end token alone, none of them empty.</param>
-    /// <param name="eosTokenId">The end tokens; null: none.</param>
-    /// <exception cref="ArgumentException">There is no such sequence, or one is empty or holds a negative id.</exception>
-    public NoBadWordsLogitsProcessor(IReadOnlyList<IReadOnlyList<int>> badWordsIds, IReadOnlyList<int>? eosTokenId = null)
-    {
-        ArgumentNullException.ThrowIfNull(badWordsIds);
-        _bias = new SequenceBiasLogitsProcessor(
-            [.. badWordsIds.Where(word => !IsEndToken(word, eosTokenId ?? [])).Select(word => new SequenceBias(word, float.NegativeInfinity))]);
-    }
+    /// <param name="eosTokenId">The end tokens.</param>
+    public NoBadWordsLogitsProcessor(IReadOnlyList<IReadOnlyList<int>> badWordsIds, IReadOnlyList<int> eosTokenId) => _bias = new SequenceBiasLogitsProcessor(
+        [.. badWordsIds.Where(word => !IsEndToken(word, eosTokenId)).Select(word => new SequenceBias(word, float.NegativeInfinity))]);
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => _bias.Process(inputIds, scores);

@@ -2,19 +2,13 @@ namespace ManagedTransformers;
 
 /// <summary>Forbids every token that would complete a sequence of n tokens which is in the text already.</summary>
 /// <remarks>transformers' NoRepeatNGramLogitsProcessor, after fairseq's no_repeat_ngram_size. The prompt's sequences count.</remarks>
-public sealed class NoRepeatNGramLogitsProcessor : LogitsProcessor
+/// <param name="ngramSize">n, at least 1; 1: no token comes twice.</param>
+internal sealed class NoRepeatNGramLogitsProcessor(int ngramSize) : LogitsProcessor
 {
-    private readonly int _ngramSize;
-
-    /// <summary>Sequences of a length.</summary>
-    /// <param name="ngramSize">n, at least 1; 1: no token comes twice.</param>
-    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public NoRepeatNGramLogitsProcessor(int ngramSize) => _ngramSize = OptionRange.AtLeast(1, ngramSize, nameof(ngramSize))!.Value;
-
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
-        int prefixLength = _ngramSize - 1;
+        int prefixLength = ngramSize - 1;
         if (inputIds.Length < prefixLength)
             return;
         ReadOnlySpan<int> last = inputIds[^prefixLength..];

@@ -5,14 +5,10 @@ namespace ManagedTransformers;
 /// transformers' RepetitionPenaltyLogitsProcessor; Keskar et al. 2019 (CTRL), arXiv:1909.05858, 4.1. The prompt's tokens count. Over 1 a token
 /// becomes less probable, below 1 more.
 /// </remarks>
-public sealed class RepetitionPenaltyLogitsProcessor : LogitsProcessor
+/// <param name="penalty">Above 0.</param>
+internal sealed class RepetitionPenaltyLogitsProcessor(double penalty) : LogitsProcessor
 {
-    private readonly float _penalty;
-
-    /// <summary>A penalty.</summary>
-    /// <param name="penalty">Above 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
-    public RepetitionPenaltyLogitsProcessor(double penalty) => _penalty = (float)OptionRange.Above0(penalty, nameof(penalty))!;
+    private readonly float _penalty = (float)penalty;
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)

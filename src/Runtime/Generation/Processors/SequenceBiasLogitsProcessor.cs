@@ -2,25 +2,17 @@ namespace ManagedTransformers;
 
 /// <summary>score + bias, for the last token of each sequence whose other tokens stand at the end of the text.</summary>
 /// <remarks>transformers' SequenceBiasLogitsProcessor. Of a sequence that is given twice the last bias counts.</remarks>
-public sealed class SequenceBiasLogitsProcessor : LogitsProcessor
+internal sealed class SequenceBiasLogitsProcessor : LogitsProcessor
 {
     private readonly (int[] Prefix, int Last, float Bias)[] _biases;
 
     /// <summary>Biases of sequences.</summary>
     /// <param name="sequenceBias">At least one sequence, none of them empty.</param>
-    /// <exception cref="ArgumentException">There is no sequence, or one is empty or holds a negative id.</exception>
-    public SequenceBiasLogitsProcessor(IReadOnlyList<SequenceBias> sequenceBias)
-    {
-        ArgumentNullException.ThrowIfNull(sequenceBias);
-        if (sequenceBias.Count == 0 || sequenceBias.Any(bias => bias.TokenIds is not { Count: > 0 } || bias.TokenIds.Any(id => id < 0)))
-            throw new ArgumentException("There is no sequence, or one is empty or holds a negative id; at least one of at least one token is needed.",
-                nameof(sequenceBias));
-        _biases =
-        [
-            .. sequenceBias.Reverse().DistinctBy(bias => string.Join(' ', bias.TokenIds)).Reverse()
-                .Select(bias => (bias.TokenIds.Take(bias.TokenIds.Count - 1).ToArray(), bias.TokenIds[^1], bias.Bias)),
-        ];
-    }
+    public SequenceBiasLogitsProcessor(IReadOnlyList<SequenceBias> sequenceBias) => _biases =
+    [
+        .. sequenceBias.Reverse().DistinctBy(bias => string.Join(' ', bias.TokenIds)).Reverse()
+            .Select(bias => (bias.TokenIds.Take(bias.TokenIds.Count - 1).ToArray(), bias.TokenIds[^1], bias.Bias)),
+    ];
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)

@@ -4,7 +4,7 @@ namespace ManagedTransformers;
 /// <remarks>transformers' SuppressTokensAtBeginLogitsProcessor.</remarks>
 /// <param name="beginSuppressTokens">The tokens.</param>
 /// <param name="beginIndex">Where the first generated token comes: the prompt's length.</param>
-public sealed class SuppressTokensAtBeginLogitsProcessor(IReadOnlyList<int> beginSuppressTokens, int beginIndex) : LogitsProcessor
+internal sealed class SuppressTokensAtBeginLogitsProcessor(IReadOnlyList<int> beginSuppressTokens, int beginIndex) : LogitsProcessor
 {
     private readonly int[] _beginSuppressTokens = [.. beginSuppressTokens];
 

@@ -3,7 +3,7 @@ namespace ManagedTransformers;
 /// <summary>Forbids tokens.</summary>
 /// <remarks>transformers' SuppressTokensLogitsProcessor.</remarks>
 /// <param name="suppressTokens">The tokens.</param>
-public sealed class SuppressTokensLogitsProcessor(IReadOnlyList<int> suppressTokens) : LogitsProcessor
+internal sealed class SuppressTokensLogitsProcessor(IReadOnlyList<int> suppressTokens) : LogitsProcessor
 {
     private readonly int[] _suppressTokens = [.. suppressTokens];
 

@@ -2,14 +2,10 @@ namespace ManagedTransformers;
 
 /// <summary>score / temperature: below 1 probable tokens become more probable, above 1 all become more alike.</summary>
 /// <remarks>transformers' TemperatureLogitsWarper; Ackley et al. 1985 (Boltzmann machines).</remarks>
-public sealed class TemperatureLogitsWarper : LogitsProcessor
+/// <param name="temperature">Above 0.</param>
+internal sealed class TemperatureLogitsWarper(double temperature) : LogitsProcessor
 {
-    private readonly float _temperature;
-
-    /// <summary>A temperature.</summary>
-    /// <param name="temperature">Above 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
-    public TemperatureLogitsWarper(double temperature) => _temperature = (float)OptionRange.Above0(temperature, nameof(temperature))!;
+    private readonly float _temperature = (float)temperature;
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)

@@ -7,20 +7,12 @@ namespace ManagedTransformers;
 /// whose cumulated probability is at most 1 − p.
 /// </summary>
 /// <remarks>transformers' TopPLogitsWarper; Holtzman et al. 2020, arXiv:1904.09751. Of equally probable tokens that of the lower id goes first.</remarks>
-public sealed class TopPLogitsWarper : LogitsProcessor
+/// <param name="topP">p, from 0 to 1.</param>
+/// <param name="minTokensToKeep">Tokens that stay in any case, at least 1.</param>
+/// <param name="kernels">Level of the softmax.</param>
+internal sealed class TopPLogitsWarper(double topP, int minTokensToKeep, KernelOptions kernels) : LogitsProcessor
 {
-    private readonly float _removed;
-    private readonly int _minTokensToKeep;
-
-    /// <summary>A nucleus.</summary>
-    /// <param name="topP">p, from 0 to 1.</param>
-    /// <param name="minTokensToKeep">Tokens that stay in any case, at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
-    public TopPLogitsWarper(double topP, int minTokensToKeep = 1)
-    {
-        _removed = (float)(1 - OptionRange.Within0And1(topP, nameof(topP))!.Value);
-        _minTokensToKeep = OptionRange.AtLeast(1, minTokensToKeep, nameof(minTokensToKeep))!.Value;
-    }
+    private readonly float _removed = (float)(1 - topP);
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
@@ -28,7 +20,7 @@ public sealed class TopPLogitsWarper : LogitsProcessor
         using var rented = new Scratch<float>(scores.Length);
         using var rentedOrder = new Scratch<int>(scores.Length);
         Span<float> probabilities = rented.Span;
-        Softmax.Run(scores, probabilities, KernelOptions.Default);
+        Softmax.Run(scores, probabilities, kernels);
         // transformers cumulates upwards over all tokens sorted. Downwards only the nucleus is ever put in order.
         double remaining = 0;
         foreach (float probability in probabilities)
@@ -36,7 +28,7 @@ public sealed class TopPLogitsWarper : LogitsProcessor
         var order = new ScoreOrder(scores, rentedOrder.Span, lowestIdFirst: false);
         for (int kept = 0; order.Count > 0; kept++)
         {
-            if (kept >= _minTokensToKeep && (float)remaining <= _removed)
+            if (kept >= minTokensToKeep && (float)remaining <= _removed)
                 break;
             remaining -= probabilities[order.Take()];
         }

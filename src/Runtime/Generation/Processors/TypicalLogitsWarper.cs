@@ -7,20 +7,12 @@ namespace ManagedTransformers;
 /// ordered by |−log p − H|. The most probable token may go.
 /// </summary>
 /// <remarks>transformers' TypicalLogitsWarper; Meister et al. 2022, arXiv:2202.00666.</remarks>
-public sealed class TypicalLogitsWarper : LogitsProcessor
+/// <param name="mass">typical_p, between 0 and 1.</param>
+/// <param name="minTokensToKeep">Tokens that stay in any case, at least 1.</param>
+/// <param name="kernels">Level of the softmax.</param>
+internal sealed class TypicalLogitsWarper(double mass, int minTokensToKeep, KernelOptions kernels) : LogitsProcessor
 {
-    private readonly float _mass;
-    private readonly int _minTokensToKeep;
-
-    /// <summary>A mass of probability.</summary>
-    /// <param name="mass">typical_p, between 0 and 1.</param>
-    /// <param name="minTokensToKeep">Tokens that stay in any case, at least 1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
-    public TypicalLogitsWarper(double mass, int minTokensToKeep = 1)
-    {
-        _mass = (float)OptionRange.Between0And1(mass, nameof(mass))!;
-        _minTokensToKeep = OptionRange.AtLeast(1, minTokensToKeep, nameof(minTokensToKeep))!.Value;
-    }
+    private readonly float _mass = (float)mass;
 
     /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
@@ -29,16 +21,16 @@ public sealed class TypicalLogitsWarper : LogitsProcessor
         using var rentedCloseness = new Scratch<float>(scores.Length);
         using var rentedOrder = new Scratch<int>(scores.Length);
         Span<float> probabilities = rented.Span, closeness = rentedCloseness.Span;
-        Softmax.Run(scores, probabilities, KernelOptions.Default);
-        float denominator = (float)Softmax.LogSumExp(scores, KernelOptions.Default);
-        float entropy = (float)Distribution.Entropy(scores, probabilities);
+        Softmax.Run(scores, probabilities, kernels);
+        float denominator = (float)Softmax.LogSumExp(scores, kernels);
+        float entropy = (float)Distribution.Entropy(scores, probabilities, kernels);
         for (int i = 0; i < scores.Length; i++)
             closeness[i] = -MathF.Abs(denominator - scores[i] - entropy);    // −∞ where the token is removed already
 
         var order = new ScoreOrder(closeness, rentedOrder.Span, lowestIdFirst: true);
         double cumulated = 0;
         float last = float.NegativeInfinity;
-        for (int kept = 0; order.Count > 0 && (kept < _minTokensToKeep || (float)cumulated < _mass); kept++)
+        for (int kept = 0; order.Count > 0 && (kept < minTokensToKeep || (float)cumulated < _mass); kept++)
         {
             int token = order.Take();
             if ((float)cumulated < _mass)

@@ -30,14 +30,13 @@ internal sealed class BeamSearch : IDisposable
     private int _length;                     // new tokens of each beam
     private bool _done;
 
-    /// <param name="model">The model.</param>
     /// <param name="prompt">The prompt.</param>
     /// <param name="plan">How it is continued.</param>
     /// <param name="start">When the call began, of which this prompt may not be the first: a Stopwatch's timestamp.</param>
     /// <param name="beginning">A session that has read the prompt; null: it is still to be read.</param>
-    public BeamSearch(CodeGenForCausalLM model, SearchPrompt prompt, GenerationPlan plan, long start, Session? beginning = null)
+    public BeamSearch(SearchPrompt prompt, GenerationPlan plan, long start, Session? beginning = null)
     {
-        (_model, _prompt, _plan, _start, _beams, _vocabSize) = (model, prompt, plan, start, plan.Beams, model.Config.VocabSize);
+        (_model, _prompt, _plan, _start, _beams, _vocabSize) = (plan.Model, prompt, plan, start, plan.Beams, plan.Model.Config.VocabSize);
         GenerationOptions options = plan.Options;
         _candidates = Math.Min(Math.Max(2, 1 + plan.EosTokenId.Count) * _beams, _beams * _vocabSize);
         _found = new BeamHypotheses(_beams, options.LengthPenalty ?? 1, options.EarlyStopping ?? EarlyStopping.False, plan.MaxNewTokens);
@@ -51,12 +50,7 @@ internal sealed class BeamSearch : IDisposable
         _ids = [.. Enumerable.Range(0, _beams).Select(_ => new int[prompt.InputIds.Length + plan.MaxNewTokens])];
         foreach (int[] ids in _ids)
             prompt.InputIds.CopyTo(ids, 0);
-        _session = model.CreateSession(new SessionOptions
-        {
-            BatchSize = _beams,
-            MaxLength = prompt.Tokens.Length + plan.MaxNewTokens,
-            KeyValueType = plan.KeyValueType,
-        });
+        _session = plan.NewSession(_beams, prompt.Tokens.Length + plan.MaxNewTokens);
         Usage.PromptTokens = prompt.Tokens.Length;
         if (beginning is null)
             return;

@@ -1,64 +1,45 @@
 using System.Diagnostics;
 using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
 /// <summary>One call of generate from prompts to texts.</summary>
 internal static class GenerationRun
 {
-    /// <summary>Continues prompts.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="prompts">What to continue.</param>
-    /// <param name="plan">How.</param>
-    /// <param name="text">Decodes what comes out; null where there is no tokenizer.</param>
+    /// <summary>Continues the prompts of a plan.</summary>
+    /// <param name="plan">What to continue, and how.</param>
     /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <param name="beginning">A session that has read the one prompt; null: it is still to be read.</param>
-    public static GenerationOutput Run(
-        CodeGenForCausalLM model, IReadOnlyList<SearchPrompt> prompts, GenerationPlan plan, CompletedText? text, IProgress<int>? progress, CancellationToken cancellationToken,
-        Session? beginning = null)
+    public static GenerationOutput Run(GenerationPlan plan, IProgress<int>? progress, CancellationToken cancellationToken, Session? beginning = null)
     {
-        return plan.Beams > 1
-            ? SearchBeams(model, prompts, plan, text, progress, cancellationToken, beginning)
-            : SearchTokens(model, prompts, plan, text, progress, cancellationToken, beginning);
-    }
-
-    /// <summary>The texts of some prompts, those of one prompt side by side.</summary>
-    public static SearchRow[] RowsOf(IEnumerable<SearchPrompt> prompts, GenerationPlan plan) =>
-        [.. prompts.SelectMany(prompt => Enumerable.Range(0, plan.Sequences).Select(number => new SearchRow(prompt, plan, number)))];
-
-    /// <summary>A row as a result.</summary>
-    public static GeneratedSequence ResultOf(SearchRow row, CompletedText? text)
-    {
-        int[] tokens = row.Generated.ToArray();
-        return new GeneratedSequence(row.Prompt.Index, tokens, text?.Of(tokens) ?? "", row.FinishReason!.Value) { LogProbabilities = row.LogProbabilities };
-    }
-
-    private static GenerationOutput SearchTokens(
-        CodeGenForCausalLM model, IReadOnlyList<SearchPrompt> prompts, GenerationPlan plan, CompletedText? text, IProgress<int>? progress, CancellationToken cancellationToken,
-        Session? beginning = null)
-    {
-        SearchRow[] rows = RowsOf(prompts, plan);
-        // Long prompts first: the rows that decode together at the end are then the short ones.
-        SearchRow[] order = [.. rows.OrderByDescending(row => row.Prompt.Tokens.Length).ThenBy(row => row.Prompt.Index)];
-        using var search = new TokenSearch(model, order, plan, plan.NewDrafter(order));
+        if (plan.Prompts.Count == 0)
+            return new GenerationOutput([], new GenerationUsage());
+        if (plan.Beams > 1)
+            return SearchBeams(plan, progress, beginning, cancellationToken);
+        using var search = new TokenSearch(plan);
         if (beginning is not null)
-            search.Begin(beginning, prompts[0]);
+            search.Begin(beginning, plan.Prompts[0]);
         while (search.MoveNext(cancellationToken))
             progress?.Report(search.Ended);
-        return new GenerationOutput([.. rows.Select(row => ResultOf(row, text))], search.Usage);
+        return new GenerationOutput([.. search.Rows.Select(row => ResultOf(row, plan))], search.Usage);
     }
 
-    private static GenerationOutput SearchBeams(
-        CodeGenForCausalLM model, IReadOnlyList<SearchPrompt> prompts, GenerationPlan plan, CompletedText? text, IProgress<int>? progress, CancellationToken cancellationToken,
-        Session? beginning = null)
+    /// <summary>A row as a result.</summary>
+    public static GeneratedSequence ResultOf(SearchRow row, GenerationPlan plan)
+    {
+        int[] tokens = row.Generated.ToArray();
+        string text = CompletedText.Of(tokens, row.Prompt, plan);
+        return new GeneratedSequence(row.Prompt.Index, tokens, text, row.FinishReason!.Value) { LogProbabilities = row.LogProbabilities };
+    }
+
+    private static GenerationOutput SearchBeams(GenerationPlan plan, IProgress<int>? progress, Session? beginning, CancellationToken cancellationToken)
     {
         var (sequences, usage) = (new List<GeneratedSequence>(), new GenerationUsage());
         long start = Stopwatch.GetTimestamp();
-        foreach (SearchPrompt prompt in prompts)
+        foreach (SearchPrompt prompt in plan.Prompts)
         {
-            using var search = new BeamSearch(model, prompt, plan, start, beginning);
+            using var search = new BeamSearch(prompt, plan, start, beginning);
             while (search.MoveNext(cancellationToken))
                 progress?.Report(sequences.Count);
             prompt.Scores = null;
@@ -66,7 +47,7 @@ internal static class GenerationRun
             {
                 // Of several end tokens transformers writes the first, whichever came.
                 int[] tokens = found.FinishReason == FinishReason.EndToken ? [.. found.Tokens, plan.EosTokenId[0]] : found.Tokens;
-                sequences.Add(new GeneratedSequence(prompt.Index, tokens, text?.Of(tokens) ?? "", found.FinishReason) { Score = found.Score });
+                sequences.Add(new GeneratedSequence(prompt.Index, tokens, CompletedText.Of(tokens, prompt, plan), found.FinishReason) { Score = found.Score });
                 search.Usage.NewTokens += tokens.Length;
             }
             usage.Add(search.Usage);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
@@ -8,8 +9,9 @@ namespace ManagedTransformers;
 [DebuggerTypeProxy(typeof(SearchRowDebugView))]
 internal sealed class SearchRow
 {
+    private readonly GenerationPlan _plan;
     private readonly int[] _inputIds;
-    private readonly List<TokenLogProbability>? _logProbabilities;
+    private readonly List<TokenProbability>? _logProbabilities;
     private readonly LogitsProcessor[] _processors;
     private readonly StoppingCriterion[] _criteria;
     private readonly TokenNoise? _noise;
@@ -22,7 +24,7 @@ internal sealed class SearchRow
     public SearchRow(SearchPrompt prompt, GenerationPlan plan, int number)
     {
         Prompt = prompt;
-        Tokenizer = plan.Tokenizer;
+        _plan = plan;
         Number = number;
         _inputIds = new int[prompt.InputIds.Length + plan.MaxNewTokens];
         prompt.InputIds.CopyTo(_inputIds, 0);
@@ -31,13 +33,13 @@ internal sealed class SearchRow
         _criteria = plan.CriteriaFor(prompt.InputIds.Length);
         _noise = plan.NoiseFor(number);
         _text = plan.NewText();
-        _logProbabilities = plan.TopLogProbabilities is null ? null : new List<TokenLogProbability>(plan.MaxNewTokens);
+        _logProbabilities = plan.Options.TopLogProbabilities is null ? null : new List<TokenProbability>(plan.MaxNewTokens);
     }
 
     public SearchPrompt Prompt { get; }
 
     /// <summary>For debugger views; null where there is none.</summary>
-    internal Tokenizer? Tokenizer { get; }
+    internal Tokenizer? Tokenizer => _plan.Tokenizer;
 
     /// <summary>Which of the prompt's texts it is, 0 … num_return_sequences − 1.</summary>
     public int Number { get; }
@@ -61,7 +63,7 @@ internal sealed class SearchRow
     public int Remaining => _inputIds.Length - _length;
 
     /// <summary>What the model gave to each new token; null where nobody asked.</summary>
-    public IReadOnlyList<TokenLogProbability>? LogProbabilities => _logProbabilities;
+    public IReadOnlyList<TokenProbability>? LogProbabilities => _logProbabilities;
 
     /// <summary>Chooses the token that follows <paramref name="inputIds"/>; for the row itself, or for a draft of what it might say.</summary>
     /// <param name="inputIds">All tokens before it.</param>
@@ -75,8 +77,7 @@ internal sealed class SearchRow
     /// <summary>Chooses the next token and appends it.</summary>
     /// <param name="scores">The model's scores, which processors change.</param>
     /// <param name="elapsed">Time since the generation began.</param>
-    /// <param name="topLogProbabilities">Tokens to name beside it, where probabilities are wanted.</param>
-    public int Append(Span<float> scores, TimeSpan elapsed, int? topLogProbabilities)
+    public int Append(Span<float> scores, TimeSpan elapsed)
     {
         int token;
         if (_logProbabilities is null)
@@ -85,10 +86,14 @@ internal sealed class SearchRow
         }
         else
         {
-            LogProbabilities raw = ManagedTransformers.LogProbabilities.Of(scores, topLogProbabilities!.Value);
+            // Of the model's own scores: processors change them.
+            double logSum = Softmax.LogSumExp(scores, _plan.Kernels);
             float[] own = scores.ToArray();
             token = Choose(InputIds, scores);
-            _logProbabilities.Add(new TokenLogProbability(token, raw.At(own[token]), raw.Top));
+            _logProbabilities.Add(TokenProbability.Of(token, own[token] - logSum, Tokenizer) with
+            {
+                Alternatives = TokenProbability.Best(own, logSum, _plan.Options.TopLogProbabilities!.Value, Tokenizer),
+            });
         }
         _inputIds[_length++] = token;
         var state = new GenerationState(InputIds, Prompt.InputIds.Length, elapsed, _text);
@@ -102,20 +107,11 @@ internal sealed class SearchRow
         foreach (StoppingCriterion criterion in criteria)
         {
             if (criterion.IsMet(state))
-                return ReasonOf(criterion);
+                return criterion.Reason;
         }
         return null;
     }
 
     private string DebuggerText => $"prompt {Prompt.Index}, text {Number}: {Prompt.InputIds.Length} + {Generated.Length} tokens, {(FinishReason is null ? "goes on" : $"ended by {FinishReason}")}"
         + (Tokenizer is null ? "" : $": {TokenView.Quote(Tokenizer.Decode(Generated))}");
-
-    private static FinishReason ReasonOf(StoppingCriterion criterion) => criterion switch
-    {
-        EosTokenCriteria => ManagedTransformers.FinishReason.EndToken,
-        MaxLengthCriteria => ManagedTransformers.FinishReason.Length,
-        StopStringCriteria => ManagedTransformers.FinishReason.StopString,
-        MaxTimeCriteria => ManagedTransformers.FinishReason.MaxTime,
-        _ => ManagedTransformers.FinishReason.Criterion,
-    };
 }

@@ -14,5 +14,5 @@ internal sealed class SearchRowDebugView(SearchRow row)
     /// <summary>The sequence of the KV cache that holds it.</summary>
     public int Slot => row.Slot;
 
-    public IReadOnlyList<TokenLogProbability>? LogProbabilities => row.LogProbabilities;
+    public IReadOnlyList<TokenProbability>? LogProbabilities => row.LogProbabilities;
 }

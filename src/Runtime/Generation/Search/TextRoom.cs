@@ -5,19 +5,13 @@ namespace ManagedTransformers;
 /// <summary>How many tokens a text may have, and what that leaves for its prompt and for new ones.</summary>
 internal sealed class TextRoom
 {
-    private const int UsualNewTokens = 64;
     private readonly int _tokens;
     private readonly string _limit;            // who sets it, for messages
 
-    private TextRoom(int tokens, string limit) => (_tokens, _limit) = (tokens, limit);
-
-    /// <summary>All that a model reads.</summary>
-    public static TextRoom Of(CodeGenConfig config) => new(config.NPositions, $"the model reads at most {config.NPositions} (n_positions)");
-
-    /// <summary>What a session holds, which may be less.</summary>
-    public static TextRoom Of(CodeGenConfig config, KeyValueCache cache) => cache.MaxLength == config.NPositions
-        ? Of(config)
-        : new TextRoom(cache.MaxLength, $"the session holds at most {cache.MaxLength} (SessionOptions.MaxLength)");
+    /// <summary>All that a model reads, or what a session holds, which may be less.</summary>
+    public TextRoom(PretrainedConfig config, KeyValueCache? cache) => (_tokens, _limit) = cache is null || cache.MaxLength == config.MaxTokens
+        ? (config.MaxTokens, $"the model reads at most {config.MaxTokens} (n_positions)")
+        : (cache.MaxLength, $"the session holds at most {cache.MaxLength} (SessionOptions.MaxLength)");
 
     /// <summary>The most new tokens after a prompt.</summary>
     /// <exception cref="ModelInputException">None, or fewer than was asked for.</exception>
@@ -44,7 +38,7 @@ internal sealed class TextRoom
         }
         // The checkpoint's own limits are wishes: they give way to what fits.
         int? byLength = (options.MaxLength ?? (defaults.MaxNewTokens is null ? defaults.MaxLength : null)) - promptLength;
-        return byLength >= 1 ? Math.Min(byLength.Value, room) : Math.Min(defaults.MaxNewTokens ?? UsualNewTokens, room);
+        return byLength >= 1 ? Math.Min(byLength.Value, room) : Math.Min(defaults.MaxNewTokens ?? GenerationOptionTable.UsualNewTokens, room);
     }
 
     /// <summary>The most tokens that a prompt keeps: all, unless the options ask to drop what leaves no room for new ones.</summary>
@@ -54,6 +48,6 @@ internal sealed class TextRoom
             return int.MaxValue;
         if (options.MaxLength is int length)
             return Math.Max(1, Math.Min(length, _tokens) - 1);
-        return Math.Max(1, _tokens - (options.MaxNewTokens ?? defaults.MaxNewTokens ?? UsualNewTokens));
+        return Math.Max(1, _tokens - (options.MaxNewTokens ?? defaults.MaxNewTokens ?? GenerationOptionTable.UsualNewTokens));
     }
 }

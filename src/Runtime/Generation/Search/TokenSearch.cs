@@ -30,41 +30,30 @@ internal sealed class TokenSearch : IDisposable
     private Tensor? _passScores;                   // of the last pass, for the debugger view; null: a prompt was read last, and _scores has its end's
 
     /// <summary>Prepares the KV cache.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="rows">The texts, those of one prompt side by side.</param>
-    /// <param name="plan">How they are continued.</param>
+    /// <param name="plan">What is continued, and how.</param>
+    /// <param name="session">A session that holds the beginning of the one row's prompt; null: one of its own.</param>
+    public TokenSearch(GenerationPlan plan, Session? session = null) : this(plan, plan.NewDrafter(), session)
+    {
+    }
+
+    /// <summary>Prepares the KV cache, with a drafter of the caller's.</summary>
+    /// <param name="plan">What is continued, and how.</param>
     /// <param name="drafter">What guesses tokens ahead; null: nothing does. Disposed with the search.</param>
     /// <param name="session">A session that holds the beginning of the one row's prompt; null: one of its own.</param>
-    public TokenSearch(CodeGenForCausalLM model, IReadOnlyList<SearchRow> rows, GenerationPlan plan, Drafter? drafter = null, Session? session = null)
+    public TokenSearch(GenerationPlan plan, Drafter? drafter, Session? session)
     {
-        (_model, _plan, _drafter, _ownsSession) = (model, plan, drafter, session is null);
-        Rows = rows;
-        _waiting = new Queue<SearchRow>(rows);
-        _session = session ?? model.CreateSession(new SessionOptions
-        {
-            BatchSize = Math.Min(rows.Count, MatMul.StreamedRows),
-            MaxLength = rows.Max(row => row.Prompt.Tokens.Length) + plan.MaxNewTokens,
-            KeyValueType = plan.KeyValueType,
-        });
-        _reader = new PromptReader(model, _session);
+        (_model, _plan, _drafter, _ownsSession) = (plan.Model, plan, drafter, session is null);
+        Rows = plan.NewRows();
+        // Long prompts first: the rows that decode together at the end are then the short ones.
+        _waiting = new Queue<SearchRow>(Rows.OrderByDescending(row => row.Prompt.Tokens.Length).ThenBy(row => row.Prompt.Index));
+        _session = session ?? plan.NewSession(Math.Min(Rows.Count, MatMul.StreamedRows), plan.MaxLength);
+        _reader = new PromptReader(_model, _session);
         _held = new SearchPrompt?[_session.Cache!.BatchSize];
-        _scores = new float[model.Config.VocabSize];
-        Usage.PromptTokens = rows.Sum(row => row.Prompt.Tokens.Length);
+        _scores = new float[_model.Config.VocabSize];
+        Usage.PromptTokens = Rows.Sum(row => row.Prompt.Tokens.Length);
     }
 
-    /// <summary>Prepares to continue one prompt once.</summary>
-    /// <inheritdoc cref="TokenSearch(CodeGenForCausalLM, IReadOnlyList{SearchRow}, GenerationPlan, Drafter?, Session?)"/>
-    public TokenSearch(CodeGenForCausalLM model, SearchPrompt prompt, GenerationPlan plan, Session? session = null)
-        : this(model, GenerationRun.RowsOf([prompt], plan), plan, session)
-    {
-    }
-
-    private TokenSearch(CodeGenForCausalLM model, SearchRow[] rows, GenerationPlan plan, Session? session)
-        : this(model, rows, plan, plan.NewDrafter(rows), session)
-    {
-    }
-
-    /// <summary>All rows, in the order given.</summary>
+    /// <summary>All rows, those of one prompt side by side.</summary>
     public IReadOnlyList<SearchRow> Rows { get; }
 
     /// <summary>What it has taken so far.</summary>
@@ -137,7 +126,7 @@ internal sealed class TokenSearch : IDisposable
         _passScores = null;
         if (!_waiting.TryPeek(out SearchRow? next) || next.Prompt != row.Prompt)
             row.Prompt.Scores = null;                // of many prompts they would fill the memory
-        row.Append(_scores, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
+        row.Append(_scores, Stopwatch.GetElapsedTime(_start));
         Usage.NewTokens++;
         _active.Add(row);
     }
@@ -206,7 +195,7 @@ internal sealed class TokenSearch : IDisposable
             {
                 Span<float> own = scores.Row(first + agreed);
                 Scores.RequireNumbers(own, "score of token", _model);
-                int token = row.Append(own, Stopwatch.GetElapsedTime(_start), _plan.TopLogProbabilities);
+                int token = row.Append(own, Stopwatch.GetElapsedTime(_start));
                 Usage.NewTokens++;
                 if (row.FinishReason is not null || agreed == draft.Length || draft[agreed] != token)
                     break;

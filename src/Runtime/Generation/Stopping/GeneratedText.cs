@@ -6,7 +6,7 @@ namespace ManagedTransformers;
 
 /// <summary>The text of one row while it grows: each token is decoded once. Not thread-safe.</summary>
 /// <param name="tokenizer">What decodes; special tokens give their text, as <see cref="Tokenizer.Decode"/> has it by default.</param>
-public sealed class GeneratedText(Tokenizer tokenizer)
+internal sealed class GeneratedText(Tokenizer tokenizer)
 {
     private readonly DecodeStream _decoder = tokenizer.CreateDecodeStream();
     private readonly ArrayBufferWriter<char> _text = new();

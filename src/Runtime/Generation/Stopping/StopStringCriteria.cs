@@ -5,26 +5,16 @@ namespace ManagedTransformers;
 /// transformers' StopStringCriteria, which looks at tokens; here it is the text, so that a string may begin and end inside tokens. Only the
 /// generated text counts: a string that begins in the prompt does not end it.
 /// </remarks>
-public sealed class StopStringCriteria : StoppingCriterion
+/// <param name="stopStrings">None of them empty.</param>
+internal sealed class StopStringCriteria(IReadOnlyList<string> stopStrings) : StoppingCriterion
 {
-    private readonly string[] _stopStrings;
-
-    /// <summary>Strings.</summary>
-    /// <param name="stopStrings">None of them empty.</param>
-    /// <exception cref="ArgumentException">One is empty.</exception>
-    public StopStringCriteria(IReadOnlyList<string> stopStrings)
-    {
-        ArgumentNullException.ThrowIfNull(stopStrings);
-        if (stopStrings.Any(string.IsNullOrEmpty))
-            throw new ArgumentException("A stop string is empty, and every text holds an empty string; at least one character is needed.", nameof(stopStrings));
-        _stopStrings = [.. stopStrings];
-    }
+    internal override FinishReason Reason => FinishReason.StopString;
 
     /// <inheritdoc/>
     public override bool IsMet(GenerationState state)
     {
         ReadOnlySpan<char> text = state.Text;
-        foreach (string stop in _stopStrings)
+        foreach (string stop in stopStrings)
         {
             if (text.Contains(stop, StringComparison.Ordinal))
                 return true;

@@ -14,20 +14,25 @@ public abstract class StoppingCriterion
     /// <param name="state">The row, that token included.</param>
     public abstract bool IsMet(GenerationState state);
 
-    /// <summary>The criteria that options ask for, in the order of transformers' GenerationMixin._get_stopping_criteria.</summary>
-    /// <param name="options">The caller's options over the checkpoint's, validated.</param>
-    /// <param name="maxLength">The most tokens, prompt included, as settled.</param>
-    /// <param name="eosTokenId">The end tokens.</param>
-    internal static StoppingCriterion[] For(GenerationOptions options, int maxLength, IReadOnlyList<int> eosTokenId)
+    /// <summary>What is told of a text that ends by it.</summary>
+    internal virtual FinishReason Reason => FinishReason.Criterion;
+
+    /// <summary>The criteria of a plan. What the text says stands before any limit: the last token that there is room for may complete a stop string.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="maxLength">The most tokens, prompt included.</param>
+    internal static StoppingCriterion[] For(GenerationPlan plan, int maxLength)
     {
-        var criteria = new List<StoppingCriterion> { new MaxLengthCriteria(maxLength) };
-        if (options.MaxTime is TimeSpan maxTime)
-            criteria.Add(new MaxTimeCriteria(maxTime));
-        if (options.StopStrings is { Count: > 0 } strings)
+        var criteria = new List<StoppingCriterion>();
+        if (plan.EosTokenId.Count > 0)
+            criteria.Add(new EosTokenCriteria(plan.EosTokenId));
+        if (plan.Options.StopStrings is { Count: > 0 } strings)
             criteria.Add(new StopStringCriteria(strings));
-        if (eosTokenId.Count > 0)
-            criteria.Add(new EosTokenCriteria(eosTokenId));
-        criteria.AddRange(options.StoppingCriteria ?? []);
+        if (plan.EndingRecipe is TruncationRecipe recipe)
+            criteria.Add(new TruncationCriteria(recipe, plan.Tokenizer!));
+        criteria.AddRange(plan.Options.StoppingCriteria ?? []);
+        criteria.Add(new MaxLengthCriteria(maxLength));
+        if (plan.Options.MaxTime is TimeSpan maxTime)
+            criteria.Add(new MaxTimeCriteria(maxTime));
         return [.. criteria];
     }
 }

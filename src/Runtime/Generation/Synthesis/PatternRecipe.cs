@@ -12,9 +12,9 @@ internal sealed class PatternRecipe : TruncationRecipe
     {
         ArgumentNullException.ThrowIfNull(patterns);
         _patterns = [.. patterns];
-        CodeGenTokenizer.Truncate("", _patterns);       // compiles them: a wrong one is told here, not after a minute of generation
+        CompletionTruncation.Truncate("", _patterns);       // compiles them: a wrong one is told here, not after a minute of generation
     }
 
     internal override TruncationPoint Find(string prompt, string completion, bool complete) =>
-        complete ? new TruncationPoint(CodeGenTokenizer.Truncate(completion, _patterns).Length, IsCertain: true) : default;
+        complete ? new TruncationPoint(CompletionTruncation.Truncate(completion, _patterns).Length, IsCertain: true) : default;
 }

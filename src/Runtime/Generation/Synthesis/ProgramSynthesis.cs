@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
@@ -100,7 +101,8 @@ public sealed class ProgramSynthesis : IDisposable
         _session = null;
     }
 
-    private GenerationSession Session => _session ??= _generator.CreateSession();
+    private GenerationSession Session => _session ??= _generator.CreateSession(
+        _options.Generation.KeyValueType is WeightType type ? new SessionOptions { KeyValueType = type } : null);
 
     private GenerationOptions OptionsFor(int maxNewTokens, bool endsAtCut)
     {
@@ -108,17 +110,14 @@ public sealed class ProgramSynthesis : IDisposable
         // Another turn, other random numbers: with the same ones turns would begin alike.
         if (options.Seed is long seed)
             options = options with { Seed = seed ^ ((long)_turns.Count << 32) };
-        // Patterns cut the whole text, whose end they may look at.
-        if (!endsAtCut || (options.TruncateBeforePattern ?? _generator.Defaults.TruncateBeforePattern) is { Count: > 0 })
-            return options;
-        return options with { StoppingCriteria = [.. options.StoppingCriteria ?? [], new TruncationCriteria(_options.Truncation, _generator.Tokenizer)] };
+        return options with { Truncation = endsAtCut ? _options.Truncation : TruncationRecipe.None };
     }
 
     private async IAsyncEnumerable<TextPiece> StreamAsync(string prompt, Reading reading, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        IAsyncEnumerable<TextPiece> pieces = Session.StreamAsync(reading.Text, OptionsFor(reading.MaxNewTokens, endsAtCut: true), cancellationToken);
         var subprogram = new StringBuilder();
-        await foreach (TextPiece piece in _options.Truncation.StreamAsync(pieces, reading.Text, cancellationToken).ConfigureAwait(false))
+        GenerationOptions options = OptionsFor(reading.MaxNewTokens, endsAtCut: true);
+        await foreach (TextPiece piece in Session.StreamAsync(reading.Text, options, cancellationToken).ConfigureAwait(false))
         {
             subprogram.Append(piece.Text);
             yield return piece;
@@ -138,7 +137,7 @@ public sealed class ProgramSynthesis : IDisposable
     private Reading Prepare(string prompt)
     {
         string comment = CommentOf(prompt);
-        int most = ((CodeGenConfig)_generator.Model.Config).NPositions;
+        int most = _generator.Model.Config.MaxTokens;
         int wanted = _options.Generation.MaxNewTokens ?? UsualNewTokens;
         int dropped = 0;
         string text = From(dropped) + comment;

@@ -17,7 +17,7 @@ public sealed record SynthesisOptions
     public string CommentPrefix { get; init; } = "# ";
 
     /// <summary>How a turn's subprogram ends.</summary>
-    public TruncationRecipe Truncation { get; init; } = TruncationRecipe.CodeGen;
+    public TruncationRecipe Truncation { get; init; } = TruncationRecipe.MultiTurn;
 
     /// <summary>How its text is generated. Where MaxNewTokens is null: 256 (the benchmark's max_gen_length), or as many as still fit.</summary>
     public GenerationOptions Generation { get; init; } = GenerationOptions.Default;

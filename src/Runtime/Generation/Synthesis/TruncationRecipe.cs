@@ -1,9 +1,7 @@
-using System.Runtime.CompilerServices;
-using System.Text;
-
 namespace ManagedTransformers;
 
-/// <summary>Where a completion ends: the rules with which model cards and benchmarks cut what a model wrote. Immutable.</summary>
+/// <summary>Where a completion ends: the rules with which model cards and benchmarks cut what a model wrote (<see cref="GenerationOptions.Truncation"/>).
+/// Immutable.</summary>
 /// <example><code>
 /// string body = TruncationRecipe.HumanEval.Apply("    return a + b\n\nprint(add(1, 2))");      // "    return a + b"
 /// </code></example>
@@ -23,10 +21,11 @@ public abstract class TruncationRecipe
     /// <remarks>Chen et al. 2021, arXiv:2107.03374, 3.1, which names the first five; the others are what evaluation scripts add.</remarks>
     public static TruncationRecipe HumanEval { get; } = new StopTextRecipe([.. TopLevelStatements.Select(text => new StopText(text))]);
 
-    /// <summary>What CodeGen's sample.py and the multi-turn benchmark do: cut before a line that begins with <c>#</c>, <c>'''</c> or <c>"""</c>, before
-    /// <c>&lt;|endoftext|></c> and two empty lines, and before a second top-level <c>print</c> or <c>def</c>.</summary>
-    /// <remarks>truncate of salesforce/CodeGen, codegen1/benchmark/mtpb_sample.py; equal to truncate_before_pattern with its patterns.</remarks>
-    public static TruncationRecipe CodeGen { get; } = new StopTextRecipe(
+    /// <summary>A subprogram, as the multi-turn programming benchmark (MTPB) cuts it: before a line that begins with <c>#</c>, <c>'''</c> or
+    /// <c>"""</c>, before <c>&lt;|endoftext|></c> and two empty lines, and before a second top-level <c>print</c> or <c>def</c>.</summary>
+    /// <remarks>truncate of salesforce/CodeGen, codegen1/benchmark/mtpb_sample.py, and of its sample.py; equal to truncate_before_pattern with its
+    /// patterns.</remarks>
+    public static TruncationRecipe MultiTurn { get; } = new StopTextRecipe(
         new StopText("print") { AtLineStart = true, Occurrence = 2 },
         new StopText("def") { AtLineStart = true, Occurrence = 2 },
         new StopText("#") { AtLineStart = true },
@@ -42,11 +41,22 @@ public abstract class TruncationRecipe
     /// </remarks>
     public static TruncationRecipe Dedent { get; } = new DedentRecipe();
 
-    /// <summary>Cut before CodeGen2's <c>&lt;eom></c>, with which it ends what it puts in the place of a mask.</summary>
+    /// <summary>Cut before <c>&lt;eom></c>, with which models that infill end what they put in the place of a mask.</summary>
     /// <remarks>The README of salesforce/CodeGen2; <see cref="TextGenerator.Infill(string, string, GenerationOptions?, CancellationToken)"/> does it by itself.</remarks>
     public static TruncationRecipe EndOfMask { get; } = new StopTextRecipe(new StopText("<eom>"));
 
-    /// <summary>CodeGenTokenizer.decode's truncate_before_pattern: cut before the second top-level print, the second def, and the first match of any pattern.</summary>
+    /// <summary>The recipes that have a name, as JSON and command lines give it.</summary>
+    internal static IReadOnlyDictionary<string, TruncationRecipe> Named { get; } = new Dictionary<string, TruncationRecipe>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["human-eval"] = HumanEval,
+        ["codegen"] = MultiTurn,
+        ["dedent"] = Dedent,
+        ["end-of-mask"] = EndOfMask,
+        ["none"] = None,
+    };
+
+    /// <summary>truncate_before_pattern of transformers' CodeGenTokenizer.decode: cut before the second top-level print, the second def, and the first match
+    /// of any pattern.</summary>
     /// <param name="patterns">Regular expressions as Python's re reads them with MULTILINE.</param>
     /// <exception cref="Tokenizers.TokenizerException">A pattern is no regular expression.</exception>
     public static TruncationRecipe BeforePatterns(params IReadOnlyList<string> patterns) => new PatternRecipe(patterns);
@@ -61,41 +71,6 @@ public abstract class TruncationRecipe
         ArgumentNullException.ThrowIfNull(completion);
         ArgumentNullException.ThrowIfNull(prompt);
         return completion[..Find(prompt, completion, complete: true).Length];
-    }
-
-    /// <summary>Cuts a completion while it is made: gives text as soon as it is certain to stay, and stops asking once the cut is certain.</summary>
-    /// <param name="pieces">The pieces of the completion, as <see cref="TextGenerator.StreamAsync(string, GenerationOptions?, CancellationToken)"/> gives
-    /// them.</param>
-    /// <param name="prompt">What stood before it.</param>
-    /// <param name="cancellationToken">Ends the work.</param>
-    /// <returns>Pieces whose text together is what <see cref="Apply"/> gives; their tokens are all that were made, also those of the part cut off.</returns>
-    public async IAsyncEnumerable<TextPiece> StreamAsync(
-        IAsyncEnumerable<TextPiece> pieces, string prompt = "", [EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(pieces);
-        ArgumentNullException.ThrowIfNull(prompt);
-        var text = new StringBuilder();
-        var ids = new List<int>();
-        int given = 0;
-        var cut = default(TruncationPoint);
-        await foreach (TextPiece piece in pieces.WithCancellation(cancellationToken).ConfigureAwait(false))
-        {
-            text.Append(piece.Text);
-            ids.AddRange(piece.TokenIds);
-            cut = Find(prompt, text.ToString(), complete: false);
-            if (cut.IsCertain)
-                break;
-            if (cut.Length > given)
-            {
-                yield return new TextPiece(text.ToString(given, cut.Length - given), [.. ids]);
-                ids.Clear();
-                given = cut.Length;
-            }
-        }
-        if (!cut.IsCertain)
-            cut = Find(prompt, text.ToString(), complete: true);
-        if (cut.Length > given || ids.Count > 0)
-            yield return new TextPiece(text.ToString(given, cut.Length - given), [.. ids]);
     }
 
     /// <summary>Whether <see cref="Find"/> looks at the prompt.</summary>

@@ -48,15 +48,10 @@ public sealed partial record GenerationOptions
     private void RequireSampling(GenerationOptions all)
     {
         // A value that changes nothing contradicts nothing, nor does transformers' own default.
-        (string Name, object? Value)[] ofSampling =
-        [
-            (nameof(Temperature), Temperature is 1 ? null : Temperature), (nameof(TopK), TopK is 0 or UsualTopK ? null : TopK),
-            (nameof(TopP), TopP is 1 ? null : TopP), (nameof(MinP), MinP is 0 ? null : MinP), (nameof(TypicalP), TypicalP is 1 ? null : TypicalP),
-            (nameof(EpsilonCutoff), EpsilonCutoff is 0 ? null : EpsilonCutoff), (nameof(EtaCutoff), EtaCutoff is 0 ? null : EtaCutoff),
-        ];
-        if (DoSample == false && ofSampling.FirstOrDefault(option => option.Value is not null) is { Value: not null } given)
-            throw new ModelInputException($"{given.Name} is {given.Value} and DoSample is false; it works only where tokens are drawn at random. " +
-                $"Set DoSample to true, or leave {given.Name} out.");
+        IEnumerable<GenerationOption> ofSampling = GenerationOption.All.Where(option => option.Group == GenerationOptionGroup.Sampling);
+        if (DoSample == false && ofSampling.FirstOrDefault(option => option.Effect(this) is not null) is GenerationOption drawn)
+            throw new ModelInputException($"{drawn.Property} is {drawn.Effect(this)} and DoSample is false; it works only where tokens are drawn at random. " +
+                $"Set DoSample to true, or leave {drawn.Property} out.");
         if (Seed is not null && all.DoSample != true)
             throw new ModelInputException(all.NumBeams > 1
                 ? $"Seed is {Seed} and NumBeams is {all.NumBeams} without DoSample; beam search draws no random numbers. Set DoSample to true, or leave " +
@@ -73,10 +68,10 @@ public sealed partial record GenerationOptions
         if (beams == 1 && sequences > 1 && all.DoSample != true)
             throw new ModelInputException($"NumReturnSequences is {sequences} and NumBeams is 1 without DoSample; all texts would be the same. " +
                 $"Set DoSample to true, or NumBeams to at least {sequences}.");
-        if (beams == 1 && LengthPenalty is not (null or 1))
+        if (beams == 1 && GenerationOptionTable.LengthPenalty.Effect(this) is not null)
             throw new ModelInputException($"LengthPenalty is {LengthPenalty} and NumBeams is 1; it compares beams. Raise NumBeams, or leave LengthPenalty " +
                 "out.");
-        if (beams == 1 && EarlyStopping is not (null or ManagedTransformers.EarlyStopping.False))
+        if (beams == 1 && GenerationOptionTable.EarlyStopping.Effect(this) is not null)
             throw new ModelInputException($"EarlyStopping is {EarlyStopping} and NumBeams is 1; it ends beam search. Raise NumBeams, or leave EarlyStopping " +
                 "out.");
         if (beams > 1 && all.AssistantModel is not null)
@@ -110,20 +105,13 @@ public sealed partial record GenerationOptions
 
     private void RequireTokens(GenerationOptions all, int vocabSize)
     {
-        (string Name, IEnumerable<int>? Ids)[] named =
-        [
-            (nameof(SuppressTokens), all.SuppressTokens), (nameof(BeginSuppressTokens), all.BeginSuppressTokens),
-            (nameof(ForcedEosTokenId), all.ForcedEosTokenId), (nameof(BadWordsIds), all.BadWordsIds?.SelectMany(word => word)),
-            (nameof(SequenceBias), all.SequenceBias?.SelectMany(bias => bias.TokenIds)),
-            // The checkpoint's own end token may lie outside, as CodeGen2's config.json shows that it may be wrong; then it never comes.
-            (nameof(EosTokenId), EosTokenId), (nameof(PadTokenId), PadTokenId is int pad ? [pad] : null),
-        ];
-        foreach ((string name, IEnumerable<int>? ids) in named)
+        foreach (GenerationOption option in GenerationOption.All)
         {
-            foreach (int id in ids ?? [])
+            // The checkpoint's own end token may lie outside the vocabulary (a config.json may be wrong); then it never comes.
+            foreach (int id in option.TokensIn(option.Group == GenerationOptionGroup.Scores ? all : this))
             {
                 if ((uint)id >= (uint)vocabSize)
-                    throw new ModelInputException($"{name} holds token {id}; the model's tokens are 0 to {vocabSize - 1} (vocab_size {vocabSize}).");
+                    throw new ModelInputException($"{option.Property} holds token {id}; the model's tokens are 0 to {vocabSize - 1} (vocab_size {vocabSize}).");
             }
         }
     }

@@ -1,4 +1,5 @@
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
@@ -16,19 +17,19 @@ public sealed partial record GenerationOptions
 
     /// <summary>The most tokens to generate, at least 1. Null here, in <see cref="MaxLength"/> and in the checkpoint: 64, or as many as still fit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? MaxNewTokens { get; init => field = OptionRange.AtLeast(1, value); }
+    public int? MaxNewTokens { get; init => field = GenerationOptionTable.MaxNewTokens.Require(value); }
 
     /// <summary>The most tokens with the prompt (of a batch, its longest prompt); instead of <see cref="MaxNewTokens"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? MaxLength { get; init => field = OptionRange.AtLeast(1, value); }
+    public int? MaxLength { get; init => field = GenerationOptionTable.MaxLength.Require(value); }
 
     /// <summary>No end token before so many generated tokens. Null: 0. Goes before <see cref="MinLength"/> where both are given.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int? MinNewTokens { get; init => field = OptionRange.AtLeast(0, value); }
+    public int? MinNewTokens { get; init => field = GenerationOptionTable.MinNewTokens.Require(value); }
 
     /// <summary>No end token before so many tokens, those of the prompt included. Null: 0.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int? MinLength { get; init => field = OptionRange.AtLeast(0, value); }
+    public int? MinLength { get; init => field = GenerationOptionTable.MinLength.Require(value); }
 
     /// <summary>Draw each token at random by its probability. Null: false, the most probable token is taken.</summary>
     public bool? DoSample { get; init; }
@@ -38,33 +39,33 @@ public sealed partial record GenerationOptions
 
     /// <summary>How many continuations are kept at each step; over 1: beam search. Null: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? NumBeams { get; init => field = OptionRange.AtLeast(1, value); }
+    public int? NumBeams { get; init => field = GenerationOptionTable.NumBeams.Require(value); }
 
     /// <summary>How many texts come out for one prompt; of beams at most <see cref="NumBeams"/>. Null: 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? NumReturnSequences { get; init => field = OptionRange.AtLeast(1, value); }
+    public int? NumReturnSequences { get; init => field = GenerationOptionTable.NumReturnSequences.Require(value); }
 
     /// <summary>
     /// The exponent of the length by which a beam's summed log probability is divided: above 0 prefers longer texts, below 0 shorter ones.
     /// Null: 1. Only with <see cref="NumBeams"/> over 1.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is NaN or infinite.</exception>
-    public double? LengthPenalty { get; init => field = OptionRange.Finite(value); }
+    public double? LengthPenalty { get; init => field = GenerationOptionTable.LengthPenalty.Require(value); }
 
     /// <summary>When beam search ends. Null: <see cref="ManagedTransformers.EarlyStopping.False"/>. Only with <see cref="NumBeams"/> over 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
-    public EarlyStopping? EarlyStopping { get; init => field = OptionRange.Defined(value); }
+    public EarlyStopping? EarlyStopping { get; init => field = GenerationOptionTable.EarlyStopping.Require(value); }
 
     /// <summary>
     /// Speculative decoding without a second model: so many tokens are copied from where the last ones stood before, and checked in one pass.
     /// The text stays the same. Null: off. transformers' prompt_lookup_num_tokens; Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? PromptLookupNumTokens { get; init => field = OptionRange.AtLeast(1, value); }
+    public int? PromptLookupNumTokens { get; init => field = GenerationOptionTable.PromptLookupNumTokens.Require(value); }
 
     /// <summary>How many last tokens <see cref="PromptLookupNumTokens"/> looks for, at most. Null: 8 (transformers: 2); the text is the same.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? MaxMatchingNgramSize { get; init => field = OptionRange.AtLeast(1, value); }
+    public int? MaxMatchingNgramSize { get; init => field = GenerationOptionTable.MaxMatchingNgramSize.Require(value); }
 
     /// <summary>
     /// Speculative decoding: a smaller model drafts tokens, and this one checks them in one pass. The text stays the same, also where it is
@@ -72,19 +73,25 @@ public sealed partial record GenerationOptions
     /// </summary>
     public TextGenerator? AssistantModel { get; init; }
 
-    /// <summary>The tokens that end a text; each is the last token of what it ends. Empty: none does.</summary>
+    /// <summary>The tokens that end a text; each is the last token of what it ends. Empty: none does. Null here and in generation_config.json: the
+    /// tokenizer's end token, else config.json's.</summary>
     public IReadOnlyList<int>? EosTokenId { get; init; }
 
-    /// <summary>What rows that ended are filled with where rows of equal length are asked for. Null: the first end token.</summary>
+    /// <summary>What rows that ended are filled with where rows of equal length are asked for. Null here and in the checkpoint: the first end token.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int? PadTokenId { get; init => field = OptionRange.AtLeast(0, value); }
+    public int? PadTokenId { get; init => field = GenerationOptionTable.PadTokenId.Require(value); }
+
+    /// <summary>The token that an empty prompt begins with. Null: the tokenizer's beginning-of-text token, else its end token, else config.json's
+    /// bos_token_id.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int? BosTokenId { get; init => field = GenerationOptionTable.BosTokenId.Require(value); }
 
     /// <summary>Strings that end a text when they come up in it. Their tokens are among the new ones; the text ends before them.</summary>
     public IReadOnlyList<string>? StopStrings { get; init; }
 
     /// <summary>No further token after so much time. The one under way is finished.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
-    public TimeSpan? MaxTime { get; init => field = OptionRange.Above0(value); }
+    public TimeSpan? MaxTime { get; init => field = GenerationOptionTable.MaxTime.Require(value); }
 
     /// <summary>Drop the beginning of a prompt that leaves no room for what is to be generated. Null: false, such a prompt is refused. Not in
     /// transformers.</summary>
@@ -92,14 +99,21 @@ public sealed partial record GenerationOptions
 
     /// <summary>How many of the most probable tokens are reported with each generated one. Null: none. Not in transformers.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int? TopLogProbabilities { get; init => field = OptionRange.AtLeast(0, value); }
+    public int? TopLogProbabilities { get; init => field = GenerationOptionTable.TopLogProbabilities.Require(value); }
 
     /// <summary>
     /// How keys and values are kept: in half the memory as F16 or BF16, which rounds them and may so change the text. Null: F32, or in a
     /// <see cref="GenerationSession"/> the session's own. Not in transformers.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
-    public WeightType? KeyValueType { get; init => field = OptionRange.Defined(value); }
+    public WeightType? KeyValueType { get; init => field = GenerationOptionTable.KeyValueType.Require(value); }
+
+    /// <summary>
+    /// Where the text is cut. It ends as soon as it is certain where that is (<see cref="FinishReason.Criterion"/>), so that nothing is generated that
+    /// would be cut off; with <see cref="TruncateBeforePattern"/>, which looks at the whole text, it goes on to its end, and is cut after those. Null: it is
+    /// not cut. Not in transformers.
+    /// </summary>
+    public TruncationRecipe? Truncation { get; init; }
 
     /// <summary>
     /// Cuts the text before the second top-level print, the second def, and the first match of these regular expressions, as
@@ -112,6 +126,40 @@ public sealed partial record GenerationOptions
 
     /// <summary>Your own reasons to end a text, beside the built-in ones.</summary>
     public IReadOnlyList<StoppingCriterion>? StoppingCriteria { get; init; }
+
+    /// <summary>These options, with those of others where they are null.</summary>
+    /// <param name="defaults">Such as what a checkpoint says (<see cref="TextGenerator.Defaults"/>).</param>
+    /// <remarks>One limit given here beats both of the defaults: they limit the same thing, in two ways of counting. So do the minima.</remarks>
+    public GenerationOptions Over(GenerationOptions defaults)
+    {
+        ArgumentNullException.ThrowIfNull(defaults);
+        if ((MaxNewTokens ?? MaxLength) is not null)
+            defaults = defaults with { MaxNewTokens = null, MaxLength = null };
+        if ((MinNewTokens ?? MinLength) is not null)
+            defaults = defaults with { MinNewTokens = null, MinLength = null };
+        return GenerationOption.All.Aggregate(defaults, (merged, option) => option.Copy(this, merged)) with
+        {
+            AssistantModel = AssistantModel ?? defaults.AssistantModel,
+            LogitsProcessors = LogitsProcessors ?? defaults.LogitsProcessors,
+            StoppingCriteria = StoppingCriteria ?? defaults.StoppingCriteria,
+        };
+    }
+
+    /// <summary>
+    /// The processors that these options come to, in transformers' order, for a loop of your own over
+    /// <see cref="CodeGenForCausalLM.Step"/>: each changes the scores that the one before it left. Warpers are among them where DoSample is true.
+    /// </summary>
+    /// <param name="promptLength">Tokens of the prompt.</param>
+    /// <param name="maxLength">The most tokens, prompt included.</param>
+    /// <param name="kernels">Level of their softmax; null: the best of this CPU.</param>
+    /// <exception cref="ModelInputException">A sequence of BadWordsIds or SequenceBias is empty.</exception>
+    /// <remarks>transformers' GenerationMixin._get_logits_processor.</remarks>
+    public IReadOnlyList<LogitsProcessor> CreateLogitsProcessors(int promptLength, int maxLength, KernelOptions? kernels = null)
+    {
+        IReadOnlyList<int> endTokens = EosTokenId ?? [];
+        RequireSequences(this, endTokens);
+        return ManagedTransformers.LogitsProcessors.For(this, promptLength, maxLength, endTokens, kernels ?? KernelOptions.Default);
+    }
 }
 
 /// <summary>When beam search ends; transformers' early_stopping: False, True or "never".</summary>
