@@ -5,24 +5,25 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
-/// <summary>A token at a place of a text, and the probability that the model gives to it there: of its own scores, before processors and temperature.</summary>
+/// <summary>A token at a position of a text, and the probability that the model gives to it there: of its own scores, before processors and
+/// temperature.</summary>
 /// <param name="TokenId">Its id.</param>
 /// <param name="Token">As the vocabulary writes it, such as <c>Ġreturn</c>; empty where there is no tokenizer.</param>
 /// <param name="TokenText">As text, such as <c>" return"</c>; U+FFFD where the token is a part of a character, empty where there is no tokenizer.</param>
-/// <param name="LogProbability">log p(token | the tokens before it), natural.</param>
+/// <param name="LogProbability">log p, natural: of a decoder's token after those before it, of a mask's after all others.</param>
 [DebuggerDisplay("{DebuggerText,nq}")]
 public record TokenProbability(int TokenId, string Token, string TokenText, double LogProbability)
 {
-    /// <summary>p(token | the tokens before it), 0 … 1.</summary>
+    /// <summary>p, 0 … 1.</summary>
     public double Probability => Math.Exp(LogProbability);
 
-    /// <summary>The likeliest tokens of the same place, best first, as many as were asked for.</summary>
+    /// <summary>The likeliest tokens at the same position, best first, as many as were asked for.</summary>
     public IReadOnlyList<TokenProbability> Alternatives { get; init; } = [];
 
     private protected virtual string DebuggerText =>
         string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, Token.Length == 0 ? null : TokenText)}: {Probability:F4}");
 
-    /// <summary>The likeliest tokens of a place, best first; of equals the lower id.</summary>
+    /// <summary>The likeliest tokens at a position, best first; of equals the lower id.</summary>
     /// <param name="logits">The model's scores, [vocab_size].</param>
     /// <param name="logSum">log Σ exp(logits).</param>
     /// <param name="count">How many.</param>

@@ -1,3 +1,4 @@
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
@@ -46,13 +47,13 @@ internal sealed class ExplanationRun(
     public TokenCandidate[] Candidates(ReadOnlySpan<float> logits, int count, PretrainedModel model)
     {
         Scores.RequireFinite(logits, "score of token", model);
-        int[] best = Ranking.Best(logits, count);
-        (double sum, float max) = (0, logits[best[0]]);
-        foreach (float logit in logits)
-            sum += Math.Exp(logit - max);
+        TokenProbability[] best = TokenProbability.Best(logits, Softmax.LogSumExp(logits, model.LoadOptions.Kernels), count, tokenizer);
         var candidates = new TokenCandidate[best.Length];
         for (int i = 0; i < best.Length; i++)
-            candidates[i] = new TokenCandidate(best[i], tokenizer.IdToToken(best[i]) ?? "", tokenizer.Decode([best[i]]), Math.Exp(logits[best[i]] - max) / sum, logits[best[i]]);
+        {
+            (int id, string token, string text, double logProbability) = best[i];
+            candidates[i] = new TokenCandidate(id, token, text, logProbability, logits[id]);
+        }
         return candidates;
     }
 

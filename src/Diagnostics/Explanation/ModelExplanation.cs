@@ -55,9 +55,10 @@ public sealed record ExplainedToken(int TokenId, string Token, string TokenText,
 /// <param name="TokenId">Its id.</param>
 /// <param name="Token">As the vocabulary writes it.</param>
 /// <param name="TokenText">As text.</param>
-/// <param name="Probability">softmax(logits)[id].</param>
+/// <param name="LogProbability">log softmax(logits)[id], natural.</param>
 /// <param name="Logit">The score before softmax.</param>
-public sealed record TokenCandidate(int TokenId, string Token, string TokenText, double Probability, double Logit);
+public sealed record TokenCandidate(int TokenId, string Token, string TokenText, double LogProbability, double Logit)
+    : TokenProbability(TokenId, Token, TokenText, LogProbability);
 
 /// <summary>What the model says about one place, and which of its parts said it.</summary>
 /// <param name="Position">The token that was read there: the one before the predicted token (decoders), or the mask (encoders).</param>

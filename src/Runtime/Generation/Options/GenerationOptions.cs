@@ -147,7 +147,7 @@ public sealed partial record GenerationOptions
 
     /// <summary>
     /// The processors that these options come to, in transformers' order, for a loop of your own over
-    /// <see cref="CodeGenForCausalLM.Step"/>: each changes the scores that the one before it left. Warpers are among them where DoSample is true.
+    /// <see cref="DecoderForCausalLM.Step"/>: each changes the scores that the one before it left. Warpers are among them where DoSample is true.
     /// </summary>
     /// <param name="promptLength">Tokens of the prompt.</param>
     /// <param name="maxLength">The most tokens, prompt included.</param>
