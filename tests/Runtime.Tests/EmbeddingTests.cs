@@ -197,6 +197,13 @@ public sealed class EmbeddingTests
     }
 
     [Test]
+    public void No_pooling_at_all_is_refused()
+    {
+        Assert.That(() => SentenceEmbeddingPipeline.Create(_model, _pipeline.Tokenizer, []), Throws.ArgumentException.With.Message.Contains("one mode at least"));
+        Assert.That(() => _pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = [] }), Throws.ArgumentException.With.Message.Contains("one mode at least"));
+    }
+
+    [Test]
     public void A_model_with_a_head_is_refused()
     {
         using BertForMaskedLM model = TestData.Tiny<BertForMaskedLM>(8200);

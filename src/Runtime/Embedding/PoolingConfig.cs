@@ -27,9 +27,9 @@ internal sealed record PoolingConfig(IReadOnlyList<Pooling> Modes, bool IncludeP
         Pooling[] modes = json.Find("pooling_mode") is JsonElement mode
             ? [.. (mode.ValueKind == JsonValueKind.Array ? mode.EnumerateArray() : Enumerable.Repeat(mode, 1)).Select(word => ModeOf(json, word))]
             : [.. PoolingNames.All.Where((_, i) => switches[i]).Select(name => name.Mode)];
-        int? width = json.Size("embedding_dimension") ?? json.Size("word_embedding_dimension");
+        int? width = json.Size("embedding_dimension"), oldWidth = json.Size("word_embedding_dimension");
         // No mode at all is the mean in sentence-transformers, too.
-        return new PoolingConfig(modes.Length == 0 ? [Pooling.Mean] : modes, json.Flag("include_prompt", otherwise: true), json.File, width);
+        return new PoolingConfig(modes.Length == 0 ? [Pooling.Mean] : modes, json.Flag("include_prompt", otherwise: true), json.File, width ?? oldWidth);
     }
 
     private static Pooling ModeOf(ModuleJson json, JsonElement word) =>

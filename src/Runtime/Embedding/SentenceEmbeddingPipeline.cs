@@ -12,6 +12,8 @@ namespace ManagedTransformers;
 /// </remarks>
 public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGenerator<string, Embedding<float>>
 {
+    private const string NoPooling = "Pooling is an empty list; one mode at least is needed, or null for the default.";
+
     private readonly SentenceModules _modules;
 
     private SentenceEmbeddingPipeline(PretrainedModel model, Tokenizer tokenizer, SentenceModules modules, bool ownsModel)
@@ -60,15 +62,18 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="pooling">How tokens become one vector, where the options of a call do not say; null: by mean.</param>
     /// <param name="normalize">Whether vectors get length 1, where the options of a call do not say.</param>
+    /// <exception cref="ArgumentException"><paramref name="pooling"/> is empty.</exception>
     /// <exception cref="ConfigException">The model has a head, or the tokenizer does not fit it.</exception>
     public static SentenceEmbeddingPipeline Create(PretrainedModel model, Tokenizer tokenizer, IReadOnlyList<Pooling>? pooling = null, bool normalize = false)
     {
+        if (pooling?.Count == 0)
+            throw new ArgumentException(NoPooling, nameof(pooling));
         var modules = new SentenceModules { Normalize = normalize };
         return new(model, tokenizer, pooling is null ? modules : modules with { Pooling = new PoolingConfig(pooling, IncludePrompt: true) }, ownsModel: false);
     }
 
     /// <summary>Embeds a text.</summary>
-    /// <returns>[<see cref="Dimensions"/>].</returns>
+    /// <returns>[<see cref="Dimensions"/>], unless the options join another number of poolings.</returns>
     /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, or a pooling that its modules cannot read.</exception>
     /// <exception cref="ModelInputException">The text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
     public float[] Embed(string text, EmbeddingOptions? options = null, CancellationToken cancellationToken = default) =>
@@ -79,7 +84,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <param name="options">Prompt, pooling and normalisation, where they are to differ from the checkpoint's.</param>
     /// <param name="progress">Told how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
-    /// <returns>For every text, [<see cref="Dimensions"/>].</returns>
+    /// <returns>For every text, [<see cref="Dimensions"/>], unless the options join another number of poolings.</returns>
     /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, or a pooling that its modules cannot read.</exception>
     /// <exception cref="ModelInputException">A text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
     public IReadOnlyList<float[]> Embed(
@@ -175,7 +180,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         if (options.Pooling is not IReadOnlyList<Pooling> modes)
             return;
         if (modes.Count == 0)
-            throw new ArgumentException("Pooling is an empty list; one mode at least is needed, or null for the checkpoint's.", nameof(options));
+            throw new ArgumentException(NoPooling, nameof(options));
         if (_modules.Layers.Count > 0 && modes.Count != Pooling.Count)
             throw new ArgumentException($"Pooling has {modes.Count} modes; the checkpoint's modules read the vectors of {Pooling.Count}.", nameof(options));
     }
