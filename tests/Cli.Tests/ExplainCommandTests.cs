@@ -87,6 +87,7 @@ internal sealed partial class ExplainCommandTests
             string[] code = source.GetProperty("code").GetString()!.Split('\n');
             Assert.That(file, Does.Contain(string.Join('\n', code.Select(one => one.Length == 0 ? one : $"    {one}"))), $"{path} {method}");
             Assert.That(code[^1], Does.Match(@"^\}$|;$"), $"{path} {method}");
+            Assert.That(code.Count(line => line.StartsWith("/// <summary>", StringComparison.Ordinal)), Is.LessThan(2), $"one member and its comment: {path} {method}");
         }
     }
 
@@ -104,6 +105,7 @@ internal sealed partial class ExplainCommandTests
         if (family == "Roberta")
             family = "Bert";                               // whose layers they are
         Assert.That(files, Does.Contain($"{family}Attention").And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
+        Assert.That(sources.Select(source => source.Method), Does.Contain("Logits"));
     }
 
     [TestCase("", "1.0.0", "src/A.cs#L7")]

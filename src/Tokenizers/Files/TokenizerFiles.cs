@@ -1,4 +1,3 @@
-
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>The files of a tokenizer, by name; each is read when it is first asked for.</summary>

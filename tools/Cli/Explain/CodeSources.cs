@@ -20,8 +20,8 @@ internal static partial class CodeSources
         new("residual", "*Block|*Layer", "Forward", "what a layer does to the stream", Kinds.Both),
         new("residual", Explanation + "ExplanationRun.cs", "Norms", "the norms", Kinds.Both),
         new("lens", Explanation + "ExplanationRun.cs", "Lens", "candidates at every place", Kinds.Both),
-        new("lens", "*ForCausalLM", "Logits", "final LayerNorm and head", Kinds.Decoder),
-        new("lens", "*Head", "Forward", "the masked-LM head", Kinds.Encoder),
+        new("lens", "*", "Logits", "the head on any layer's stream", Kinds.Both),
+        new("lens", "*Head", "ForwardTo", "the masked-LM head", Kinds.Encoder),
         new("prediction", Explanation + "DirectAttribution.cs", "Effects", "the effects of all parts", Kinds.Decoder),
         new("prediction", Explanation + "DirectAttribution.cs", "AddLayer", "a layer's heads and its MLP", Kinds.Decoder),
         new("prediction", "src/Models/Layers/LayerNormalization.cs", "ScaleParts", "the final LayerNorm of a part, its scale frozen", Kinds.Decoder),
@@ -50,17 +50,7 @@ internal static partial class CodeSources
     {
         Kinds kinds = (causal ? Kinds.Decoder : Kinds.Encoder) | (generation ? Kinds.Generation : Kinds.None);
         string[] classes = [.. ClassesOf(architecture)];
-        return [.. Entries.Where(entry => (entry.Kinds & kinds) != Kinds.None).Select(entry => Find(entry with { File = FileOf(entry.File, classes) }))];
-    }
-
-    /// <summary>A file itself; of *NAME|*NAME the first of the model's classes with a name that ends so.</summary>
-    private static string FileOf(string file, string[] classes)
-    {
-        if (!file.StartsWith('*'))
-            return file;
-        string[] endings = file.Split('|');
-        return Array.Find(classes, path => Array.Exists(endings, ending => Path.GetFileNameWithoutExtension(path).EndsWith(ending[1..], StringComparison.Ordinal)))
-            ?? throw new InvalidOperationException($"None of {string.Join(", ", classes)} is {file}.");
+        return [.. Entries.Where(entry => (entry.Kinds & kinds) != Kinds.None).Select(entry => Find(entry, classes)).OfType<ExplainSource>()];
     }
 
     /// <summary>The files of a model's classes: its own, then those that these name, and so on, as their code reads.</summary>
@@ -68,7 +58,7 @@ internal static partial class CodeSources
     {
         Dictionary<string, string> files = EmbeddedFiles.Names("source/").ToDictionary(name => Path.GetFileNameWithoutExtension(name), name => name["source/".Length..]);
         var found = new HashSet<string> { architecture };
-        for (var next = new Queue<string>(found); next.TryDequeue(out string? name);)
+        for (var next = new Queue<string>(found.Where(files.ContainsKey)); next.TryDequeue(out string? name);)
         {
             yield return files[name];
             string[] code = [.. LinesOf(files[name]).Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))];
@@ -82,15 +72,23 @@ internal static partial class CodeSources
 
     private static string[] LinesOf(string file) => EmbeddedFiles.Read($"source/{file}").ReplaceLineEndings("\n").Split('\n');
 
-    private static ExplainSource Find(Entry entry)
+    /// <summary>The method of the entry's file, or of the first of the model's classes that has it; null: a model from elsewhere, whose code is not here.</summary>
+    private static ExplainSource? Find(Entry entry, string[] classes)
     {
-        string[] lines = LinesOf(entry.File);
+        string[] endings = entry.File.StartsWith('*') ? [.. entry.File.Split('|').Select(ending => ending[1..])] : [];
+        string[] files = endings.Length == 0
+            ? [entry.File]
+            : Array.FindAll(classes, path => Array.Exists(endings, ending => Path.GetFileNameWithoutExtension(path).EndsWith(ending, StringComparison.Ordinal)));
         var declaration = new Regex($@"^ {{4}}(public|internal|private)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
-        // The method itself, not an overload that only calls it.
-        int at = Array.FindLastIndex(lines, line => declaration.IsMatch(line));
-        if (at < 0)
-            throw new InvalidOperationException($"{entry.File} has no method {entry.Method}.");
-        return new ExplainSource(entry.Panel, entry.What, entry.File, entry.Method, at + 1, Url(entry.File, at + 1), MethodAt(lines, at));
+        foreach (string file in files)
+        {
+            string[] lines = LinesOf(file);
+            // The method itself, not an overload that only calls it.
+            int at = Array.FindLastIndex(lines, line => declaration.IsMatch(line));
+            if (at >= 0)
+                return new ExplainSource(entry.Panel, entry.What, file, entry.Method, at + 1, Url(file, at + 1), MethodAt(lines, at));
+        }
+        return endings.Length > 0 ? null : throw new InvalidOperationException($"{entry.File} has no method {entry.Method}.");
     }
 
     /// <summary>A method with the comment above it, from the indentation on that members have.</summary>
@@ -99,7 +97,7 @@ internal static partial class CodeSources
         int start = declaration, end = declaration;
         while (lines[start - 1].StartsWith("    ///", StringComparison.Ordinal))
             start--;
-        while (lines[end] != "    }" && !(lines[end].EndsWith(';') && !lines.AsSpan(declaration..(end + 1)).Contains("    {")))
+        while (!lines[end].StartsWith("    }", StringComparison.Ordinal) && !(lines[end].EndsWith(';') && !lines.AsSpan(declaration..(end + 1)).Contains("    {")))
             end++;
         return string.Join('\n', lines[start..(end + 1)].Select(line => line.StartsWith("    ", StringComparison.Ordinal) ? line[4..] : line));
     }
