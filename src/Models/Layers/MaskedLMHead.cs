@@ -8,9 +8,9 @@ namespace ManagedTransformers.Models;
 /// <param name="layerNorm">The norm after that.</param>
 /// <param name="transformName">The module path under which the norm's output is traced.</param>
 /// <param name="decoder">The last layer, over the vocabulary; <see cref="Linear.OverVocabulary"/> makes it.</param>
-/// <param name="name">The module path of the whole head.</param>
+/// <param name="name">The module path of the whole head; null: it is no module of its own.</param>
 /// <remarks>transformers BertLMPredictionHead, RobertaLMHead, DistilBertForMaskedLM.</remarks>
-public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, LayerNormalization layerNorm, string transformName, Linear decoder, string name)
+public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, LayerNormalization layerNorm, string transformName, Linear decoder, string? name = null)
 {
     /// <summary>[rows, hidden] → [rows, vocab_size] into <paramref name="logits"/>.</summary>
     /// <param name="x">[rows, hidden].</param>
@@ -25,6 +25,7 @@ public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, La
         session.Tap(transformName, transformed);
         decoder.ForwardTo(transformed, logits, session);
         session.Tap(decoder.Name, logits);
-        session.Tap(name, logits);
+        if (name is not null)
+            session.Tap(name, logits);
     }
 }
