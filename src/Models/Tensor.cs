@@ -78,7 +78,7 @@ public sealed class Tensor
     internal long CapacityBytes => (long)_data.Length * sizeof(float);
 
     /// <summary>A copy under another name.</summary>
-    internal Tensor Copy(string name) => new(ToArray(), name, _shape);
+    public Tensor Copy(string name) => new(ToArray(), name, _shape);
 
     /// <summary>Makes this tensor [rows, columns] of undefined content, reusing its memory where that is large enough.</summary>
     internal void Reuse(string name, int rows, int columns)

@@ -101,10 +101,12 @@ internal sealed class LabelsConverter : JsonConverter<IReadOnlyDictionary<string
 }
 
 /// <summary>eos_token_id: a number, a list of numbers, or null.</summary>
-internal sealed class TokenIdsConverter : JsonConverter<IReadOnlyList<int>>
+public sealed class TokenIdsConverter : JsonConverter<IReadOnlyList<int>>
 {
+    /// <inheritdoc/>
     public override bool HandleNull => true;
 
+    /// <inheritdoc/>
     public override IReadOnlyList<int> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         if (reader.TokenType == JsonTokenType.Null)
@@ -119,8 +121,11 @@ internal sealed class TokenIdsConverter : JsonConverter<IReadOnlyList<int>>
         return ids;
     }
 
+    /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, IReadOnlyList<int> value, JsonSerializerOptions options)
     {
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(value);
         switch (value.Count)
         {
             case 0: writer.WriteNullValue(); break;

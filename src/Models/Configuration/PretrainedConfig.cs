@@ -31,10 +31,9 @@ public abstract record PretrainedConfig
     public IReadOnlyDictionary<string, string> Id2Label { get => field ??= UnnamedLabels(); set; }
 
     /// <summary>num_labels as older files give it; it counts only where there is no id2label.</summary>
-    [JsonInclude]
     [JsonPropertyName("num_labels")]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    internal int? GivenNumLabels { get; set; }
+    public int? GivenNumLabels { get; set; }
 
     /// <summary>How labels become a loss: regression, single_label_classification or multi_label_classification; decided by the labels when null.</summary>
     public string? ProblemType { get; set; }

@@ -1,0 +1,82 @@
+using ManagedTransformers.Models;
+using ManagedTransformers.Tokenizers;
+
+namespace ManagedTransformers.Runtime.Tests;
+
+/// <summary>A family that is registered from outside loads, runs, traces and serves pipelines like any other.</summary>
+[NonParallelizable]
+public sealed class OwnFamilyTests
+{
+    [OneTimeSetUp]
+    public void Register()
+    {
+        if (!PretrainedModels.SupportedArchitectures.Contains(nameof(FastTextForSequenceClassification)))
+            ModelFamilies.Register(FastTextForSequenceClassification.Family);
+    }
+
+    [Test]
+    public void Its_checkpoint_is_saved_and_opened_as_the_class_that_config_json_names()
+    {
+        var config = new FastTextConfig { VocabSize = 30, Dim = 4 };
+        using var made = PretrainedModels.FromConfig<FastTextForSequenceClassification>(config, seed: 3);
+        string directory = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            made.Save(directory);
+            using var opened = PretrainedModels.Load<ISequenceClassifier>(directory);
+            using Session session = opened.CreateSession(), other = made.CreateSession();
+            float[] logits = opened.Forward(ModelInputs.Of(3, 5, 5), session).Logits.ToArray();
+            Assert.That(opened, Is.InstanceOf<FastTextForSequenceClassification>());
+            Assert.That(logits, Is.EqualTo(made.Forward(ModelInputs.Of(3, 5, 5), other).Logits.ToArray()));
+            Assert.That(made.ActivationNames, Is.EqualTo((string[])["fasttext.words", "classifier"]));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test]
+    public void A_pipeline_of_its_task_takes_it()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(TestData.Model("demo-language-id"));
+        var config = new FastTextConfig { VocabSize = tokenizer.VocabularySize, Id2Label = new Dictionary<string, string> { ["0"] = "go", ["1"] = "php" } };
+        using var model = PretrainedModels.FromConfig<FastTextForSequenceClassification>(config);
+        using var classifier = TextClassificationPipeline.Create(model, tokenizer);
+        IReadOnlyList<LabelScore> scores = classifier.Classify("x := 1");
+        Assert.That(scores.Select(score => score.Label), Is.EquivalentTo(new[] { "go", "php" }));
+        Assert.That(scores.Sum(score => score.Score), Is.EqualTo(1).Within(1e-6));
+    }
+
+    [Test]
+    public void Another_task_refuses_it_and_names_the_classes_that_do()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(TestData.Model("demo-fill-mask"));
+        using var model = PretrainedModels.FromConfig<FastTextForSequenceClassification>(new FastTextConfig { VocabSize = tokenizer.VocabularySize });
+        Assert.That(() => FillMaskPipeline.Create(model, tokenizer), Throws.TypeOf<ConfigException>()
+            .With.Message.StartsWith("FastTextForSequenceClassification does not fill masks; BertForPreTraining, BertForMaskedLM")
+            .And.Message.EndsWith("is needed (config.json, architectures)."));
+    }
+
+    [Test]
+    public void A_family_or_a_class_is_registered_once()
+    {
+        Assert.That(() => ModelFamilies.Register(FastTextForSequenceClassification.Family), Throws.ArgumentException
+            .With.Message.Contains("A family with model_type fasttext is registered already"));
+        var renamed = new ModelFamily<FastTextConfig>("fasttext2", FastTextJson.Default.FastTextConfig)
+        {
+            BaseModelPrefix = "fasttext2",
+            Builders = [(typeof(FastTextForSequenceClassification), (config, source) => new FastTextForSequenceClassification(config, source))],
+        };
+        Assert.That(() => ModelFamilies.Register(renamed), Throws.ArgumentException
+            .With.Message.Contains("FastTextForSequenceClassification of the family fasttext2 is a class of fasttext already"));
+        Assert.That(ModelFamilies.All.Select(family => family.ModelType), Does.Not.Contain("fasttext2"));
+    }
+
+    [Test]
+    public void A_model_type_that_nobody_registered_names_itself_and_those_that_are_known()
+    {
+        Assert.That(() => ConfigJson.Parse("""{"model_type": "t5"}"""u8), Throws.TypeOf<ConfigException>()
+            .With.Message.Contains("model_type is \"t5\"").And.Message.Contains("Known are bert, roberta, codegen"));
+    }
+}
