@@ -11,12 +11,12 @@ int layer = args.Length > 0 ? int.Parse(args[0]) : 3, head = args.Length > 1 ? i
 string text = args.Length > 2 ? args[2] : "def f(left, right):\n    return left +";
 
 string directory = Path.Combine(Root(), "models", "demo-codegen");
-using var model = CodeGenForCausalLM.Load(directory);
+using var model = PretrainedModels.Load<ICausalLM>(directory);
 Tokenizer tokenizer = Tokenizer.Load(directory);
 int[] ids = tokenizer.Encode(text).Ids;
 
 // A trace keeps activations under the module paths that they have in transformers. Nothing else is computed or copied.
-string name = $"transformer.h.{layer}.attn.probabilities";
+string name = $"{model.Paths.Attention(layer)}.probabilities";
 using Session session = model.CreateSession();
 using ActivationTrace trace = session.Trace(name);
 model.Forward(ids, session);

@@ -9,21 +9,21 @@ using ManagedTransformers.Tokenizers;
 
 string text = args.Length > 0 ? args[0] : "if __name__ ==";
 string directory = Path.Combine(Root(), "models", "demo-codegen");
-using var model = CodeGenForCausalLM.Load(directory);
+using var model = PretrainedModels.Load<ICausalLM>(directory);
 Tokenizer tokenizer = Tokenizer.Load(directory);
 int[] ids = tokenizer.Encode(text).Ids;
 
 // The residual stream is what blocks read from and add to; a trace of a block has it after the block.
 using Session session = model.CreateSession();
-using ActivationTrace stream = session.Trace("transformer.drop", "transformer.h.*");
+using ActivationTrace stream = session.Trace(model.Paths.Embeddings, model.Paths.Layers);
 model.Forward(ids, session);
 
 Console.WriteLine($"after \"{text.Replace("\n", "\\n")}\" comes:");
-for (int layer = -1; layer < model.Config.NLayer; layer++)
+for (int layer = -1; layer < model.Config.Layers; layer++)
 {
-    Tensor residual = stream[layer < 0 ? "transformer.drop" : $"transformer.h.{layer}"];       // drop: the embeddings, before the first block
-    var lastToken = new Tensor(residual.Row(ids.Length - 1).ToArray(), residual.Name, 1, model.Config.NEmbd);
-    Print(layer < 0 ? "embeddings" : $"layer {layer}", model.Logits(lastToken, session));      // ln_f and lm_head, as after the last block
+    Tensor residual = stream[layer < 0 ? model.Paths.Embeddings : model.Paths.Layer(layer)];
+    var lastToken = new Tensor(residual.Row(ids.Length - 1).ToArray(), residual.Name, 1, model.Config.HiddenWidth);
+    Print(layer < 0 ? "embeddings" : $"layer {layer}", model.Logits(lastToken, session));      // last norm and head, as after the last block
 }
 
 // The five best next tokens.

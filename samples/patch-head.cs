@@ -9,7 +9,7 @@ using ManagedTransformers.Tokenizers;
 
 const string Clean = "def f(left, right):\n    return left +", Corrupted = "def f(left, other):\n    return left +";
 string directory = Path.Combine(Root(), "models", "demo-codegen");
-using var model = CodeGenForCausalLM.Load(directory);
+using var model = PretrainedModels.Load<ICausalLM>(directory);
 Tokenizer tokenizer = Tokenizer.Load(directory);
 int right = tokenizer.Encode(" right").Ids[0], other = tokenizer.Encode(" other").Ids[0];
 
@@ -20,10 +20,10 @@ model.Forward(tokenizer.Encode(Clean).Ids, session);
 
 Console.WriteLine($"score of \" right\" minus score of \" other\": {Lead(Clean):F2} after \"{Clean.Replace("\n", "\\n")}\", {Lead(Corrupted):F2} where other stands for right");
 Console.WriteLine("layer head  taken out  put into the other prompt");
-for (int layer = 0; layer < model.Config.NLayer; layer++)
+for (int layer = 0; layer < model.Config.Layers; layer++)
 {
-    string attention = $"transformer.h.{layer}.attn";
-    for (int head = 0; head < model.Config.NHead; head++)
+    string attention = model.Paths.Attention(layer);
+    for (int head = 0; head < model.Config.Heads; head++)
     {
         double without = Lead(Clean, Intervention.ZeroHead(attention, head)), patched = Lead(Corrupted, Patch(attention, head));
         Console.WriteLine($"{layer,5} {head,4} {without,10:F2} {patched,26:F2}");

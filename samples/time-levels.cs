@@ -17,7 +17,7 @@ Console.WriteLine($"{ids.Length} tokens read, 16 written, {threads} thread(s)");
 Console.WriteLine("level        read ms   write ms   largest error");
 foreach (KernelLevel level in KernelDispatch.Supported.Order())      // Reference first
 {
-    using var model = CodeGenForCausalLM.Load(directory, new LoadOptions { Kernels = new KernelOptions { Level = level, MaxThreads = threads } });
+    using var model = PretrainedModels.Load<ICausalLM>(directory, new LoadOptions { Kernels = new KernelOptions { Level = level, MaxThreads = threads } });
     float[] logits = Run(model, out _, out _);                        // once for the compiler and the caches, which are not timed
     reference ??= logits;
     var runs = Enumerable.Range(0, level == KernelLevel.Reference ? 1 : 5).Select(_ => { Run(model, out double read, out double write); return (Read: read, Write: write); }).ToArray();
@@ -26,7 +26,7 @@ foreach (KernelLevel level in KernelDispatch.Supported.Order())      // Referenc
 }
 
 // Reading is products of matrices, writing products of a matrix with a vector: they profit differently.
-float[] Run(CodeGenForCausalLM model, out double read, out double write)
+float[] Run(ICausalLM model, out double read, out double write)
 {
     using Session session = model.CreateSession();
     var watch = Stopwatch.StartNew();

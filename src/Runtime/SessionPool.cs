@@ -15,7 +15,7 @@ internal sealed class SessionPool(PretrainedModel model) : IDisposable
     public Session Rent(ModelInputs inputs)
     {
         ObjectDisposedException.ThrowIf(_disposed, typeof(Pipeline));
-        if (model.Config is CodeGenConfig)
+        if (model.Config.IsCausal)
             return model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = inputs.SequenceLength });
         return _idle.TryTake(out Session? session) ? session : model.CreateSession();
     }

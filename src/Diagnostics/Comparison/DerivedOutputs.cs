@@ -93,16 +93,16 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
 
     private Tensor? Greedy(string name)
     {
-        if (model is not CodeGenForCausalLM codegen || !reference.TryGetValue("greedy.input_ids", out Weight? prompt))
+        if (model is not ICausalLM decoder || !reference.TryGetValue("greedy.input_ids", out Weight? prompt))
             return null;
         List<int> sequence = [.. ForwardFiles.Integers(prompt)];
         Weight expected = reference[name];
-        if (expected.Shape is not [1, _] || expected.Shape[1] <= sequence.Count || expected.Shape[1] > codegen.Config.NPositions)
+        if (expected.Shape is not [1, _] || expected.Shape[1] <= sequence.Count || expected.Shape[1] > decoder.Config.MaxTokens)
             throw new ModelInputException($"{name} in {expected.File} is {expected.ShapeText}; [1, length] is needed, longer than the {sequence.Count} tokens of greedy.input_ids " +
-                $"and at most n_positions {codegen.Config.NPositions}.");
+                $"and at most n_positions {decoder.Config.MaxTokens}.");
         int length = (int)expected.Shape[1];
         var toTheEnd = new GenerationOptions { MaxNewTokens = length - sequence.Count, EosTokenId = [] };
-        sequence.AddRange(codegen.Generate([[.. sequence]], toTheEnd)[0]);
+        sequence.AddRange(decoder.Generate([[.. sequence]], toTheEnd)[0]);
         return new Tensor([.. sequence.Select(id => (float)id)], name, 1, length);
     }
 }

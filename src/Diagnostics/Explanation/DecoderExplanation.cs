@@ -3,9 +3,9 @@ using ManagedTransformers.Models;
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Explains a decoder: one pass that shows everything, a few more for the outputs of each head, then steps of generation.</summary>
-internal sealed class DecoderExplanation(CodeGenForCausalLM model, ExplanationRun run)
+internal sealed class DecoderExplanation(ICausalLM model, ExplanationRun run)
 {
-    private readonly CodeGenConfig _config = model.Config;
+    private readonly PretrainedConfig _config = model.Config;
 
     public ModelExplanation Explain(string text, IReadOnlyList<int> endTokens)
     {
@@ -17,7 +17,7 @@ internal sealed class DecoderExplanation(CodeGenForCausalLM model, ExplanationRu
         Tensor logits = model.Logits(streams[^1], session);                      // [tokens, vocab_size]
         TokenCandidate[][] candidates = [.. Enumerable.Range(0, tokens).Select(token => run.Candidates(logits.Row(token), run.Options.TopK, model))];
         Attribution[] attributions = attribution.Effects(streams, candidates);
-        Tensor[] attentions = [.. output.Attentions!.Select(layer => new Tensor(layer.ToArray(), layer.Name, _config.NHead, tokens, tokens))];
+        Tensor[] attentions = [.. output.Attentions!.Select(layer => new Tensor(layer.ToArray(), layer.Name, _config.Heads, tokens, tokens))];
         return new ModelExplanation
         {
             Architecture = model.Architecture,
@@ -29,7 +29,7 @@ internal sealed class DecoderExplanation(CodeGenForCausalLM model, ExplanationRu
             LogitLens = [.. streams.Select(stream => run.Lens(stream, residual => model.Logits(residual, session), model))],
             Predictions = [.. candidates.Select((all, token) => new ExplainedPrediction(token, all, attributions[token]))],
             Steps = new GreedySteps(model, run, session).Explain(candidates[^1], attentions, endTokens),
-            KeyValueBytesPerToken = 2L * _config.NLayer * _config.NHead * _config.HeadWidth * sizeof(float),
+            KeyValueBytesPerToken = 2L * _config.Layers * _config.KeyValueHeads * _config.HeadWidth * sizeof(float),
         };
     }
 
@@ -37,9 +37,9 @@ internal sealed class DecoderExplanation(CodeGenForCausalLM model, ExplanationRu
     private (Tensor[] Streams, CausalLMOutput Output) Read(Session session)
     {
         run.ThrowIfCancelled();
-        using ActivationTrace trace = session.Trace(new TraceOptions { Names = ["transformer.wte", "transformer.h.*"], MemoryLimit = long.MaxValue });
-        CausalLMOutput output = model.Forward(run.Ids, session, new ForwardOptions { OutputAttentions = true, LogitsAt = [] });
+        using ActivationTrace trace = session.Trace(new TraceOptions { Names = [model.Paths.Embeddings, model.Paths.Layers], MemoryLimit = long.MaxValue });
+        CausalLMOutput output = model.Forward(ModelInputs.Of(run.Ids), session, new ForwardOptions { OutputAttentions = true, LogitsAt = [] });
         run.PassDone();
-        return ([.. trace.Passes[0].Tensors.Select(stream => new Tensor(stream.ToArray(), stream.Name, run.Ids.Length, _config.NEmbd))], output);
+        return ([.. trace.Passes[0].Tensors.Select(stream => new Tensor(stream.ToArray(), stream.Name, run.Ids.Length, _config.HiddenWidth))], output);
     }
 }

@@ -3,12 +3,12 @@ using ManagedTransformers.Models;
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What each part of a decoder itself adds to logit(answer) − logit(runner-up): the stream before ln_f is the embedding plus the outputs of all heads and MLPs.</summary>
-/// <remarks>CodeGen's out_proj has no bias, so the heads' shares are all of an attention's output.</remarks>
-internal sealed class DirectAttribution(CodeGenForCausalLM model, ExplanationRun run)
+/// <remarks>The heads' shares are an attention's output but for a bias of its projection.</remarks>
+internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
 {
-    // [heads, tokens, n_embd] of a layer of CodeGen-16B are 150 MB: such layers are looked at one by one, in a pass each.
+    // [heads, tokens, n_embd] of a layer of a model of 16 billion weights are 150 MB: such layers are looked at one by one, in a pass each.
     private const long MostHeadBytes = 256 << 20;
-    private readonly CodeGenConfig _config = model.Config;
+    private readonly PretrainedConfig _config = model.Config;
 
     /// <summary>How many passes it takes.</summary>
     public int Passes => LayerGroups().Count();
@@ -38,9 +38,9 @@ internal sealed class DirectAttribution(CodeGenForCausalLM model, ExplanationRun
         Tensor heads = pass[HeadsOf(layer)], mlp = pass[MlpOf(layer)];           // [1, heads, tokens, n_embd], [1, tokens, n_embd]
         for (int token = 0; token < effects.Length; token++)
         {
-            float[] parts = [.. Enumerable.Range(0, _config.NHead).SelectMany(head => heads.Row(head * effects.Length + token).ToArray()), .. mlp.Row(token)];
+            float[] parts = [.. Enumerable.Range(0, _config.Heads).SelectMany(head => heads.Row(head * effects.Length + token).ToArray()), .. mlp.Row(token)];
             float[] shares = Shares(parts, stream.Row(token), candidates[token], out _);
-            for (int head = 0; head < _config.NHead; head++)
+            for (int head = 0; head < _config.Heads; head++)
                 effects[token].Add(new PartEffect(ModelPart.Head, layer, head, shares[head]));
             effects[token].Add(new PartEffect(ModelPart.Mlp, layer, -1, shares[^1]));
         }
@@ -48,7 +48,7 @@ internal sealed class DirectAttribution(CodeGenForCausalLM model, ExplanationRun
 
     private float[] Shares(ReadOnlySpan<float> parts, ReadOnlySpan<float> stream, TokenCandidate[] candidates, out float constant)
     {
-        var rows = new Tensor(parts.ToArray(), "parts", parts.Length / _config.NEmbd, _config.NEmbd);
+        var rows = new Tensor(parts.ToArray(), "parts", parts.Length / _config.HiddenWidth, _config.HiddenWidth);
         return model.LogitShares(rows, stream, candidates[0].TokenId, candidates[1].TokenId, out constant);
     }
 
@@ -58,18 +58,18 @@ internal sealed class DirectAttribution(CodeGenForCausalLM model, ExplanationRun
         run.ThrowIfCancelled();
         using Session session = model.CreateSession(new SessionOptions { MaxLength = run.Ids.Length });
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = [.. layers.SelectMany(layer => new[] { HeadsOf(layer), MlpOf(layer) })], MemoryLimit = long.MaxValue });
-        model.Forward(run.Ids, session, new ForwardOptions { LogitsAt = [] });
+        model.Forward(ModelInputs.Of(run.Ids), session, new ForwardOptions { LogitsAt = [] });
         run.PassDone();
         return trace.Passes[0];
     }
 
     private IEnumerable<int[]> LayerGroups()
     {
-        long bytes = (long)_config.NHead * run.Ids.Length * _config.NEmbd * sizeof(float);
-        return Enumerable.Range(0, _config.NLayer).Chunk((int)Math.Clamp(MostHeadBytes / bytes, 1, _config.NLayer));
+        long bytes = (long)_config.Heads * run.Ids.Length * _config.HiddenWidth * sizeof(float);
+        return Enumerable.Range(0, _config.Layers).Chunk((int)Math.Clamp(MostHeadBytes / bytes, 1, _config.Layers));
     }
 
-    private static string HeadsOf(int layer) => $"transformer.h.{layer}.attn.head_outputs";
+    private string HeadsOf(int layer) => $"{model.Paths.Attention(layer)}.head_outputs";
 
-    private static string MlpOf(int layer) => $"transformer.h.{layer}.mlp";
+    private string MlpOf(int layer) => model.Paths.Mlp(layer);
 }

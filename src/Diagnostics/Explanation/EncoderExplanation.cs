@@ -3,7 +3,7 @@ using ManagedTransformers.Models;
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Explains an encoder that fills masks: one pass that shows everything, and one without each head and each MLP.</summary>
-internal sealed class EncoderExplanation(PretrainedModel model, ExplanationRun run, ModelInputs inputs)
+internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, ModelInputs inputs)
 {
     private readonly int _layers = model.Config.Layers;
     private readonly int _heads = model.Config.Heads;
@@ -12,11 +12,11 @@ internal sealed class EncoderExplanation(PretrainedModel model, ExplanationRun r
     {
         run.Passes = 1 + _layers * (_heads + 1);
         using Session session = model.CreateSession();
-        ModelOutput output = model.Forward(inputs, session, new ForwardOptions { OutputAttentions = true, OutputHiddenStates = true });
+        MaskedLMOutput output = model.Forward(inputs, session, new ForwardOptions { OutputAttentions = true, OutputHiddenStates = true });
         run.PassDone();
         int tokens = run.Ids.Length;
         Tensor[] streams = [.. output.HiddenStates!.Select(state => new Tensor(state.ToArray(), state.Name, tokens, model.Config.HiddenWidth))];
-        Tensor logits = LogitsOf(output);                                       // [1, tokens, vocab_size]
+        Tensor logits = output.Logits;                                       // [1, tokens, vocab_size]
         TokenCandidate[][] candidates = [.. masks.Select(mask => run.Candidates(logits.Row(mask), run.Options.TopK, model))];
         Attribution[] attributions = AblationEffects(session, masks, [.. candidates.Select(all => all[0].TokenId)], [.. candidates.Select(all => all[0].Logit)]);
         return new ModelExplanation
@@ -27,7 +27,7 @@ internal sealed class EncoderExplanation(PretrainedModel model, ExplanationRun r
             Tokens = run.Tokens(),
             Attentions = [.. output.Attentions!.Select(layer => new Tensor(layer.ToArray(), layer.Name, _heads, tokens, tokens))],
             ResidualNorms = ExplanationRun.Norms(streams),
-            LogitLens = [.. streams.Select(stream => run.Lens(stream, hidden => Head(hidden, session), model))],
+            LogitLens = [.. streams.Select(stream => run.Lens(stream, hidden => model.Logits(hidden, session), model))],
             Predictions = [.. masks.Select((mask, i) => new ExplainedPrediction(mask, candidates[i], attributions[i]))],
         };
     }
@@ -40,10 +40,9 @@ internal sealed class EncoderExplanation(PretrainedModel model, ExplanationRun r
             effects[i] = [];
         for (int layer = 0; layer < _layers; layer++)
         {
-            string name = $"{model.Config.ModelType}.encoder.layer.{layer}";
             for (int head = 0; head < _heads; head++)
-                Measure(ModelPart.Head, layer, head, Intervention.ZeroHead($"{name}.attention.self", head));
-            Measure(ModelPart.Mlp, layer, -1, new Intervention($"{name}.output.dense", output => output.Span.Clear()));
+                Measure(ModelPart.Head, layer, head, Intervention.ZeroHead(model.Paths.Attention(layer), head));
+            Measure(ModelPart.Mlp, layer, -1, new Intervention(model.Paths.Mlp(layer), output => output.Span.Clear()));
         }
         return [.. effects.Select((list, i) => new Attribution(AttributionMethod.Ablation, whole[i], list))];
 
@@ -61,15 +60,7 @@ internal sealed class EncoderExplanation(PretrainedModel model, ExplanationRun r
     {
         run.ThrowIfCancelled();
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [change] });
-        return LogitsOf(model.Forward(inputs, session, new ForwardOptions { LogitsAt = [.. masks.Select(mask => (0, mask))] }));
+        return model.Forward(inputs, session, new ForwardOptions { LogitsAt = [.. masks.Select(mask => (0, mask))] }).Logits;
     }
 
-    private Tensor Head(Tensor hidden, Session session) => model switch
-    {
-        RobertaForMaskedLM roberta => roberta.Logits(hidden, session),
-        BertForMaskedLM bert => bert.Logits(hidden, session),
-        _ => ((BertForPreTraining)model).Logits(hidden, session),
-    };
-
-    private static Tensor LogitsOf(ModelOutput output) => ((MaskedLMOutput)output).Logits;
 }

@@ -29,7 +29,7 @@ public sealed record ExplanationOptions
     {
         ArgumentNullException.ThrowIfNull(config);
         long heads = (long)config.Layers * config.Heads;
-        long squares = MostAttentions * (config is CodeGenConfig ? 2 : 1) / Math.Max(1, heads);
+        long squares = MostAttentions * (config.IsCausal ? 2 : 1) / Math.Max(1, heads);
         return Math.Min(Math.Min(MostTokens, config.MaxTokens), Math.Max(1, (int)Math.Sqrt(squares)));
     }
 

@@ -8,7 +8,7 @@ namespace ManagedTransformers.Diagnostics;
 internal sealed class ExplanationRun(
     Tokenizer tokenizer, Encoding row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
 {
-    // Scores of the vocabulary exist for a few rows at a time: [64, vocab_size] is 13 MB at CodeGen's 51,200.
+    // Scores of the vocabulary exist for a few rows at a time: [64, vocab_size] is 13 MB at 51,200.
     private const int LensRows = 64;
     private int _done;
 
@@ -44,7 +44,7 @@ internal sealed class ExplanationRun(
 
     /// <summary>The likeliest tokens by their scores, [vocab_size].</summary>
     /// <exception cref="CheckpointException">A score is not finite.</exception>
-    public TokenCandidate[] Candidates(ReadOnlySpan<float> logits, int count, PretrainedModel model)
+    public TokenCandidate[] Candidates(ReadOnlySpan<float> logits, int count, IPretrainedModel model)
     {
         Scores.RequireFinite(logits, "score of token", model);
         TokenProbability[] best = TokenProbability.Best(logits, Softmax.LogSumExp(logits, model.LoadOptions.Kernels), count, tokenizer);
@@ -61,7 +61,7 @@ internal sealed class ExplanationRun(
     /// <param name="hidden">The stream, [tokens, hidden].</param>
     /// <param name="head">Final norm and head: [rows, hidden] → [rows, vocab_size].</param>
     /// <param name="model">The model.</param>
-    public TokenCandidate[][] Lens(Tensor hidden, Func<Tensor, Tensor> head, PretrainedModel model)
+    public TokenCandidate[][] Lens(Tensor hidden, Func<Tensor, Tensor> head, IPretrainedModel model)
     {
         (int tokens, int width) = (hidden.Shape[0], hidden.Shape[1]);
         var places = new TokenCandidate[tokens][];

@@ -3,7 +3,7 @@ using ManagedTransformers.Models;
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Writes tokens after a text that the session has read, the likeliest each time, and keeps what each pass looked at.</summary>
-internal sealed class GreedySteps(CodeGenForCausalLM model, ExplanationRun run, Session session)
+internal sealed class GreedySteps(ICausalLM model, ExplanationRun run, Session session)
 {
     /// <summary>The steps; fewer than asked for where an end token comes.</summary>
     /// <param name="first">The candidates after the text.</param>

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Diagnostics;
 /// Explains how a model treats a text: its tokens, the attention of every head, the residual stream, what each layer would answer (the logit lens), and which
 /// heads and MLPs pushed the answer. Everything is read from passes of the model itself.
 /// </summary>
-/// <remarks>For language models: CodeGenForCausalLM, which predicts the next token, and masked language models, whose text has a mask. <c>mtx explain</c> makes a
+/// <remarks>For language models: decoders (<see cref="ICausalLM"/>), which predict the next token, and masked language models, whose text has a mask. <c>mtx explain</c> makes a
 /// page of it.</remarks>
 /// <example><code>
 /// using var explainer = ModelExplainer.Load("models/demo-codegen");
@@ -21,10 +21,10 @@ public sealed class ModelExplainer : EncoderPipeline
 
     private ModelExplainer(PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        if (model is not (CodeGenForCausalLM or BertForMaskedLM or RobertaForMaskedLM or BertForPreTraining))
-            throw new ConfigException($"{model.Architecture} predicts no token; what can be explained is CodeGenForCausalLM (the next token), and BertForMaskedLM, " +
-                "RobertaForMaskedLM or BertForPreTraining (a mask) (config.json, architectures).");
-        if (model is CodeGenForCausalLM)
+        if (model is not (ICausalLM or IMaskedLM))
+            throw new ConfigException($"{model.Architecture} predicts no token; what can be explained is {ModelFamilies.NamesOfTask(typeof(ICausalLM))} (the next token), and " +
+                $"{ModelFamilies.NamesOfTask(typeof(IMaskedLM))} (a mask) (config.json, architectures).");
+        if (model is ICausalLM)
             _endTokens = GenerationDefaults.Of(generationConfig, model.Config, tokenizer).Options.EosTokenId ?? [];
         else
             (_endTokens, (MaskToken, _maskId)) = ([], MaskOf(tokenizer));
@@ -59,9 +59,9 @@ public sealed class ModelExplainer : EncoderPipeline
         Encoding row = Texts.Encode(text, advice: "Shorten it.");
         CheckLength(row, options);
         var run = new ExplanationRun(Tokenizer, row, options, progress, cancellationToken);
-        return Model is CodeGenForCausalLM decoder
+        return Model is ICausalLM decoder
             ? new DecoderExplanation(decoder, run).Explain(text, _endTokens)
-            : new EncoderExplanation(Model, run, ToInputs([row])).Explain(text, MaskColumns(row));
+            : new EncoderExplanation((IMaskedLM)Model, run, ToInputs([row])).Explain(text, MaskColumns(row));
     }
 
     private static ModelExplainer Open(ModelFiles files, PipelineOptions? options) =>
@@ -79,8 +79,8 @@ public sealed class ModelExplainer : EncoderPipeline
 
     private void CheckLength(Encoding row, ExplanationOptions options)
     {
-        if (options.Generate > 0 && Model is not CodeGenForCausalLM)
-            throw new ModelInputException($"{options.Generate} tokens are to be generated, and {Model.Architecture} is an encoder, which generates none. Use a decoder (CodeGenForCausalLM).");
+        if (options.Generate > 0 && Model is not ICausalLM)
+            throw new ModelInputException($"{options.Generate} tokens are to be generated, and {Model.Architecture} is an encoder, which generates none. Use a decoder ({ModelFamilies.NamesOfTask(typeof(ICausalLM))}).");
         (int most, int tokens) = (ExplanationOptions.MaxTokens(Model.Config), row.Length + options.Generate);
         if (tokens <= most)
             return;

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Diagnostics;
 /// <summary>How a model treated one text: every number is of a real pass.</summary>
 public sealed record ModelExplanation
 {
-    /// <summary>The model's class in transformers, such as <c>CodeGenForCausalLM</c>.</summary>
+    /// <summary>The model's class in transformers.</summary>
     public required string Architecture { get; init; }
 
     /// <summary>The sizes: layers, heads, hidden width, vocabulary.</summary>
@@ -15,7 +15,7 @@ public sealed record ModelExplanation
     public required string Text { get; init; }
 
     /// <summary>Whether a token sees only itself and those before it: a decoder that predicts the next token; else an encoder that fills masks.</summary>
-    public bool Causal => Config is CodeGenConfig;
+    public bool Causal => Config.IsCausal;
 
     /// <summary>What the model read, special tokens included.</summary>
     public required IReadOnlyList<ExplainedToken> Tokens { get; init; }

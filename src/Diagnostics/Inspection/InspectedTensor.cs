@@ -21,7 +21,7 @@ public enum TensorUse
     /// <summary>It is left, because the model computes it: masks, position numbers, rotary tables.</summary>
     Buffer,
 
-    /// <summary>It is left: the head of a sibling class, as the <c>cls</c> of a BertForPreTraining checkpoint that is opened as BertModel.</summary>
+    /// <summary>It is left: the head of another class of the family, in a checkpoint that is opened without it.</summary>
     OtherHead,
 
     /// <summary>The architecture has no such tensor. Loading warns of it, and refuses it where LoadOptions.Strict is true.</summary>

@@ -15,6 +15,9 @@ public interface IPretrainedModel : IDisposable
     /// <inheritdoc cref="PretrainedModel.Paths"/>
     ModulePaths Paths { get; }
 
+    /// <inheritdoc cref="PretrainedModel.ActivationNames"/>
+    IReadOnlyList<string> ActivationNames { get; }
+
     /// <inheritdoc cref="PretrainedModel.CreateSession"/>
     Session CreateSession(SessionOptions? options = null);
 }
@@ -74,6 +77,12 @@ public interface ICausalLM : IPretrainedModel
     /// <summary>Runs the tokens after those that the session's cache holds.</summary>
     /// <inheritdoc cref="PretrainedModel.Forward"/>
     CausalLMOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null);
+
+    /// <inheritdoc cref="DecoderForCausalLM.Forward(ReadOnlySpan{int}, Session, ForwardOptions?)"/>
+    CausalLMOutput Forward(ReadOnlySpan<int> inputIds, Session session, ForwardOptions? options = null) => Forward(ModelInputs.Of(inputIds), session, options);
+
+    /// <inheritdoc cref="DecoderForCausalLM.Step"/>
+    Tensor Step(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, Session session) => Append(tokenIds, [], sequences, session, ScoresOf.AllTokens);
 
     /// <inheritdoc cref="DecoderForCausalLM.Append"/>
     Tensor Append(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, Session session, ScoresOf scores);

@@ -20,7 +20,7 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
-    /// <param name="model">A BertModel, RobertaModel or CodeGenModel.</param>
+    /// <param name="model">A model without a head (<see cref="IBaseModel"/>).</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <exception cref="ConfigException">The model has a head, or the tokenizer does not fit it.</exception>
     public static FeatureExtractionPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);

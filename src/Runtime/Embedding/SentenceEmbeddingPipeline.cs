@@ -58,7 +58,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
-    /// <param name="model">A BertModel, RobertaModel or CodeGenModel.</param>
+    /// <param name="model">A model without a head (<see cref="IBaseModel"/>).</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="pooling">How tokens become one vector, where the options of a call do not say; null: by mean.</param>
     /// <param name="normalize">Whether vectors get length 1, where the options of a call do not say.</param>

@@ -67,7 +67,7 @@ public abstract class EncoderPipeline : Pipeline
             rows,
             (batch, inputs, session) =>
             {
-                Tensor hidden = ((BaseModelOutput)Model.Forward(inputs, session)).LastHiddenState;      // [rows, columns, hidden]
+                Tensor hidden = ((IBaseModel)Model).Forward(inputs, session).LastHiddenState;      // [rows, columns, hidden]
                 int size = hidden.Shape[1] * hidden.Shape[2];
                 for (int r = 0; r < batch.Length; r++)
                     read(batch[r], hidden.Span.Slice(r * size, rows[batch[r]].Length * hidden.Shape[2]));
@@ -76,12 +76,7 @@ public abstract class EncoderPipeline : Pipeline
             cancellationToken);
 
     /// <exception cref="ConfigException">The model has a head; its hidden states are not what it returns.</exception>
-    private protected static void RequireBody(PretrainedModel model)
-    {
-        if (model is not (BertModel or RobertaModel or CodeGenModel))
-            throw new ConfigException($"{model.Architecture} returns the scores of its head; features need the body. Load the checkpoint as BertModel, " +
-                "RobertaModel or CodeGenModel.");
-    }
+    private protected static void RequireBody(PretrainedModel model) => model.Require<IBaseModel>("returns the scores of its head, and features are those of the body");
 
     /// <summary>Takes one row's last hidden state, [tokens, hidden].</summary>
     private protected delegate void ReadRow(int row, ReadOnlySpan<float> hidden);

@@ -10,7 +10,7 @@ internal static class Scores
     /// <param name="what">What they are, such as <c>score of token</c>.</param>
     /// <param name="model">The model that computed them.</param>
     /// <exception cref="CheckpointException">One is NaN.</exception>
-    public static void RequireNumbers(ReadOnlySpan<float> scores, string what, PretrainedModel model)
+    public static void RequireNumbers(ReadOnlySpan<float> scores, string what, IPretrainedModel model)
     {
         for (int i = 0; i < scores.Length; i++)
         {
@@ -23,7 +23,7 @@ internal static class Scores
     /// <summary>Each must be a number, and finite: a softmax over infinite scores is none.</summary>
     /// <inheritdoc cref="RequireNumbers" path="/param"/>
     /// <exception cref="CheckpointException">One is NaN or infinite.</exception>
-    public static void RequireFinite(ReadOnlySpan<float> scores, string what, PretrainedModel model)
+    public static void RequireFinite(ReadOnlySpan<float> scores, string what, IPretrainedModel model)
     {
         RequireNumbers(scores, what, model);
         int infinite = scores.IndexOfAny(float.PositiveInfinity, float.NegativeInfinity);

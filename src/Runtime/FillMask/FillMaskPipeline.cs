@@ -12,14 +12,13 @@ namespace ManagedTransformers;
 /// </code></example>
 public sealed class FillMaskPipeline : EncoderPipeline
 {
+    private readonly IMaskedLM _model;
     private readonly string _mask;
     private readonly int _maskId;
 
     private FillMaskPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        if (model is not (BertForMaskedLM or RobertaForMaskedLM or BertForPreTraining))
-            throw new ConfigException($"{model.Architecture} does not fill masks; BertForMaskedLM, " +
-                "RobertaForMaskedLM or BertForPreTraining is needed (config.json, architectures).");
+        _model = model.Require<IMaskedLM>("does not fill masks");
         (_mask, _maskId) = FindMask(tokenizer);
     }
 
@@ -71,7 +70,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         RunBatches(rows, (batch, inputs, session) =>
         {
             (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
-            Tensor logits = ((MaskedLMOutput)Model.Forward(inputs, session, new ForwardOptions { LogitsAt = places })).Logits;      // [places, vocab_size]
+            Tensor logits = _model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }).Logits;      // [places, vocab_size]
             int place = 0;
             foreach (int i in batch)
             {

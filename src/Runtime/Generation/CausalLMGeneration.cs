@@ -18,7 +18,7 @@ public static class CausalLMGeneration
     /// other, or ask for text, which needs a tokenizer.</exception>
     /// <exception cref="CheckpointException">A score is not a number.</exception>
     public static IReadOnlyList<int[]> Generate(
-        this CodeGenForCausalLM model,
+        this ICausalLM model,
         IReadOnlyList<int[]> prompts,
         GenerationOptions? options = null,
         GenerationOptions? defaults = null,
@@ -27,9 +27,9 @@ public static class CausalLMGeneration
         [.. model.GenerateSequences(prompts, options, defaults, progress, cancellationToken).Sequences.Select(one => (int[])[.. one.TokenIds])];
 
     /// <summary>The same with scores of beams, log probabilities, reasons, and what it took.</summary>
-    /// <inheritdoc cref="Generate(CodeGenForCausalLM, IReadOnlyList{int[]}, GenerationOptions?, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
+    /// <inheritdoc cref="Generate(ICausalLM, IReadOnlyList{int[]}, GenerationOptions?, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public static GenerationOutput GenerateSequences(
-        this CodeGenForCausalLM model,
+        this ICausalLM model,
         IReadOnlyList<int[]> prompts,
         GenerationOptions? options = null,
         GenerationOptions? defaults = null,
@@ -51,9 +51,9 @@ public static class CausalLMGeneration
     /// <param name="defaults">What the checkpoint says; it holds where the options are null. Null: config.json's eos_token_id alone.</param>
     /// <param name="progress">Told after every pass how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <inheritdoc cref="Generate(CodeGenForCausalLM, IReadOnlyList{int[]}, GenerationOptions?, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
+    /// <inheritdoc cref="Generate(ICausalLM, IReadOnlyList{int[]}, GenerationOptions?, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public static GenerationOutput GenerateBatch(
-        this CodeGenForCausalLM model,
+        this ICausalLM model,
         IReadOnlyList<int[]> inputIds,
         IReadOnlyList<int[]>? attentionMask,
         GenerationOptions? options = null,

@@ -24,8 +24,7 @@ public sealed class TextGenerator : Pipeline
     private TextGenerator(
         PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        CausalLM = model as CodeGenForCausalLM
-            ?? throw new ConfigException($"{model.Architecture} does not generate text; a causal language model is needed (config.json, architectures).");
+        CausalLM = model.Require<ICausalLM>("does not generate text");
         _defaults = GenerationDefaults.Of(generationConfig, model.Config, tokenizer);
     }
 
@@ -38,7 +37,7 @@ public sealed class TextGenerator : Pipeline
     public IReadOnlyList<string> Warnings => _defaults.Warnings;
 
     /// <summary>The model.</summary>
-    public CodeGenForCausalLM CausalLM { get; }
+    public ICausalLM CausalLM { get; }
 
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
@@ -49,7 +48,7 @@ public sealed class TextGenerator : Pipeline
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
-    public static TextGenerator Create(CodeGenForCausalLM model, Tokenizer tokenizer) => new(model, tokenizer, generationConfig: null, ownsModel: false);
+    public static TextGenerator Create(ICausalLM model, Tokenizer tokenizer) => new((PretrainedModel)model, tokenizer, generationConfig: null, ownsModel: false);
 
     /// <summary>Continues a text.</summary>
     /// <param name="prompt">The text; empty: generation starts from the beginning-of-text token (<see cref="GenerationOptions.BosTokenId"/>).</param>

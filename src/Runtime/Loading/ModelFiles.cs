@@ -40,21 +40,11 @@ internal abstract class ModelFiles
     public abstract PretrainedModel LoadModel(LoadOptions options);
 
     /// <summary>Opens the model as a given class.</summary>
-    public abstract T LoadModel<T>(LoadOptions options) where T : PretrainedModel;
+    public abstract T LoadModel<T>(LoadOptions options) where T : class, IPretrainedModel;
 
     /// <summary>Opens the model without its head, which is what features are read from.</summary>
     /// <exception cref="ConfigException">config.json is missing or broken.</exception>
-    public PretrainedModel LoadBody(LoadOptions options)
-    {
-        ReadOnlyMemory<byte> json = Find(ConfigJson.FileName) ?? throw new ConfigException($"There is no {ConfigJson.FileName} in {_source.Description}; " +
-            "it is needed to know the architecture.");
-        return ConfigJson.Parse(json.Span) switch
-        {
-            RobertaConfig => LoadModel<RobertaModel>(options),
-            BertConfig => LoadModel<BertModel>(options),
-            _ => LoadModel<CodeGenModel>(options),
-        };
-    }
+    public PretrainedModel LoadBody(LoadOptions options) => (PretrainedModel)LoadModel<IBaseModel>(options);
 
     /// <summary>Opens the weights alone, without a model: those of a module of sentence-transformers.</summary>
     /// <exception cref="CheckpointException">There are none, or they are broken.</exception>

@@ -13,10 +13,11 @@ public sealed record NextSentenceScore(float IsNext, float NotNext);
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805, 3.1; transformers' seq_relationship_logits, of which number 0 means "follows".</remarks>
 public sealed class NextSentencePipeline : EncoderPipeline
 {
+    private readonly INextSentence _model;
+
     private NextSentencePipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        if (model is not BertForPreTraining)
-            throw new ConfigException($"{model.Architecture} does not score next sentences; BertForPreTraining is needed (config.json, architectures).");
+        _model = model.Require<INextSentence>("does not score next sentences");
     }
 
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
@@ -55,11 +56,10 @@ public sealed class NextSentencePipeline : EncoderPipeline
         var results = new NextSentenceScore[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
-            // The vocabulary's scores are not wanted at any place.
-            var output = (PreTrainingOutput)Model.Forward(inputs, session, new ForwardOptions { LogitsAt = [] });
+            Tensor logits = _model.NextSentenceLogits(inputs, session);                                 // [rows, 2]
             for (int r = 0; r < batch.Length; r++)
             {
-                Span<float> scores = output.SeqRelationshipLogits.Row(r);
+                Span<float> scores = logits.Row(r);
                 Softmax.Run(scores, scores, session.Kernels);
                 Scores.RequireNumbers(scores, "score of class", Model);
                 results[batch[r]] = new NextSentenceScore(scores[0], scores[1]);

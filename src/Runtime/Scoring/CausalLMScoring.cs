@@ -17,7 +17,7 @@ public static class CausalLMScoring
     /// <exception cref="ModelInputException">There are fewer than two ids, one is outside the vocabulary, or the window is longer than n_positions.</exception>
     /// <exception cref="CheckpointException">A score is not finite.</exception>
     public static double[] LogProbabilities(
-        this CodeGenForCausalLM model,
+        this ICausalLM model,
         ReadOnlySpan<int> ids,
         ScoringOptions? options = null,
         IProgress<ScoringProgress>? progress = null,
@@ -35,7 +35,7 @@ public static class CausalLMScoring
 
     /// <summary>Visits every id from <paramref name="firstTarget"/> on once, in windows where there are more ids than fit one.</summary>
     internal static void Visit(
-        CodeGenForCausalLM model,
+        ICausalLM model,
         ReadOnlySpan<int> ids,
         int firstTarget,
         ScoringOptions options,

@@ -24,7 +24,7 @@ internal sealed class LogitsReader : IDisposable
     /// </summary>
     public const int PartTokens = 128;
 
-    private readonly CodeGenForCausalLM _model;
+    private readonly ICausalLM _model;
     private readonly Session _session;
     private readonly int _partTokens;
 
@@ -32,7 +32,7 @@ internal sealed class LogitsReader : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="maxLength">The most ids of a read.</param>
     /// <param name="partTokens">Places read at once; results do not depend on it.</param>
-    public LogitsReader(CodeGenForCausalLM model, int maxLength, int partTokens = PartTokens)
+    public LogitsReader(ICausalLM model, int maxLength, int partTokens = PartTokens)
     {
         (_model, _partTokens) = (model, partTokens);
         _session = model.CreateSession(new SessionOptions { MaxLength = maxLength });

@@ -82,7 +82,7 @@ public sealed class ModelComparison
     /// <exception cref="ModelInputException">There are fewer than two ids, one is outside the vocabulary, the vocabularies differ, or the options do not fit a model.</exception>
     /// <exception cref="CheckpointException">A model's scores are not finite.</exception>
     public static ModelComparison Of(
-        CodeGenForCausalLM model, CodeGenForCausalLM against, ReadOnlySpan<int> ids, ScoringOptions? options = null,
+        ICausalLM model, ICausalLM against, ReadOnlySpan<int> ids, ScoringOptions? options = null,
         IProgress<ScoringProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -97,7 +97,7 @@ public sealed class ModelComparison
     }
 
     private static ModelComparison Of(
-        CodeGenForCausalLM model, CodeGenForCausalLM against, ReadOnlySpan<int> ids, int firstTarget, ScoringOptions options,
+        ICausalLM model, ICausalLM against, ReadOnlySpan<int> ids, int firstTarget, ScoringOptions options,
         IProgress<ScoringProgress>? progress, CancellationToken cancellationToken)
     {
         (int window, int stride) = options.WindowsOf(model.Config.MaxTokens < against.Config.MaxTokens ? model.Config : against.Config);

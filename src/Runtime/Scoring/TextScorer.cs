@@ -16,16 +16,15 @@ namespace ManagedTransformers;
 /// </code></example>
 public sealed class TextScorer : Pipeline
 {
-    private readonly CodeGenForCausalLM _model;
+    private readonly ICausalLM _model;
 
     private TextScorer(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        _model = model as CodeGenForCausalLM
-            ?? throw new ConfigException($"{model.Architecture} gives no probability of a text; CodeGenForCausalLM is needed (config.json, architectures).");
+        _model = model.Require<ICausalLM>("gives no probability of a text");
     }
 
     /// <summary>The model.</summary>
-    internal CodeGenForCausalLM CausalLM => _model;
+    internal ICausalLM CausalLM => _model;
 
     /// <summary>Opens a checkpoint directory.</summary>
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
@@ -36,7 +35,7 @@ public sealed class TextScorer : Pipeline
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
-    public static TextScorer Create(CodeGenForCausalLM model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+    public static TextScorer Create(ICausalLM model, Tokenizer tokenizer) => new((PretrainedModel)model, tokenizer, ownsModel: false);
 
     /// <summary>How likely a text is, whole and per token.</summary>
     /// <param name="text">The text, of any length.</param>

@@ -11,11 +11,11 @@ namespace ManagedTransformers;
 /// </remarks>
 public sealed class TextClassificationPipeline : EncoderPipeline
 {
+    private readonly ISequenceClassifier _model;
+
     private TextClassificationPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        if (model is not (BertForSequenceClassification or RobertaForSequenceClassification))
-            throw new ConfigException($"{model.Architecture} does not classify texts; BertForSequenceClassification or RobertaForSequenceClassification " +
-                "is needed (config.json, architectures).");
+        _model = model.Require<ISequenceClassifier>("does not classify texts");
     }
 
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
@@ -63,7 +63,7 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         var results = new IReadOnlyList<LabelScore>[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
-            Tensor logits = ((SequenceClassifierOutput)Model.Forward(inputs, session)).Logits;           // [rows, labels]
+            Tensor logits = _model.Forward(inputs, session).Logits;           // [rows, labels]
             for (int r = 0; r < batch.Length; r++)
                 results[batch[r]] = Rank(logits.Row(r), function, options.TopK ?? Model.Config.NumLabels, session.Kernels);
         }, progress, cancellationToken);

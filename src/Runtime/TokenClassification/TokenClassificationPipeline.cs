@@ -9,13 +9,12 @@ namespace ManagedTransformers;
 /// id2label.</remarks>
 public sealed class TokenClassificationPipeline : EncoderPipeline
 {
+    private readonly ITokenClassifier _model;
     private readonly bool _byteLevel;
 
     private TokenClassificationPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
     {
-        if (model is not (BertForTokenClassification or RobertaForTokenClassification))
-            throw new ConfigException($"{model.Architecture} does not label tokens; BertForTokenClassification or RobertaForTokenClassification is needed " +
-                "(config.json, architectures).");
+        _model = model.Require<ITokenClassifier>("does not label tokens");
         // Every byte-level vocabulary has the stand-in of the space byte; WordPiece has words instead.
         _byteLevel = tokenizer.TokenToId("Ġ") is not null;
     }
@@ -54,7 +53,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         (Encoding Row, int Text)[] windows = [.. texts.SelectMany((text, i) => Windows(text, options).Select(row => (row, i)))];
         RunBatches([.. windows.Select(window => window.Row)], (batch, inputs, session) =>
         {
-            Tensor logits = ((TokenClassifierOutput)Model.Forward(inputs, session)).Logits;              // [rows, columns, labels]
+            Tensor logits = _model.Forward(inputs, session).Logits;              // [rows, columns, labels]
             for (int r = 0; r < batch.Length; r++)
                 AddProbabilities(logits, r, windows[batch[r]].Row, sums[windows[batch[r]].Text], session.Kernels);
         }, progress, cancellationToken);

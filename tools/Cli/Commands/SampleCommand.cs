@@ -43,7 +43,7 @@ internal sealed class SampleCommand : MtxCommand
         return Task.FromResult(ExitCodes.Ok);
     }
 
-    /// <summary>Sampling as in the paper of CodeGen for pass@1, where --greedy does not forbid it.</summary>
+    /// <summary>Sampling as the paper of multi-turn program synthesis does for pass@1, where --greedy does not forbid it.</summary>
     /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474: nucleus sampling with top-p 0.95; temperature 0.2 is the best of theirs for pass@1.</remarks>
     private static GenerationOptions Sampled(GenerationOptions options) =>
         options.DoSample == false ? options : options with { DoSample = true, Temperature = options.Temperature ?? 0.2, TopP = options.TopP ?? 0.95 };

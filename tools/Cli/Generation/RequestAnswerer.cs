@@ -9,9 +9,9 @@ internal sealed class RequestAnswerer : IDisposable
     private static readonly string[] TokenizerFiles = ["tokenizer.json", "vocab.json", "vocab.txt"];
     private readonly CommandContext _context;
     private readonly TextGenerator? _generator;        // null where the checkpoint has no tokenizer
-    private readonly CodeGenForCausalLM _model;
+    private readonly ICausalLM _model;
 
-    private RequestAnswerer(CommandContext context, TextGenerator? generator, CodeGenForCausalLM model, GenerationOptions defaults) =>
+    private RequestAnswerer(CommandContext context, TextGenerator? generator, ICausalLM model, GenerationOptions defaults) =>
         (_context, _generator, _model, Defaults) = (context, generator, model, defaults);
 
     /// <summary>Null where the checkpoint has none: requests are then ids.</summary>
@@ -27,7 +27,7 @@ internal sealed class RequestAnswerer : IDisposable
         {
             var defaults = GenerationDefaults.Load(directory);
             GenerationArguments.Warn(context.Console, defaults.Warnings);
-            return new RequestAnswerer(context, null, CodeGenForCausalLM.Load(directory, context.LoadOptions()), defaults.Options);
+            return new RequestAnswerer(context, null, PretrainedModels.Load<ICausalLM>(directory, context.LoadOptions()), defaults.Options);
         }
         TextGenerator generator = TextGenerator.Load(directory, context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator.Warnings);

@@ -18,7 +18,7 @@ internal sealed class DraftModel : Drafter
     /// <param name="batchSize">Rows at once.</param>
     /// <param name="maxLength">Most tokens of a row, prompt included.</param>
     /// <param name="plan">How the rows are continued.</param>
-    public DraftModel(CodeGenForCausalLM model, int batchSize, int maxLength, GenerationPlan plan)
+    public DraftModel(ICausalLM model, int batchSize, int maxLength, GenerationPlan plan)
     {
         _endTokens = plan.EosTokenId;
         _session = model.CreateSession(new SessionOptions

@@ -13,7 +13,7 @@ internal sealed class BeamSearch : IDisposable
     // What transformers gives to all beams but the first one, so that the first step takes different tokens and not one token several times.
     private const float Impossible = -1e9f;
 
-    private readonly CodeGenForCausalLM _model;
+    private readonly ICausalLM _model;
     private readonly SearchPrompt _prompt;
     private readonly GenerationPlan _plan;
     private readonly Session _session;

@@ -23,7 +23,7 @@ internal sealed class GenerationPlan
     /// <exception cref="ModelInputException">A prompt has a token that is not the model's or leaves no room, or less than was asked for; or the options
     /// contradict each other.</exception>
     public GenerationPlan(
-        CodeGenForCausalLM model,
+        ICausalLM model,
         IReadOnlyList<SearchPrompt> prompts,
         GenerationOptions options,
         GenerationOptions defaults,
@@ -47,7 +47,7 @@ internal sealed class GenerationPlan
     }
 
     /// <summary>The model.</summary>
-    public CodeGenForCausalLM Model { get; }
+    public ICausalLM Model { get; }
 
     /// <summary>What is continued.</summary>
     public IReadOnlyList<SearchPrompt> Prompts { get; }

@@ -4,7 +4,7 @@ namespace ManagedTransformers;
 
 /// <summary>Reads prompts into sequences of a session, in parts: cancelling does not wait for the whole of one, and the workspace stays small.</summary>
 /// <remarks>Each prompt by itself, in the same parts whatever the batch: its scores have the same bits alone and among others.</remarks>
-internal sealed class PromptReader(CodeGenForCausalLM model, Session session)
+internal sealed class PromptReader(ICausalLM model, Session session)
 {
     /// <summary>Tokens of a part.</summary>
     public const int PartTokens = 256;

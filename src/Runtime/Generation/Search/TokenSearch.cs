@@ -13,7 +13,7 @@ namespace ManagedTransformers;
 [DebuggerTypeProxy(typeof(TokenSearchDebugView))]
 internal sealed class TokenSearch : IDisposable
 {
-    private readonly CodeGenForCausalLM _model;
+    private readonly ICausalLM _model;
     private readonly GenerationPlan _plan;
     private readonly Session _session;
     private readonly bool _ownsSession;
