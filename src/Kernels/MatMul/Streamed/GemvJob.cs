@@ -41,44 +41,40 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
     {
-        int perTask = RowsPerTask, first = task * perTask, count = Math.Min(perTask, Output.N - first);
-        float* products = Scratch.ForTask((long)Groups.Rows * perTask);
-        byte* w = W + (first * TFormat.RowBytes(K));
-        for (int group = 0; group < Groups.Count; group++) Dot(group, w, count, products, perTask);
-        Output.Store<S, V>(products, perTask, 0, Groups.Rows, first, count);
-    }
-
-    private readonly void Dot(int group, byte* w, int count, float* products, int stride)
-    {
-        int row = Groups.First(group), width = Groups.Width(group), rows = Math.Min(width, Groups.Rows - row), tile = TileRows(width);
+        int perTask = RowsPerTask, start = task * perTask, count = Math.Min(perTask, Output.N - start);
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        float* x = Grouped + (row * whole), sums = stackalloc float[2 * GemvGroups.MaxWidth];
-        int apart = count / tile, rest = count - (apart * tile);
-        for (int j = 0; j < apart + rest; j++)
+        float* products = Scratch.ForTask((long)Groups.Rows * perTask), sums = stackalloc float[2 * GemvGroups.MaxWidth];
+        for (int group = 0; group < Groups.Count; group++)
         {
-            // Rows that lie apart, as many as fill tiles; then what remains one by one, several times the same.
-            (int first, int step, int filled) = j < apart ? (j, apart, tile) : (j + (apart * (tile - 1)), 0, 1);
-            byte* start = w + (first * rowBytes);
-            switch (width)
+            int row = Groups.First(group), width = Groups.Width(group), tile = TileRows(width), apart = count / tile, rest = count - (apart * tile);
+            float* x = Grouped + (row * whole);
+            for (int j = 0; j < apart + rest; j++)
             {
-                case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, start, step * rowBytes, x, sums); break;
-                case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, start, step * rowBytes, x, sums); break;
-                case 1 when step > 0 && Tiling.FourStreams: GemvTile.Dot4x1<S, V, TFormat>(whole, start, step * rowBytes, x, sums); break;
-                default: sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, start, x); break;
+                // Rows that lie apart, as many as fill tiles; then what remains one by one, several times the same.
+                (int first, int step, int filled) = j < apart ? (j, apart, tile) : (j + (apart * (tile - 1)), 0, 1);
+                byte* w = W + ((start + first) * rowBytes);
+                switch (width)
+                {
+                    case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    case 1 when step > 0 && Tiling.FourStreams: GemvTile.Dot4x1<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    default: sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, w, x); break;
+                }
+                for (int r = 0; r < filled; r++)
+                    Put(sums + (r * width), Math.Min(width, Groups.Rows - row), row, w + (r * step * rowBytes), whole, products + first + (r * step), perTask);
             }
-            for (int r = 0; r < filled; r++) Put(sums + (r * width), rows, row, w, first + (r * step), whole, products, stride);
         }
+        Output.Store<S, V>(products, perTask, 0, Groups.Rows, start, count);
     }
 
     private static int TileRows(int width) => width switch { 8 or 4 => 2, _ => Tiling.FourStreams ? 4 : 1 };
 
-    // Products of row j of W with the rows of a group.
-    private readonly void Put(float* sums, int rows, int row, byte* w, int j, nint whole, float* products, int stride)
+    // Products of a row of W with the rows of a group.
+    private readonly void Put(float* sums, int rows, int row, byte* w, nint whole, float* products, int stride)
     {
-        float* to = products + ((nint)row * stride) + j;
+        float* to = products + ((nint)row * stride);
         for (int i = 0; i < rows; i++, to += stride) *to = TFormat.SumScale * sums[i];
         if (whole == K) return;
-        w += j * TFormat.RowBytes(K);
         for (int i = rows - 1; i >= 0; i--)
         {
             to -= stride;

@@ -42,18 +42,19 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
         float* products = Scratch.ForTask(((long)Input.M * perTask) + (Group * Input.Stride)), scales = products + ((long)Input.M * perTask);
         nint rowBytes = TFormat.RowBytes(Input.K);
         byte* w = W + (first * rowBytes);
-        if (Input.M == 1) DotOne(w, rowBytes, count, perTask, products, scales);
-        else DotFew(w, rowBytes, count, products, perTask, scales);
+        if (Input.M == 1)
+        {
+            // Four rows of W that lie apart, so that a thread reads four streams; what remains one by one, four times the same. At its end a stream
+            // prefetches where it goes on in the task that this thread will most likely take next, which is Threads tasks later.
+            int apart = count / Group;
+            Four(w, rowBytes, apart, apart, ((Threads * perTask) - apart) * rowBytes, products, scales);
+            Four(w + (Group * apart * rowBytes), rowBytes, count - (Group * apart), 0, 0, products + (Group * apart), scales);
+        }
+        else
+        {
+            DotFew(w, rowBytes, count, products, perTask, scales);
+        }
         Output.Store<S, V>(products, perTask, 0, Input.M, first, count);
-    }
-
-    // Four rows of W that lie apart, so that a thread reads four streams; what remains one by one, four times the same.
-    // At its end a stream asks for where it goes on in the task that this thread will most likely take next, so many tasks on as there are threads.
-    private readonly void DotOne(byte* w, nint rowBytes, int count, int perTask, float* products, float* scales)
-    {
-        int apart = count / Group;
-        Four(w, rowBytes, apart, apart, ((Threads * perTask) - apart) * rowBytes, products, scales);
-        Four(w + (Group * apart * rowBytes), rowBytes, count - (Group * apart), 0, 0, products + (Group * apart), scales);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
