@@ -22,11 +22,11 @@ public static unsafe class Activations
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512:    Run<Avx512, Vector512<float>>(activation, px, py, x.Length, options.MaxThreads); break;
-                case KernelLevel.Avx2:      Run<Avx2, Vector256<float>>(activation, px, py, x.Length, options.MaxThreads); break;
-                case KernelLevel.Portable:  Run<Portable, Vector<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx512: Run<Avx512, Vector512<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx2: Run<Avx2, Vector256<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Portable: Run<Portable, Vector<float>>(activation, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Reference: ActivationReference.Run(activation, x, y); break;
-                default:                    throw KernelDispatch.Unknown(options.Level);
+                default: throw KernelDispatch.Unknown(options.Level);
             }
         }
     }

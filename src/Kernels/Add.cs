@@ -21,8 +21,8 @@ public static unsafe class Add
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512:   Run<Avx512, Vector512<float>>(px, py, pd, x.Length, options.MaxThreads); break;
-                case KernelLevel.Avx2:     Run<Avx2, Vector256<float>>(px, py, pd, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx512: Run<Avx512, Vector512<float>>(px, py, pd, x.Length, options.MaxThreads); break;
+                case KernelLevel.Avx2: Run<Avx2, Vector256<float>>(px, py, pd, x.Length, options.MaxThreads); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>>(px, py, pd, x.Length, options.MaxThreads); break;
                 case KernelLevel.Reference:
                     for (int i = 0; i < x.Length; i++) destination[i] = x[i] + y[i];

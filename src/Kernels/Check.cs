@@ -7,13 +7,15 @@ namespace ManagedTransformers.Kernels;
 internal static class Check
 {
     /// <summary>Throws unless two spans are equally long.</summary>
-    public static void SameLength(int a, int b, [CallerArgumentExpression(nameof(a))] string aName = "", [CallerArgumentExpression(nameof(b))] string bName = "")
+    public static void SameLength(int a, int b, [CallerArgumentExpression(nameof(a))] string aName = "",
+        [CallerArgumentExpression(nameof(b))] string bName = "")
     {
         if (a != b) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
     }
 
     /// <summary>Throws unless two stored types are the same.</summary>
-    public static void SameType(WeightType a, WeightType b, [CallerArgumentExpression(nameof(a))] string aName = "", [CallerArgumentExpression(nameof(b))] string bName = "")
+    public static void SameType(WeightType a, WeightType b, [CallerArgumentExpression(nameof(a))] string aName = "",
+        [CallerArgumentExpression(nameof(b))] string bName = "")
     {
         if (a != b) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
     }

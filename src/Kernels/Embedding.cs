@@ -28,7 +28,17 @@ public static unsafe class Embedding
         fixed (byte* pTable = table.Data)
         fixed (float* py = y)
         {
-            var job = new RowsJob { Ids = pIds, Table = pTable, Type = table.Type, RowBytes = table.RowBytes, Hidden = table.K, Y = py, Adds = adds, Options = options };
+            var job = new RowsJob
+            {
+                Ids = pIds,
+                Table = pTable,
+                Type = table.Type,
+                RowBytes = table.RowBytes,
+                Hidden = table.K,
+                Y = py,
+                Adds = adds,
+                Options = options,
+            };
             WorkerPool.Shared.Run(ids.Length, y.Length < WorkerPool.SerialFloats ? 1 : options.MaxThreads, job);
         }
     }

@@ -53,6 +53,6 @@ public static class KernelDispatch
                 $"{EnvironmentVariable} asks for {level}, which this CPU does not have; it has {string.Join(", ", supported)}. Unset it to use the best one.");
         }
         throw new InvalidOperationException(
-            $"{EnvironmentVariable} is '{requested}', which is no kernel level; it must be one of {string.Join(", ", Enum.GetNames<KernelLevel>())}, or unset.");
+            $"{EnvironmentVariable} is '{requested}', which is no kernel level; it must be unset or one of {string.Join(", ", Enum.GetNames<KernelLevel>())}.");
     }
 }

@@ -30,8 +30,8 @@ public static unsafe class LayerNorm
             int count = x.Length / hidden, threads = x.Length < WorkerPool.SerialFloats ? 1 : options.MaxThreads;
             switch (options.Level)
             {
-                case KernelLevel.Avx512:   WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx512, Vector512<float>> { Rows = rows }); break;
-                case KernelLevel.Avx2:     WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
+                case KernelLevel.Avx512: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx512, Vector512<float>> { Rows = rows }); break;
+                case KernelLevel.Avx2: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
                 case KernelLevel.Portable: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Portable, Vector<float>> { Rows = rows }); break;
                 case KernelLevel.Reference:
                     for (int at = 0; at < x.Length; at += hidden)

@@ -12,7 +12,9 @@ public static unsafe class Quantization
     /// <param name="type">Int8: the largest weight of a block decides on its scale. Int4: of some scales the one with the smallest squared error.</param>
     /// <param name="destination">n · <see cref="WeightMatrix.BytesOfRow"/> bytes.</param>
     /// <param name="options">Level and threads; all levels give the same bits.</param>
-    /// <exception cref="ArgumentException">The type stores no blocks, k is no multiple of 64, a length does not fit, or a weight is not finite or so large that its scale would not be.</exception>
+    /// <exception cref="ArgumentException">
+    /// The type stores no blocks, k is no multiple of 64, a length does not fit, or a weight is not finite or so large that its scale would not be.
+    /// </exception>
     public static void Quantize(WeightMatrix weight, WeightType type, Span<byte> destination, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -38,11 +40,11 @@ public static unsafe class Quantization
         {
             switch (Options.Level)
             {
-                case KernelLevel.Avx512:    WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx512, Vector512<float>, TFormat> { Rows = Rows }); break;
-                case KernelLevel.Avx2:      WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx2, Vector256<float>, TFormat> { Rows = Rows }); break;
-                case KernelLevel.Portable:  WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Portable, Vector<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Avx512: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx512, Vector512<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Avx2: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx2, Vector256<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Portable: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Portable, Vector<float>, TFormat> { Rows = Rows }); break;
                 case KernelLevel.Reference: Reference<TFormat>(Rows, Count); break;
-                default:                    throw KernelDispatch.Unknown(Options.Level);
+                default: throw KernelDispatch.Unknown(Options.Level);
             }
         }
     }
@@ -74,7 +76,8 @@ public static unsafe class Quantization
             foreach (float value in weights)
             {
                 if (!(Math.Abs(value) <= largest))
-                    throw new ArgumentException($"Row {row} of the weight holds {value}; only finite numbers up to {largest} can be quantized to {Type}.", nameof(row));
+                    throw new ArgumentException($"Row {row} of the weight holds {value}; only finite numbers up to {largest} can be quantized to {Type}.",
+                        nameof(row));
             }
         }
     }

@@ -20,11 +20,11 @@ public static unsafe class Softmax
         {
             switch (options.Level)
             {
-                case KernelLevel.Avx512:    SoftmaxRow.Run<Avx512, Vector512<float>>(px, py, x.Length); break;
-                case KernelLevel.Avx2:      SoftmaxRow.Run<Avx2, Vector256<float>>(px, py, x.Length); break;
-                case KernelLevel.Portable:  SoftmaxRow.Run<Portable, Vector<float>>(px, py, x.Length); break;
+                case KernelLevel.Avx512: SoftmaxRow.Run<Avx512, Vector512<float>>(px, py, x.Length); break;
+                case KernelLevel.Avx2: SoftmaxRow.Run<Avx2, Vector256<float>>(px, py, x.Length); break;
+                case KernelLevel.Portable: SoftmaxRow.Run<Portable, Vector<float>>(px, py, x.Length); break;
                 case KernelLevel.Reference: SoftmaxReference.Run(x, y); break;
-                default:                    throw KernelDispatch.Unknown(options.Level);
+                default: throw KernelDispatch.Unknown(options.Level);
             }
         }
     }

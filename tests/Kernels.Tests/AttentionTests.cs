@@ -28,11 +28,25 @@ public sealed class AttentionTests
             Attention.Run(
                 new AttentionArguments
                 {
-                    Heads = Heads, HeadDim = HeadDim, Queries = Queries, Keys = Keys, Scale = 1 / MathF.Sqrt(HeadDim), Causal = Causal,
-                    Q = Q, QTokenStride = width, QHeadStride = HeadDim,
-                    K = Store(K), KTokenStride = HeadMajorCache ? HeadDim : width, KHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
-                    V = Store(V), VTokenStride = HeadMajorCache ? HeadDim : width, VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
-                    KeyMask = KeyMask, HeadMask = HeadMask, Output = output.Floats, Probabilities = p.Floats,
+                    Heads = Heads,
+                    HeadDim = HeadDim,
+                    Queries = Queries,
+                    Keys = Keys,
+                    Scale = 1 / MathF.Sqrt(HeadDim),
+                    Causal = Causal,
+                    Q = Q,
+                    QTokenStride = width,
+                    QHeadStride = HeadDim,
+                    K = Store(K),
+                    KTokenStride = HeadMajorCache ? HeadDim : width,
+                    KHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
+                    V = Store(V),
+                    VTokenStride = HeadMajorCache ? HeadDim : width,
+                    VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
+                    KeyMask = KeyMask,
+                    HeadMask = HeadMask,
+                    Output = output.Floats,
+                    Probabilities = p.Floats,
                 }, options);
             output.AssertIntact();
             p.AssertIntact();
@@ -73,7 +87,8 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         const int Queries = MatMul.StreamedRows, Keys = 100, Width = 3 * 20;
         Case all = new Case { Heads = 3, HeadDim = 20, Queries = Queries, Keys = Keys, Causal = true, Type = type }.Fill();
@@ -83,15 +98,23 @@ public sealed class AttentionTests
             int seen = Keys - Queries + i + 1;
             var one = new Case
             {
-                Heads = 3, HeadDim = 20, Queries = 1, Keys = seen, Causal = true, Type = type,
-                Q = all.Q[(i * Width)..((i + 1) * Width)], K = all.K[..(seen * Width)], V = all.V[..(seen * Width)],
+                Heads = 3,
+                HeadDim = 20,
+                Queries = 1,
+                Keys = seen,
+                Causal = true,
+                Type = type,
+                Q = all.Q[(i * Width)..((i + 1) * Width)],
+                K = all.K[..(seen * Width)],
+                V = all.V[..(seen * Width)],
             };
             Assert.That(one.Run(Samples.At(level), out _), Is.EqualTo(together[(i * Width)..((i + 1) * Width)]), $"query {i}");
         }
     }
 
     [Test]
-    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
+    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type,
+        [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
     {
         foreach (int headDim in (int[])[1, 3, 8, 16, 31, 32, 64, 80])
         {
@@ -105,23 +128,40 @@ public sealed class AttentionTests
                 }
                 new Case
                 {
-                    Heads = 3, HeadDim = headDim, Queries = queries, Keys = keys, Causal = causal, WantProbabilities = probabilities,
-                    KeyMask = mask, HeadMajorCache = headDim % 2 == 0, Type = type,
+                    Heads = 3,
+                    HeadDim = headDim,
+                    Queries = queries,
+                    Keys = keys,
+                    Causal = causal,
+                    WantProbabilities = probabilities,
+                    KeyMask = mask,
+                    HeadMajorCache = headDim % 2 == 0,
+                    Type = type,
                 }.Fill().AssertAgrees(level);
             }
         }
     }
 
     [Test]
-    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 30)] int queries, [Values] bool probabilities) =>
-        new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities, Type = type }.Fill().AssertAgrees(level);
+    public void A_head_mask_multiplies_the_probabilities([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type,
+        [Values(1, 30)] int queries, [Values] bool probabilities) =>
+        new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities, Type = type }
+            .Fill().AssertAgrees(level);
 
     [Test]
-    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 9, 130)] int queries, [Values] bool causal, [Values] bool probabilities)
+    public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 9, 130)] int queries, [Values] bool causal,
+        [Values] bool probabilities)
     {
         var hidden = new Case
         {
-            Heads = 2, HeadDim = 5, Queries = queries, Keys = queries, Causal = causal, KeyMask = new byte[queries], WantProbabilities = probabilities,
+            Heads = 2,
+            HeadDim = 5,
+            Queries = queries,
+            Keys = queries,
+            Causal = causal,
+            KeyMask = new byte[queries],
+            WantProbabilities = probabilities,
             Type = type,
         }.Fill();
         hidden.V = Samples.Rounded(hidden.V, type);
@@ -138,11 +178,13 @@ public sealed class AttentionTests
     {
         byte[] mask = new byte[150];
         mask.AsSpan(20).Fill(1);                                          // the first 20 queries see nothing
-        new Case { Heads = 2, HeadDim = 32, Queries = 150, Keys = 150, Causal = true, KeyMask = mask, WantProbabilities = probabilities }.Fill().AssertAgrees(level);
+        new Case { Heads = 2, HeadDim = 32, Queries = 150, Keys = 150, Causal = true, KeyMask = mask, WantProbabilities = probabilities }
+            .Fill().AssertAgrees(level);
     }
 
     [Test]
-    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(4, 40)] int queries)
+    public void NaN_in_a_later_or_hidden_token_never_reaches_a_query_that_does_not_see_it([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(4, 40)] int queries)
     {
         var poisoned = new Case { Heads = 2, HeadDim = 16, Queries = queries, Keys = queries, Causal = true, KeyMask = new byte[queries], Type = type }.Fill();
         poisoned.KeyMask.AsSpan().Fill(1);
@@ -157,7 +199,8 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(1, 20)] int queries)
+    public void Infinite_scores_behave_as_in_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type,
+        [Values(1, 20)] int queries)
     {
         foreach (float value in (float[])[float.PositiveInfinity, float.NegativeInfinity, 1e30f, -1e30f])
         {
@@ -196,9 +239,22 @@ public sealed class AttentionTests
             int width = one.Heads * one.HeadDim, first = cases.Take(row).Sum(other => other.Queries);
             return new AttentionArguments
             {
-                Heads = one.Heads, HeadDim = one.HeadDim, Queries = one.Queries, Keys = one.Keys, Scale = 1, Causal = true,
-                Q = one.Q, QTokenStride = width, QHeadStride = one.HeadDim, K = one.K, KTokenStride = width, KHeadStride = one.HeadDim,
-                V = one.V, VTokenStride = width, VHeadStride = one.HeadDim, Output = output.AsSpan(first * width, one.Queries * width),
+                Heads = one.Heads,
+                HeadDim = one.HeadDim,
+                Queries = one.Queries,
+                Keys = one.Keys,
+                Scale = 1,
+                Causal = true,
+                Q = one.Q,
+                QTokenStride = width,
+                QHeadStride = one.HeadDim,
+                K = one.K,
+                KTokenStride = width,
+                KHeadStride = one.HeadDim,
+                V = one.V,
+                VTokenStride = width,
+                VHeadStride = one.HeadDim,
+                Output = output.AsSpan(first * width, one.Queries * width),
             };
         }
     }
@@ -226,8 +282,10 @@ public sealed class AttentionTests
     [Test]
     public void A_row_that_does_not_fit_is_refused_also_where_threads_share_the_rows([Levels] KernelLevel level)
     {
-        Case[] cases = [new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 1 }.Fill(), new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 9, Q = [1], K = new float[18], V = new float[18] }];
-        Assert.That(() => Attention.Run(2, new Rows(cases, new float[4]), Samples.At(level)), Throws.ArgumentException.With.Message.Contains("Q.Length is 1").And.Message.Contains("at least 2"));
+        Case[] cases = [new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 1 }.Fill(),
+            new Case { Heads = 1, HeadDim = 2, Queries = 1, Keys = 9, Q = [1], K = new float[18], V = new float[18] }];
+        Assert.That(() => Attention.Run(2, new Rows(cases, new float[4]), Samples.At(level)),
+            Throws.ArgumentException.With.Message.Contains("Q.Length is 1").And.Message.Contains("at least 2"));
     }
 
     [Test]
@@ -268,8 +326,14 @@ public sealed class AttentionTests
         static void Mixed() => Attention.Run(
             new AttentionArguments
             {
-                Heads = 1, HeadDim = 1, Queries = 1, Keys = 1, Q = new float[1], Output = new float[1],
-                K = new float[1], V = new StoredSpan(new byte[2], WeightType.F16),
+                Heads = 1,
+                HeadDim = 1,
+                Queries = 1,
+                Keys = 1,
+                Q = new float[1],
+                Output = new float[1],
+                K = new float[1],
+                V = new StoredSpan(new byte[2], WeightType.F16),
             }, Samples.Reference);
         Assert.That(Mixed, Throws.ArgumentException.With.Message.Contains("K.Type is F32 and V.Type is F16"));
     }
@@ -277,7 +341,8 @@ public sealed class AttentionTests
     [Test]
     public void Stored_values_are_whole_elements_and_are_read_within_their_length()
     {
-        Assert.That(() => new StoredSpan(new byte[5], WeightType.BF16).Length, Throws.ArgumentException.With.Message.Contains("5").And.Message.Contains("2 bytes"));
+        Assert.That(() => new StoredSpan(new byte[5], WeightType.BF16).Length,
+            Throws.ArgumentException.With.Message.Contains("5").And.Message.Contains("2 bytes"));
         Assert.That(() => new StoredSpan(new byte[4], (WeightType)9).Length, Throws.ArgumentException.With.Message.Contains("no weight type"));
         Assert.That(new StoredSpan(Samples.Stored([1, -2.5f], WeightType.F16), WeightType.F16)[1], Is.EqualTo(-2.5f));
         Assert.That(() => new StoredSpan(new byte[4], WeightType.F16)[2], Throws.InstanceOf<ArgumentOutOfRangeException>());

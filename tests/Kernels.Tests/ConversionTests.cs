@@ -29,7 +29,8 @@ public sealed class ConversionTests
     }
 
     [Test]
-    public void Widening_agrees_at_every_length_from_any_byte([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void Widening_agrees_at_every_length_from_any_byte([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         foreach (int length in Samples.Lengths)
         {
@@ -70,7 +71,8 @@ public sealed class ConversionTests
         {
             double lower = Exact(bits, type), upper = bits + 1 < infinity ? Exact(bits + 1, type) : (2 * lower) - Exact(bits - 1, type);
             float middle = (float)((lower + upper) / 2);                      // exact: one more digit than is stored
-            values.AddRange([(float)lower, MathF.BitIncrement((float)lower), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle), MathF.BitDecrement((float)upper)]);
+            values.AddRange([(float)lower, MathF.BitIncrement((float)lower), MathF.BitDecrement(middle), middle, MathF.BitIncrement(middle),
+                MathF.BitDecrement((float)upper)]);
             expected.AddRange([bits, bits, bits, bits + (bits & 1), bits + 1, bits + 1]);
         }
         values.AddRange([float.MaxValue, float.PositiveInfinity, float.Epsilon, 1e-40f]);
@@ -95,7 +97,8 @@ public sealed class ConversionTests
         type == WeightType.F16 ? (double)BitConverter.UInt16BitsToHalf((ushort)bits) : BitConverter.Int32BitsToSingle(bits << 16);
 
     [Test]
-    public void Narrowing_agrees_at_every_length_to_any_byte([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void Narrowing_agrees_at_every_length_to_any_byte([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         foreach (int length in Samples.Lengths)
         {
@@ -150,7 +153,9 @@ public sealed class ConversionTests
     [Test]
     public void Wrong_lengths_are_refused_with_both_numbers()
     {
-        Assert.That(() => Conversion.Widen(new byte[7], WeightType.F16, new float[4], Samples.Reference), Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("8"));
-        Assert.That(() => Conversion.Narrow(new float[4], WeightType.F32, new byte[15], Samples.Reference), Throws.ArgumentException.With.Message.Contains("15").And.Message.Contains("16"));
+        Assert.That(() => Conversion.Widen(new byte[7], WeightType.F16, new float[4], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("8"));
+        Assert.That(() => Conversion.Narrow(new float[4], WeightType.F32, new byte[15], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("15").And.Message.Contains("16"));
     }
 }

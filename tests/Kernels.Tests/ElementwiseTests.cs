@@ -3,7 +3,8 @@ namespace ManagedTransformers.Kernels.Tests;
 public sealed class ElementwiseTests
 {
     private static readonly float[] s_special =
-        [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0f, -0f, float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, 1e-30f, 88.7f, -88.7f, 104f, -104f];
+        [float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0f, -0f, float.Epsilon, -float.Epsilon, float.MaxValue, float.MinValue, 1e-30f, 88.7f,
+            -88.7f, 104f, -104f];
 
     [Test]
     public void Gelu_of_1_is_0_8413_and_its_tanh_form_is_0_8412([Levels] KernelLevel level)
@@ -91,9 +92,13 @@ public sealed class ElementwiseTests
     [Test]
     public void Different_lengths_are_refused_with_both_numbers()
     {
-        Assert.That(() => Activations.Run(ActivationFunction.Relu, new float[3], new float[4], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
-        Assert.That(() => Add.Run(new float[3], new float[4], new float[3], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
-        Assert.That(() => Add.Run(new float[3], new float[3], new float[5], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("5"));
-        Assert.That(() => Activations.Run((ActivationFunction)99, new float[3], new float[3], Samples.Reference), Throws.ArgumentException.With.Message.Contains("99"));
+        Assert.That(() => Activations.Run(ActivationFunction.Relu, new float[3], new float[4], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
+        Assert.That(() => Add.Run(new float[3], new float[4], new float[3], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("4"));
+        Assert.That(() => Add.Run(new float[3], new float[3], new float[5], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("5"));
+        Assert.That(() => Activations.Run((ActivationFunction)99, new float[3], new float[3], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("99"));
     }
 }

@@ -14,7 +14,8 @@ public sealed class FeedForwardTests
     {
         foreach (KernelLevel level in s_levels)
         {
-            foreach (WeightType type in (WeightType[])[WeightType.F32, WeightType.F16, WeightType.BF16]) Compare(level, type, m, k, inner, n, threads: m % 2 == 0 ? 1 : 3);
+            foreach (WeightType type in (WeightType[])[WeightType.F32, WeightType.F16, WeightType.BF16])
+                Compare(level, type, m, k, inner, n, threads: m % 2 == 0 ? 1 : 3);
         }
     }
 
@@ -51,7 +52,8 @@ public sealed class FeedForwardTests
         byte[] Stored(int n, int k, int seed)
         {
             byte[] stored = new byte[n * WeightMatrix.BytesOfRow(type, k)];
-            Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(n * k, seed, 0.3f), WeightType.F32), WeightType.F32, n, k), type, stored, Samples.Reference);
+            Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(n * k, seed, 0.3f), WeightType.F32), WeightType.F32, n, k), type, stored,
+                Samples.Reference);
             return stored;
         }
 
@@ -98,10 +100,12 @@ public sealed class FeedForwardTests
             Assert.That(FeedForward.Fits(9, integers, new WeightMatrix(new byte[3 * 204], WeightType.Int8, 3, 192), bytes), Is.True);
         }
         var e = Assert.Throws<ArgumentException>(() =>
-            FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 50], WeightType.F32, 50, 1), default, new WeightMatrix(new byte[4 * 50], WeightType.F32, 1, 50), new float[5], default, options));
+            FeedForward.Run(new float[5], 5, new WeightMatrix(new byte[4 * 50], WeightType.F32, 50, 1), default,
+                new WeightMatrix(new byte[4 * 50], WeightType.F32, 1, 50), new float[5], default, options));
         Assert.That(e.Message, Does.Contain("5 rows over 50").And.Contain("multiple of 48"));
     }
 
     private static bool Fits(int m, int inner, KernelOptions options) =>
-        FeedForward.Fits(m, new WeightMatrix(new byte[4 * inner], WeightType.F32, inner, 1), new WeightMatrix(new byte[4 * inner], WeightType.F32, 1, inner), options);
+        FeedForward.Fits(m, new WeightMatrix(new byte[4 * inner], WeightType.F32, inner, 1), new WeightMatrix(new byte[4 * inner], WeightType.F32, 1, inner),
+            options);
 }

@@ -38,7 +38,8 @@ public sealed class KernelDispatchTests
 
     [Test]
     public void Avx512_needs_the_instruction_set_not_the_opinion_of_Vector512() =>
-        Assert.That(KernelDispatch.IsSupported(KernelLevel.Avx512), Is.EqualTo(Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported));
+        Assert.That(KernelDispatch.IsSupported(KernelLevel.Avx512),
+            Is.EqualTo(Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported));
 
     [Test]
     public void Options_refuse_a_level_that_does_not_exist() =>
@@ -58,7 +59,8 @@ public sealed class KernelDispatchTests
         int before = WorkerPool.Shared.ThreadCount;
         var options = new KernelOptions { Level = KernelLevel.Reference, MaxThreads = before + 2 };
         float[] weights = new float[(before + 8) * 64];
-        Quantization.Quantize(new WeightMatrix(MemoryMarshal.AsBytes<float>(weights), WeightType.F32, before + 8, 64), WeightType.Int8, new byte[(before + 8) * 68], options);
+        Quantization.Quantize(new WeightMatrix(MemoryMarshal.AsBytes<float>(weights), WeightType.F32, before + 8, 64), WeightType.Int8,
+            new byte[(before + 8) * 68], options);
         Assert.That(options.MaxThreads, Is.EqualTo(1));
         Assert.That(WorkerPool.Shared.ThreadCount, Is.EqualTo(before), "threads made");
         Assert.That((options with { Level = KernelLevel.Portable }).MaxThreads, Is.EqualTo(before + 2));

@@ -54,7 +54,8 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(16, 100, 1031)] int k)
+    public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(16, 100, 1031)] int k)
     {
         const int N = 131;
         var w = new WeightMatrix(Samples.Stored(Samples.Uniform(N * k, 1, 0.3f), type), type, N, k);
@@ -72,7 +73,8 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 8, 13, 20, 70)] int m, [Values] bool three)
+    public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 8, 13, 20, 70)] int m,
+        [Values] bool three)
     {
         const int K = 300;
         int[] n = [70, 7, 130];
@@ -80,7 +82,8 @@ public sealed class MatMulTests
         float[] x = Samples.Uniform(m * K, 9), bias = Samples.Uniform(n[0], 8);
         float[][] expected = [.. n.Select(size => new float[m * size])], actual = [.. n.Select(size => new float[m * size])];
         KernelOptions options = Samples.At(level) with { MaxThreads = 3 };
-        MatMul.Run(x, m, new WeightMatrix(w[0], WeightType.F16, n[0], K), expected[0], new Epilogue { Bias = bias, Activation = ActivationFunction.Gelu }, options);
+        MatMul.Run(x, m, new WeightMatrix(w[0], WeightType.F16, n[0], K), expected[0], new Epilogue { Bias = bias, Activation = ActivationFunction.Gelu },
+            options);
         MatMul.Run(x, m, new WeightMatrix(w[1], WeightType.F16, n[1], K), expected[1], default, options);
         if (three) MatMul.Run(x, m, new WeightMatrix(w[2], WeightType.F16, n[2], K), expected[2], default, options);
 
@@ -142,7 +145,8 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] ActivationFunction activation, [Values(1, 3, 14, 20)] int m)
+    public void Epilogue_adds_bias_then_activates_then_adds_the_residual([Levels] KernelLevel level, [Values] ActivationFunction activation,
+        [Values(1, 3, 14, 20)] int m)
     {
         const int N = 70, K = 300;
         byte[] w = Samples.Stored(Samples.Uniform(N * K, 1, 0.3f), WeightType.F16);
@@ -182,7 +186,8 @@ public sealed class MatMulTests
     }
 
     [Test]
-    public void NaN_and_infinity_reach_exactly_their_row_and_column([Levels] KernelLevel level, [Values(1, 4, 11, 20)] int m, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void NaN_and_infinity_reach_exactly_their_row_and_column([Levels] KernelLevel level, [Values(1, 4, 11, 20)] int m,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         const int N = 50, K = 40;
         float[] x = Samples.Uniform(m * K, 1), weights = Samples.Uniform(N * K, 2), y = new float[m * N], expected = new float[m * N];
@@ -199,7 +204,8 @@ public sealed class MatMulTests
     public void A_product_over_k_0_is_the_epilogue_of_0([Levels] KernelLevel level)
     {
         float[] y = new float[6];
-        MatMul.Run([], 3, new WeightMatrix([], WeightType.F32, 2, 0), y, new Epilogue { Bias = [1, -2], Activation = ActivationFunction.Relu }, Samples.At(level));
+        MatMul.Run([], 3, new WeightMatrix([], WeightType.F32, 2, 0), y, new Epilogue { Bias = [1, -2], Activation = ActivationFunction.Relu },
+            Samples.At(level));
         Assert.That(y, Is.EqualTo(new float[] { 1, 0, 1, 0, 1, 0 }));
     }
 
@@ -223,11 +229,14 @@ public sealed class MatMulTests
             Throws.ArgumentException.With.Message.Contains("x.Length is 5").And.Message.Contains("needs 6"));
         Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[5], default, Samples.Reference),
             Throws.ArgumentException.With.Message.Contains("y.Length is 5").And.Message.Contains("needs 4"));
-        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Bias = new float[3] }, Samples.Reference),
+        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Bias = new float[3] },
+            Samples.Reference),
             Throws.ArgumentException.With.Message.Contains("is 3").And.Message.Contains("needs 2"));
-        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Residual = new float[2] }, Samples.Reference),
+        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Residual = new float[2] },
+            Samples.Reference),
             Throws.ArgumentException.With.Message.Contains("is 2").And.Message.Contains("needs 4"));
-        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4], new Epilogue { Activation = (ActivationFunction)77 }, Samples.Reference),
+        Assert.That(() => MatMul.Run(new float[6], 2, new WeightMatrix(w, WeightType.F32, 2, 3), new float[4],
+            new Epilogue { Activation = (ActivationFunction)77 }, Samples.Reference),
             Throws.ArgumentException.With.Message.Contains("GeluTanh"));
     }
 }

@@ -43,7 +43,8 @@ public sealed class NormAndSoftmaxTests
     }
 
     [Test]
-    public void NaN_and_infinity_spoil_their_own_row_only([Levels] KernelLevel level, [Values(float.NaN, float.PositiveInfinity, float.NegativeInfinity)] float value)
+    public void NaN_and_infinity_spoil_their_own_row_only([Levels] KernelLevel level,
+        [Values(float.NaN, float.PositiveInfinity, float.NegativeInfinity)] float value)
     {
         float[] x = Samples.Uniform(3 * 37, 1), y = new float[3 * 37], ones = Enumerable.Repeat(1f, 37).ToArray();
         x[37 + 36] = value;
@@ -55,9 +56,12 @@ public sealed class NormAndSoftmaxTests
     [Test]
     public void LayerNorm_refuses_broken_rows_with_both_numbers()
     {
-        Assert.That(() => LayerNorm.Run(new float[7], new float[3], new float[3], 0, new float[7], Samples.Reference), Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("3"));
-        Assert.That(() => LayerNorm.Run(new float[6], new float[3], new float[2], 0, new float[6], Samples.Reference), Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("2"));
-        Assert.That(() => LayerNorm.Run(new float[6], new float[3], new float[3], 0, new float[5], Samples.Reference), Throws.ArgumentException.With.Message.Contains("6").And.Message.Contains("5"));
+        Assert.That(() => LayerNorm.Run(new float[7], new float[3], new float[3], 0, new float[7], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("3"));
+        Assert.That(() => LayerNorm.Run(new float[6], new float[3], new float[2], 0, new float[6], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("3").And.Message.Contains("2"));
+        Assert.That(() => LayerNorm.Run(new float[6], new float[3], new float[3], 0, new float[5], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("6").And.Message.Contains("5"));
         Assert.That(() => LayerNorm.Run(new float[6], [], [], 0, new float[6], Samples.Reference), Throws.ArgumentException);
     }
 
@@ -88,7 +92,8 @@ public sealed class NormAndSoftmaxTests
     {
         float[][] rows =
         [
-            [float.NaN], [1, float.NaN, 2], [float.NaN, float.PositiveInfinity], [float.PositiveInfinity, float.NaN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+            [float.NaN], [1, float.NaN, 2], [float.NaN, float.PositiveInfinity],
+            [float.PositiveInfinity, float.NaN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
             [1, float.PositiveInfinity], [float.NegativeInfinity], [float.NegativeInfinity, float.NegativeInfinity], [float.NegativeInfinity, 3],
             [float.MaxValue, float.MinValue], [.. Enumerable.Repeat(float.NegativeInfinity, 40)], [.. Enumerable.Repeat(float.NegativeInfinity, 40), 1],
             [.. Enumerable.Repeat(1f, 40), float.NaN], [float.NaN, .. Enumerable.Repeat(1f, 40)], [], [1000, 1000.5f, 999],

@@ -21,7 +21,8 @@ internal sealed class ProductPathTests
         foreach (WeightType type in (WeightType[])[WeightType.F32, WeightType.F16, WeightType.BF16])
         {
             foreach (int k in (int[])[1, 100, 128])
-                Assert.That((Choose(KernelLevel.Portable, type, m, k), Choose(KernelLevel.Avx2, type, m, k), Choose(KernelLevel.Avx512, type, m, k)), Is.EqualTo((portable, avx2, avx512)));
+                Assert.That((Choose(KernelLevel.Portable, type, m, k), Choose(KernelLevel.Avx2, type, m, k), Choose(KernelLevel.Avx512, type, m, k)),
+                    Is.EqualTo((portable, avx2, avx512)));
         }
     }
 
@@ -57,7 +58,8 @@ internal sealed class ProductPathTests
                     ProductPath path = Choose(level, type, m, k);
                     if (path == ProductPath.Reference) continue;
                     ProductKernel kernel = ProductKernel.Of(path, level, type);
-                    Assert.That(kernel.GetType().Name, Does.StartWith(path == ProductPath.StreamedInNibbles ? "StreamedInIntegers" : path.ToString()), $"{level} {type} {path}");
+                    Assert.That(kernel.GetType().Name, Does.StartWith(path == ProductPath.StreamedInNibbles ? "StreamedInIntegers" : path.ToString()),
+                        $"{level} {type} {path}");
                     Assert.That(ProductKernel.Of(path, level, type), Is.SameAs(kernel));
                 }
             }
@@ -71,12 +73,15 @@ internal sealed class ProductPathTests
     [TestCase(ProductPath.Reference, KernelLevel.Reference, WeightType.F32)]
     [TestCase((ProductPath)9, KernelLevel.Avx2, WeightType.F32)]
     public void A_path_without_code_is_refused_with_its_name(ProductPath path, KernelLevel level, WeightType type) =>
-        Assert.That(() => ProductKernel.Of(path, level, type), Throws.ArgumentException.With.Message.Contains($"no product {path} at {level}").And.Message.Contains($"in {type}"));
+        Assert.That(() => ProductKernel.Of(path, level, type),
+            Throws.ArgumentException.With.Message.Contains($"no product {path} at {level}").And.Message.Contains($"in {type}"));
 
     [Test]
     public void An_unknown_level_or_type_is_refused_with_those_that_there_are()
     {
-        Assert.That(() => Choose((KernelLevel)9, WeightType.F32, 1, 1), Throws.ArgumentException.With.Message.Contains("9 is no kernel level").And.Message.Contains("Reference, Portable, Avx2, Avx512"));
-        Assert.That(() => Choose(KernelLevel.Avx2, (WeightType)9, 1, 1), Throws.ArgumentException.With.Message.Contains("9 is no weight type").And.Message.Contains("F32, F16, BF16, Int8, Int4"));
+        Assert.That(() => Choose((KernelLevel)9, WeightType.F32, 1, 1),
+            Throws.ArgumentException.With.Message.Contains("9 is no kernel level").And.Message.Contains("Reference, Portable, Avx2, Avx512"));
+        Assert.That(() => Choose(KernelLevel.Avx2, (WeightType)9, 1, 1),
+            Throws.ArgumentException.With.Message.Contains("9 is no weight type").And.Message.Contains("F32, F16, BF16, Int8, Int4"));
     }
 }

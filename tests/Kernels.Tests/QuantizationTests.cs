@@ -55,7 +55,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void Products_of_few_rows_are_those_of_bytes_for_Int4_and_else_agree_with_Reference([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    public void Products_of_few_rows_are_those_of_bytes_for_Int4_and_else_agree_with_Reference([Levels] KernelLevel level,
+        [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
     {
         foreach (int m in (int[])[1, 2, 3, 4, 5, 7, 8])
         {
@@ -83,7 +84,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(320, 384)] int k)
+    public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+        [Values(320, 384)] int k)
     {
         const int N = 131;
         var w = new WeightMatrix(Samples.Weights(Samples.Uniform(N * k, 1, 0.3f), N, k, type), type, N, k);
@@ -101,7 +103,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void Products_of_many_rows_are_those_of_bytes_where_the_level_multiplies_bytes([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
+    public void Products_of_many_rows_are_those_of_bytes_where_the_level_multiplies_bytes([Levels] KernelLevel level,
+        [Values(WeightType.Int8, WeightType.Int4)] WeightType type)
     {
         foreach (int m in (int[])[9, 16, 17, 33, 70])
         {
@@ -114,7 +117,8 @@ public sealed class QuantizationTests
                     stored.CopyTo(w.Bytes);
                     float[] x = Samples.Uniform(m * k, m), bias = Samples.Uniform(n, 5), residual = Samples.Uniform(m * n, 6);
                     using var y = new Guarded(m * n * sizeof(float), 4);
-                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), y.Floats, new Epilogue { Bias = bias, Activation = ActivationFunction.Relu, Residual = residual }, Samples.At(level));
+                    MatMul.Run(x, m, new WeightMatrix(w.Bytes, type, n, k), y.Floats,
+                        new Epilogue { Bias = bias, Activation = ActivationFunction.Relu, Residual = residual }, Samples.At(level));
                     float[] expected = new float[m * n];
                     if (MultipliesBytes(level)) ProductsOfBytes(x, m, stored, type, n, k, expected);
                     else MatMul.Run(x, m, new WeightMatrix(stored, type, n, k), expected, default, Samples.Reference);
@@ -140,7 +144,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void The_largest_products_do_not_overflow([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, -1)] int xSign, [Values(1, -1)] int wSign)
+    public void The_largest_products_do_not_overflow([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+        [Values(1, -1)] int xSign, [Values(1, -1)] int wSign)
     {
         const int K = 128;
         byte[] stored = Samples.Weights([.. Enumerable.Repeat(wSign * 127f, K)], 1, K, type);
@@ -153,7 +158,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void What_is_not_finite_makes_its_row_NaN_and_no_other([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 3, 20)] int m,
+    public void What_is_not_finite_makes_its_row_NaN_and_no_other([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+        [Values(1, 3, 20)] int m,
         [Values(float.NaN, float.PositiveInfinity)] float bad)
     {
         const int N = 5, K = 128;
@@ -167,7 +173,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void Tiny_values_of_X_count_as_zero_beside_others([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 20)] int m)
+    public void Tiny_values_of_X_count_as_zero_beside_others([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+        [Values(1, 20)] int m)
     {
         const int N = 5, K = 128;
         byte[] stored = Samples.Weights(Samples.Uniform(N * K, 1, 0.5f), N, K, type);
@@ -180,7 +187,8 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void Huge_values_of_X_are_multiplied_or_give_NaN_never_another_number([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 20)] int m,
+    public void Huge_values_of_X_are_multiplied_or_give_NaN_never_another_number([Levels] KernelLevel level,
+        [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(1, 20)] int m,
         [Values(93, 106, 114, 119)] int exponent)
     {
         const int N = 5, K = 128;
@@ -207,7 +215,8 @@ public sealed class QuantizationTests
         bad[7] = float.NaN;
         Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("Row 0").And.Message.Contains("NaN"));
         bad[7] = 8.32e6f;                                  // 127 · 65504 is 8319008
-        Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int8), Throws.ArgumentException.With.Message.Contains("up to 8319008 can be quantized to Int8"));
+        Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int8),
+            Throws.ArgumentException.With.Message.Contains("up to 8319008 can be quantized to Int8"));
         bad[7] = -524033;                                  // 8 · 65504 is 524032
         Assert.That(() => Samples.Weights(bad, 1, 64, WeightType.Int4), Throws.ArgumentException.With.Message.Contains("holds -524033"));
         Assert.That(() => WeightMatrix.ElementSize(WeightType.Int4), Throws.ArgumentException.With.Message.Contains("blocks of 32"));
@@ -262,7 +271,8 @@ public sealed class QuantizationTests
     private static float[] Normal(int count)
     {
         var random = new Random(3);
-        return [.. Enumerable.Range(0, count).Select(_ => (float)(0.02 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        return [.. Enumerable.Range(0, count).Select(_ =>
+            (float)(0.02 * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
     }
 
     // W · I, the identity: the weights as products see them.

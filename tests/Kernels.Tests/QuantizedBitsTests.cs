@@ -49,7 +49,8 @@ public sealed class QuantizedBitsTests
     {
         const int M = 37, N = 131, K = 1024;
         byte[] stored = new byte[N * WeightMatrix.BytesOfRow(type, K)];
-        Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(N * K, 8, 0.5f), WeightType.F32), WeightType.F32, N, K), type, stored, Samples.Reference);
+        Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(N * K, 8, 0.5f), WeightType.F32), WeightType.F32, N, K), type, stored,
+            Samples.Reference);
         float[] x = Samples.Uniform(M * K, 9), y = new float[M * N];
         Assume.That(KernelDispatch.IsSupported(KernelLevel.Avx2));
         foreach (KernelLevel level in KernelDispatch.Supported.Where(level => level >= KernelLevel.Avx2))
@@ -60,7 +61,8 @@ public sealed class QuantizedBitsTests
     }
 
     [Test]
-    public void Halves_are_quantized_as_the_floats_that_they_are([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(WeightType.F16, WeightType.BF16)] WeightType from)
+    public void Halves_are_quantized_as_the_floats_that_they_are([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+        [Values(WeightType.F16, WeightType.BF16)] WeightType from)
     {
         const int N = 64, K = 192;
         byte[] stored = Samples.Stored(OfManyKinds(N * K / Block, 32768), from);
@@ -85,7 +87,8 @@ public sealed class QuantizedBitsTests
                 float[] weights = new float[N * K];
                 weights.AsSpan().Fill(largest);
                 weights[K + at] = bad;
-                Assert.That(() => Quantization.Quantize(new WeightMatrix(Samples.Stored(weights, WeightType.F32), WeightType.F32, N, K), type, room, Samples.At(level)),
+                Assert.That(() => Quantization.Quantize(new WeightMatrix(Samples.Stored(weights, WeightType.F32), WeightType.F32, N, K), type, room,
+                    Samples.At(level)),
                     Throws.ArgumentException.With.Message.Contains($"Row 1 of the weight holds {bad};"));
             }
         }
@@ -121,7 +124,9 @@ public sealed class QuantizedBitsTests
         return weights;
     }
 
-    /// <summary>Pairs of blocks between which Int4 takes another scale: two scales have nearly the same error there, and the order in which errors are added decides.</summary>
+    /// <summary>
+    /// Pairs of blocks between which Int4 takes another scale: two scales have nearly the same error there, and the order in which errors are added decides.
+    /// </summary>
     private static float[] WhereAnotherScaleBecomesBest(int pairs)
     {
         var random = new Random(6);
@@ -144,12 +149,14 @@ public sealed class QuantizedBitsTests
     }
 
     // Nearly: sums of uniform numbers, which are the same on every machine.
-    private static float[] Normal(Random random) => [.. Enumerable.Range(0, Block).Select(_ => (float)(random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5))];
+    private static float[] Normal(Random random) => [.. Enumerable.Range(0, Block).Select(_ =>
+        (float)(random.NextDouble() + random.NextDouble() + random.NextDouble() - 1.5))];
 
     private static ushort ScaleOf(float[] block)
     {
         byte[] stored = new byte[WeightMatrix.BytesOfRow(WeightType.Int4, 2 * Block)];
-        Quantization.Quantize(new WeightMatrix(Samples.Stored([.. block, .. block], WeightType.F32), WeightType.F32, 1, 2 * Block), WeightType.Int4, stored, Samples.Reference);
+        Quantization.Quantize(new WeightMatrix(Samples.Stored([.. block, .. block], WeightType.F32), WeightType.F32, 1, 2 * Block), WeightType.Int4, stored,
+            Samples.Reference);
         return BitConverter.ToUInt16(stored, Block);
     }
 }

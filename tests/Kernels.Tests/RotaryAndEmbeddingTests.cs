@@ -20,7 +20,8 @@ public sealed class RotaryAndEmbeddingTests
     }
 
     [Test]
-    public void Lookup_copies_rows_and_LookupAdd_adds_them([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void Lookup_copies_rows_and_LookupAdd_adds_them([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         const int Rows = 5, Hidden = 19;
         float[] values = [.. Enumerable.Range(0, Rows * Hidden).Select(i => i / 4f)];            // exact in all types
@@ -53,7 +54,8 @@ public sealed class RotaryAndEmbeddingTests
     public void An_id_outside_the_table_is_refused_before_anything_is_written(int id)
     {
         float[] y = new float[4];
-        Assert.That(() => Embedding.Lookup([1, id], new WeightMatrix(Samples.Stored(Samples.Uniform(10, 1), WeightType.F32), WeightType.F32, 5, 2), y, Samples.Reference),
+        Assert.That(() => Embedding.Lookup([1, id], new WeightMatrix(Samples.Stored(Samples.Uniform(10, 1), WeightType.F32), WeightType.F32, 5, 2), y,
+            Samples.Reference),
             Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("ids[1]").And.Message.Contains("0 to 4"));
         Assert.That(y, Is.All.Zero);
     }

@@ -23,8 +23,20 @@ public sealed class SplitHeadsTests
             SplitHeads.Run(
                 new SplitHeadsArguments
                 {
-                    Tokens = Tokens, Width = Width, X = x.Floats, QueryLayout = Query, KeyLayout = Key, ValueLayout = Value,
-                    Rotary = Rotary, Positions = Positions, Q = q.Floats, K = k.Bytes, V = v.Bytes, Type = Type, MaxLength = MaxLength, Past = Past,
+                    Tokens = Tokens,
+                    Width = Width,
+                    X = x.Floats,
+                    QueryLayout = Query,
+                    KeyLayout = Key,
+                    ValueLayout = Value,
+                    Rotary = Rotary,
+                    Positions = Positions,
+                    Q = q.Floats,
+                    K = k.Bytes,
+                    V = v.Bytes,
+                    Type = Type,
+                    MaxLength = MaxLength,
+                    Past = Past,
                 }, options);
             foreach (Guarded memory in (Guarded[])[x, q, k, v]) memory.AssertIntact();
             return (x.Floats.ToArray(), q.Floats.ToArray(), k.Bytes.ToArray(), v.Bytes.ToArray());
@@ -34,7 +46,8 @@ public sealed class SplitHeadsTests
     /// <summary>Heads of a fused projection as models lay them out, [tokens, heads · head_dim + 2 · key heads · head_dim].</summary>
     private static Case LaidOut(string layout, int heads, int keyHeads, int d)
     {
-        int blocks = layout == "blocks of q|v|k" ? 2 : layout == "q|k|v of each head" ? heads : 1, q = heads / blocks * d, k = keyHeads / blocks * d, stride = q + (2 * k);
+        int blocks = layout == "blocks of q|v|k" ? 2 : layout == "q|k|v of each head" ? heads : 1;
+        int q = heads / blocks * d, k = keyHeads / blocks * d, stride = q + (2 * k);
         (int key, int value) = layout == "blocks of q|v|k" ? (q + k, q) : (q, q + k);
         return new Case
         {
@@ -60,7 +73,8 @@ public sealed class SplitHeadsTests
     }
 
     [Test]
-    public void Each_layout_brings_every_head_to_its_place([Levels] KernelLevel level, [Values("q|k|v", "q|k|v of each head", "blocks of q|v|k")] string layout, [Values(1, 2)] int queriesPerKey)
+    public void Each_layout_brings_every_head_to_its_place([Levels] KernelLevel level,
+        [Values("q|k|v", "q|k|v of each head", "blocks of q|v|k")] string layout, [Values(1, 2)] int queriesPerKey)
     {
         // the values say what they are: kind · 100 + head · 10 + dimension
         const int KeyHeads = 2, D = 3, Tokens = 2, MaxLength = 5, Past = 2;
@@ -97,7 +111,8 @@ public sealed class SplitHeadsTests
     }
 
     [Test]
-    public void Every_size_agrees_with_Reference_and_leaves_the_rest_of_the_cache_alone([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+    public void Every_size_agrees_with_Reference_and_leaves_the_rest_of_the_cache_alone([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {
         for (int half = 0; half <= 33; half++)
         {
@@ -109,7 +124,8 @@ public sealed class SplitHeadsTests
             (float[] expectedX, float[] expectedQ, byte[] expectedK, byte[] expectedV) = split.Run(Samples.Reference);
             Samples.AssertClose(x, expectedX, 1e-6, $"{level} {half} x");
             Samples.AssertClose(q, expectedQ, 1e-6, $"{level} {half} q");
-            Samples.AssertClose(Floats(k, type), Floats(expectedK, type), type == WeightType.F32 ? 1e-6 : type == WeightType.F16 ? 1e-3 : 1e-2, $"{level} {half} k");
+            double within = type == WeightType.F32 ? 1e-6 : type == WeightType.F16 ? 1e-3 : 1e-2;
+            Samples.AssertClose(Floats(k, type), Floats(expectedK, type), within, $"{level} {half} k");
             Assert.That(v, Is.EqualTo(expectedV), "values are stored as they are");
             byte[] vector = k[(d * WeightMatrix.ElementSize(type))..(2 * d * WeightMatrix.ElementSize(type))];
             Assert.That(vector, Is.EqualTo(Samples.Stored(split.Key.Of(x, 0), type)), "what is stored is the turned key, rounded to nearest");
@@ -157,7 +173,8 @@ public sealed class SplitHeadsTests
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("MaxLength is 5").And.Message.Contains("3 tokens after 3 needs at least 6"));
         bad = Good();
         bad.Value = bad.Value with { First = 17 };
-        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("Width is 24").And.Message.Contains("ValueLayout").And.Message.Contains("at least 25"));
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("Width is 24")
+            .And.Message.Contains("ValueLayout").And.Message.Contains("at least 25"));
         bad = Good();
         bad.Key = bad.Key with { HeadsPerBlock = 4 };
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("2 heads in blocks of 4"));
@@ -177,7 +194,8 @@ public sealed class SplitHeadsTests
 
     [Test]
     public void A_cache_of_blocks_is_refused() =>
-        Assert.That(() => SplitHeads.Run(new SplitHeadsArguments { Type = WeightType.Int8 }, Samples.Reference), Throws.ArgumentException.With.Message.Contains("Int8 stores elements in blocks of 32"));
+        Assert.That(() => SplitHeads.Run(new SplitHeadsArguments { Type = WeightType.Int8 }, Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("Int8 stores elements in blocks of 32"));
 
     private static float[] Floats(byte[] stored, WeightType type = WeightType.F32)
     {

@@ -44,7 +44,8 @@ public sealed unsafe class VectorMathTests
     private static double Phi(double x) => (1 + ActivationReference.Erf(x / Math.Sqrt(2))) / 2;
 
     [Test]
-    public void Sigmoid_is_within_4_ulp([VectorLevels] KernelLevel level) => AssertWithin(level, 4, x => 1 / (1 + Math.Exp(-x)), (-87, 87), new SigmoidFunction());
+    public void Sigmoid_is_within_4_ulp([VectorLevels] KernelLevel level) =>
+        AssertWithin(level, 4, x => 1 / (1 + Math.Exp(-x)), (-87, 87), new SigmoidFunction());
 
     [TestCase(0.5, 0.5204998778130465)]
     [TestCase(1, 0.8427007929497149)]

@@ -44,12 +44,14 @@ public sealed class WeightFormatsTests
         if (WeightMatrix.IsBlocked(type))
         {
             WeightFormats.VisitBlocks(type, ref blocks);
-            Assert.That(() => WeightFormats.VisitFloats(type, ref floats), Throws.ArgumentException.With.Message.Contains($"{type} stores elements in blocks of 32"));
+            Assert.That(() => WeightFormats.VisitFloats(type, ref floats),
+                Throws.ArgumentException.With.Message.Contains($"{type} stores elements in blocks of 32"));
         }
         else
         {
             WeightFormats.VisitFloats(type, ref floats);
-            Assert.That(() => WeightFormats.VisitBlocks(type, ref blocks), Throws.ArgumentException.With.Message.Contains($"{type} stores elements one by one"));
+            Assert.That(() => WeightFormats.VisitBlocks(type, ref blocks),
+                Throws.ArgumentException.With.Message.Contains($"{type} stores elements one by one"));
         }
         Assert.That((floats.Name ?? blocks.Name), Is.EqualTo($"{type}Format"));
     }
@@ -85,7 +87,8 @@ public sealed class WeightFormatsTests
         KernelOptions options = Samples.At(level);
         Action[] calls =
         [
-            () => WeightMatrix.IsBlocked(Unknown), () => WeightMatrix.ElementSize(Unknown), () => WeightMatrix.BytesOfRow(Unknown, 64), () => new WeightMatrix([], Unknown, 0, 0).Row(0),
+            () => WeightMatrix.IsBlocked(Unknown), () => WeightMatrix.ElementSize(Unknown), () => WeightMatrix.BytesOfRow(Unknown, 64),
+            () => new WeightMatrix([], Unknown, 0, 0).Row(0),
             () => _ = new StoredSpan([], Unknown).Length,
             () => Conversion.Widen([], Unknown, [], options), () => Conversion.Narrow([], Unknown, [], options),
             () => Quantization.Quantize(new WeightMatrix([], WeightType.F32, 0, 0), Unknown, [], options),
@@ -98,7 +101,11 @@ public sealed class WeightFormatsTests
     [Test]
     public void Kernels_of_elements_refuse_blocks([Values(WeightType.Int8, WeightType.Int4)] WeightType type)
     {
-        Action[] calls = [() => Conversion.Widen([], type, [], Samples.Reference), () => Conversion.Narrow([], type, [], Samples.Reference), () => _ = new StoredSpan([], type).Length];
+        Action[] calls =
+        [
+            () => Conversion.Widen([], type, [], Samples.Reference), () => Conversion.Narrow([], type, [], Samples.Reference),
+            () => _ = new StoredSpan([], type).Length,
+        ];
         foreach (Action call in calls)
             Assert.That(call, Throws.ArgumentException.With.Message.Contains($"{type} stores elements in blocks of 32"));
         Assert.That(() => ConversionReference.Widen([], type, []), Throws.ArgumentException.With.Message.Contains($"{type} stores elements in blocks of 32"));

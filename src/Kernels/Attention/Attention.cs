@@ -27,7 +27,10 @@ public static unsafe class Attention
     /// <summary>The same for each row of a batch.</summary>
     /// <param name="rows">How many.</param>
     /// <param name="batch">The rows.</param>
-    /// <param name="options">Level and threads; the result does not depend on the threads. Where all rows together have at most <see cref="MatMul.StreamedRows"/> queries, threads share the rows: one hand-off instead of one for each.</param>
+    /// <param name="options">
+    /// Level and threads; the result does not depend on the threads. Where all rows together have at most <see cref="MatMul.StreamedRows"/> queries, threads
+    /// share the rows: one hand-off instead of one for each.
+    /// </param>
     /// <exception cref="ArgumentException">A length does not fit the sizes and strides of its row.</exception>
     public static void Run<TRows>(int rows, in TRows batch, KernelOptions options)
         where TRows : struct, IAttentionRows
@@ -65,11 +68,25 @@ public static unsafe class Attention
         {
             var call = new AttentionCall
             {
-                Heads = a.Heads, HeadDim = a.HeadDim, Queries = a.Queries, Keys = a.Keys, Scale = a.Scale, Causal = a.Causal,
-                Q = q, QTokenStride = a.QTokenStride, QHeadStride = a.QHeadStride,
-                K = k, KTokenBytes = a.KTokenStride * size, KHeadBytes = a.KHeadStride * size,
-                V = v, VTokenBytes = a.VTokenStride * size, VHeadBytes = a.VHeadStride * size,
-                VisibleCount = a.Keys, HeadMask = headMask, Output = output, Probabilities = probabilities,
+                Heads = a.Heads,
+                HeadDim = a.HeadDim,
+                Queries = a.Queries,
+                Keys = a.Keys,
+                Scale = a.Scale,
+                Causal = a.Causal,
+                Q = q,
+                QTokenStride = a.QTokenStride,
+                QHeadStride = a.QHeadStride,
+                K = k,
+                KTokenBytes = a.KTokenStride * size,
+                KHeadBytes = a.KHeadStride * size,
+                V = v,
+                VTokenBytes = a.VTokenStride * size,
+                VHeadBytes = a.VHeadStride * size,
+                VisibleCount = a.Keys,
+                HeadMask = headMask,
+                Output = output,
+                Probabilities = probabilities,
             };
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
             int threads = Tiling.Threads(a.Queries, KeyCost * (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
@@ -101,10 +118,10 @@ public static unsafe class Attention
         {
             switch (Level)
             {
-                case KernelLevel.Avx512:   Run<Avx512, Vector512<float>, Tiles32, TFormat>(); break;
-                case KernelLevel.Avx2:     Run<Avx2, Vector256<float>, Tiles16, TFormat>(); break;
+                case KernelLevel.Avx512: Run<Avx512, Vector512<float>, Tiles32, TFormat>(); break;
+                case KernelLevel.Avx2: Run<Avx2, Vector256<float>, Tiles16, TFormat>(); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>, PortableTiles, TFormat>(); break;
-                default:                   throw KernelDispatch.Unknown(Level);
+                default: throw KernelDispatch.Unknown(Level);
             }
         }
 

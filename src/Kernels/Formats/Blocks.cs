@@ -19,7 +19,9 @@ internal static unsafe class Blocks
     public static byte* ScalesOf<TFormat>(byte* row, int k)
         where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
 
-    /// <summary>1.5 · 2²³, where a float counts in ones: added to a small integer that is a float, it leaves the integer's two's complement in the last bits.</summary>
+    /// <summary>
+    /// 1.5 · 2²³, where a float counts in ones: added to a small integer that is a float, it leaves the integer's two's complement in the last bits.
+    /// </summary>
     public const float Ones = 3 << 22;
 
     /// <summary>The last bits, as many as the mask has, of small integers that are floats.</summary>
@@ -41,7 +43,8 @@ internal static unsafe class Blocks
     public static void StoreBytes(short* integers, byte* to)
     {
         for (nint i = 0; i < Size; i += Vector128<byte>.Count)
-            Vector128.Store(Vector128.Narrow(Vector128.Load(integers + i).AsUInt16(), Vector128.Load(integers + i + Vector128<short>.Count).AsUInt16()), to + i);
+            Vector128.Store(Vector128.Narrow(Vector128.Load(integers + i).AsUInt16(), Vector128.Load(integers + i + Vector128<short>.Count).AsUInt16()),
+                to + i);
     }
 
     /// <summary>Elements first … first + length − 1 of a row as floats; both whole pairs.</summary>

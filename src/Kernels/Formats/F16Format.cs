@@ -5,18 +5,18 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>IEEE 754 binary16.</summary>
 /// <remarks>
-/// .NET 10 has no F16C intrinsics. Sign-extended to 32 bits and shifted by 13, a half has its sign and its mantissa where a float
-/// has them. With 224 added to its exponent (an or: a half's exponent has 5 bits) it is 2¹¹² times too large, and infinity and NaN (exponent 31) are where a float has
-/// them (255). What remains is exponent 0, where the number is subnormal and has no leading one: there t = |w| / 2 + 2⁻¹⁵ (times
-/// 2¹¹²), so that min(t, 2t − 2⁻¹⁴) is |w|, and leaves all other numbers as they are. No operand is a subnormal float: on many
-/// CPUs such operands cost a hundred cycles each.
+/// .NET 10 has no F16C intrinsics. Sign-extended to 32 bits and shifted by 13, a half has its sign and its mantissa where a float has them. With 224 added
+/// to its exponent (an or: a half's exponent has 5 bits) it is 2¹¹² times too large, and infinity and NaN (exponent 31) are where a float has them (255).
+/// What remains is exponent 0, where the number is subnormal and has no leading one: there t = |w| / 2 + 2⁻¹⁵ (times 2¹¹²), so that min(t, 2t − 2⁻¹⁴) is
+/// |w|, and leaves all other numbers as they are. No operand is a subnormal float: on many CPUs such operands cost a hundred cycles each.
 /// </remarks>
 internal readonly unsafe struct F16Format : IWeightFormat
 {
     public static nint RowBytes(nint k) => 2 * k;
 
     // In memory that the JIT does not know, so that it keeps what is loaded from there in registers.
-    private static readonly int* s_constants = Constants(0x0FFFE000, 224 << 23, BitConverter.SingleToInt32Bits(2f), unchecked((int)0x80000000) | (225 << 23), int.MinValue);
+    private static readonly int* s_constants = Constants(0x0FFFE000, 224 << 23, BitConverter.SingleToInt32Bits(2f), unchecked((int)0x80000000) | (225 << 23),
+        int.MinValue);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
@@ -45,8 +45,11 @@ internal readonly unsafe struct F16Format : IWeightFormat
         where S : struct, ISimd<V>
         where V : struct => new()
         {
-            Magnitude = S.BroadcastInt(s_constants[0]), Exponent = S.BroadcastInt(s_constants[1]), Two = S.BroadcastInt(s_constants[2]),
-            Subnormal = S.BroadcastInt(s_constants[3]), Sign = S.BroadcastInt(s_constants[4]),
+            Magnitude = S.BroadcastInt(s_constants[0]),
+            Exponent = S.BroadcastInt(s_constants[1]),
+            Two = S.BroadcastInt(s_constants[2]),
+            Subnormal = S.BroadcastInt(s_constants[3]),
+            Sign = S.BroadcastInt(s_constants[4]),
         };
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)

@@ -12,7 +12,9 @@ internal unsafe interface IWeightFormat : IRowFormat
         where V : struct;
 
     /// <summary>The same elements as a dot product takes them: times whatever makes decoding cheap.</summary>
-    /// <remarks>X is multiplied by <see cref="InputScale"/> before and the sum by <see cref="SumScale"/> after; all are powers of two, so nothing is rounded.</remarks>
+    /// <remarks>
+    /// X is multiplied by <see cref="InputScale"/> before and the sum by <see cref="SumScale"/> after; all are powers of two, so nothing is rounded.
+    /// </remarks>
     static abstract V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
         where S : struct, ISimd<V>
         where V : struct;
@@ -41,7 +43,9 @@ internal unsafe interface IWeightFormat : IRowFormat
 }
 
 /// <summary>Vectors that decoding needs all the time, in registers.</summary>
-/// <remarks>Constants in the code would do, but the JIT loads those from memory wherever they are used: half as many instructions again in a loop that they bound.</remarks>
+/// <remarks>
+/// Constants in the code would do, but the JIT loads those from memory wherever they are used: half as many instructions again in a loop that they bound.
+/// </remarks>
 internal struct Decoding<V>
     where V : struct
 {

@@ -4,7 +4,10 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Integers from 0 to 15 that stand for −8 to 7: of some scales the one with the smallest squared error is taken.</summary>
-/// <remarks>A byte holds an integer of the first block of a pair in its lower half and one of the second block in its upper half: one load, one and, one shift for 2 · Width of each.</remarks>
+/// <remarks>
+/// A byte holds an integer of the first block of a pair in its lower half and one of the second block in its upper half: one load, one and, one shift for 2 ·
+/// Width of each.
+/// </remarks>
 internal readonly unsafe struct Int4Format : IBlockFormat
 {
     public static int PairBytes => Blocks.Size;

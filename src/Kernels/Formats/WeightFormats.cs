@@ -10,12 +10,12 @@ internal static class WeightFormats
     {
         switch (type)
         {
-            case WeightType.F32:  visitor.VisitFloats<F32Format>(); break;
-            case WeightType.F16:  visitor.VisitFloats<F16Format>(); break;
+            case WeightType.F32: visitor.VisitFloats<F32Format>(); break;
+            case WeightType.F16: visitor.VisitFloats<F16Format>(); break;
             case WeightType.BF16: visitor.VisitFloats<BF16Format>(); break;
             case WeightType.Int8: visitor.VisitBlocks<Int8Format>(); break;
             case WeightType.Int4: visitor.VisitBlocks<Int4Format>(); break;
-            default:              throw Unknown(type);
+            default: throw Unknown(type);
         }
     }
 

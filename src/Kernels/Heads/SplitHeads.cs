@@ -8,12 +8,17 @@ public static unsafe class SplitHeads
 {
     /// <summary>Q = rotated queries; K and V get the rotated keys and the values of the tokens, head by head.</summary>
     /// <param name="a">Sizes, layouts, inputs and outputs.</param>
-    /// <param name="options">Level and threads; the result does not depend on the threads. Up to <see cref="MatMul.StreamedRows"/> tokens are split on the calling thread, before another one would have begun.</param>
+    /// <param name="options">
+    /// Level and threads; the result does not depend on the threads. Up to <see cref="MatMul.StreamedRows"/> tokens are split on the calling thread, before
+    /// another one would have begun.
+    /// </param>
     /// <remarks>
     /// Rotary position embedding of interleaved pairs (2i, 2i + 1), Su et al. 2021, arXiv:2104.09864; GPT-J's and CodeGen's rotate_every_two.
     /// What is narrower than float32 is rounded to nearest, ties to even.
     /// </remarks>
-    /// <exception cref="ArgumentException">A length does not fit the sizes and layouts, the layouts do not fit each other, or the type stores blocks.</exception>
+    /// <exception cref="ArgumentException">
+    /// A length does not fit the sizes and layouts, the layouts do not fit each other, or the type stores blocks.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative, or a position is not in the table of angles.</exception>
     public static void Run(in SplitHeadsArguments a, KernelOptions options)
     {
@@ -31,9 +36,21 @@ public static unsafe class SplitHeads
         {
             var call = new SplitHeadsCall
             {
-                Tokens = a.Tokens, Width = a.Width, X = x, QueryLayout = a.QueryLayout, KeyLayout = a.KeyLayout, ValueLayout = a.ValueLayout,
-                Cos = cos, Sin = sin, Pairs = rotary is null ? 0 : rotary.RotaryDim / 2, Positions = positions,
-                Q = q, K = k, V = v, MaxLength = a.MaxLength, Past = a.Past,
+                Tokens = a.Tokens,
+                Width = a.Width,
+                X = x,
+                QueryLayout = a.QueryLayout,
+                KeyLayout = a.KeyLayout,
+                ValueLayout = a.ValueLayout,
+                Cos = cos,
+                Sin = sin,
+                Pairs = rotary is null ? 0 : rotary.RotaryDim / 2,
+                Positions = positions,
+                Q = q,
+                K = k,
+                V = v,
+                MaxLength = a.MaxLength,
+                Past = a.Past,
             };
             var jobs = new Jobs { Call = call, Level = options.Level, Threads = a.Tokens <= MatMul.StreamedRows ? 1 : options.MaxThreads };
             WeightFormats.VisitFloats(a.Type, ref jobs);
@@ -51,11 +68,14 @@ public static unsafe class SplitHeads
         {
             switch (Level)
             {
-                case KernelLevel.Avx512:   WorkerPool.Shared.Run(Call.Tokens, Threads, new SplitHeadsJob<Avx512, Vector512<float>, TFormat> { Call = Call }); break;
-                case KernelLevel.Avx2:     WorkerPool.Shared.Run(Call.Tokens, Threads, new SplitHeadsJob<Avx2, Vector256<float>, TFormat> { Call = Call }); break;
-                case KernelLevel.Portable: WorkerPool.Shared.Run(Call.Tokens, Threads, new SplitHeadsJob<Portable, Vector<float>, TFormat> { Call = Call }); break;
-                default:                   throw KernelDispatch.Unknown(Level);
+                case KernelLevel.Avx512: Run(new SplitHeadsJob<Avx512, Vector512<float>, TFormat> { Call = Call }); break;
+                case KernelLevel.Avx2: Run(new SplitHeadsJob<Avx2, Vector256<float>, TFormat> { Call = Call }); break;
+                case KernelLevel.Portable: Run(new SplitHeadsJob<Portable, Vector<float>, TFormat> { Call = Call }); break;
+                default: throw KernelDispatch.Unknown(Level);
             }
         }
+
+        private readonly void Run<TJob>(in TJob job)
+            where TJob : struct, IJob => WorkerPool.Shared.Run(Call.Tokens, Threads, job);
     }
 }

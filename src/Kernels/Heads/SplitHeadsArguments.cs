@@ -60,8 +60,10 @@ public ref struct SplitHeadsArguments
         Check.Length(X.Length, (long)Tokens * Width, $"X [{Tokens}, {Width}]");
         Check.Length(Q.Length, (long)Tokens * QueryLayout.Heads * QueryLayout.HeadDim, $"Q [{Tokens}, {QueryLayout.Heads} · {QueryLayout.HeadDim}]");
         int size = WeightMatrix.ElementSize(Type);
-        Check.Length(K.Length, (long)KeyLayout.Heads * MaxLength * KeyLayout.HeadDim * size, $"K [{KeyLayout.Heads}, {MaxLength}, {KeyLayout.HeadDim}] in {Type}");
-        Check.Length(V.Length, (long)ValueLayout.Heads * MaxLength * ValueLayout.HeadDim * size, $"V [{ValueLayout.Heads}, {MaxLength}, {ValueLayout.HeadDim}] in {Type}");
+        Check.Length(K.Length, (long)KeyLayout.Heads * MaxLength * KeyLayout.HeadDim * size,
+            $"K [{KeyLayout.Heads}, {MaxLength}, {KeyLayout.HeadDim}] in {Type}");
+        Check.Length(V.Length, (long)ValueLayout.Heads * MaxLength * ValueLayout.HeadDim * size,
+            $"V [{ValueLayout.Heads}, {MaxLength}, {ValueLayout.HeadDim}] in {Type}");
         Check.AtLeast(MaxLength, (long)Past + Tokens, $"{Tokens} tokens after {Past}");
         if (Rotary is null) return;
         Check.AtLeast(QueryLayout.HeadDim, Rotary.RotaryDim, $"Rotary, which turns {Rotary.RotaryDim} values of a head,");
@@ -74,7 +76,8 @@ public ref struct SplitHeadsArguments
         for (int i = 0; i < positions.Length; i++)
         {
             if ((uint)positions[i] >= (uint)known)
-                throw new ArgumentOutOfRangeException(nameof(positions), positions[i], $"Positions[{i}] is {positions[i]}; the table has positions 0 to {known - 1}.");
+                throw new ArgumentOutOfRangeException(nameof(positions), positions[i],
+                    $"Positions[{i}] is {positions[i]}; the table has positions 0 to {known - 1}.");
         }
     }
 }

@@ -40,13 +40,20 @@ public static unsafe class FeedForward
     /// <param name="downEpilogue">Bias, activation and residual of the second product.</param>
     /// <param name="options">Level and threads; the result does not depend on the threads.</param>
     /// <exception cref="ArgumentException">A length does not fit, or the sizes are not such that <see cref="Fits"/>.</exception>
-    public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue, KernelOptions options)
+    public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue,
+        KernelOptions options)
     {
-        if (down.K != up.N) throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
+        if (down.K != up.N)
+            throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
         if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty)
-            throw new ArgumentException($"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights of one type, no residual between, and a level other than Reference; use MatMul.Run twice.", nameof(up));
+        {
+            throw new ArgumentException(
+                $"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), "
+                + $"a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights of one type, no residual between, "
+                + "and a level other than Reference; use MatMul.Run twice.", nameof(up));
+        }
         if (y.IsEmpty) return;
         fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
         fixed (byte* pUp = up.Data, pDown = down.Data)

@@ -36,7 +36,9 @@ public static unsafe class MatMul
         }
     }
 
-    /// <summary>Two or three products that do not need each other, as the query, key and value of a layer: an X that several have is packed once, and threads meet once.</summary>
+    /// <summary>
+    /// Two or three products that do not need each other, as the query, key and value of a layer: an X that several have is packed once, and threads meet once.
+    /// </summary>
     /// <param name="m">Rows of each X and Y.</param>
     /// <param name="first">The first product.</param>
     /// <param name="second">The second one.</param>
@@ -76,7 +78,8 @@ public static unsafe class MatMul
             for (int i = 0; i < count; i += together)
             {
                 ProductPath path = ProductPaths.Choose(options.Level, type, m, calls[i].K);
-                together = m <= StreamedRows ? WithSamePath(calls + i, count - i, m, type, options.Level) : ProductCall.WithSameX(calls + i, count - i);    // packing many rows is a job of its own
+                // packing many rows is a job of its own
+                together = m <= StreamedRows ? WithSamePath(calls + i, count - i, m, type, options.Level) : ProductCall.WithSameX(calls + i, count - i);
                 ProductKernel.Of(path, options.Level, type).Run(calls + i, together, m, Threads(calls + i, together, m, options.MaxThreads));
             }
         }

@@ -6,7 +6,9 @@ internal enum ProductPath
     /// <summary>Plain loops with double sums.</summary>
     Reference,
 
-    /// <summary>Few rows: dot products straight from the stored rows of W, each read from memory once. Beside blocks of integers X becomes 16-bit integers.</summary>
+    /// <summary>
+    /// Few rows: dot products straight from the stored rows of W, each read from memory once. Beside blocks of integers X becomes 16-bit integers.
+    /// </summary>
     Streamed,
 
     /// <summary>The same with four-bit integers and X as signed bytes: two thirds of the instructions.</summary>

@@ -17,7 +17,8 @@ internal static class ConversionReference
                 for (int i = 0; i < destination.Length; i++) destination[i] = s_halves[BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..])];
                 break;
             case WeightType.BF16:
-                for (int i = 0; i < destination.Length; i++) destination[i] = BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..]) << 16);
+                for (int i = 0; i < destination.Length; i++)
+                    destination[i] = BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..]) << 16);
                 break;
             case WeightType.F32:
                 for (int i = 0; i < destination.Length; i++) destination[i] = BinaryPrimitives.ReadSingleLittleEndian(source[(4 * i)..]);

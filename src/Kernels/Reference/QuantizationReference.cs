@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Blocks of integers as they are defined: every level makes the same bits of the same weights, as fingerprints of stored files depend on them.</summary>
+/// <summary>
+/// Blocks of integers as they are defined: every level makes the same bits of the same weights, as fingerprints of stored files depend on them.
+/// </summary>
 internal static class QuantizationReference
 {
     /// <summary>Scales that Int4 tries: those that map the largest weight to this integer. Beyond 8 it is cut off, which pays where it stands alone.</summary>

@@ -69,9 +69,11 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> ShiftRightInt16(Vector256<float> a, int bits) => Vector256.ShiftRightLogical(a.AsUInt16(), bits).AsSingle();
 
-    public static Vector256<float> MultiplyAddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+    public static Vector256<float> MultiplyAddInt16(Vector256<float> a, Vector256<float> b) =>
+        X86.Avx2.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
 
-    public static Vector256<float> MultiplyAddInt8(Vector256<float> unsigned, Vector256<float> signed) => X86.Avx2.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
+    public static Vector256<float> MultiplyAddInt8(Vector256<float> unsigned, Vector256<float> signed) =>
+        X86.Avx2.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
 
     public static bool HasAddDot => X86.AvxVnni.IsSupported;
 
@@ -116,7 +118,8 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 
     // Halves are added of two vectors at once; what remains are halves of two vectors in one.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Sum8(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, Vector256<float> e, Vector256<float> f, Vector256<float> g, Vector256<float> h, float* sums)
+    public static void Sum8(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, Vector256<float> e, Vector256<float> f,
+        Vector256<float> g, Vector256<float> h, float* sums)
     {
         Vector256<float> abcd = AddPairs(AddHalves(a, b), AddHalves(c, d)), efgh = AddPairs(AddHalves(e, f), AddHalves(g, h));
         // Lanes are a c … b d …, of which every other pair of columns is still to be added.

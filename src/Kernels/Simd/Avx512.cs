@@ -62,9 +62,11 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> ShiftRightInt16(Vector512<float> a, int bits) => Vector512.ShiftRightLogical(a.AsUInt16(), bits).AsSingle();
 
-    public static Vector512<float> MultiplyAddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+    public static Vector512<float> MultiplyAddInt16(Vector512<float> a, Vector512<float> b) =>
+        X86.Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
 
-    public static Vector512<float> MultiplyAddInt8(Vector512<float> unsigned, Vector512<float> signed) => X86.Avx512BW.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
+    public static Vector512<float> MultiplyAddInt8(Vector512<float> unsigned, Vector512<float> signed) =>
+        X86.Avx512BW.MultiplyAddAdjacent(unsigned.AsByte(), signed.AsSByte()).AsSingle();
 
     // .NET 10 has no AVX-512 VNNI, and AVX-VNNI's vectors have half the lanes.
     public static bool HasAddDot => false;
@@ -107,7 +109,8 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
 
     // The same, with the lanes of two results in one vector.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Sum8(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, Vector512<float> e, Vector512<float> f, Vector512<float> g, Vector512<float> h, float* sums)
+    public static void Sum8(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, Vector512<float> e, Vector512<float> f,
+        Vector512<float> g, Vector512<float> h, float* sums)
     {
         Vector512<float> abcd = AddQuarters(AddHalves(a, b), AddHalves(c, d)), efgh = AddQuarters(AddHalves(e, f), AddHalves(g, h));
         Vector512<float> pairs = X86.Avx512F.Add(X86.Avx512F.UnpackLow(abcd, efgh), X86.Avx512F.UnpackHigh(abcd, efgh));

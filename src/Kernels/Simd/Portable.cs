@@ -128,7 +128,8 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
         sums[3] = Sum(d);
     }
 
-    public static void Sum8(Vector<float> a, Vector<float> b, Vector<float> c, Vector<float> d, Vector<float> e, Vector<float> f, Vector<float> g, Vector<float> h, float* sums)
+    public static void Sum8(Vector<float> a, Vector<float> b, Vector<float> c, Vector<float> d, Vector<float> e, Vector<float> f, Vector<float> g,
+        Vector<float> h, float* sums)
     {
         Sum4(a, b, c, d, sums);
         Sum4(e, f, g, h, sums + 4);

@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>exp, tanh and the normal distribution on vectors. The polynomials are weighted least-squares fits at Chebyshev nodes.</summary>
-/// <remarks>Largest errors, tested over the whole range at every level: Exp 2 ulp, Tanh 4 ulp, NormalCdf 3 ulp above 0, 16 below down to −3 and 64 down to −5. NaN stays NaN.</remarks>
+/// <remarks>
+/// Largest errors, tested over the whole range at every level: Exp 2 ulp, Tanh 4 ulp, NormalCdf 3 ulp above 0, 16 below down to −3 and 64 down to −5. NaN stays
+/// NaN.
+/// </remarks>
 internal static class VectorMath
 {
     /// <summary>e^x = 2ⁿ · e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2. Exactly 0 below −104, ∞ above 88.73.</summary>
@@ -47,7 +50,9 @@ internal static class VectorMath
         return S.Select(S.Less(magnitude, S.Broadcast(0.625f)), small, WithSign<S, V>(large, x));
     }
 
-    /// <summary>Φ(x) = (1 + erf(x/√2)) / 2, the share of a normal distribution below x: 2^h(|x|) below 0 and 1 − 2^h(|x|) above, where h = log2 Φ(−|x|).</summary>
+    /// <summary>
+    /// Φ(x) = (1 + erf(x/√2)) / 2, the share of a normal distribution below x: 2^h(|x|) below 0 and 1 − 2^h(|x|) above, where h = log2 Φ(−|x|).
+    /// </summary>
     /// <remarks>
     /// Beyond −5.5 the polynomial falls faster than h, to exactly 0 from −12 on. Even and odd powers are two chains: one chain would have
     /// too many dependent steps for the CPU to start the next vector while it waits.

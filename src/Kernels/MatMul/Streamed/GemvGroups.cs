@@ -1,6 +1,8 @@
 namespace ManagedTransformers.Kernels;
 
-/// <summary>How the few rows of X of a GEMV are cut into groups, as many rows as a tile takes at once: groups of 8 where there are registers for them, of 4, or one row.</summary>
+/// <summary>
+/// How the few rows of X of a GEMV are cut into groups, as many rows as a tile takes at once: groups of 8 where there are registers for them, of 4, or one row.
+/// </summary>
 internal readonly unsafe struct GemvGroups
 {
     /// <summary>Rows of the largest group.</summary>

@@ -39,7 +39,9 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     /// <summary>Y and the epilogue.</summary>
     public Output Output;
 
-    /// <summary>Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task writes whole tiles, so N must be whole tiles too.</summary>
+    /// <summary>
+    /// Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task writes whole tiles, so N must be whole tiles too.
+    /// </summary>
     public float* PackedY;
 
     /// <summary>Ranges that cover all rows of W.</summary>
@@ -51,7 +53,8 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide
         bool whole = maxDepth >= K;                                          // products are finished panel by panel
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
-        int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows), most = task < LargeTasks ? Tiling.ManyRows : Tiling.FewRows;
+        int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows);
+        int most = task < LargeTasks ? Tiling.ManyRows : Tiling.FewRows;
         float* decoded = Scratch.ForTask(((long)most * DecodedRow(maxDepth)) + ((long)most * stride) + (S.Width * S.Width));
         var block = new Block
         {
@@ -116,7 +119,8 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         return new Ahead(w + start, rows, rowBytes, TFormat.RowBytes(k0 + block.Depth) - start, block.Depth);
     }
 
-    // The part of the panel to come that one of this panel's tiles asks for. After the last panel the first one follows: with the next block of k or, in the next task, the first.
+    // The part of the panel to come that one of this panel's tiles asks for. After the last panel the first one follows: with the next block of k or, in the
+    // next task, the first.
     private readonly Ahead NextPanel(int panel, in Block block, int tile, int tiles)
     {
         (int next, int k0) = panel + 1 < Layout.Count ? (panel + 1, block.K0) : (0, (block.K0 + block.Depth) % K);

@@ -26,9 +26,16 @@ internal sealed unsafe class TiledInFloats<S, V, TTiles, TFormat> : TiledProduct
         {
             jobs[i] = new GemmJob<S, V, TTiles, TFormat>
             {
-                PackedX = packed, Layout = layout, Row = row, M = rows, K = calls[i].K, W = calls[i].W,
-                LargeTasks = Tiling.LargeTasks(calls[i].Output.N, n, isLast: i == count - 1, threads), Threads = threads,
-                Output = calls[i].Output, PackedY = next,
+                PackedX = packed,
+                Layout = layout,
+                Row = row,
+                M = rows,
+                K = calls[i].K,
+                W = calls[i].W,
+                LargeTasks = Tiling.LargeTasks(calls[i].Output.N, n, isLast: i == count - 1, threads),
+                Threads = threads,
+                Output = calls[i].Output,
+                PackedY = next,
             };
         }
         var group = new JobGroup<GemmJob<S, V, TTiles, TFormat>>(jobs, count);

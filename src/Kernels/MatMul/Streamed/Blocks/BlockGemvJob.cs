@@ -60,14 +60,16 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private readonly void Four(byte* w, nint rowBytes, int count, nint apart, nint next, float* products, float* scales)
     {
-        nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride, ahead = Tiling.BlockPrefetchBytes(rowBytes, blocks);
+        nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride,
+            ahead = Tiling.BlockPrefetchBytes(rowBytes, blocks);
         short* rest = stackalloc short[Group * Packing.MaxWidth];
         float* sums = stackalloc float[Group];
         Decoding<V> decoding = F16Format.Decoding<S, V>();
         nint within = count - (ahead / rowBytes);
         for (int j = 0; j < count; j++, w += rowBytes, products++)
         {
-            BlockScales.FourOfW<S, V, TFormat>(w + integers, apart * rowBytes, blocks, Input.Scales, Input.Zeros, decoding, scales, row, rest, out V s0, out V s1, out V s2, out V s3);
+            BlockScales.FourOfW<S, V, TFormat>(w + integers, apart * rowBytes, blocks, Input.Scales, Input.Zeros, decoding, scales, row, rest, out V s0,
+                out V s1, out V s2, out V s3);
             TDots.Dot4x1(blocks, w, apart * rowBytes, Input.Integers, scales, row, j < within ? ahead : ahead + next, ref s0, ref s1, ref s2, ref s3);
             S.Sum4(s0, s1, s2, s3, sums);
             for (int r = 0; r < Group; r++) products[r * apart] = sums[r];
@@ -78,7 +80,8 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private readonly void DotFew(byte* w, nint rowBytes, int count, float* products, int stride, float* scales)
     {
-        nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride, rowX = (nint)Input.K * TDots.BytesX;
+        nint blocks = Input.K / Blocks.Size, integers = (nint)(Blocks.ScalesOf<TFormat>(w, Input.K) - w), row = Input.Stride,
+            rowX = (nint)Input.K * TDots.BytesX;
         short* rest = stackalloc short[Group * Packing.MaxWidth];
         float* sums = stackalloc float[Group];
         Decoding<V> decoding = F16Format.Decoding<S, V>();

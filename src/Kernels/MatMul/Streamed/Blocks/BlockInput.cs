@@ -8,7 +8,9 @@ internal unsafe struct BlockInput
     /// <summary>Rows that a tile takes at once: several rows are filled up with zeros to whole groups.</summary>
     public const int Group = 4;
 
-    /// <summary>A block whose largest value is not above this one counts as zero: what its integers would be divided by is near the smallest number that there is.</summary>
+    /// <summary>
+    /// A block whose largest value is not above this one counts as zero: what its integers would be divided by is near the smallest number that there is.
+    /// </summary>
     public const float Least = 1e-30f;
 
     /// <summary>Rows and columns of X.</summary>
@@ -54,7 +56,8 @@ internal unsafe struct BlockInput
     {
         int blocks = k / Blocks.Size, stride = Packing.Padded(blocks, S.Width), rows = Rows(m);
         long integers = (long)rows * k * TDots.BytesX / sizeof(float), all = Held<S, V, TDots>(m, k);
-        var input = new BlockInput { M = m, K = k, Integers = (byte*)memory, Scales = memory + integers, Zeros = memory + integers + (rows * stride), Stride = stride };
+        float* scales = memory + integers, zeros = scales + (rows * stride);
+        var input = new BlockInput { M = m, K = k, Integers = (byte*)memory, Scales = scales, Zeros = zeros, Stride = stride };
         new Span<float>(memory, (int)all).Clear();
         for (int row = 0; row < m; row++)
         {
@@ -62,7 +65,8 @@ internal unsafe struct BlockInput
             for (int b = 0; b < blocks; b += S.Width)
             {
                 QuantizeBlocks<S, V, TFormat, TDots>(
-                    x + xRow + (b * Blocks.Size), Math.Min(S.Width, blocks - b), input.Integers + (xRow * TDots.BytesX), b, input.Scales + scaleRow + b, input.Zeros + scaleRow + b, memory + all);
+                    x + xRow + (b * Blocks.Size), Math.Min(S.Width, blocks - b), input.Integers + (xRow * TDots.BytesX), b, scales + scaleRow + b,
+                    zeros + scaleRow + b, memory + all);
             }
         }
         return input;

@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Before a tile runs: the scales of W's blocks times those of X, and where the sums start, at the part that W's zero has in them.</summary>
-/// <remarks>Four rows at once, as the tile takes them: row by row this took a third of the time of the products. Inlined into the loops over rows, where constants stay in registers.</remarks>
+/// <remarks>
+/// Four rows at once, as the tile takes them: row by row this took a third of the time of the products. Inlined into the loops over rows, where constants stay
+/// in registers.
+/// </remarks>
 internal static unsafe class BlockScales
 {
     /// <summary>Of four rows of W that lie <paramref name="apart"/>, and one of X.</summary>
@@ -21,7 +24,8 @@ internal static unsafe class BlockScales
     /// <param name="s2">Of the third one.</param>
     /// <param name="s3">Of the fourth one.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row, short* rest, out V s0, out V s1, out V s2, out V s3)
+    public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row,
+        short* rest, out V s0, out V s1, out V s2, out V s3)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat
@@ -48,7 +52,8 @@ internal static unsafe class BlockScales
     /// <summary>Of one row of W and four of X, whose scales and zeros are rows of the same length as those of <paramref name="scales"/>.</summary>
     /// <inheritdoc cref="FourOfW"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void FourOfX<S, V, TFormat>(byte* stored, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row, short* rest, out V s0, out V s1, out V s2, out V s3)
+    public static void FourOfX<S, V, TFormat>(byte* stored, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row, short* rest,
+        out V s0, out V s1, out V s2, out V s3)
         where S : struct, ISimd<V>
         where V : struct
         where TFormat : struct, IBlockFormat

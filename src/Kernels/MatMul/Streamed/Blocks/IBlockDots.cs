@@ -4,7 +4,9 @@ namespace ManagedTransformers.Kernels;
 /// How GEMV multiplies blocks of integers: what integers X becomes, and the inner loops. A block's sum of products is exact; times the
 /// block's scale (<see cref="BlockScales"/>) it is added to one sum per row.
 /// </summary>
-/// <remarks>Both loops add in the same order, so that a row of Y has the same bits alone and among others. They are inlined into the loops over rows and call nothing.</remarks>
+/// <remarks>
+/// Both loops add in the same order, so that a row of Y has the same bits alone and among others. They are inlined into the loops over rows and call nothing.
+/// </remarks>
 /// <typeparam name="V">The vector type.</typeparam>
 internal unsafe interface IBlockDots<V>
     where V : struct

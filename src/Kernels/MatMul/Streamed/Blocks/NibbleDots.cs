@@ -5,9 +5,9 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>Int4 with X as signed bytes: two thirds of the instructions that 16-bit integers take, and the numbers that products of many rows have.</summary>
 /// <remarks>
-/// A vector holds the bytes of Width / 8 pairs of blocks, so its lower and its upper halves are integers of Width / 4 blocks. Sums of two products
-/// fit 16 bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes that belong to the blocks in turn, as <see cref="IByteSimd{V}.Repeat"/>
-/// loads their scales: one conversion and one multiply-add for all these blocks.
+/// A vector holds the bytes of Width / 8 pairs of blocks, so its lower and its upper halves are integers of Width / 4 blocks. Sums of two products fit 16
+/// bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes that belong to the blocks in turn, as
+/// <see cref="IByteSimd{V}.Repeat"/> loads their scales: one conversion and one multiply-add for all these blocks.
 /// </remarks>
 internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V>
     where S : struct, IByteSimd<V>

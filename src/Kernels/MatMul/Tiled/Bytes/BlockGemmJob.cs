@@ -82,7 +82,8 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
         for (int r = 0; r < columns; r += tile)
         {
             if (panel == 0) Unpack(w + (r * rowBytes), Math.Min(tile, columns - r), call);
-            call.Ahead = panel == 0 ? new Ahead(w + ((r + tile) * rowBytes), 1, 0, tile * rowBytes, steps) : NextPanel(panel, r / tile, (columns + tile - 1) / tile, steps);
+            call.Ahead = panel == 0 ? new Ahead(w + ((r + tile) * rowBytes), 1, 0, tile * rowBytes, steps)
+                : NextPanel(panel, r / tile, (columns + tile - 1) / tile, steps);
             TTiles.Run<S, V, TFormat>(vectors, call);
             call.A += tile * call.ARow;
             call.Scales += tile * call.Blocks;

@@ -40,7 +40,9 @@ internal static unsafe class BlockTile
         c1 = Add<S, V, TFormat>(c1, a0, x01, a1, x11);
     }
 
-    /// <summary>c += sums of a block · their scales. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so that as floats they need no conversion.</summary>
+    /// <summary>
+    /// c += sums of a block · their scales. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so that as floats they need no conversion.
+    /// </summary>
     /// <param name="c">Two vectors.</param>
     /// <param name="scale">The scale of W.</param>
     /// <param name="s0">The scales of X.</param>

@@ -23,7 +23,10 @@ internal unsafe struct PackedBytes
     /// <summary>Panel after panel, [K / 32, width]: floats whose last two bits are 0, so that their product with <see cref="Blocks.Ones"/> is exact.</summary>
     public float* Scales;
 
-    /// <summary>Where a block's sum of products begins: integers that are the bits of <see cref="Blocks.Ones"/> and what W's zero has in the sum, [K / 32, width], panel after panel.</summary>
+    /// <summary>
+    /// Where a block's sum of products begins: integers that are the bits of <see cref="Blocks.Ones"/> and what W's zero has in the sum, [K / 32, width], panel
+    /// after panel.
+    /// </summary>
     public float* Zeros;
 
     /// <summary>Floats of memory for rows of X.</summary>
@@ -39,7 +42,10 @@ internal unsafe struct PackedBytes
     }
 
     /// <summary>Quantizes a block of a vector of rows.</summary>
-    /// <param name="x">The block turned: 32 vectors, a lane for each row. What is not finite, or beyond 10³³ (its scale times <see cref="Blocks.Ones"/> is not finite then), makes its row's scale NaN, and so that row of Y.</param>
+    /// <param name="x">
+    /// The block turned: 32 vectors, a lane for each row. What is not finite, or beyond 10³³ (its scale times <see cref="Blocks.Ones"/> is not finite then),
+    /// makes its row's scale NaN, and so that row of Y.
+    /// </param>
     /// <param name="stride">Floats from a vector to the next.</param>
     /// <param name="panel">The rows' panel.</param>
     /// <param name="lane">The first one's place in it.</param>
@@ -61,7 +67,8 @@ internal unsafe struct PackedBytes
             V a = S.Round(S.Multiply(S.Load(x + (i * stride)), inverse)), b = S.Round(S.Multiply(S.Load(x + ((i + 1) * stride)), inverse));
             V c = S.Round(S.Multiply(S.Load(x + ((i + 2) * stride)), inverse)), d = S.Round(S.Multiply(S.Load(x + ((i + 3) * stride)), inverse));
             total = S.Add(total, S.Add(S.Add(a, b), S.Add(c, d)));
-            V ab = S.Or(Blocks.LastBits<S, V>(a, 0xFF), S.ShiftLeft(Blocks.LastBits<S, V>(b, 0xFF), 8)), cd = S.Or(Blocks.LastBits<S, V>(c, 0xFF), S.ShiftLeft(Blocks.LastBits<S, V>(d, 0xFF), 8));
+            V ab = S.Or(Blocks.LastBits<S, V>(a, 0xFF), S.ShiftLeft(Blocks.LastBits<S, V>(b, 0xFF), 8)),
+                cd = S.Or(Blocks.LastBits<S, V>(c, 0xFF), S.ShiftLeft(Blocks.LastBits<S, V>(d, 0xFF), 8));
             S.Store(integers, S.Or(ab, S.ShiftLeft(cd, 16)));
         }
         nint at = (first * (K / Blocks.Size)) + (column / Blocks.Size * width) + lane;

@@ -25,7 +25,11 @@ internal sealed unsafe class TiledInBytes<S, V, TTiles, TFormat> : TiledProducts
         {
             jobs[i] = new BlockGemmJob<S, V, TTiles, TFormat>
             {
-                X = new PackedBytes(layout, calls[i].K, packed), Row = row, M = rows, W = calls[i].W, Output = calls[i].Output,
+                X = new PackedBytes(layout, calls[i].K, packed),
+                Row = row,
+                M = rows,
+                W = calls[i].W,
+                Output = calls[i].Output,
                 Next = next == null ? default : new PackedBytes(layout, calls[i].Output.N, next),
             };
         }

@@ -57,7 +57,8 @@ internal static unsafe class QuadTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Row(float* w, Vector512<float> x0, Vector512<float> x1, Vector512<float> x2, Vector512<float> x3, ref Vector512<float> c0, ref Vector512<float> c1, ref Vector512<float> c2, ref Vector512<float> c3)
+    private static void Row(float* w, Vector512<float> x0, Vector512<float> x1, Vector512<float> x2, Vector512<float> x3, ref Vector512<float> c0,
+        ref Vector512<float> c1, ref Vector512<float> c2, ref Vector512<float> c3)
     {
         Vector512<float> quad = Avx512.Repeat(w);
         c0 = Avx512.MultiplyAdd(quad, x0, c0);
@@ -83,9 +84,11 @@ internal static unsafe class QuadTile
         for (int v = 0; v < Steps; v++, packed += Columns)
         {
             float* to = packed;
-            float* r0 = x + ((nint)Math.Min(v, m - 1) * k), r1 = x + ((nint)Math.Min(v + 4, m - 1) * k), r2 = x + ((nint)Math.Min(v + 8, m - 1) * k), r3 = x + ((nint)Math.Min(v + 12, m - 1) * k);
+            float* r0 = x + ((nint)Math.Min(v, m - 1) * k), r1 = x + ((nint)Math.Min(v + 4, m - 1) * k), r2 = x + ((nint)Math.Min(v + 8, m - 1) * k),
+                r3 = x + ((nint)Math.Min(v + 12, m - 1) * k);
             for (int p = 0; p < whole; p += Steps, to += Steps * Columns) Avx512.Store(to, Avx512.LoadQuarters(r0 + p, r1 + p, r2 + p, r3 + p));
-            if (whole < k) Avx512.Store(to, Avx512.LoadQuarters(rest + (Steps * v), rest + (Steps * (v + 4)), rest + (Steps * (v + 8)), rest + (Steps * (v + 12))));
+            if (whole == k) continue;
+            Avx512.Store(to, Avx512.LoadQuarters(rest + (Steps * v), rest + (Steps * (v + 4)), rest + (Steps * (v + 8)), rest + (Steps * (v + 12))));
         }
     }
 }

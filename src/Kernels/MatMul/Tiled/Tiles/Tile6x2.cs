@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>6 rows × 2 vectors: 12 sums, 2 operands and a broadcast in 16 registers.</summary>
-/// <remarks>Two steps per turn: one step with its counting fills all four issue slots of a cycle, which a core that shares them with another does not have.</remarks>
+/// <remarks>
+/// Two steps per turn: one step with its counting fills all four issue slots of a cycle, which a core that shares them with another does not have.
+/// </remarks>
 internal static unsafe class Tile6x2
 {
     /// <summary>Rows of the tile.</summary>
