@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using ManagedTransformers.Diagnostics;
 using ManagedTransformers.Models;
 using Spectre.Console;
 

@@ -1,6 +1,6 @@
 using ManagedTransformers.Models;
 
-namespace ManagedTransformers.Runtime.Tests;
+namespace ManagedTransformers.Diagnostics.Tests;
 
 /// <summary>Divergence and agreement of two models against the formula, place by place.</summary>
 public sealed class ModelComparisonTests
