@@ -33,8 +33,8 @@ internal sealed class CheckpointCache(string directory, Action<string> say)
         int tenths = 0;
         var progress = new SynchronousProgress<WriteProgress>(p =>
         {
-            if (p.BytesWritten * 10 / p.BytesTotal > tenths)
-                say($"  {++tenths * 10} % of {p.BytesTotal >> 20} MiB");
+            if (p.Bytes * 10 / p.TotalBytes > tenths)
+                say($"  {++tenths * 10} % of {p.TotalBytes >> 20} MiB");
         });
         SyntheticCheckpoint.Write(Path.Combine(RepositoryRoot, "tests", "data", "reference", "fullsize", name), target, progress);
         return target;

@@ -27,7 +27,7 @@ public static class CheckpointConverter
     /// <exception cref="IOException">A checkpoint is in the destination already, the disk is full, …</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static ConversionResult Convert(
-        string source, string destination, ConversionOptions? options = null, IProgress<ConversionProgress>? progress = null, CancellationToken cancellationToken = default)
+        string source, string destination, ConversionOptions? options = null, IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
         ArgumentException.ThrowIfNullOrEmpty(destination);
@@ -87,19 +87,19 @@ public static class CheckpointConverter
     /// <summary>Writes the shards and, last, their index.</summary>
     /// <returns>Where the shards lie for now.</returns>
     private static IEnumerable<string> WriteShards(
-        Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingFiles files, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+        Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingFiles files, IProgress<WriteProgress>? progress, CancellationToken cancellationToken)
     {
         var metadata = checkpoint.Metadata.ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         metadata.TryAdd("format", "pt");                   // transformers refuses files without it
         if (plan.Blocks is WeightType blocks) StoredBlocks.Write(metadata, blocks);
-        var tally = new WriteTally(progress is null ? null : new WriteStep(progress), plan.Bytes);
+        var tally = new WriteTally(progress, plan.Bytes);
         foreach ((string name, List<TensorEntry> shard) in shards.FileNames.Zip(shards.Shards))
             yield return files.Add(name, stream => SafetensorsWriter.Write(stream, shard, metadata, tally, cancellationToken));
         if (shards.IsSharded) files.Add(Checkpoint.IndexFileName, shards.WriteIndex);
     }
 
     /// <summary>Reads what was written again and compares it with the source.</summary>
-    private static void Check(ConversionPlan plan, ShardPlan shards, string[] written, IProgress<ConversionProgress>? progress, CancellationToken cancellationToken)
+    private static void Check(ConversionPlan plan, ShardPlan shards, string[] written, IProgress<WriteProgress>? progress, CancellationToken cancellationToken)
     {
         var expected = plan.Tensors.ToDictionary(tensor => tensor.Entry.Name, StringComparer.Ordinal);
         long done = 0;
@@ -114,13 +114,8 @@ public static class CheckpointConverter
                         TensorName = entry.Name,
                     };
                 done += entry.ByteLength;
-                progress?.Report(new ConversionProgress(ConversionStep.Check, entry.Name, done, plan.Bytes));
+                progress?.Report(new WriteProgress(entry.Name, done, plan.Bytes, Checking: true));
             }
         }
-    }
-
-    private sealed class WriteStep(IProgress<ConversionProgress> progress) : IProgress<WriteProgress>
-    {
-        public void Report(WriteProgress value) => progress.Report(new ConversionProgress(ConversionStep.Write, value.TensorName, value.BytesWritten, value.BytesTotal));
     }
 }

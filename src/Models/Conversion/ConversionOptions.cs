@@ -22,29 +22,12 @@ public sealed record ConversionOptions
     public bool Overwrite { get; init; }
 }
 
-/// <summary>What a conversion is doing.</summary>
-public enum ConversionStep
-{
-    /// <summary>Writing tensors.</summary>
-    Write,
-
-    /// <summary>Reading what was written again, and comparing it with the source.</summary>
-    Check,
-}
-
-/// <summary>How far a conversion is.</summary>
-/// <param name="Step">What it is doing.</param>
-/// <param name="TensorName">The tensor that was just completed.</param>
-/// <param name="Bytes">Tensor bytes done in this step.</param>
-/// <param name="TotalBytes">Tensor bytes in all.</param>
-public readonly record struct ConversionProgress(ConversionStep Step, string TensorName, long Bytes, long TotalBytes);
-
 /// <summary>A tensor that was left out, because the model computes it, or because another is the same.</summary>
 /// <param name="Name">Its name in the source.</param>
-/// <param name="Type">How it was stored.</param>
+/// <param name="Dtype">How it was stored, as safetensors names it: F32, BOOL …</param>
 /// <param name="Shape">Its dimensions.</param>
 /// <param name="TiedTo">The tensor of the source that the model reads in its place, with the same bytes (a tied decoder); null where it computes it.</param>
-public sealed record DroppedTensor(string Name, ElementType Type, IReadOnlyList<long> Shape, string? TiedTo = null);
+public sealed record DroppedTensor(string Name, string Dtype, IReadOnlyList<long> Shape, string? TiedTo = null);
 
 /// <summary>What a conversion did.</summary>
 /// <param name="Directory">Where it wrote.</param>

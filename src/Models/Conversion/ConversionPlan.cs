@@ -24,7 +24,7 @@ internal sealed class ConversionPlan
             Weight? twin = TwinOf(weight, checkpoint, model);
             if (ModelFamilies.IsBuffer(weight) || twin is not null)
             {
-                _dropped.Add(new DroppedTensor(weight.Name, weight.Type, weight.Shape, twin?.Name));
+                _dropped.Add(new DroppedTensor(weight.Name, weight.Type.SafetensorsName(), weight.Shape, twin?.Name));
                 continue;
             }
 

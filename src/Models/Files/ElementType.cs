@@ -51,7 +51,7 @@ public enum ElementType
 }
 
 /// <summary>Names and sizes of the element types.</summary>
-public static class ElementTypes
+internal static class ElementTypes
 {
     private static readonly Dictionary<string, ElementType> ByName = Enum.GetValues<ElementType>().ToDictionary(SafetensorsName, StringComparer.Ordinal);
 

@@ -2,9 +2,10 @@ namespace ManagedTransformers.Models;
 
 /// <summary>How far a checkpoint is written.</summary>
 /// <param name="TensorName">The tensor that was just completed.</param>
-/// <param name="BytesWritten">Tensor bytes written so far.</param>
-/// <param name="BytesTotal">Tensor bytes in all.</param>
-public readonly record struct WriteProgress(string TensorName, long BytesWritten, long BytesTotal);
+/// <param name="Bytes">Tensor bytes written, or checked, so far.</param>
+/// <param name="TotalBytes">Tensor bytes in all.</param>
+/// <param name="Checking">Whether what was written is read again and compared with the source, as a conversion does.</param>
+public readonly record struct WriteProgress(string TensorName, long Bytes, long TotalBytes, bool Checking = false);
 
 /// <summary>
 /// Writes safetensors files as the safetensors library lays them out, byte for byte: header padded to 8 bytes, tensors from the widest type to

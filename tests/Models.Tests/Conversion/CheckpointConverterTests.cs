@@ -191,16 +191,16 @@ public class CheckpointConverterTests
         Assert.That(written.Weights, Has.Count.EqualTo(2));
     }
 
-    [TestCase(ConversionStep.Write)]
-    [TestCase(ConversionStep.Check)]
-    public void Cancelled_at_any_step_it_leaves_nothing(ConversionStep step)
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Cancelled_at_any_step_it_leaves_nothing(bool checking)
     {
         Add(F32("a", 1), F32("b", 2));
         File.WriteAllText(_source["merges.txt"], "a b\n");
         using var cancellation = new CancellationTokenSource();
         var progress = new Recorder(value =>
         {
-            if (value.Step == step) cancellation.Cancel();
+            if (value.Checking == checking) cancellation.Cancel();
         });
         string destination = _destination["new/folder"];
         Assert.That(() => CheckpointConverter.Convert(_source.Path, destination, null, progress, cancellation.Token), Throws.InstanceOf<OperationCanceledException>());
@@ -212,11 +212,11 @@ public class CheckpointConverterTests
     {
         Add(F32("a", 1), F32("b", 2));
         // Changes the last byte of the file while the check is at its first tensor.
-        var seen = new List<ConversionProgress>();
+        var seen = new List<WriteProgress>();
         var progress = new Recorder(value =>
         {
             seen.Add(value);
-            if (value is not { Step: ConversionStep.Check, TensorName: "a" }) return;
+            if (value is not { Checking: true, TensorName: "a" }) return;
             string written = Directory.GetFiles(_destination.Path).Single();
             using FileStream file = new(written, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
             file.Position = file.Length - 1;
@@ -224,7 +224,7 @@ public class CheckpointConverterTests
         });
         Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, null, progress), Throws.TypeOf<CheckpointException>().With.Message.Contains("b was written and reads differently"));
         Assert.That(Directory.GetFiles(_destination.Path), Is.Empty);
-        Assert.That(seen.Select(value => (value.Step, value.Bytes)), Is.EqualTo(new[] { (ConversionStep.Write, 4L), (ConversionStep.Write, 8L), (ConversionStep.Check, 4L) }));
+        Assert.That(seen.Select(value => (value.Checking, value.Bytes)), Is.EqualTo(new[] { (false, 4L), (false, 8L), (true, 4L) }));
     }
 
     [Test]
@@ -242,8 +242,8 @@ public class CheckpointConverterTests
 
     private static TensorEntry F32(string name, float value) => TensorEntry.Create(name, [1], new[] { value });
 
-    private sealed class Recorder(Action<ConversionProgress> report) : IProgress<ConversionProgress>
+    private sealed class Recorder(Action<WriteProgress> report) : IProgress<WriteProgress>
     {
-        public void Report(ConversionProgress value) => report(value);
+        public void Report(WriteProgress value) => report(value);
     }
 }

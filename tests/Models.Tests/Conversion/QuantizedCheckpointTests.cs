@@ -202,7 +202,7 @@ public class QuantizedCheckpointTests
         Save(Tiny);
         var progress = new Recorder(value =>
         {
-            if (value.Step != ConversionStep.Check) return;
+            if (!value.Checking) return;
             string written = Directory.GetFiles(_destination.Path).Single(path => Path.GetFileName(path).StartsWith("model", StringComparison.Ordinal));
             using FileStream file = new(written, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             file.Position = file.Length - 1;               // the last scale of the last quantized matrix
@@ -392,8 +392,8 @@ public class QuantizedCheckpointTests
         File.WriteAllBytes(path, RawTorch.Build(RawTorch.Dict(tensors), [.. storages]));
     }
 
-    private sealed class Recorder(Action<ConversionProgress> report) : IProgress<ConversionProgress>
+    private sealed class Recorder(Action<WriteProgress> report) : IProgress<WriteProgress>
     {
-        public void Report(ConversionProgress value) => report(value);
+        public void Report(WriteProgress value) => report(value);
     }
 }

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Cli;
 internal static class ConversionBar
 {
     /// <summary>Does the work under the bars.</summary>
-    public static ConversionResult Run(CliConsole console, Func<IProgress<ConversionProgress>?, ConversionResult> work)
+    public static ConversionResult Run(CliConsole console, Func<IProgress<WriteProgress>?, ConversionResult> work)
     {
         if (!console.ErrorIsTerminal)
             return work(null);
@@ -21,11 +21,11 @@ internal static class ConversionBar
     }
 
     // Not Progress<T>, which tells from another thread, and so out of order.
-    private sealed class Bars(ProgressTask writing, ProgressTask checking) : IProgress<ConversionProgress>
+    private sealed class Bars(ProgressTask writing, ProgressTask checking) : IProgress<WriteProgress>
     {
-        public void Report(ConversionProgress value)
+        public void Report(WriteProgress value)
         {
-            ProgressTask bar = value.Step == ConversionStep.Write ? writing : checking;
+            ProgressTask bar = value.Checking ? checking : writing;
             if (!bar.IsStarted)
                 bar.StartTask();
             (bar.MaxValue, bar.Value) = (Math.Max(1, value.TotalBytes), value.Bytes);

@@ -48,7 +48,7 @@ internal sealed class ConvertCommand : MtxCommand
         ConversionResult done = ConversionBar.Run(context.Console, progress => CheckpointConverter.Convert(source, context.Get(_destination)!, options, progress, cancellationToken));
         var result = new ConvertResult(source, done.Directory, [.. done.Files], [.. done.CopiedFiles], done.Tensors, done.Bytes,
             [.. done.Renamed.Select(tensor => new ConvertRenamed(tensor.From, tensor.To))],
-            [.. done.Dropped.Select(tensor => new ConvertDropped(tensor.Name, tensor.Type.SafetensorsName(), [.. tensor.Shape], tensor.TiedTo))], done.Quantized,
+            [.. done.Dropped.Select(tensor => new ConvertDropped(tensor.Name, tensor.Dtype, [.. tensor.Shape], tensor.TiedTo))], done.Quantized,
             [.. done.Warnings]);
         foreach (string warning in done.Warnings)
             context.Console.Warn(warning);
