@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Between float32 and the stored weight types.</summary>
-public static unsafe class Conversion
+internal static unsafe class Conversion
 {
     /// <summary>Stored values to float32; exact, also for subnormal numbers, infinities and NaN.</summary>
     /// <param name="source">As stored, little-endian, possibly unaligned.</param>

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Rows of a table by id.</summary>
-public static unsafe class Embedding
+internal static unsafe class Embedding
 {
     /// <summary>y[i] = table[ids[i]], widened to float32.</summary>
     /// <param name="ids">Row numbers, [tokens].</param>

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Weights to blocks of integers.</summary>
-public static unsafe class Quantization
+internal static unsafe class Quantization
 {
     /// <summary>Quantizes a weight row by row.</summary>
     /// <param name="weight">A weight in F32, F16 or BF16, [n, k]; k a multiple of 64.</param>

@@ -25,7 +25,7 @@ public enum WeightType
 
 /// <summary>A weight as its file has it: row-major [n, k] = [out, in], in its stored type, anywhere in memory (also unaligned).</summary>
 [DebuggerDisplay("{Type} [{N}, {K}]")]
-public readonly ref struct WeightMatrix
+internal readonly ref struct WeightMatrix
 {
     /// <summary>A view of <paramref name="data"/> as [<paramref name="n"/>, <paramref name="k"/>]; nothing is copied.</summary>
     /// <exception cref="ArgumentException"><paramref name="data"/> is not exactly n · k elements, or the type is unknown.</exception>

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Scaled dot-product attention of several heads.</summary>
-public static unsafe class Attention
+internal static unsafe class Attention
 {
     // What an element of a key costs, in elements of a weight: there is a value for it too, and both are read in short streams.
     private const int KeyCost = 4;

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels;
 /// Value d of head h at token t is at t · TokenStride + h · HeadStride + d: a fused [tokens, 3 · hidden] projection, a
 /// [heads, tokens, dim] cache and a plain [tokens, heads · dim] tensor are all read in place.
 /// </remarks>
-public ref struct AttentionArguments
+internal ref struct AttentionArguments
 {
     /// <summary>Attention heads.</summary>
     public int Heads { get; set; }

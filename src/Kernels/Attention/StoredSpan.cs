@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>Values in one of the stored types, anywhere in memory (also unaligned); floats are such values too, and convert to it.</summary>
 /// <remarks>A reference and a number of elements, not bytes: more floats than 2 GB hold are a legal span, their bytes are not.</remarks>
-public readonly unsafe ref struct StoredSpan
+internal readonly unsafe ref struct StoredSpan
 {
     private readonly ref readonly byte _start;
 

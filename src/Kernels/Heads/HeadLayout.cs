@@ -10,7 +10,7 @@ namespace ManagedTransformers.Kernels;
 /// The keys of a fused projection, for example: q|k|v has them at (h, d, h · d, h, 0); per head [q|k|v] at (h, d, d, 1, 3 · d); CodeGen's four
 /// blocks of [q|v|k] at (h, d, 2 · part, h / 4, 3 · part), where part = h / 4 · d.
 /// </remarks>
-public readonly record struct HeadLayout(int Heads, int HeadDim, int First, int HeadsPerBlock, int BlockStride)
+internal readonly record struct HeadLayout(int Heads, int HeadDim, int First, int HeadsPerBlock, int BlockStride)
 {
     /// <summary>All heads without a gap, from the start of the row.</summary>
     public HeadLayout(int heads, int headDim) : this(heads, headDim, 0, heads, 0)

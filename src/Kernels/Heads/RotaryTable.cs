@@ -2,7 +2,7 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>cos and sin of every position's rotary angles, position · base^(−2i / rotary_dim).</summary>
 /// <remarks>In float32 throughout, as transformers' create_sinusoidal_positions does it.</remarks>
-public sealed class RotaryTable
+internal sealed class RotaryTable
 {
     private readonly float[] _cos;
     private readonly float[] _sin;

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Takes a fused query, key and value projection apart: rotates queries and keys, and stores keys and values where attention reads them.</summary>
-public static unsafe class SplitHeads
+internal static unsafe class SplitHeads
 {
     /// <summary>Q = rotated queries; K and V get the rotated keys and the values of the tokens, head by head.</summary>
     /// <param name="a">Sizes, layouts, inputs and outputs.</param>

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Sizes, inputs and outputs of one call of <see cref="SplitHeads"/>: tokens of one sequence.</summary>
-public ref struct SplitHeadsArguments
+internal ref struct SplitHeadsArguments
 {
     /// <summary>Tokens.</summary>
     public int Tokens { get; set; }

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>What happens to a product before it is stored: act(product + Bias) + Residual, while it is still in cache.</summary>
-public readonly ref struct Epilogue
+internal readonly ref struct Epilogue
 {
     /// <summary>Added to every row, [n]; empty: none.</summary>
     public ReadOnlySpan<float> Bias { get; init; }

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Kernels;
 /// A tile's products have rows of W as rows and rows of X side by side, which is how the next product wants its X packed. So
 /// what lies between the two is never transposed, stored as rows, and packed again.
 /// </remarks>
-public static unsafe class FeedForward
+internal static unsafe class FeedForward
 {
     // Whole tiles at every level: tasks of the first product write where others' rows begin otherwise.
     private const int InnerMultiple = 48;

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Matrix multiplication with a weight: the heart of every layer.</summary>
-public static unsafe class MatMul
+internal static unsafe class MatMul
 {
     /// <summary>
     /// Up to so many rows a product streams W and keeps X near the core: a pass costs little more than that of one row. A row of Y

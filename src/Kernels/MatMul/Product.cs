@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>One of several products that are computed together: Y = act(X · Wᵀ + bias) + residual.</summary>
-public readonly ref struct Product
+internal readonly ref struct Product
 {
     /// <summary>A product to be computed.</summary>
     /// <param name="x">X, row-major [m, k].</param>

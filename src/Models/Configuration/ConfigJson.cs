@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace ManagedTransformers.Models;
 
 /// <summary>config.json ↔ configuration records.</summary>
-public static class ConfigJson
+internal static class ConfigJson
 {
     /// <summary>The file's name in a checkpoint directory.</summary>
     public const string FileName = "config.json";

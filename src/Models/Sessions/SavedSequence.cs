@@ -8,7 +8,7 @@ namespace ManagedTransformers.Models;
 /// Tensors: input_ids [length] and past_key_values.N.key and .value [heads, length, head_dim] in the cache's type. The metadata says
 /// which model they were computed with: keys and values of other weights would be silently wrong.
 /// </remarks>
-public static class SavedSequence
+internal static class SavedSequence
 {
     /// <summary>What the metadata's <c>format</c> says.</summary>
     public const string Format = "ManagedTransformers.SavedSequence";
