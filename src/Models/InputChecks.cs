@@ -6,16 +6,16 @@ internal static class InputChecks
     /// <exception cref="ModelInputException">Something does not fit; the message says what, where, and what would.</exception>
     public static void Check(ModelInputs inputs, PretrainedConfig config, int past, ForwardOptions options)
     {
-        (int batch, int sequence) = (inputs.BatchSize, inputs.SequenceLength);
+        int sequence = inputs.SequenceLength;
         if ((inputs.InputIds is null) == (inputs.InputsEmbeds is null))
             throw new ModelInputException("Exactly one of input_ids and inputs_embeds is needed.");
-        CheckLength("input_ids", inputs.InputIds, batch, sequence);
+        CheckLength("input_ids", inputs.InputIds, inputs);
         int tokens = LongestText(inputs, config);
         if (past + tokens > config.MaxTokens)
             throw new ModelInputException(TooLong(config, past, tokens));
         CheckIds("input_ids", inputs.InputIds, config.VocabSize, "vocab_size", sequence);
         CheckTokenTypes(inputs, config);
-        CheckLength("position_ids", inputs.PositionIds, batch, sequence);
+        CheckLength("position_ids", inputs.PositionIds, inputs);
         CheckIds("position_ids", inputs.PositionIds, config.Positions.Count, config.Positions.Key, sequence);
         CheckEmbeddings(inputs, config);
         CheckMask(inputs, past);
@@ -90,7 +90,7 @@ internal static class InputChecks
     private static int LongestText(ModelInputs inputs, PretrainedConfig config)
     {
         PositionLimit positions = config.Positions;
-        if (positions.PaddingIdx is not int padding || inputs.SequenceLength <= positions.MaxTokens || inputs.SequenceLength > positions.Count)
+        if (positions.PaddingIdx is not int padding || inputs.RowLengths is not null || inputs.SequenceLength <= positions.MaxTokens || inputs.SequenceLength > positions.Count)
             return inputs.SequenceLength;
         if (inputs.PositionIds is not null)
             return 0;
@@ -106,7 +106,7 @@ internal static class InputChecks
 
     private static void CheckTokenTypes(ModelInputs inputs, PretrainedConfig config)
     {
-        CheckLength("token_type_ids", inputs.TokenTypeIds, inputs.BatchSize, inputs.SequenceLength);
+        CheckLength("token_type_ids", inputs.TokenTypeIds, inputs);
         if (inputs.TokenTypeIds is null)
             return;
         if (config.TokenTypes is not TokenTypeLimit types)
@@ -114,10 +114,10 @@ internal static class InputChecks
         CheckIds("token_type_ids", inputs.TokenTypeIds, types.Count, types.Key, inputs.SequenceLength);
     }
 
-    private static void CheckLength(string name, int[]? values, int batch, int sequence)
+    private static void CheckLength(string name, int[]? values, ModelInputs inputs)
     {
-        if (values is not null && values.Length != batch * sequence)
-            throw new ModelInputException($"{name} has {values.Length} numbers; the inputs' shape [{batch}, {sequence}] needs {batch * sequence}.");
+        if (values is not null && values.Length != inputs.Places)
+            throw new ModelInputException($"{name} has {values.Length} numbers; the inputs' shape [{inputs.BatchSize}, {inputs.SequenceLength}] needs {inputs.Places}.");
     }
 
     private static void CheckEmbeddings(ModelInputs inputs, PretrainedConfig config)

@@ -33,6 +33,12 @@ public sealed class ModelInputs
     /// <summary>Columns.</summary>
     public int SequenceLength { get; }
 
+    /// <summary>Tokens of each row where rows follow each other without padding (<see cref="OfRows"/>); null: all rows have <see cref="SequenceLength"/> places.</summary>
+    internal int[]? RowLengths { get; private init; }
+
+    /// <summary>Places of all rows.</summary>
+    internal int Places => RowLengths?.Sum() ?? BatchSize * SequenceLength;
+
     /// <summary>Token ids, [batch, sequence]. Either these or <see cref="InputsEmbeds"/>.</summary>
     public int[]? InputIds { get; init; }
 
@@ -64,6 +70,23 @@ public sealed class ModelInputs
     /// <exception cref="ModelInputException">There are no ids.</exception>
     public static ModelInputs Of(params ReadOnlySpan<int> inputIds) => new(1, inputIds.Length) { InputIds = inputIds.ToArray() };
 
+    /// <summary>Sequences of different lengths, one after the other without padding. Outputs are [batch, longest row, …], zero behind the end of a row.</summary>
+    /// <param name="rows">The sequences; each has at least one id.</param>
+    /// <param name="tokenTypeIds">The segment of each token; null: none are given.</param>
+    /// <exception cref="ModelInputException">There is no row, a row is empty, or segments are not as many as ids.</exception>
+    public static ModelInputs OfRows(IReadOnlyList<int[]> rows, IReadOnlyList<int[]>? tokenTypeIds = null)
+    {
+        RequireTokens(rows);
+        if (tokenTypeIds is not null && !rows.Select(row => row.Length).SequenceEqual(tokenTypeIds.Select(row => row.Length)))
+            throw new ModelInputException("token_type_ids has rows of other lengths than input_ids; one segment for each token is needed.");
+        return new ModelInputs(rows.Count, rows.Max(row => row.Length))
+        {
+            RowLengths = [.. rows.Select(row => row.Length)],
+            InputIds = [.. rows.SelectMany(row => row)],
+            TokenTypeIds = tokenTypeIds is null ? null : [.. tokenTypeIds.SelectMany(row => row)],
+        };
+    }
+
     /// <summary>Sequences of different lengths, padded to the longest, with the attention mask that says so.</summary>
     /// <param name="rows">The sequences; each has at least one id.</param>
     /// <param name="padTokenId">The id to fill with.</param>
@@ -71,20 +94,28 @@ public sealed class ModelInputs
     /// <exception cref="ModelInputException">There is no row, or a row is empty.</exception>
     public static ModelInputs OfBatch(IReadOnlyList<int[]> rows, int padTokenId = 0, bool padLeft = false)
     {
-        ArgumentNullException.ThrowIfNull(rows);
-        if (rows.Count == 0)
-            throw new ModelInputException("The batch has no rows; at least one sequence is needed.");
+        RequireTokens(rows);
         int width = rows.Max(row => row.Length);
         var (ids, mask) = (new int[rows.Count * width], new int[rows.Count * width]);
         Array.Fill(ids, padTokenId);
         for (int r = 0; r < rows.Count; r++)
         {
-            if (rows[r].Length == 0)
-                throw new ModelInputException($"Row {r} of the batch is empty; every row needs at least one token.");
             int start = r * width + (padLeft ? width - rows[r].Length : 0);
             rows[r].CopyTo(ids, start);
             mask.AsSpan(start, rows[r].Length).Fill(1);
         }
         return new ModelInputs(rows.Count, width) { InputIds = ids, AttentionMask = mask };
+    }
+
+    private static void RequireTokens(IReadOnlyList<int[]> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.Count == 0)
+            throw new ModelInputException("The batch has no rows; at least one sequence is needed.");
+        for (int r = 0; r < rows.Count; r++)
+        {
+            if (rows[r].Length == 0)
+                throw new ModelInputException($"Row {r} of the batch is empty; every row needs at least one token.");
+        }
     }
 }

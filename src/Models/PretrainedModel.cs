@@ -156,7 +156,10 @@ public abstract class PretrainedModel : IPretrainedModel
             session.Batch.Pack(inputs, mask, keepPadding, past, Config.Positions);
             session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
             session.Cache?.Reserve(session.Batch);
-            session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray(), mask.IsEmpty ? null : mask.ToArray(), isWhole: past == 0);
+            if (inputs.RowLengths is not null)
+                session.Tracer?.BeginPass(session.Batch);
+            else
+                session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray(), mask.IsEmpty ? null : mask.ToArray(), isWhole: past == 0);
             return pass;
         }
         catch

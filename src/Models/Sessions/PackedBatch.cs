@@ -13,6 +13,7 @@ public sealed class PackedBatch
     private int[] _positions = [];
     private int[] _columns = [];
     private byte[] _visible = [];
+    private bool _isPacked;
 
     internal PackedBatch()
     {
@@ -78,7 +79,11 @@ public sealed class PackedBatch
     /// <param name="positions">How the model numbers its tokens.</param>
     internal void Pack(ModelInputs inputs, ReadOnlySpan<int> mask, bool keepPadding, int past, PositionLimit positions)
     {
-        PackColumns(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
+        _isPacked = inputs.RowLengths is not null;
+        if (inputs.RowLengths is int[] lengths)
+            PackColumns(lengths, inputs.SequenceLength);
+        else
+            PackColumns(inputs.BatchSize, inputs.SequenceLength, mask, keepPadding);
         (InputsEmbeds, HasTypeIds) = (inputs.InputsEmbeds, inputs.TokenTypeIds is not null);
         if (inputs.InputIds is int[] ids)
             Gather(ids, TokenIds);
@@ -92,6 +97,19 @@ public sealed class PackedBatch
             CountFromPadding(inputs, padding);
         else
             CountColumns(past);
+    }
+
+    private void PackColumns(int[] lengths, int width)
+    {
+        Reserve(lengths.Length, lengths.Sum());
+        (Rows, Width, Tokens, HasHiddenTokens, StartsAtOwnEnd) = (lengths.Length, width, 0, false, false);
+        for (int row = 0; row < Rows; row++)
+        {
+            (_slots[row], _rowStarts[row]) = (row, Tokens);
+            for (int column = 0; column < lengths[row]; column++, Tokens++)
+                (_columns[Tokens], _visible[Tokens]) = (column, 1);
+        }
+        _rowStarts[Rows] = Tokens;
     }
 
     private void PackColumns(int rows, int width, ReadOnlySpan<int> mask, bool keepPadding)
@@ -124,11 +142,12 @@ public sealed class PackedBatch
     /// <summary>RoBERTa counts the tokens that are not padding by their ids, from padding_idx + 1.</summary>
     private void CountFromPadding(ModelInputs inputs, int padding)
     {
-        var positions = new int[inputs.BatchSize * inputs.SequenceLength];
+        var positions = new int[inputs.Places];
         for (int row = 0; row < inputs.BatchSize; row++)
         {
             int next = padding + 1;
-            for (int i = row * inputs.SequenceLength; i < (row + 1) * inputs.SequenceLength; i++)
+            (int start, int end) = _isPacked ? (_rowStarts[row], _rowStarts[row + 1]) : (row * Width, (row + 1) * Width);
+            for (int i = start; i < end; i++)
                 positions[i] = inputs.InputIds is int[] ids && ids[i] == padding ? padding : next++;
         }
         Gather(positions, Positions);
@@ -143,7 +162,7 @@ public sealed class PackedBatch
     {
         Reserve(slots.Length, tokenIds.Length);
         (Rows, Tokens, Width, HasHiddenTokens, StartsAtOwnEnd) = (slots.Length, tokenIds.Length, 0, false, true);
-        (InputsEmbeds, HasTypeIds) = (null, false);
+        (InputsEmbeds, HasTypeIds, _isPacked) = (null, false, true);
         int token = 0;
         for (int row = 0; row < Rows; row++)
         {
@@ -156,9 +175,14 @@ public sealed class PackedBatch
         tokenIds.CopyTo(_tokenIds);
     }
 
-    /// <summary>Takes from a padded [rows, width] array what belongs to the packed tokens.</summary>
+    /// <summary>Takes from a padded [rows, width] array what belongs to the packed tokens; inputs without padding are packed already.</summary>
     internal void Gather(ReadOnlySpan<int> padded, Span<int> packed)
     {
+        if (_isPacked)
+        {
+            padded.CopyTo(packed);
+            return;
+        }
         for (int row = 0; row < Rows; row++)
             for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
                 packed[t] = padded[row * Width + _columns[t]];

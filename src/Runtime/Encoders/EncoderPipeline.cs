@@ -46,20 +46,9 @@ public abstract class EncoderPipeline : Pipeline
         }
     }
 
-    /// <summary>Rows of different lengths as a batch with a mask, so that padding is not computed.</summary>
-    private protected ModelInputs ToInputs(IReadOnlyList<Encoding> rows)
-    {
-        int width = rows.Max(row => row.Length);
-        var (ids, types, mask) = (new int[rows.Count * width], new int[rows.Count * width], new int[rows.Count * width]);
-        Array.Fill(ids, Model.Config.PadTokenId is int pad && (uint)pad < (uint)Model.Config.VocabSize ? pad : 0);
-        for (int r = 0; r < rows.Count; r++)
-        {
-            rows[r].Ids.CopyTo(ids, r * width);
-            rows[r].TypeIds.CopyTo(types, r * width);
-            mask.AsSpan(r * width, rows[r].Length).Fill(1);
-        }
-        return new ModelInputs(rows.Count, width) { InputIds = ids, AttentionMask = mask, TokenTypeIds = Model.Config.UsesTokenTypes ? types : null };
-    }
+    /// <summary>Rows of different lengths, one after the other.</summary>
+    private protected ModelInputs ToInputs(IReadOnlyList<Encoding> rows) =>
+        ModelInputs.OfRows([.. rows.Select(row => row.Ids)], Model.Config.UsesTokenTypes ? [.. rows.Select(row => row.TypeIds)] : null);
 
     /// <summary>Runs the body of a model and hands out each row's last hidden state.</summary>
     private protected void RunBody(IReadOnlyList<Encoding> rows, ReadRow read, IProgress<int>? progress, CancellationToken cancellationToken) =>

@@ -61,7 +61,7 @@ internal abstract class ModelFiles
     public T Open<T>(PipelineOptions? options, Func<LoadOptions, PretrainedModel> loadModel, Func<PretrainedModel, Tokenizer, T> create)
     {
         options ??= PipelineOptions.Default;
-        Tokenizer tokenizer = LoadTokenizer(options.Tokenizer);
+        Tokenizer tokenizer = LoadTokenizer(WithFamilies(options.Tokenizer));
         PretrainedModel model = loadModel(options.Load);
         try
         {
@@ -72,6 +72,16 @@ internal abstract class ModelFiles
             model.Dispose();
             throw;
         }
+    }
+
+    /// <summary>What families say of their own tokenizer classes, where the caller does not say otherwise.</summary>
+    private static TokenizerLoadOptions WithFamilies(TokenizerLoadOptions? options)
+    {
+        options ??= new TokenizerLoadOptions();
+        Dictionary<string, string> aliases = new(ModelFamilies.All.SelectMany(family => family.TokenizerClasses).DistinctBy(pair => pair.Key));
+        foreach ((string name, string known) in options.ClassAliases)
+            aliases[name] = known;
+        return options with { ClassAliases = aliases };
     }
 
     private sealed class OnDisk(string directory) : ModelFiles(new DirectorySource(directory))

@@ -106,6 +106,27 @@ public sealed class ModelInputTests
     }
 
     [Test]
+    public void Rows_without_padding_give_what_a_padded_batch_gives()
+    {
+        using var model = PretrainedModels.FromConfig<RobertaForMaskedLM>(new RobertaConfig
+        {
+            VocabSize = 30, HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 2, IntermediateSize = 32, MaxPositionEmbeddings = 20, TypeVocabSize = 2,
+        });
+        using Session session = model.CreateSession();
+        int[][] rows = [[0, 5, 1, 7, 2], [0, 9, 2]], types = [[0, 0, 1, 1, 1], [0, 1, 1]];        // 1 is the padding token: it takes no position
+        var padded = new ModelInputs(2, 5)
+        {
+            InputIds = [.. rows[0], .. rows[1], 1, 1],
+            TokenTypeIds = [.. types[0], .. types[1], 0, 0],
+            AttentionMask = [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
+        };
+        float[] expected = model.Forward(padded, session).Logits.ToArray();
+        Assert.That(model.Forward(ModelInputs.OfRows(rows, types), session).Logits.ToArray(), Is.EqualTo(expected));
+        Assert.That(() => ModelInputs.OfRows(rows, [[0], [0]]), Throws.TypeOf<ModelInputException>().With.Message.Contains("token_type_ids"));
+        Assert.That(() => ModelInputs.OfRows([[3], []]), Throws.TypeOf<ModelInputException>().With.Message.Contains("Row 1"));
+    }
+
+    [Test]
     public void More_tokens_than_an_array_holds_are_refused() =>
         Assert.That(() => new ModelInputs(65536, 65536), Throws.TypeOf<ModelInputException>().With.Message.Contains("[65536, 65536]"));
 

@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using ManagedTransformers.Models;
 
-namespace ManagedTransformers.Runtime.Tests;
+namespace ManagedTransformers.OwnFamily.Tests;
 
 // A family as somebody else would write it, with the public members alone; CONTRIBUTING.md shows it.
 // sample
@@ -54,6 +54,7 @@ public sealed class FastTextForSequenceClassification : PretrainedModel, ISequen
     public static ModelFamily Family { get; } = new ModelFamily<FastTextConfig>("fasttext", FastTextJson.Default.FastTextConfig)
     {
         BaseModelPrefix = "fasttext",
+        TokenizerClasses = new Dictionary<string, string> { ["FastTextTokenizer"] = "RobertaTokenizer" },
         Builders = [(typeof(FastTextForSequenceClassification), (config, source) => new FastTextForSequenceClassification(config, source))],
     };
 

@@ -1,7 +1,7 @@
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
-namespace ManagedTransformers.Runtime.Tests;
+namespace ManagedTransformers.OwnFamily.Tests;
 
 /// <summary>A family that is registered from outside loads, runs, traces and serves pipelines like any other.</summary>
 [NonParallelizable]
@@ -39,7 +39,7 @@ public sealed class OwnFamilyTests
     [Test]
     public void A_pipeline_of_its_task_takes_it()
     {
-        Tokenizer tokenizer = Tokenizer.Load(TestData.Model("demo-language-id"));
+        Tokenizer tokenizer = Tokenizer.Load(Demo("demo-language-id"));
         var config = new FastTextConfig { VocabSize = tokenizer.VocabularySize, Id2Label = new Dictionary<string, string> { ["0"] = "go", ["1"] = "php" } };
         using var model = PretrainedModels.FromConfig<FastTextForSequenceClassification>(config);
         using var classifier = TextClassificationPipeline.Create(model, tokenizer);
@@ -49,9 +49,29 @@ public sealed class OwnFamilyTests
     }
 
     [Test]
+    public void A_directory_with_its_own_tokenizer_class_opens_as_a_pipeline()
+    {
+        string directory = Directory.CreateTempSubdirectory().FullName, demo = Demo("demo-language-id");
+        try
+        {
+            int vocabulary = Tokenizer.Load(demo).VocabularySize;
+            using (var made = PretrainedModels.FromConfig<FastTextForSequenceClassification>(new FastTextConfig { VocabSize = vocabulary }))
+                made.Save(directory);
+            File.Copy(Path.Combine(demo, "tokenizer.json"), Path.Combine(directory, "tokenizer.json"));
+            File.WriteAllText(Path.Combine(directory, "tokenizer_config.json"), """{"tokenizer_class": "FastTextTokenizer"}""");
+            using var classifier = TextClassificationPipeline.Load(directory);
+            Assert.That(classifier.Classify("x := 1")[0].Score, Is.InRange(0.5f, 1f), "the better of two labels");
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test]
     public void Another_task_refuses_it_and_names_the_classes_that_do()
     {
-        Tokenizer tokenizer = Tokenizer.Load(TestData.Model("demo-fill-mask"));
+        Tokenizer tokenizer = Tokenizer.Load(Demo("demo-fill-mask"));
         using var model = PretrainedModels.FromConfig<FastTextForSequenceClassification>(new FastTextConfig { VocabSize = tokenizer.VocabularySize });
         Assert.That(() => FillMaskPipeline.Create(model, tokenizer), Throws.TypeOf<ConfigException>()
             .With.Message.StartsWith("FastTextForSequenceClassification does not fill masks; BertForPreTraining, BertForMaskedLM")
@@ -79,4 +99,6 @@ public sealed class OwnFamilyTests
         Assert.That(() => ConfigJson.Parse("""{"model_type": "t5"}"""u8), Throws.TypeOf<ConfigException>()
             .With.Message.Contains("model_type is \"t5\"").And.Message.Contains("Known are bert, roberta, codegen"));
     }
+
+    private static string Demo(string name) => Path.Combine(Testing.RepositoryRoot.Path, "models", name);
 }
