@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Elementwise nonlinearities.</summary>
-public static unsafe class Activations
+internal static unsafe class Activations
 {
     /// <summary>y = activation(x), element by element.</summary>
     /// <param name="activation">The nonlinearity.</param>

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Elementwise sum.</summary>
-public static unsafe class Add
+internal static unsafe class Add
 {
     /// <summary>destination = x + y, element by element.</summary>
     /// <param name="x">First summand.</param>

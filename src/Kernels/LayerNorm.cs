@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Layer normalisation.</summary>
-public static unsafe class LayerNorm
+internal static unsafe class LayerNorm
 {
     /// <summary>y = (x − mean(x)) / sqrt(var(x) + eps) · weight + bias, for each row.</summary>
     /// <param name="x">Hidden states, [rows, hidden]; hidden is the length of <paramref name="weight"/>.</param>

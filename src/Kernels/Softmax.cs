@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Softmax and its logarithmic denominator, of one row.</summary>
-public static unsafe class Softmax
+internal static unsafe class Softmax
 {
     /// <summary>y = exp(x − max(x)) / Σ exp(x − max(x)).</summary>
     /// <param name="x">One row of scores.</param>

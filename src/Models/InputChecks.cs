@@ -109,9 +109,9 @@ internal static class InputChecks
         CheckLength("token_type_ids", inputs.TokenTypeIds, inputs);
         if (inputs.TokenTypeIds is null)
             return;
-        if (config.TokenTypes is not TokenTypeLimit types)
+        if (config.TokenTypes is not (string key, int count))
             throw new ModelInputException($"token_type_ids were given; {config.ModelType} has no segments. Leave them out.");
-        CheckIds("token_type_ids", inputs.TokenTypeIds, types.Count, types.Key, inputs.SequenceLength);
+        CheckIds("token_type_ids", inputs.TokenTypeIds, count, key, inputs.SequenceLength);
     }
 
     private static void CheckLength(string name, int[]? values, ModelInputs inputs)

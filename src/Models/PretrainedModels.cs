@@ -45,17 +45,20 @@ public static class PretrainedModels
         (T)(object)Open(files, typeof(T), options);
 
     /// <summary>Makes a model with random weights from a configuration, as transformers' <c>Model(config)</c> does.</summary>
-    /// <typeparam name="T">The model class; its family must be the configuration's.</typeparam>
+    /// <typeparam name="T">A task such as <see cref="ICausalLM"/>: the first class of the configuration's family that does it; or a class of that family.</typeparam>
     /// <param name="config">The configuration; initializer_range is the standard deviation of the weights.</param>
     /// <param name="seed">Same seed, same weights.</param>
     /// <param name="options">Kernel level and threads.</param>
     /// <exception cref="ConfigException">The configuration is impossible or of another family.</exception>
-    public static T FromConfig<T>(PretrainedConfig config, int seed = 0, LoadOptions? options = null) where T : PretrainedModel
+    public static T FromConfig<T>(PretrainedConfig config, int seed = 0, LoadOptions? options = null) where T : class, IPretrainedModel
     {
         ArgumentNullException.ThrowIfNull(config);
         config.Validate();
         var source = new ModelSource(ModelWeights.Random(config, seed, options ?? LoadOptions.Default), options ?? LoadOptions.Default, checkpoint: null);
-        return (T)FamilyOf(typeof(T).Name).Build(typeof(T).Name, config, source);
+        string architecture = typeof(T).IsAbstract
+            ? ModelFamilies.Of(config).Classes.FirstOrDefault(typeof(T).IsAssignableFrom)?.Name ?? throw new ConfigException($"The family {config.ModelType} has no {typeof(T).Name}.")
+            : typeof(T).Name;
+        return (T)(object)FamilyOf(architecture).Build(architecture, config, source);
     }
 
     /// <summary>What loading a directory would do with each tensor of its checkpoint, without making any weight.</summary>
@@ -124,7 +127,7 @@ public static class PretrainedModels
     private static string ArchitectureOf(PretrainedConfig config, string file)
     {
         if (config.Architectures.Count == 0)
-            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Load it as a class, such as PretrainedModels.Load<RobertaForMaskedLM>.");
+            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Name the class there, such as RobertaForMaskedLM, or load it for a task, such as PretrainedModels.Load<IBaseModel>.");
         return config.Architectures.FirstOrDefault(name => ModelFamilies.Find(name) is not null)
             ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has {string.Join(", ", ModelFamilies.Architectures)}.");
     }

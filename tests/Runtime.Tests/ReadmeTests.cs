@@ -92,7 +92,7 @@ public sealed class ReadmeTests : DocumentTest
     public void Sample_6_gives_tensors()
     {
         // sample
-        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
         using Session session = model.CreateSession();
         CausalLMOutput output = model.Forward([313, 5282, 323], session, new ForwardOptions { OutputAttentions = true });
         Tensor probabilities = output.Attentions![0];            // [batch, heads, sequence, sequence]
@@ -105,14 +105,14 @@ public sealed class ReadmeTests : DocumentTest
     public void Sample_7_traces_and_intervenes()
     {
         // sample
-        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
         using Session session = model.CreateSession();
         var withoutHead = new TraceOptions { Names = ["transformer.h.*", "**.probabilities"], Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head: 2)] };
         using ActivationTrace trace = session.Trace(withoutHead);
         Tensor logits = model.Forward([313, 5282, 323], session).Logits;
         Tensor residual = trace["transformer.h.1"];              // [batch, sequence, n_embd]
         // end
-        Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.NEmbd }));
+        Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.HiddenWidth }));
         using Session untouched = model.CreateSession();
         Assert.That(logits.ToArray(), Is.Not.EqualTo(model.Forward([313, 5282, 323], untouched).Logits.ToArray()));
     }

@@ -121,7 +121,7 @@ public sealed partial class TourTests
     {
         // sample
         var load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference, MaxThreads = 1 } };
-        using var model = CodeGenForCausalLM.Load("models/demo-codegen", load);
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen", load);
         // end
         using Session session = model.CreateSession();
         Assert.That(session.Kernels, Is.EqualTo(load.Kernels));

@@ -11,7 +11,7 @@ public sealed class TracingDocumentTests : DocumentTest
     {
         string folder = Directory.CreateTempSubdirectory("mt-trace-").FullName;
         // sample
-        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
         using Session session = model.CreateSession();
         using ActivationTrace trace = session.Trace("transformer.h.*", "**.probabilities");
         model.Forward([313, 5282, 323], session);
@@ -19,7 +19,7 @@ public sealed class TracingDocumentTests : DocumentTest
         Tensor attention = trace["transformer.h.1.attn.probabilities"];  // [batch, heads, sequence, past + sequence]
         trace.Save(Path.Combine(folder, "activations.safetensors"));     // safetensors.torch.load_file reads it
         // end
-        Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.NEmbd }));
+        Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.HiddenWidth }));
         Assert.That(attention.Shape.ToArray(), Is.EqualTo(new[] { 1, 4, 3, 3 }));
         using (SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, "activations.safetensors")))
             Assert.That(file.Weights["transformer.h.1"].ToSingle(), Is.EqualTo(residual.ToArray()));
@@ -30,7 +30,7 @@ public sealed class TracingDocumentTests : DocumentTest
     public void Sample_2_changes_activations()
     {
         // sample
-        using var model = CodeGenForCausalLM.Load("models/demo-codegen");
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
         float[] Scores(int[] ids, params Intervention[] interventions)
         {
             using Session session = model.CreateSession();

@@ -57,7 +57,7 @@ public record BertConfig : PretrainedConfig
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override TokenTypeLimit? TokenTypes => new("type_vocab_size", TypeVocabSize);
+    public override (string Key, int Count)? TokenTypes => ("type_vocab_size", TypeVocabSize);
 
     /// <inheritdoc/>
     [JsonIgnore]

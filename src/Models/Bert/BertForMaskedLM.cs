@@ -2,7 +2,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>BERT that fills masks.</summary>
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805; transformers BertForMaskedLM.</remarks>
-public class BertForMaskedLM : EncoderForMaskedLM
+internal class BertForMaskedLM : EncoderForMaskedLM
 {
     /// <inheritdoc cref="BertModel(BertConfig, ModelSource)"/>
     protected internal BertForMaskedLM(BertConfig config, ModelSource source) : this(config, source, new BertModel(config, source, pooler: false))

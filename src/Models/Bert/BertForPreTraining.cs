@@ -2,7 +2,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>BERT with both heads of its pre-training: masked language model and next sentence (StarEncoder).</summary>
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805; transformers BertForPreTraining. The loss is the sum of both, where both kinds of labels are given.</remarks>
-public sealed class BertForPreTraining : PretrainedModel, IMaskedLM, INextSentence
+internal sealed class BertForPreTraining : PretrainedModel, IMaskedLM, INextSentence
 {
     private readonly BertModel _bert;
     private readonly MaskedLMHead _predictions;

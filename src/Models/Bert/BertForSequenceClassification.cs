@@ -2,7 +2,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>BERT that classifies a text: classifier(pooler).</summary>
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805; transformers BertForSequenceClassification.</remarks>
-public class BertForSequenceClassification : EncoderForSequenceClassification
+internal class BertForSequenceClassification : EncoderForSequenceClassification
 {
     private readonly BertModel _bert;
     private readonly Linear _classifier;

@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>BERT without a head: embeddings, layers and, where the checkpoint has it, the pooler.</summary>
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805; transformers BertModel.</remarks>
-public class BertModel : EncoderModel
+internal class BertModel : EncoderModel
 {
     private readonly BertEmbeddings _embeddings;
     private readonly BertLayer[] _layers;

@@ -95,7 +95,7 @@ public sealed record CodeGenConfig : PretrainedConfig
 
     /// <summary>Segments are embedded with the token table itself, as transformers does.</summary>
     [JsonIgnore]
-    public override TokenTypeLimit? TokenTypes => new("vocab_size", VocabSize);
+    public override (string Key, int Count)? TokenTypes => ("vocab_size", VocabSize);
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -2,7 +2,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>CodeGen and CodeGen2 that write code: scores of the next token after every token.</summary>
 /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474, and 2023, arXiv:2305.02309; transformers CodeGenForCausalLM.</remarks>
-public sealed class CodeGenForCausalLM : DecoderForCausalLM
+internal sealed class CodeGenForCausalLM : DecoderForCausalLM
 {
     internal CodeGenForCausalLM(CodeGenConfig config, ModelSource source) : this(config, source, new CodeGenModel(config, source))
     {

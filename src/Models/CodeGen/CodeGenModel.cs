@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>CodeGen and CodeGen2 without a head: token embeddings, blocks, final LayerNorm.</summary>
 /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474, and 2023, arXiv:2305.02309; transformers CodeGenModel.</remarks>
-public sealed class CodeGenModel : DecoderModel
+internal sealed class CodeGenModel : DecoderModel
 {
     private const string Wte = "transformer.wte", Drop = "transformer.drop";
 

@@ -70,8 +70,9 @@ internal static class ConfigJson
 }
 
 /// <summary>id2label: names by number. Names that are numbers count as their text, as transformers prints them.</summary>
-internal sealed class LabelsConverter : JsonConverter<IReadOnlyDictionary<string, string>>
+public sealed class LabelsConverter : JsonConverter<IReadOnlyDictionary<string, string>>
 {
+    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
@@ -91,6 +92,7 @@ internal sealed class LabelsConverter : JsonConverter<IReadOnlyDictionary<string
         return labels;
     }
 
+    /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> value, JsonSerializerOptions options)
     {
         writer.WriteStartObject();

@@ -17,8 +17,3 @@ public readonly record struct PositionLimit(string Key, int Count)
     /// <summary>Where the limit comes from, for messages: <c>max_position_embeddings 514, padding_idx 1</c>.</summary>
     public override string ToString() => PaddingIdx is int padding ? $"{Key} {Count}, padding_idx {padding}" : Key;
 }
-
-/// <summary>The segments that token_type_ids may name.</summary>
-/// <param name="Key">The key of config.json that says how many there are.</param>
-/// <param name="Count">Ids 0 … Count − 1.</param>
-public readonly record struct TokenTypeLimit(string Key, int Count);

@@ -64,9 +64,9 @@ public abstract record PretrainedConfig
     [JsonIgnore]
     public abstract PositionLimit Positions { get; }
 
-    /// <summary>The segments that token_type_ids may name; null: the model has none, and refuses them.</summary>
+    /// <summary>The key of config.json that counts the segments, and their number: token_type_ids name 0 … Count − 1; null: the model has none, and refuses them.</summary>
     [JsonIgnore]
-    public virtual TokenTypeLimit? TokenTypes => null;
+    public virtual (string Key, int Count)? TokenTypes => null;
 
     /// <summary>Whether pipelines say which of two texts a token belongs to. Decoders get no segments: they would add the embedding of "segment 0" to every token.</summary>
     [JsonIgnore]

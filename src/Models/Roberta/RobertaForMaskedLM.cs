@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>RoBERTa that fills masks.</summary>
 /// <remarks>Liu et al. 2019, arXiv:1907.11692; transformers RobertaForMaskedLM.</remarks>
-public class RobertaForMaskedLM : EncoderForMaskedLM
+internal class RobertaForMaskedLM : EncoderForMaskedLM
 {
     /// <inheritdoc cref="BertModel(BertConfig, ModelSource)"/>
     protected internal RobertaForMaskedLM(RobertaConfig config, ModelSource source) : this(config, source, new BertModel(config, source, pooler: false))

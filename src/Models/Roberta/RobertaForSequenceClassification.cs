@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>RoBERTa that classifies a text: out_proj(tanh(dense(first token))).</summary>
 /// <remarks>Liu et al. 2019, arXiv:1907.11692; transformers RobertaForSequenceClassification and RobertaClassificationHead.</remarks>
-public class RobertaForSequenceClassification : EncoderForSequenceClassification
+internal class RobertaForSequenceClassification : EncoderForSequenceClassification
 {
     private readonly Linear _dense;
     private readonly Linear _outProj;
