@@ -46,18 +46,17 @@ public sealed class TraceParityTests
     private static string? NameOf(string output, PretrainedModel model)
     {
         string[] parts = output.Split('.');
-        bool decoder = model.Config is CodeGenConfig;
-        string layer = decoder ? "transformer.h." : $"{model.Config.ModelType}.encoder.layer.", attention = decoder ? ".attn" : ".attention.self";
+        (ModulePaths paths, int layers) = (model.Paths, model.Config.Layers);
+        string last = model.Config.IsCausal ? "transformer.ln_f" : paths.Layer(layers - 1);
         return parts[0] switch
         {
-            "hidden_states" when parts[1] == "0" => decoder ? "transformer.drop" : $"{model.Config.ModelType}.embeddings",
-            "hidden_states" when decoder && int.Parse(parts[1]) == model.Config.Layers => "transformer.ln_f",
-            "hidden_states" => $"{layer}{int.Parse(parts[1]) - 1}",
-            "attentions" => $"{layer}{parts[1]}{attention}.probabilities",
-            "past_key_values" => $"{layer}{parts[1]}{attention}.{parts[2]}",
-            "last_hidden_state" => decoder ? "transformer.ln_f" : $"{layer}{model.Config.Layers - 1}",
+            "hidden_states" when parts[1] == "0" => paths.Embeddings,
+            "hidden_states" => int.Parse(parts[1]) == layers ? last : paths.Layer(int.Parse(parts[1]) - 1),
+            "attentions" => $"{paths.Attention(int.Parse(parts[1]))}.probabilities",
+            "past_key_values" => $"{paths.Attention(int.Parse(parts[1]))}.{parts[2]}",
+            "last_hidden_state" => last,
             "pooler_output" => $"{model.Config.ModelType}.pooler",
-            "logits" or "prediction_logits" => model.ActivationNames[^1] is string last && output == "logits" ? last : "cls.predictions",
+            "logits" or "prediction_logits" => output == "logits" ? model.ActivationNames[^1] : "cls.predictions",
             "seq_relationship_logits" => "cls.seq_relationship",
             _ => null,
         };
@@ -86,28 +85,33 @@ public sealed class TraceParityTests
     /// <summary>Linear layers, and the activations that go into them.</summary>
     private static IEnumerable<(string Module, string Input)> Linears(PretrainedModel model)
     {
+        ModulePaths paths = model.Paths;
         for (int n = 0; n < model.Config.Layers; n++)
         {
-            if (model.Config is CodeGenConfig)
+            string layer = paths.Layer(n), before = n == 0 ? paths.Embeddings : paths.Layer(n - 1), heads = $"{paths.Attention(n)}.heads";
+            foreach ((string module, string input) in model.Config switch
             {
-                string h = $"transformer.h.{n}";
-                yield return ($"{h}.attn.qkv_proj", $"{h}.ln_1");
-                yield return ($"{h}.attn.out_proj", $"{h}.attn.heads");
-                yield return ($"{h}.mlp.fc_in", $"{h}.ln_1");
-                yield return ($"{h}.mlp.fc_out", $"{h}.mlp.act");
-                continue;
+                CodeGenConfig => [("attn.qkv_proj", $"{layer}.ln_1"), ("attn.out_proj", heads), ("mlp.fc_in", $"{layer}.ln_1"), ("mlp.fc_out", $"{layer}.mlp.act")],
+                DistilBertConfig =>
+                [
+                    ("attention.q_lin", before), ("attention.k_lin", before), ("attention.v_lin", before), ("attention.out_lin", heads),
+                    ("ffn.lin1", $"{layer}.sa_layer_norm"), ("ffn.lin2", $"{layer}.ffn.activation"),
+                ],
+                _ => ((string, string)[])
+                [
+                    ("attention.self.query", before), ("attention.self.key", before), ("attention.self.value", before), ("attention.output.dense", heads),
+                    ("intermediate.dense", $"{layer}.attention.output"), ("output.dense", $"{layer}.intermediate"),
+                ],
+            })
+            {
+                yield return ($"{layer}.{module}", input);
             }
-            string body = model.Config.ModelType, layer = $"{body}.encoder.layer.{n}", before = n == 0 ? $"{body}.embeddings" : $"{body}.encoder.layer.{n - 1}";
-            foreach (string part in (string[])["query", "key", "value"])
-                yield return ($"{layer}.attention.self.{part}", before);
-            yield return ($"{layer}.attention.output.dense", $"{layer}.attention.self.heads");
-            yield return ($"{layer}.intermediate.dense", $"{layer}.attention.output");
-            yield return ($"{layer}.output.dense", $"{layer}.intermediate");
         }
-        if (model.ActivationNames.Contains("cls.predictions.transform.dense"))
-            yield return ("cls.predictions.transform.dense", $"bert.encoder.layer.{model.Config.Layers - 1}");
-        if (model.ActivationNames.Contains("lm_head.dense"))
-            yield return ("lm_head.dense", $"roberta.encoder.layer.{model.Config.Layers - 1}");
+        foreach (string first in (string[])["cls.predictions.transform.dense", "lm_head.dense", "vocab_transform"])
+        {
+            if (model.ActivationNames.Contains(first))
+                yield return (first, paths.Layer(model.Config.Layers - 1));
+        }
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -116,9 +120,8 @@ public sealed class TraceParityTests
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(directory, ReferenceCase.ExpectedFileName));
         using PretrainedModel model = PretrainedModels.Load(directory, new LoadOptions { Kernels = new KernelOptions { Level = level } });
         ActivationTrace trace = Run(model, file.Weights, out _);
-        string layer = model.Config is CodeGenConfig ? "transformer.h.0.attn" : $"{model.Config.ModelType}.encoder.layer.0.attention";
-        string projection = model.Config is CodeGenConfig ? $"{layer}.out_proj" : $"{layer}.output.dense";
-        Tensor shares = trace[model.Config is CodeGenConfig ? $"{layer}.head_outputs" : $"{layer}.self.head_outputs"];
+        Tensor shares = trace[$"{model.Paths.Attention(0)}.head_outputs"];
+        string projection = Linears(model).First(linear => linear.Input == $"{model.Paths.Attention(0)}.heads").Module;
         float[]? bias = Find(model, $"{projection}.bias");
         (int rows, int heads, int width, int hidden) = (shares.Shape[0], shares.Shape[1], shares.Shape[2], shares.Shape[3]);
         double[] sums = new double[rows * width * hidden];

@@ -11,6 +11,7 @@ public static class ModelFamilies
         BertFamily.Registration,
         RobertaFamily.Registration,
         CodeGenFamily.Registration,
+        DistilBertFamily.Registration,
     ];
 
     /// <summary>All families, in the order in which they were registered.</summary>

@@ -1,0 +1,15 @@
+namespace ManagedTransformers.Models;
+
+/// <summary>DistilBERT that labels every token.</summary>
+/// <remarks>Sanh et al. 2019, arXiv:1910.01108; transformers DistilBertForTokenClassification.</remarks>
+internal sealed class DistilBertForTokenClassification : EncoderForTokenClassification
+{
+    internal DistilBertForTokenClassification(DistilBertConfig config, ModelSource source) : base(config, source, new DistilBertModel(config, source))
+    {
+    }
+
+    /// <summary>Opens a checkpoint directory.</summary>
+    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
+    public static DistilBertForTokenClassification Load(string directory, LoadOptions? options = null) =>
+        PretrainedModels.Load<DistilBertForTokenClassification>(directory, options);
+}
