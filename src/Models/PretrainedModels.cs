@@ -127,7 +127,7 @@ public static class PretrainedModels
     private static string ArchitectureOf(PretrainedConfig config, string file)
     {
         if (config.Architectures.Count == 0)
-            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Name the class there, such as RobertaForMaskedLM, or load it for a task, such as PretrainedModels.Load<IBaseModel>.");
+            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Name it there (one of {string.Join(", ", ModelFamilies.Architectures)}), or load the checkpoint for a task, such as PretrainedModels.Load<IBaseModel>.");
         return config.Architectures.FirstOrDefault(name => ModelFamilies.Find(name) is not null)
             ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has {string.Join(", ", ModelFamilies.Architectures)}.");
     }
