@@ -31,9 +31,7 @@ internal static unsafe class Activations
         }
     }
 
-    private static void Run<S, V>(ActivationFunction activation, float* x, float* y, int length, int maxThreads)
-        where S : struct, ISimd<V>
-        where V : struct
+    private static void Run<S, V>(ActivationFunction activation, float* x, float* y, int length, int maxThreads) where S : struct, ISimd<V>
     {
         var job = new ActivationJob<S, V> { Activation = activation, X = x, Y = y, Length = length };
         WorkerPool.Shared.Run((int)(((long)length + ActivationJob<S, V>.Chunk - 1) / ActivationJob<S, V>.Chunk), maxThreads, job);

@@ -32,9 +32,7 @@ internal static unsafe class Add
         }
     }
 
-    private static void Run<S, V>(float* x, float* y, float* destination, int length, int maxThreads)
-        where S : struct, ISimd<V>
-        where V : struct
+    private static void Run<S, V>(float* x, float* y, float* destination, int length, int maxThreads) where S : struct, ISimd<V>
     {
         var job = new SumJob<S, V> { X = x, Y = y, Destination = destination, Length = length };
         WorkerPool.Shared.Run(job.Tasks, maxThreads, job);

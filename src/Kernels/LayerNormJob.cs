@@ -3,9 +3,7 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>LayerNorm, one task per row.</summary>
-internal unsafe struct LayerNormJob<S, V> : IJob
-    where S : struct, ISimd<V>
-    where V : struct
+internal unsafe struct LayerNormJob<S, V> : IJob where S : struct, ISimd<V>
 {
     /// <summary>The arguments.</summary>
     public LayerNorm.Rows Rows;

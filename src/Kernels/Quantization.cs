@@ -35,8 +35,7 @@ internal static unsafe class Quantization
         public int Count;
         public KernelOptions Options;
 
-        public readonly void Visit<TFormat>()
-            where TFormat : struct, IBlockFormat
+        public readonly void Visit<TFormat>() where TFormat : struct, IBlockFormat
         {
             switch (Options.Level)
             {
@@ -49,8 +48,7 @@ internal static unsafe class Quantization
         }
     }
 
-    private static void Reference<TFormat>(in Rows rows, int n)
-        where TFormat : struct, IBlockFormat
+    private static void Reference<TFormat>(in Rows rows, int n) where TFormat : struct, IBlockFormat
     {
         float[] weights = new float[rows.K];
         for (int row = 0; row < n; row++)
@@ -84,7 +82,6 @@ internal static unsafe class Quantization
 
     private struct Job<S, V, TFormat> : IJob
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         public Rows Rows;

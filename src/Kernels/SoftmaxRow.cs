@@ -6,9 +6,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class SoftmaxRow
 {
     /// <summary>y = softmax(x) · factor; y may be x.</summary>
-    public static void Run<S, V>(float* x, float* y, nint length, float factor = 1)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(float* x, float* y, nint length, float factor = 1) where S : struct, ISimd<V>
     {
         float sum = Exp<S, V>(x, y, length, Max<S, V>(x, length));
         Scale<S, V>(y, length, factor / sum);
@@ -16,9 +14,7 @@ internal static unsafe class SoftmaxRow
 
     /// <summary>max(x) + log Σ exp(x − max(x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static double LogSumExp<S, V>(float* x, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static double LogSumExp<S, V>(float* x, nint length) where S : struct, ISimd<V>
     {
         float max = Max<S, V>(x, length);
         V maxima = S.Broadcast(max), sums = S.Broadcast(0f);
@@ -32,9 +28,7 @@ internal static unsafe class SoftmaxRow
 
     /// <summary>The largest value, −∞ for none. NaN may be lost: the exponentials bring it back.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static float Max<S, V>(float* x, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static float Max<S, V>(float* x, nint length) where S : struct, ISimd<V>
     {
         V maxima = S.Broadcast(float.NegativeInfinity);
         nint i = 0;
@@ -46,9 +40,7 @@ internal static unsafe class SoftmaxRow
 
     /// <summary>y = exp(x − shift); returns Σ y.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static float Exp<S, V>(float* x, float* y, nint length, float shift)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static float Exp<S, V>(float* x, float* y, nint length, float shift) where S : struct, ISimd<V>
     {
         V shifts = S.Broadcast(shift), sums = S.Broadcast(0f);
         nint i = 0;
@@ -70,9 +62,7 @@ internal static unsafe class SoftmaxRow
 
     /// <summary>y · factor, in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Scale<S, V>(float* y, nint length, float factor)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Scale<S, V>(float* y, nint length, float factor) where S : struct, ISimd<V>
     {
         V factors = S.Broadcast(factor);
         nint i = 0;

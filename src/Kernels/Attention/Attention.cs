@@ -32,8 +32,7 @@ internal static unsafe class Attention
     /// share the rows: one hand-off instead of one for each.
     /// </param>
     /// <exception cref="ArgumentException">A length does not fit the sizes and strides of its row.</exception>
-    public static void Run<TRows>(int rows, in TRows batch, KernelOptions options)
-        where TRows : struct, IAttentionRows
+    public static void Run<TRows>(int rows, in TRows batch, KernelOptions options) where TRows : struct, IAttentionRows
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.NotNegative(rows);
@@ -45,8 +44,7 @@ internal static unsafe class Attention
         for (int row = 0; row < rows; row++) Run(batch.Row(row), options.Level, options.MaxThreads);
     }
 
-    private static bool HasFewQueries<TRows>(int rows, in TRows batch)
-        where TRows : struct, IAttentionRows
+    private static bool HasFewQueries<TRows>(int rows, in TRows batch) where TRows : struct, IAttentionRows
     {
         int queries = 0;
         for (int row = 0; row < rows && queries <= MatMul.StreamedRows; row++) queries += batch.Row(row).Queries;
@@ -113,8 +111,7 @@ internal static unsafe class Attention
         public KernelLevel Level;
         public int Threads;
 
-        public readonly void Visit<TFormat>()
-            where TFormat : struct, IWeightFormat
+        public readonly void Visit<TFormat>() where TFormat : struct, IWeightFormat
         {
             switch (Level)
             {
@@ -127,7 +124,6 @@ internal static unsafe class Attention
 
         private readonly void Run<S, V, TTiles, TFormat>()
             where S : struct, ISimd<V>
-            where V : struct
             where TTiles : struct, ITiles
             where TFormat : struct, IWeightFormat
         {
@@ -143,8 +139,7 @@ internal static unsafe class Attention
     }
 
     // One row of a batch per task.
-    private struct RowsJob<TRows> : IJob
-        where TRows : struct, IAttentionRows
+    private struct RowsJob<TRows> : IJob where TRows : struct, IAttentionRows
     {
         public TRows Rows;
         public KernelLevel Level;

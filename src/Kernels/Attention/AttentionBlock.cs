@@ -9,7 +9,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
 internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     where S : struct, ISimd<V>
-    where V : struct
     where TTiles : struct, ITiles
     where TFormat : struct, IWeightFormat
 {

@@ -8,7 +8,6 @@ namespace ManagedTransformers.Kernels;
 /// </summary>
 internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IWeightFormat
 {
     // Keys, then values, are prefetched this many tokens before they are read: each head is a short stream, which ends before the CPU's

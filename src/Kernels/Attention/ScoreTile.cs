@@ -10,7 +10,6 @@ internal static unsafe class ScoreTile
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot4<S, V, TFormat>(nint length, byte* k0, byte* k1, byte* k2, byte* k3, nint ahead, float* q, float* sums)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         Decoding<V> decoding = TFormat.Decoding<S, V>();

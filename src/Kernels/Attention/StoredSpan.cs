@@ -66,8 +66,7 @@ internal readonly unsafe ref struct StoredSpan
         public byte* Stored;
         public float Value;
 
-        public void Visit<TFormat>()
-            where TFormat : struct, IWeightFormat => Value = TFormat.WidenOne(Stored, 0);
+        public void Visit<TFormat>() where TFormat : struct, IWeightFormat => Value = TFormat.WidenOne(Stored, 0);
     }
 
     /// <summary>For <c>fixed</c>: the first element; null where there is none.</summary>

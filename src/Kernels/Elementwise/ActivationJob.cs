@@ -1,9 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>y = activation(x) in chunks; one task per chunk.</summary>
-internal unsafe struct ActivationJob<S, V> : IJob
-    where S : struct, ISimd<V>
-    where V : struct
+internal unsafe struct ActivationJob<S, V> : IJob where S : struct, ISimd<V>
 {
     /// <summary>Floats per task: a few microseconds of work, and less than half of an L1 cache.</summary>
     public const int Chunk = 4096;

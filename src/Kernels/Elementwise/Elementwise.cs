@@ -6,9 +6,7 @@ namespace ManagedTransformers.Kernels;
 internal interface IElementwise
 {
     /// <summary>The function, lane by lane.</summary>
-    static abstract V Apply<S, V>(V x)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract V Apply<S, V>(V x) where S : struct, ISimd<V>;
 }
 
 /// <summary>y[i] = f(x[i]).</summary>
@@ -17,7 +15,6 @@ internal static unsafe class Elementwise
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V, TFunction>(float* x, float* y, nint length)
         where S : struct, ISimd<V>
-        where V : struct
         where TFunction : struct, IElementwise
     {
         nint i = 0;
@@ -28,9 +25,7 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>The body for an activation; <see cref="ActivationFunction.None"/> copies.</summary>
-    public static void Body<S, V>(ActivationFunction activation, float* x, float* y, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Body<S, V>(ActivationFunction activation, float* x, float* y, nint length) where S : struct, ISimd<V>
     {
         switch (activation)
         {
@@ -49,9 +44,7 @@ internal static unsafe class Elementwise
 
     /// <summary>x[i] += shift.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Shift<S, V>(float* x, float shift, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Shift<S, V>(float* x, float shift, nint length) where S : struct, ISimd<V>
     {
         V amount = S.Broadcast(shift);
         nint i = 0;

@@ -6,9 +6,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class Sum
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Body<S, V>(float* x, float* y, float* destination, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Body<S, V>(float* x, float* y, float* destination, nint length) where S : struct, ISimd<V>
     {
         nint i = 0;
         for (; i <= length - S.Width; i += S.Width)
@@ -18,9 +16,7 @@ internal static unsafe class Sum
 }
 
 /// <summary>The same, one stretch per task.</summary>
-internal unsafe struct SumJob<S, V> : IJob
-    where S : struct, ISimd<V>
-    where V : struct
+internal unsafe struct SumJob<S, V> : IJob where S : struct, ISimd<V>
 {
     private const int Stretch = WorkerPool.SerialFloats;
 

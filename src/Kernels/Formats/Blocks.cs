@@ -16,8 +16,7 @@ internal static unsafe class Blocks
     public static nint ScaleBytes(nint k) => k / Size * 2;
 
     /// <summary>Where the scales of a row begin.</summary>
-    public static byte* ScalesOf<TFormat>(byte* row, int k)
-        where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
+    public static byte* ScalesOf<TFormat>(byte* row, int k) where TFormat : struct, IBlockFormat => row + ((nint)k / Pair * TFormat.PairBytes);
 
     /// <summary>
     /// 1.5 · 2²³, where a float counts in ones: added to a small integer that is a float, it leaves the integer's two's complement in the last bits.
@@ -26,15 +25,12 @@ internal static unsafe class Blocks
 
     /// <summary>The last bits, as many as the mask has, of small integers that are floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V LastBits<S, V>(V whole, int mask)
-        where S : struct, ISimd<V>
-        where V : struct => S.And(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(mask));
+    public static V LastBits<S, V>(V whole, int mask) where S : struct, ISimd<V> => S.And(S.Add(whole, S.Broadcast(Ones)), S.BroadcastInt(mask));
 
     /// <summary>The integers, still floats, nearest to weights times the inverse of their scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Round<S, V, TFormat>(V weights, V inverse)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat =>
         S.Min(S.Max(S.Round(S.Multiply(weights, inverse)), S.Broadcast(TFormat.Least)), S.Broadcast(TFormat.Most));
 
@@ -51,7 +47,6 @@ internal static unsafe class Blocks
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Decode<S, V, TFormat>(byte* row, int k, int first, float* y, int length)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         byte* scales = ScalesOf<TFormat>(row, k);

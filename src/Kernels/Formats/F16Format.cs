@@ -20,8 +20,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
-        where S : struct, ISimd<V>
-        where V : struct => S.Multiply(WidenScaled<S, V>(row, index, decoding), S.BroadcastInt((127 - 112) << 23));
+        where S : struct, ISimd<V> => S.Multiply(WidenScaled<S, V>(row, index, decoding), S.BroadcastInt((127 - 112) << 23));
 
     /// <summary>2⁻⁵⁶: half of the 2¹¹² that <see cref="WidenScaled"/> is too large by, so that neither X nor a product leaves float's range.</summary>
     public static float InputScale => 1 / (float)(1L << 56);
@@ -30,9 +29,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
 
     /// <summary>Elements times 2¹¹².</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding) where S : struct, ISimd<V>
     {
         V shifted = S.ShiftLeft(S.LoadInt16((short*)row + index), 13);
         V t = S.Or(S.And(shifted, decoding.Magnitude), decoding.Exponent);
@@ -41,9 +38,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Decoding<V> Decoding<S, V>()
-        where S : struct, ISimd<V>
-        where V : struct => new()
+    public static Decoding<V> Decoding<S, V>() where S : struct, ISimd<V> => new()
         {
             Magnitude = S.BroadcastInt(s_constants[0]),
             Exponent = S.BroadcastInt(s_constants[1]),
@@ -53,8 +48,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
         };
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
-        where S : struct, ISimd<V>
-        where V : struct => Widening.Body<S, V, F16Format>(row, first, y, length);
+        where S : struct, ISimd<V> => Widening.Body<S, V, F16Format>(row, first, y, length);
 
     public static float WidenOne(byte* row, nint index) => (float)Unsafe.ReadUnaligned<Half>(row + (2 * index));
 
@@ -71,9 +65,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
     /// the exponent, which is therefore taken one lower: e + 14, where the sum's has e + 140.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow<S, V>(V values, byte* row, nint index)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Narrow<S, V>(V values, byte* row, nint index) where S : struct, ISimd<V>
     {
         const float Overflow = 65536;                                  // 2¹⁶, the first power of two that is infinity as a half
         V magnitude = S.Min(S.Broadcast(Overflow), S.And(values, S.BroadcastInt(int.MaxValue)));
@@ -88,9 +80,7 @@ internal readonly unsafe struct F16Format : IWeightFormat
     /// <summary>Floats rounded to fp16, as floats.</summary>
     /// <remarks>The sum of <see cref="Narrow"/>, less what was added: that is exact.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Round<S, V>(V values)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static V Round<S, V>(V values) where S : struct, ISimd<V>
     {
         V magnitude = S.And(values, S.BroadcastInt(int.MaxValue));
         V leading = S.Max(S.And(magnitude, S.BroadcastInt(0x7F800000)), S.BroadcastInt((127 - 14) << 23));

@@ -24,9 +24,7 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <param name="index">The first one's place in its block.</param>
     /// <param name="first">Of the first block.</param>
     /// <param name="second">Of the second one.</param>
-    static abstract void Load<S, V>(byte* pair, nint index, out V first, out V second)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract void Load<S, V>(byte* pair, nint index, out V first, out V second) where S : struct, ISimd<V>;
 
     /// <summary>Integer i of a pair of blocks, 0 … 63.</summary>
     static abstract int One(byte* pair, int i);
@@ -50,19 +48,13 @@ internal unsafe interface IBlockFormat : IRowFormat
     static abstract void ToBytes(byte* row, int k, byte* bytes);
 
     /// <summary>Where the sum of a block begins, given what <see cref="ByteZero"/> has in it.</summary>
-    static abstract V Begin<S, V>(V zero)
-        where S : struct, IByteSimd<V>
-        where V : struct;
+    static abstract V Begin<S, V>(V zero) where S : struct, IByteSimd<V>;
 
     /// <summary>Adds the 16-bit sums of four products each.</summary>
-    static abstract V AddPairs<S, V>(V sum, V products)
-        where S : struct, IByteSimd<V>
-        where V : struct;
+    static abstract V AddPairs<S, V>(V sum, V products) where S : struct, IByteSimd<V>;
 
     /// <summary>The sum of a block in 32 bits, with what <see cref="ByteZero"/> has in it.</summary>
-    static abstract V End<S, V>(V sum, V zero)
-        where S : struct, IByteSimd<V>
-        where V : struct;
+    static abstract V End<S, V>(V sum, V zero) where S : struct, IByteSimd<V>;
 
     /// <summary>The smallest integer q.</summary>
     static abstract int Least { get; }
@@ -78,16 +70,12 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <param name="k">Weights of the row.</param>
     /// <param name="scales">One for each block; room for a multiple of Width.</param>
     /// <param name="columns">Room for Width blocks.</param>
-    static abstract void Scales<S, V>(float* weights, int k, float* scales, float* columns)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract void Scales<S, V>(float* weights, int k, float* scales, float* columns) where S : struct, ISimd<V>;
 
     /// <summary>The integers for a row of finite weights.</summary>
     /// <param name="weights">[k].</param>
     /// <param name="k">Weights of the row.</param>
     /// <param name="scales">One for each block, already rounded to fp16.</param>
     /// <param name="row">Where the integers go.</param>
-    static abstract void Write<S, V>(float* weights, int k, float* scales, byte* row)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract void Write<S, V>(float* weights, int k, float* scales, byte* row) where S : struct, ISimd<V>;
 }

@@ -4,26 +4,22 @@ namespace ManagedTransformers.Kernels;
 internal interface IFormatVisitor
 {
     /// <summary>Elements are stored one by one.</summary>
-    void VisitFloats<TFormat>()
-        where TFormat : struct, IWeightFormat;
+    void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat;
 
     /// <summary>Elements are stored in blocks of integers.</summary>
-    void VisitBlocks<TFormat>()
-        where TFormat : struct, IBlockFormat;
+    void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat;
 }
 
 /// <summary>The same of a kernel that takes only blocks.</summary>
 internal interface IBlockFormatVisitor
 {
     /// <summary>Elements are stored in blocks of integers.</summary>
-    void Visit<TFormat>()
-        where TFormat : struct, IBlockFormat;
+    void Visit<TFormat>() where TFormat : struct, IBlockFormat;
 }
 
 /// <summary>The same of a kernel that takes no blocks.</summary>
 internal interface IFloatFormatVisitor
 {
     /// <summary>Elements are stored one by one.</summary>
-    void Visit<TFormat>()
-        where TFormat : struct, IWeightFormat;
+    void Visit<TFormat>() where TFormat : struct, IWeightFormat;
 }

@@ -12,7 +12,5 @@ internal unsafe interface IRowFormat
     /// <param name="first">A multiple of <see cref="Tiling.DepthStep"/>.</param>
     /// <param name="y">[length].</param>
     /// <param name="length">How many.</param>
-    static abstract void Decode<S, V>(byte* row, int k, int first, float* y, int length)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract void Decode<S, V>(byte* row, int k, int first, float* y, int length) where S : struct, ISimd<V>;
 }

@@ -7,22 +7,16 @@ namespace ManagedTransformers.Kernels;
 internal unsafe interface IWeightFormat : IRowFormat
 {
     /// <summary>Elements <paramref name="index"/> … <paramref name="index"/> + Width − 1; the index is a multiple of Width.</summary>
-    static abstract V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding) where S : struct, ISimd<V>;
 
     /// <summary>The same elements as a dot product takes them: times whatever makes decoding cheap.</summary>
     /// <remarks>
     /// X is multiplied by <see cref="InputScale"/> before and the sum by <see cref="SumScale"/> after; all are powers of two, so nothing is rounded.
     /// </remarks>
-    static abstract V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract V WidenScaled<S, V>(byte* row, nint index, in Decoding<V> decoding) where S : struct, ISimd<V>;
 
     /// <summary>What <see cref="Widen"/> and <see cref="WidenScaled"/> need again and again; made before a loop.</summary>
-    static abstract Decoding<V> Decoding<S, V>()
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract Decoding<V> Decoding<S, V>() where S : struct, ISimd<V>;
 
     /// <summary>What X is multiplied by before a dot product with <see cref="WidenScaled"/>.</summary>
     static abstract float InputScale { get; }
@@ -34,9 +28,7 @@ internal unsafe interface IWeightFormat : IRowFormat
     static abstract float WidenOne(byte* row, nint index);
 
     /// <summary>Stores a vector as elements <paramref name="index"/> … <paramref name="index"/> + Width − 1, rounded to nearest, ties to even.</summary>
-    static abstract void Narrow<S, V>(V values, byte* row, nint index)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract void Narrow<S, V>(V values, byte* row, nint index) where S : struct, ISimd<V>;
 
     /// <summary>Stores element <paramref name="index"/>.</summary>
     static abstract void NarrowOne(float value, byte* row, nint index);
@@ -47,7 +39,6 @@ internal unsafe interface IWeightFormat : IRowFormat
 /// Constants in the code would do, but the JIT loads those from memory wherever they are used: half as many instructions again in a loop that they bound.
 /// </remarks>
 internal struct Decoding<V>
-    where V : struct
 {
     public V Magnitude, Exponent, Two, Subnormal, Sign;
 }

@@ -18,9 +18,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
 
     public static nint RowBytes(nint k) => (k / 2) + Blocks.ScaleBytes(k);
 
-    public static void Load<S, V>(byte* pair, nint index, out V first, out V second)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Load<S, V>(byte* pair, nint index, out V first, out V second) where S : struct, ISimd<V>
     {
         V both = S.LoadUInt8(pair + index);
         first = S.And(both, S.BroadcastInt(0x000F000F));
@@ -54,19 +52,13 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Begin<S, V>(V zero)
-        where S : struct, IByteSimd<V>
-        where V : struct => S.BroadcastInt(0);
+    public static V Begin<S, V>(V zero) where S : struct, IByteSimd<V> => S.BroadcastInt(0);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V AddPairs<S, V>(V sum, V products)
-        where S : struct, IByteSimd<V>
-        where V : struct => S.AddInt16(sum, products);
+    public static V AddPairs<S, V>(V sum, V products) where S : struct, IByteSimd<V> => S.AddInt16(sum, products);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V End<S, V>(V sum, V zero)
-        where S : struct, IByteSimd<V>
-        where V : struct => S.AddInt(S.MultiplyAddInt16(sum, S.BroadcastInt(0x00010001)), zero);
+    public static V End<S, V>(V sum, V zero) where S : struct, IByteSimd<V> => S.AddInt(S.MultiplyAddInt16(sum, S.BroadcastInt(0x00010001)), zero);
 
     public static int Least => -8;
 
@@ -76,9 +68,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
 
     // A lane is a block, so that all levels add in the same order, that of the reference.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Scales<S, V>(float* weights, int k, float* scales, float* columns)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Scales<S, V>(float* weights, int k, float* scales, float* columns) where S : struct, ISimd<V>
     {
         for (nint block = 0; block < k / Blocks.Size; block += S.Width, weights += Blocks.Size * S.Width)
         {
@@ -97,9 +87,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
 
     // The first weight of the largest magnitude; +0 where all are zeros.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V LargestOf<S, V>(float* columns)
-        where S : struct, ISimd<V>
-        where V : struct
+    private static V LargestOf<S, V>(float* columns) where S : struct, ISimd<V>
     {
         V magnitude = S.BroadcastInt(int.MaxValue), largest = S.Broadcast(0);
         for (nint i = 0; i < Blocks.Size; i++)
@@ -111,9 +99,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static V Error<S, V>(float* columns, V scale)
-        where S : struct, ISimd<V>
-        where V : struct
+    private static V Error<S, V>(float* columns, V scale) where S : struct, ISimd<V>
     {
         V zero = S.Broadcast(0), sum = zero;
         V inverse = S.Select(S.Less(zero, S.And(scale, S.BroadcastInt(int.MaxValue))), S.Divide(S.Broadcast(1), scale), zero);
@@ -128,9 +114,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
 
     // The sum over every eighth weight.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Eighth<S, V>(float* columns, V scale, V inverse)
-        where S : struct, ISimd<V>
-        where V : struct
+    private static V Eighth<S, V>(float* columns, V scale, V inverse) where S : struct, ISimd<V>
     {
         V sum = S.Add(SquaredError<S, V>(columns, scale, inverse), SquaredError<S, V>(columns + (8 * S.Width), scale, inverse));
         sum = S.Add(sum, SquaredError<S, V>(columns + (16 * S.Width), scale, inverse));
@@ -138,18 +122,14 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V SquaredError<S, V>(float* weights, V scale, V inverse)
-        where S : struct, ISimd<V>
-        where V : struct
+    private static V SquaredError<S, V>(float* weights, V scale, V inverse) where S : struct, ISimd<V>
     {
         V difference = S.Subtract(S.Load(weights), S.Multiply(Blocks.Round<S, V, Int4Format>(S.Load(weights), inverse), scale));
         return S.Multiply(difference, difference);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Write<S, V>(float* weights, int k, float* scales, byte* row)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Write<S, V>(float* weights, int k, float* scales, byte* row) where S : struct, ISimd<V>
     {
         short* integers = stackalloc short[Blocks.Size];
         V shift = S.Broadcast(Blocks.Ones + Zero), lower = S.BroadcastInt(15);
@@ -167,6 +147,5 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     }
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
-        where S : struct, ISimd<V>
-        where V : struct => Blocks.Decode<S, V, Int4Format>(row, k, first, y, length);
+        where S : struct, ISimd<V> => Blocks.Decode<S, V, Int4Format>(row, k, first, y, length);
 }

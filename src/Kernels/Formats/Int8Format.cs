@@ -14,9 +14,7 @@ internal readonly unsafe struct Int8Format : IBlockFormat
 
     public static nint RowBytes(nint k) => k + Blocks.ScaleBytes(k);
 
-    public static void Load<S, V>(byte* pair, nint index, out V first, out V second)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Load<S, V>(byte* pair, nint index, out V first, out V second) where S : struct, ISimd<V>
     {
         first = S.LoadInt8((sbyte*)pair + index);
         second = S.LoadInt8((sbyte*)pair + Blocks.Size + index);
@@ -51,19 +49,14 @@ internal readonly unsafe struct Int8Format : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Begin<S, V>(V zero)
-        where S : struct, IByteSimd<V>
-        where V : struct => zero;
+    public static V Begin<S, V>(V zero) where S : struct, IByteSimd<V> => zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V AddPairs<S, V>(V sum, V products)
-        where S : struct, IByteSimd<V>
-        where V : struct => S.AddInt(sum, S.MultiplyAddInt16(products, S.BroadcastInt(0x00010001)));
+        where S : struct, IByteSimd<V> => S.AddInt(sum, S.MultiplyAddInt16(products, S.BroadcastInt(0x00010001)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V End<S, V>(V sum, V zero)
-        where S : struct, IByteSimd<V>
-        where V : struct => sum;
+    public static V End<S, V>(V sum, V zero) where S : struct, IByteSimd<V> => sum;
 
     public static int Least => -127;
 
@@ -72,9 +65,7 @@ internal readonly unsafe struct Int8Format : IBlockFormat
     public static Half ScaleOf(ReadOnlySpan<float> weights) => QuantizationReference.ScaleInt8(weights);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Scales<S, V>(float* weights, int k, float* scales, float* columns)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Scales<S, V>(float* weights, int k, float* scales, float* columns) where S : struct, ISimd<V>
     {
         V magnitude = S.BroadcastInt(int.MaxValue);
         for (nint at = 0; at < k; at += Blocks.Size)
@@ -86,9 +77,7 @@ internal readonly unsafe struct Int8Format : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Write<S, V>(float* weights, int k, float* scales, byte* row)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Write<S, V>(float* weights, int k, float* scales, byte* row) where S : struct, ISimd<V>
     {
         short* integers = stackalloc short[Blocks.Size];
         for (nint at = 0; at < k; at += Blocks.Size)
@@ -104,6 +93,5 @@ internal readonly unsafe struct Int8Format : IBlockFormat
     }
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
-        where S : struct, ISimd<V>
-        where V : struct => Blocks.Decode<S, V, Int8Format>(row, k, first, y, length);
+        where S : struct, ISimd<V> => Blocks.Decode<S, V, Int8Format>(row, k, first, y, length);
 }

@@ -6,9 +6,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class Narrowing
 {
     /// <summary>To a type that stores elements one by one.</summary>
-    public static void Run<S, V>(float* x, WeightType type, byte* row, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(float* x, WeightType type, byte* row, nint length) where S : struct, ISimd<V>
     {
         var visitor = new Visitor<S, V> { X = x, Row = row, Length = length };
         WeightFormats.VisitFloats(type, ref visitor);
@@ -17,7 +15,6 @@ internal static unsafe class Narrowing
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V, TFormat>(float* x, byte* row, nint length)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         nint i = 0;
@@ -25,15 +22,12 @@ internal static unsafe class Narrowing
         for (; i < length; i++) TFormat.NarrowOne(x[i], row, i);
     }
 
-    private struct Visitor<S, V> : IFloatFormatVisitor
-        where S : struct, ISimd<V>
-        where V : struct
+    private struct Visitor<S, V> : IFloatFormatVisitor where S : struct, ISimd<V>
     {
         public float* X;
         public byte* Row;
         public nint Length;
 
-        public readonly void Visit<TFormat>()
-            where TFormat : struct, IWeightFormat => Body<S, V, TFormat>(X, Row, Length);
+        public readonly void Visit<TFormat>() where TFormat : struct, IWeightFormat => Body<S, V, TFormat>(X, Row, Length);
     }
 }

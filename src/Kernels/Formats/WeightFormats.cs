@@ -5,8 +5,7 @@ internal static class WeightFormats
 {
     /// <summary>Calls a visitor with the format of a type.</summary>
     /// <exception cref="ArgumentException">The type is unknown.</exception>
-    public static void Visit<TVisitor>(WeightType type, ref TVisitor visitor)
-        where TVisitor : struct, IFormatVisitor
+    public static void Visit<TVisitor>(WeightType type, ref TVisitor visitor) where TVisitor : struct, IFormatVisitor
     {
         switch (type)
         {
@@ -21,8 +20,7 @@ internal static class WeightFormats
 
     /// <summary>Calls a visitor with the format of a type that stores elements one by one.</summary>
     /// <exception cref="ArgumentException">The type is unknown, or stores blocks.</exception>
-    public static void VisitFloats<TVisitor>(WeightType type, ref TVisitor visitor)
-        where TVisitor : struct, IFloatFormatVisitor
+    public static void VisitFloats<TVisitor>(WeightType type, ref TVisitor visitor) where TVisitor : struct, IFloatFormatVisitor
     {
         var floats = new FloatsOnly<TVisitor> { Visitor = visitor, Type = type };
         Visit(type, ref floats);
@@ -31,8 +29,7 @@ internal static class WeightFormats
 
     /// <summary>Calls a visitor with the format of a type that stores blocks.</summary>
     /// <exception cref="ArgumentException">The type is unknown, or stores elements one by one.</exception>
-    public static void VisitBlocks<TVisitor>(WeightType type, ref TVisitor visitor)
-        where TVisitor : struct, IBlockFormatVisitor
+    public static void VisitBlocks<TVisitor>(WeightType type, ref TVisitor visitor) where TVisitor : struct, IBlockFormatVisitor
     {
         var blocks = new BlocksOnly<TVisitor> { Visitor = visitor, Type = type };
         Visit(type, ref blocks);
@@ -48,29 +45,23 @@ internal static class WeightFormats
     public static ArgumentException NoBlocks(WeightType type) =>
         new($"{type} stores elements one by one, not in blocks.", nameof(type));
 
-    private struct FloatsOnly<TVisitor> : IFormatVisitor
-        where TVisitor : struct, IFloatFormatVisitor
+    private struct FloatsOnly<TVisitor> : IFormatVisitor where TVisitor : struct, IFloatFormatVisitor
     {
         public TVisitor Visitor;
         public WeightType Type;
 
-        public void VisitFloats<TFormat>()
-            where TFormat : struct, IWeightFormat => Visitor.Visit<TFormat>();
+        public void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => Visitor.Visit<TFormat>();
 
-        public readonly void VisitBlocks<TFormat>()
-            where TFormat : struct, IBlockFormat => throw NoElements(Type);
+        public readonly void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => throw NoElements(Type);
     }
 
-    private struct BlocksOnly<TVisitor> : IFormatVisitor
-        where TVisitor : struct, IBlockFormatVisitor
+    private struct BlocksOnly<TVisitor> : IFormatVisitor where TVisitor : struct, IBlockFormatVisitor
     {
         public TVisitor Visitor;
         public WeightType Type;
 
-        public readonly void VisitFloats<TFormat>()
-            where TFormat : struct, IWeightFormat => throw NoBlocks(Type);
+        public readonly void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => throw NoBlocks(Type);
 
-        public void VisitBlocks<TFormat>()
-            where TFormat : struct, IBlockFormat => Visitor.Visit<TFormat>();
+        public void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => Visitor.Visit<TFormat>();
     }
 }

@@ -6,9 +6,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class Widening
 {
     /// <summary>A row of a type that stores elements one by one.</summary>
-    public static void Run<S, V>(byte* row, WeightType type, float* y, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(byte* row, WeightType type, float* y, nint length) where S : struct, ISimd<V>
     {
         var visitor = new Visitor<S, V> { Row = row, Y = y, Length = length };
         WeightFormats.VisitFloats(type, ref visitor);
@@ -18,7 +16,6 @@ internal static unsafe class Widening
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V, TFormat>(byte* row, nint first, float* y, nint length)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         Decoding<V> decoding = TFormat.Decoding<S, V>();
@@ -31,15 +28,12 @@ internal static unsafe class Widening
         for (; i < length; i++) y[i] = TFormat.WidenOne(row, first + i);
     }
 
-    private struct Visitor<S, V> : IFloatFormatVisitor
-        where S : struct, ISimd<V>
-        where V : struct
+    private struct Visitor<S, V> : IFloatFormatVisitor where S : struct, ISimd<V>
     {
         public byte* Row;
         public float* Y;
         public nint Length;
 
-        public readonly void Visit<TFormat>()
-            where TFormat : struct, IWeightFormat => Body<S, V, TFormat>(Row, 0, Y, Length);
+        public readonly void Visit<TFormat>() where TFormat : struct, IWeightFormat => Body<S, V, TFormat>(Row, 0, Y, Length);
     }
 }

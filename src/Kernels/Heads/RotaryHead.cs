@@ -23,9 +23,7 @@ internal static unsafe class RotaryHead
 
     /// <summary>Turns the first <paramref name="length"/> values of a head in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Turn<S, V>(float* x, float* both, float* signed, nint length)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Turn<S, V>(float* x, float* both, float* signed, nint length) where S : struct, ISimd<V>
     {
         nint i = 0;
         for (; i <= length - S.Width; i += S.Width)

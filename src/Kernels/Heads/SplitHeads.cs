@@ -63,8 +63,7 @@ internal static unsafe class SplitHeads
         public KernelLevel Level;
         public int Threads;
 
-        public readonly void Visit<TFormat>()
-            where TFormat : struct, IWeightFormat
+        public readonly void Visit<TFormat>() where TFormat : struct, IWeightFormat
         {
             switch (Level)
             {
@@ -75,7 +74,6 @@ internal static unsafe class SplitHeads
             }
         }
 
-        private readonly void Run<TJob>(in TJob job)
-            where TJob : struct, IJob => WorkerPool.Shared.Run(Call.Tokens, Threads, job);
+        private readonly void Run<TJob>(in TJob job) where TJob : struct, IJob => WorkerPool.Shared.Run(Call.Tokens, Threads, job);
     }
 }

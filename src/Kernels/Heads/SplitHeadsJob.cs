@@ -20,7 +20,6 @@ internal unsafe struct SplitHeadsCall
 /// <summary>One token per task.</summary>
 internal unsafe struct SplitHeadsJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IWeightFormat
 {
     /// <summary>The arguments.</summary>

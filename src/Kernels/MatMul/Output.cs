@@ -22,9 +22,7 @@ internal unsafe struct Output
 
     /// <summary>Finishes a block of products and stores it at Y[row …, column …]. The products are overwritten.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public readonly void Store<S, V>(float* products, nint stride, int row, int rows, int column, int columns)
-        where S : struct, ISimd<V>
-        where V : struct
+    public readonly void Store<S, V>(float* products, nint stride, int row, int rows, int column, int columns) where S : struct, ISimd<V>
     {
         for (int r = 0; r < rows; r++)
         {
@@ -51,7 +49,6 @@ internal unsafe struct Output
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void StoreTransposed<S, V>(float* products, nint stride, int column, int columns, int row, int rows, float* block)
         where S : struct, ISimd<V>
-        where V : struct
     {
         Finish<S, V>(products, stride, column, columns, rows);
         for (int r = 0; r < rows; r += S.Width)
@@ -70,9 +67,7 @@ internal unsafe struct Output
     }
 
     /// <summary>Bias and activation of products that have rows of W as their rows, in place.</summary>
-    public readonly void Finish<S, V>(float* products, nint stride, int column, int columns, int rows)
-        where S : struct, ISimd<V>
-        where V : struct
+    public readonly void Finish<S, V>(float* products, nint stride, int column, int columns, int rows) where S : struct, ISimd<V>
     {
         for (int j = 0; j < columns; j++)
         {
@@ -82,9 +77,7 @@ internal unsafe struct Output
         }
     }
 
-    private readonly void StoreBlock<S, V>(float* products, nint stride, nint at, int height, int width, float* block)
-        where S : struct, ISimd<V>
-        where V : struct
+    private readonly void StoreBlock<S, V>(float* products, nint stride, nint at, int height, int width, float* block) where S : struct, ISimd<V>
     {
         if (width == S.Width)
         {

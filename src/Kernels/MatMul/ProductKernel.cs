@@ -28,8 +28,7 @@ internal abstract unsafe class ProductKernel
         public KernelLevel Level;
         public ProductKernel? Found;
 
-        public void VisitFloats<TFormat>()
-            where TFormat : struct, IWeightFormat => Found = Path switch
+        public void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => Found = Path switch
             {
                 ProductPath.Streamed => Streamed<TFormat>(Level),
                 ProductPath.Tiled => Tiled<TFormat>(Level),
@@ -37,8 +36,7 @@ internal abstract unsafe class ProductKernel
                 _ => null,
             };
 
-        public void VisitBlocks<TFormat>()
-            where TFormat : struct, IBlockFormat => Found = Path switch
+        public void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => Found = Path switch
             {
                 ProductPath.Streamed => StreamedInIntegers<TFormat>(Level),
                 ProductPath.StreamedInNibbles when typeof(TFormat) == typeof(Int4Format) => StreamedInNibbles(Level),
@@ -48,8 +46,7 @@ internal abstract unsafe class ProductKernel
             };
     }
 
-    private static ProductKernel? Streamed<TFormat>(KernelLevel level)
-        where TFormat : struct, IWeightFormat => level switch
+    private static ProductKernel? Streamed<TFormat>(KernelLevel level) where TFormat : struct, IWeightFormat => level switch
         {
             KernelLevel.Avx512 => Single<Streamed<Avx512, Vector512<float>, TFormat>>.Kernel,
             KernelLevel.Avx2 => Single<Streamed<Avx2, Vector256<float>, TFormat>>.Kernel,
@@ -57,8 +54,7 @@ internal abstract unsafe class ProductKernel
             _ => null,
         };
 
-    private static ProductKernel? StreamedInIntegers<TFormat>(KernelLevel level)
-        where TFormat : struct, IBlockFormat => level switch
+    private static ProductKernel? StreamedInIntegers<TFormat>(KernelLevel level) where TFormat : struct, IBlockFormat => level switch
         {
             KernelLevel.Avx512 => Single<StreamedInIntegers<Avx512, Vector512<float>, TFormat, Int16Dots<Avx512, Vector512<float>, TFormat>>>.Kernel,
             KernelLevel.Avx2 => Single<StreamedInIntegers<Avx2, Vector256<float>, TFormat, Int16Dots<Avx2, Vector256<float>, TFormat>>>.Kernel,
@@ -73,8 +69,7 @@ internal abstract unsafe class ProductKernel
         _ => null,
     };
 
-    private static ProductKernel? Tiled<TFormat>(KernelLevel level)
-        where TFormat : struct, IRowFormat => level switch
+    private static ProductKernel? Tiled<TFormat>(KernelLevel level) where TFormat : struct, IRowFormat => level switch
         {
             KernelLevel.Avx512 => Single<TiledInFloats<Avx512, Vector512<float>, Tiles32, TFormat>>.Kernel,
             KernelLevel.Avx2 => Single<TiledInFloats<Avx2, Vector256<float>, Tiles16, TFormat>>.Kernel,
@@ -82,8 +77,7 @@ internal abstract unsafe class ProductKernel
             _ => null,
         };
 
-    private static ProductKernel? TiledInBytes<TFormat>(KernelLevel level)
-        where TFormat : struct, IBlockFormat => level switch
+    private static ProductKernel? TiledInBytes<TFormat>(KernelLevel level) where TFormat : struct, IBlockFormat => level switch
         {
             KernelLevel.Avx512 => Single<TiledInBytes<Avx512, Vector512<float>, BlockTiles32, TFormat>>.Kernel,
             KernelLevel.Avx2 => Single<TiledInBytes<Avx2, Vector256<float>, BlockTiles16, TFormat>>.Kernel,
@@ -91,8 +85,7 @@ internal abstract unsafe class ProductKernel
         };
 
     // Made when first asked for.
-    private static class Single<TKernel>
-        where TKernel : ProductKernel, new()
+    private static class Single<TKernel> where TKernel : ProductKernel, new()
     {
         public static readonly TKernel Kernel = new();
     }

@@ -50,8 +50,7 @@ internal static class ConversionReference
         public float* Destination;
         public int Length;
 
-        public readonly void Visit<TFormat>()
-            where TFormat : struct, IBlockFormat
+        public readonly void Visit<TFormat>() where TFormat : struct, IBlockFormat
         {
             byte* scales = Blocks.ScalesOf<TFormat>(Row, Length);
             for (int i = 0; i < Length; i++)

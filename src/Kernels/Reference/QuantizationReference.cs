@@ -11,8 +11,7 @@ internal static class QuantizationReference
     public static ReadOnlySpan<float> Int4Targets => [-8, -7.25f, -7.5f, -7.75f, -8.25f, -8.5f, -8.75f, -9, -9.5f, -10, 7, 7.25f, 7.5f, 6.5f, 6.75f];
 
     /// <summary>A row of finite weights, whole pairs of blocks, to integers and scales.</summary>
-    public static unsafe void Row<TFormat>(ReadOnlySpan<float> row, byte* destination)
-        where TFormat : struct, IBlockFormat
+    public static unsafe void Row<TFormat>(ReadOnlySpan<float> row, byte* destination) where TFormat : struct, IBlockFormat
     {
         Span<int> integers = stackalloc int[Blocks.Pair];
         Span<byte> scales = new(Blocks.ScalesOf<TFormat>(destination, row.Length), (int)Blocks.ScaleBytes(row.Length));

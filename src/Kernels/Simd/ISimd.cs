@@ -10,7 +10,6 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 /// <typeparam name="V">The vector type.</typeparam>
 internal unsafe interface ISimd<V>
-    where V : struct
 {
     /// <summary>Lanes.</summary>
     static abstract int Width { get; }

@@ -11,9 +11,7 @@ internal static class VectorMath
 {
     /// <summary>e^x = 2ⁿ · e^r with n = round(x / ln 2), |r| ≤ ln 2 / 2. Exactly 0 below −104, ∞ above 88.73.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Exp<S, V>(V x)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static V Exp<S, V>(V x) where S : struct, ISimd<V>
     {
         x = S.Min(S.Broadcast(89f), S.Max(S.Broadcast(-104f), x));
         V n = S.Round(S.Multiply(x, S.Broadcast(1.4426950408889634f)));
@@ -33,9 +31,7 @@ internal static class VectorMath
 
     /// <summary>tanh(x): an odd polynomial below 0.625, sign(x) · (1 − 2 / (e^(2|x|) + 1)) above.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Tanh<S, V>(V x)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static V Tanh<S, V>(V x) where S : struct, ISimd<V>
     {
         V magnitude = Magnitude<S, V>(x);
         V e = Exp<S, V>(S.Add(magnitude, magnitude));
@@ -58,9 +54,7 @@ internal static class VectorMath
     /// too many dependent steps for the CPU to start the next vector while it waits.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V NormalCdf<S, V>(V x)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static V NormalCdf<S, V>(V x) where S : struct, ISimd<V>
     {
         V t = S.Min(S.Broadcast(12f), Magnitude<S, V>(x)), z = S.Multiply(t, t);
         V even = S.MultiplyAdd(S.Broadcast(-2.4708754e-08f), z, S.Broadcast(-9.596998e-06f));
@@ -85,13 +79,9 @@ internal static class VectorMath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Magnitude<S, V>(V x)
-        where S : struct, ISimd<V>
-        where V : struct => S.And(x, S.BroadcastInt(0x7FFFFFFF));
+    private static V Magnitude<S, V>(V x) where S : struct, ISimd<V> => S.And(x, S.BroadcastInt(0x7FFFFFFF));
 
     // The sign of x on a value that is not negative; NaN in either stays.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V WithSign<S, V>(V magnitude, V x)
-        where S : struct, ISimd<V>
-        where V : struct => S.Or(magnitude, S.And(x, S.BroadcastInt(int.MinValue)));
+    private static V WithSign<S, V>(V magnitude, V x) where S : struct, ISimd<V> => S.Or(magnitude, S.And(x, S.BroadcastInt(int.MinValue)));
 }

@@ -10,8 +10,7 @@ internal interface ICountedJob : IJob
 }
 
 /// <summary>Several jobs of one kind as one: their tasks are numbered one after the other, and all threads work until the last is done.</summary>
-internal readonly unsafe struct JobGroup<TJob> : IJob
-    where TJob : unmanaged, ICountedJob
+internal readonly unsafe struct JobGroup<TJob> : IJob where TJob : unmanaged, ICountedJob
 {
     private readonly TJob* _jobs;
 

@@ -46,8 +46,7 @@ internal sealed unsafe class WorkerPool
     /// <param name="job">Copied once; all threads see the same copy.</param>
     /// <exception cref="ArgumentOutOfRangeException">tasks is negative, or maxThreads is less than 1.</exception>
     /// <remarks>The first exception that a task throws ends the call: tasks not yet begun are dropped, and it is thrown here.</remarks>
-    public void Run<TJob>(int tasks, int maxThreads, in TJob job)
-        where TJob : struct, IJob
+    public void Run<TJob>(int tasks, int maxThreads, in TJob job) where TJob : struct, IJob
     {
         ArgumentOutOfRangeException.ThrowIfNegative(tasks);
         ArgumentOutOfRangeException.ThrowIfLessThan(maxThreads, 1);
@@ -92,8 +91,7 @@ internal sealed unsafe class WorkerPool
 
     // Optimized at once, so that groups of jobs add no frame to what a debugger shows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeTasks<TJob>(WorkerPool pool)
-        where TJob : struct, IJob
+    private static void TakeTasks<TJob>(WorkerPool pool) where TJob : struct, IJob
     {
         try
         {

@@ -39,9 +39,7 @@ internal readonly unsafe struct GemvGroups
     public int First(int group) => group <= _eights ? group * MaxWidth : (_eights * MaxWidth) + ((group - _eights) * SmallWidth);
 
     /// <summary>Lays out the whole vectors of X [Rows, k] group after group: of each group [vector of k, row, lane], rows beyond the last 0.</summary>
-    public void Lay<S, V>(float* x, int k, float scale, float* grouped)
-        where S : struct, ISimd<V>
-        where V : struct
+    public void Lay<S, V>(float* x, int k, float scale, float* grouped) where S : struct, ISimd<V>
     {
         nint whole = k - (k % S.Width);
         V factor = S.Broadcast(scale);

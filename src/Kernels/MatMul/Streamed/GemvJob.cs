@@ -4,7 +4,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>A row of Y has the same bits whatever other rows are computed with it: what decodes alone, in a batch or as a draft gives the same text.</remarks>
 internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IWeightFormat
 {
     /// <summary>X, [M, K].</summary>

@@ -14,7 +14,6 @@ internal static unsafe class GemvTile
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static float Dot1<S, V, TFormat>(nint length, byte* w, float* x)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         Decoding<V> k = TFormat.Decoding<S, V>();
@@ -31,7 +30,6 @@ internal static unsafe class GemvTile
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot4x1<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         Decoding<V> k = TFormat.Decoding<S, V>();
@@ -70,7 +68,6 @@ internal static unsafe class GemvTile
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot2x4<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         Decoding<V> k = TFormat.Decoding<S, V>();
@@ -103,7 +100,6 @@ internal static unsafe class GemvTile
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot2x8<S, V, TFormat>(nint length, byte* w, nint apart, float* x, float* sums)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IWeightFormat
     {
         Decoding<V> k = TFormat.Decoding<S, V>();

@@ -3,7 +3,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Products of few rows with a W of floats or halves, each with an X of its own or that of the one before.</summary>
 internal sealed unsafe class Streamed<S, V, TFormat> : ProductKernel
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IWeightFormat
 {
     public override void Run(ProductCall* calls, int count, int m, int threads)

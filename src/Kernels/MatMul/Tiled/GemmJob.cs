@@ -8,7 +8,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>Goto &amp; van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; the macro-/microkernel split is BLIS's.</remarks>
 internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     where S : struct, ISimd<V>
-    where V : struct
     where TTiles : struct, ITiles
     where TFormat : struct, IRowFormat
 {

@@ -19,9 +19,7 @@ internal static unsafe class Packing
     /// <param name="panel">[depth, …]: a vector is written at each p.</param>
     /// <param name="width">Floats from one p to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Strip<S, V>(float* x, int rows, nint stride, int depth, float* panel, nint width)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Strip<S, V>(float* x, int rows, nint stride, int depth, float* panel, nint width) where S : struct, ISimd<V>
     {
         int p = 0;
         if (rows == S.Width)
@@ -36,9 +34,7 @@ internal static unsafe class Packing
 }
 
 /// <summary>Packs X [m, k] into panels [k, width], one vector of rows per task; rows beyond m are 0.</summary>
-internal unsafe struct PackRowsJob<S, V> : IJob
-    where S : struct, ISimd<V>
-    where V : struct
+internal unsafe struct PackRowsJob<S, V> : IJob where S : struct, ISimd<V>
 {
     /// <summary>X, [M, K].</summary>
     public float* X;

@@ -3,7 +3,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Products of many rows with W as floats, decoded where it is stored otherwise.</summary>
 internal sealed unsafe class TiledInFloats<S, V, TTiles, TFormat> : TiledProducts
     where S : struct, ISimd<V>
-    where V : struct
     where TTiles : struct, ITiles
     where TFormat : struct, IRowFormat
 {

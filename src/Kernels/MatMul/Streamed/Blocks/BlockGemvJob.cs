@@ -6,7 +6,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>A row of Y has the same bits whatever other rows are computed with it.</remarks>
 internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IBlockFormat
     where TDots : struct, IBlockDots<V>
 {

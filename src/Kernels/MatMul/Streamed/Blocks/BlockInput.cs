@@ -31,13 +31,11 @@ internal unsafe struct BlockInput
     /// <summary>Floats of memory for X [m, k].</summary>
     public static long Length<S, V, TDots>(int m, int k)
         where S : struct, ISimd<V>
-        where V : struct
         where TDots : struct, IBlockDots<V> => Held<S, V, TDots>(m, k) + (2 * S.Width * S.Width) + (S.Width * Blocks.Size * sizeof(short) / sizeof(float));
 
     // What stays of it: integers, scales and zeros.
     private static long Held<S, V, TDots>(int m, int k)
         where S : struct, ISimd<V>
-        where V : struct
         where TDots : struct, IBlockDots<V> => Rows(m) * (((long)k * TDots.BytesX / sizeof(float)) + (2 * Packing.Padded(k / Blocks.Size, S.Width)));
 
     private static int Rows(int m) => m == 1 ? 1 : Packing.Padded(m, Group);
@@ -50,7 +48,6 @@ internal unsafe struct BlockInput
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static BlockInput Quantize<S, V, TFormat, TDots>(float* x, int m, int k, float* memory)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
         where TDots : struct, IBlockDots<V>
     {
@@ -77,7 +74,6 @@ internal unsafe struct BlockInput
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void QuantizeBlocks<S, V, TFormat, TDots>(float* x, int count, byte* to, int first, float* scales, float* zeros, float* room)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
         where TDots : struct, IBlockDots<V>
     {

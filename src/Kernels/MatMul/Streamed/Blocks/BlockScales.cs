@@ -27,7 +27,6 @@ internal static unsafe class BlockScales
     public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row,
         short* rest, out V s0, out V s1, out V s2, out V s3)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         byte* stored2 = stored + (2 * apart);
@@ -55,7 +54,6 @@ internal static unsafe class BlockScales
     public static void FourOfX<S, V, TFormat>(byte* stored, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row, short* rest,
         out V s0, out V s1, out V s2, out V s3)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         s0 = s1 = s2 = s3 = S.Broadcast(0f);
@@ -87,7 +85,6 @@ internal static unsafe class BlockScales
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Put<S, V, TFormat>(V own, V xScale, V zero, float* scales, V total)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         S.Store(scales, S.Multiply(own, xScale));

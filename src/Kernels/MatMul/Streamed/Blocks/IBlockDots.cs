@@ -9,7 +9,6 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 /// <typeparam name="V">The vector type.</typeparam>
 internal unsafe interface IBlockDots<V>
-    where V : struct
 {
     /// <summary>The largest integer of X.</summary>
     static abstract int MostX { get; }

@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>X as 16-bit integers, which are as good as its floats were: the products with those of W are exact, and so is their sum over a block.</summary>
 internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots<V>
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IBlockFormat
 {
     private const int CacheLine = 64;

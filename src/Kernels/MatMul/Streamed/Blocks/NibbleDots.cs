@@ -9,9 +9,7 @@ namespace ManagedTransformers.Kernels;
 /// bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes that belong to the blocks in turn, as
 /// <see cref="IByteSimd{V}.Repeat"/> loads their scales: one conversion and one multiply-add for all these blocks.
 /// </remarks>
-internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V>
-    where S : struct, IByteSimd<V>
-    where V : struct
+internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struct, IByteSimd<V>
 {
     private const int CacheLine = 64;
 

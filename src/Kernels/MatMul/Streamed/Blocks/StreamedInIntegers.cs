@@ -3,7 +3,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Products of few rows with a W of blocks of integers: X becomes integers, once.</summary>
 internal sealed unsafe class StreamedInIntegers<S, V, TFormat, TDots> : ProductKernel
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IBlockFormat
     where TDots : struct, IBlockDots<V>
 {

@@ -7,7 +7,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>A row of Y has the same bits whatever other rows are computed with it.</remarks>
 internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     where S : struct, IByteSimd<V>
-    where V : struct
     where TTiles : struct, IBlockTiles
     where TFormat : struct, IBlockFormat
 {

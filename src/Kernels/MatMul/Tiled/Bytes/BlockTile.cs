@@ -9,21 +9,18 @@ internal static unsafe class BlockTile
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Begin<S, V, TFormat>(V zero)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat => S.HasAddDot ? zero : TFormat.Begin<S, V>(zero);
 
     /// <summary>The sum of a block in 32 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V End<S, V, TFormat>(V sum, V zero)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat => S.HasAddDot ? sum : TFormat.End<S, V>(sum, zero);
 
     // All ways add the same integers without a loss, so that bits do not depend on the processor.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Add<S, V, TFormat>(V sum, V a0, V x0, V a1, V x1)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat =>
         S.HasAddDot ? S.AddDot(S.AddDot(sum, a0, x0), a1, x1)
             : TFormat.AddPairs<S, V>(sum, S.AddInt16(S.MultiplyAddInt8(a0, x0), S.MultiplyAddInt8(a1, x1)));
@@ -32,7 +29,6 @@ internal static unsafe class BlockTile
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Step<S, V, TFormat>(byte* a, V x00, V x01, V x10, V x11, ref V c0, ref V c1)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         V a0 = S.BroadcastInt(*(int*)a), a1 = S.BroadcastInt(*(int*)(a + PackedBytes.Group));
@@ -52,9 +48,7 @@ internal static unsafe class BlockTile
     /// <param name="v0">The sums.</param>
     /// <param name="v1">Those of the second vector.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put<S, V>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1)
-        where S : struct, IByteSimd<V>
-        where V : struct
+    public static void Put<S, V>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1) where S : struct, IByteSimd<V>
     {
         V w = S.Broadcast(scale);
         S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), w, S.Load(c)));
@@ -63,15 +57,12 @@ internal static unsafe class BlockTile
 
     /// <summary>What the scales of X have in sums that begin at <see cref="Blocks.Ones"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Offset<S, V>(V scales)
-        where S : struct, IByteSimd<V>
-        where V : struct => S.Multiply(scales, S.Broadcast(-Blocks.Ones));
+    public static V Offset<S, V>(V scales) where S : struct, IByteSimd<V> => S.Multiply(scales, S.Broadcast(-Blocks.Ones));
 
     /// <summary>The same for one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Step<S, V, TFormat>(byte* a, V x00, V x10, ref V c0)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         V a0 = S.BroadcastInt(*(int*)a), a1 = S.BroadcastInt(*(int*)(a + PackedBytes.Group));
@@ -81,6 +72,5 @@ internal static unsafe class BlockTile
     /// <summary>The same for one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put<S, V>(float* c, float scale, V s0, V o0, V v0)
-        where S : struct, IByteSimd<V>
-        where V : struct => S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), S.Broadcast(scale), S.Load(c)));
+        where S : struct, IByteSimd<V> => S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), S.Broadcast(scale), S.Load(c)));
 }

@@ -14,7 +14,6 @@ internal static unsafe class BlockTile4x2
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Run<S, V, TFormat>(in BlockTileCall call)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         nint row = call.ARow, width = Vectors * S.Width, scaleRow = call.Blocks, next = call.CRow;

@@ -12,7 +12,6 @@ internal unsafe interface IBlockTiles
     /// <summary>Runs the tile that is so many vectors wide.</summary>
     static abstract void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat;
 }
 
@@ -23,7 +22,6 @@ internal readonly unsafe struct BlockTiles32 : IBlockTiles
 
     public static void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         if (vectors == 2) BlockTile8x2.Run<S, V, TFormat>(call);
@@ -38,7 +36,6 @@ internal readonly unsafe struct BlockTiles16 : IBlockTiles
 
     public static void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
         where S : struct, IByteSimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         if (vectors == 2) BlockTile4x2.Run<S, V, TFormat>(call);

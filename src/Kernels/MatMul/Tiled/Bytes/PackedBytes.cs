@@ -53,7 +53,6 @@ internal unsafe struct PackedBytes
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void Quantize<S, V, TFormat>(float* x, nint stride, int panel, int lane, int column)
         where S : struct, ISimd<V>
-        where V : struct
         where TFormat : struct, IBlockFormat
     {
         V largest = S.Broadcast(0f), total = largest;
@@ -81,7 +80,6 @@ internal unsafe struct PackedBytes
 /// <summary>Quantizes and packs X [m, k], one vector of rows per task; rows beyond m are 0.</summary>
 internal unsafe struct PackBytesJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
-    where V : struct
     where TFormat : struct, IBlockFormat
 {
     /// <summary>X, [M, K].</summary>

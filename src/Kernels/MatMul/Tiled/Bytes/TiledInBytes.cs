@@ -4,7 +4,6 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>docs/adr/0006 has why the bytes have seven bits.</remarks>
 internal sealed unsafe class TiledInBytes<S, V, TTiles, TFormat> : TiledProducts
     where S : struct, IByteSimd<V>
-    where V : struct
     where TTiles : struct, IBlockTiles
     where TFormat : struct, IBlockFormat
 {

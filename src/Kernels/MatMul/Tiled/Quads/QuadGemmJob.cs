@@ -3,8 +3,7 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about as long: one range of rows of W per task, read once.</summary>
-internal unsafe struct QuadGemmJob<TFormat> : ICountedJob
-    where TFormat : struct, IRowFormat
+internal unsafe struct QuadGemmJob<TFormat> : ICountedJob where TFormat : struct, IRowFormat
 {
     /// <summary>X as <see cref="QuadTile.Pack"/> leaves it.</summary>
     public float* PackedX;

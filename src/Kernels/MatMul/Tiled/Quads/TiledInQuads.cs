@@ -1,8 +1,7 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>Products of 9 to 16 rows at AVX-512, several with one X.</summary>
-internal sealed unsafe class TiledInQuads<TFormat> : ProductKernel
-    where TFormat : struct, IRowFormat
+internal sealed unsafe class TiledInQuads<TFormat> : ProductKernel where TFormat : struct, IRowFormat
 {
     public override void Run(ProductCall* calls, int count, int m, int threads)
     {

@@ -16,9 +16,7 @@ internal unsafe interface ITiles
     static abstract int Rows(int vectors);
 
     /// <summary>Runs the tile that is so many vectors wide.</summary>
-    static abstract void Run<S, V>(int vectors, in TileCall call)
-        where S : struct, ISimd<V>
-        where V : struct;
+    static abstract void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>;
 }
 
 /// <summary>Tiles for 32 registers. Their panels stay in L2, from where 20 bytes a cycle come easily.</summary>
@@ -30,9 +28,7 @@ internal readonly unsafe struct Tiles32 : ITiles
 
     public static int Rows(int vectors) => vectors switch { 4 => Tile6x4.Rows, 3 => Tile8x3.Rows, 2 => Tile8x2.Rows, _ => Tile12x1.Rows };
 
-    public static void Run<S, V>(int vectors, in TileCall call)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>
     {
         switch (vectors)
         {
@@ -53,9 +49,7 @@ internal readonly unsafe struct Tiles16 : ITiles
 
     public static int Rows(int vectors) => vectors == 2 ? Tile6x2.Rows : Tile12x1.Rows;
 
-    public static void Run<S, V>(int vectors, in TileCall call)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>
     {
         if (vectors == 2) Tile6x2.Run<S, V>(call);
         else Tile12x1.Run<S, V>(call);
@@ -71,9 +65,7 @@ internal readonly unsafe struct PortableTiles : ITiles
 
     public static int Rows(int vectors) => vectors == 2 ? Tile4x2.Rows : Tile8x1.Rows;
 
-    public static void Run<S, V>(int vectors, in TileCall call)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>
     {
         if (vectors == 2) Tile4x2.Run<S, V>(call);
         else Tile8x1.Run<S, V>(call);

@@ -12,9 +12,7 @@ internal static unsafe class Tile12x1
 
     /// <inheritdoc cref="ITiles.Run"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Run<S, V>(in TileCall call)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(in TileCall call) where S : struct, ISimd<V>
     {
         V c0 = S.Broadcast(0f), c1 = S.Broadcast(0f), c2 = S.Broadcast(0f), c3 = S.Broadcast(0f);
         V c4 = S.Broadcast(0f), c5 = S.Broadcast(0f), c6 = S.Broadcast(0f), c7 = S.Broadcast(0f);

@@ -12,9 +12,7 @@ internal static unsafe class Tile4x2
 
     /// <inheritdoc cref="ITiles.Run"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Run<S, V>(in TileCall call)
-        where S : struct, ISimd<V>
-        where V : struct
+    public static void Run<S, V>(in TileCall call) where S : struct, ISimd<V>
     {
         V c00 = S.Broadcast(0f), c01 = S.Broadcast(0f);
         V c10 = S.Broadcast(0f), c11 = S.Broadcast(0f);
