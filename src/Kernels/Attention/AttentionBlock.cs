@@ -75,7 +75,6 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
             float* keys = Keys(room, head, key + j, rows, out nint stride);
             Packing.Strip<S, V>(keys, rows, stride, d, room.Keys + (start * d) + (j - start), panels.Width(panel));
         }
-
         for (int panel = 0; panel < room.Dims.Count; panel++)
         {
             int start = room.Dims.First(panel), width = room.Dims.Width(panel), filled = Math.Min(width, d - start);

@@ -18,10 +18,8 @@ internal static unsafe class Elementwise
         where TFunction : struct, IElementwise
     {
         nint i = 0;
-        for (; i <= length - S.Width; i += S.Width)
-            S.Store(y + i, TFunction.Apply<S, V>(S.Load(x + i)));
-        if (i < length)
-            Tail.Store<S, V>(y + i, length - i, TFunction.Apply<S, V>(Tail.Load<S, V>(x + i, length - i)));
+        for (; i <= length - S.Width; i += S.Width) S.Store(y + i, TFunction.Apply<S, V>(S.Load(x + i)));
+        if (i < length) Tail.Store<S, V>(y + i, length - i, TFunction.Apply<S, V>(Tail.Load<S, V>(x + i, length - i)));
     }
 
     /// <summary>The body for an activation; <see cref="ActivationFunction.None"/> copies.</summary>

@@ -9,8 +9,7 @@ internal static unsafe class Sum
     public static void Body<S, V>(float* x, float* y, float* destination, nint length) where S : struct, ISimd<V>
     {
         nint i = 0;
-        for (; i <= length - S.Width; i += S.Width)
-            S.Store(destination + i, S.Add(S.Load(x + i), S.Load(y + i)));
+        for (; i <= length - S.Width; i += S.Width) S.Store(destination + i, S.Add(S.Load(x + i), S.Load(y + i)));
         for (; i < length; i++) destination[i] = x[i] + y[i];
     }
 }

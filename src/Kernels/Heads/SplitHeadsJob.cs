@@ -34,7 +34,6 @@ internal unsafe struct SplitHeadsJob<S, V, TFormat> : IJob
             nint angles = (nint)Call.Positions[task] * pairs;
             RotaryHead.Angles(Call.Cos + angles, Call.Sin + angles, pairs, cos, sin);
         }
-
         float* query = Call.Q + ((nint)task * Call.QueryLayout.Heads * d);
         for (int head = 0; head < Call.QueryLayout.Heads; head++)
         {

@@ -61,7 +61,6 @@ internal static unsafe class MatMul
             if (three) Run(third.X, m, third.Weight, third.Y, third.Epilogue, options);
             return;
         }
-
         fixed (float* x0 = first.X, x1 = second.X, x2 = third.X)
         fixed (byte* w0 = first.Weight.Data, w1 = second.Weight.Data, w2 = third.Weight.Data)
         fixed (float* y0 = first.Y, y1 = second.Y, y2 = third.Y)

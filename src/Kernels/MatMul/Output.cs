@@ -36,8 +36,7 @@ internal unsafe struct Output
     }
 
     /// <summary>
-    /// Finishes a block of products that has rows of W as its rows and stores it at Y[row …, column …], turned. The products are
-    /// overwritten.
+    /// Finishes a block of products that has rows of W as its rows and stores it at Y[row …, column …], turned. The products are overwritten.
     /// </summary>
     /// <param name="products">[columns, stride].</param>
     /// <param name="stride">Floats from a row of products to the next; at least rows, rounded up to whole vectors.</param>
@@ -60,8 +59,7 @@ internal unsafe struct Output
                 nint at = ((nint)(row + r) * N) + column + j;
                 if (Residual == null && height == S.Width && width == S.Width)
                     S.Transpose(products + (j * stride) + r, stride, Y + at, N);
-                else
-                    StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
+                else StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
             }
         }
     }

@@ -4,10 +4,9 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>All blocking constants of the matrix product.</summary>
 /// <remarks>
-/// A task owns 48 or 96 rows of W. Block by block of k it takes some columns of them and multiplies them with every panel of
-/// packed X. As floats a panel is at most 200 KB and the rows 300 KB, so that both stay in L2, from where a tile's 20 bytes per
-/// cycle come easily; long stretches of each row of W keep the hardware's prefetching at work. docs/adr/0005 has what was tried.
-/// Sums are cut at places that depend on k and m alone, whatever the threads.
+/// A task owns 48 or 96 rows of W. Block by block of k it takes some columns of them and multiplies them with every panel of packed X. As floats a panel is at
+/// most 200 KB and the rows 300 KB, so that both stay in L2, from where a tile's 20 bytes per cycle come easily; long stretches of each row of W keep the
+/// hardware's prefetching at work. docs/adr/0005 has what was tried. Sums are cut at places that depend on k and m alone, whatever the threads.
 /// </remarks>
 internal static class Tiling
 {

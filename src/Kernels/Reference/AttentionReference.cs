@@ -42,7 +42,6 @@ internal static class AttentionReference
             visible++;
             max = Math.Max(max, row[j]);
         }
-
         double sum = 0;
         for (int j = 0; j < a.Keys; j++)
         {

@@ -57,7 +57,6 @@ internal sealed unsafe class WorkerPool
             for (int task = 0; task < tasks; task++) copy.Execute(task);
             return;
         }
-
         try
         {
             AddWorkers(helpers);

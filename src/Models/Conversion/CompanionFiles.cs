@@ -75,11 +75,9 @@ internal static class CompanionFiles
                 if (!isType) property.WriteTo(json);
                 written |= isType;
             }
-
             if (!written) json.WriteString(key, value);
             json.WriteEndObject();
         }
-
         stream.WriteByte((byte)'\n');
         return stream.ToArray();
     }

@@ -34,7 +34,6 @@ internal sealed class ConversionPlan
             if (name != weight.Name) _renamed.Add((weight.Name, name));
             _tensors.Add(new ConvertedTensor(weight, name, options.Type, quantized.Contains(weight.Name) ? Blocks : null));
         }
-
         ElementType[] floats = [.. _tensors.Select(tensor => tensor.Entry.Type).Where(ConvertedTensor.IsFloat).Distinct()];
         FloatType = floats.Length == 1 && (Blocks is null || options.Type is not null) ? floats[0] : null;
     }

@@ -24,7 +24,6 @@ internal sealed partial class ConversionTarget(string source, string directory, 
             if (there is not null)
                 throw new IOException($"{directory} holds a checkpoint already ({there}). Write to another directory, or set Overwrite (mtx convert --force) to replace it.");
         }
-
         Create(directory);
     }
 

@@ -40,7 +40,6 @@ internal sealed class ConvertedTensor
             if (!written.Slice(at, block.Length).SequenceEqual(block.Span)) return false;
             at += block.Length;
         }
-
         return at == written.ByteLength;
     }
 
@@ -86,7 +85,6 @@ internal sealed class ConvertedTensor
             ElementConversion.Widen(_source, stored, values);
             matrix = new WeightMatrix(MemoryMarshal.AsBytes(values), WeightType.F32, rows, Columns);
         }
-
         try
         {
             Quantization.Quantize(matrix, _blocks!.Value, to, KernelOptions.Default);

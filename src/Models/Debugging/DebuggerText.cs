@@ -14,8 +14,7 @@ internal static class DebuggerText
     private static string Scaled(double value, int step, string[] units)
     {
         int unit = 0;
-        for (; value >= step && unit < units.Length - 1; unit++)
-            value /= step;
+        for (; value >= step && unit < units.Length - 1; unit++) value /= step;
         return string.Create(CultureInfo.InvariantCulture, $"{Math.Round(value, 1)} {units[unit]}");
     }
 }

@@ -21,11 +21,9 @@ internal readonly record struct LikelyIndex(int Index, double Probability, float
         float max = float.NegativeInfinity;
         foreach (float x in logits)
             max = Math.Max(max, x);                     // NaN stays
-        if (!float.IsFinite(max))
-            return [];
+        if (!float.IsFinite(max)) return [];
         double sum = 0;
-        foreach (float x in logits)
-            sum += Math.Exp((double)x - max);
+        foreach (float x in logits) sum += Math.Exp((double)x - max);
         return [.. Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).Take(Most)
             .Select(i => new LikelyIndex(i, Math.Exp((double)logits[i] - max) / sum, logits[i]))];
     }

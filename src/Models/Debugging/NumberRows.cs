@@ -20,19 +20,16 @@ internal sealed class NumberRows(long[] shape, Func<long, int, float[]> read)
     public object[] Items()
     {
         long count = 1;
-        foreach (long size in shape.AsSpan(0, Math.Max(0, shape.Length - 1)))
-            count *= size;
+        foreach (long size in shape.AsSpan(0, Math.Max(0, shape.Length - 1))) count *= size;
         return Width == 0 ? [] : Items(0, count);
     }
 
     /// <summary>Some of the rows, or ranges of them.</summary>
     public object[] Items(long first, long count)
     {
-        if (count <= Listed)
-            return [.. Enumerable.Range(0, (int)count).Select(i => new NumberRow(this, first + i))];
+        if (count <= Listed) return [.. Enumerable.Range(0, (int)count).Select(i => new NumberRow(this, first + i))];
         long range = Listed;
-        while (range * Listed < count)
-            range *= Listed;
+        while (range * Listed < count) range *= Listed;
         return [.. Enumerable.Range(0, (int)((count + range - 1) / range)).Select(i => new NumberRowRange(this, first + i * range, Math.Min(range, count - i * range)))];
     }
 
@@ -42,8 +39,7 @@ internal sealed class NumberRows(long[] shape, Func<long, int, float[]> read)
     /// <summary>What a row is called: <c>row 3</c> of a matrix, <c>[0, 2, 3]</c> where there are more axes.</summary>
     public string Label(long row)
     {
-        if (shape.Length <= 2)
-            return shape.Length == 2 ? $"row {row}" : "values";
+        if (shape.Length <= 2) return shape.Length == 2 ? $"row {row}" : "values";
         long[] index = new long[shape.Length - 1];
         for (int axis = index.Length - 1; axis >= 0; axis--)
             (row, index[axis]) = Math.DivRem(row, Math.Max(1, shape[axis]));

@@ -23,27 +23,21 @@ internal sealed record NumberSummary(float Min, float Max, double Mean, int NaN,
         ReadOnlySpan<float> counted = numbers[..Math.Min(numbers.Length, MostCounted)];
         foreach (float x in counted)
         {
-            if (float.IsFinite(x))
-                (min, max, sum) = (Math.Min(min, x), Math.Max(max, x), sum + x);
-            else if (float.IsNaN(x))
-                nan++;
-            else
-                infinite++;
+            if (float.IsFinite(x)) (min, max, sum) = (Math.Min(min, x), Math.Max(max, x), sum + x);
+            else if (float.IsNaN(x)) nan++;
+            else infinite++;
         }
         return new NumberSummary(min, max, sum / Math.Max(1, counted.Length - nan - infinite), nan, infinite, counted.Length, numbers.Length);
     }
 
     public override string ToString()
     {
-        if (Count == 0)
-            return "";
+        if (Count == 0) return "";
         List<string> parts = [];
         if (Count > NaN + Infinite)
             parts.Add(string.Create(CultureInfo.InvariantCulture, $"min {Min:G4} max {Max:G4} mean {Mean:G4}"));
-        if (NaN > 0)
-            parts.Add($"{NaN} NaN");
-        if (Infinite > 0)
-            parts.Add($"{Infinite} infinite");
+        if (NaN > 0) parts.Add($"{NaN} NaN");
+        if (Infinite > 0) parts.Add($"{Infinite} infinite");
         return string.Join(", ", parts) + (Count < Length ? $" (of the first {Count})" : "");
     }
 }

@@ -36,7 +36,6 @@ public sealed class Checkpoint : IDisposable
             foreach ((string name, Weight weight) in file.Weights) _weights.Add(name, weight);
             foreach ((string key, string value) in file.Metadata) _metadata.TryAdd(key, value);
         }
-
         _lifetime = new Lifetime(description, () =>
         {
             foreach (IWeightFile file in files) file.Dispose();
@@ -131,13 +130,11 @@ public sealed class Checkpoint : IDisposable
             problems.Add(problem);
             return;
         }
-
         if (!source.Contains(shard))
         {
             problems.Add($"The shard {shard} is missing.");
             return;
         }
-
         try
         {
             files.Add(source.OpenTensors(shard));
@@ -167,7 +164,6 @@ public sealed class Checkpoint : IDisposable
                     problems.Add($"{SafetensorsHeader.Shown(tensor)} is in {file.Name}, but not in the index.");
             }
         }
-
         WeightType[] blocks = [.. files.SelectMany(file => file.Weights.Values).Select(weight => weight.BlockType).OfType<WeightType>().Distinct()];
         if (blocks.Length > 1) problems.Add($"Some shards are quantized to {blocks[0]}, some to {blocks[1]}.");
     }

@@ -75,7 +75,6 @@ internal sealed class DirectorySource : CheckpointSource
         {
             throw new CheckpointException($"{file} in {_directory} cannot be followed: {e.Message}", e) { FileName = file };
         }
-
         if (_roots.Contain(real)) return path;
         throw new CheckpointException(
             $"{file} in {_directory} is a link to {real}, outside the directory. Nothing is read from there: " +

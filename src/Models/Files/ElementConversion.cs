@@ -36,7 +36,6 @@ internal static class ElementConversion
             Span<long> block = values.AsSpan(start, Math.Min(BlockElements, values.Length - start));
             Widen(weight, weight.Slice((long)start * size, block.Length * size), block);
         }
-
         return values;
     }
 

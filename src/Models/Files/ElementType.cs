@@ -86,8 +86,7 @@ internal static class ElementTypes
     internal static long ByteLength(this ElementType type, ReadOnlySpan<long> shape)
     {
         long elements = 1;
-        foreach (long dimension in shape)
-            elements = checked(elements * dimension);
+        foreach (long dimension in shape) elements = checked(elements * dimension);
         return checked(elements * type.Size());
     }
 }

@@ -72,7 +72,6 @@ internal sealed class SafetensorsHeader
             TensorInfo cut = Tensors.First(tensor => tensor.End > found);
             throw Bad(file, cut.Name, $"The file is truncated: {found} bytes follow the header, the tensors need {DataLength}.");
         }
-
         if (found > DataLength)
             throw Bad(file, null, $"{found} bytes follow the header; its tensors cover only {DataLength}, and no byte may be left over.");
     }
@@ -111,7 +110,6 @@ internal ref struct SafetensorsHeaderReader
                 if (name == SafetensorsHeader.MetadataName) ReadMetadata(metadata);
                 else tensors.Add(ReadTensor(name));
             }
-
             _json.Read();                                  // throws where anything but white space follows
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -119,7 +117,6 @@ internal ref struct SafetensorsHeaderReader
             // InvalidOperationException: an escape that is half of a surrogate pair
             throw Bad($"The header is not valid JSON: {e.Message}", e);
         }
-
         return new SafetensorsHeader { Tensors = tensors, Metadata = metadata, DataLength = CheckLayout(tensors), Blocks = StoredBlocks.Read(metadata, _file) };
     }
 
@@ -141,7 +138,6 @@ internal ref struct SafetensorsHeaderReader
                 default: throw Bad($"Unknown field \"{SafetensorsHeader.Shown(field)}\"; allowed are dtype, shape and data_offsets.");
             }
         }
-
         if (type is null || shape is null || offsets is null)
             throw Bad($"The field {(type is null ? "dtype" : shape is null ? "shape" : "data_offsets")} is missing.");
         if (offsets.Length != 2)
@@ -171,7 +167,6 @@ internal ref struct SafetensorsHeaderReader
                 throw Bad($"{field} contains {Token()}; needed are whole numbers from 0 to 2^63 - 1.");
             values.Add(value);
         }
-
         return [.. values];
     }
 
@@ -199,7 +194,6 @@ internal ref struct SafetensorsHeaderReader
         {
             throw Bad($"{what} is more than 2^63 - 1 bytes.", e);
         }
-
         if (tensor.End - tensor.Begin != needed)
             throw Bad($"data_offsets {offsets} are {tensor.End - tensor.Begin} bytes; {what} needs {needed}.");
     }
@@ -216,7 +210,6 @@ internal ref struct SafetensorsHeaderReader
             if (tensor.Begin > end) throw Bad($"It begins at {tensor.Begin}, but {previous} ends at {end}: there must be no gap.");
             (end, previous) = (tensor.End, SafetensorsHeader.Shown(tensor.Name));
         }
-
         return end;
     }
 

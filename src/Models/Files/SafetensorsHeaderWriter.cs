@@ -32,10 +32,8 @@ internal static class SafetensorsHeaderWriter
                 WriteTensorInfo(json, tensor, begin);
                 begin += tensor.ByteLength;
             }
-
             json.WriteEndObject();
         }
-
         while (header.WrittenCount % Alignment != 0) header.Write(" "u8);
         if (header.WrittenCount > SafetensorsHeader.MaxLength)
             throw new ArgumentException(

@@ -32,7 +32,6 @@ internal sealed class ShardIndex
         {
             throw index.Bad($"It is not valid JSON: {e.Message}", e);
         }
-
         return index;
     }
 
@@ -58,12 +57,10 @@ internal sealed class ShardIndex
                 json.Skip();
                 continue;
             }
-
             if (found) throw Bad("It has weight_map twice.");
             found = true;
             ReadWeightMap(ref json);
         }
-
         json.Read();                                       // throws where anything but white space follows
         if (!found) throw Bad("It has no weight_map, which says in which file each tensor is.");
     }

@@ -47,11 +47,9 @@ internal sealed class ShardPlan
                 shards.Add([]);
                 size = 0;
             }
-
             shards[^1].Add(tensor);
             size += tensor.ByteLength;
         }
-
         return shards;
     }
 }

@@ -33,7 +33,6 @@ internal static class StoredBlocks
             string found = metadata.GetValueOrDefault(key, "");
             if (found != needed) throw Unknown(key, found, needed);
         }
-
         CheckpointException Unknown(string key, string found, string needed) => new(
             $"{file}: its metadata says {key} = \"{SafetensorsHeader.Shown(found)}\"; this version reads {needed}. It was quantized by another version: use that one, or quantize the original checkpoint again (mtx convert).")
         {

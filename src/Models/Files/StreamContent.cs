@@ -37,7 +37,6 @@ internal sealed class StreamContent(Stream stream, string file, CancellationToke
             if (bytes.Length < length) header.RequireDataLength(tensor.Begin + bytes.Length, file);
             data.Add(tensor.Name, bytes);
         }
-
         if (stream.ReadByte() >= 0)
             throw SafetensorsHeader.Bad(file, null, $"The stream goes on after the {header.DataLength} bytes that the tensors cover, and no byte may be left over.");
         return data;
@@ -56,7 +55,6 @@ internal sealed class StreamContent(Stream stream, string file, CancellationToke
             if (read == 0) break;
             filled += read;
         }
-
         if (filled < buffer.Length) Array.Resize(ref buffer, filled);
         return buffer;
     }

@@ -77,7 +77,6 @@ internal sealed class TensorEntry
                 return buffer.AsSpan(0, n);
             };
         }
-
         return new(name ?? weight.Name, weight.Type, weight.Shape, (stream, cancellation) => WriteBlocks(stream, weight.ByteLength, block, cancellation));
     }
 

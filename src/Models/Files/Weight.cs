@@ -8,9 +8,8 @@ namespace ManagedTransformers.Models;
 /// Immutable and thread-safe.
 /// </summary>
 /// <remarks>
-/// Spans of a mapped weight are good only while its checkpoint is not disposed.
-/// The bytes need not be aligned to the element size. A weight that a PyTorch file stores as a view with gaps (a transposed matrix) is copied to
-/// memory when it is first read.
+/// Spans of a mapped weight are good only while its checkpoint is not disposed. The bytes need not be aligned to the element size. A weight that a PyTorch file
+/// stores as a view with gaps (a transposed matrix) is copied to memory when it is first read.
 /// </remarks>
 [DebuggerDisplay("{ToString(),nq}")]
 [DebuggerTypeProxy(typeof(WeightDebugView))]
@@ -146,7 +145,6 @@ public sealed class Weight
             other.CopyBytes(at, otherBlock.AsSpan(0, length));
             if (!block.AsSpan(0, length).SequenceEqual(otherBlock.AsSpan(0, length))) return false;
         }
-
         return true;
     }
 

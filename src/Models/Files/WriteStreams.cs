@@ -63,7 +63,6 @@ internal sealed class PendingFile : IDisposable
         {
             // A full disk fails once more when the buffer is flushed; the first failure is on its way to the caller.
         }
-
         File.Delete(_temporary);
     }
 }
@@ -136,7 +135,6 @@ internal sealed class NewFileStream(string path) : WriteOnlyStream
         {
             throw TooLarge(e);
         }
-
         base.Dispose(disposing);
     }
 

@@ -30,8 +30,7 @@ internal sealed class LoadProblems(string configName, TensorNames? names)
     /// <exception cref="CheckpointException">There are many problems already.</exception>
     public void Add(string problem)
     {
-        if (!_others.Contains(problem))
-            _others.Add(problem);
+        if (!_others.Contains(problem)) _others.Add(problem);
         ThrowIfMany();
     }
 
@@ -50,8 +49,7 @@ internal sealed class LoadProblems(string configName, TensorNames? names)
     // A configuration may ask for millions of layers.
     private void ThrowIfMany()
     {
-        if (_others.Count + _missing.Count >= Most)
-            Throw("the model");
+        if (_others.Count + _missing.Count >= Most) Throw("the model");
     }
 
     private IEnumerable<string> DescribeMissing()

@@ -106,8 +106,7 @@ public sealed class ModelWeights
             ElementType.BF16 => WeightType.BF16,
             _ => null,
         };
-        if (type is WeightType stored)
-            return new Matrix(weight, stored, n, k);
+        if (type is WeightType stored) return new Matrix(weight, stored, n, k);
         return new Matrix(_planOnly ? weight : ToF32(weight), WeightType.F32, n, k);
     }
 
@@ -138,8 +137,7 @@ public sealed class ModelWeights
     /// <summary>Blocks of another format would have to be made of these, and not of the weights that these were made of.</summary>
     private void RequireSame(WeightType stored, WeightType? asked)
     {
-        if (asked is null || asked == stored)
-            return;
+        if (asked is null || asked == stored) return;
         _problems.Add($"Its linear layers are stored as {stored}, and LoadOptions.WeightFormat (--weights) asks for {asked}. Load them as they are stored, or load the checkpoint that they were made of.");
     }
 
@@ -161,8 +159,7 @@ public sealed class ModelWeights
     /// <param name="original">The name of the one that is read.</param>
     public void Ignore(string name, string original)
     {
-        if (_names?.Find(name) is not Weight weight)
-            return;
+        if (_names?.Find(name) is not Weight weight) return;
         _read.Add(weight.Name);
         _twins[weight.Name] = _names.Find(original)?.Name ?? original;
     }
@@ -177,11 +174,9 @@ public sealed class ModelWeights
         _unknown.UnionWith(unknown.Select(weight => weight.Name));
         _warnings.AddRange(new[] { _names?.Warning(), DescribeUnknown(unknown, architecture) }.OfType<string>());
         // They help to find what is missing, too.
-        if (strict || _problems.Any)
-            _warnings.ForEach(_problems.Add);
+        if (strict || _problems.Any) _warnings.ForEach(_problems.Add);
         _problems.Throw(architecture);
-        if (!_planOnly && _options.OnWarning is Action<string> warn)
-            _warnings.ForEach(warn);
+        if (!_planOnly && _options.OnWarning is Action<string> warn) _warnings.ForEach(warn);
     }
 
     /// <summary>Whether a tensor that nobody read is a buffer, or belongs to another class's head.</summary>
@@ -224,8 +219,7 @@ public sealed class ModelWeights
 
     private static Weight ToF32(Weight weight)
     {
-        if (weight.ByteLength == 0)
-            return weight;
+        if (weight.ByteLength == 0) return weight;
         float[] values = weight.ToSingle();
         var bytes = new byte[values.Length * sizeof(float)];
         System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(bytes);

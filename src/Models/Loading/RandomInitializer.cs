@@ -25,11 +25,9 @@ internal sealed class RandomInitializer(double initializerRange, int seed)
             double radius = initializerRange * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
             (double sin, double cos) = Math.SinCos(2 * Math.PI * random.NextDouble());
             values[i] = (float)(radius * cos);
-            if (i + 1 < values.Length)
-                values[i + 1] = (float)(radius * sin);
+            if (i + 1 < values.Length) values[i + 1] = (float)(radius * sin);
         }
-        if (zeroRow is int row && (uint)row < (uint)n)
-            values.AsSpan(row * k, k).Clear();
+        if (zeroRow is int row && (uint)row < (uint)n) values.AsSpan(row * k, k).Clear();
         return InMemory(name, [n, k], values);
     }
 
@@ -51,8 +49,7 @@ internal sealed class RandomInitializer(double initializerRange, int seed)
     private static int StableHash(string name)
     {
         uint hash = 2166136261;                     // FNV-1a: string.GetHashCode differs from process to process
-        foreach (char c in name)
-            hash = (hash ^ c) * 16777619;
+        foreach (char c in name) hash = (hash ^ c) * 16777619;
         return (int)hash;
     }
 }

@@ -22,18 +22,15 @@ internal sealed class TensorNames
     public TensorNames(IReadOnlyDictionary<string, Weight> weights, ModelFamily family)
     {
         (_family, _basePrefix) = (family, family.BaseModelPrefix + ".");
-        foreach (string name in weights.Keys)
-            _unwrapped[name] = WithoutWrappers(name);
+        foreach (string name in weights.Keys) _unwrapped[name] = WithoutWrappers(name);
         while (OuterWrappers.FirstOrDefault(IsSharedByAll) is string outer)
         {
-            foreach (string name in weights.Keys)
-                _unwrapped[name] = _unwrapped[name][outer.Length..];
+            foreach (string name in weights.Keys) _unwrapped[name] = _unwrapped[name][outer.Length..];
         }
         foreach ((string name, Weight weight) in weights)
         {
             // Where the plain name is there, too, it is the one that is meant.
-            if (!_weights.TryAdd(_unwrapped[name], weight) && _unwrapped[name] == name)
-                _weights[name] = weight;
+            if (!_weights.TryAdd(_unwrapped[name], weight) && _unwrapped[name] == name) _weights[name] = weight;
         }
     }
 
@@ -45,8 +42,7 @@ internal sealed class TensorNames
     {
         foreach (string candidate in Candidates(name))
         {
-            if (_weights.TryGetValue(candidate, out Weight? weight))
-                return weight;
+            if (_weights.TryGetValue(candidate, out Weight? weight)) return weight;
         }
         return null;
     }
@@ -55,8 +51,7 @@ internal sealed class TensorNames
     public string? Warning()
     {
         KeyValuePair<string, string>[] wrapped = [.. _unwrapped.Where(pair => pair.Key != pair.Value)];
-        if (wrapped.Length == 0)
-            return null;
+        if (wrapped.Length == 0) return null;
         string first = wrapped[0].Key, prefix = first[..^wrapped[0].Value.Length];
         const string Advice = "torch.compile, DataParallel and trainers put that around a model; it is read without. mtx convert writes the plain names.";
         return wrapped.Length == _unwrapped.Count && wrapped.All(pair => pair.Key == prefix + pair.Value)

@@ -58,8 +58,7 @@ internal sealed class CachedSequence
     {
         visible.CopyTo(_visible.AsSpan(Length));
         HasHidden |= visible.Contains((byte)0);
-        for (int i = 0; i < columns.Length; i++)
-            _columns[Length + i] = firstColumn + columns[i];
+        for (int i = 0; i < columns.Length; i++) _columns[Length + i] = firstColumn + columns[i];
     }
 
     /// <summary>Counts so many more tokens as read.</summary>
@@ -83,8 +82,7 @@ internal sealed class CachedSequence
     public void Fill(int length)
     {
         Array.Fill(_visible, (byte)1);
-        for (int i = 0; i < _maxLength; i++)
-            _columns[i] = i;
+        for (int i = 0; i < _maxLength; i++) _columns[i] = i;
         (Length, HasHidden) = (length, false);
     }
 

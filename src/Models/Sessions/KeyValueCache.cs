@@ -71,8 +71,7 @@ public sealed class KeyValueCache
     /// <summary>Forgets all tokens; memory stays.</summary>
     public void Clear()
     {
-        foreach (CachedSequence sequence in _sequences)
-            sequence.Truncate(0);
+        foreach (CachedSequence sequence in _sequences) sequence.Truncate(0);
         Columns = 0;
     }
 
@@ -105,8 +104,7 @@ public sealed class KeyValueCache
         CachedSequence original = source.Of(from), copy = Of(to);
         if (original.Length > MaxLength)
             throw new ArgumentException($"The source holds {original.Length} tokens; this cache holds at most {MaxLength} (SessionOptions.MaxLength).", nameof(source));
-        if (original != copy)
-            copy.CopyFrom(original);
+        if (original != copy) copy.CopyFrom(original);
         Columns = _sequences.Max(one => one.EndColumn);
     }
 
@@ -126,22 +124,18 @@ public sealed class KeyValueCache
         Array.Clear(_reordered);
         for (int i = 0; i < parents.Length; i++)
         {
-            if (parents[..i].Contains(parents[i]))
-                continue;
+            if (parents[..i].Contains(parents[i])) continue;
             _reordered[i] = _sequences[parents[i]];
         }
         int free = 0;
         for (int i = 0; i < parents.Length; i++)
         {
-            if (_reordered[i] is not null)
-                continue;
-            while (parents.Contains(free))
-                free++;
+            if (_reordered[i] is not null) continue;
+            while (parents.Contains(free)) free++;
             _reordered[i] = _sequences[free++];
             _reordered[i]!.CopyFrom(_sequences[parents[i]]);
         }
-        for (int i = 0; i < parents.Length; i++)
-            _sequences[i] = _reordered[i]!;
+        for (int i = 0; i < parents.Length; i++) _sequences[i] = _reordered[i]!;
         Columns = _sequences.Max(one => one.EndColumn);
     }
 
@@ -200,8 +194,7 @@ public sealed class KeyValueCache
     /// <summary>Columns once a batch that is being read has been read: the keys of the longest row, padding included.</summary>
     internal int ColumnsWith(PackedBatch batch)
     {
-        if (!batch.StartsAtOwnEnd)
-            return Columns + batch.Width;
+        if (!batch.StartsAtOwnEnd) return Columns + batch.Width;
         int columns = 0;
         for (int row = 0; row < batch.Rows; row++)
             columns = Math.Max(columns, Of(batch.Slot(row)).EndColumn + batch.RowLength(row));
@@ -239,8 +232,7 @@ public sealed class KeyValueCache
     /// <exception cref="ModelInputException">The mask shows a place that was left out as padding when it was read.</exception>
     internal void MaskPast(int[]? mask, int rows, int sequence)
     {
-        if (mask is null || Columns == 0 || mask.Length != rows * (Columns + sequence))
-            return;
+        if (mask is null || Columns == 0 || mask.Length != rows * (Columns + sequence)) return;
         for (int row = 0; row < rows; row++)
         {
             ReadOnlySpan<int> past = mask.AsSpan(row * (Columns + sequence), Columns);
@@ -282,11 +274,9 @@ public sealed class KeyValueCache
         {
             CachedSequence held = _sequences[batch.Slot(row)];
             held.Commit(batch.RowLength(row));
-            if (batch.StartsAtOwnEnd)
-                Columns = Math.Max(Columns, held.EndColumn);
+            if (batch.StartsAtOwnEnd) Columns = Math.Max(Columns, held.EndColumn);
         }
-        if (!batch.StartsAtOwnEnd)
-            Columns += batch.Width;
+        if (!batch.StartsAtOwnEnd) Columns += batch.Width;
     }
 
     /// <summary>Stores some vectors of a head, from a token on.</summary>
@@ -294,10 +284,8 @@ public sealed class KeyValueCache
     {
         int elementSize = WeightMatrix.ElementSize(Type);
         Span<byte> place = buffer.Slice((head * MaxLength + token) * HeadDim * elementSize, vectors.Length * elementSize);
-        if (Type == WeightType.F32)
-            MemoryMarshal.AsBytes(vectors).CopyTo(place);
-        else
-            Conversion.Narrow(vectors, Type, place, options);
+        if (Type == WeightType.F32) MemoryMarshal.AsBytes(vectors).CopyTo(place);
+        else Conversion.Narrow(vectors, Type, place, options);
     }
 
     private delegate Span<byte> Buffer(CachedSequence sequence, int layer);

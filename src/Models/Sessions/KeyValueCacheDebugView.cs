@@ -63,8 +63,7 @@ internal sealed class KeyValueCacheDebugView(KeyValueCache cache)
             {
                 double sum = 0;
                 int start = (head * cache.MaxLength + token) * cache.HeadDim;
-                for (int d = 0; d < cache.HeadDim; d++)
-                    sum += (double)vectors[start + d] * vectors[start + d];
+                for (int d = 0; d < cache.HeadDim; d++) sum += (double)vectors[start + d] * vectors[start + d];
                 norms[token] = (float)Math.Sqrt(sum);
             }
             return norms;

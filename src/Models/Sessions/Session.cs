@@ -3,9 +3,7 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>
-/// What changes while a model runs: workspace, KV cache, and the current pass. One thread at a time; a model may have many.
-/// </summary>
+/// <summary>What changes while a model runs: workspace, KV cache, and the current pass. One thread at a time; a model may have many.</summary>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(SessionDebugView))]
 public sealed class Session : IDisposable
@@ -89,8 +87,7 @@ public sealed class Session : IDisposable
     /// <summary>The next passes run without that trace; one that runs goes on with it.</summary>
     internal void EndTrace(ActivationTrace trace)
     {
-        if (_trace == trace)
-            _trace = null;
+        if (_trace == trace) _trace = null;
     }
 
     /// <summary>Keeps the hidden state between two layers, [tokens, hidden], where the caller asked for it (output_hidden_states).</summary>
@@ -104,8 +101,7 @@ public sealed class Session : IDisposable
     /// <exception cref="InvalidOperationException">A pass is running.</exception>
     public void Dispose()
     {
-        if (_disposed)
-            return;
+        if (_disposed) return;
         if (Interlocked.Exchange(ref _running, 1) != 0)
             throw new InvalidOperationException("This session is running a forward pass on another thread; wait for it before disposing the session.");
         _disposed = true;

@@ -20,8 +20,7 @@ public sealed class Workspace
     /// <summary>A [rows, columns] tensor of undefined content, valid until the scope ends in which it was asked for.</summary>
     public Tensor Rent(string name, int rows, int columns)
     {
-        if (_next == _slots.Count)
-            _slots.Add(new Tensor(name, 0, 0));
+        if (_next == _slots.Count) _slots.Add(new Tensor(name, 0, 0));
         Tensor tensor = _slots[_next++];
         tensor.Reuse(name, rows, columns);
         return tensor;

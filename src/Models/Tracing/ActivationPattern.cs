@@ -46,7 +46,6 @@ internal static class ActivationPattern
     // A star matches nothing, too.
     private static void SkipStars(List<string> tokens, bool[] reached)
     {
-        for (int i = 1; i < reached.Length; i++)
-            reached[i] |= reached[i - 1] && tokens[i - 1][0] == '*';
+        for (int i = 1; i < reached.Length; i++) reached[i] |= reached[i - 1] && tokens[i - 1][0] == '*';
     }
 }

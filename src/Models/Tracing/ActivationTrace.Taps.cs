@@ -42,8 +42,7 @@ public sealed partial class ActivationTrace
     /// <summary>A module's output, [tokens, n] or, where only some rows are computed, [rows, n]. Returns whether an intervention changed it.</summary>
     internal bool Tap(string name, Tensor packed)
     {
-        if (!IsRequested(name, out Request? request))
-            return false;
+        if (!IsRequested(name, out Request? request)) return false;
         bool selected = _session.RowsAreSelected;
         int[] shape = selected ? [packed.Length / packed.Shape[^1], packed.Shape[^1]] : [_session.Batch.Rows, _session.Batch.Width, packed.Shape[^1]];
         RequireMemory(name, shape, request);
@@ -55,8 +54,7 @@ public sealed partial class ActivationTrace
     /// <summary>Heads that lie in packed rows, kept as [batch, heads, sequence, head_dim]. Returns whether an intervention changed them.</summary>
     internal bool Tap(string name, Tensor packed, HeadLayout layout)
     {
-        if (!IsRequested(name, out Request? request))
-            return false;
+        if (!IsRequested(name, out Request? request)) return false;
         RequireMemory(name, layout.Shape(_session.Batch), request);
         return See(request, () => layout.Unpack(packed, _session.Batch, name), changed => layout.Pack(changed, packed, _session.Batch));
     }
@@ -64,19 +62,16 @@ public sealed partial class ActivationTrace
     /// <summary>A tensor of <see cref="NewTensor"/>, which the trace takes over. Returns whether an intervention changed it.</summary>
     internal bool Tap(Tensor whole)
     {
-        if (!IsRequested(whole.Name, out Request? request))
-            return false;
+        if (!IsRequested(whole.Name, out Request? request)) return false;
         bool changed = request.Edits.Length > 0 && Edit(request, whole);
-        if (request.Keep)
-            _current!.Add(whole);
+        if (request.Keep) _current!.Add(whole);
         return changed;
     }
 
     /// <summary>Room for an activation that is computed for the trace alone; refused where keeping it would exceed the limit.</summary>
     internal Tensor NewTensor(string name, params ReadOnlySpan<int> shape)
     {
-        if (_requests.TryGetValue(name, out Request? request))
-            RequireMemory(name, shape, request);
+        if (_requests.TryGetValue(name, out Request? request)) RequireMemory(name, shape, request);
         return new Tensor(name, shape);
     }
 
@@ -90,8 +85,7 @@ public sealed partial class ActivationTrace
     {
         Tensor view = unpack();
         bool changed = request.Edits.Length > 0 && Edit(request, view);
-        if (changed)
-            pack(view);
+        if (changed) pack(view);
         if (request.Keep)
             _current!.Add(changed ? unpack() : view);           // again: an edit may have written to padding
         return changed;
@@ -100,18 +94,15 @@ public sealed partial class ActivationTrace
     private static bool Edit(Request request, Tensor activation)
     {
         float[] before = activation.ToArray();
-        foreach (Intervention intervention in request.Edits)
-            intervention.Apply(activation);
+        foreach (Intervention intervention in request.Edits) intervention.Apply(activation);
         return !MemoryMarshal.AsBytes<float>(before).SequenceEqual(MemoryMarshal.AsBytes(activation.Span));
     }
 
     private void RequireMemory(string name, ReadOnlySpan<int> shape, Request request)
     {
-        if (!request.Keep)
-            return;
+        if (!request.Keep) return;
         (Int128 needed, long kept) = (sizeof(float), _keptBytes + _current!.Bytes);
-        foreach (int size in shape)
-            needed *= size;
+        foreach (int size in shape) needed *= size;
         if (kept + needed > _options.MemoryLimit)
             throw new TraceException($"Keeping {name} [{string.Join(", ", shape.ToArray())}] takes {needed} bytes more than the {kept} that the trace holds of {_passes.Count + 1} passes: {kept + needed} in all, " +
                 $"over TraceOptions.MemoryLimit {_options.MemoryLimit}. Trace fewer names or fewer passes, or raise the limit.");
@@ -133,8 +124,7 @@ public sealed partial class ActivationTrace
             var request = new Request(
                 options.Names.Any(pattern => ActivationPattern.Matches(pattern, name)),
                 [.. options.Interventions.Where(intervention => ActivationPattern.Matches(intervention.Name, name))]);
-            if (request.Keep || request.Edits.Length > 0)
-                requests.Add(name, request);
+            if (request.Keep || request.Edits.Length > 0) requests.Add(name, request);
         }
         return requests;
     }

@@ -67,8 +67,7 @@ public sealed partial class ActivationTrace : IDisposable
             select TensorEntry.Create(_passes.Count == 1 ? tensor.Name : $"pass.{pass.Index}.{tensor.Name}", [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray()),
         ];
         Dictionary<string, string> all = TraceMetadata.Of(_session.Model, _passes, entries.Select(entry => entry.Name));
-        foreach ((string key, string value) in metadata ?? new Dictionary<string, string>())
-            all[key] = value;
+        foreach ((string key, string value) in metadata ?? new Dictionary<string, string>()) all[key] = value;
         SafetensorsWriter.Write(path, entries, all);
     }
 

@@ -9,10 +9,8 @@ internal static class HeadShares
     public static Tensor? Tap(string name, Linear projection, Tensor context, HeadLayout layout, Session session, ActivationTrace trace)
     {
         Tensor shares = trace.NewTensor(name, session.Batch.Rows, layout.Heads, session.Batch.Width, projection.OutFeatures);
-        for (int head = 0; head < layout.Heads; head++)
-            Fill(shares, head, projection, context, layout, session);
-        if (!trace.Tap(shares))
-            return null;
+        for (int head = 0; head < layout.Heads; head++) Fill(shares, head, projection, context, layout, session);
+        if (!trace.Tap(shares)) return null;
         Tensor y = session.Workspace.Rent(projection.Name, context.Shape[0], projection.OutFeatures);
         Sum(shares, projection.Bias, y, session.Batch);
         return session.Tap(projection.Name, y);
@@ -46,8 +44,7 @@ internal static class HeadShares
                 for (int head = 0; head < shares.Shape[1]; head++)
                 {
                     ReadOnlySpan<float> share = RowOf(shares, row, head, batch.Columns[token]);
-                    for (int i = 0; i < sum.Length; i++)
-                        sum[i] += share[i];
+                    for (int i = 0; i < sum.Length; i++) sum[i] += share[i];
                 }
             }
         }

@@ -13,13 +13,11 @@ public sealed partial class ActivationTrace
             Tap(layer.Name, y);
             return;
         }
-        if (!Wants(layer.Name))
-            return;
+        if (!Wants(layer.Name)) return;
         using Workspace.Scope scope = _session.Workspace.BeginScope();
         Tensor product = _session.Workspace.Rent(layer.Name, y.Shape[0], y.Shape[1]);
         layer.ForwardTo(x, product, _session);
-        if (Tap(layer.Name, product))
-            Activations.Run(activation, product.Span, y.Span, _session.Kernels);
+        if (Tap(layer.Name, product)) Activations.Run(activation, product.Span, y.Span, _session.Kernels);
     }
 
     /// <summary>The heads of a decoder's attention before it runs.</summary>

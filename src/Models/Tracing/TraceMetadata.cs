@@ -18,8 +18,7 @@ internal static class TraceMetadata
         if (passes is [{ IsWhole: true, InputIds: { } ids } pass])
         {
             metadata["input_ids"] = Rows(ids, pass);
-            if (pass.AttentionMask is { } mask)
-                metadata["attention_mask"] = Rows(mask, pass);
+            if (pass.AttentionMask is { } mask) metadata["attention_mask"] = Rows(mask, pass);
         }
         return metadata;
     }

@@ -35,8 +35,7 @@ internal sealed class TracedAttention
     /// <summary>Taps an encoder's attention after it has run: its keys are the row's own.</summary>
     public void Run(Tensor query, Tensor key, Tensor value, Tensor context, Session session)
     {
-        if (IsWanted(session))
-            Run(query, context, Attended(key, value, session.Batch), session.Batch.Width, session);
+        if (IsWanted(session)) Run(query, context, Attended(key, value, session.Batch), session.Batch.Width, session);
     }
 
     /// <summary>Taps a decoder's attention after it has run: its keys and values are in the session's cache.</summary>
@@ -77,11 +76,9 @@ internal sealed class TracedAttention
             PackedBatch batch = session.Batch;
             AttendedRow[] rows = [.. Enumerable.Range(0, batch.Rows).Select(attended)];
             Tensor scores = NewTensor(_scores, keys, session), probabilities = NewTensor(_probabilities, keys, session);
-            for (int row = 0; row < rows.Length; row++)
-                Score(query, rows[row], scores, row, session);
+            for (int row = 0; row < rows.Length; row++) Score(query, rows[row], scores, row, session);
             bool changed = trace is not null && trace.Tap(scores);
-            for (int row = 0; row < rows.Length; row++)
-                Normalize(scores, rows[row], probabilities, row, session);
+            for (int row = 0; row < rows.Length; row++) Normalize(scores, rows[row], probabilities, row, session);
             changed |= trace is not null && trace.Tap(probabilities);
             for (int row = 0; changed && row < rows.Length; row++)
                 Weigh(probabilities, rows[row], context, row, session);
@@ -137,11 +134,9 @@ internal sealed class TracedAttention
                 }
                 else
                 {
-                    foreach (int key in attended.Columns)
-                        to[key] = 1f / attended.Columns.Length;
+                    foreach (int key in attended.Columns) to[key] = 1f / attended.Columns.Length;
                 }
-                for (int j = 0; !mask.IsEmpty && j < to.Length; j++)
-                    to[j] *= mask[head];
+                for (int j = 0; !mask.IsEmpty && j < to.Length; j++) to[j] *= mask[head];
             }
         }
     }

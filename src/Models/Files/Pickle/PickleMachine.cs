@@ -47,11 +47,9 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
                 object? result = Pop();
                 return _stack.Count == 0 ? result : throw Bad($"{_stack.Count} values are left over at its end");
             }
-
             if (!RunMemo(opcode) && !RunScalar(opcode) && !RunContainer(opcode) && !RunObject(opcode))
                 throw Refuse($"uses the opcode 0x{(byte)opcode:X2} at {_reader.Position - 1}, which no state dict needs");
         }
-
         throw Refuse($"has more than {MaxOpcodes} opcodes, far more than any state dict");
     }
 
@@ -67,7 +65,6 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
             case PickleOpcode.Memoize: Put((uint)(_memo.Count + _sparseMemo.Count)); break;
             default: return false;
         }
-
         return true;
     }
 
@@ -95,7 +92,6 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
             case PickleOpcode.BinBytes8: Push(new PickleBytes(_reader.Take(_reader.UInt64()).Length)); break;
             default: return false;
         }
-
         return true;
     }
 
@@ -120,7 +116,6 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
             case PickleOpcode.SetItems: Set(TakeMark()); break;
             default: return false;
         }
-
         return true;
     }
 
@@ -145,7 +140,6 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
             case PickleOpcode.BinPersId: PushStorage(Pop()); break;
             default: return false;
         }
-
         return true;
     }
 

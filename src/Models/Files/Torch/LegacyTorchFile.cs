@@ -59,7 +59,6 @@ internal static class LegacyTorchFile
             if (!offsets.TryAdd(key, position + sizeof(long))) throw TorchErrors.Damaged(file.Name, $"The storage {SafetensorsHeader.Shown(key)} is there twice.");
             position += sizeof(long) + storage.ByteLength;
         }
-
         return position == file.Length ? offsets : throw TorchErrors.Damaged(file.Name, $"{file.Length - position} bytes follow the last storage.");
     }
 

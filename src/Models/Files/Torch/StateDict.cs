@@ -19,7 +19,6 @@ internal static class StateDict
             else if (value is TorchTensor tensor) tensors.Add((name, tensor.Checked(name, file)));
             else problems.Add($"{SafetensorsHeader.Shown(name)} is {PickleValues.Describe(value)}.");
         }
-
         return problems.Count == 0 ? tensors : throw new CheckpointException($"{file} is not a state dict, which holds tensors only. {Advice(dict)}", problems) { FileName = file };
     }
 

@@ -59,7 +59,6 @@ internal sealed class StridedView(FileContent content, ElementType type, long by
             (row, long index) = Math.DivRem(row, shape[axis]);
             start += index * strides[axis];
         }
-
         return start;
     }
 
@@ -71,7 +70,6 @@ internal sealed class StridedView(FileContent content, ElementType type, long by
             content.Slice(offset, destination.Length).CopyTo(destination);
             return;
         }
-
         for (int at = 0; at < destination.Length; at += size, offset += stride * size)
             content.Slice(offset, size).CopyTo(destination.Slice(at, size));
     }

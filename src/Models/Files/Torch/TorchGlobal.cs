@@ -69,7 +69,6 @@ internal sealed record TorchGlobal(TorchGlobalKind Kind, string FullName, Elemen
             };
             dict.Add(key, value);
         }
-
         return dict;
     }
 

@@ -23,7 +23,6 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
                 if (Shape[axis] != 1 && Strides[axis] != expected) return false;
                 expected *= Shape[axis];
             }
-
             return true;
         }
     }
@@ -60,7 +59,6 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
         {
             throw TorchErrors.BadTensor(file, name, $"{Described}, which is more than 2^63 - 1 bytes.");
         }
-
         return this;
     }
 
@@ -72,7 +70,6 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
             if (tuple.Items[i] is not long number) return false;
             numbers[i] = number;
         }
-
         return true;
     }
 

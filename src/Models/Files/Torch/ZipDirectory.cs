@@ -40,7 +40,6 @@ internal readonly struct ZipDirectory
             if (!entries.TryAdd(name, entry)) throw zip.Bad($"The entry {Shown(name)} is there twice.");
             spans.Add((header, entry.Offset + entry.Length, name));
         }
-
         if (at != end) throw zip.Bad($"{end - at} bytes follow the {count} entries of its zip directory.");
         zip.RequireApart(spans);
         return entries;
@@ -69,7 +68,6 @@ internal readonly struct ZipDirectory
         {
             throw Bad("Its zip64 record is missing.");
         }
-
         if (offset < 0 || size < 0 || count < 0 || offset > end || size != end - offset || count > size / CentralLength)
             throw Bad($"Its zip directory claims {count} entries in {size} bytes from {offset} on; it must end at {end}.");
         return (offset, end, count);
@@ -85,7 +83,6 @@ internal readonly struct ZipDirectory
             if (UInt32(tail, at) == EndSignature && UInt16(tail, at + 20) == length - at - EndLength)
                 return _file.Length - length + at;
         }
-
         throw Bad("The file is truncated: a zip archive ends with its directory, and there is none.");
     }
 
@@ -153,7 +150,6 @@ internal readonly struct ZipDirectory
             if (id == 0x0001) return extra.Slice(4, length);
             extra = extra[(4 + length)..];
         }
-
         return [];
     }
 

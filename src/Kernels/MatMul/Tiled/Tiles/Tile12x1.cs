@@ -45,7 +45,6 @@ internal static unsafe class Tile12x1
                 cb = S.MultiplyAdd(S.Broadcast(a3[s]), b0, cb);
             }
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c0);

@@ -30,7 +30,6 @@ internal static unsafe class Tile4x2
             Tile.Row<S, V>(a0[q], b0, b1, ref c20, ref c21);
             Tile.Row<S, V>(a1[q], b0, b1, ref c30, ref c31);
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c00, c01);

@@ -63,7 +63,6 @@ internal static unsafe class Tile6x2
             Tile.Row<S, V>(a1[q], b0, b1, ref c40, ref c41);
             Tile.Row<S, V>(a2[q], b0, b1, ref c50, ref c51);
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c00, c01);

@@ -62,7 +62,6 @@ internal static unsafe class Tile6x4
             Tile.Row<S, V>(a1[q], b0, b1, b2, b3, ref c40, ref c41, ref c42, ref c43);
             Tile.Row<S, V>(a2[q], b0, b1, b2, b3, ref c50, ref c51, ref c52, ref c53);
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c00, c01, c02, c03);

@@ -32,7 +32,6 @@ internal static unsafe class Tile8x1
             c6 = S.MultiplyAdd(S.Broadcast(a2[q]), b0, c6);
             c7 = S.MultiplyAdd(S.Broadcast(a3[q]), b0, c7);
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c0);

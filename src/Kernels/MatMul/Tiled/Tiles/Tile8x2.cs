@@ -68,7 +68,6 @@ internal static unsafe class Tile8x2
             Tile.Row<S, V>(a2[q], b0, b1, ref c60, ref c61);
             Tile.Row<S, V>(a3[q], b0, b1, ref c70, ref c71);
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c00, c01);

@@ -69,7 +69,6 @@ internal static unsafe class Tile8x3
             Tile.Row<S, V>(a2[q], b0, b1, b2, ref c60, ref c61, ref c62);
             Tile.Row<S, V>(a3[q], b0, b1, b2, ref c70, ref c71, ref c72);
         }
-
         float* c = call.C;
         nint next = call.CRow;
         Tile.Put<S, V>(c, call.Accumulate, c00, c01, c02);
