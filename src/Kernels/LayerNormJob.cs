@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>LayerNorm, one task per row.</summary>
 internal unsafe struct LayerNormJob<S, V> : IJob where S : struct, ISimd<V>
 {
-    /// <summary>The arguments.</summary>
     public LayerNorm.Rows Rows;
 
     /// <summary>One row: mean, then variance around it (a one-pass variance would cancel), then the result.</summary>

@@ -7,62 +7,21 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal ref struct AttentionArguments
 {
-    /// <summary>Attention heads.</summary>
-    public int Heads { get; set; }
-
-    /// <summary>Values per head.</summary>
-    public int HeadDim { get; set; }
-
-    /// <summary>Query tokens.</summary>
-    public int Queries { get; set; }
-
-    /// <summary>Key and value tokens, cached ones included; the queries are the last of them where <see cref="Causal"/>.</summary>
-    public int Keys { get; set; }
-
-    /// <summary>Multiplies every score; 1/√HeadDim in the paper.</summary>
-    public float Scale { get; set; }
-
-    /// <summary>Query i sees keys 0 … Keys − Queries + i only.</summary>
-    public bool Causal { get; set; }
-
-    /// <summary>Queries.</summary>
-    public ReadOnlySpan<float> Q { get; set; }
-
-    /// <summary>Elements from one query to the next.</summary>
-    public int QTokenStride { get; set; }
-
-    /// <summary>Elements from one head of a query to the next.</summary>
-    public int QHeadStride { get; set; }
-
-    /// <summary>Keys: floats, or stored values that are widened as they are read.</summary>
-    public StoredSpan K { get; set; }
-
-    /// <summary>Elements from one key to the next.</summary>
-    public int KTokenStride { get; set; }
-
-    /// <summary>Elements from one head of a key to the next.</summary>
-    public int KHeadStride { get; set; }
-
-    /// <summary>Values, in the type of the keys.</summary>
-    public StoredSpan V { get; set; }
-
-    /// <summary>Elements from one value to the next.</summary>
-    public int VTokenStride { get; set; }
-
-    /// <summary>Elements from one head of a value to the next.</summary>
-    public int VHeadStride { get; set; }
-
-    /// <summary>[Keys], 0 hides a key from all queries; empty: all are visible.</summary>
-    public ReadOnlySpan<byte> KeyMask { get; set; }
-
-    /// <summary>[Heads], multiplies the probabilities of a head; empty: none.</summary>
-    public ReadOnlySpan<float> HeadMask { get; set; }
-
-    /// <summary>[Queries, Heads · HeadDim].</summary>
-    public Span<float> Output { get; set; }
-
-    /// <summary>Empty, or [Heads, Queries, Keys]: receives the probabilities after softmax and head mask.</summary>
-    public Span<float> Probabilities { get; set; }
+    public int Heads, HeadDim;            // HeadDim: values per head
+    public int Queries;                   // query tokens
+    public int Keys;                      // key and value tokens, cached ones included; the queries are the last of them where Causal
+    public float Scale;                   // multiplies every score; 1/√HeadDim in the paper
+    public bool Causal;                   // query i sees keys 0 … Keys − Queries + i only
+    public ReadOnlySpan<float> Q;         // queries
+    public int QTokenStride, QHeadStride; // elements from one query to the next, and from one head of it to the next
+    public StoredSpan K;                  // keys: floats, or stored values that are widened as they are read
+    public int KTokenStride, KHeadStride;
+    public StoredSpan V;                  // values, in the type of the keys
+    public int VTokenStride, VHeadStride;
+    public ReadOnlySpan<byte> KeyMask;    // [Keys], 0 hides a key from all queries; empty: all are visible
+    public ReadOnlySpan<float> HeadMask;  // [Heads], multiplies the probabilities of a head; empty: none
+    public Span<float> Output;            // [Queries, Heads · HeadDim]
+    public Span<float> Probabilities;     // empty, or [Heads, Queries, Keys]: receives the probabilities after softmax and head mask
 
     internal readonly void Validate()
     {

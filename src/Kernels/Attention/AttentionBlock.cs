@@ -21,7 +21,6 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     /// <summary>Keys per step.</summary>
     private const int KeyBlock = 128;
 
-    /// <summary>The arguments.</summary>
     public AttentionCall Call;
 
     /// <summary>Blocks of queries of a head.</summary>

@@ -8,26 +8,14 @@ internal unsafe struct AttentionCall
     public bool Causal;
     public float* Q;
     public nint QTokenStride, QHeadStride;
-
-    /// <summary>Keys and values as stored.</summary>
-    public byte* K, V;
-
-    /// <summary>Bytes from a key or value, or from one head of it, to the next.</summary>
-    public nint KTokenBytes, KHeadBytes, VTokenBytes, VHeadBytes;
-
-    /// <summary>Ascending numbers of the keys that the mask leaves, or null where there is no mask.</summary>
-    public int* Visible;
-
-    /// <summary>How many keys the mask leaves.</summary>
-    public int VisibleCount;
-
-    /// <summary>[Heads] or null.</summary>
-    public float* HeadMask;
-
+    public byte* K, V;                            // keys and values as stored
+    public nint KTokenBytes, KHeadBytes;          // bytes from a key or value, or from one head of it, to the next
+    public nint VTokenBytes, VHeadBytes;
+    public int* Visible;                          // ascending numbers of the keys that the mask leaves, or null where there is no mask
+    public int VisibleCount;                      // how many keys the mask leaves
+    public float* HeadMask;                       // [Heads] or null
     public float* Output;
-
-    /// <summary>[Heads, Queries, Keys] or null.</summary>
-    public float* Probabilities;
+    public float* Probabilities;                  // [Heads, Queries, Keys] or null
 
     /// <summary>The number of the j-th visible key.</summary>
     public readonly int KeyAt(int j) => Visible == null ? j : Visible[j];

@@ -14,7 +14,6 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     // own prefetching is at speed.
     private const int Ahead = 8;
 
-    /// <summary>The arguments.</summary>
     public AttentionCall Call;
 
     /// <summary>Query task % Queries of head task / Queries.</summary>

@@ -6,16 +6,8 @@ internal unsafe struct ActivationJob<S, V> : IJob where S : struct, ISimd<V>
     /// <summary>Floats per task: a few microseconds of work, and less than half of an L1 cache.</summary>
     public const int Chunk = 4096;
 
-    /// <summary>The function.</summary>
     public ActivationFunction Activation;
-
-    /// <summary>Input.</summary>
-    public float* X;
-
-    /// <summary>Output.</summary>
-    public float* Y;
-
-    /// <summary>Floats in all.</summary>
+    public float* X, Y;
     public int Length;
 
     /// <summary>One chunk.</summary>

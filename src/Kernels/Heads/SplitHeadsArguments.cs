@@ -3,47 +3,23 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Sizes, inputs and outputs of one call of <see cref="SplitHeads"/>: tokens of one sequence.</summary>
 internal ref struct SplitHeadsArguments
 {
-    /// <summary>Tokens.</summary>
-    public int Tokens { get; set; }
-
-    /// <summary>Values of a token in <see cref="X"/>.</summary>
-    public int Width { get; set; }
-
-    /// <summary>The fused projection, [Tokens, Width]; queries and keys are rotated in place.</summary>
-    public Span<float> X { get; set; }
-
-    /// <summary>Where the queries lie in a row of <see cref="X"/>.</summary>
-    public HeadLayout QueryLayout { get; set; }
-
-    /// <summary>Where the keys lie; they may have fewer heads than the queries.</summary>
-    public HeadLayout KeyLayout { get; set; }
-
-    /// <summary>Where the values lie; they have as many heads as the keys.</summary>
-    public HeadLayout ValueLayout { get; set; }
+    public int Tokens;
+    public int Width;               // values of a token in X
+    public Span<float> X;           // the fused projection, [Tokens, Width]; queries and keys are rotated in place
+    public HeadLayout QueryLayout;  // where the queries lie in a row of X
+    public HeadLayout KeyLayout;    // where the keys lie; they may have fewer heads than the queries
+    public HeadLayout ValueLayout;  // where the values lie; they have as many heads as the keys
 
     /// <summary>The angles by which queries and keys turn; null: they stay as they are.</summary>
     public RotaryTable? Rotary { get; set; }
 
-    /// <summary>The position of each token, [Tokens]; read only where there is a <see cref="Rotary"/>.</summary>
-    public ReadOnlySpan<int> Positions { get; set; }
-
-    /// <summary>Receives the queries, [Tokens, heads · head_dim].</summary>
-    public Span<float> Q { get; set; }
-
-    /// <summary>The sequence's keys, [key heads, MaxLength, head_dim] of <see cref="Type"/>; those of the tokens are written.</summary>
-    public Span<byte> K { get; set; }
-
-    /// <summary>The sequence's values, [key heads, MaxLength, head_dim] of <see cref="Type"/>; those of the tokens are written.</summary>
-    public Span<byte> V { get; set; }
-
-    /// <summary>How keys and values are stored: F32, F16 or BF16.</summary>
-    public WeightType Type { get; set; }
-
-    /// <summary>Tokens that <see cref="K"/> and <see cref="V"/> have room for.</summary>
-    public int MaxLength { get; set; }
-
-    /// <summary>Tokens that they hold already: the first new one comes there.</summary>
-    public int Past { get; set; }
+    public ReadOnlySpan<int> Positions;  // the position of each token, [Tokens]; read only where there is a Rotary
+    public Span<float> Q;                // receives the queries, [Tokens, heads · head_dim]
+    public Span<byte> K;                 // the sequence's keys, [key heads, MaxLength, head_dim] of Type; those of the tokens are written
+    public Span<byte> V;                 // the sequence's values, [key heads, MaxLength, head_dim] of Type; those of the tokens are written
+    public WeightType Type;              // how keys and values are stored: F32, F16 or BF16
+    public int MaxLength;                // tokens that K and V have room for
+    public int Past;                     // tokens that they hold already: the first new one comes there
 
     internal readonly void Validate()
     {

@@ -7,13 +7,8 @@ internal unsafe struct SplitHeadsCall
     public HeadLayout QueryLayout, KeyLayout, ValueLayout;
     public float* X, Q;
     public byte* K, V;
-
-    /// <summary>[positions, Pairs].</summary>
-    public float* Cos, Sin;
-
-    /// <summary>Pairs of a head that turn.</summary>
-    public int Pairs;
-
+    public float* Cos, Sin;  // [positions, Pairs]
+    public int Pairs;        // pairs of a head that turn
     public int* Positions;
 }
 
@@ -22,7 +17,6 @@ internal unsafe struct SplitHeadsJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
     where TFormat : struct, IWeightFormat
 {
-    /// <summary>The arguments.</summary>
     public SplitHeadsCall Call;
 
     public readonly void Execute(int task)

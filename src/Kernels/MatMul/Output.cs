@@ -5,20 +5,11 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Where a product goes and what happens to it on the way: Y and the epilogue as pointers, which worker threads may hold.</summary>
 internal unsafe struct Output
 {
-    /// <summary>[m, N].</summary>
-    public float* Y;
-
-    /// <summary>Columns of Y.</summary>
-    public int N;
-
-    /// <summary>[N] or null.</summary>
-    public float* Bias;
-
-    /// <summary>Applied after the bias.</summary>
-    public ActivationFunction Activation;
-
-    /// <summary>[m, N] or null; may be Y.</summary>
-    public float* Residual;
+    public float* Y;                       // [m, N]
+    public int N;                          // columns of Y
+    public float* Bias;                    // [N] or null
+    public ActivationFunction Activation;  // applied after the bias
+    public float* Residual;                // [m, N] or null; may be Y
 
     /// <summary>Finishes a block of products and stores it at Y[row …, column …]. The products are overwritten.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

@@ -19,17 +19,10 @@ internal unsafe struct ProductCall
         Output = new Output { Y = y, N = weight.N, Bias = bias, Activation = activation, Residual = residual };
     }
 
-    /// <summary>X, [m, K].</summary>
-    public float* X;
-
-    /// <summary>Columns of X and W.</summary>
+    public float* X;       // [m, K]
     public int K;
-
-    /// <summary>W as stored, [Output.N, K].</summary>
-    public byte* W;
-
-    /// <summary>Y and the epilogue.</summary>
-    public Output Output;
+    public byte* W;        // as stored, [Output.N, K]
+    public Output Output;  // Y and the epilogue
 
     /// <summary>How many products, the first one included, have the X of the first one.</summary>
     public static int WithSameX(ProductCall* calls, int count)

@@ -6,23 +6,12 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     where S : struct, ISimd<V>
     where TFormat : struct, IWeightFormat
 {
-    /// <summary>X, [M, K].</summary>
-    public float* X;
-
-    /// <summary>The whole vectors of X as <see cref="GemvGroups"/> lays them out, times the format's <see cref="IWeightFormat.InputScale"/>.</summary>
-    public float* Grouped;
-
-    /// <summary>The rows of X in groups.</summary>
-    public GemvGroups Groups;
-
-    /// <summary>Columns of X and W.</summary>
+    public float* X;           // [M, K]
+    public float* Grouped;     // the whole vectors of X as GemvGroups lays them out, times the format's IWeightFormat.InputScale
+    public GemvGroups Groups;  // the rows of X in groups
     public int K;
-
-    /// <summary>W as stored, [N, K].</summary>
-    public byte* W;
-
-    /// <summary>Y and the epilogue.</summary>
-    public Output Output;
+    public byte* W;            // as stored, [N, K]
+    public Output Output;      // Y and the epilogue
 
     // Whole tiles, an odd number of them: streams that lie whole pages apart reach the ends of pages together, where the CPU's prefetching begins anew.
     private readonly int RowsPerTask

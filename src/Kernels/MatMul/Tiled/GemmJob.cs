@@ -10,32 +10,14 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     where TTiles : struct, ITiles
     where TFormat : struct, IRowFormat
 {
-    /// <summary>X as <see cref="PackRowsJob{S, V}"/> leaves it.</summary>
-    public float* PackedX;
-
-    /// <summary>Where its rows lie.</summary>
-    public Panels Layout;
-
-    /// <summary>First row of this block in Y.</summary>
-    public int Row;
-
-    /// <summary>Rows of this block.</summary>
-    public int M;
-
-    /// <summary>Columns of X and W.</summary>
-    public int K;
-
-    /// <summary>W as stored, [N, K].</summary>
-    public byte* W;
-
-    /// <summary>Tasks of <see cref="Tiling.ManyRows"/> rows of W; those that follow have <see cref="Tiling.FewRows"/>.</summary>
-    public int LargeTasks;
-
-    /// <summary>Threads that take tasks in turn.</summary>
-    public int Threads;
-
-    /// <summary>Y and the epilogue.</summary>
-    public Output Output;
+    public float* PackedX;  // X as PackRowsJob leaves it
+    public Panels Layout;   // where its rows lie
+    public int Row, M;      // first row of this block in Y, and its rows
+    public int K;           // columns of X and W
+    public byte* W;         // as stored, [N, K]
+    public int LargeTasks;  // tasks of Tiling.ManyRows rows of W; those that follow have Tiling.FewRows
+    public int Threads;     // threads that take tasks in turn
+    public Output Output;   // Y and the epilogue
 
     /// <summary>
     /// Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task writes whole tiles, so N must be whole tiles too.

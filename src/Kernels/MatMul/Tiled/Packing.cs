@@ -36,20 +36,10 @@ internal static unsafe class Packing
 /// <summary>Packs X [m, k] into panels [k, width], one vector of rows per task; rows beyond m are 0.</summary>
 internal unsafe struct PackRowsJob<S, V> : IJob where S : struct, ISimd<V>
 {
-    /// <summary>X, [M, K].</summary>
-    public float* X;
-
-    /// <summary>Rows.</summary>
-    public int M;
-
-    /// <summary>Columns.</summary>
-    public int K;
-
-    /// <summary>Where the rows lie.</summary>
+    public float* X;       // [M, K]
+    public int M, K;
     public Panels Layout;
-
-    /// <summary>Layout.Padded · K floats: panel after panel.</summary>
-    public float* Packed;
+    public float* Packed;  // Layout.Padded · K floats: panel after panel
 
     /// <summary>Tasks for all rows.</summary>
     public readonly int Tasks => Layout.Padded / S.Width;

@@ -11,17 +11,10 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
 {
     private const int Group = BlockInput.Group;
 
-    /// <summary>X.</summary>
     public BlockInput Input;
-
-    /// <summary>W as stored, [N, K].</summary>
-    public byte* W;
-
-    /// <summary>Threads that take tasks in turn.</summary>
-    public int Threads;
-
-    /// <summary>Y and the epilogue.</summary>
-    public Output Output;
+    public byte* W;           // W as stored, [N, K]
+    public int Threads;       // threads that take tasks in turn
+    public Output Output;     // Y and the epilogue
 
     // Tasks of equal size, and an even number of them: W is small, and two threads should finish together.
     private static int RowsPerTask(int n, int k)

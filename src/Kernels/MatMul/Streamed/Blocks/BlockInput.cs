@@ -13,20 +13,11 @@ internal unsafe struct BlockInput
     /// </summary>
     public const float Least = 1e-30f;
 
-    /// <summary>Rows and columns of X.</summary>
-    public int M, K;
-
-    /// <summary>[M, K], each integer as many bytes as the loops want.</summary>
-    public byte* Integers;
-
-    /// <summary>[M, <see cref="Stride"/>], of which K / 32 are scales and what follows is 0.</summary>
-    public float* Scales;
-
-    /// <summary>What W's zero has in a block's sum of products: Σ of the block's integers, times its scale, times that zero. As <see cref="Scales"/>.</summary>
-    public float* Zeros;
-
-    /// <summary>Floats of a row of scales: K / 32, rounded up to whole vectors.</summary>
-    public int Stride;
+    public int M, K;        // rows and columns of X
+    public byte* Integers;  // [M, K], each integer as many bytes as the loops want
+    public float* Scales;   // [M, Stride], of which K / 32 are scales and what follows is 0
+    public float* Zeros;    // what W's zero has in a block's sum of products: Σ of the block's integers, times its scale, times that zero. As Scales.
+    public int Stride;      // floats of a row of scales: K / 32, rounded up to whole vectors
 
     /// <summary>Floats of memory for X [m, k].</summary>
     public static long Length<S, V, TDots>(int m, int k)

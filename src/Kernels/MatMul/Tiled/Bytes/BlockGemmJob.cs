@@ -13,23 +13,11 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     /// <summary>Rows of W per task: their bytes and a panel of X fit L2 together. Whole blocks, so that a task fills blocks of the next X.</summary>
     public const int WeightRows = 2 * Blocks.Size;
 
-    /// <summary>X.</summary>
     public PackedBytes X;
-
-    /// <summary>First row of this block of X in Y.</summary>
-    public int Row;
-
-    /// <summary>Rows of this block.</summary>
-    public int M;
-
-    /// <summary>W as stored, [N, K].</summary>
-    public byte* W;
-
-    /// <summary>Y and the epilogue.</summary>
-    public Output Output;
-
-    /// <summary>Where the products go instead of Y, as the X of a product that follows; default: to Y. N must be whole tasks then.</summary>
-    public PackedBytes Next;
+    public int Row, M;        // first row of this block of X in Y, and its rows
+    public byte* W;           // as stored, [N, K]
+    public Output Output;     // Y and the epilogue
+    public PackedBytes Next;  // where the products go instead of Y, as the X of a product that follows; default: to Y. N must be whole tasks then.
 
     /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;

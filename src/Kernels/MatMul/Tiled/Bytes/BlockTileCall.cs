@@ -6,33 +6,14 @@ internal unsafe struct BlockTileCall
     /// <summary>Steps of a tile in a block, eight columns each.</summary>
     public const int StepsPerBlock = Kernels.Blocks.Size / (2 * PackedBytes.Group);
 
-    /// <summary>Blocks of 32 columns.</summary>
-    public int Blocks;
-
-    /// <summary>Unsigned bytes: a[r, p] is at r · ARow + p.</summary>
-    public byte* A;
-
-    /// <summary>Bytes from a row of a to the next.</summary>
-    public nint ARow;
-
-    /// <summary>Scales of a's blocks, [rows, Blocks].</summary>
-    public float* Scales;
-
-    /// <summary>A panel of <see cref="PackedBytes"/>.</summary>
-    public sbyte* B;
-
-    /// <summary>Its scales.</summary>
-    public float* XScales;
-
-    /// <summary>Its zeros.</summary>
-    public float* XZeros;
-
-    /// <summary>c[r, …] is as many vectors at r · CRow.</summary>
-    public float* C;
-
-    /// <summary>Floats from a row of c to the next.</summary>
-    public nint CRow;
-
-    /// <summary>What the tiles after this one read: one stretch.</summary>
-    public Ahead Ahead;
+    public int Blocks;      // blocks of 32 columns
+    public byte* A;         // unsigned bytes: a[r, p] is at r · ARow + p
+    public nint ARow;       // bytes from a row of a to the next
+    public float* Scales;   // scales of a's blocks, [rows, Blocks]
+    public sbyte* B;        // A panel of PackedBytes
+    public float* XScales;  // its scales
+    public float* XZeros;   // its zeros
+    public float* C;        // c[r, …] is as many vectors at r · CRow
+    public nint CRow;       // floats from a row of c to the next
+    public Ahead Ahead;     // what the tiles after this one read: one stretch
 }

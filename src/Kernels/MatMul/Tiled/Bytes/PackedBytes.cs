@@ -11,17 +11,10 @@ internal unsafe struct PackedBytes
     /// <summary>Bytes of a row that a lane holds.</summary>
     public const int Group = 4;
 
-    /// <summary>Where the rows lie.</summary>
     public Panels Layout;
-
-    /// <summary>Columns.</summary>
     public int K;
-
-    /// <summary>Panel after panel, [K / 4, width, 4].</summary>
-    public sbyte* Integers;
-
-    /// <summary>Panel after panel, [K / 32, width]: floats whose last two bits are 0, so that their product with <see cref="Blocks.Ones"/> is exact.</summary>
-    public float* Scales;
+    public sbyte* Integers;  // panel after panel, [K / 4, width, 4]
+    public float* Scales;    // panel after panel, [K / 32, width]: floats whose last two bits are 0, so that their product with Blocks.Ones is exact
 
     /// <summary>
     /// Where a block's sum of products begins: integers that are the bits of <see cref="Blocks.Ones"/> and what W's zero has in the sum, [K / 32, width], panel
@@ -82,14 +75,9 @@ internal unsafe struct PackBytesJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
     where TFormat : struct, IBlockFormat
 {
-    /// <summary>X, [M, K].</summary>
-    public float* X;
-
-    /// <summary>Rows.</summary>
+    public float* X;            // [M, Packed.K]
     public int M;
-
-    /// <summary>Where they go.</summary>
-    public PackedBytes Packed;
+    public PackedBytes Packed;  // where X goes
 
     /// <summary>Tasks for all rows.</summary>
     public readonly int Tasks => Packed.Layout.Padded / S.Width;

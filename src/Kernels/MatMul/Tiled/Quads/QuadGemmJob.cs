@@ -5,20 +5,11 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about as long: one range of rows of W per task, read once.</summary>
 internal unsafe struct QuadGemmJob<TFormat> : ICountedJob where TFormat : struct, IRowFormat
 {
-    /// <summary>X as <see cref="QuadTile.Pack"/> leaves it.</summary>
-    public float* PackedX;
-
-    /// <summary>Rows of X, and columns of X and W.</summary>
+    public float* PackedX;  // X as QuadTile.Pack leaves it
     public int M, K;
-
-    /// <summary>Threads that take tasks in turn.</summary>
-    public int Threads;
-
-    /// <summary>W as stored, [N, K].</summary>
-    public byte* W;
-
-    /// <summary>Y and the epilogue.</summary>
-    public Output Output;
+    public int Threads;     // threads that take tasks in turn
+    public byte* W;         // as stored, [N, K]
+    public Output Output;   // Y and the epilogue
 
     /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + Tiling.FewRows - 1) / Tiling.FewRows;
