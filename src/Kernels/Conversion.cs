@@ -6,11 +6,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Between float32 and the stored weight types.</summary>
 internal static unsafe class Conversion
 {
-    /// <summary>Stored values to float32; exact, also for subnormal numbers, infinities and NaN.</summary>
-    /// <param name="source">As stored, little-endian, possibly unaligned.</param>
-    /// <param name="type">The stored type.</param>
-    /// <param name="destination">One float per stored element.</param>
-    /// <param name="options">Level.</param>
+    /// <summary>Stored values, little-endian and possibly unaligned, to float32; exact, also for subnormal numbers, infinities and NaN.</summary>
     /// <exception cref="ArgumentException">The lengths do not fit.</exception>
     public static void Widen(ReadOnlySpan<byte> source, WeightType type, Span<float> destination, KernelOptions options)
     {
@@ -30,11 +26,10 @@ internal static unsafe class Conversion
         }
     }
 
-    /// <summary>float32 to stored values, rounded to nearest, ties to even; too large becomes infinity, NaN stays NaN.</summary>
-    /// <param name="source">Values.</param>
-    /// <param name="type">The type to store.</param>
-    /// <param name="destination">The bytes of as many elements, possibly unaligned.</param>
-    /// <param name="options">Level; all give the same bits, but for the payload of NaN.</param>
+    /// <summary>
+    /// float32 to stored values, rounded to nearest, ties to even; too large becomes infinity, NaN stays NaN. All levels give the same bits, but for the
+    /// payload of NaN.
+    /// </summary>
     /// <exception cref="ArgumentException">The lengths do not fit.</exception>
     public static void Narrow(ReadOnlySpan<float> source, WeightType type, Span<byte> destination, KernelOptions options)
     {

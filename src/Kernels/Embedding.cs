@@ -3,22 +3,13 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Rows of a table by id.</summary>
 internal static unsafe class Embedding
 {
-    /// <summary>y[i] = table[ids[i]], widened to float32.</summary>
-    /// <param name="ids">Row numbers, [tokens].</param>
-    /// <param name="table">[vocabulary, hidden], as stored.</param>
-    /// <param name="y">[tokens, hidden].</param>
-    /// <param name="options">Level and threads.</param>
+    /// <summary>y[i] = table[ids[i]], widened to float32; ids are row numbers [tokens], y is [tokens, hidden].</summary>
     /// <exception cref="ArgumentOutOfRangeException">An id is negative, or not below the rows of the table; nothing was written.</exception>
     /// <exception cref="ArgumentException">y does not fit.</exception>
     public static void Lookup(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options) => Run(ids, table, y, adds: false, options);
 
     /// <summary>y[i] += table[ids[i]].</summary>
-    /// <param name="ids">Row numbers, [tokens].</param>
-    /// <param name="table">[vocabulary, hidden], as stored.</param>
-    /// <param name="y">[tokens, hidden].</param>
-    /// <param name="options">Level and threads.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An id is negative, or not below the rows of the table; nothing was written.</exception>
-    /// <exception cref="ArgumentException">y does not fit.</exception>
+    /// <inheritdoc cref="Lookup"/>
     public static void LookupAdd(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, KernelOptions options) => Run(ids, table, y, adds: true, options);
 
     private static void Run(ReadOnlySpan<int> ids, WeightMatrix table, Span<float> y, bool adds, KernelOptions options)

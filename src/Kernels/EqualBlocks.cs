@@ -8,7 +8,6 @@ internal readonly struct EqualBlocks(int rows, int most)
     /// <summary>Rows of every block but the last, which may have fewer.</summary>
     public int Height { get; } = rows == 0 ? 0 : (int)(((long)rows + Fewest(rows, most) - 1) / Fewest(rows, most));
 
-    /// <summary>Blocks.</summary>
     public int Count => rows == 0 ? 0 : (int)(((long)rows + Height - 1) / Height);
 
     /// <summary>First row and number of rows of a block.</summary>

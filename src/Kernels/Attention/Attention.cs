@@ -9,9 +9,7 @@ internal static unsafe class Attention
     // What an element of a key costs, in elements of a weight: there is a value for it too, and both are read in short streams.
     private const int KeyCost = 4;
 
-    /// <summary>Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head.</summary>
-    /// <param name="a">Sizes, strides, inputs and outputs.</param>
-    /// <param name="options">Level and threads; the result does not depend on the threads.</param>
+    /// <summary>Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head. The result does not depend on the threads.</summary>
     /// <remarks>
     /// Vaswani et al. 2017, arXiv:1706.03762. A query that sees no key attends to all keys equally, causal or not: what transformers' eager attention gives,
     /// which masks with the lowest float rather than −∞. A [Queries, Keys] matrix exists only where <see cref="AttentionArguments.Probabilities"/> asks for it.
@@ -23,13 +21,10 @@ internal static unsafe class Attention
         Run(a, options.Level, options.MaxThreads);
     }
 
-    /// <summary>The same for each row of a batch.</summary>
-    /// <param name="rows">How many.</param>
-    /// <param name="batch">The rows.</param>
-    /// <param name="options">
-    /// Level and threads; the result does not depend on the threads. Where all rows together have at most <see cref="MatMul.StreamedRows"/> queries, threads
-    /// share the rows: one hand-off instead of one for each.
-    /// </param>
+    /// <summary>
+    /// The same for each row of a batch. Where all rows together have at most <see cref="MatMul.StreamedRows"/> queries, threads share the rows: one hand-off
+    /// instead of one for each.
+    /// </summary>
     /// <exception cref="ArgumentException">A length does not fit the sizes and strides of its row.</exception>
     public static void Run<TRows>(int rows, in TRows batch, KernelOptions options) where TRows : struct, IAttentionRows
     {

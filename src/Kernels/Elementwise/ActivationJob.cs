@@ -10,7 +10,6 @@ internal unsafe struct ActivationJob<S, V> : IJob where S : struct, ISimd<V>
     public float* X, Y;
     public int Length;
 
-    /// <summary>One chunk.</summary>
     public readonly void Execute(int task)
     {
         nint at = (nint)task * Chunk;

@@ -22,10 +22,8 @@ internal unsafe struct SumJob<S, V> : IJob where S : struct, ISimd<V>
     public float* X, Y, Destination;
     public int Length;
 
-    /// <summary>Stretches.</summary>
     public readonly int Tasks => (int)(((long)Length + Stretch - 1) / Stretch);
 
-    /// <summary>One stretch.</summary>
     public readonly void Execute(int task)
     {
         nint first = (nint)task * Stretch;

@@ -6,11 +6,8 @@ namespace ManagedTransformers.Kernels;
 /// <summary>What the formats of blocks share.</summary>
 internal static unsafe class Blocks
 {
-    /// <summary>Weights of a block.</summary>
-    public const int Size = 32;
-
-    /// <summary>Weights of a pair of blocks: rows are whole pairs.</summary>
-    public const int Pair = 2 * Size;
+    /// <summary>Weights of a block, and of a pair of blocks: rows are whole pairs.</summary>
+    public const int Size = 32, Pair = 2 * Size;
 
     /// <summary>Bytes of the scales of a row of k weights.</summary>
     public static nint ScaleBytes(nint k) => k / Size * 2;

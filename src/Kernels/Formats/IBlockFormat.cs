@@ -19,11 +19,7 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <summary>The largest magnitude that a finite scale can stand for.</summary>
     static abstract float Largest { get; }
 
-    /// <summary>2 · Width integers of both blocks of a pair, as 16-bit integers.</summary>
-    /// <param name="pair">The pair's integers.</param>
-    /// <param name="index">The first one's place in its block.</param>
-    /// <param name="first">Of the first block.</param>
-    /// <param name="second">Of the second one.</param>
+    /// <summary>2 · Width integers of each block of a pair as 16-bit integers, from a place in the block on.</summary>
     static abstract void Load<S, V>(byte* pair, nint index, out V first, out V second) where S : struct, ISimd<V>;
 
     /// <summary>Integer i of a pair of blocks, 0 … 63.</summary>
@@ -56,26 +52,21 @@ internal unsafe interface IBlockFormat : IRowFormat
     /// <summary>The sum of a block in 32 bits, with what <see cref="ByteZero"/> has in it.</summary>
     static abstract V End<S, V>(V sum, V zero) where S : struct, IByteSimd<V>;
 
-    /// <summary>The smallest integer q.</summary>
+    /// <summary>The smallest and the largest integer q.</summary>
     static abstract int Least { get; }
 
-    /// <summary>The largest integer q.</summary>
+    /// <inheritdoc cref="Least"/>
     static abstract int Most { get; }
 
     /// <summary>The scale for a block of finite weights.</summary>
     static abstract Half ScaleOf(ReadOnlySpan<float> weights);
 
-    /// <summary>The scales for a row of finite weights, before they are rounded to fp16.</summary>
-    /// <param name="weights">[k], and zeros up to a multiple of Width blocks.</param>
-    /// <param name="k">Weights of the row.</param>
-    /// <param name="scales">One for each block; room for a multiple of Width.</param>
-    /// <param name="columns">Room for Width blocks.</param>
+    /// <summary>
+    /// The scales for a row of k finite weights, before they are rounded to fp16. Behind the weights are zeros up to a multiple of Width blocks, for which the
+    /// scales have room; columns has room for Width blocks.
+    /// </summary>
     static abstract void Scales<S, V>(float* weights, int k, float* scales, float* columns) where S : struct, ISimd<V>;
 
-    /// <summary>The integers for a row of finite weights.</summary>
-    /// <param name="weights">[k].</param>
-    /// <param name="k">Weights of the row.</param>
-    /// <param name="scales">One for each block, already rounded to fp16.</param>
-    /// <param name="row">Where the integers go.</param>
+    /// <summary>The integers for a row of k finite weights, given the scale of each block, already rounded to fp16.</summary>
     static abstract void Write<S, V>(float* weights, int k, float* scales, byte* row) where S : struct, ISimd<V>;
 }

@@ -13,13 +13,11 @@ internal interface IFormatVisitor
 /// <summary>The same of a kernel that takes only blocks.</summary>
 internal interface IBlockFormatVisitor
 {
-    /// <summary>Elements are stored in blocks of integers.</summary>
     void Visit<TFormat>() where TFormat : struct, IBlockFormat;
 }
 
 /// <summary>The same of a kernel that takes no blocks.</summary>
 internal interface IFloatFormatVisitor
 {
-    /// <summary>Elements are stored one by one.</summary>
     void Visit<TFormat>() where TFormat : struct, IWeightFormat;
 }

@@ -6,11 +6,6 @@ internal unsafe interface IRowFormat
     /// <summary>Bytes of a row of k elements.</summary>
     static abstract nint RowBytes(nint k);
 
-    /// <summary>Elements first … first + length − 1 of a row as floats.</summary>
-    /// <param name="row">A row of k elements.</param>
-    /// <param name="k">Its elements.</param>
-    /// <param name="first">A multiple of <see cref="Tiling.DepthStep"/>.</param>
-    /// <param name="y">[length].</param>
-    /// <param name="length">How many.</param>
+    /// <summary>Elements first … first + length − 1 of a row of k elements as floats; first is a multiple of <see cref="Tiling.DepthStep"/>.</summary>
     static abstract void Decode<S, V>(byte* row, int k, int first, float* y, int length) where S : struct, ISimd<V>;
 }

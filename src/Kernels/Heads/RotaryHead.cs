@@ -5,12 +5,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>x[2i] cos − x[2i+1] sin and x[2i+1] cos + x[2i] sin, as x · [cos cos] + swapped x · [−sin sin].</summary>
 internal static unsafe class RotaryHead
 {
-    /// <summary>The angles of a position, each for both values of its pair.</summary>
-    /// <param name="cos">[pairs].</param>
-    /// <param name="sin">[pairs].</param>
-    /// <param name="pairs">Pairs of a head that turn.</param>
-    /// <param name="both">[2 · pairs], receives cos cos.</param>
-    /// <param name="signed">[2 · pairs], receives −sin sin.</param>
+    /// <summary>The angles of a position, cos and sin [pairs], each for both values of its pair: both = cos cos, signed = −sin sin, [2 · pairs].</summary>
     public static void Angles(float* cos, float* sin, int pairs, float* both, float* signed)
     {
         for (int i = 0; i < pairs; i++)

@@ -4,8 +4,7 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>In float32 throughout, as transformers' create_sinusoidal_positions does it.</remarks>
 internal sealed class RotaryTable
 {
-    private readonly float[] _cos;
-    private readonly float[] _sin;
+    private readonly float[] _cos, _sin;                             // [Positions, rotaryDim / 2]
 
     /// <summary>Builds the tables.</summary>
     /// <param name="rotaryDim">How many values of a head turn; even.</param>
@@ -34,10 +33,8 @@ internal sealed class RotaryTable
         }
     }
 
-    /// <summary>How many values of a head turn.</summary>
     public int RotaryDim { get; }
 
-    /// <summary>How many positions the table has.</summary>
     public int Positions { get; }
 
     /// <summary>cos of the angles of <paramref name="position"/>, [rotaryDim / 2].</summary>
@@ -46,10 +43,8 @@ internal sealed class RotaryTable
     /// <summary>sin of the angles of <paramref name="position"/>, [rotaryDim / 2].</summary>
     public ReadOnlySpan<float> Sin(int position) => Row(_sin, position);
 
-    /// <summary>[Positions, rotaryDim / 2].</summary>
     internal ReadOnlySpan<float> AllCos => _cos;
 
-    /// <summary>[Positions, rotaryDim / 2].</summary>
     internal ReadOnlySpan<float> AllSin => _sin;
 
     private ReadOnlySpan<float> Row(float[] table, int position)

@@ -6,12 +6,10 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Takes a fused query, key and value projection apart: rotates queries and keys, and stores keys and values where attention reads them.</summary>
 internal static unsafe class SplitHeads
 {
-    /// <summary>Q = rotated queries; K and V get the rotated keys and the values of the tokens, head by head.</summary>
-    /// <param name="a">Sizes, layouts, inputs and outputs.</param>
-    /// <param name="options">
-    /// Level and threads; the result does not depend on the threads. Up to <see cref="MatMul.StreamedRows"/> tokens are split on the calling thread, before
-    /// another one would have begun.
-    /// </param>
+    /// <summary>
+    /// Q = rotated queries; K and V get the rotated keys and the values of the tokens, head by head. Up to <see cref="MatMul.StreamedRows"/> tokens are split
+    /// on the calling thread, before another one would have begun.
+    /// </summary>
     /// <remarks>
     /// Rotary position embedding of interleaved pairs (2i, 2i + 1), Su et al. 2021, arXiv:2104.09864; GPT-J's and CodeGen's rotate_every_two.
     /// What is narrower than float32 is rounded to nearest, ties to even.

@@ -11,11 +11,10 @@ internal static unsafe class FeedForward
     private const int InnerMultiple = 48;
     private const int BlockInnerMultiple = 2 * Blocks.Size;
 
-    /// <summary>Whether <see cref="Run"/> takes a product of this size at this level; otherwise two calls of <see cref="MatMul"/> do it.</summary>
-    /// <param name="m">Rows of X.</param>
-    /// <param name="up">W1.</param>
-    /// <param name="down">W2; computed in the same way as W1. Where products take X as bytes, both are of one type.</param>
-    /// <param name="options">Level and threads.</param>
+    /// <summary>
+    /// Whether <see cref="Run"/> takes m rows of X and these weights at this level; otherwise two calls of <see cref="MatMul"/> do it. W2 must be computed in
+    /// the same way as W1 and, where products take X as bytes, be of its type.
+    /// </summary>
     public static bool Fits(int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -30,15 +29,10 @@ internal static unsafe class FeedForward
         };
     }
 
-    /// <summary>Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
-    /// <param name="x">X, row-major [m, k].</param>
-    /// <param name="m">Rows of X and Y: tokens.</param>
-    /// <param name="up">W1, [inner, k].</param>
-    /// <param name="upEpilogue">Bias and activation of the first product; no residual.</param>
-    /// <param name="down">W2, [n, inner].</param>
-    /// <param name="y">Y, row-major [m, n]; must not overlap <paramref name="x"/>.</param>
-    /// <param name="downEpilogue">Bias, activation and residual of the second product.</param>
-    /// <param name="options">Level and threads; the result does not depend on the threads.</param>
+    /// <summary>
+    /// Y [m, n] = act(X · W1ᵀ + b1) · W2ᵀ + b2 for X [m, k], W1 [inner, k] and W2 [n, inner]; only the second epilogue may have a residual. Y must not overlap
+    /// X. The result does not depend on the threads.
+    /// </summary>
     /// <exception cref="ArgumentException">A length does not fit, or the sizes are not such that <see cref="Fits"/>.</exception>
     public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue,
         KernelOptions options)

@@ -37,13 +37,9 @@ internal static unsafe class MatMul
     }
 
     /// <summary>
-    /// Two or three products that do not need each other, as the query, key and value of a layer: an X that several have is packed once, and threads meet once.
+    /// Two or three products (third may be default) that do not need each other, as the query, key and value of a layer: an X that several have is packed once,
+    /// and threads meet once. Results do not depend on what is computed together.
     /// </summary>
-    /// <param name="m">Rows of each X and Y.</param>
-    /// <param name="first">The first product.</param>
-    /// <param name="second">The second one.</param>
-    /// <param name="third">The third one, or default.</param>
-    /// <param name="options">Level and threads; the result does not depend on the threads, nor on what is computed together.</param>
     /// <exception cref="ArgumentException">A length does not fit m, n and k.</exception>
     public static void Run(int m, in Product first, in Product second, in Product third, KernelOptions options)
     {

@@ -27,15 +27,9 @@ internal unsafe struct Output
     }
 
     /// <summary>
-    /// Finishes a block of products that has rows of W as its rows and stores it at Y[row …, column …], turned. The products are overwritten.
+    /// Finishes a block of products [columns, stride] that has rows of W as its rows and stores it at Y[row …, column …], transposed. The products are
+    /// overwritten; a row of them has room for rows, rounded up to whole vectors, and block for Width × Width floats.
     /// </summary>
-    /// <param name="products">[columns, stride].</param>
-    /// <param name="stride">Floats from a row of products to the next; at least rows, rounded up to whole vectors.</param>
-    /// <param name="column">First column of Y.</param>
-    /// <param name="columns">Columns of Y: rows of products.</param>
-    /// <param name="row">First row of Y.</param>
-    /// <param name="rows">Rows of Y.</param>
-    /// <param name="block">Room for Width × Width floats.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void StoreTransposed<S, V>(float* products, nint stride, int column, int columns, int row, int rows, float* block)
         where S : struct, ISimd<V>

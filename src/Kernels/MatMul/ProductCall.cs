@@ -3,14 +3,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>A product as pointers, which worker threads may hold. The products of one call have as many rows of X, and W of one type.</summary>
 internal unsafe struct ProductCall
 {
-    /// <summary>A product whose parts are pinned.</summary>
-    /// <param name="x">X, or null where a product before it leaves it packed.</param>
-    /// <param name="weight">Its sizes.</param>
-    /// <param name="w">Its elements as stored.</param>
-    /// <param name="y">Y, or null where the product is passed on.</param>
-    /// <param name="activation">Applied after the bias.</param>
-    /// <param name="bias">[n] or null.</param>
-    /// <param name="residual">[m, n] or null.</param>
+    /// <summary>A product whose parts are pinned. X is null where the product before leaves it packed, Y where the product is passed on.</summary>
     public ProductCall(float* x, WeightMatrix weight, byte* w, float* y, ActivationFunction activation, float* bias, float* residual)
     {
         X = x;

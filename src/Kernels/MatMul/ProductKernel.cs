@@ -6,11 +6,9 @@ namespace ManagedTransformers.Kernels;
 /// <summary>The code of a <see cref="ProductPath"/> for one level and one format of W.</summary>
 internal abstract unsafe class ProductKernel
 {
-    /// <summary>Computes products of one path, which may share threads, and the work on an X that several have.</summary>
-    /// <param name="calls">The products, alive until this returns. Tiled ones have the same X.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="m">Rows of each X.</param>
-    /// <param name="threads">The most threads that work at once.</param>
+    /// <summary>
+    /// Computes products of one path with m rows of X each, which may share threads, and the work on an X that several have; tiled ones have the same X.
+    /// </summary>
     public abstract void Run(ProductCall* calls, int count, int m, int threads);
 
     /// <summary>The one for a path, a level and a type.</summary>

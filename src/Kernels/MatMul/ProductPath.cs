@@ -30,11 +30,7 @@ internal static class ProductPaths
     // Rows that are whole vectors of bytes at every level, so that levels agree.
     private const int NibbleMultiple = 2 * Blocks.Pair;
 
-    /// <summary>The way to take. It depends neither on n nor on the threads, so that results do not.</summary>
-    /// <param name="level">The level.</param>
-    /// <param name="type">How W is stored.</param>
-    /// <param name="m">Rows of X.</param>
-    /// <param name="k">Columns of X and W.</param>
+    /// <summary>The way to take for m rows of X and k columns. It depends neither on n nor on the threads, so that results do not.</summary>
     /// <exception cref="ArgumentException">The level or the type is unknown.</exception>
     public static ProductPath Choose(KernelLevel level, WeightType type, int m, int k)
     {

@@ -16,11 +16,10 @@ internal static class Tiling
     /// <summary>From here on a thread's tasks are large: X passes by once for each.</summary>
     private const int ManyTasks = 4;
 
-    /// <summary>Tasks of many rows, before tasks of few. Results do not depend on it.</summary>
-    /// <param name="n">Rows of W of the product.</param>
-    /// <param name="all">Rows of W of all products of the job.</param>
-    /// <param name="isLast">Whether no other product's tasks follow: the last tasks are small, so that threads finish together.</param>
-    /// <param name="threads">Threads.</param>
+    /// <summary>
+    /// Tasks of many rows, before tasks of few, for a product with n of all rows of W of the job. Results do not depend on it. Where no other product's tasks
+    /// follow the last ones are small, so that threads finish together.
+    /// </summary>
     public static int LargeTasks(int n, int all, bool isLast, int threads)
     {
         if (all < ManyRows * ManyTasks * threads) return 0;
@@ -30,9 +29,7 @@ internal static class Tiling
     /// <summary>Blocks of k are whole cache lines of W, and whole pairs of blocks where it is stored in such.</summary>
     public const int DepthStep = 64;
 
-    /// <summary>Steps of k per block: k in equal parts.</summary>
-    /// <param name="k">All steps.</param>
-    /// <param name="max">The most steps of a block.</param>
+    /// <summary>Steps of k per block, at most max: k in equal parts.</summary>
     public static int Depth(int k, int max)
     {
         int blocks = (k + max - 1) / max;
@@ -60,7 +57,7 @@ internal static class Tiling
     /// <summary>What reading an operand's element from memory costs, in multiply-adds: with fewer rows than this, reading is the work.</summary>
     private const int ReadCost = 8;
 
-    /// <summary>Threads for a job that reads so many elements, each for some rows.</summary>
+    /// <summary>Threads for a job that reads this many elements, each for some rows.</summary>
     public static int Threads(int rows, long elements, int maxThreads) => Math.Max(rows, ReadCost) * elements < SerialWork ? 1 : maxThreads;
 
     /// <summary>Whether GEMV reads four streams of W per thread rather than one.</summary>

@@ -14,18 +14,15 @@ internal readonly unsafe struct JobGroup<TJob> : IJob where TJob : unmanaged, IC
 {
     private readonly TJob* _jobs;
 
-    /// <param name="jobs">[count], alive until the group has run.</param>
-    /// <param name="count">Jobs.</param>
+    // The jobs stay alive until the group has run.
     public JobGroup(TJob* jobs, int count)
     {
         _jobs = jobs;
         for (int i = 0; i < count; i++) Tasks += jobs[i].Tasks;
     }
 
-    /// <summary>Tasks of all jobs.</summary>
     public int Tasks { get; }
 
-    /// <summary>A task of the job that it belongs to.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Execute(int task)
     {

@@ -23,10 +23,8 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
         }
     }
 
-    /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + RowsPerTask - 1) / RowsPerTask;
 
-    /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
     {
         int perTask = RowsPerTask, start = task * perTask, count = Math.Min(perTask, Output.N - start);

@@ -24,10 +24,8 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     /// </summary>
     public float* PackedY;
 
-    /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => LargeTasks + ((Math.Max(0, Output.N - (LargeTasks * Tiling.ManyRows)) + Tiling.FewRows - 1) / Tiling.FewRows);
 
-    /// <summary>One range of rows of W: all of k, all rows of X.</summary>
     public readonly void Execute(int task)
     {
         int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide

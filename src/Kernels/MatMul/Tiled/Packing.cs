@@ -11,13 +11,7 @@ internal static unsafe class Packing
     /// <summary><paramref name="rows"/> rounded up to whole tiles.</summary>
     public static int Padded(int rows, int tile) => (rows + tile - 1) / tile * tile;
 
-    /// <summary>panel[p, j] = x[j, p] for a vector of rows j side by side; rows beyond the last are 0.</summary>
-    /// <param name="x">Rows of at least depth floats.</param>
-    /// <param name="rows">How many there are, up to Width.</param>
-    /// <param name="stride">Floats from a row to the next.</param>
-    /// <param name="depth">Floats to take of each.</param>
-    /// <param name="panel">[depth, …]: a vector is written at each p.</param>
-    /// <param name="width">Floats from one p to the next.</param>
+    /// <summary>panel[p, j] = x[j, p] for a vector of rows j and depth columns p; a vector is written every width floats. Rows beyond the last are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Strip<S, V>(float* x, int rows, nint stride, int depth, float* panel, nint width) where S : struct, ISimd<V>
     {
@@ -41,10 +35,8 @@ internal unsafe struct PackRowsJob<S, V> : IJob where S : struct, ISimd<V>
     public Panels Layout;
     public float* Packed;  // Layout.Padded · K floats: panel after panel
 
-    /// <summary>Tasks for all rows.</summary>
     public readonly int Tasks => Layout.Padded / S.Width;
 
-    /// <summary>One vector of rows, all of k.</summary>
     public readonly void Execute(int task)
     {
         int first = task * S.Width, panel = Layout.Of(first), start = Layout.First(panel);

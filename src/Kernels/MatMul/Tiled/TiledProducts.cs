@@ -9,18 +9,9 @@ internal abstract unsafe class TiledProducts : ProductKernel
     /// <summary>Packs X [rows, k]. Returns where its rows lie.</summary>
     protected abstract Panels Pack(float* x, int rows, int k, float* packed, int threads);
 
-    /// <summary>Multiplies a packed X.</summary>
-    /// <param name="packed">X as <see cref="Pack"/> leaves it.</param>
-    /// <param name="layout">Where its rows lie.</param>
-    /// <param name="row">Its first row's number in Y.</param>
-    /// <param name="rows">Its rows.</param>
-    /// <param name="calls">The products.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="next">Where the products go instead of Y, as the packed X of a product that follows; null: to Y.</param>
-    /// <param name="threads">The most threads that work at once.</param>
+    /// <summary>Multiplies a packed X, whose first row is row of Y. The products go to Y, or to next as the packed X of a product that follows.</summary>
     protected abstract void Multiply(float* packed, Panels layout, int row, int rows, ProductCall* calls, int count, float* next, int threads);
 
-    /// <summary>Several products with one X.</summary>
     public sealed override void Run(ProductCall* calls, int count, int m, int threads)
     {
         int k = calls->K;
@@ -34,11 +25,10 @@ internal abstract unsafe class TiledProducts : ProductKernel
         }
     }
 
-    /// <summary>Two products in a row: what lies between them is packed as it is computed.</summary>
-    /// <param name="calls">The first one, without a Y, and the second one, without an X.</param>
-    /// <param name="second">The kernel of the second one, of the same path and level.</param>
-    /// <param name="m">Rows.</param>
-    /// <param name="threads">The most threads that work at once.</param>
+    /// <summary>
+    /// Two products in a row, the first without a Y and the second without an X: what lies between them is packed as it is computed. second is of the same path
+    /// and level.
+    /// </summary>
     public void RunBoth(ProductCall* calls, TiledProducts second, int m, int threads)
     {
         int k = calls->K;

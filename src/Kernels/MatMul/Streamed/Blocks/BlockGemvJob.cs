@@ -24,10 +24,8 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
         return Packing.Padded((n + tasks - 1) / tasks, Group);
     }
 
-    /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + RowsPerTask(Output.N, Input.K) - 1) / RowsPerTask(Output.N, Input.K);
 
-    /// <summary>One range of rows of W.</summary>
     public readonly void Execute(int task)
     {
         int perTask = RowsPerTask(Output.N, Input.K), first = task * perTask, count = Math.Min(perTask, Output.N - first);

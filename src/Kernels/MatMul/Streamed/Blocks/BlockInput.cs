@@ -31,11 +31,7 @@ internal unsafe struct BlockInput
 
     private static int Rows(int m) => m == 1 ? 1 : Packing.Padded(m, Group);
 
-    /// <summary>Quantizes X [m, k].</summary>
-    /// <param name="x">X.</param>
-    /// <param name="m">Rows.</param>
-    /// <param name="k">Columns, whole blocks.</param>
-    /// <param name="memory">Room for <see cref="Length"/> floats, which the result lies in.</param>
+    /// <summary>Quantizes X [m, k], k whole blocks, into memory for <see cref="Length"/> floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static BlockInput Quantize<S, V, TFormat, TDots>(float* x, int m, int k, float* memory)
         where S : struct, ISimd<V>

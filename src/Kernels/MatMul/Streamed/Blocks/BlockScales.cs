@@ -9,20 +9,11 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal static unsafe class BlockScales
 {
-    /// <summary>Of four rows of W that lie <paramref name="apart"/>, and one of X.</summary>
-    /// <param name="stored">The first row's scales as stored.</param>
-    /// <param name="apart">Bytes from a row to the next.</param>
-    /// <param name="blocks">Blocks of a row.</param>
-    /// <param name="x">The scales of X, and zeros up to a multiple of Width.</param>
-    /// <param name="zeros">What W's zero has in each block, and zeros up to a multiple of Width.</param>
-    /// <param name="decoding">Constants.</param>
-    /// <param name="scales">[4, <paramref name="row"/>].</param>
-    /// <param name="row">Blocks of a row, rounded up to a multiple of Width.</param>
-    /// <param name="rest">Room for four vectors of halves.</param>
-    /// <param name="s0">Where the sum of the first row begins.</param>
-    /// <param name="s1">Of the second one.</param>
-    /// <param name="s2">Of the third one.</param>
-    /// <param name="s3">Of the fourth one.</param>
+    /// <summary>
+    /// Of four rows of W, whose stored scales lie <paramref name="apart"/> bytes apart, and one of X. The products go to scales [4, row], where row is blocks
+    /// rounded up to a multiple of Width; the scales and zeros of X have zeros up to there. s0 … s3 receive where the rows' sums begin; rest has room for four
+    /// vectors of fp16.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row,
         short* rest, out V s0, out V s1, out V s2, out V s3)

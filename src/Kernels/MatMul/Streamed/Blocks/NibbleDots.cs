@@ -17,11 +17,9 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struc
 
     public static int BytesX => sizeof(sbyte);
 
-    /// <summary>Bytes of a vector.</summary>
-    private static int Bytes => S.Width * sizeof(float);
+    private static int Bytes => S.Width * sizeof(float);             // of a vector
 
-    /// <summary>Pairs of blocks whose bytes are a vector.</summary>
-    private static int Pairs => Bytes / Blocks.Size;
+    private static int Pairs => Bytes / Blocks.Size;                 // of blocks, whose bytes are a vector
 
     // Four bytes of each pair in turn, as IByteSimd.LoadInTurn has them; first the vector of the pairs' first blocks, then that of the second ones.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

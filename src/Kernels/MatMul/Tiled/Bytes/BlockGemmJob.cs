@@ -19,10 +19,8 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     public Output Output;     // Y and the epilogue
     public PackedBytes Next;  // where the products go instead of Y, as the X of a product that follows; default: to Y. N must be whole tasks then.
 
-    /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
 
-    /// <summary>One range of rows of W: all of k, all rows of X.</summary>
     public readonly void Execute(int task)
     {
         const int MaxWidth = 2 * Packing.MaxWidth;

@@ -37,16 +37,9 @@ internal static unsafe class BlockTile
     }
 
     /// <summary>
-    /// c += sums of a block · their scales. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so that as floats they need no conversion.
+    /// c += sums v of a block · scale of W · scales s of X, for two vectors. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so that as floats
+    /// they need no conversion: o = −Ones · s is exact and leaves (v − Ones) · s rounded once.
     /// </summary>
-    /// <param name="c">Two vectors.</param>
-    /// <param name="scale">The scale of W.</param>
-    /// <param name="s0">The scales of X.</param>
-    /// <param name="s1">Those of the second vector.</param>
-    /// <param name="o0">−Ones · s0, exactly, which leaves (v0 − Ones) · s0 rounded once.</param>
-    /// <param name="o1">The same of the second vector.</param>
-    /// <param name="v0">The sums.</param>
-    /// <param name="v1">Those of the second vector.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put<S, V>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1) where S : struct, IByteSimd<V>
     {

@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>4 rows × 2 vectors of exact sums of a block's products: 8 sums in 16 registers.</summary>
 internal static unsafe class BlockTile4x2
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 4;
 
     private const int Vectors = 2;

@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>8 rows × 1 vector of exact sums of a block's products, where rows of X are few.</summary>
 internal static unsafe class BlockTile8x1
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 8;
 
     private const int Vectors = 1;

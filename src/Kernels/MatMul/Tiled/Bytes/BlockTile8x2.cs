@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>8 rows × 2 vectors of exact sums of a block's products: 16 sums in the 32 registers of AVX-512.</summary>
 internal static unsafe class BlockTile8x2
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 8;
 
     private const int Vectors = 2;

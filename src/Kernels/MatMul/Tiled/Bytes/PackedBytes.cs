@@ -34,15 +34,11 @@ internal unsafe struct PackedBytes
         Zeros = Scales + ((nint)layout.Padded * (k / Blocks.Size));
     }
 
-    /// <summary>Quantizes a block of a vector of rows.</summary>
-    /// <param name="x">
-    /// The block turned: 32 vectors, a lane for each row. What is not finite, or beyond 10³³ (its scale times <see cref="Blocks.Ones"/> is not finite then),
-    /// makes its row's scale NaN, and so that row of Y.
-    /// </param>
-    /// <param name="stride">Floats from a vector to the next.</param>
-    /// <param name="panel">The rows' panel.</param>
-    /// <param name="lane">The first one's place in it.</param>
-    /// <param name="column">The block's first column.</param>
+    /// <summary>
+    /// Quantizes a block of a vector of rows, which lies transposed: 32 vectors, a lane for each row. What is not finite, or beyond 10³³ (its scale times
+    /// <see cref="Blocks.Ones"/> is not finite then), makes its row's scale NaN, and so that row of Y. The rows begin at lane of their panel, the block at
+    /// column.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public readonly void Quantize<S, V, TFormat>(float* x, nint stride, int panel, int lane, int column)
         where S : struct, ISimd<V>
@@ -79,10 +75,8 @@ internal unsafe struct PackBytesJob<S, V, TFormat> : IJob
     public int M;
     public PackedBytes Packed;  // where X goes
 
-    /// <summary>Tasks for all rows.</summary>
     public readonly int Tasks => Packed.Layout.Padded / S.Width;
 
-    /// <summary>One vector of rows, all of k.</summary>
     public readonly void Execute(int task)
     {
         int k = Packed.K, first = task * S.Width, panel = Packed.Layout.Of(first), lane = first - Packed.Layout.First(panel);

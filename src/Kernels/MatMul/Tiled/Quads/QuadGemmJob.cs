@@ -11,10 +11,8 @@ internal unsafe struct QuadGemmJob<TFormat> : ICountedJob where TFormat : struct
     public byte* W;         // as stored, [N, K]
     public Output Output;   // Y and the epilogue
 
-    /// <summary>Ranges that cover all rows of W.</summary>
     public readonly int Tasks => (Output.N + Tiling.FewRows - 1) / Tiling.FewRows;
 
-    /// <summary>One range of rows of W: all of k.</summary>
     public readonly void Execute(int task)
     {
         const int tile = QuadTile.Rows, width = QuadTile.Columns;

@@ -20,13 +20,10 @@ internal static unsafe class QuadTile
     /// <summary>Steps of k that lie side by side.</summary>
     public const int Steps = 4;
 
-    /// <summary>products[r, i] = w_r · x_i.</summary>
-    /// <param name="k">Steps; a multiple of four.</param>
-    /// <param name="w">6 rows of k floats.</param>
-    /// <param name="x">X as <see cref="Pack"/> leaves it.</param>
-    /// <param name="products">[6, 16].</param>
-    /// <param name="next">What the next tile takes of W, as stored.</param>
-    /// <param name="nextBytes">Its bytes.</param>
+    /// <summary>
+    /// products[r, i] = w_r · x_i for 6 rows of k floats of W and X as <see cref="Pack"/> leaves it, k a multiple of four. The next tile's nextBytes of W are
+    /// prefetched.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Run(nint k, float* w, float* x, float* products, byte* next, nint nextBytes)
     {
@@ -67,11 +64,10 @@ internal static unsafe class QuadTile
         c3 = Avx512.MultiplyAdd(quad, x3, c3);
     }
 
-    /// <summary>Quad by quad of k four vectors: vector v has that quad of rows v, v + 4, v + 8 and v + 12 of X in its quarters.</summary>
-    /// <param name="x">X, [m, k].</param>
-    /// <param name="m">Rows, 1 … 16; the last one stands for those that are missing.</param>
-    /// <param name="k">Columns; what is missing of the last quad is 0.</param>
-    /// <param name="packed">16 floats for each column, those included that are missing.</param>
+    /// <summary>
+    /// X [m, k] quad by quad of k as four vectors: vector v has that quad of rows v, v + 4, v + 8 and v + 12 in its quarters. The last row stands for those
+    /// that are missing; what is missing of the last quad is 0.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Pack(float* x, int m, int k, float* packed)
     {

@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>12 rows × 1 vector: 12 sums. W passes by as fast as memory gives it, so each step asks for what the next tile takes.</summary>
 internal static unsafe class Tile12x1
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 12;
 
     private const int Vectors = 1;

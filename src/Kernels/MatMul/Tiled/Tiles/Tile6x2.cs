@@ -8,7 +8,6 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal static unsafe class Tile6x2
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 6;
 
     private const int Vectors = 2;

@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>6 rows × 4 vectors: 24 sums, 4 operands and a broadcast in the 32 registers of AVX-512; 10 loads for 24 multiply-adds.</summary>
 internal static unsafe class Tile6x4
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 6;
 
     private const int Vectors = 4;

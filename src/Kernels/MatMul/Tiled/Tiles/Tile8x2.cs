@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>8 rows × 2 vectors: 16 sums in the 32 registers of AVX-512; 10 loads for 16 multiply-adds.</summary>
 internal static unsafe class Tile8x2
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 8;
 
     private const int Vectors = 2;

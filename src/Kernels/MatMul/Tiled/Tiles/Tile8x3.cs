@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// <summary>8 rows × 3 vectors: 24 sums in the 32 registers of AVX-512; 11 loads for 24 multiply-adds.</summary>
 internal static unsafe class Tile8x3
 {
-    /// <summary>Rows of the tile.</summary>
     public const int Rows = 8;
 
     private const int Vectors = 3;
