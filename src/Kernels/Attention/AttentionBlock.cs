@@ -123,7 +123,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         {
             int start = panels.First(panel), vectors = panels.Vectors(panel), height = TTiles.Rows(vectors);
             call.B = room.Keys + (start * d);
-            call.Ahead = Ahead.Nothing(call.B, d);
+            call.Prefetch = PrefetchRange.Nothing(call.B, d);
             for (int r = 0; r < rows; r += height)
             {
                 // The last query of the tile sees the most.
@@ -146,7 +146,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
             for (int r = 0; r < rows; r += height)
             {
                 call.K = Visible(first + row + r, key, keys);                    // the first query of the tile sees the fewest
-                call.Ahead = Ahead.Nothing(call.B, call.K);
+                call.Prefetch = PrefetchRange.Nothing(call.B, call.K);
                 call.A = room.Scores + (r * KeyBlock);
                 call.C = room.Output + ((row + r) * dims.Padded) + start;
                 if (call.K > 0) TTiles.Run<S, V>(vectors, call);

@@ -6,7 +6,7 @@ namespace ManagedTransformers.Kernels;
 /// <remarks>It calls nothing: where an accumulator lives across a call, the JIT keeps it in memory.</remarks>
 internal static unsafe class ScoreTile
 {
-    /// <summary>sums[j] = k_j · q for 4 keys; memory is asked for what lies <paramref name="ahead"/> bytes behind them.</summary>
+    /// <summary>sums[j] = k_j · q for 4 keys; what lies <paramref name="ahead"/> bytes behind them is prefetched.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot4<S, V, TFormat>(nint length, byte* k0, byte* k1, byte* k2, byte* k3, nint ahead, float* q, float* sums)
         where S : struct, ISimd<V>

@@ -12,7 +12,7 @@ internal static unsafe class Widening
         WeightFormats.VisitFloats(type, ref visitor);
     }
 
-    /// <summary>Elements first … first + length − 1 of a stored row; asks for what follows, as rows mostly do.</summary>
+    /// <summary>Elements first … first + length − 1 of a stored row; prefetches what follows, as rows mostly do.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Body<S, V, TFormat>(byte* row, nint first, float* y, nint length)
         where S : struct, ISimd<V>

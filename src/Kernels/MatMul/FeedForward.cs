@@ -2,7 +2,7 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>Two products in a row, the feed-forward block of a layer: Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
 /// <remarks>
-/// A tile's products have rows of W as rows and rows of X side by side, which is how the next product wants its X packed. So
+/// A tile's products have rows of W as rows and rows of X as columns, which is how the next product wants its X packed. So
 /// what lies between the two is never transposed, stored as rows, and packed again.
 /// </remarks>
 internal static unsafe class FeedForward

@@ -4,7 +4,7 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class MatMul
 {
     /// <summary>
-    /// Up to so many rows a product streams W and keeps X near the core: a pass costs little more than that of one row. A row of Y
+    /// Up to this many rows a product streams W and keeps X near the core: a pass costs little more than that of one row. A row of Y
     /// then has the same bits whatever other rows are computed with it, so that a token's scores do not depend on the batch.
     /// </summary>
     public const int StreamedRows = 8;

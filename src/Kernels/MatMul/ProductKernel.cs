@@ -71,7 +71,7 @@ internal abstract unsafe class ProductKernel
         {
             KernelLevel.Avx512 => Single<TiledInFloats<Avx512, Vector512<float>, Tiles32, TFormat>>.Kernel,
             KernelLevel.Avx2 => Single<TiledInFloats<Avx2, Vector256<float>, Tiles16, TFormat>>.Kernel,
-            KernelLevel.Portable => Single<TiledInFloats<Portable, Vector<float>, PortableTiles, TFormat>>.Kernel,
+            KernelLevel.Portable => Single<TiledInFloats<Portable, Vector<float>, Tiles16, TFormat>>.Kernel,
             _ => null,
         };
 

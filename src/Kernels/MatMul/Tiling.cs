@@ -42,7 +42,7 @@ internal static class Tiling
     /// <summary>Rows of W per GEMV task are chosen so that a task reads about this many bytes.</summary>
     public const int GemvTaskBytes = 256 * 1024;
 
-    /// <summary>How far ahead of its loads GEMV asks for bytes of W.</summary>
+    /// <summary>How many bytes ahead of its loads GEMV prefetches W.</summary>
     public const int PrefetchBytes = 4096;
 
     /// <summary>The same where it reads four streams at once.</summary>

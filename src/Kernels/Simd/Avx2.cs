@@ -82,7 +82,7 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 
     public static Vector256<float> AddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
-    public static Vector256<float> LoadInTurn(byte* p) => X86.Avx.LoadVector256((float*)p);
+    public static Vector256<float> LoadInterleaved(byte* p) => X86.Avx.LoadVector256((float*)p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Join(Vector256<float> a, Vector256<float> b) => AddInt16(X86.Avx.UnpackLow(a, b), X86.Avx.UnpackHigh(a, b));

@@ -76,7 +76,7 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     public static Vector512<float> AddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadInTurn(byte* p) =>
+    public static Vector512<float> LoadInterleaved(byte* p) =>
         X86.Avx512F.PermuteVar16x32(X86.Avx512F.LoadVector512((int*)p), Vector512.Create(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

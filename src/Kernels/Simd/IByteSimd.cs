@@ -15,11 +15,11 @@ internal interface IByteSimd<V> : ISimd<V>
 
     static abstract V AddInt16(V a, V b);
 
-    /// <summary>4 · Width bytes. Where these are several groups of 32, four bytes of each group in turn.</summary>
-    static abstract unsafe V LoadInTurn(byte* p);
+    /// <summary>4 · Width bytes. Where these are several groups of 32, interleaved: four bytes of each group.</summary>
+    static abstract unsafe V LoadInterleaved(byte* p);
 
     /// <summary>
-    /// Of two vectors of 2 · Width 16-bit integers, lying in turn as <see cref="LoadInTurn"/> leaves their groups: sums of those that belong to the
+    /// Of two vectors of 2 · Width 16-bit integers, interleaved as <see cref="LoadInterleaved"/> leaves their groups: sums of those that belong to the
     /// same group. Two neighbours each are group 0 of a, group 0 of b, group 1 of a, …, and again from the start.
     /// </summary>
     static abstract V Join(V a, V b);

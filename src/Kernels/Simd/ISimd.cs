@@ -109,7 +109,7 @@ internal unsafe interface ISimd<V>
     /// <summary>Transposes Width × Width floats: destination[c · destinationStride + r] = source[r · sourceStride + c].</summary>
     static abstract void Transpose(float* source, nint sourceStride, float* destination, nint destinationStride);
 
-    /// <summary>Asks for the line at <paramref name="p"/> to be brought near; never faults.</summary>
+    /// <summary>Prefetches the cache line at <paramref name="p"/>; never faults.</summary>
     static abstract void Prefetch(void* p);
 
     /// <summary>The same, but not into L1: for what is read a while later.</summary>

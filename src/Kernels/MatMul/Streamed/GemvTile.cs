@@ -10,7 +10,7 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal static unsafe class GemvTile
 {
-    /// <summary>w · x. One stream of W, from front to back, asked for some kilobytes ahead.</summary>
+    /// <summary>w · x. One stream of W, from front to back, prefetched some kilobytes ahead.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static float Dot1<S, V, TFormat>(nint length, byte* w, float* x)
         where S : struct, ISimd<V>
@@ -112,7 +112,7 @@ internal static unsafe class GemvTile
         {
             nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
             const int Line = 64;
-            // Half a line of each row per step: it is enough to ask for one of them in turn.
+            // Half a line of each row per step: it is enough to prefetch one row at each, alternately.
             if (TFormat.RowBytes(S.Width) < Line)
             {
                 S.Prefetch((p & S.Width) == 0 ? w + ahead : w1 + ahead);

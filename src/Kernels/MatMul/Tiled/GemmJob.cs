@@ -16,7 +16,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     public int K;           // columns of X and W
     public byte* W;         // as stored, [N, K]
     public int LargeTasks;  // tasks of Tiling.ManyRows rows of W; those that follow have Tiling.FewRows
-    public int Threads;     // threads that take tasks in turn
+    public int Threads;     // that take tasks one after another
     public Output Output;   // Y and the epilogue
 
     /// <summary>
@@ -77,33 +77,33 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
             call.C = block.Products + (r * block.Stride);
             // The first panel meets rows of W that nobody has read; the others, rows that it has brought near.
-            call.Ahead = panel == 0 ? NextRows(w, r + rows, rows, block) : NextPanel(panel, block, r / rows, (block.Rows + rows - 1) / rows);
+            call.Prefetch = panel == 0 ? NextRows(w, r + rows, rows, block) : NextPanel(panel, block, r / rows, (block.Rows + rows - 1) / rows);
             TTiles.Run<S, V>(vectors, call);
         }
     }
 
     private readonly float* PanelAt(int panel, int k0) => PackedX + ((nint)Layout.First(panel) * K) + ((nint)k0 * Layout.Width(panel));
 
-    // The rows of W that the next tile takes, as stored. Where they are read whole they lie side by side. After the last tile these are the first
-    // rows again, in the next block of k, or those of the task that this thread will most likely take next, so many on as there are threads.
-    private readonly Ahead NextRows(byte* w, int row, int rows, in Block block)
+    // The rows of W that the next tile takes, as stored. Where they are read whole they are contiguous. After the last tile these are the first
+    // rows again, in the next block of k, or those of the task that this thread will most likely take next, Threads tasks later.
+    private readonly PrefetchRange NextRows(byte* w, int row, int rows, in Block block)
     {
         nint rowBytes = TFormat.RowBytes(K);
         int k0 = block.K0;
         if (row >= block.Rows) (row, k0) = k0 + block.Depth < K ? (0, k0 + block.Depth) : (Threads * block.Rows, 0);
         w += row * rowBytes;
-        if (block.Depth == K) return new Ahead(w, 1, 0, rows * rowBytes, K);
+        if (block.Depth == K) return new PrefetchRange(w, 1, 0, rows * rowBytes, K);
         nint start = TFormat.RowBytes(k0);
-        return new Ahead(w + start, rows, rowBytes, TFormat.RowBytes(k0 + block.Depth) - start, block.Depth);
+        return new PrefetchRange(w + start, rows, rowBytes, TFormat.RowBytes(k0 + block.Depth) - start, block.Depth);
     }
 
-    // The part of the panel to come that one of this panel's tiles asks for. After the last panel the first one follows: with the next block of k or, in the
+    // The part of the next panel that one of this panel's tiles prefetches. After the last panel the first one follows: with the next block of k or, in the
     // next task, the first.
-    private readonly Ahead NextPanel(int panel, in Block block, int tile, int tiles)
+    private readonly PrefetchRange NextPanel(int panel, in Block block, int tile, int tiles)
     {
         (int next, int k0) = panel + 1 < Layout.Count ? (panel + 1, block.K0) : (0, (block.K0 + block.Depth) % K);
         nint bytes = (nint)block.Depth * Layout.Width(next) * sizeof(float) / tiles;
-        return new Ahead((byte*)PanelAt(next, k0) + (tile * bytes), 1, 0, bytes, block.Depth);
+        return new PrefetchRange((byte*)PanelAt(next, k0) + (tile * bytes), 1, 0, bytes, block.Depth);
     }
 
     /// <summary>A tile's rows of W as floats: in place where they are that already and the tile does not reach beyond them, else decoded.</summary>

@@ -5,7 +5,7 @@ internal readonly struct Panels
 {
     private readonly int _width, _vectors, _wider;
 
-    /// <param name="rows">Rows to lie side by side.</param>
+    /// <param name="rows">Rows of X, which are a panel's columns.</param>
     /// <param name="width">Lanes of a vector.</param>
     /// <param name="maxVectors">Vectors of the widest tile.</param>
     public Panels(int rows, int width, int maxVectors)

@@ -13,7 +13,7 @@ internal unsafe struct BlockGemvJob<S, V, TFormat, TDots> : ICountedJob
 
     public BlockInput Input;
     public byte* W;           // W as stored, [N, K]
-    public int Threads;       // threads that take tasks in turn
+    public int Threads;       // that take tasks one after another
     public Output Output;     // Y and the epilogue
 
     // Tasks of equal size, and an even number of them: W is small, and two threads should finish together.

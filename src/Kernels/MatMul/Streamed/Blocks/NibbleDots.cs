@@ -5,8 +5,8 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>Int4 with X as signed bytes: two thirds of the instructions that 16-bit integers take, and the numbers that products of many rows have.</summary>
 /// <remarks>
-/// A vector holds the bytes of Width / 8 pairs of blocks, so its lower and its upper halves are integers of Width / 4 blocks. Sums of two products fit 16
-/// bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes that belong to the blocks in turn, as
+/// A vector holds the bytes of Width / 8 pairs of blocks, so its low and its high nibbles are integers of Width / 4 blocks. Sums of two products fit 16
+/// bits four times over. <see cref="IByteSimd{V}.Join"/> leaves them in 32-bit lanes, interleaved block by block, as
 /// <see cref="IByteSimd{V}.Repeat"/> loads their scales: one conversion and one multiply-add for all these blocks.
 /// </remarks>
 internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struct, IByteSimd<V>
@@ -21,7 +21,7 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struc
 
     private static int Pairs => Bytes / Blocks.Size;                 // of blocks, whose bytes are a vector
 
-    // Four bytes of each pair in turn, as IByteSimd.LoadInTurn has them; first the vector of the pairs' first blocks, then that of the second ones.
+    // Four bytes of each pair, interleaved as IByteSimd.LoadInterleaved has them; first the vector of the pairs' first blocks, then that of the second ones.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void StoreX(short* integers, byte* x, nint first, int count)
     {
@@ -55,13 +55,13 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struc
                 S.Prefetch(w2 + q + ahead);
             }
             V x0 = S.Load((float*)x), x1 = S.Load((float*)(x + Bytes));
-            V a = S.LoadInTurn(w + p);
+            V a = S.LoadInterleaved(w + p);
             s0 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, scales + b, s0);
-            a = S.LoadInTurn(w + q);
+            a = S.LoadInterleaved(w + q);
             s1 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, scales + d, s1);
-            a = S.LoadInTurn(w2 + p);
+            a = S.LoadInterleaved(w2 + p);
             s2 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, c2 + b, s2);
-            a = S.LoadInTurn(w2 + q);
+            a = S.LoadInterleaved(w2 + q);
             s3 = Add(S.And(a, lower), S.And(S.ShiftRightInt16(a, 4), lower), x0, x1, ones, c2 + d, s3);
         }
     }
@@ -75,7 +75,7 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struc
         for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += 2 * Bytes, q += 2 * Bytes, w += Bytes)
         {
             S.Prefetch(w + Tiling.PrefetchBytes);
-            V a = S.LoadInTurn(w), a0 = S.And(a, lower), a1 = S.And(S.ShiftRightInt16(a, 4), lower);
+            V a = S.LoadInterleaved(w), a0 = S.And(a, lower), a1 = S.And(S.ShiftRightInt16(a, 4), lower);
             s0 = Add(a0, a1, S.Load((float*)(x + p)), S.Load((float*)(x + p + Bytes)), ones, scales + b, s0);
             s1 = Add(a0, a1, S.Load((float*)(x + q)), S.Load((float*)(x + q + Bytes)), ones, scales + d, s1);
             s2 = Add(a0, a1, S.Load((float*)(x2 + p)), S.Load((float*)(x2 + p + Bytes)), ones, c2 + b, s2);

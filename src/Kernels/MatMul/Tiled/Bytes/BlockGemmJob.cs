@@ -67,7 +67,7 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
         for (int r = 0; r < columns; r += tile)
         {
             if (panel == 0) Unpack(w + (r * rowBytes), Math.Min(tile, columns - r), call);
-            call.Ahead = panel == 0 ? new Ahead(w + ((r + tile) * rowBytes), 1, 0, tile * rowBytes, steps)
+            call.Prefetch = panel == 0 ? new PrefetchRange(w + ((r + tile) * rowBytes), 1, 0, tile * rowBytes, steps)
                 : NextPanel(panel, r / tile, (columns + tile - 1) / tile, steps);
             TTiles.Run<S, V, TFormat>(vectors, call);
             call.A += tile * call.ARow;
@@ -76,12 +76,12 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
         }
     }
 
-    // The part of the panel to come that one of this panel's tiles asks for; after the last one the first follows, in the next task.
-    private readonly Ahead NextPanel(int panel, int tile, int tiles, int steps)
+    // The part of the next panel that one of this panel's tiles prefetches; after the last one the first follows, in the next task.
+    private readonly PrefetchRange NextPanel(int panel, int tile, int tiles, int steps)
     {
         int next = (panel + 1) % X.Layout.Count;
         nint bytes = (nint)X.Layout.Width(next) * X.K / tiles;
-        return new Ahead((byte*)X.Integers + ((nint)X.Layout.First(next) * X.K) + (tile * bytes), 1, 0, bytes, steps);
+        return new PrefetchRange((byte*)X.Integers + ((nint)X.Layout.First(next) * X.K) + (tile * bytes), 1, 0, bytes, steps);
     }
 
     // Rows beyond the last are whatever the memory held: their products are not stored, and no integer is a fault.

@@ -13,7 +13,7 @@ internal static unsafe class BlockTile
 
     /// <summary>The sum of a block in 32 bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V End<S, V, TFormat>(V sum, V zero)
+    private static V End<S, V, TFormat>(V sum, V zero)
         where S : struct, IByteSimd<V>
         where TFormat : struct, IBlockFormat => S.HasAddDot ? sum : TFormat.End<S, V>(sum, zero);
 
@@ -37,15 +37,17 @@ internal static unsafe class BlockTile
     }
 
     /// <summary>
-    /// c += sums v of a block · scale of W · scales s of X, for two vectors. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so that as floats
-    /// they need no conversion: o = −Ones · s is exact and leaves (v − Ones) · s rounded once.
+    /// c += sums v of a block (z: their zeros) · scale of W · scales s of X, for two vectors. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so
+    /// that as floats they need no conversion: o = −Ones · s is exact and leaves (v − Ones) · s rounded once.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put<S, V>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1) where S : struct, IByteSimd<V>
+    public static void Put<S, V, TFormat>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1, V z0, V z1)
+        where S : struct, IByteSimd<V>
+        where TFormat : struct, IBlockFormat
     {
         V w = S.Broadcast(scale);
-        S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), w, S.Load(c)));
-        S.Store(c + S.Width, S.MultiplyAdd(S.MultiplyAdd(v1, s1, o1), w, S.Load(c + S.Width)));
+        S.Store(c, S.MultiplyAdd(S.MultiplyAdd(End<S, V, TFormat>(v0, z0), s0, o0), w, S.Load(c)));
+        S.Store(c + S.Width, S.MultiplyAdd(S.MultiplyAdd(End<S, V, TFormat>(v1, z1), s1, o1), w, S.Load(c + S.Width)));
     }
 
     /// <summary>What the scales of X have in sums that begin at <see cref="Blocks.Ones"/>.</summary>
@@ -64,6 +66,8 @@ internal static unsafe class BlockTile
 
     /// <summary>The same for one vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Put<S, V>(float* c, float scale, V s0, V o0, V v0)
-        where S : struct, IByteSimd<V> => S.Store(c, S.MultiplyAdd(S.MultiplyAdd(v0, s0, o0), S.Broadcast(scale), S.Load(c)));
+    public static void Put<S, V, TFormat>(float* c, float scale, V s0, V o0, V v0, V z0)
+        where S : struct, IByteSimd<V>
+        where TFormat : struct, IBlockFormat =>
+        S.Store(c, S.MultiplyAdd(S.MultiplyAdd(End<S, V, TFormat>(v0, z0), s0, o0), S.Broadcast(scale), S.Load(c)));
 }

@@ -17,8 +17,8 @@ internal static unsafe class BlockTile4x2
     {
         nint row = call.ARow, width = Vectors * S.Width, scaleRow = call.Blocks, next = call.CRow;
         byte* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
-        byte* ahead = call.Ahead.Start;
-        nint aheadStep = call.Ahead.Step;
+        byte* line = call.Prefetch.Start;
+        nint lineStep = call.Prefetch.Step;
         sbyte* b = call.B;
         float* xScales = call.XScales, xZeros = call.XZeros;
         for (nint block = 0, p = 0; block < call.Blocks; block++, xScales += width, xZeros += width)
@@ -29,8 +29,8 @@ internal static unsafe class BlockTile4x2
             V c20 = n0, c21 = n1, c30 = n0, c31 = n1;
             for (int step = 0; step < BlockTileCall.StepsPerBlock; step++, p += 2 * PackedBytes.Group)
             {
-                S.PrefetchL2(ahead);
-                ahead += aheadStep;
+                S.PrefetchL2(line);
+                line += lineStep;
                 V x00 = S.Load((float*)b), x01 = S.Load((float*)(b + (PackedBytes.Group * S.Width)));
                 V x10 = S.Load((float*)(b + (2 * PackedBytes.Group * S.Width))), x11 = S.Load((float*)(b + (3 * PackedBytes.Group * S.Width)));
                 b += 2 * PackedBytes.Group * width;
@@ -42,10 +42,10 @@ internal static unsafe class BlockTile4x2
             V s0 = S.Load(xScales), s1 = S.Load(xScales + S.Width);
             V o0 = BlockTile.Offset<S, V>(s0), o1 = BlockTile.Offset<S, V>(s1);
             float* c = call.C, scale = call.Scales + block;
-            BlockTile.Put<S, V>(c, *(scale), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c00, z0), BlockTile.End<S, V, TFormat>(c01, z1));
-            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c10, z0), BlockTile.End<S, V, TFormat>(c11, z1));
-            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c20, z0), BlockTile.End<S, V, TFormat>(c21, z1));
-            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, o0, o1, BlockTile.End<S, V, TFormat>(c30, z0), BlockTile.End<S, V, TFormat>(c31, z1));
+            BlockTile.Put<S, V, TFormat>(c, *scale, s0, s1, o0, o1, c00, c01, z0, z1);
+            BlockTile.Put<S, V, TFormat>(c + next, *(scale + scaleRow), s0, s1, o0, o1, c10, c11, z0, z1);
+            BlockTile.Put<S, V, TFormat>(c + (2 * next), *(scale + (2 * scaleRow)), s0, s1, o0, o1, c20, c21, z0, z1);
+            BlockTile.Put<S, V, TFormat>(c + (3 * next), *(scale + (3 * scaleRow)), s0, s1, o0, o1, c30, c31, z0, z1);
         }
     }
 }

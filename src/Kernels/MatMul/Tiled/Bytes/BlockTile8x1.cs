@@ -17,8 +17,8 @@ internal static unsafe class BlockTile8x1
     {
         nint row = call.ARow, width = Vectors * S.Width, scaleRow = call.Blocks, next = call.CRow;
         byte* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
-        byte* ahead = call.Ahead.Start;
-        nint aheadStep = call.Ahead.Step;
+        byte* line = call.Prefetch.Start;
+        nint lineStep = call.Prefetch.Step;
         sbyte* b = call.B;
         float* xScales = call.XScales, xZeros = call.XZeros;
         for (nint block = 0, p = 0, q = 4 * row; block < call.Blocks; block++, xScales += width, xZeros += width)
@@ -29,8 +29,8 @@ internal static unsafe class BlockTile8x1
             V c40 = n0, c50 = n0, c60 = n0, c70 = n0;
             for (int step = 0; step < BlockTileCall.StepsPerBlock; step++, p += 2 * PackedBytes.Group, q += 2 * PackedBytes.Group)
             {
-                S.PrefetchL2(ahead);
-                ahead += aheadStep;
+                S.PrefetchL2(line);
+                line += lineStep;
                 V x00 = S.Load((float*)b);
                 V x10 = S.Load((float*)(b + (PackedBytes.Group * S.Width)));
                 b += 2 * PackedBytes.Group * width;
@@ -45,14 +45,14 @@ internal static unsafe class BlockTile8x1
             }
             V s0 = S.Load(xScales), o0 = BlockTile.Offset<S, V>(s0);
             float* c = call.C, scale = call.Scales + block;
-            BlockTile.Put<S, V>(c, *(scale), s0, o0, BlockTile.End<S, V, TFormat>(c00, z0));
-            BlockTile.Put<S, V>(c + next, *(scale + scaleRow), s0, o0, BlockTile.End<S, V, TFormat>(c10, z0));
-            BlockTile.Put<S, V>(c + (2 * next), *(scale + (2 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c20, z0));
-            BlockTile.Put<S, V>(c + (3 * next), *(scale + (3 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c30, z0));
-            BlockTile.Put<S, V>(c + (4 * next), *(scale + (4 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c40, z0));
-            BlockTile.Put<S, V>(c + (5 * next), *(scale + (5 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c50, z0));
-            BlockTile.Put<S, V>(c + (6 * next), *(scale + (6 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c60, z0));
-            BlockTile.Put<S, V>(c + (7 * next), *(scale + (7 * scaleRow)), s0, o0, BlockTile.End<S, V, TFormat>(c70, z0));
+            BlockTile.Put<S, V, TFormat>(c, *scale, s0, o0, c00, z0);
+            BlockTile.Put<S, V, TFormat>(c + next, *(scale + scaleRow), s0, o0, c10, z0);
+            BlockTile.Put<S, V, TFormat>(c + (2 * next), *(scale + (2 * scaleRow)), s0, o0, c20, z0);
+            BlockTile.Put<S, V, TFormat>(c + (3 * next), *(scale + (3 * scaleRow)), s0, o0, c30, z0);
+            BlockTile.Put<S, V, TFormat>(c + (4 * next), *(scale + (4 * scaleRow)), s0, o0, c40, z0);
+            BlockTile.Put<S, V, TFormat>(c + (5 * next), *(scale + (5 * scaleRow)), s0, o0, c50, z0);
+            BlockTile.Put<S, V, TFormat>(c + (6 * next), *(scale + (6 * scaleRow)), s0, o0, c60, z0);
+            BlockTile.Put<S, V, TFormat>(c + (7 * next), *(scale + (7 * scaleRow)), s0, o0, c70, z0);
         }
     }
 }

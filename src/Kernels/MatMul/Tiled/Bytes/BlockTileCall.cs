@@ -15,5 +15,5 @@ internal unsafe struct BlockTileCall
     public float* XZeros;   // its zeros
     public float* C;        // c[r, …] is as many vectors at r · CRow
     public nint CRow;       // floats from a row of c to the next
-    public Ahead Ahead;     // what the tiles after this one read: one stretch
+    public PrefetchRange Prefetch;  // what the tiles after this one read: one stretch
 }

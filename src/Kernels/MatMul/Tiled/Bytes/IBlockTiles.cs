@@ -6,10 +6,10 @@ internal unsafe interface IBlockTiles
     /// <summary>Vectors of the widest tile.</summary>
     public const int MaxVectors = 2;
 
-    /// <summary>Rows of the tile that is so many vectors wide.</summary>
+    /// <summary>Rows of the tile of this width.</summary>
     static abstract int Rows(int vectors);
 
-    /// <summary>Runs the tile that is so many vectors wide.</summary>
+    /// <summary>Runs the tile of this width.</summary>
     static abstract void Run<S, V, TFormat>(int vectors, in BlockTileCall call)
         where S : struct, IByteSimd<V>
         where TFormat : struct, IBlockFormat;

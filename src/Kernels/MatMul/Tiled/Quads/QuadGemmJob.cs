@@ -2,12 +2,12 @@ using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about as long: one range of rows of W per task, read once.</summary>
+/// <summary>Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about equally long: one range of rows of W per task, read once.</summary>
 internal unsafe struct QuadGemmJob<TFormat> : ICountedJob where TFormat : struct, IRowFormat
 {
     public float* PackedX;  // X as QuadTile.Pack leaves it
     public int M, K;
-    public int Threads;     // threads that take tasks in turn
+    public int Threads;     // that take tasks one after another
     public byte* W;         // as stored, [N, K]
     public Output Output;   // Y and the epilogue
 
@@ -26,7 +26,7 @@ internal unsafe struct QuadGemmJob<TFormat> : ICountedJob where TFormat : struct
             byte* start = w + (r * rowBytes);
             bool inPlace = typeof(TFormat) == typeof(F32Format) && r + tile <= rows && padded == K;
             if (!inPlace) Decode(start, Math.Min(tile, rows - r), padded, decoded);
-            // Threads take tasks in turn: what this one reads next is most likely so many tasks ahead.
+            // Threads take tasks one after another: what this one reads next is most likely Threads tasks later.
             byte* next = r + tile < rows ? start + (tile * rowBytes) : w + (Threads * Tiling.FewRows * rowBytes);
             QuadTile.Run(padded, inPlace ? (float*)start : decoded, PackedX, products + (r * width), next, tile * rowBytes);
         }

@@ -6,19 +6,13 @@ namespace ManagedTransformers.Kernels;
 /// <summary>6 rows of W × 16 rows of X, four steps of k (a quad) at a time: 24 sums in the 32 registers of AVX-512.</summary>
 /// <remarks>
 /// A tile with one vector of 16 rows of X needs a load for each multiply-add, the broadcast of a weight. Here a load repeats four weights of a
-/// row in the quarters of a vector, beside four vectors with the same four steps of four rows of X each: 10 loads for 24 multiply-adds.
+/// row in the quarters of a vector, and four vectors hold the same four steps of four rows of X each: 10 loads for 24 multiply-adds.
 /// Each lane sums one of four steps; <see cref="Avx512.SumQuads"/> adds them at the end.
 /// </remarks>
 internal static unsafe class QuadTile
 {
-    /// <summary>Rows of W.</summary>
-    public const int Rows = 6;
-
-    /// <summary>Rows of X.</summary>
-    public const int Columns = 16;
-
-    /// <summary>Steps of k that lie side by side.</summary>
-    public const int Steps = 4;
+    /// <summary>Rows of W, rows of X, and contiguous steps of k.</summary>
+    public const int Rows = 6, Columns = 16, Steps = 4;
 
     /// <summary>
     /// products[r, i] = w_r · x_i for 6 rows of k floats of W and X as <see cref="Pack"/> leaves it, k a multiple of four. The next tile's nextBytes of W are
@@ -31,7 +25,7 @@ internal static unsafe class QuadTile
         Vector512<float> c20 = c00, c21 = c00, c22 = c00, c23 = c00, c30 = c00, c31 = c00, c32 = c00, c33 = c00;
         Vector512<float> c40 = c00, c41 = c00, c42 = c00, c43 = c00, c50 = c00, c51 = c00, c52 = c00, c53 = c00;
         float* w1 = w + k, w2 = w1 + k;
-        nint lower = 3 * k, half = nextBytes / 2, step = half / (k / Steps);      // asked for as two streams, 48 bytes of float32 each a quad
+        nint lower = 3 * k, half = nextBytes / 2, step = half / (k / Steps);      // prefetched as two streams, 48 bytes of float32 each a quad
         for (nint p = 0; p < k; p += Steps, lower += Steps, x += Steps * Columns)
         {
             Avx512.PrefetchL2(next);

@@ -12,10 +12,10 @@ internal unsafe interface ITiles
     /// <summary>The most steps of k at a time: a panel of the widest tile should stay near the core while rows pass by.</summary>
     static abstract int MaxDepth { get; }
 
-    /// <summary>Rows of the tile that is so many vectors wide.</summary>
+    /// <summary>Rows of the tile of this width.</summary>
     static abstract int Rows(int vectors);
 
-    /// <summary>Runs the tile that is so many vectors wide.</summary>
+    /// <summary>Runs the tile of this width.</summary>
     static abstract void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>;
 }
 
@@ -40,7 +40,7 @@ internal readonly unsafe struct Tiles32 : ITiles
     }
 }
 
-/// <summary>Tiles for 16 registers, with panels that stay in L1.</summary>
+/// <summary>Tiles for 16 registers, with panels that stay in L1; also for CPUs of which only Vector&lt;T&gt; is known.</summary>
 internal readonly unsafe struct Tiles16 : ITiles
 {
     public static int MaxVectors => 2;
@@ -53,21 +53,5 @@ internal readonly unsafe struct Tiles16 : ITiles
     {
         if (vectors == 2) Tile6x2.Run<S, V>(call);
         else Tile12x1.Run<S, V>(call);
-    }
-}
-
-/// <summary>Tiles for a CPU of which only Vector&lt;T&gt; is known.</summary>
-internal readonly unsafe struct PortableTiles : ITiles
-{
-    public static int MaxVectors => 2;
-
-    public static int MaxDepth => 384;
-
-    public static int Rows(int vectors) => vectors == 2 ? Tile4x2.Rows : Tile8x1.Rows;
-
-    public static void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>
-    {
-        if (vectors == 2) Tile4x2.Run<S, V>(call);
-        else Tile8x1.Run<S, V>(call);
     }
 }

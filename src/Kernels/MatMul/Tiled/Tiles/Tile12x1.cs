@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>12 rows × 1 vector: 12 sums. W passes by as fast as memory gives it, so each step asks for what the next tile takes.</summary>
+/// <summary>12 rows × 1 vector: 12 sums. W passes by as fast as memory gives it, so each step prefetches what the next tile takes.</summary>
 internal static unsafe class Tile12x1
 {
     public const int Rows = 12;
@@ -19,16 +19,16 @@ internal static unsafe class Tile12x1
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row), a3 = a0 + (3 * row);
         float* b = call.B;
-        Ahead ahead = call.Ahead;
+        PrefetchRange prefetch = call.Prefetch;
         nint p = 0, q = 4 * row, s = 8 * row;
-        for (int stretch = 0; stretch < ahead.Stretches; stretch++)
+        for (int stretch = 0; stretch < prefetch.Stretches; stretch++)
         {
-            byte* line = ahead.Start + (stretch * ahead.Stride);
-            nint end = stretch + 1 < ahead.Stretches ? p + ahead.Steps : call.K;
+            byte* line = prefetch.Start + (stretch * prefetch.Stride);
+            nint end = stretch + 1 < prefetch.Stretches ? p + prefetch.Steps : call.K;
             for (; p < end; p++, q++, s++, b += Vectors * S.Width)
             {
                 S.PrefetchL2(line);
-                line += ahead.Step;
+                line += prefetch.Step;
                 V b0 = S.Load(b);
                 c0 = S.MultiplyAdd(S.Broadcast(a0[p]), b0, c0);
                 c1 = S.MultiplyAdd(S.Broadcast(a1[p]), b0, c1);

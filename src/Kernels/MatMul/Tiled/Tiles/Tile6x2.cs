@@ -25,13 +25,13 @@ internal static unsafe class Tile6x2
         nint row = call.ARow;
         float* a0 = call.A, a1 = a0 + row, a2 = a0 + (2 * row);
         float* b = call.B;
-        Ahead ahead = call.Ahead;
+        PrefetchRange prefetch = call.Prefetch;
         nint p = 0, q = 3 * row;
-        for (int stretch = 0; stretch < ahead.Stretches; stretch++)
+        for (int stretch = 0; stretch < prefetch.Stretches; stretch++)
         {
-            byte* line = ahead.Start + (stretch * ahead.Stride);
-            nint step = 2 * ahead.Step;
-            for (nint end = p + ahead.Steps; p < end; p += 2, q += 2, b += 2 * Vectors * S.Width)
+            byte* line = prefetch.Start + (stretch * prefetch.Stride);
+            nint step = 2 * prefetch.Step;
+            for (nint end = p + prefetch.Steps; p < end; p += 2, q += 2, b += 2 * Vectors * S.Width)
             {
                 S.PrefetchL2(line);
                 line += step;
