@@ -8,8 +8,8 @@ namespace ManagedTransformers.Kernels;
 internal static unsafe class Quantization
 {
     /// <summary>
-    /// Quantizes a weight in F32, F16 or BF16, [n, k] with k a multiple of 64, row by row to n · <see cref="WeightMatrix.BytesOfRow"/> bytes. Int8: the largest
-    /// weight of a block decides on its scale. Int4: of some scales the one with the smallest squared error. All levels give the same bits.
+    /// Quantizes a weight in F32, F16 or BF16, [n, k] with k a multiple of 64, row by row to n · <see cref="WeightMatrix.BytesOfRow"/> bytes. Int8: the
+    /// largest weight of a block decides on its scale. Int4: of some scales the one with the smallest squared error. All levels give the same bits.
     /// </summary>
     /// <exception cref="ArgumentException">
     /// The type stores no blocks, k is no multiple of 64, a length does not fit, or a weight is not finite or so large that its scale would not be.

@@ -91,15 +91,11 @@ public sealed unsafe class VectorMathTests
 
     private readonly struct ExpFunction : IElementwise
     {
-        public static V Apply<S, V>(V x)
-            where S : struct, ISimd<V>
-            where V : struct => VectorMath.Exp<S, V>(x);
+        public static V Apply<S, V>(V x) where S : struct, ISimd<V> => VectorMath.Exp<S, V>(x);
     }
 
     private readonly struct NormalCdfFunction : IElementwise
     {
-        public static V Apply<S, V>(V x)
-            where S : struct, ISimd<V>
-            where V : struct => VectorMath.NormalCdf<S, V>(x);
+        public static V Apply<S, V>(V x) where S : struct, ISimd<V> => VectorMath.NormalCdf<S, V>(x);
     }
 }

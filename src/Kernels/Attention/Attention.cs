@@ -9,10 +9,13 @@ internal static unsafe class Attention
     // What an element of a key costs, in elements of a weight: there is a value for it too, and both are read in short streams.
     private const int KeyCost = 4;
 
-    /// <summary>Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head. The result does not depend on the threads.</summary>
+    /// <summary>
+    /// Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head. The result does not depend on the threads.
+    /// </summary>
     /// <remarks>
     /// Vaswani et al. 2017, arXiv:1706.03762. A query that sees no key attends to all keys equally, causal or not: what transformers' eager attention gives,
-    /// which masks with the lowest float rather than −∞. A [Queries, Keys] matrix exists only where <see cref="AttentionArguments.Probabilities"/> asks for it.
+    /// which masks with the lowest float rather than −∞. A [Queries, Keys] matrix exists only where <see cref="AttentionArguments.Probabilities"/> asks for
+    /// it.
     /// </remarks>
     /// <exception cref="ArgumentException">A length does not fit the sizes and strides.</exception>
     public static void Run(in AttentionArguments a, KernelOptions options)

@@ -5,10 +5,10 @@ namespace ManagedTransformers.Kernels;
 
 /// <summary>IEEE 754 binary16.</summary>
 /// <remarks>
-/// .NET 10 has no F16C intrinsics. Sign-extended to 32 bits and shifted by 13, a half has its sign and its mantissa where a float has them. With 224 added
-/// to its exponent (an or: a half's exponent has 5 bits) it is 2¹¹² times too large, and infinity and NaN (exponent 31) are where a float has them (255).
-/// What remains is exponent 0, where the number is subnormal and has no leading one: there t = |w| / 2 + 2⁻¹⁵ (times 2¹¹²), so that min(t, 2t − 2⁻¹⁴) is
-/// |w|, and leaves all other numbers as they are. No operand is a subnormal float: on many CPUs such operands cost a hundred cycles each.
+/// .NET 10 has no F16C intrinsics. Sign-extended to 32 bits and shifted by 13, a half has its sign and its mantissa where a float has them. With 224 added to
+/// its exponent (an or: a half's exponent has 5 bits) it is 2¹¹² times too large, and infinity and NaN (exponent 31) are where a float has them (255). What
+/// remains is exponent 0, where the number is subnormal and has no leading one: there t = |w| / 2 + 2⁻¹⁵ (times 2¹¹²), so that min(t, 2t − 2⁻¹⁴)
+/// is |w|, and leaves all other numbers as they are. No operand is a subnormal float: on many CPUs such operands cost a hundred cycles each.
 /// </remarks>
 internal readonly unsafe struct F16Format : IWeightFormat
 {

@@ -30,8 +30,8 @@ internal static unsafe class FeedForward
     }
 
     /// <summary>
-    /// Y [m, n] = act(X · W1ᵀ + b1) · W2ᵀ + b2 for X [m, k], W1 [inner, k] and W2 [n, inner]; only the second epilogue may have a residual. Y must not overlap
-    /// X. The result does not depend on the threads.
+    /// Y [m, n] = act(X · W1ᵀ + b1) · W2ᵀ + b2 for X [m, k], W1 [inner, k] and W2 [n, inner]; only the second epilogue may have a residual. Y must not
+    /// overlap X. The result does not depend on the threads.
     /// </summary>
     /// <exception cref="ArgumentException">A length does not fit, or the sizes are not such that <see cref="Fits"/>.</exception>
     public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue,

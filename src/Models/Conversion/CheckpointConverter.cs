@@ -3,9 +3,9 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>
-/// Writes a checkpoint again as safetensors: PyTorch files in a form that opens everywhere, weights in another type or quantized, in one file or in
-/// shards. Parameters get today's names (LayerNorm's gamma and beta, those of a wrapped model), buffers that the model computes and second copies of tied tensors are left out,
-/// configuration and tokenizer come along.
+/// Writes a checkpoint again as safetensors: PyTorch files in a form that opens everywhere, weights in another type or quantized, in one file or in shards.
+/// Parameters get today's names (LayerNorm's gamma and beta, those of a wrapped model), buffers that the model computes and second copies of tied tensors are
+/// left out, configuration and tokenizer come along.
 /// </summary>
 public static class CheckpointConverter
 {

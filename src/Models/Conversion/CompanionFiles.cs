@@ -10,7 +10,9 @@ internal static class CompanionFiles
     private const string Modules = "modules.json";
     private static readonly JsonWriterOptions Style = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true };
 
-    /// <summary>The names of those that come along: also config.json of the folders that sentence-transformers puts its modules in, and weights that lie there (Dense).</summary>
+    /// <summary>
+    /// The names of those that come along: also config.json of the folders that sentence-transformers puts its modules in, and weights that lie there (Dense).
+    /// </summary>
     public static IEnumerable<string> Names(string directory, CheckpointSource source)
     {
         IEnumerable<string> files = source.Names.Where(name => !name.StartsWith('.') && !name.EndsWith(".index.json", StringComparison.Ordinal)
@@ -22,7 +24,9 @@ internal static class CompanionFiles
         return files.Concat(modules.Concat(weights).Order(StringComparer.Ordinal));
     }
 
-    /// <summary>The folders that modules.json names, but for the transformer's, whose weights are those that are converted; none where it cannot be read.</summary>
+    /// <summary>
+    /// The folders that modules.json names, but for the transformer's, whose weights are those that are converted; none where it cannot be read.
+    /// </summary>
     private static string[] ModuleFolders(CheckpointSource source)
     {
         if (!source.Contains(Modules)) return [];

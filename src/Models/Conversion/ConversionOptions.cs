@@ -7,12 +7,15 @@ public sealed record ConversionOptions
     public ElementType? Type { get; init; }
 
     /// <summary>
-    /// Whether the matrices of linear layers are stored quantized: those that <see cref="LoadOptions.WeightFormat"/> would quantize, with the same result. Needs config.json, which
-    /// names the class whose layers they are. A checkpoint that is quantized already can only be written as it is.
+    /// Whether the matrices of linear layers are stored quantized: those that <see cref="LoadOptions.WeightFormat"/> would quantize, with the same result.
+    /// Needs config.json, which names the class whose layers they are. A checkpoint that is quantized already can only be written as it is.
     /// </summary>
     public WeightFormat WeightFormat { get; init; }
 
-    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the embeddings stays as they are.</summary>
+    /// <summary>
+    /// Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the embeddings
+    /// stays as they are.
+    /// </summary>
     public bool QuantizeHead { get; init; }
 
     /// <summary>Most tensor bytes in a file; 5 GB as in transformers. A single larger tensor gets a file of its own.</summary>

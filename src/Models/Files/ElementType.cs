@@ -1,7 +1,9 @@
 namespace ManagedTransformers.Models;
 
 /// <summary>How one element of a stored tensor is encoded. All are little-endian.</summary>
-/// <remarks>The order is that of the safetensors library, which lays out a file from the last of these to the first, so that wide elements stay aligned.</remarks>
+/// <remarks>
+/// The order is that of the safetensors library, which lays out a file from the last of these to the first, so that wide elements stay aligned.
+/// </remarks>
 public enum ElementType
 {
     /// <summary>One byte, 0 or 1 (safetensors <c>BOOL</c>).</summary>

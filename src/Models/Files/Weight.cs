@@ -92,8 +92,8 @@ public sealed class Weight
     public string File { get; }
 
     /// <summary>
-    /// The blocks of integers that it holds, where it is the quantized matrix [n, k] of a linear layer: <see cref="Type"/> is then U8 and <see cref="Shape"/> [n, bytes of
-    /// a row], as <see cref="WeightMatrix"/> reads them. Null where it holds plain elements.
+    /// The blocks of integers that it holds, where it is the quantized matrix [n, k] of a linear layer: <see cref="Type"/> is then U8 and <see cref="Shape"/>
+    /// [n, bytes of a row], as <see cref="WeightMatrix"/> reads them. Null where it holds plain elements.
     /// </summary>
     public WeightType? BlockType { get; internal init; }
 

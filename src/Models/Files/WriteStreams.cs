@@ -92,7 +92,9 @@ internal abstract class WriteOnlyStream : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 }
 
-/// <summary>Writes a new file. One that outgrows its file system (4 GB on FAT) or a limit of the process (ulimit -f) is an IOException, as a full disk is.</summary>
+/// <summary>
+/// Writes a new file. One that outgrows its file system (4 GB on FAT) or a limit of the process (ulimit -f) is an IOException, as a full disk is.
+/// </summary>
 /// <remarks>.NET makes an ArgumentOutOfRangeException of the system's EFBIG, which names neither the file nor the cause.</remarks>
 internal sealed class NewFileStream(string path) : WriteOnlyStream
 {

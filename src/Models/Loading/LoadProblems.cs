@@ -1,6 +1,8 @@
 namespace ManagedTransformers.Models;
 
-/// <summary>What does not fit while a model takes its weights: collected, so that all of it is told at once, and by its cause where one explains many.</summary>
+/// <summary>
+/// What does not fit while a model takes its weights: collected, so that all of it is told at once, and by its cause where one explains many.
+/// </summary>
 /// <param name="configName">What messages call the configuration.</param>
 /// <param name="names">The checkpoint's names; null where weights are random.</param>
 internal sealed class LoadProblems(string configName, TensorNames? names)

@@ -39,7 +39,9 @@ public sealed class ModelWeights
     /// <summary>The weights of a checkpoint; the options say how those of linear layers are held.</summary>
     internal static ModelWeights From(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options);
 
-    /// <summary>Goes through a checkpoint as loading would, but makes no new weights: to learn what becomes of each. The model that is built of it cannot run.</summary>
+    /// <summary>
+    /// Goes through a checkpoint as loading would, but makes no new weights: to learn what becomes of each. The model that is built of it cannot run.
+    /// </summary>
     internal static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options, planOnly: true);
 
     /// <summary>Random weights, as transformers' _init_weights draws them.</summary>

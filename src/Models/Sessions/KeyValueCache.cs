@@ -92,7 +92,9 @@ public sealed class KeyValueCache
     /// <param name="source">The cache to copy from; may be this one.</param>
     /// <param name="from">The sequence there.</param>
     /// <param name="to">The sequence here; what it held is forgotten.</param>
-    /// <exception cref="ArgumentException">The caches belong to models of different sizes, store different types, or the sequence is too long for this one.</exception>
+    /// <exception cref="ArgumentException">
+    /// The caches belong to models of different sizes, store different types, or the sequence is too long for this one.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such sequence.</exception>
     public void Copy(KeyValueCache source, int from, int to)
     {

@@ -4,7 +4,9 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>A KV cache as a debugger opens it: layer by layer, and in each head by head, how long keys and values are. Nothing is computed before it is opened.</summary>
+/// <summary>
+/// A KV cache as a debugger opens it: layer by layer, and in each head by head, how long keys and values are. Nothing is computed before it is opened.
+/// </summary>
 internal sealed class KeyValueCacheDebugView(KeyValueCache cache)
 {
     /// <summary>The tokens of each sequence.</summary>

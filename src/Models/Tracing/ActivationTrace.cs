@@ -43,13 +43,16 @@ public sealed partial class ActivationTrace : IDisposable
     /// <exception cref="TraceException">No pass has run, or it kept no activation of that name; the message lists the nearest ones.</exception>
     public Tensor this[string name] => Last[name];
 
-    /// <summary>Writes what was kept to a safetensors file: under the activations' names after one pass, with <c>pass.0.</c>, <c>pass.1.</c> … before them after several.</summary>
+    /// <summary>
+    /// Writes what was kept to a safetensors file: under the activations' names after one pass, with <c>pass.0.</c>, <c>pass.1.</c> … before them after
+    /// several.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="overwrite">Replace a file that exists.</param>
     /// <param name="metadata">Further strings for the file's <c>__metadata__</c>, such as <c>texts</c>.</param>
     /// <remarks>
-    /// The metadata holds, as JSON, what a safetensors file cannot say otherwise: <c>names</c> in execution order, <c>architecture</c>, and after one pass that began with an empty cache
-    /// <c>input_ids</c> and <c>attention_mask</c>, [batch, sequence]. docs/comparing.md lists it.
+    /// The metadata holds, as JSON, what a safetensors file cannot say otherwise: <c>names</c> in execution order, <c>architecture</c>, and after one pass that
+    /// began with an empty cache <c>input_ids</c> and <c>attention_mask</c>, [batch, sequence]. docs/comparing.md lists it.
     /// </remarks>
     /// <exception cref="TraceException">Nothing was kept.</exception>
     /// <exception cref="IOException">The file exists and <paramref name="overwrite"/> is false, or it cannot be written.</exception>

@@ -1,6 +1,8 @@
 namespace ManagedTransformers.Models;
 
-/// <summary>A change of an activation while the model runs: whatever comes after it in the pass, keys and values in the cache included, uses the changed one.</summary>
+/// <summary>
+/// A change of an activation while the model runs: whatever comes after it in the pass, keys and values in the cache included, uses the changed one.
+/// </summary>
 /// <remarks>An edit that leaves every bit as it was changes nothing. What is written at places of padding that is not computed is read by nothing.</remarks>
 public sealed class Intervention
 {

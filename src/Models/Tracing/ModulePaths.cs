@@ -2,10 +2,14 @@ using System.Globalization;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>Where the parts of a model's layers are, so that one tool traces and changes models of every family. In each path <c>*</c> stands for the layer.</summary>
+/// <summary>
+/// Where the parts of a model's layers are, so that one tool traces and changes models of every family. In each path <c>*</c> stands for the layer.
+/// </summary>
 /// <param name="Embeddings">The stream before the first layer.</param>
 /// <param name="Layers">The stream after a layer, such as <c>transformer.h.*</c>.</param>
-/// <param name="Attentions">The attention of a layer; its heads are traced as <c>scores</c>, <c>probabilities</c>, <c>heads</c> and <c>head_outputs</c> below it.</param>
+/// <param name="Attentions">
+/// The attention of a layer; its heads are traced as <c>scores</c>, <c>probabilities</c>, <c>heads</c> and <c>head_outputs</c> below it.
+/// </param>
 /// <param name="Mlps">What the feed-forward block adds to the stream, before any LayerNorm after it.</param>
 public sealed record ModulePaths(string Embeddings, string Layers, string Attentions, string Mlps)
 {

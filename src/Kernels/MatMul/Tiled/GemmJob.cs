@@ -1,8 +1,8 @@
 namespace ManagedTransformers.Kernels;
 
 /// <summary>
-/// Y = X · Wᵀ for many rows of X: one range of rows of W per task, against all of X. Rows of W are the tile's rows and are read as they are stored (or decoded
-/// into a buffer, where they are not float32); rows of X are its vectors. So the large operand is never transposed, and the small one once.
+/// Y = X · Wᵀ for many rows of X: one range of rows of W per task, against all of X. Rows of W are the tile's rows and are read as they are stored (or
+/// decoded into a buffer, where they are not float32); rows of X are its vectors. So the large operand is never transposed, and the small one once.
 /// </summary>
 /// <remarks>Goto &amp; van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; the macro-/microkernel split is BLIS's.</remarks>
 internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob

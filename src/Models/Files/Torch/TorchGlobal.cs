@@ -28,7 +28,10 @@ internal enum TorchGlobalKind
 /// <summary>
 /// A global that state dicts use: the whole list of what a pickle may name. Each stands for one of the constructors below; none is a Python function.
 /// </summary>
-/// <remarks>Names are those of torch/_utils.py and torch/storage.py, as torch.save has written them since 0.4. Types that this runtime cannot hold (complex, quantised) are not among them.</remarks>
+/// <remarks>
+/// Names are those of torch/_utils.py and torch/storage.py, as torch.save has written them since 0.4. Types that this runtime cannot hold (complex, quantised)
+/// are not among them.
+/// </remarks>
 internal sealed record TorchGlobal(TorchGlobalKind Kind, string FullName, ElementType? Type = null)
 {
     private static readonly Dictionary<string, TorchGlobal> Known = List().ToDictionary(global => global.FullName, StringComparer.Ordinal);

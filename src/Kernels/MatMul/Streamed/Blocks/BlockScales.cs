@@ -11,8 +11,8 @@ internal static unsafe class BlockScales
 {
     /// <summary>
     /// Of four rows of W, whose stored scales lie <paramref name="apart"/> bytes apart, and one of X. The products go to scales [4, row], where row is blocks
-    /// rounded up to a multiple of Width; the scales and zeros of X have zeros up to there. s0 … s3 receive where the rows' sums begin; rest has room for four
-    /// vectors of fp16.
+    /// rounded up to a multiple of Width; the scales and zeros of X have zeros up to there. s0 … s3 receive where the rows' sums begin; rest has room for
+    /// four vectors of fp16.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FourOfW<S, V, TFormat>(byte* stored, nint apart, nint blocks, float* x, float* zeros, in Decoding<V> decoding, float* scales, nint row,

@@ -37,8 +37,8 @@ internal static unsafe class BlockTile
     }
 
     /// <summary>
-    /// c += sums v of a block (z: their zeros) · scale of W · scales s of X, for two vectors. Sums are integers above the bits of <see cref="Blocks.Ones"/>, so
-    /// that as floats they need no conversion: o = −Ones · s is exact and leaves (v − Ones) · s rounded once.
+    /// c += sums v of a block (z: their zeros) · scale of W · scales s of X, for two vectors. Sums are integers above the bits of <see cref="Blocks.Ones"/>,
+    /// so that as floats they need no conversion: o = −Ones · s is exact and leaves (v − Ones) · s rounded once.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Put<S, V, TFormat>(float* c, float scale, V s0, V s1, V o0, V o1, V v0, V v1, V z0, V z1)

@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about equally long: one range of rows of W per task, read once.</summary>
+/// <summary>
+/// Y = X · Wᵀ for 9 to 16 rows of X at AVX-512, where memory and arithmetic take about equally long: one range of rows of W per task, read once.
+/// </summary>
 internal unsafe struct QuadGemmJob<TFormat> : ICountedJob where TFormat : struct, IRowFormat
 {
     public float* PackedX;  // X as QuadTile.Pack leaves it
