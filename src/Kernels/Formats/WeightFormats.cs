@@ -40,7 +40,7 @@ internal static class WeightFormats
         new($"{type} is no weight type; known are {string.Join(", ", Enum.GetNames<WeightType>())}.", nameof(type));
 
     public static ArgumentException NoElements(WeightType type) =>
-        new($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type));
+        WeightMatrix.IsBlocked(type) ? new($"{type} stores elements in blocks of {Blocks.Size}, not one by one.", nameof(type)) : Unknown(type);
 
     public static ArgumentException NoBlocks(WeightType type) =>
         new($"{type} stores elements one by one, not in blocks.", nameof(type));
@@ -64,4 +64,26 @@ internal static class WeightFormats
 
         public void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => Visitor.Visit<TFormat>();
     }
+}
+
+/// <summary>What a kernel does with the format of a weight: <see cref="WeightFormats.Visit"/> calls one of the two.</summary>
+internal interface IFormatVisitor
+{
+    /// <summary>Elements are stored one by one.</summary>
+    void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat;
+
+    /// <summary>Elements are stored in blocks of integers.</summary>
+    void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat;
+}
+
+/// <summary>The same of a kernel that takes only blocks.</summary>
+internal interface IBlockFormatVisitor
+{
+    void Visit<TFormat>() where TFormat : struct, IBlockFormat;
+}
+
+/// <summary>The same of a kernel that takes no blocks.</summary>
+internal interface IFloatFormatVisitor
+{
+    void Visit<TFormat>() where TFormat : struct, IWeightFormat;
 }

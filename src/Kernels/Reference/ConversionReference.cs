@@ -24,7 +24,7 @@ internal static class ConversionReference
                 for (int i = 0; i < destination.Length; i++) destination[i] = BinaryPrimitives.ReadSingleLittleEndian(source[(4 * i)..]);
                 break;
             default:
-                throw NotDefined(type);
+                throw WeightFormats.NoElements(type);
         }
     }
 
@@ -70,12 +70,10 @@ internal static class ConversionReference
                 case WeightType.F16: BinaryPrimitives.WriteHalfLittleEndian(destination[(2 * i)..], (Half)source[i]); break;
                 case WeightType.BF16: BinaryPrimitives.WriteUInt16LittleEndian(destination[(2 * i)..], NarrowBF16(source[i])); break;
                 case WeightType.F32: BinaryPrimitives.WriteSingleLittleEndian(destination[(4 * i)..], source[i]); break;
-                default: throw NotDefined(type);
+                default: throw WeightFormats.NoElements(type);
             }
         }
     }
-
-    private static ArgumentException NotDefined(WeightType type) => WeightMatrix.IsBlocked(type) ? WeightFormats.NoElements(type) : WeightFormats.Unknown(type);
 
     // The upper 16 bits, rounded to nearest even: adding 0x7FFF, and 1 more where the kept part is odd, carries where it must.
     public static ushort NarrowBF16(float value)

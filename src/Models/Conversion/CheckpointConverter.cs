@@ -26,8 +26,8 @@ public static class CheckpointConverter
     /// <exception cref="ArgumentException">The options are impossible.</exception>
     /// <exception cref="IOException">A checkpoint is in the destination already, the disk is full, …</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static ConversionResult Convert(
-        string source, string destination, ConversionOptions? options = null, IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
+    public static ConversionResult Convert(string source, string destination, ConversionOptions? options = null, IProgress<WriteProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(source);
         ArgumentException.ThrowIfNullOrEmpty(destination);
@@ -35,7 +35,8 @@ public static class CheckpointConverter
         if (options.Type is not (null or ElementType.F32 or ElementType.F16 or ElementType.BF16))
             throw new ArgumentException($"Type is {options.Type}; weights can be stored as F32, F16 or BF16.", nameof(options));
         if (!Enum.IsDefined(options.WeightFormat))
-            throw new ArgumentException($"WeightFormat is {options.WeightFormat}; it can be {string.Join(", ", Enum.GetNames<WeightFormat>())}.", nameof(options));
+            throw new ArgumentException($"WeightFormat is {options.WeightFormat}; " +
+                $"it can be {string.Join(", ", Enum.GetNames<WeightFormat>())}.", nameof(options));
         if (options is { QuantizeHead: true, WeightFormat: WeightFormat.AsStored })
             throw new ArgumentException("QuantizeHead is set, and WeightFormat is AsStored: say Int8 or Int4.", nameof(options));
         if (options.MaxShardSize < 1)
@@ -56,12 +57,16 @@ public static class CheckpointConverter
             target.MakeRoom();
             files.Publish();
             target.RemoveRest();
-            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized) { Warnings = plan.Warnings };
+            return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized)
+            {
+                Warnings = plan.Warnings,
+            };
         }
         catch (Exception e) when (e is IOException and not CheckpointException or UnauthorizedAccessException)
         {
             target.Abandon();
-            throw new IOException($"The checkpoint cannot be written to {destination}: {e.Message.TrimEnd('.')}. Its tensors take {plan.Bytes} bytes; no half file was left.", e);
+            throw new IOException($"The checkpoint cannot be written to {destination}: {e.Message.TrimEnd('.')}. " +
+                $"Its tensors take {plan.Bytes} bytes; no half file was left.", e);
         }
         catch
         {
@@ -86,8 +91,8 @@ public static class CheckpointConverter
 
     /// <summary>Writes the shards and, last, their index.</summary>
     /// <returns>Where the shards lie for now.</returns>
-    private static IEnumerable<string> WriteShards(
-        Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingFiles files, IProgress<WriteProgress>? progress, CancellationToken cancellationToken)
+    private static IEnumerable<string> WriteShards(Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingFiles files,
+        IProgress<WriteProgress>? progress, CancellationToken cancellationToken)
     {
         var metadata = checkpoint.Metadata.ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         metadata.TryAdd("format", "pt");                   // transformers refuses files without it
@@ -109,7 +114,8 @@ public static class CheckpointConverter
             foreach (TensorEntry entry in shard)
             {
                 if (!file.Weights.TryGetValue(entry.Name, out Weight? weight) || !expected[entry.Name].Equals(weight, cancellationToken))
-                    throw new CheckpointException($"{entry.Name} was written and reads differently: the disk or the memory of this machine is faulty, or the source was changed meanwhile. Nothing was kept; convert again.")
+                    throw new CheckpointException($"{entry.Name} was written and reads differently: " +
+                        "the disk or the memory of this machine is faulty, or the source was changed meanwhile. Nothing was kept; convert again.")
                     {
                         TensorName = entry.Name,
                     };

@@ -20,7 +20,8 @@ internal static class CompanionFiles
         IEnumerable<string> modules = Directory.EnumerateDirectories(directory)
             .Select(folder => $"{Path.GetFileName(folder)}/{ConfigJson.FileName}")
             .Where(name => !name.StartsWith('.') && source.Contains(name));
-        IEnumerable<string> weights = ModuleFolders(source).SelectMany(folder => new[] { $"{folder}/{Checkpoint.SingleFileName}", $"{folder}/{Checkpoint.TorchFileName}" }).Where(source.Contains);
+        IEnumerable<string> weights = ModuleFolders(source)
+            .SelectMany(folder => new[] { $"{folder}/{Checkpoint.SingleFileName}", $"{folder}/{Checkpoint.TorchFileName}" }).Where(source.Contains);
         return files.Concat(modules.Concat(weights).Order(StringComparer.Ordinal));
     }
 
@@ -92,6 +93,7 @@ internal static class CompanionFiles
         ElementType.F32 => "float32",
         ElementType.F16 => "float16",
         ElementType.BF16 => "bfloat16",
-        _ => null,
+        null => null,
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not a type of floats."),
     };
 }

@@ -42,8 +42,8 @@ public sealed record DroppedTensor(string Name, string Dtype, IReadOnlyList<long
 /// <param name="Dropped">Those that were left out.</param>
 /// <param name="Quantized">How many were quantized.</param>
 public sealed record ConversionResult(
-    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes, IReadOnlyList<(string From, string To)> Renamed, IReadOnlyList<DroppedTensor> Dropped,
-    int Quantized = 0)
+    string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes,
+    IReadOnlyList<(string From, string To)> Renamed, IReadOnlyList<DroppedTensor> Dropped, int Quantized = 0)
 {
     /// <summary>What is odd about the source and harms nothing, in sentences for people: those of <see cref="PretrainedModel.Warnings"/>.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];

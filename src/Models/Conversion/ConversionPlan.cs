@@ -64,7 +64,8 @@ internal sealed class ConversionPlan
         if (options is { Type: null, WeightFormat: WeightFormat.AsStored }) return;
         if (checkpoint.Weights.Values.FirstOrDefault(weight => weight.BlockType is not null) is not Weight quantized) return;
         throw new CheckpointException(
-            $"{quantized.Name} in {quantized.File} is quantized already ({quantized.BlockType}). What was rounded away is gone: convert the original checkpoint. As it is it can be written again, in other shards.")
+            $"{quantized.Name} in {quantized.File} is quantized already ({quantized.BlockType}). What was rounded away is gone: " +
+                "convert the original checkpoint. As it is it can be written again, in other shards.")
         {
             FileName = quantized.File,
             TensorName = quantized.Name,
@@ -88,5 +89,6 @@ internal sealed class ConversionPlan
 
     /// <summary>The weight that the model reads in place of this one, if it is really the same.</summary>
     private static Weight? TwinOf(Weight weight, Checkpoint checkpoint, ModelWeights? model) =>
-        model is not null && model.Twins.TryGetValue(weight.Name, out string? name) && checkpoint.Weights.TryGetValue(name, out Weight? original) && weight.HasBytesOf(original) ? original : null;
+        model is not null && model.Twins.TryGetValue(weight.Name, out string? name) && checkpoint.Weights.TryGetValue(name, out Weight? original)
+        && weight.HasBytesOf(original) ? original : null;
 }

@@ -15,14 +15,16 @@ internal sealed partial class ConversionTarget(string source, string directory, 
     public void Prepare()
     {
         if (IsSource && checkpoint.FileNames.Any(IsWeightFile))
-            throw new IOException($"{directory} holds the safetensors that are to be converted; they cannot replace themselves while they are read. Write to another directory.");
+            throw new IOException($"{directory} holds the safetensors that are to be converted; they cannot replace themselves while they are read. " +
+                "Write to another directory.");
         if (File.Exists(directory)) throw new IOException($"{directory} is a file; the name of a directory is needed.");
         if (!overwrite && Directory.Exists(directory))
         {
             string? there = Directory.EnumerateFiles(directory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)
                 .FirstOrDefault(name => IsWeightFile(name) || (!IsSource && name is ConfigJson.FileName or Checkpoint.TorchFileName));
             if (there is not null)
-                throw new IOException($"{directory} holds a checkpoint already ({there}). Write to another directory, or set Overwrite (mtx convert --force) to replace it.");
+                throw new IOException($"{directory} holds a checkpoint already ({there}). " +
+                    "Write to another directory, or set Overwrite (mtx convert --force) to replace it.");
         }
         Create(directory);
     }

@@ -16,7 +16,8 @@ internal sealed class ConvertedTensor
     {
         (_source, _blocks) = (source, blocks);
         if (floatType is not null && source.Type is ElementType.F8E4M3 or ElementType.F8E5M2)
-            throw Bad($"is {source.Type.SafetensorsName()}, which cannot be converted to {floatType.Value.SafetensorsName()}. Convert the checkpoint without changing its type.");
+            throw Bad($"is {source.Type.SafetensorsName()}, which cannot be converted to {floatType.Value.SafetensorsName()}. " +
+                "Convert the checkpoint without changing its type.");
         Entry = blocks is WeightType quantized
             ? new TensorEntry(name, ElementType.U8, StoredBlocks.ShapeOf(quantized, source.Shape[0], Columns), WriteTo)
             : new TensorEntry(name, floatType is ElementType type && IsFloat(source.Type) ? type : source.Type, source.Shape, WriteTo);
@@ -70,13 +71,14 @@ internal sealed class ConvertedTensor
         }
     }
 
-    private int ConvertedLength(int count) => _blocks is WeightType blocks ? (int)(count / Columns * WeightMatrix.BytesOfRow(blocks, Columns)) : count * Entry.Type.Size();
+    private int ConvertedLength(int count) =>
+        _blocks is WeightType blocks ? (int)(count / Columns * WeightMatrix.BytesOfRow(blocks, Columns)) : count * Entry.Type.Size();
 
     private void Quantize(long row, ReadOnlySpan<byte> stored, Span<float> values, Span<byte> to)
     {
         int rows = values.Length / Columns;
         WeightMatrix matrix;
-        if (WeightTypeOf(_source.Type) is WeightType from)
+        if (_source.Type.ToWeightType() is WeightType from)
         {
             matrix = new WeightMatrix(stored, from, rows, Columns);
         }
@@ -97,17 +99,23 @@ internal sealed class ConvertedTensor
 
     private void Convert(ReadOnlySpan<byte> stored, Span<float> values, Span<byte> converted)
     {
-        if (WeightTypeOf(_source.Type) is WeightType from) Conversion.Widen(stored, from, values, KernelOptions.Default);
+        if (_source.Type.ToWeightType() is WeightType from) Conversion.Widen(stored, from, values, KernelOptions.Default);
         else ElementConversion.Widen(_source, stored, values);
         RequireInRange(stored, values);
-        Conversion.Narrow(values, WeightTypeOf(Entry.Type)!.Value, converted, KernelOptions.Default);
+        Conversion.Narrow(values, Entry.Type.ToWeightType()!.Value, converted, KernelOptions.Default);
     }
 
     /// <summary>A number that is too large for its new type would become infinite, and with it whatever it is multiplied by.</summary>
     private void RequireInRange(ReadOnlySpan<byte> stored, ReadOnlySpan<float> values)
     {
         // Half way from the largest number to the next that there would be: from here on rounding gives infinity.
-        double limit = Entry.Type switch { ElementType.F16 => 65520, ElementType.BF16 => 3.3961775292304601e38, _ => 3.4028235677973366e38 };
+        double limit = Entry.Type switch
+        {
+            ElementType.F16 => 65520,
+            ElementType.BF16 => 3.3961775292304601e38,
+            ElementType.F32 => 3.4028235677973366e38,
+            _ => throw new NotSupportedException($"{_source.Name}: floats cannot be stored as {Entry.Type.SafetensorsName()}; F32, F16 and BF16 can."),
+        };
         for (int i = 0; i < values.Length; i++)
         {
             if (!(MathF.Abs(values[i]) >= limit)) continue;
@@ -118,13 +126,6 @@ internal sealed class ConvertedTensor
         }
     }
 
-    private CheckpointException Bad(string what, Exception? cause = null) => new($"{_source.Name} in {_source.File} {what}", cause) { FileName = _source.File, TensorName = _source.Name };
-
-    private static WeightType? WeightTypeOf(ElementType type) => type switch
-    {
-        ElementType.F32 => WeightType.F32,
-        ElementType.F16 => WeightType.F16,
-        ElementType.BF16 => WeightType.BF16,
-        _ => null,
-    };
+    private CheckpointException Bad(string what, Exception? cause = null) =>
+        new($"{_source.Name} in {_source.File} {what}", cause) { FileName = _source.File, TensorName = _source.Name };
 }

@@ -30,7 +30,8 @@ internal sealed class NumberRows(long[] shape, Func<long, int, float[]> read)
         if (count <= Listed) return [.. Enumerable.Range(0, (int)count).Select(i => new NumberRow(this, first + i))];
         long range = Listed;
         while (range * Listed < count) range *= Listed;
-        return [.. Enumerable.Range(0, (int)((count + range - 1) / range)).Select(i => new NumberRowRange(this, first + i * range, Math.Min(range, count - i * range)))];
+        return [.. Enumerable.Range(0, (int)((count + range - 1) / range))
+            .Select(i => new NumberRowRange(this, first + i * range, Math.Min(range, count - i * range)))];
     }
 
     /// <summary>The first numbers of a row.</summary>

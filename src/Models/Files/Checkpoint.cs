@@ -168,3 +168,13 @@ public sealed class Checkpoint : IDisposable
         if (blocks.Length > 1) problems.Add($"Some shards are quantized to {blocks[0]}, some to {blocks[1]}.");
     }
 }
+
+/// <summary>A file with named tensors, of whatever format: what a <see cref="Checkpoint"/> is made of.</summary>
+internal interface IWeightFile : IDisposable
+{
+    string Name { get; }
+
+    IReadOnlyDictionary<string, Weight> Weights { get; }
+
+    IReadOnlyDictionary<string, string> Metadata { get; }
+}

@@ -94,7 +94,8 @@ internal sealed class BytesSource(IReadOnlyDictionary<string, ReadOnlyMemory<byt
 
     public override bool Contains(string file) => files.ContainsKey(file);
 
-    public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.FromBytes(files[file], file) : SafetensorsFile.FromBytes(files[file], file);
+    public override IWeightFile OpenTensors(string file) =>
+        IsTorch(file) ? TorchFile.FromBytes(files[file], file) : SafetensorsFile.FromBytes(files[file], file);
 
     public override ReadOnlyMemory<byte> ReadWhole(string file) => files[file].Length <= MaxWholeLength ? files[file] : throw TooLong(file);
 }

@@ -1,3 +1,5 @@
+using ManagedTransformers.Kernels;
+
 namespace ManagedTransformers.Models;
 
 /// <summary>How one element of a stored tensor is encoded. All are little-endian.</summary>
@@ -65,7 +67,7 @@ internal static class ElementTypes
         ElementType.I16 or ElementType.U16 or ElementType.F16 or ElementType.BF16 => 2,
         ElementType.I32 or ElementType.U32 or ElementType.F32 => 4,
         ElementType.F64 or ElementType.I64 or ElementType.U64 => 8,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Not an element type."),
+        _ => throw Unknown(type),
     };
 
     /// <summary>The name as safetensors headers spell it: <c>F32</c>, <c>BOOL</c>, <c>F8_E4M3</c> …</summary>
@@ -77,8 +79,31 @@ internal static class ElementTypes
         _ => type.ToString(),
     };
 
+    /// <summary>The elements as kernels read them where they lie; null where they must be converted first, or are no floats.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is none of <see cref="ElementType"/>.</exception>
+    public static WeightType? ToWeightType(this ElementType type) => type switch
+    {
+        ElementType.F32 => WeightType.F32,
+        ElementType.F16 => WeightType.F16,
+        ElementType.BF16 => WeightType.BF16,
+        _ when Enum.IsDefined(type) => null,
+        _ => throw Unknown(type),
+    };
+
+    /// <summary>How a file names the elements of a kernel's type.</summary>
+    /// <exception cref="ArgumentException">The type stores blocks, or is unknown.</exception>
+    public static ElementType ToElementType(this WeightType type) => type switch
+    {
+        WeightType.F32 => ElementType.F32,
+        WeightType.F16 => ElementType.F16,
+        WeightType.BF16 => ElementType.BF16,
+        _ => throw WeightFormats.NoElements(type),
+    };
+
     /// <summary>Finds the type that a safetensors header names; the spelling must be exact.</summary>
     public static bool TryParseSafetensors(string name, out ElementType type) => ByName.TryGetValue(name, out type);
+
+    private static ArgumentOutOfRangeException Unknown(ElementType type) => new(nameof(type), type, "Not an element type.");
 
     /// <summary>All names, widest first, for messages.</summary>
     internal static string KnownNames => string.Join(", ", ByName.Keys.Reverse());

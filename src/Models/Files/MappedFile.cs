@@ -116,7 +116,7 @@ internal sealed unsafe class MappedFile : IDisposable
         try
         {
             long length = RandomAccess.GetLength(handle);
-            file = MemoryMappedFile.CreateFromFile(handle, mapName: null, capacity: 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
+            file = MemoryMappedFile.CreateFromFile(handle, null, capacity: 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
             return new MappedFile(path, length, handle, file, file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read));
         }
         catch

@@ -42,7 +42,8 @@ public sealed class SafetensorsFile : IWeightFile
             var header = SafetensorsHeader.Parse(file.Slice(SafetensorsHeader.PrefixLength, headerLength), file.Name);
             header.RequireDataLength(file.Length - dataStart, file.Name);
             var lifetime = new Lifetime(file.Name, file.Dispose);
-            return new SafetensorsFile(file.Name, header, lifetime, tensor => new Weight(tensor.Name, tensor.Type, tensor.Shape, file, dataStart + tensor.Begin) { BlockType = header.BlocksOf(tensor) });
+            return new SafetensorsFile(file.Name, header, lifetime, tensor =>
+                new Weight(tensor.Name, tensor.Type, tensor.Shape, file, dataStart + tensor.Begin) { BlockType = header.BlocksOf(tensor) });
         }
         catch
         {

@@ -42,7 +42,8 @@ internal sealed class SafetensorsHeader
     public static int ReadLength(ReadOnlySpan<byte> prefix, long? remaining, string file)
     {
         if (prefix.Length < PrefixLength)
-            throw Bad(file, null, $"The file has {prefix.Length} bytes; a safetensors file starts with {PrefixLength} bytes that give the length of its header.");
+            throw Bad(file, null, $"The file has {prefix.Length} bytes; " +
+                $"a safetensors file starts with {PrefixLength} bytes that give the length of its header.");
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > MaxLength)
             throw Bad(file, null, $"The header claims to be {length} bytes; at most {MaxLength} are allowed.");

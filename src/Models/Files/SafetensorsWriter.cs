@@ -23,15 +23,9 @@ internal static class SafetensorsWriter
     /// <exception cref="InvalidOperationException">A tensor wrote another number of bytes than its shape needs.</exception>
     /// <exception cref="IOException">The disk is full, the directory missing, …</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static void Write(
-        string path,
-        IReadOnlyCollection<TensorEntry> tensors,
-        IReadOnlyDictionary<string, string>? metadata = null,
-        IProgress<WriteProgress>? progress = null,
-        CancellationToken cancellationToken = default)
+    public static void Write(string path, IReadOnlyCollection<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata = null,
+        IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        ArgumentNullException.ThrowIfNull(tensors);
         using var file = new PendingFile(path);
         Write(file.Stream, tensors, metadata, progress, cancellationToken);
         file.Complete();
@@ -40,60 +34,15 @@ internal static class SafetensorsWriter
 
     /// <summary>Writes a file to a stream, front to back; the stream need not seek and is not disposed.</summary>
     /// <inheritdoc cref="Write(string, IReadOnlyCollection{TensorEntry}, IReadOnlyDictionary{string, string}?, IProgress{WriteProgress}?, CancellationToken)"/>
-    public static void Write(
-        Stream stream,
-        IReadOnlyCollection<TensorEntry> tensors,
-        IReadOnlyDictionary<string, string>? metadata = null,
-        IProgress<WriteProgress>? progress = null,
-        CancellationToken cancellationToken = default)
+    public static void Write(Stream stream, IReadOnlyCollection<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata = null,
+        IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(tensors);
         RequireDistinctNames(tensors);
         Write(stream, tensors, metadata, new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength)), cancellationToken);
     }
 
-    /// <summary>
-    /// Writes <c>model.safetensors</c>, or, where the tensors take more than one shard, <c>model-00001-of-0000N.safetensors</c> … and the index.
-    /// All files are written under temporary names first; the index gets its name last.
-    /// </summary>
-    /// <param name="directory">An existing directory.</param>
-    /// <param name="tensors">What to write; shards are filled in this order.</param>
-    /// <param name="maxShardSize">Tensor bytes per file; a single larger tensor gets a file of its own.</param>
-    /// <param name="metadata">Strings for <c>__metadata__</c> of every file.</param>
-    /// <param name="progress">Told after each tensor.</param>
-    /// <param name="cancellationToken">Ends the writing; nothing is left behind.</param>
-    /// <returns>The names of the files with tensors, without the index.</returns>
-    /// <inheritdoc cref="Write(string, IReadOnlyCollection{TensorEntry}, IReadOnlyDictionary{string, string}?, IProgress{WriteProgress}?, CancellationToken)" path="/exception"/>
-    public static IReadOnlyList<string> WriteSharded(
-        string directory,
-        IReadOnlyCollection<TensorEntry> tensors,
-        long maxShardSize,
-        IReadOnlyDictionary<string, string>? metadata = null,
-        IProgress<WriteProgress>? progress = null,
-        CancellationToken cancellationToken = default)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(directory);
-        ArgumentNullException.ThrowIfNull(tensors);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardSize);
-        RequireDistinctNames(tensors);
-        var plan = new ShardPlan(tensors, maxShardSize);
-        string single = Path.Combine(directory, Checkpoint.SingleFileName);
-        if (plan.IsSharded && File.Exists(single))
-            throw new IOException(
-                $"{single} is there, and would be read instead of the {plan.Shards.Count} shards to be written. Delete it, or write to an empty directory.");
-
-        var tally = new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength));
-        using var pending = new PendingFiles(directory);
-        foreach ((string file, List<TensorEntry> shard) in plan.FileNames.Zip(plan.Shards))
-            pending.Add(file, stream => Write(stream, shard, metadata, tally, cancellationToken));
-        if (plan.IsSharded) pending.Add(Checkpoint.IndexFileName, plan.WriteIndex);
-        pending.Publish();
-        return plan.FileNames;
-    }
-
-    internal static void Write(
-        Stream stream, IEnumerable<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata, WriteTally tally, CancellationToken cancellationToken)
+    internal static void Write(Stream stream, IEnumerable<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata, WriteTally tally,
+        CancellationToken cancellationToken)
     {
         TensorEntry[] ordered = [.. tensors.OrderByDescending(tensor => tensor.Type).ThenBy(tensor => tensor.Name, StringComparer.Ordinal)];
         SafetensorsHeaderWriter.Write(stream, ordered, metadata);

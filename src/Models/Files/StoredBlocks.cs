@@ -34,7 +34,8 @@ internal static class StoredBlocks
             if (found != needed) throw Unknown(key, found, needed);
         }
         CheckpointException Unknown(string key, string found, string needed) => new(
-            $"{file}: its metadata says {key} = \"{SafetensorsHeader.Shown(found)}\"; this version reads {needed}. It was quantized by another version: use that one, or quantize the original checkpoint again (mtx convert).")
+            $"{file}: its metadata says {key} = \"{SafetensorsHeader.Shown(found)}\"; this version reads {needed}. It was quantized by another version: " +
+                "use that one, or quantize the original checkpoint again (mtx convert).")
         {
             FileName = file,
         };
@@ -52,7 +53,8 @@ internal static class StoredBlocks
     {
         WeightFormat.Int8 => WeightType.Int8,
         WeightFormat.Int4 => WeightType.Int4,
-        _ => null,
+        WeightFormat.AsStored => null,
+        _ => throw new ArgumentException($"WeightFormat is {format}; it can be {string.Join(", ", Enum.GetNames<WeightFormat>())}.", nameof(format)),
     };
 
     /// <summary>The shape in which [n, k] is stored.</summary>

@@ -28,7 +28,8 @@ internal sealed class StreamContent(Stream stream, string file, CancellationToke
             long length = tensor.End - tensor.Begin;
             if (length > Array.MaxLength)
                 throw new CheckpointException(
-                    $"{SafetensorsHeader.Shown(tensor.Name)} in {file} has {length} bytes; a tensor that comes from a stream may have {Array.MaxLength}. Save the file to disk and open it there.")
+                    $"{SafetensorsHeader.Shown(tensor.Name)} in {file} has {length} bytes; a tensor that comes from a stream may have {Array.MaxLength}. " +
+                        "Save the file to disk and open it there.")
                 {
                     FileName = file,
                     TensorName = tensor.Name,
@@ -38,7 +39,8 @@ internal sealed class StreamContent(Stream stream, string file, CancellationToke
             data.Add(tensor.Name, bytes);
         }
         if (stream.ReadByte() >= 0)
-            throw SafetensorsHeader.Bad(file, null, $"The stream goes on after the {header.DataLength} bytes that the tensors cover, and no byte may be left over.");
+            throw SafetensorsHeader.Bad(file, null, $"The stream goes on after the {header.DataLength} bytes that the tensors cover, " +
+                "and no byte may be left over.");
         return data;
     }
 

@@ -140,7 +140,8 @@ internal sealed class NewFileStream(string path) : WriteOnlyStream
         base.Dispose(disposing);
     }
 
-    private IOException TooLarge(ArgumentOutOfRangeException e) => new($"{path} becomes larger than its file system or a limit of this process (ulimit -f) allows.", e);
+    private IOException TooLarge(ArgumentOutOfRangeException e) =>
+        new($"{path} becomes larger than its file system or a limit of this process (ulimit -f) allows.", e);
 }
 
 /// <summary>Passes one tensor's bytes on and holds it to the number that its shape needs.</summary>
@@ -174,5 +175,36 @@ internal sealed class WriteTally(IProgress<WriteProgress>? progress, long total)
     {
         _written += tensor.ByteLength;
         progress?.Report(new WriteProgress(tensor.Name, _written, total));
+    }
+}
+
+/// <summary>Files of one directory that are written under temporary names and get their names together, when all of them are complete.</summary>
+internal sealed class PendingFiles(string directory) : IDisposable
+{
+    private readonly List<PendingFile> _files = [];
+
+    /// <summary>Writes a file to the end.</summary>
+    /// <param name="name">Its name in the directory.</param>
+    /// <param name="write">Writes its content.</param>
+    /// <returns>Where it lies until it is published.</returns>
+    public string Add(string name, Action<Stream> write)
+    {
+        var file = new PendingFile(Path.Combine(directory, name));
+        _files.Add(file);
+        write(file.Stream);
+        file.Complete();
+        return file.TemporaryPath;
+    }
+
+    /// <summary>Gives all files their names, in the order in which they were added.</summary>
+    public void Publish()
+    {
+        _files.ForEach(file => file.Publish());
+    }
+
+    /// <summary>Removes what was not published.</summary>
+    public void Dispose()
+    {
+        _files.ForEach(file => file.Dispose());
     }
 }

@@ -60,7 +60,8 @@ internal sealed class LoadProblems(string configName, TensorNames? names)
         string some = string.Join(", ", all.Take(Shown));
         if (all.Length > 1 && names?.PrefixOf(all) is string prefix)
         {
-            return [$"{all.Length} tensors that {configName} needs are not there under their names ({some}, …), and all of them are with {prefix} before it: a " +
+            return [$"{all.Length} tensors that {configName} needs are not there under their names ({some}, …), " +
+                $"and all of them are with {prefix} before it: a " +
                 $"larger model was saved. Save its {prefix.TrimEnd('.')} alone, or take the prefix off."];
         }
         if (all.Length > Shown && !_anyFound)

@@ -42,7 +42,8 @@ public sealed class ModelWeights
     /// <summary>
     /// Goes through a checkpoint as loading would, but makes no new weights: to learn what becomes of each. The model that is built of it cannot run.
     /// </summary>
-    internal static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) => new(checkpoint, random: null, config, options, planOnly: true);
+    internal static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) =>
+        new(checkpoint, random: null, config, options, planOnly: true);
 
     /// <summary>Random weights, as transformers' _init_weights draws them.</summary>
     internal static ModelWeights Random(PretrainedConfig config, int seed, LoadOptions options) =>
@@ -85,7 +86,8 @@ public sealed class ModelWeights
 
     /// <summary>The matrix of the head over the vocabulary, quantized only where the checkpoint has it so or the options say so.</summary>
     /// <inheritdoc cref="Matrix"/>
-    internal Matrix HeadMatrix(string name, int n, int k) => LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
+    internal Matrix HeadMatrix(string name, int n, int k) =>
+        LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
 
     private Matrix LinearMatrix(string name, int n, int k, WeightType? asked)
     {
@@ -101,14 +103,7 @@ public sealed class ModelWeights
 
     private Matrix Stored(Weight weight, int n, int k)
     {
-        WeightType? type = weight.Type switch
-        {
-            ElementType.F32 => WeightType.F32,
-            ElementType.F16 => WeightType.F16,
-            ElementType.BF16 => WeightType.BF16,
-            _ => null,
-        };
-        if (type is WeightType stored) return new Matrix(weight, stored, n, k);
+        if (weight.Type.ToWeightType() is WeightType stored) return new Matrix(weight, stored, n, k);
         return new Matrix(_planOnly ? weight : ToF32(weight), WeightType.F32, n, k);
     }
 
@@ -140,7 +135,8 @@ public sealed class ModelWeights
     private void RequireSame(WeightType stored, WeightType? asked)
     {
         if (asked is null || asked == stored) return;
-        _problems.Add($"Its linear layers are stored as {stored}, and LoadOptions.WeightFormat (--weights) asks for {asked}. Load them as they are stored, or load the checkpoint that they were made of.");
+        _problems.Add($"Its linear layers are stored as {stored}, and LoadOptions.WeightFormat (--weights) asks for {asked}. " +
+            "Load them as they are stored, or load the checkpoint that they were made of.");
     }
 
     /// <summary>A vector of n float32 numbers: a bias, or the parameters of a LayerNorm.</summary>
@@ -227,4 +223,18 @@ public sealed class ModelWeights
         System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).CopyTo(bytes);
         return new Weight(weight.Name, ElementType.F32, weight.Shape, bytes, weight.File);
     }
+}
+
+/// <summary>What a model is built from: weights by name, and how they are held.</summary>
+public sealed class ModelSource
+{
+    internal ModelSource(ModelWeights weights, LoadOptions options, Checkpoint? checkpoint) => (Weights, Options, Checkpoint) = (weights, options, checkpoint);
+
+    /// <summary>The weights; layers take theirs in their constructors.</summary>
+    public ModelWeights Weights { get; }
+
+    /// <summary>How the model is loaded.</summary>
+    public LoadOptions Options { get; }
+
+    internal Checkpoint? Checkpoint { get; }
 }

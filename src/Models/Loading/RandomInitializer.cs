@@ -16,7 +16,8 @@ internal sealed class RandomInitializer(double initializerRange, int seed)
     public Weight Normal(string name, int n, int k, int? zeroRow)
     {
         if ((long)n * k * sizeof(float) > Array.MaxLength)
-            throw new ConfigException($"{name} would be [{n}, {k}]; a tensor of random weights holds at most {Array.MaxLength / sizeof(float)} numbers. Make the configuration's sizes smaller.");
+            throw new ConfigException($"{name} would be [{n}, {k}]; a tensor of random weights holds at most {Array.MaxLength / sizeof(float)} numbers. " +
+                "Make the configuration's sizes smaller.");
         var values = new float[n * k];
         var random = new Random(unchecked(seed * 31 + StableHash(name)));
         for (int i = 0; i < values.Length; i += 2)

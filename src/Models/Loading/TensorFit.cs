@@ -13,13 +13,16 @@ internal sealed class TensorFit(string configName)
         if (weight.BlockType is WeightType blocks)
         {
             if (!isLinear)
-                return $"{found} is quantized ({blocks}); {needed} of F32, F16, BF16 or F64: only the matrices of linear layers can be quantized. Quantize the original checkpoint again (mtx convert).";
+                return $"{found} is quantized ({blocks}); {needed} of F32, F16, BF16 or F64: only the matrices of linear layers can be quantized. " +
+                    "Quantize the original checkpoint again (mtx convert).";
             if (shape[1] % StoredBlocks.PairColumns != 0)
-                return $"{found} is quantized ({blocks}); {needed}, and rows of {shape[1]} weights are no whole pairs of blocks ({StoredBlocks.PairColumns}). Do config.json and the weight file belong together?";
+                return $"{found} is quantized ({blocks}); {needed}, and rows of {shape[1]} weights are no whole pairs of blocks " +
+                    $"({StoredBlocks.PairColumns}). Do config.json and the weight file belong together?";
             long[] stored = StoredBlocks.ShapeOf(blocks, shape[0], (int)shape[1]);
             return weight.Shape.SequenceEqual(stored)
                 ? null
-                : $"{found} is {weight.ShapeText} bytes of {blocks}; {needed}, which are {TensorEntry.Describe(stored)} bytes. Do config.json and the weight file belong together?";
+                : $"{found} is {weight.ShapeText} bytes of {blocks}; {needed}, which are {TensorEntry.Describe(stored)} bytes. " +
+                    "Do config.json and the weight file belong together?";
         }
         if (!weight.Shape.SequenceEqual(shape))
             return $"{found} is {weight.ShapeText}; {needed}.{LikelyCause(weight, shape)}";

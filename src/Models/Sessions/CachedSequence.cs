@@ -61,7 +61,7 @@ internal sealed class CachedSequence
         for (int i = 0; i < columns.Length; i++) _columns[Length + i] = firstColumn + columns[i];
     }
 
-    /// <summary>Counts so many more tokens as read.</summary>
+    /// <summary>Counts this many more tokens as read.</summary>
     public void Commit(int tokens) => Length += tokens;
 
     /// <summary>Says anew which tokens may be attended to; returns how many of them may.</summary>
@@ -78,7 +78,7 @@ internal sealed class CachedSequence
         return shown;
     }
 
-    /// <summary>Holds so many tokens side by side from column 0 on, all visible; keys and values are written by the caller.</summary>
+    /// <summary>Holds this many tokens from column 0 on, all visible; keys and values are written by the caller.</summary>
     public void Fill(int length)
     {
         Array.Fill(_visible, (byte)1);

@@ -22,9 +22,11 @@ public sealed class KeyValueCache
         int elementSize = WeightMatrix.ElementSize(type);
         long perSequence = (long)heads * maxLength * headDim * elementSize;
         if (perSequence > Array.MaxLength)
-            throw new ModelInputException($"A KV cache of {maxLength} tokens needs {perSequence} bytes per layer and sequence, over {Array.MaxLength}. Ask for a smaller MaxLength.");
+            throw new ModelInputException($"A KV cache of {maxLength} tokens needs {perSequence} bytes per layer and sequence, over {Array.MaxLength}. " +
+                "Ask for a smaller MaxLength.");
         if ((long)layers * batchSize > Array.MaxLength || (long)batchSize * maxLength > Array.MaxLength)
-            throw new ModelInputException($"A KV cache of {layers} layers for {batchSize} sequences of {maxLength} tokens is too large. Ask for a smaller BatchSize or MaxLength.");
+            throw new ModelInputException($"A KV cache of {layers} layers for {batchSize} sequences of {maxLength} tokens is too large. " +
+                "Ask for a smaller BatchSize or MaxLength.");
         _sequences = new CachedSequence[batchSize];
         _reordered = new CachedSequence?[batchSize];
         for (int i = 0; i < batchSize; i++)
@@ -83,7 +85,8 @@ public sealed class KeyValueCache
     {
         CachedSequence held = Of(sequence);
         if (length < 0 || length > held.Length)
-            throw new ArgumentOutOfRangeException(nameof(length), length, $"Sequence {sequence} holds {held.Length} tokens; 0 … {held.Length} of them can be kept.");
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"Sequence {sequence} holds {held.Length} tokens; " +
+                $"0 … {held.Length} of them can be kept.");
         held.Truncate(length);
         Columns = _sequences.Max(one => one.EndColumn);
     }
@@ -101,11 +104,13 @@ public sealed class KeyValueCache
         ArgumentNullException.ThrowIfNull(source);
         if ((source.Layers, source.Heads, source.HeadDim, source.Type) != (Layers, Heads, HeadDim, Type))
         {
-            throw new ArgumentException($"The source has {source.Layers} layers of {source.Heads} heads of {source.HeadDim} in {source.Type}; this cache has {Layers} of {Heads} of {HeadDim} in {Type}.", nameof(source));
+            throw new ArgumentException($"The source has {source.Layers} layers of {source.Heads} heads of {source.HeadDim} in {source.Type}; " +
+                $"this cache has {Layers} of {Heads} of {HeadDim} in {Type}.", nameof(source));
         }
         CachedSequence original = source.Of(from), copy = Of(to);
         if (original.Length > MaxLength)
-            throw new ArgumentException($"The source holds {original.Length} tokens; this cache holds at most {MaxLength} (SessionOptions.MaxLength).", nameof(source));
+            throw new ArgumentException($"The source holds {original.Length} tokens; " +
+                $"this cache holds at most {MaxLength} (SessionOptions.MaxLength).", nameof(source));
         if (original != copy) copy.CopyFrom(original);
         Columns = _sequences.Max(one => one.EndColumn);
     }
@@ -224,7 +229,8 @@ public sealed class KeyValueCache
     {
         int vectorBytes = HeadDim * WeightMatrix.ElementSize(Type);
         for (int head = 0; head < Heads; head++)
-            Conversion.Widen(buffer.Slice(head * MaxLength * vectorBytes, tokens * vectorBytes), Type, destination.Slice(head * length * HeadDim, tokens * HeadDim), KernelOptions.Default);
+            Conversion.Widen(buffer.Slice(head * MaxLength * vectorBytes, tokens * vectorBytes), Type,
+                destination.Slice(head * length * HeadDim, tokens * HeadDim), KernelOptions.Default);
     }
 
     /// <summary>Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before.</summary>
@@ -242,7 +248,8 @@ public sealed class KeyValueCache
             if (shown != past.Count(1))
             {
                 throw new ModelInputException(
-                    $"Row {row} of attention_mask has {past.Count(1)} ones for the {Columns} columns read before, but the session holds only {shown} of those tokens: the others were padding when they were read, and left out. Give them 0, or set ComputePadding from the first pass on.");
+                    $"Row {row} of attention_mask has {past.Count(1)} ones for the {Columns} columns read before, but the session holds only {shown} of " +
+                        "those tokens: the others were padding when they were read, and left out. Give them 0, or set ComputePadding from the first pass on.");
             }
         }
     }
@@ -258,7 +265,8 @@ public sealed class KeyValueCache
             if (needed > MaxLength)
             {
                 throw new ModelInputException(
-                    $"Sequence {slot} holds {_sequences[slot].Length} tokens and {batch.RowLength(row)} more make {needed}; the session holds at most {MaxLength} (SessionOptions.MaxLength). Shorten the text or create a longer session.");
+                    $"Sequence {slot} holds {_sequences[slot].Length} tokens and {batch.RowLength(row)} more make {needed}; " +
+                        $"the session holds at most {MaxLength} (SessionOptions.MaxLength). Shorten the text or create a longer session.");
             }
         }
         for (int row = 0; row < batch.Rows; row++)
@@ -286,8 +294,10 @@ public sealed class KeyValueCache
     {
         int elementSize = WeightMatrix.ElementSize(Type);
         Span<byte> place = buffer.Slice((head * MaxLength + token) * HeadDim * elementSize, vectors.Length * elementSize);
-        if (Type == WeightType.F32) MemoryMarshal.AsBytes(vectors).CopyTo(place);
-        else Conversion.Narrow(vectors, Type, place, options);
+        if (Type == WeightType.F32)
+            MemoryMarshal.AsBytes(vectors).CopyTo(place);
+        else
+            Conversion.Narrow(vectors, Type, place, options);
     }
 
     private delegate Span<byte> Buffer(CachedSequence sequence, int layer);
@@ -316,7 +326,8 @@ public sealed class KeyValueCache
         if (!tensor.Shape.SequenceEqual([BatchSize, Heads, length, HeadDim]) || length > MaxLength)
         {
             throw new ModelInputException(
-                $"{tensor.Name} is [{string.Join(", ", tensor.Shape.ToArray())}]; this session needs [{BatchSize}, {Heads}, length, {HeadDim}] with one length of at most {MaxLength} in all layers.");
+                $"{tensor.Name} is [{string.Join(", ", tensor.Shape.ToArray())}]; " +
+                    $"this session needs [{BatchSize}, {Heads}, length, {HeadDim}] with one length of at most {MaxLength} in all layers.");
         }
     }
 }

@@ -47,7 +47,8 @@ internal sealed class KeyValueCacheDebugView(KeyValueCache cache)
         public float[] ValueNorms => Norms(cache.Of(sequence).Values(layer));
 
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
-        private string Text => $"{(cache.BatchSize > 1 ? $"sequence {sequence}, " : "")}head {head}: key norms {Range(KeyNorms)}, value norms {Range(ValueNorms)}";
+        private string Text => $"{(cache.BatchSize > 1 ? $"sequence {sequence}, " : "")}head {head}: " +
+            $"key norms {Range(KeyNorms)}, value norms {Range(ValueNorms)}";
 
         private static string Range(float[] norms)
         {

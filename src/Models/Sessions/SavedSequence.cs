@@ -35,8 +35,8 @@ internal static class SavedSequence
         long[] shape = [cache.Heads, held.Length, cache.HeadDim];
         for (int layer = 0; layer < cache.Layers; layer++)
         {
-            tensors.Add(new TensorEntry(NameOf(layer, "key"), TypeOf(cache), shape, held.HeadsOf(held.Keys(layer))));
-            tensors.Add(new TensorEntry(NameOf(layer, "value"), TypeOf(cache), shape, held.HeadsOf(held.Values(layer))));
+            tensors.Add(new TensorEntry(NameOf(layer, "key"), cache.Type.ToElementType(), shape, held.HeadsOf(held.Keys(layer))));
+            tensors.Add(new TensorEntry(NameOf(layer, "value"), cache.Type.ToElementType(), shape, held.HeadsOf(held.Values(layer))));
         }
         var metadata = new Dictionary<string, string> { ["format"] = Format, ["version"] = Version, ["model"] = session.Model.Fingerprint };
         SafetensorsWriter.Write(path, tensors, metadata);
@@ -60,7 +60,8 @@ internal static class SavedSequence
             ? ids.ToInt64()
             : throw Bad(file, "input_ids", $"is {ids.Type} {ids.ShapeText}; whole numbers [length] are needed");
         if (tokens.Length > cache.MaxLength)
-            throw Bad(file, "input_ids", $"has {tokens.Length} tokens; this session holds at most {cache.MaxLength} (SessionOptions.MaxLength). Create a longer session");
+            throw Bad(file, "input_ids", $"has {tokens.Length} tokens; this session holds at most {cache.MaxLength} (SessionOptions.MaxLength). " +
+                "Create a longer session");
         int vocabSize = session.Model.Config.VocabSize;
         if (Array.Find(tokens, token => (ulong)token >= (ulong)vocabSize) is not 0 and long wrong)
             throw Bad(file, "input_ids", $"holds token {wrong}; the model's tokens are 0 … {vocabSize - 1}");
@@ -86,15 +87,17 @@ internal static class SavedSequence
         if (Said("version") != Version)
             throw Bad(file, null, $"its version is {Said("version")}; this runtime reads {Version}. Save the session again");
         if (Said("model") != model.Fingerprint)
-            throw Bad(file, null, $"it was saved with another model (fingerprint {Said("model")}; this {model.Architecture} has {model.Fingerprint}). Its keys and values mean nothing to this one: load it with the model that saved it, or read the text again");
+            throw Bad(file, null, $"it was saved with another model (fingerprint {Said("model")}; this {model.Architecture} has {model.Fingerprint}). " +
+                "Its keys and values mean nothing to this one: load it with the model that saved it, or read the text again");
     }
 
     private static Weight Check(SafetensorsFile file, KeyValueCache cache, string name, int length)
     {
         Weight tensor = Find(file, name);
-        return tensor.Type == TypeOf(cache) && tensor.Shape.SequenceEqual([cache.Heads, length, cache.HeadDim])
+        return tensor.Type == cache.Type.ToElementType() && tensor.Shape.SequenceEqual([cache.Heads, length, cache.HeadDim])
             ? tensor
-            : throw Bad(file, name, string.Create(CultureInfo.InvariantCulture, $"is {tensor.Type} {tensor.ShapeText}; this session needs {TypeOf(cache)} [{cache.Heads}, {length}, {cache.HeadDim}] (SessionOptions.KeyValueType)"));
+            : throw Bad(file, name, string.Create(CultureInfo.InvariantCulture, $"is {tensor.Type} {tensor.ShapeText}; " +
+                $"this session needs {cache.Type.ToElementType()} [{cache.Heads}, {length}, {cache.HeadDim}] (SessionOptions.KeyValueType)"));
     }
 
     private static Weight Find(SafetensorsFile file, string name) =>
@@ -104,13 +107,6 @@ internal static class SavedSequence
         session.Cache ?? throw new ArgumentException($"A session of {session.Model.Architecture} has no KV cache; a decoder's is needed.", nameof(session));
 
     private static string NameOf(int layer, string kind) => string.Create(CultureInfo.InvariantCulture, $"past_key_values.{layer}.{kind}");
-
-    private static ElementType TypeOf(KeyValueCache cache) => cache.Type switch
-    {
-        WeightType.F16 => ElementType.F16,
-        WeightType.BF16 => ElementType.BF16,
-        _ => ElementType.F32,
-    };
 
     private static CheckpointException Bad(SafetensorsFile file, string? tensor, string what) =>
         new($"{file.Name}: {(tensor is null ? "" : tensor + " ")}{what}.") { FileName = file.Name, TensorName = tensor };

@@ -115,7 +115,8 @@ public sealed class Session : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (Interlocked.Exchange(ref _running, 1) != 0)
-            throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: create one per thread.");
+            throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: " +
+                "create one per thread.");
         Options = options;
         HeadMask = headMask;
         Tracer = traced ? _trace : null;
@@ -131,7 +132,8 @@ public sealed class Session : IDisposable
 
     private string DebuggerText => _disposed
         ? $"{Model.Architecture}, disposed"
-        : $"{Model.Architecture}, {(Cache is null ? "" : $"{Cache.LengthText}, ")}workspace {Workspace.Size}, {Kernels.Level}, {(Kernels.MaxThreads == 1 ? "1 thread" : $"{Kernels.MaxThreads} threads")}, {State}";
+        : $"{Model.Architecture}, {(Cache is null ? "" : $"{Cache.LengthText}, ")}workspace {Workspace.Size}, {Kernels.Level}, " +
+            $"{(Kernels.MaxThreads == 1 ? "1 thread" : $"{Kernels.MaxThreads} threads")}, {State}";
 
     /// <summary>A pass that runs.</summary>
     public readonly ref struct Pass

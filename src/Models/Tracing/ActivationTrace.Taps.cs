@@ -104,7 +104,8 @@ public sealed partial class ActivationTrace
         (Int128 needed, long kept) = (sizeof(float), _keptBytes + _current!.Bytes);
         foreach (int size in shape) needed *= size;
         if (kept + needed > _options.MemoryLimit)
-            throw new TraceException($"Keeping {name} [{string.Join(", ", shape.ToArray())}] takes {needed} bytes more than the {kept} that the trace holds of {_passes.Count + 1} passes: {kept + needed} in all, " +
+            throw new TraceException($"Keeping {name} [{string.Join(", ", shape.ToArray())}] takes {needed} bytes more than the {kept} that the trace holds " +
+                $"of {_passes.Count + 1} passes: {kept + needed} in all, " +
                 $"over TraceOptions.MemoryLimit {_options.MemoryLimit}. Trace fewer names or fewer passes, or raise the limit.");
     }
 
@@ -116,7 +117,8 @@ public sealed partial class ActivationTrace
         foreach (Intervention intervention in options.Interventions)
         {
             if (intervention.Head is int head && (uint)head >= (uint)model.Config.Heads)
-                throw new TraceException($"{intervention.Name}: head {head} is outside 0 … {model.Config.Heads - 1}, the heads of {model.Architecture}'s attentions.");
+                throw new TraceException($"{intervention.Name}: " +
+                    $"head {head} is outside 0 … {model.Config.Heads - 1}, the heads of {model.Architecture}'s attentions.");
         }
         var requests = new Dictionary<string, Request>();
         foreach (string name in model.ActivationNames)
@@ -132,6 +134,29 @@ public sealed partial class ActivationTrace
     private static void RequireMatch(PretrainedModel model, string pattern)
     {
         if (!model.ActivationNames.Any(name => ActivationPattern.Matches(pattern, name)))
-            throw new TraceException($"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, model.ActivationNames)}; ActivationNames lists all.");
+            throw new TraceException($"{model.Architecture} has no activation that matches {pattern}. " +
+                $"The nearest names are {NearestNames.Of(pattern, model.ActivationNames)}; ActivationNames lists all.");
     }
+}
+
+/// <content>Products: what a module gives is the product before the activation, which a pass never has in memory.</content>
+public sealed partial class ActivationTrace
+{
+    /// <summary>A layer's product next to its result, which keeps its bits unless an intervention changed the product.</summary>
+    internal void TapProduct(Linear layer, Tensor x, Tensor y, ActivationFunction activation)
+    {
+        if (activation == ActivationFunction.None)
+        {
+            Tap(layer.Name, y);
+            return;
+        }
+        if (!Wants(layer.Name)) return;
+        using Workspace.Scope scope = _session.Workspace.BeginScope();
+        Tensor product = _session.Workspace.Rent(layer.Name, y.Shape[0], y.Shape[1]);
+        layer.ForwardTo(x, product, _session);
+        if (Tap(layer.Name, product)) Activations.Run(activation, product.Span, y.Span, _session.Kernels);
+    }
+
+    /// <summary>The heads of a decoder's attention before it runs.</summary>
+    internal void TapHeads(CausalSelfAttention attention, Tensor qkv, Tensor query) => attention.Tap(qkv, query, this, _session);
 }

@@ -37,7 +37,8 @@ public sealed partial class ActivationTrace : IDisposable
     /// <exception cref="TraceException">No pass has run.</exception>
     public IReadOnlyList<string> Names => [.. Last.Tensors.Select(tensor => tensor.Name)];
 
-    private TracedPass Last => _passes.Count > 0 ? _passes[^1] : throw new TraceException("No pass has run since the trace was opened. Run the model with the trace's session first.");
+    private TracedPass Last => _passes.Count > 0 ? _passes[^1] : throw new TraceException("No pass has run since the trace was opened. " +
+        "Run the model with the trace's session first.");
 
     /// <summary>An activation of the last pass.</summary>
     /// <exception cref="TraceException">No pass has run, or it kept no activation of that name; the message lists the nearest ones.</exception>
@@ -67,7 +68,8 @@ public sealed partial class ActivationTrace : IDisposable
         [..
             from pass in _passes.Index()
             from tensor in pass.Item.Tensors
-            select TensorEntry.Create(_passes.Count == 1 ? tensor.Name : $"pass.{pass.Index}.{tensor.Name}", [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray()),
+            let name = _passes.Count == 1 ? tensor.Name : $"pass.{pass.Index}.{tensor.Name}"
+            select TensorEntry.Create(name, [.. tensor.Shape.ToArray().Select(size => (long)size)], tensor.ToArray()),
         ];
         Dictionary<string, string> all = TraceMetadata.Of(_session.Model, _passes, entries.Select(entry => entry.Name));
         foreach ((string key, string value) in metadata ?? new Dictionary<string, string>()) all[key] = value;

@@ -33,7 +33,8 @@ public sealed class Intervention
         return new Intervention(name, activation =>
         {
             if (!activation.Shape.SequenceEqual(value.Shape))
-                throw new TraceException($"{activation.Name} is {activation.ShapeText} in this pass; the value to replace it with ({value.Name}) is {value.ShapeText}. Run the same number of rows and tokens as in the pass that it is from.");
+                throw new TraceException($"{activation.Name} is {activation.ShapeText} in this pass; the value to replace it with ({value.Name}) is " +
+                    $"{value.ShapeText}. Run the same number of rows and tokens as in the pass that it is from.");
             value.Span.CopyTo(activation.Span);
         });
     }

@@ -11,7 +11,7 @@ namespace ManagedTransformers.Models;
 internal sealed record AttendedRow(float[] Keys, float[] Values, int[] Columns, byte[] Visible);
 
 /// <summary>
-/// Scores and probabilities of an attention. The attention itself never has them in memory, so they are computed beside it where somebody wants
+/// Scores and probabilities of an attention. The attention itself never has them in memory, so they are computed apart from it where somebody wants
 /// them; only where an intervention changed them does the output come from them.
 /// </summary>
 internal sealed class TracedAttention
@@ -48,7 +48,9 @@ internal sealed class TracedAttention
     /// <summary>Taps each head's share of the output projection, without its bias.</summary>
     /// <returns>The projection's output where an intervention changed a share: their sum, whose bits are others. Null: nothing changed.</returns>
     public Tensor? HeadOutputs(Linear projection, Tensor context, Session session) =>
-        session.Tracer is ActivationTrace trace && trace.Wants(_headOutputs) ? HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace) : null;
+        session.Tracer is ActivationTrace trace && trace.Wants(_headOutputs)
+            ? HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace)
+            : null;
 
     private Func<int, AttendedRow> Attended(Session session) => row => session.Cache!.Attended(session.Batch, row, _layer);
 
@@ -60,7 +62,8 @@ internal sealed class TracedAttention
     };
 
     private bool IsWanted(Session session) =>
-        session.Attentions is not null || (session.Tracer is ActivationTrace trace && (trace.Wants(_scores) || trace.Wants(_probabilities) || trace.Wants(_heads)));
+        session.Attentions is not null
+        || (session.Tracer is ActivationTrace trace && (trace.Wants(_scores) || trace.Wants(_probabilities) || trace.Wants(_heads)));
 
     /// <summary>Taps scores, probabilities and heads after the attention has run.</summary>
     /// <param name="query">Queries, [tokens, heads · head_dim].</param>
@@ -89,8 +92,8 @@ internal sealed class TracedAttention
 
     private Tensor NewTensor(string name, int keys, Session session)
     {
-        (int rows, int width) = (session.Batch.Rows, session.Batch.Width);
-        return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, rows, _layout.Heads, width, keys) : new Tensor(name, rows, _layout.Heads, width, keys);
+        ReadOnlySpan<int> shape = [session.Batch.Rows, _layout.Heads, session.Batch.Width, keys];
+        return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, shape) : new Tensor(name, shape);
     }
 
     /// <summary>scores = q · kᵀ / √head_dim; −∞ where the key may not be seen or is padding.</summary>

@@ -58,7 +58,8 @@ public sealed class TracedPass
     private string Missing(string name)
     {
         if (_model.ActivationNames.Contains(name))
-            return $"{name} was not kept in this pass: it was not asked for, or not computed. The pass has {_tensors.Count} activations, nearest {NearestNames.Of(name, _byName.Keys)}. Give the name to Session.Trace.";
+            return $"{name} was not kept in this pass: it was not asked for, or not computed. " +
+                $"The pass has {_tensors.Count} activations, nearest {NearestNames.Of(name, _byName.Keys)}. Give the name to Session.Trace.";
         return $"{_model.Architecture} has no activation {name}. The nearest that the pass kept are {NearestNames.Of(name, _byName.Keys)}.";
     }
 }

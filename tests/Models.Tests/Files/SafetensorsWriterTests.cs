@@ -139,7 +139,7 @@ public class SafetensorsWriterTests
     public void Shards_are_filled_in_order_and_open_as_one()
     {
         TensorEntry[] tensors = [Scalar("d"), Scalar("c"), TensorEntry.Create("large", [5], new float[5]), Scalar("a")];
-        var names = SafetensorsWriter.WriteSharded(_directory.Path, tensors, maxShardSize: 8, new Dictionary<string, string> { ["format"] = "pt" });
+        var names = WriteShards(maxShardSize: 8, tensors);
         Assert.That(names, Is.EqualTo(new[] { "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors" }));
         Assert.That(File.ReadAllText(_directory[Checkpoint.IndexFileName]), Does.Contain("\"total_size\": 32").And.Contain("\"large\": \"model-00002-of-00003.safetensors\""));
         Assert.That(Directory.GetFiles(_directory.Path), Has.Length.EqualTo(4));
@@ -151,15 +151,7 @@ public class SafetensorsWriterTests
     [Test]
     public void One_shard_is_a_single_file_without_index()
     {
-        Assert.That(SafetensorsWriter.WriteSharded(_directory.Path, [Scalar("a"), Scalar("b")], maxShardSize: 8), Is.EqualTo(new[] { Checkpoint.SingleFileName }));
-        Assert.That(Directory.GetFiles(_directory.Path), Has.Length.EqualTo(1));
-    }
-
-    [Test]
-    public void Shards_beside_a_single_file_that_would_hide_them_are_refused()
-    {
-        _directory.Add(Checkpoint.SingleFileName, RawSafetensors.WithTensors("old"));
-        Assert.That(() => SafetensorsWriter.WriteSharded(_directory.Path, [Scalar("a"), Scalar("b")], maxShardSize: 4), Throws.InstanceOf<IOException>().With.Message.Contains("read instead"));
+        Assert.That(WriteShards(8, Scalar("a"), Scalar("b")), Is.EqualTo(new[] { Checkpoint.SingleFileName }));
         Assert.That(Directory.GetFiles(_directory.Path), Has.Length.EqualTo(1));
     }
 
@@ -167,8 +159,19 @@ public class SafetensorsWriterTests
     public void A_failure_in_the_last_shard_leaves_no_shard()
     {
         var failing = new TensorEntry("z", ElementType.F32, [1], _ => throw new IOException("disk full"));
-        Assert.That(() => SafetensorsWriter.WriteSharded(_directory.Path, [Scalar("a"), Scalar("b"), failing], maxShardSize: 4), Throws.InstanceOf<IOException>().With.Message.EqualTo("disk full"));
+        Assert.That(() => WriteShards(4, Scalar("a"), Scalar("b"), failing), Throws.InstanceOf<IOException>().With.Message.EqualTo("disk full"));
         Assert.That(Directory.GetFiles(_directory.Path), Is.Empty);
+    }
+
+    private IReadOnlyList<string> WriteShards(long maxShardSize, params TensorEntry[] tensors)
+    {
+        var plan = new ShardPlan(tensors, maxShardSize);
+        using var files = new PendingFiles(_directory.Path);
+        foreach ((string file, List<TensorEntry> shard) in plan.FileNames.Zip(plan.Shards))
+            files.Add(file, stream => SafetensorsWriter.Write(stream, shard, new Dictionary<string, string> { ["format"] = "pt" }));
+        if (plan.IsSharded) files.Add(Checkpoint.IndexFileName, plan.WriteIndex);
+        files.Publish();
+        return plan.FileNames;
     }
 
     private static TensorEntry Scalar(string name) => TensorEntry.Create(name, [], new float[] { 1 });

@@ -31,3 +31,80 @@ internal sealed unsafe class Streamed<S, V, TFormat> : ProductKernel
         WorkerPool.Shared.Run(group.Tasks, threads, group);
     }
 }
+
+/// <summary>Y = X · Wᵀ for few rows of X: dot products straight from the stored rows of W, each read from memory once, one range of them per task.</summary>
+/// <remarks>A row of Y has the same bits whatever other rows are computed with it: what decodes alone, in a batch or as a draft gives the same text.</remarks>
+internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
+    where S : struct, ISimd<V>
+    where TFormat : struct, IWeightFormat
+{
+    public float* X;           // [M, K]
+    public float* Grouped;     // the whole vectors of X as GemvGroups lays them out, times the format's IWeightFormat.InputScale
+    public GemvGroups Groups;  // the rows of X in groups
+    public int K;
+    public byte* W;            // as stored, [N, K]
+    public Output Output;      // Y and the epilogue
+
+    // Whole tiles, an odd number of them: streams that lie whole pages apart reach the ends of pages together, where the CPU's prefetching begins anew.
+    private readonly int RowsPerTask
+    {
+        get
+        {
+            int tile = Math.Max(2, TileRows(Groups.Width(0)));
+            return tile * ((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, tile * TFormat.RowBytes(K)), 1, int.MaxValue / (2 * tile)) | 1);
+        }
+    }
+
+    public readonly int Tasks => (Output.N + RowsPerTask - 1) / RowsPerTask;
+
+    public readonly void Execute(int task)
+    {
+        int perTask = RowsPerTask, start = task * perTask, count = Math.Min(perTask, Output.N - start);
+        nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
+        float* products = Scratch.ForTask((long)Groups.Rows * perTask), sums = stackalloc float[2 * GemvGroups.MaxWidth];
+        for (int group = 0; group < Groups.Count; group++)
+        {
+            int row = Groups.First(group), width = Groups.Width(group), tile = TileRows(width), apart = count / tile, rest = count - (apart * tile);
+            float* x = Grouped + (row * whole);
+            for (int j = 0; j < apart + rest; j++)
+            {
+                // Rows that lie apart, as many as fill tiles; then what remains one by one, several times the same.
+                (int first, int step, int filled) = j < apart ? (j, apart, tile) : (j + (apart * (tile - 1)), 0, 1);
+                byte* w = W + ((start + first) * rowBytes);
+                switch (width)
+                {
+                    case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    case 1 when step > 0 && Tiling.FourStreams: GemvTile.Dot4x1<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    default: sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, w, x); break;
+                }
+                for (int r = 0; r < filled; r++)
+                    Put(sums + (r * width), Math.Min(width, Groups.Rows - row), row, w + (r * step * rowBytes), whole, products + first + (r * step), perTask);
+            }
+        }
+        Output.Store<S, V>(products, perTask, 0, Groups.Rows, start, count);
+    }
+
+    private static int TileRows(int width) => width switch { 8 or 4 => 2, _ => Tiling.FourStreams ? 4 : 1 };
+
+    // Products of a row of W with the rows of a group.
+    private readonly void Put(float* sums, int rows, int row, byte* w, nint whole, float* products, int stride)
+    {
+        float* to = products + ((nint)row * stride);
+        for (int i = 0; i < rows; i++, to += stride) *to = TFormat.SumScale * sums[i];
+        if (whole == K) return;
+        for (int i = rows - 1; i >= 0; i--)
+        {
+            to -= stride;
+            *to += Rest(w, X + ((row + i) * (nint)K), whole);
+        }
+    }
+
+    // The last, partial vector of a dot product.
+    private readonly float Rest(byte* w, float* x, nint p)
+    {
+        float sum = 0;
+        for (; p < K; p++) sum += TFormat.WidenOne(w, p) * x[p];
+        return sum;
+    }
+}

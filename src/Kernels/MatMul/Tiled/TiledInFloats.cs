@@ -41,3 +41,140 @@ internal sealed unsafe class TiledInFloats<S, V, TTiles, TFormat> : TiledProduct
         WorkerPool.Shared.Run(group.Tasks, threads, group);
     }
 }
+
+/// <summary>
+/// Y = X · Wᵀ for many rows of X: one range of rows of W per task, against all of X. Rows of W are the tile's rows and are read as they are stored (or
+/// decoded into a buffer, where they are not float32); rows of X are its vectors. So the large operand is never transposed, and the small one once.
+/// </summary>
+/// <remarks>Goto &amp; van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"; the macro-/microkernel split is BLIS's.</remarks>
+internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
+    where S : struct, ISimd<V>
+    where TTiles : struct, ITiles
+    where TFormat : struct, IRowFormat
+{
+    public float* PackedX;  // X as PackRowsJob leaves it
+    public Panels Layout;   // where its rows lie
+    public int Row, M;      // first row of this block in Y, and its rows
+    public int K;           // columns of X and W
+    public byte* W;         // as stored, [N, K]
+    public int LargeTasks;  // tasks of Tiling.ManyRows rows of W; those that follow have Tiling.FewRows
+    public int Threads;     // that take tasks one after another
+    public Output Output;   // Y and the epilogue
+
+    /// <summary>
+    /// Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task writes whole tiles, so N must be whole tiles too.
+    /// </summary>
+    public float* PackedY;
+
+    public readonly int Tasks => LargeTasks + ((Math.Max(0, Output.N - (LargeTasks * Tiling.ManyRows)) + Tiling.FewRows - 1) / Tiling.FewRows);
+
+    public readonly void Execute(int task)
+    {
+        int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide
+        bool whole = maxDepth >= K;                                          // products are finished panel by panel
+        int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
+        int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows);
+        int most = task < LargeTasks ? Tiling.ManyRows : Tiling.FewRows;
+        float* decoded = Scratch.ForTask(((long)most * DecodedRow(maxDepth)) + ((long)most * stride) + (S.Width * S.Width));
+        var block = new Block
+        {
+            First = first,
+            Rows = Math.Min(most, Output.N - first),
+            Decoded = decoded,
+            Stride = stride,
+        };
+        float* products = decoded + (most * DecodedRow(maxDepth)), room = products + (most * stride);
+
+        for (int k0 = 0; k0 < K; k0 += maxDepth)
+        {
+            (block.K0, block.Depth) = (k0, Math.Min(maxDepth, K - k0));
+            bool last = k0 + block.Depth == K;
+            for (int panel = 0; panel < Layout.Count; panel++)
+            {
+                int row = Layout.First(panel), width = Layout.Width(panel), rows = Math.Min(width, M - row);
+                if (PackedY != null)
+                {
+                    block.Products = PackedY + ((nint)row * Output.N) + (block.First * (nint)width);
+                    block.Stride = width;
+                    Multiply(block, panel);
+                    if (last) Output.Finish<S, V>(block.Products, width, block.First, block.Rows, width);
+                    continue;
+                }
+                block.Products = products + (whole ? 0 : row);
+                Multiply(block, panel);
+                if (last) Output.StoreTransposed<S, V>(block.Products, stride, block.First, block.Rows, Row + row, rows, room);
+            }
+        }
+    }
+
+    /// <summary>One panel of X with all rows of W of the task.</summary>
+    private readonly void Multiply(in Block block, int panel)
+    {
+        int vectors = Layout.Vectors(panel), rows = TTiles.Rows(vectors);
+        nint rowBytes = TFormat.RowBytes(K);
+        byte* w = W + (block.First * rowBytes);
+        var call = new TileCall { K = block.Depth, B = PanelAt(panel, block.K0), CRow = block.Stride, Accumulate = block.K0 > 0 };
+        for (int r = 0; r < block.Rows; r += rows)
+        {
+            call.A = Rows(block, w, r, rows, decode: panel == 0 || typeof(TFormat) == typeof(F32Format), out call.ARow);
+            call.C = block.Products + (r * block.Stride);
+            // The first panel meets rows of W that nobody has read; the others, rows that it has brought near.
+            call.Prefetch = panel == 0 ? NextRows(w, r + rows, rows, block) : NextPanel(panel, block, r / rows, (block.Rows + rows - 1) / rows);
+            TTiles.Run<S, V>(vectors, call);
+        }
+    }
+
+    private readonly float* PanelAt(int panel, int k0) => PackedX + ((nint)Layout.First(panel) * K) + ((nint)k0 * Layout.Width(panel));
+
+    // The rows of W that the next tile takes, as stored. Where they are read whole they are contiguous. After the last tile these are the first
+    // rows again, in the next block of k, or those of the task that this thread will most likely take next, Threads tasks later.
+    private readonly PrefetchRange NextRows(byte* w, int row, int rows, in Block block)
+    {
+        nint rowBytes = TFormat.RowBytes(K);
+        int k0 = block.K0;
+        if (row >= block.Rows) (row, k0) = k0 + block.Depth < K ? (0, k0 + block.Depth) : (Threads * block.Rows, 0);
+        w += row * rowBytes;
+        if (block.Depth == K) return new PrefetchRange(w, 1, 0, rows * rowBytes, K);
+        nint start = TFormat.RowBytes(k0);
+        return new PrefetchRange(w + start, rows, rowBytes, TFormat.RowBytes(k0 + block.Depth) - start, block.Depth);
+    }
+
+    // The part of the next panel that one of this panel's tiles prefetches. After the last panel the first one follows: with the next block of k or, in the
+    // next task, the first.
+    private readonly PrefetchRange NextPanel(int panel, in Block block, int tile, int tiles)
+    {
+        (int next, int k0) = panel + 1 < Layout.Count ? (panel + 1, block.K0) : (0, (block.K0 + block.Depth) % K);
+        nint bytes = (nint)block.Depth * Layout.Width(next) * sizeof(float) / tiles;
+        return new PrefetchRange((byte*)PanelAt(next, k0) + (tile * bytes), 1, 0, bytes, block.Depth);
+    }
+
+    /// <summary>A tile's rows of W as floats: in place where they are that already and the tile does not reach beyond them, else decoded.</summary>
+    private readonly float* Rows(in Block block, byte* w, int row, int rows, bool decode, out nint aRow)
+    {
+        nint rowBytes = TFormat.RowBytes(K);
+        w += row * rowBytes;
+        if (typeof(TFormat) == typeof(F32Format) && row + rows <= block.Rows)
+        {
+            aRow = K;
+            return (float*)w + block.K0;
+        }
+        aRow = DecodedRow(block.Depth);
+        float* decoded = block.Decoded + (row * aRow);
+        if (decode)
+        {
+            for (int r = 0; r < Math.Min(rows, block.Rows - row); r++) TFormat.Decode<S, V>(w + (r * rowBytes), K, block.K0, decoded + (r * aRow), block.Depth);
+        }
+        return decoded;
+    }
+
+    // A cache line longer, so that the rows of a tile do not all lie in the same set of the cache where Depth is a power of two.
+    private static nint DecodedRow(int depth) => depth + (64 / sizeof(float));
+
+    /// <summary>What a task works on: some rows of W and a stretch of k.</summary>
+    private struct Block
+    {
+        public int First, Rows, K0, Depth;
+        public float* Decoded, Products;
+        public nint Stride;
+    }
+}

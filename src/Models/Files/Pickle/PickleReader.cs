@@ -41,9 +41,11 @@ internal ref struct PickleReader(ReadOnlySpan<byte> bytes, string file)
     public string Text(ulong length)
     {
         if (length > MaxTextLength)
-            throw TorchErrors.Damaged(file, $"Its pickle has a text of {length} bytes at {Position}; the texts of a state dict are names, of at most {MaxTextLength}.");
+            throw TorchErrors.Damaged(file, $"Its pickle has a text of {length} bytes at {Position}; the texts of a state dict are names, " +
+                $"of at most {MaxTextLength}.");
         ReadOnlySpan<byte> utf8 = Take(length);
-        return Utf8.IsValid(utf8) ? Encoding.UTF8.GetString(utf8) : throw TorchErrors.Damaged(file, $"Its pickle has a text that is not UTF-8 at {Position - utf8.Length}.");
+        if (!Utf8.IsValid(utf8)) throw TorchErrors.Damaged(file, $"Its pickle has a text that is not UTF-8 at {Position - utf8.Length}.");
+        return Encoding.UTF8.GetString(utf8);
     }
 
     /// <summary>A line, without its end: a global's module or name.</summary>

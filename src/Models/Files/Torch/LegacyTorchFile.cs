@@ -28,7 +28,8 @@ internal static class LegacyTorchFile
         object? content = Run(file, ref position, out Dictionary<string, TorchStorage> storages);
         object? keys = Run(file, ref position, out _);
         Dictionary<string, long> offsets = LocateStorages(file, position, keys, storages);
-        return [.. StateDict.Read(content, file.Name).Select(item => file.CreateWeight(item.Name, item.Tensor, OffsetOf(item.Tensor.Storage, offsets, file.Name)))];
+        return [.. StateDict.Read(content, file.Name)
+            .Select(item => file.CreateWeight(item.Name, item.Tensor, OffsetOf(item.Tensor.Storage, offsets, file.Name)))];
     }
 
     private static object? Run(FileContent file, ref long position, out Dictionary<string, TorchStorage> storages)
@@ -53,10 +54,13 @@ internal static class LegacyTorchFile
             if (rest < 0) throw TorchErrors.Damaged(file.Name, $"The file is truncated: the storage {SafetensorsHeader.Shown(key)} is missing.");
             file.Read(position, length);
             long count = BinaryPrimitives.ReadInt64LittleEndian(length);
-            if (count != storage.Count) throw TorchErrors.Damaged(file.Name, $"The storage {SafetensorsHeader.Shown(key)} has {count} elements; the pickle says {storage.Count}.");
+            if (count != storage.Count)
+                throw TorchErrors.Damaged(file.Name, $"The storage {SafetensorsHeader.Shown(key)} has {count} elements; the pickle says {storage.Count}.");
             if (storage.ByteLength > rest)
-                throw TorchErrors.Damaged(file.Name, $"The file is truncated: the storage {SafetensorsHeader.Shown(key)} needs {storage.ByteLength} bytes, {rest} are left.");
-            if (!offsets.TryAdd(key, position + sizeof(long))) throw TorchErrors.Damaged(file.Name, $"The storage {SafetensorsHeader.Shown(key)} is there twice.");
+                throw TorchErrors.Damaged(file.Name, "The file is truncated: " +
+                    $"the storage {SafetensorsHeader.Shown(key)} needs {storage.ByteLength} bytes, {rest} are left.");
+            if (!offsets.TryAdd(key, position + sizeof(long)))
+                throw TorchErrors.Damaged(file.Name, $"The storage {SafetensorsHeader.Shown(key)} is there twice.");
             position += sizeof(long) + storage.ByteLength;
         }
         return position == file.Length ? offsets : throw TorchErrors.Damaged(file.Name, $"{file.Length - position} bytes follow the last storage.");

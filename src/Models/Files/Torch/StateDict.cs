@@ -19,14 +19,16 @@ internal static class StateDict
             else if (value is TorchTensor tensor) tensors.Add((name, tensor.Checked(name, file)));
             else problems.Add($"{SafetensorsHeader.Shown(name)} is {PickleValues.Describe(value)}.");
         }
-        return problems.Count == 0 ? tensors : throw new CheckpointException($"{file} is not a state dict, which holds tensors only. {Advice(dict)}", problems) { FileName = file };
+        if (problems.Count == 0) return tensors;
+        throw new CheckpointException($"{file} is not a state dict, which holds tensors only. {Advice(dict)}", problems) { FileName = file };
     }
 
     private static string Advice(PickleDict dict)
     {
         foreach ((object? key, object? value) in dict.Items)
             if (key is string name && value is PickleDict inner && inner.Items.Any(item => item.Value is TorchTensor))
-                return $"It looks like a training checkpoint with the weights under \"{SafetensorsHeader.Shown(name)}\". In Python: torch.save(torch.load(FILE)[\"{SafetensorsHeader.Shown(name)}\"], \"pytorch_model.bin\").";
+                return $"It looks like a training checkpoint with the weights under \"{SafetensorsHeader.Shown(name)}\". In Python: " +
+                    $"torch.save(torch.load(FILE)[\"{SafetensorsHeader.Shown(name)}\"], \"pytorch_model.bin\").";
         return "In Python, save the tensors alone: torch.save({k: v for k, v in torch.load(FILE).items() if torch.is_tensor(v)}, \"pytorch_model.bin\").";
     }
 }

@@ -21,7 +21,8 @@ internal sealed class StridedView(FileContent content, ElementType type, long by
             long length = type.ByteLength(shape);
             if (length > Array.MaxLength)
                 throw new CheckpointException(
-                    $"{name} in {content.Name} is a view with strides {TensorEntry.Describe(strides)}; it must be copied to be read, and its {length} bytes are more than the {Array.MaxLength} of an array. " +
+                    $"{name} in {content.Name} is a view with strides {TensorEntry.Describe(strides)}; it must be copied to be read, " +
+                    $"and its {length} bytes are more than the {Array.MaxLength} of an array. " +
                     "Convert the checkpoint to safetensors (mtx convert), which stores it in order.")
                 {
                     FileName = content.Name,

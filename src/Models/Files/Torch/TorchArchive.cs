@@ -25,7 +25,8 @@ internal static class TorchArchive
         RequireVersion(file, entries, root);
         ZipEntry pickle = entries[root + Pickle];
         if (pickle.Length > PickleMachine.MaxLength)
-            throw TorchErrors.Refused(file.Name, $"Its pickle has {pickle.Length} bytes; the names and shapes of a state dict take at most {PickleMachine.MaxLength}.");
+            throw TorchErrors.Refused(file.Name, $"Its pickle has {pickle.Length} bytes; " +
+                $"the names and shapes of a state dict take at most {PickleMachine.MaxLength}.");
 
         var machine = new PickleMachine(file.Slice(pickle.Offset, (int)pickle.Length), file.Name);
         object? content = machine.Run();
@@ -53,7 +54,8 @@ internal static class TorchArchive
         if (!int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out int number) || number is < 1 or > MaxVersion)
             throw TorchErrors.Damaged(file.Name, $"It is of file format version \"{version}\"; known are 1 to {MaxVersion}.");
         if (Text(file, entries, root + "byteorder") is string order && order != "little")
-            throw TorchErrors.Damaged(file.Name, $"Its byte order is \"{order}\"; only little-endian files are read. Save it again on a little-endian machine.");
+            throw TorchErrors.Damaged(file.Name, $"Its byte order is \"{order}\"; only little-endian files are read. " +
+                "Save it again on a little-endian machine.");
     }
 
     private static string? Text(FileContent file, Dictionary<string, ZipEntry> entries, string name) =>
@@ -64,7 +66,8 @@ internal static class TorchArchive
     private static long Locate(TorchStorage storage, Dictionary<string, ZipEntry> entries, string root, string file)
     {
         string name = $"{root}data/{storage.Key}";
-        if (!entries.TryGetValue(name, out ZipEntry entry)) throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} is missing; it holds {storage.ByteLength} bytes of tensors.");
+        if (!entries.TryGetValue(name, out ZipEntry entry))
+            throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} is missing; it holds {storage.ByteLength} bytes of tensors.");
         if (entry.Length != storage.ByteLength)
             throw TorchErrors.Damaged(file, $"The entry {SafetensorsHeader.Shown(name)} has {entry.Length} bytes; the pickle says {storage.ByteLength}.");
         return entry.Offset;

@@ -8,7 +8,8 @@ internal static class TorchErrors
 
     /// <summary>What to do about a file that holds more than data.</summary>
     public const string RefusedAdvice =
-        "Only state dicts are read, and nothing in the file was executed. If you trust the file, open it in Python and save the weights alone: torch.save(model.state_dict(), \"pytorch_model.bin\").";
+        "Only state dicts are read, and nothing in the file was executed. If you trust the file, open it in Python and save the weights alone: " +
+            "torch.save(model.state_dict(), \"pytorch_model.bin\").";
 
     /// <summary>The file breaks a rule of its format.</summary>
     public static CheckpointException Damaged(string file, string what, Exception? cause = null) => new($"{file}: {what} {Advice}", cause) { FileName = file };

@@ -73,7 +73,8 @@ internal sealed class TorchFile : IWeightFile
         byte[] bytes = new StreamContent(stream, name, cancellationToken).Read(Array.MaxLength);
         if (bytes.Length == Array.MaxLength && stream.ReadByte() >= 0)
             throw new CheckpointException(
-                $"{name} is longer than {Array.MaxLength} bytes, the most that a PyTorch file that comes from a stream may have. Save it to disk and open it there, or convert it to safetensors (mtx convert).")
+                $"{name} is longer than {Array.MaxLength} bytes, the most that a PyTorch file that comes from a stream may have. " +
+                    "Save it to disk and open it there, or convert it to safetensors (mtx convert).")
             {
                 FileName = name,
             };
@@ -93,9 +94,11 @@ internal sealed class TorchFile : IWeightFile
         if (TorchArchive.IsArchive(start)) return TorchArchive.Read(content);
         if (LegacyTorchFile.IsPickle(start)) return LegacyTorchFile.Read(content);
         if (start.StartsWith("version https://git-lfs"u8))
-            throw new CheckpointException($"{content.Name} is a pointer of Git LFS ({content.Length} bytes), not the file itself. Get the file with: git lfs pull.") { FileName = content.Name };
+            throw new CheckpointException($"{content.Name} is a pointer of Git LFS ({content.Length} bytes), not the file itself. " +
+                "Get the file with: git lfs pull.") { FileName = content.Name };
         throw TorchErrors.Damaged(content.Name, start.IsEmpty
             ? "The file is empty."
-            : $"The file begins with {Convert.ToHexString(start[..Math.Min(4, start.Length)])}; a PyTorch checkpoint begins with 504B0304 (a zip archive) or 80 (a pickle).");
+            : $"The file begins with {Convert.ToHexString(start[..Math.Min(4, start.Length)])}; " +
+                "a PyTorch checkpoint begins with 504B0304 (a zip archive) or 80 (a pickle).");
     }
 }

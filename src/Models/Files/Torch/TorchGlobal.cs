@@ -41,7 +41,8 @@ internal sealed record TorchGlobal(TorchGlobalKind Kind, string FullName, Elemen
     public static TorchGlobal Find(string module, string name, string file) =>
         Known.TryGetValue($"{module}.{name}", out TorchGlobal? global)
             ? global
-            : throw TorchErrors.Refused(file, $"Its pickle asks for {SafetensorsHeader.Shown(module)}.{SafetensorsHeader.Shown(name)}; allowed are tensors, their storages and OrderedDict.");
+            : throw TorchErrors.Refused(file, $"Its pickle asks for {SafetensorsHeader.Shown(module)}.{SafetensorsHeader.Shown(name)}; " +
+                "allowed are tensors, their storages and OrderedDict.");
 
     /// <summary>Makes the value that the call stands for.</summary>
     /// <exception cref="CheckpointException">It cannot be called, or not with these arguments.</exception>
@@ -52,10 +53,12 @@ internal sealed record TorchGlobal(TorchGlobalKind Kind, string FullName, Elemen
         (TorchGlobalKind.Size, [PickleTuple shape]) => shape,
         (TorchGlobalKind.Tensor, [TorchStorage { Type: ElementType type } storage, long offset, PickleTuple shape, PickleTuple strides, ..]) =>
             TorchTensor.Create(storage, type, offset, shape, strides, file),
-        (TorchGlobalKind.TypedTensor, [TorchStorage { Type: null } storage, long offset, PickleTuple shape, PickleTuple strides, _, _, TorchGlobal { Kind: TorchGlobalKind.ElementType } type, ..]) =>
+        (TorchGlobalKind.TypedTensor, [TorchStorage { Type: null } storage, long offset, PickleTuple shape, PickleTuple strides, _, _,
+            TorchGlobal { Kind: TorchGlobalKind.ElementType } type, ..]) =>
             TorchTensor.Create(storage, type.Type!.Value, offset, shape, strides, file),
         (TorchGlobalKind.Parameter, [TorchTensor tensor, ..]) => tensor,
-        _ => throw TorchErrors.Damaged(file, $"Its pickle calls {FullName} with ({SafetensorsHeader.Shown(string.Join(", ", arguments.Take(8).Select(PickleValues.Describe)))})."),
+        _ => throw TorchErrors.Damaged(file, $"Its pickle calls {FullName} with " +
+            $"({SafetensorsHeader.Shown(string.Join(", ", arguments.Take(8).Select(PickleValues.Describe)))})."),
     };
 
     /// <summary>Python 2 wrote an OrderedDict as a list of pairs.</summary>

@@ -29,7 +29,8 @@ internal sealed record TorchStorage(string Key, ElementType? Type, long Count, l
     /// <exception cref="CheckpointException">It is something else, or its size is impossible.</exception>
     public static TorchStorage FromPersistentId(object? id, string file)
     {
-        if (id is not PickleTuple { Items: ["storage", TorchGlobal { Kind: TorchGlobalKind.Storage } type, string key, string, long count, .. object?[] rest] } || rest.Length > 1)
+        if (id is not PickleTuple { Items: ["storage", TorchGlobal { Kind: TorchGlobalKind.Storage } type, string key, string, long count, .. object?[] rest] }
+            || rest.Length > 1)
             throw TorchErrors.Refused(file, $"Its pickle refers to something outside itself that is no storage: {PickleValues.Describe(id)}.");
         if (count < 0 || count > long.MaxValue / (type.Type?.Size() ?? 1))
             throw TorchErrors.Damaged(file, $"The storage {SafetensorsHeader.Shown(key)} claims {count} elements.");

@@ -27,14 +27,17 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
         }
     }
 
-    private string Described => $"It is {Type.SafetensorsName()} {SafetensorsHeader.Shown(TensorEntry.Describe(Shape))} with strides {SafetensorsHeader.Shown(TensorEntry.Describe(Strides))} from element {Offset}";
+    private string Described => $"It is {Type.SafetensorsName()} {SafetensorsHeader.Shown(TensorEntry.Describe(Shape))} with strides " +
+        $"{SafetensorsHeader.Shown(TensorEntry.Describe(Strides))} from element {Offset}";
 
     /// <exception cref="CheckpointException">Shape and strides are not lists of as many whole numbers.</exception>
     public static TorchTensor Create(TorchStorage storage, ElementType type, long offset, PickleTuple shape, PickleTuple strides, string file)
     {
-        if (shape.Items.Length <= MaxAxes && shape.Items.Length == strides.Items.Length && TryNumbers(shape, out long[] sizes) && TryNumbers(strides, out long[] steps))
+        if (shape.Items.Length <= MaxAxes && shape.Items.Length == strides.Items.Length
+            && TryNumbers(shape, out long[] sizes) && TryNumbers(strides, out long[] steps))
             return new TorchTensor(storage, type, offset, sizes, steps);
-        throw TorchErrors.Damaged(file, $"A tensor has a shape of {shape.Items.Length} axes and {strides.Items.Length} strides; needed are whole numbers, as many of both, at most {MaxAxes}.");
+        throw TorchErrors.Damaged(file, $"A tensor has a shape of {shape.Items.Length} axes and {strides.Items.Length} strides; needed are whole numbers, " +
+            $"as many of both, at most {MaxAxes}.");
     }
 
     /// <summary>The tensor, known to lie in its storage; one without elements lies at its start.</summary>
@@ -50,7 +53,9 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
         {
             long last = Offset;
             for (int axis = 0; axis < Shape.Length; axis++) last = checked(last + ((Shape[axis] - 1) * Strides[axis]));
-            if (last >= available) throw TorchErrors.BadTensor(file, name, $"{Described}, up to element {last}; its storage {SafetensorsHeader.Shown(Storage.Key)} has {available}.");
+            if (last >= available)
+                throw TorchErrors.BadTensor(file, name, $"{Described}, up to element {last}; " +
+                    $"its storage {SafetensorsHeader.Shown(Storage.Key)} has {available}.");
             long bytes = Type.ByteLength(Shape);
             if (bytes > Storage.ViewByteLength && bytes > MaxRepeatedBytes)
                 throw TorchErrors.BadTensor(file, name, $"{Described}, {bytes} bytes made of a storage of {Storage.ViewByteLength}.");

@@ -14,7 +14,8 @@ internal readonly record struct ZipEntry(long Offset, long Length);
 /// <remarks>The format: PKWARE's APPNOTE.TXT 6.3, sections 4.3 and 4.5.3 (zip64). Checksums are not compared: that would read the whole file.</remarks>
 internal readonly struct ZipDirectory
 {
-    private const uint EndSignature = 0x06054B50, End64Signature = 0x06064B50, Locator64Signature = 0x07064B50, CentralSignature = 0x02014B50, LocalSignature = 0x04034B50;
+    private const uint EndSignature = 0x06054B50, End64Signature = 0x06064B50, Locator64Signature = 0x07064B50;
+    private const uint CentralSignature = 0x02014B50, LocalSignature = 0x04034B50;
     private const int EndLength = 22, End64Length = 56, Locator64Length = 20, CentralLength = 46, LocalLength = 30;
     private const int MaxRoom = 4096;                      // entries that room is made for before they are read
     private const int EncryptedFlags = 0x2041;             // encrypted, strongly encrypted, with a hidden directory
@@ -125,7 +126,8 @@ internal readonly struct ZipDirectory
             throw Bad($"The entry {Shown(name)} claims {length} bytes from {offset} on; the entries end at {directory}.");
         if (nameLength != encoded.Length || !local[LocalLength..].SequenceEqual(encoded))
             throw Bad($"The entry {Shown(name)} has another name in the directory than in its header.");
-        if ((flags & EncryptedFlags) != 0 || UInt16(local, 8) != 0) throw Bad($"The entry {Shown(name)} is encrypted or compressed; PyTorch stores plain bytes.");
+        if ((flags & EncryptedFlags) != 0 || UInt16(local, 8) != 0)
+            throw Bad($"The entry {Shown(name)} is encrypted or compressed; PyTorch stores plain bytes.");
         if ((flags & SizesFollowFlag) == 0 && (Disagree(UInt32(local, 18), uint.MaxValue, length) || Disagree(UInt32(local, 22), uint.MaxValue, length)))
             throw Bad($"The entry {Shown(name)} has {length} bytes in the directory and {UInt32(local, 22)} in its header.");
         return new ZipEntry(offset, length);

@@ -36,3 +36,111 @@ internal sealed unsafe class TiledInBytes<S, V, TTiles, TFormat> : TiledProducts
         WorkerPool.Shared.Run(group.Tasks, threads, group);
     }
 }
+
+/// <summary>
+/// Y = X · Wᵀ for many rows of X and a W of blocks of integers, in products of bytes: one range of rows of W per task, against all of
+/// X. As in <see cref="GemmJob{S, V, TTiles, TFormat}"/> rows of W are the tile's rows and rows of X its vectors.
+/// </summary>
+/// <remarks>A row of Y has the same bits whatever other rows are computed with it.</remarks>
+internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
+    where S : struct, IByteSimd<V>
+    where TTiles : struct, IBlockTiles
+    where TFormat : struct, IBlockFormat
+{
+    /// <summary>Rows of W per task: their bytes and a panel of X fit L2 together. Whole blocks, so that a task fills blocks of the next X.</summary>
+    public const int WeightRows = 2 * Blocks.Size;
+
+    public PackedBytes X;
+    public int Row, M;        // first row of this block of X in Y, and its rows
+    public byte* W;           // as stored, [N, K]
+    public Output Output;     // Y and the epilogue
+    public PackedBytes Next;  // where the products go instead of Y, as the X of a product that follows; default: to Y. N must be whole tasks then.
+
+    public readonly int Tasks => (Output.N + WeightRows - 1) / WeightRows;
+
+    public readonly void Execute(int task)
+    {
+        const int MaxWidth = 2 * Packing.MaxWidth;
+        nint blocks = X.K / Blocks.Size, byteRow = ByteRow(X.K);
+        float* products = Scratch.ForTask((WeightRows * (MaxWidth + blocks + (byteRow / sizeof(float)))) + (S.Width * S.Width));
+        float* room = products + (WeightRows * MaxWidth);
+        var call = new BlockTileCall { Blocks = (int)blocks, Scales = room + (S.Width * S.Width), C = products, CRow = MaxWidth };
+        call.A = (byte*)(call.Scales + (WeightRows * blocks));
+        call.ARow = byteRow;
+        int column = task * WeightRows, columns = Math.Min(WeightRows, Output.N - column);
+        for (int panel = 0; panel < X.Layout.Count; panel++)
+        {
+            int first = X.Layout.First(panel), rows = Math.Min(X.Layout.Width(panel), M - first);
+            Multiply(call, column, columns, panel);
+            if (Next.Integers == null) Output.StoreTransposed<S, V>(products, MaxWidth, column, columns, Row + first, rows, room);
+            else PassOn(products, MaxWidth, column, panel);
+        }
+    }
+
+    // Products have columns of the next X as their rows, which is how its blocks are quantized.
+    private readonly void PassOn(float* products, nint stride, int column, int panel)
+    {
+        int width = X.Layout.Width(panel);
+        Output.Finish<S, V>(products, stride, column, WeightRows, width);
+        for (int block = 0; block < WeightRows; block += Blocks.Size)
+        {
+            for (int lane = 0; lane < width; lane += S.Width)
+                Next.Quantize<S, V, TFormat>(products + (block * stride) + lane, stride, panel, lane, column + block);
+        }
+    }
+
+    // A cache line longer, so that the rows of a tile do not all lie in the same set of the cache.
+    private static nint ByteRow(int k) => k + 64;
+
+    private readonly void Multiply(BlockTileCall call, int column, int columns, int panel)
+    {
+        nint rowBytes = TFormat.RowBytes(X.K), first = X.Layout.First(panel);
+        byte* w = W + (column * rowBytes);
+        int vectors = X.Layout.Vectors(panel), tile = TTiles.Rows(vectors), steps = call.Blocks * BlockTileCall.StepsPerBlock;
+        call.B = X.Integers + (first * X.K);
+        call.XScales = X.Scales + (first * call.Blocks);
+        call.XZeros = X.Zeros + (first * call.Blocks);
+        new Span<float>(call.C, columns * (int)call.CRow).Clear();
+        for (int r = 0; r < columns; r += tile)
+        {
+            if (panel == 0) Unpack(w + (r * rowBytes), Math.Min(tile, columns - r), call);
+            call.Prefetch = panel == 0 ? new PrefetchRange(w + ((r + tile) * rowBytes), 1, 0, tile * rowBytes, steps)
+                : NextPanel(panel, r / tile, (columns + tile - 1) / tile, steps);
+            TTiles.Run<S, V, TFormat>(vectors, call);
+            call.A += tile * call.ARow;
+            call.Scales += tile * call.Blocks;
+            call.C += tile * call.CRow;
+        }
+    }
+
+    // The part of the next panel that one of this panel's tiles prefetches; after the last one the first follows, in the next task.
+    private readonly PrefetchRange NextPanel(int panel, int tile, int tiles, int steps)
+    {
+        int next = (panel + 1) % X.Layout.Count;
+        nint bytes = (nint)X.Layout.Width(next) * X.K / tiles;
+        return new PrefetchRange((byte*)X.Integers + ((nint)X.Layout.First(next) * X.K) + (tile * bytes), 1, 0, bytes, steps);
+    }
+
+    // Rows beyond the last are whatever the memory held: their products are not stored, and no integer is a fault.
+    private readonly void Unpack(byte* w, int rows, in BlockTileCall call)
+    {
+        Decoding<V> decoding = F16Format.Decoding<S, V>();
+        for (nint r = 0; r < rows; r++, w += TFormat.RowBytes(X.K))
+        {
+            TFormat.ToBytes(w, X.K, call.A + (r * call.ARow));
+            byte* stored = Blocks.ScalesOf<TFormat>(w, X.K);
+            float* scales = call.Scales + (r * call.Blocks);
+            if (call.Blocks < S.Width)
+            {
+                for (nint block = 0; block < call.Blocks; block++) scales[block] = F16Format.WidenOne(stored, block) * TFormat.ByteUnit;
+                continue;
+            }
+            // The last vector ends with the row, and may begin in the one before.
+            for (nint block = 0; block < call.Blocks; block += S.Width)
+            {
+                nint at = Math.Min(block, call.Blocks - S.Width);
+                S.Store(scales + at, S.Multiply(F16Format.Widen<S, V>(stored, at, decoding), S.Broadcast((float)TFormat.ByteUnit)));
+            }
+        }
+    }
+}
