@@ -56,9 +56,7 @@ internal static class Check
         }
 
         public string Text => _text.ToStringAndClear();
-
         public void AppendLiteral(string value) => _text.AppendLiteral(value);
-
         public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
     }
 
@@ -75,9 +73,7 @@ internal static class Check
         }
 
         public string Text => _text.ToStringAndClear();
-
         public void AppendLiteral(string value) => _text.AppendLiteral(value);
-
         public void AppendFormatted<T>(T value) => _text.AppendFormatted(value);
     }
 }

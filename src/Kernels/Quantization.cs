@@ -65,7 +65,6 @@ internal static unsafe class Quantization
         public int K;
 
         public readonly byte* From(int row) => Source + (row * (nint)WeightMatrix.BytesOfRow(Stored, K));
-
         public readonly byte* To(int row) => Destination + (row * (nint)WeightMatrix.BytesOfRow(Type, K));
 
         public readonly void Require(int row, ReadOnlySpan<float> weights, float largest)

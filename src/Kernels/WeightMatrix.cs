@@ -99,7 +99,6 @@ internal readonly ref struct WeightMatrix
         public long Bytes;
 
         public void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => Bytes = TFormat.RowBytes(K);
-
         public void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => (IsBlocked, Bytes) = (true, TFormat.RowBytes(K));
     }
 }

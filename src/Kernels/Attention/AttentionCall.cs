@@ -31,12 +31,8 @@ internal unsafe struct AttentionCall
     }
 
     public readonly float* QueryOf(int head, int i) => Q + (i * QTokenStride) + (head * QHeadStride);
-
     public readonly byte* KeyOf(int head, int key) => K + (key * KTokenBytes) + (head * KHeadBytes);
-
     public readonly byte* ValueOf(int head, int key) => V + (key * VTokenBytes) + (head * VHeadBytes);
-
     public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
-
     public readonly float HeadFactor(int head) => HeadMask == null ? 1 : HeadMask[head];
 }

@@ -12,7 +12,6 @@ internal readonly unsafe struct BF16Format : IWeightFormat
         where S : struct, ISimd<V> => S.ShiftLeft(S.LoadInt16((short*)row + index), 16);
 
     public static float InputScale => 1;
-
     public static float SumScale => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -11,7 +11,6 @@ internal readonly unsafe struct F32Format : IWeightFormat
     public static V Widen<S, V>(byte* row, nint index, in Decoding<V> decoding) where S : struct, ISimd<V> => S.Load((float*)row + index);
 
     public static float InputScale => 1;
-
     public static float SumScale => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

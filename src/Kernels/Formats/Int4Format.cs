@@ -11,11 +11,8 @@ namespace ManagedTransformers.Kernels;
 internal readonly unsafe struct Int4Format : IBlockFormat
 {
     public static int PairBytes => Blocks.Size;
-
     public static int Zero => 8;
-
     public static float Largest => 8 * (float)Half.MaxValue;
-
     public static nint RowBytes(nint k) => (k / 2) + Blocks.ScaleBytes(k);
 
     public static void Load<S, V>(byte* pair, nint index, out V first, out V second) where S : struct, ISimd<V>
@@ -36,7 +33,6 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     public static int MostX => 127;
 
     public static int ByteZero => 4 * Zero;
-
     public static int ByteUnit => 1;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -61,9 +57,7 @@ internal readonly unsafe struct Int4Format : IBlockFormat
     public static V End<S, V>(V sum, V zero) where S : struct, IByteSimd<V> => S.AddInt(S.MultiplyAddInt16(sum, S.BroadcastInt(0x00010001)), zero);
 
     public static int Least => -8;
-
     public static int Most => 7;
-
     public static Half ScaleOf(ReadOnlySpan<float> weights) => QuantizationReference.ScaleInt4(weights);
 
     // A lane is a block, so that all levels add in the same order, that of the reference.

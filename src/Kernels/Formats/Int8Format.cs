@@ -7,11 +7,8 @@ namespace ManagedTransformers.Kernels;
 internal readonly unsafe struct Int8Format : IBlockFormat
 {
     public static int PairBytes => 2 * Blocks.Size;
-
     public static int Zero => 0;
-
     public static float Largest => 127 * (float)Half.MaxValue;
-
     public static nint RowBytes(nint k) => k + Blocks.ScaleBytes(k);
 
     public static void Load<S, V>(byte* pair, nint index, out V first, out V second) where S : struct, ISimd<V>
@@ -59,9 +56,7 @@ internal readonly unsafe struct Int8Format : IBlockFormat
     public static V End<S, V>(V sum, V zero) where S : struct, IByteSimd<V> => sum;
 
     public static int Least => -127;
-
     public static int Most => 127;
-
     public static Half ScaleOf(ReadOnlySpan<float> weights) => QuantizationReference.ScaleInt8(weights);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]

@@ -51,7 +51,6 @@ internal static class WeightFormats
         public WeightType Type;
 
         public void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => Visitor.Visit<TFormat>();
-
         public readonly void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => throw NoElements(Type);
     }
 
@@ -61,7 +60,6 @@ internal static class WeightFormats
         public WeightType Type;
 
         public readonly void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => throw NoBlocks(Type);
-
         public void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => Visitor.Visit<TFormat>();
     }
 }

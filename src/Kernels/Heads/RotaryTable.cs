@@ -34,7 +34,6 @@ internal sealed class RotaryTable
     }
 
     public int RotaryDim { get; }
-
     public int Positions { get; }
 
     /// <summary>cos of the angles of <paramref name="position"/>, [rotaryDim / 2].</summary>
@@ -44,7 +43,6 @@ internal sealed class RotaryTable
     public ReadOnlySpan<float> Sin(int position) => Row(_sin, position);
 
     internal ReadOnlySpan<float> AllCos => _cos;
-
     internal ReadOnlySpan<float> AllSin => _sin;
 
     private ReadOnlySpan<float> Row(float[] table, int position)

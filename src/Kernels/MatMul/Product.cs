@@ -8,11 +8,8 @@ namespace ManagedTransformers.Kernels;
 internal readonly ref struct Product(ReadOnlySpan<float> x, WeightMatrix weight, Span<float> y, Epilogue epilogue)
 {
     public ReadOnlySpan<float> X { get; } = x;
-
     public WeightMatrix Weight { get; } = weight;
-
     public Span<float> Y { get; } = y;
-
     public Epilogue Epilogue { get; } = epilogue;
 }
 

@@ -8,38 +8,24 @@ namespace ManagedTransformers.Kernels;
 internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
 {
     public static int Width => 8;
-
     public static int Registers => 16;
-
     public static Vector256<float> Load(float* p) => X86.Avx.LoadVector256(p);
-
     public static void Store(float* p, Vector256<float> v) => X86.Avx.Store(p, v);
-
     public static Vector256<float> LoadInt16(short* p) => X86.Avx2.ConvertToVector256Int32(p).AsSingle();
 
     public static void StoreInt16(short* p, Vector256<float> v) =>
         X86.Sse41.PackUnsignedSaturate(v.AsInt32().GetLower(), v.AsInt32().GetUpper()).AsInt16().Store(p);
 
     public static Vector256<float> Broadcast(float x) => Vector256.Create(x);
-
     public static Vector256<float> BroadcastInt(int x) => Vector256.Create(x).AsSingle();
-
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => X86.Avx.Add(a, b);
-
     public static Vector256<float> Subtract(Vector256<float> a, Vector256<float> b) => X86.Avx.Subtract(a, b);
-
     public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => X86.Avx.Multiply(a, b);
-
     public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => X86.Avx.Divide(a, b);
-
     public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) => X86.Fma.MultiplyAdd(a, b, c);
-
     public static Vector256<float> SubtractProduct(Vector256<float> c, Vector256<float> a, Vector256<float> b) => X86.Fma.MultiplyAddNegated(a, b, c);
-
     public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => X86.Avx.Max(a, b);
-
     public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => X86.Avx.Min(a, b);
-
     public static Vector256<float> Round(Vector256<float> a) => X86.Avx.RoundToNearestInteger(a);
 
     // 2ⁿ as 2^⌊n/2⌋ · 2^(n−⌊n/2⌋): each factor is a normal number, and only the last product rounds.
@@ -51,9 +37,7 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
     }
 
     public static Vector256<float> And(Vector256<float> a, Vector256<float> b) => X86.Avx.And(a, b);
-
     public static Vector256<float> Or(Vector256<float> a, Vector256<float> b) => X86.Avx.Or(a, b);
-
     public static Vector256<float> AddInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt32(), b.AsInt32()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -63,7 +47,6 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
     public static Vector256<float> ShiftRight(Vector256<float> a, int bits) => Vector256.ShiftRightLogical(a.AsInt32(), bits).AsSingle();
 
     public static Vector256<float> LoadInt8(sbyte* p) => X86.Avx2.ConvertToVector256Int16(p).AsSingle();
-
     public static Vector256<float> LoadUInt8(byte* p) => X86.Avx2.ConvertToVector256Int16(p).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,22 +64,16 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
         X86.AvxVnni.MultiplyWideningAndAdd(sum.AsInt32(), unsigned.AsByte(), signed.AsSByte()).AsSingle();
 
     public static Vector256<float> AddInt16(Vector256<float> a, Vector256<float> b) => X86.Avx2.Add(a.AsInt16(), b.AsInt16()).AsSingle();
-
     public static Vector256<float> LoadInterleaved(byte* p) => X86.Avx.LoadVector256((float*)p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Join(Vector256<float> a, Vector256<float> b) => AddInt16(X86.Avx.UnpackLow(a, b), X86.Avx.UnpackHigh(a, b));
 
     public static Vector256<float> Repeat(float* p) => X86.Avx.BroadcastScalarToVector256((double*)p).AsSingle();
-
     public static Vector256<float> ToSingle(Vector256<float> a) => X86.Avx.ConvertToVector256Single(a.AsInt32());
-
     public static Vector256<float> Less(Vector256<float> a, Vector256<float> b) => X86.Avx.CompareLessThan(a, b);
-
     public static Vector256<float> EqualInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();
-
     public static Vector256<float> Select(Vector256<float> mask, Vector256<float> a, Vector256<float> b) => X86.Avx.BlendVariable(b, a, mask);
-
     public static Vector256<float> SwapPairs(Vector256<float> a) => X86.Avx.Permute(a, 0b10_11_00_01);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -152,7 +129,6 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
     }
 
     public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);
-
     public static void PrefetchL2(void* p) => X86.Sse.Prefetch1(p);
 
     // 8 rows × 4 columns to 4 rows × 8 columns

@@ -8,45 +8,25 @@ namespace ManagedTransformers.Kernels;
 internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
 {
     public static int Width => 16;
-
     public static int Registers => 32;
-
     public static Vector512<float> Load(float* p) => X86.Avx512F.LoadVector512(p);
-
     public static void Store(float* p, Vector512<float> v) => X86.Avx512F.Store(p, v);
-
     public static Vector512<float> LoadInt16(short* p) => X86.Avx512F.ConvertToVector512Int32(X86.Avx.LoadVector256(p)).AsSingle();
-
     public static void StoreInt16(short* p, Vector512<float> v) => X86.Avx512F.ConvertToVector256Int16(v.AsInt32()).Store(p);
-
     public static Vector512<float> Broadcast(float x) => Vector512.Create(x);
-
     public static Vector512<float> BroadcastInt(int x) => Vector512.Create(x).AsSingle();
-
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Add(a, b);
-
     public static Vector512<float> Subtract(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Subtract(a, b);
-
     public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Multiply(a, b);
-
     public static Vector512<float> Divide(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Divide(a, b);
-
     public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) => X86.Avx512F.FusedMultiplyAdd(a, b, c);
-
     public static Vector512<float> SubtractProduct(Vector512<float> c, Vector512<float> a, Vector512<float> b) => X86.Avx512F.FusedMultiplyAddNegated(a, b, c);
-
     public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Max(a, b);
-
     public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Min(a, b);
-
     public static Vector512<float> Round(Vector512<float> a) => X86.Avx512F.RoundScale(a, 0);
-
     public static Vector512<float> Scale(Vector512<float> a, Vector512<float> n) => X86.Avx512F.Scale(a, n);
-
     public static Vector512<float> And(Vector512<float> a, Vector512<float> b) => X86.Avx512DQ.And(a, b);
-
     public static Vector512<float> Or(Vector512<float> a, Vector512<float> b) => X86.Avx512DQ.Or(a, b);
-
     public static Vector512<float> AddInt(Vector512<float> a, Vector512<float> b) => X86.Avx512F.Add(a.AsInt32(), b.AsInt32()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -56,7 +36,6 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     public static Vector512<float> ShiftRight(Vector512<float> a, int bits) => Vector512.ShiftRightLogical(a.AsInt32(), bits).AsSingle();
 
     public static Vector512<float> LoadInt8(sbyte* p) => X86.Avx512BW.ConvertToVector512Int16(X86.Avx.LoadVector256(p)).AsSingle();
-
     public static Vector512<float> LoadUInt8(byte* p) => X86.Avx512BW.ConvertToVector512Int16(X86.Avx.LoadVector256(p)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -72,7 +51,6 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     public static bool HasAddDot => false;
 
     public static Vector512<float> AddDot(Vector512<float> sum, Vector512<float> unsigned, Vector512<float> signed) => throw new NotSupportedException();
-
     public static Vector512<float> AddInt16(Vector512<float> a, Vector512<float> b) => X86.Avx512BW.Add(a.AsInt16(), b.AsInt16()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -83,15 +61,10 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     public static Vector512<float> Join(Vector512<float> a, Vector512<float> b) => AddInt16(X86.Avx512F.UnpackLow(a, b), X86.Avx512F.UnpackHigh(a, b));
 
     public static Vector512<float> Repeat(float* p) => X86.Avx512F.BroadcastVector128ToVector512(p);
-
     public static Vector512<float> ToSingle(Vector512<float> a) => X86.Avx512F.ConvertToVector512Single(a.AsInt32());
-
     public static Vector512<float> Less(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareLessThan(a, b);
-
     public static Vector512<float> EqualInt(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();
-
     public static Vector512<float> Select(Vector512<float> mask, Vector512<float> a, Vector512<float> b) => X86.Avx512F.BlendVariable(b, a, mask);
-
     public static Vector512<float> SwapPairs(Vector512<float> a) => X86.Avx512F.Permute4x32(a, 0b10_11_00_01);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -169,6 +142,5 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     }
 
     public static void Prefetch(void* p) => X86.Sse.Prefetch0(p);
-
     public static void PrefetchL2(void* p) => X86.Sse.Prefetch1(p);
 }

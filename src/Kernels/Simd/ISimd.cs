@@ -18,7 +18,6 @@ internal unsafe interface ISimd<V>
     static abstract int Registers { get; }
 
     static abstract V Load(float* p);
-
     static abstract void Store(float* p, V v);
 
     /// <summary>Width 16-bit integers, sign-extended to 32 bits.</summary>
@@ -28,15 +27,10 @@ internal unsafe interface ISimd<V>
     static abstract void StoreInt16(short* p, V v);
 
     static abstract V Broadcast(float x);
-
     static abstract V BroadcastInt(int x);
-
     static abstract V Add(V a, V b);
-
     static abstract V Subtract(V a, V b);
-
     static abstract V Multiply(V a, V b);
-
     static abstract V Divide(V a, V b);
 
     /// <summary>a · b + c; rounded once where the CPU fuses.</summary>
@@ -58,11 +52,8 @@ internal unsafe interface ISimd<V>
     static abstract V Scale(V a, V n);
 
     static abstract V And(V a, V b);
-
     static abstract V Or(V a, V b);
-
     static abstract V AddInt(V a, V b);
-
     static abstract V ShiftLeft(V a, int bits);
 
     /// <summary>Zeros come in from the left, also where the sign is set.</summary>

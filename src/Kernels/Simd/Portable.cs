@@ -8,11 +8,8 @@ namespace ManagedTransformers.Kernels;
 internal readonly unsafe struct Portable : ISimd<Vector<float>>
 {
     public static int Width => Vector<float>.Count;
-
     public static int Registers => 16;
-
     public static Vector<float> Load(float* p) => Unsafe.ReadUnaligned<Vector<float>>(p);
-
     public static void Store(float* p, Vector<float> v) => Unsafe.WriteUnaligned(p, v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,25 +40,15 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     }
 
     public static Vector<float> Broadcast(float x) => new(x);
-
     public static Vector<float> BroadcastInt(int x) => new Vector<int>(x).As<int, float>();
-
     public static Vector<float> Add(Vector<float> a, Vector<float> b) => a + b;
-
     public static Vector<float> Subtract(Vector<float> a, Vector<float> b) => a - b;
-
     public static Vector<float> Multiply(Vector<float> a, Vector<float> b) => a * b;
-
     public static Vector<float> Divide(Vector<float> a, Vector<float> b) => a / b;
-
     public static Vector<float> MultiplyAdd(Vector<float> a, Vector<float> b, Vector<float> c) => Vector.MultiplyAddEstimate(a, b, c);
-
     public static Vector<float> SubtractProduct(Vector<float> c, Vector<float> a, Vector<float> b) => Vector.MultiplyAddEstimate(-a, b, c);
-
     public static Vector<float> Max(Vector<float> a, Vector<float> b) => Vector.Max(a, b);
-
     public static Vector<float> Min(Vector<float> a, Vector<float> b) => Vector.Min(a, b);
-
     public static Vector<float> Round(Vector<float> a) => Vector.Round(a);
 
     // 2ⁿ as 2^⌊n/2⌋ · 2^(n−⌊n/2⌋): each factor is a normal number, and only the last product rounds.
@@ -72,13 +59,9 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     }
 
     public static Vector<float> And(Vector<float> a, Vector<float> b) => a & b;
-
     public static Vector<float> Or(Vector<float> a, Vector<float> b) => a | b;
-
     public static Vector<float> AddInt(Vector<float> a, Vector<float> b) => (a.As<float, int>() + b.As<float, int>()).As<int, float>();
-
     public static Vector<float> ShiftLeft(Vector<float> a, int bits) => (a.As<float, int>() << bits).As<int, float>();
-
     public static Vector<float> ShiftRight(Vector<float> a, int bits) => (a.As<float, int>() >>> bits).As<int, float>();
 
     public static Vector<float> LoadInt8(sbyte* p)
@@ -105,11 +88,8 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     }
 
     public static Vector<float> ToSingle(Vector<float> a) => Vector.ConvertToSingle(a.As<float, int>());
-
     public static Vector<float> Less(Vector<float> a, Vector<float> b) => Vector.LessThan(a, b).As<int, float>();
-
     public static Vector<float> EqualInt(Vector<float> a, Vector<float> b) => Vector.Equals(a.As<float, int>(), b.As<float, int>()).As<int, float>();
-
     public static Vector<float> Select(Vector<float> mask, Vector<float> a, Vector<float> b) => Vector.ConditionalSelect(mask, a, b);
 
     public static Vector<float> SwapPairs(Vector<float> a)

@@ -42,7 +42,6 @@ internal sealed class ConversionPlan
     public IReadOnlyList<ConvertedTensor> Tensors => _tensors;
 
     public IReadOnlyList<(string From, string To)> Renamed => _renamed;
-
     public IReadOnlyList<DroppedTensor> Dropped => _dropped;
 
     /// <summary>The blocks that linear layers are quantized to; null where none is.</summary>

@@ -175,6 +175,5 @@ internal interface IWeightFile : IDisposable
     string Name { get; }
 
     IReadOnlyDictionary<string, Weight> Weights { get; }
-
     IReadOnlyDictionary<string, string> Metadata { get; }
 }

@@ -52,7 +52,6 @@ internal sealed class DirectorySource : CheckpointSource
             .Order(StringComparer.Ordinal);
 
     public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
-
     public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.Open(PathOf(file)) : SafetensorsFile.Open(PathOf(file));
 
     public override ReadOnlyMemory<byte> ReadWhole(string file)
@@ -89,9 +88,7 @@ internal sealed class DirectorySource : CheckpointSource
 internal sealed class BytesSource(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files) : CheckpointSource
 {
     public override string Description => "the given files";
-
     public override IEnumerable<string> Names => files.Keys;
-
     public override bool Contains(string file) => files.ContainsKey(file);
 
     public override IWeightFile OpenTensors(string file) =>
@@ -104,9 +101,7 @@ internal sealed class BytesSource(IReadOnlyDictionary<string, ReadOnlyMemory<byt
 internal sealed class StreamsSource(IReadOnlyDictionary<string, Stream> files, CancellationToken cancellationToken) : CheckpointSource
 {
     public override string Description => "the given streams";
-
     public override IEnumerable<string> Names => files.Keys;
-
     public override bool Contains(string file) => files.ContainsKey(file);
 
     public override IWeightFile OpenTensors(string file) => IsTorch(file)

@@ -56,8 +56,6 @@ internal sealed class FileContent : IDisposable
     }
 
     public FileLease Acquire() => _lifetime.Acquire();
-
     public void ThrowIfEnded() => _lifetime.ThrowIfEnded();
-
     public void Dispose() => _lifetime.Dispose();
 }

@@ -23,7 +23,6 @@ internal sealed class SafetensorsHeader
     public const string Advice = "The file is damaged, incomplete or not a safetensors file: download or export it again.";
 
     public required IReadOnlyList<TensorInfo> Tensors { get; init; }
-
     public required IReadOnlyDictionary<string, string> Metadata { get; init; }
 
     /// <summary>Bytes that follow the header.</summary>

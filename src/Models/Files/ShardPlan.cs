@@ -17,9 +17,7 @@ internal sealed class ShardPlan
     }
 
     public List<List<TensorEntry>> Shards { get; }
-
     public IReadOnlyList<string> FileNames { get; }
-
     public bool IsSharded => Shards.Count > 1;
 
     public void WriteIndex(Stream stream)

@@ -96,7 +96,6 @@ internal sealed class TensorEntry
     }
 
     internal static string Describe(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
-
     internal void WriteTo(Stream stream, CancellationToken cancellationToken) => _write(stream, cancellationToken);
 
     private static TensorEntry Create<T>(string name, ElementType type, IReadOnlyList<long> shape, ReadOnlyMemory<T> values)

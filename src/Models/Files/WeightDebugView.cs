@@ -6,13 +6,9 @@ namespace ManagedTransformers.Models;
 internal sealed class WeightDebugView(Weight weight)
 {
     public string Name => weight.Name;
-
     public ElementType Type => weight.Type;
-
     public long[] Shape => [.. weight.Shape];
-
     public string File => weight.File;
-
     public long ByteLength => weight.ByteLength;
 
     /// <summary>Whether it can be read: not once its checkpoint was disposed and the last session with it.</summary>

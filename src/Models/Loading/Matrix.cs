@@ -8,11 +8,8 @@ namespace ManagedTransformers.Models;
 internal sealed class Matrix(Weight weight, WeightType type, int n, int k)
 {
     public Weight Weight { get; } = weight;
-
     public WeightType Type { get; } = type;
-
     public int N { get; } = n;
-
     public int K { get; } = k;
 
     /// <summary>The stored bytes; in a mapped file, no copy.</summary>

@@ -43,7 +43,6 @@ public sealed class Session : IDisposable
     internal Tensor? HeadMask { get; private set; }
 
     internal List<Tensor>? HiddenStates { get; private set; }
-
     internal List<Tensor>? Attentions { get; private set; }
 
     /// <summary>Who traces the pass that runs.</summary>

@@ -6,9 +6,7 @@ namespace ManagedTransformers.Models;
 internal sealed class SessionDebugView(Session session)
 {
     public string State => session.State;
-
     public PretrainedModel Model => session.Model;
-
     public PretrainedConfig Config => session.Model.Config;
 
     /// <summary>Keys and values; null for encoders, and once they were given back.</summary>

@@ -275,6 +275,5 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> bytes, string file)
     }
 
     private readonly CheckpointException Bad(string what) => TorchErrors.Damaged(file, $"Its pickle makes no sense before byte {_reader.Position}: {what}.");
-
     private readonly CheckpointException Refuse(string what) => TorchErrors.Refused(file, $"Its pickle {what}.");
 }

@@ -16,13 +16,9 @@ internal ref struct PickleReader(ReadOnlySpan<byte> bytes, string file)
     public int Position { get; private set; }
 
     public byte Byte() => Position < _bytes.Length ? _bytes[Position++] : Take(1)[0];
-
     public ushort UInt16() => BinaryPrimitives.ReadUInt16LittleEndian(Take(2));
-
     public int Int32() => BinaryPrimitives.ReadInt32LittleEndian(Take(4));
-
     public uint UInt32() => BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
-
     public ulong UInt64() => BinaryPrimitives.ReadUInt64LittleEndian(Take(8));
 
     /// <summary>The one big-endian number of the format: BINFLOAT.</summary>

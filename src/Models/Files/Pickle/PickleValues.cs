@@ -9,7 +9,6 @@ internal sealed class PickleList
     private List<object?>? _items;
 
     public IReadOnlyList<object?> Items => _items ?? [];
-
     public void Add(object? item) => (_items ??= []).Add(item);
 }
 
@@ -19,7 +18,6 @@ internal sealed class PickleDict
     private List<(object? Key, object? Value)>? _items;
 
     public IReadOnlyList<(object? Key, object? Value)> Items => _items ?? [];
-
     public void Add(object? key, object? value) => (_items ??= []).Add((key, value));
 }
 

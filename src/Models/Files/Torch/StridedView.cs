@@ -7,7 +7,6 @@ internal sealed class StridedView(FileContent content, ElementType type, long by
     private byte[]? _gathered;
 
     public ElementType Type => type;
-
     public IReadOnlyList<long> Shape => shape;
 
     /// <summary>All bytes in C order; made once.</summary>

@@ -181,14 +181,9 @@ internal readonly struct ZipDirectory
     }
 
     private static bool Disagree(long value, long saturated, long wide) => value != saturated && value != wide;
-
     private static int UInt16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
-
     private static uint UInt32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
-
     private static long Int64(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadInt64LittleEndian(bytes[at..]);
-
     private static string Shown(string name) => SafetensorsHeader.Shown(name);
-
     private CheckpointException Bad(string what) => TorchErrors.Damaged(_file.Name, what);
 }

@@ -10,7 +10,6 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots<V>
     private const int CacheLine = 64;
 
     public static int MostX => short.MaxValue;
-
     public static int BytesX => sizeof(short);
 
     public static void StoreX(short* integers, byte* x, nint first, int count) =>

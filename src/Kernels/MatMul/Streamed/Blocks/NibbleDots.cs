@@ -14,7 +14,6 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struc
     private const int CacheLine = 64;
 
     public static int MostX => Int4Format.MostX;
-
     public static int BytesX => sizeof(sbyte);
 
     private static int Bytes => S.Width * sizeof(float);             // of a vector

@@ -23,9 +23,7 @@ internal unsafe interface ITiles
 internal readonly unsafe struct Tiles32 : ITiles
 {
     public static int MaxVectors => 4;
-
     public static int MaxDepth => 768;
-
     public static int Rows(int vectors) => vectors switch { 4 => Tile6x4.Rows, 3 => Tile8x3.Rows, 2 => Tile8x2.Rows, _ => Tile12x1.Rows };
 
     public static void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>
@@ -44,9 +42,7 @@ internal readonly unsafe struct Tiles32 : ITiles
 internal readonly unsafe struct Tiles16 : ITiles
 {
     public static int MaxVectors => 2;
-
     public static int MaxDepth => 384;
-
     public static int Rows(int vectors) => vectors == 2 ? Tile6x2.Rows : Tile12x1.Rows;
 
     public static void Run<S, V>(int vectors, in TileCall call) where S : struct, ISimd<V>
