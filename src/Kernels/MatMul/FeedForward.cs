@@ -42,12 +42,10 @@ internal static unsafe class FeedForward
         MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
         MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
         if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty)
-        {
             throw new ArgumentException(
                 $"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), "
                 + $"a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights of one type, no residual between, "
                 + "and a level other than Reference; use MatMul.Run twice.", nameof(up));
-        }
         if (y.IsEmpty) return;
         fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
         fixed (byte* pUp = up.Data, pDown = down.Data)

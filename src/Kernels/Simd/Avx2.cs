@@ -72,7 +72,6 @@ internal readonly unsafe struct Avx2 : IByteSimd<Vector256<float>>
     public static Vector256<float> Repeat(float* p) => X86.Avx.BroadcastScalarToVector256((double*)p).AsSingle();
     public static Vector256<float> ToSingle(Vector256<float> a) => X86.Avx.ConvertToVector256Single(a.AsInt32());
     public static Vector256<float> Less(Vector256<float> a, Vector256<float> b) => X86.Avx.CompareLessThan(a, b);
-    public static Vector256<float> EqualInt(Vector256<float> a, Vector256<float> b) => X86.Avx2.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();
     public static Vector256<float> Select(Vector256<float> mask, Vector256<float> a, Vector256<float> b) => X86.Avx.BlendVariable(b, a, mask);
     public static Vector256<float> SwapPairs(Vector256<float> a) => X86.Avx.Permute(a, 0b10_11_00_01);
 

@@ -63,7 +63,6 @@ internal readonly unsafe struct Avx512 : IByteSimd<Vector512<float>>
     public static Vector512<float> Repeat(float* p) => X86.Avx512F.BroadcastVector128ToVector512(p);
     public static Vector512<float> ToSingle(Vector512<float> a) => X86.Avx512F.ConvertToVector512Single(a.AsInt32());
     public static Vector512<float> Less(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareLessThan(a, b);
-    public static Vector512<float> EqualInt(Vector512<float> a, Vector512<float> b) => X86.Avx512F.CompareEqual(a.AsInt32(), b.AsInt32()).AsSingle();
     public static Vector512<float> Select(Vector512<float> mask, Vector512<float> a, Vector512<float> b) => X86.Avx512F.BlendVariable(b, a, mask);
     public static Vector512<float> SwapPairs(Vector512<float> a) => X86.Avx512F.Permute4x32(a, 0b10_11_00_01);
 

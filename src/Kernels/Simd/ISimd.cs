@@ -77,9 +77,6 @@ internal unsafe interface ISimd<V>
     /// <summary>Mask of the lanes with a &lt; b; false where one is NaN.</summary>
     static abstract V Less(V a, V b);
 
-    /// <summary>Mask of the lanes whose bits are equal.</summary>
-    static abstract V EqualInt(V a, V b);
-
     /// <summary>Lanes of <paramref name="a"/> where the mask is set, else of <paramref name="b"/>.</summary>
     static abstract V Select(V mask, V a, V b);
 

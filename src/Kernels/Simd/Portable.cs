@@ -89,7 +89,6 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
 
     public static Vector<float> ToSingle(Vector<float> a) => Vector.ConvertToSingle(a.As<float, int>());
     public static Vector<float> Less(Vector<float> a, Vector<float> b) => Vector.LessThan(a, b).As<int, float>();
-    public static Vector<float> EqualInt(Vector<float> a, Vector<float> b) => Vector.Equals(a.As<float, int>(), b.As<float, int>()).As<int, float>();
     public static Vector<float> Select(Vector<float> mask, Vector<float> a, Vector<float> b) => Vector.ConditionalSelect(mask, a, b);
 
     public static Vector<float> SwapPairs(Vector<float> a)

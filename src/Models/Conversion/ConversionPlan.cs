@@ -47,10 +47,7 @@ internal sealed class ConversionPlan
     /// <summary>The blocks that linear layers are quantized to; null where none is.</summary>
     public WeightType? Blocks { get; }
 
-    /// <summary>What is odd about the source.</summary>
     public IReadOnlyList<string> Warnings { get; }
-
-    /// <summary>How many tensors are quantized.</summary>
     public int Quantized { get; }
 
     /// <summary>The type of all floats that are written; null where there are several, or matrices are quantized and nothing else is converted.</summary>

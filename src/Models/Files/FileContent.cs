@@ -35,17 +35,16 @@ internal sealed class FileContent : IDisposable
         return _bytes.Span.Slice(checked((int)offset), length);
     }
 
-    /// <summary>Copies a few bytes that lie alone; see <see cref="MappedFile.Read"/>.</summary>
+    /// <summary>Copies a few bytes that lie apart; see <see cref="MappedFile.Read"/>.</summary>
     public void Read(long offset, Span<byte> destination)
     {
         if (_mapped is not null) _mapped.Read(offset, destination);
         else Slice(offset, destination.Length).CopyTo(destination);
     }
 
-    /// <summary>A tensor of the file: a view of its bytes where they lie in C order, else one that gathers them when they are read.</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="tensor">What the pickle says; known to lie in its storage.</param>
-    /// <param name="storageOffset">Where the storage begins.</param>
+    /// <summary>
+    /// A tensor of the file, known to lie in its storage: a view of its bytes where they lie in C order, else one that gathers them when they are read.
+    /// </summary>
     public Weight CreateWeight(string name, TorchTensor tensor, long storageOffset)
     {
         long offset = storageOffset + tensor.ByteOffset;

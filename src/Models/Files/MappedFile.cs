@@ -27,13 +27,8 @@ internal sealed unsafe class MappedFile : IDisposable
         _lifetime = new Lifetime(Name, Unmap);
     }
 
-    /// <summary>The path as it was given.</summary>
     public string Path { get; }
-
-    /// <summary>The file name without its directory.</summary>
     public string Name => System.IO.Path.GetFileName(Path);
-
-    /// <summary>Length of the file in bytes when it was opened.</summary>
     public long Length { get; }
 
     /// <summary>Maps a file.</summary>

@@ -34,10 +34,7 @@ internal sealed class SafetensorsHeader
     /// <summary>The blocks that a tensor holds.</summary>
     public WeightType? BlocksOf(TensorInfo tensor) => tensor is { Type: ElementType.U8, Shape.Length: 2 } ? Blocks : null;
 
-    /// <summary>Reads the first eight bytes.</summary>
-    /// <param name="prefix">What could be read of them.</param>
-    /// <param name="remaining">Bytes that follow the prefix, where that is known.</param>
-    /// <param name="file">The file's name.</param>
+    /// <summary>Reads the first eight bytes, or what could be read of them; remaining bytes follow, where that is known.</summary>
     public static int ReadLength(ReadOnlySpan<byte> prefix, long? remaining, string file)
     {
         if (prefix.Length < PrefixLength)

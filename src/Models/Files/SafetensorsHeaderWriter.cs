@@ -14,10 +14,7 @@ internal static class SafetensorsHeaderWriter
     private static readonly JsonWriterOptions Style = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Length, JSON, spaces.</summary>
-    /// <param name="stream">Where to.</param>
-    /// <param name="tensors">In the order in which their bytes will follow.</param>
-    /// <param name="metadata">Left out where it is empty.</param>
+    /// <summary>Length, JSON, spaces; the tensors in the order in which their bytes will follow. Empty metadata is left out.</summary>
     /// <exception cref="ArgumentException">The header is too long, or a name is not valid Unicode.</exception>
     public static void Write(Stream stream, TensorEntry[] tensors, IReadOnlyDictionary<string, string>? metadata)
     {

@@ -13,12 +13,10 @@ public readonly record struct WriteProgress(string TensorName, long Bytes, long 
 /// </summary>
 internal static class SafetensorsWriter
 {
-    /// <summary>Writes a file under a temporary name in its folder and renames it when it is complete, so that no partial file is ever seen.</summary>
-    /// <param name="path">The file; an existing one is replaced.</param>
-    /// <param name="tensors">What to write, in any order.</param>
-    /// <param name="metadata">Strings for <c>__metadata__</c>, such as format = pt.</param>
-    /// <param name="progress">Told after each tensor.</param>
-    /// <param name="cancellationToken">Ends the writing; nothing is left behind.</param>
+    /// <summary>
+    /// Writes a file under a temporary name in its folder and renames it when it is complete, so that no partial file is ever seen; an existing one is
+    /// replaced. If it is cancelled nothing is left behind.
+    /// </summary>
     /// <exception cref="ArgumentException">Two tensors have one name, or a name is not valid Unicode.</exception>
     /// <exception cref="InvalidOperationException">A tensor wrote another number of bytes than its shape needs.</exception>
     /// <exception cref="IOException">The disk is full, the directory missing, …</exception>
@@ -33,7 +31,6 @@ internal static class SafetensorsWriter
     }
 
     /// <summary>Writes a file to a stream, front to back; the stream need not seek and is not disposed.</summary>
-    /// <inheritdoc cref="Write(string, IReadOnlyCollection{TensorEntry}, IReadOnlyDictionary{string, string}?, IProgress{WriteProgress}?, CancellationToken)"/>
     public static void Write(Stream stream, IReadOnlyCollection<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata = null,
         IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
     {

@@ -12,11 +12,10 @@ internal sealed class TensorEntry
     private readonly long[] _shape;
     private readonly Action<Stream, CancellationToken> _write;
 
-    /// <summary>A tensor whose bytes are produced while the file is written, so that large ones never exist as a whole.</summary>
-    /// <param name="name">Its name; unique in a file.</param>
-    /// <param name="type">How each element is encoded.</param>
-    /// <param name="shape">The dimensions; empty for a scalar.</param>
-    /// <param name="write">Writes exactly product(shape) · element size bytes, row-major, little-endian.</param>
+    /// <summary>
+    /// A tensor whose bytes (product(shape) · element size, row-major, little-endian) are produced while the file is written, so that large ones never exist
+    /// as a whole.
+    /// </summary>
     /// <exception cref="ArgumentException">The name is empty or reserved, a dimension is negative, or the size overflows.</exception>
     public TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream> write)
         : this(name, type, shape, (stream, _) => write(stream)) => ArgumentNullException.ThrowIfNull(write);
@@ -38,13 +37,8 @@ internal sealed class TensorEntry
         ByteLength = CheckedByteLength(name, type, _shape);
     }
 
-    /// <summary>The name under which it is stored.</summary>
     public string Name { get; }
-
-    /// <summary>How each element is encoded.</summary>
     public ElementType Type { get; }
-
-    /// <summary>The dimensions, slowest first.</summary>
     public IReadOnlyList<long> Shape { get; }
 
     /// <summary>Bytes that it takes in the file.</summary>

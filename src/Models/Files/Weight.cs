@@ -41,12 +41,7 @@ public sealed class Weight
         _lifetime = lifetime;
     }
 
-    /// <summary>A weight inside a mapped file.</summary>
-    /// <param name="name">Its name, as in a state dict.</param>
-    /// <param name="type">How each element is encoded.</param>
-    /// <param name="shape">The dimensions; empty for a scalar.</param>
-    /// <param name="file">The file; the weight does not own it.</param>
-    /// <param name="offset">Where its first byte lies in the file.</param>
+    /// <summary>A weight inside a mapped file, which it does not own, from offset on.</summary>
     /// <exception cref="ArgumentException">A dimension is negative, or the bytes do not lie inside the file.</exception>
     internal Weight(string name, ElementType type, IReadOnlyList<long> shape, MappedFile file, long offset)
         : this(name, type, shape, byteLength: -1, (file ?? throw new ArgumentNullException(nameof(file))).Name)

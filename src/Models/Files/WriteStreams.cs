@@ -177,10 +177,7 @@ internal sealed class PendingFiles(string directory) : IDisposable
 {
     private readonly List<PendingFile> _files = [];
 
-    /// <summary>Writes a file to the end.</summary>
-    /// <param name="name">Its name in the directory.</param>
-    /// <param name="write">Writes its content.</param>
-    /// <returns>Where it lies until it is published.</returns>
+    /// <summary>Writes a file to the end. Returns where it lies until it is published.</summary>
     public string Add(string name, Action<Stream> write)
     {
         var file = new PendingFile(Path.Combine(directory, name));

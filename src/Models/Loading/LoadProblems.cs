@@ -40,12 +40,10 @@ internal sealed class LoadProblems(string configName, TensorNames? names)
     public void Throw(string architecture)
     {
         if (Any)
-        {
             throw new CheckpointException($"The checkpoint does not fit {architecture}", [.. DescribeMissing(), .. _others])
             {
                 MissingTensors = [.. _missing.Select(tensor => tensor.Name)],
             };
-        }
     }
 
     // A configuration may ask for millions of layers.

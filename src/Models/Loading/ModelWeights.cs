@@ -73,19 +73,16 @@ public sealed class ModelWeights
     /// <summary>A tensor's name in the file without what training put around the model.</summary>
     internal string Unwrapped(Weight weight) => _names?.Unwrapped(weight) ?? weight.Name;
 
-    /// <summary>A [n, k] matrix in the type in which it is stored (F64 is rounded to F32).</summary>
-    /// <param name="name">Canonical name, with the base model's prefix.</param>
-    /// <param name="n">Rows: out_features, or rows of a table.</param>
-    /// <param name="k">Columns: in_features, or the width of a row.</param>
-    /// <param name="zeroRow">The row that random weights leave zero (padding_idx).</param>
+    /// <summary>
+    /// A [n, k] matrix, under its canonical name, in the type in which it is stored (F64 is rounded to F32). Random weights leave the zero row zero
+    /// (padding_idx).
+    /// </summary>
     internal Matrix Matrix(string name, int n, int k, int? zeroRow = null) => Stored(Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow)), n, k);
 
     /// <summary>The [n, k] matrix of a linear layer: in the blocks in which it is stored, else in the format that the options ask for.</summary>
-    /// <inheritdoc cref="Matrix"/>
     internal Matrix LinearMatrix(string name, int n, int k) => LinearMatrix(name, n, k, StoredBlocks.TypeOf(_options.WeightFormat));
 
     /// <summary>The matrix of the head over the vocabulary, quantized only where the checkpoint has it so or the options say so.</summary>
-    /// <inheritdoc cref="Matrix"/>
     internal Matrix HeadMatrix(string name, int n, int k) =>
         LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
 
@@ -162,9 +159,7 @@ public sealed class ModelWeights
         _twins[weight.Name] = _names.Find(original)?.Name ?? original;
     }
 
-    /// <summary>Reports everything that did not fit.</summary>
-    /// <param name="architecture">The class that was built, for messages.</param>
-    /// <param name="strict">Whether what is otherwise a warning is an error: tensors that nobody read, names of a wrapped model.</param>
+    /// <summary>Reports everything that did not fit; strict makes errors of warnings: tensors that nobody read, names of a wrapped model.</summary>
     /// <exception cref="CheckpointException">A tensor is missing, misshapen, of another type, or unknown.</exception>
     internal void Finish(string architecture, bool strict)
     {

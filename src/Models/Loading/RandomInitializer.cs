@@ -7,11 +7,7 @@ namespace ManagedTransformers.Models;
 /// <param name="seed">Same seed, same weights; each tensor has a stream of its own, so that it does not depend on the order in which they are made.</param>
 internal sealed class RandomInitializer(double initializerRange, int seed)
 {
-    /// <summary>A [n, k] matrix of normal numbers.</summary>
-    /// <param name="name">Its name.</param>
-    /// <param name="n">Rows.</param>
-    /// <param name="k">Columns.</param>
-    /// <param name="zeroRow">A row to leave zero (padding_idx of an embedding).</param>
+    /// <summary>A [n, k] matrix of normal numbers, but for a row that is left zero (padding_idx of an embedding).</summary>
     /// <exception cref="ConfigException">It would be larger than an array.</exception>
     public Weight Normal(string name, int n, int k, int? zeroRow)
     {
@@ -32,7 +28,6 @@ internal sealed class RandomInitializer(double initializerRange, int seed)
         return InMemory(name, [n, k], values);
     }
 
-    /// <summary>A vector of n equal numbers.</summary>
     public static Weight Constant(string name, int n, float value)
     {
         var values = new float[n];

@@ -64,8 +64,7 @@ internal sealed class CachedSequence
     /// <summary>Counts this many more tokens as read.</summary>
     public void Commit(int tokens) => Length += tokens;
 
-    /// <summary>Says anew which tokens may be attended to; returns how many of them may.</summary>
-    /// <param name="mask">The mask of all columns read so far.</param>
+    /// <summary>Says anew, by the mask of all columns read so far, which tokens may be attended to; returns how many of them may.</summary>
     public int Mask(ReadOnlySpan<int> mask)
     {
         int shown = 0;

@@ -103,10 +103,8 @@ public sealed class KeyValueCache
     {
         ArgumentNullException.ThrowIfNull(source);
         if ((source.Layers, source.Heads, source.HeadDim, source.Type) != (Layers, Heads, HeadDim, Type))
-        {
             throw new ArgumentException($"The source has {source.Layers} layers of {source.Heads} heads of {source.HeadDim} in {source.Type}; " +
                 $"this cache has {Layers} of {Heads} of {HeadDim} in {Type}.", nameof(source));
-        }
         CachedSequence original = source.Of(from), copy = Of(to);
         if (original.Length > MaxLength)
             throw new ArgumentException($"The source holds {original.Length} tokens; " +
@@ -233,10 +231,10 @@ public sealed class KeyValueCache
                 destination.Slice(head * length * HeadDim, tokens * HeadDim), KernelOptions.Default);
     }
 
-    /// <summary>Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before.</summary>
-    /// <param name="mask">The mask; one of the new tokens alone, or none, leaves what is held as it was masked before.</param>
-    /// <param name="rows">Rows of the batch.</param>
-    /// <param name="sequence">New columns of the batch.</param>
+    /// <summary>
+    /// Takes over the part of an attention mask [batch, past + sequence] that speaks of tokens read before; a mask of the new tokens alone, or none, leaves
+    /// what is held as it was masked before.
+    /// </summary>
     /// <exception cref="ModelInputException">The mask shows a place that was left out as padding when it was read.</exception>
     internal void MaskPast(int[]? mask, int rows, int sequence)
     {
@@ -246,11 +244,9 @@ public sealed class KeyValueCache
             ReadOnlySpan<int> past = mask.AsSpan(row * (Columns + sequence), Columns);
             int shown = _sequences[row].Mask(past);
             if (shown != past.Count(1))
-            {
                 throw new ModelInputException(
                     $"Row {row} of attention_mask has {past.Count(1)} ones for the {Columns} columns read before, but the session holds only {shown} of " +
                         "those tokens: the others were padding when they were read, and left out. Give them 0, or set ComputePadding from the first pass on.");
-            }
         }
     }
 
@@ -263,11 +259,9 @@ public sealed class KeyValueCache
             int slot = batch.Slot(row);
             int needed = _sequences[slot].Length + batch.RowLength(row);
             if (needed > MaxLength)
-            {
                 throw new ModelInputException(
                     $"Sequence {slot} holds {_sequences[slot].Length} tokens and {batch.RowLength(row)} more make {needed}; " +
                         $"the session holds at most {MaxLength} (SessionOptions.MaxLength). Shorten the text or create a longer session.");
-            }
         }
         for (int row = 0; row < batch.Rows; row++)
         {
@@ -324,10 +318,8 @@ public sealed class KeyValueCache
     private void CheckShape(Tensor tensor, int length)
     {
         if (!tensor.Shape.SequenceEqual([BatchSize, Heads, length, HeadDim]) || length > MaxLength)
-        {
             throw new ModelInputException(
                 $"{tensor.Name} is [{string.Join(", ", tensor.Shape.ToArray())}]; " +
                     $"this session needs [{BatchSize}, {Heads}, length, {HeadDim}] with one length of at most {MaxLength} in all layers.");
-        }
     }
 }

@@ -15,11 +15,7 @@ internal static class SavedSequence
 
     private const string Version = "1";
 
-    /// <summary>Writes a sequence.</summary>
-    /// <param name="path">The file; replaced only once the new one is complete.</param>
-    /// <param name="session">The session.</param>
-    /// <param name="sequence">Its sequence.</param>
-    /// <param name="inputIds">The tokens that it holds.</param>
+    /// <summary>Writes a sequence of a session, which holds these tokens. The file is replaced only once the new one is complete.</summary>
     /// <exception cref="ArgumentException">The session has no KV cache, or holds another number of tokens.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Session session, int sequence, ReadOnlySpan<int> inputIds)
@@ -42,10 +38,9 @@ internal static class SavedSequence
         SafetensorsWriter.Write(path, tensors, metadata);
     }
 
-    /// <summary>Reads a file into a sequence of a session of the same model, and returns its tokens.</summary>
-    /// <param name="path">What <see cref="Write"/> wrote.</param>
-    /// <param name="session">The session.</param>
-    /// <param name="sequence">Its sequence; what it held is forgotten.</param>
+    /// <summary>
+    /// Reads what <see cref="Write"/> wrote into a sequence of a session of the same model, which forgets what it held, and returns its tokens.
+    /// </summary>
     /// <exception cref="CheckpointException">The file is damaged, no saved sequence, of another version, another model or another type of keys
     /// and values, or too long for the session.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>

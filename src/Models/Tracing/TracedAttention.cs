@@ -65,12 +65,10 @@ internal sealed class TracedAttention
         session.Attentions is not null
         || (session.Tracer is ActivationTrace trace && (trace.Wants(_scores) || trace.Wants(_probabilities) || trace.Wants(_heads)));
 
-    /// <summary>Taps scores, probabilities and heads after the attention has run.</summary>
-    /// <param name="query">Queries, [tokens, heads · head_dim].</param>
-    /// <param name="context">The attention's output, [tokens, heads · head_dim]; overwritten where an intervention changed something.</param>
-    /// <param name="attended">What each row attends to.</param>
-    /// <param name="keys">Columns of keys, those of the cache included.</param>
-    /// <param name="session">The running session.</param>
+    /// <summary>
+    /// Taps scores, probabilities and heads after the attention has run. Its output context, [tokens, heads · head_dim] as the queries, is overwritten where
+    /// an intervention changed something.
+    /// </summary>
     private void Run(Tensor query, Tensor context, Func<int, AttendedRow> attended, int keys, Session session)
     {
         ActivationTrace? trace = session.Tracer;

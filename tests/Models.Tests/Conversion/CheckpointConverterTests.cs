@@ -153,6 +153,7 @@ public class CheckpointConverterTests
         ReadOnlyMemory<byte> config = CompanionFiles.WithType(Encoding.UTF8.GetBytes(json), ElementType.F32);
         Assert.That(JsonDocument.Parse(config).RootElement.GetProperty(key).GetString(), Is.EqualTo("float32"));
         Assert.That(() => CompanionFiles.WithType("[]"u8.ToArray(), ElementType.F32), Throws.TypeOf<ConfigException>());
+        Assert.That(() => CompanionFiles.WithType("{}"u8.ToArray(), ElementType.I32), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
     [Test]
@@ -237,6 +238,13 @@ public class CheckpointConverterTests
     }
 
     private ConversionResult Convert(ConversionOptions? options = null) => CheckpointConverter.Convert(_source.Path, _destination.Path, options);
+
+    [Test]
+    public void Floats_are_not_converted_to_what_cannot_hold_them()
+    {
+        TensorEntry entry = new ConvertedTensor(new Weight("w", ElementType.F32, [1], new byte[4]), "w", ElementType.I32, blocks: null).Entry;
+        Assert.That(() => entry.WriteTo(Stream.Null, CancellationToken.None), Throws.TypeOf<NotSupportedException>().With.Message.Contains("stored as I32"));
+    }
 
     private void Add(params TensorEntry[] tensors) => SafetensorsWriter.Write(_source[Checkpoint.SingleFileName], tensors);
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models.Tests;
 
@@ -50,6 +51,27 @@ public class WeightTests
         long[] ids = [0, -100, long.MaxValue];
         Assert.That(new Weight("labels", ElementType.I64, [3], MemoryMarshal.AsBytes(ids.AsSpan()).ToArray()).ToInt64(), Is.EqualTo(ids));
         Assert.That(new Weight("mask", ElementType.Bool, [2], new byte[] { 1, 0 }).ToInt64(), Is.EqualTo(new long[] { 1, 0 }));
+    }
+
+    [TestCase(ElementType.F32, WeightType.F32)]
+    [TestCase(ElementType.F16, WeightType.F16)]
+    [TestCase(ElementType.BF16, WeightType.BF16)]
+    public void Three_types_of_elements_are_those_of_kernels(ElementType element, WeightType kernel)
+    {
+        Assert.That(element.ToWeightType(), Is.EqualTo(kernel));
+        Assert.That(kernel.ToElementType(), Is.EqualTo(element));
+    }
+
+    [Test]
+    public void Other_types_of_elements_are_none_of_kernels() =>
+        Assert.That(Enum.GetValues<ElementType>().Count(type => type.ToWeightType() is null), Is.EqualTo(12));
+
+    [Test]
+    public void Unknown_types_are_taken_for_no_other()
+    {
+        Assert.That(() => ((ElementType)99).ToWeightType(), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Not an element type"));
+        Assert.That(() => ((WeightType)99).ToElementType(), Throws.ArgumentException.With.Message.Contains("99 is no weight type"));
+        Assert.That(() => WeightType.Int4.ToElementType(), Throws.ArgumentException.With.Message.Contains("Int4 stores elements in blocks of 32"));
     }
 
     [Test]

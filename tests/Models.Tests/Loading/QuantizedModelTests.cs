@@ -28,6 +28,11 @@ public sealed class QuantizedModelTests
     }
 
     [Test]
+    public void An_unknown_format_is_not_taken_for_AsStored() => Assert.That(
+        () => Logits(new LoadOptions { WeightFormat = (WeightFormat)9 }, Prompt),
+        Throws.ArgumentException.With.Message.Contains("WeightFormat is 9; it can be AsStored, Int8, Int4"));
+
+    [Test]
     public void All_levels_give_the_same_logits_of_few_tokens_for_Int8()
     {
         int[] few = Prompt[..MatMul.StreamedRows];

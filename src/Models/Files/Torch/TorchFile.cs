@@ -50,8 +50,6 @@ internal sealed class TorchFile : IWeightFile
     }
 
     /// <summary>Reads a file that is in memory. The bytes are not copied and must not change.</summary>
-    /// <param name="bytes">The whole file.</param>
-    /// <param name="name">Its name, for messages.</param>
     /// <exception cref="CheckpointException">The file is damaged, or holds something else than a state dict.</exception>
     public static TorchFile FromBytes(ReadOnlyMemory<byte> bytes, string name = DefaultName)
     {
@@ -59,10 +57,7 @@ internal sealed class TorchFile : IWeightFile
         return new TorchFile(new FileContent(bytes, name));
     }
 
-    /// <summary>Reads a stream to its end into memory: the directory of a zip archive stands at its end. The stream is not disposed.</summary>
-    /// <param name="stream">Positioned at the start of the file; at most 2 GiB.</param>
-    /// <param name="name">The file's name, for messages.</param>
-    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <summary>Reads a stream, at most 2 GiB, to its end into memory: the directory of a zip archive stands at its end. The stream is not disposed.</summary>
     /// <exception cref="CheckpointException">The file is too long, damaged, or holds something else than a state dict.</exception>
     /// <exception cref="IOException">The stream itself failed.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>

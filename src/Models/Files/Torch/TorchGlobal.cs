@@ -3,26 +3,13 @@ namespace ManagedTransformers.Models;
 /// <summary>What a global of a pickle may be.</summary>
 internal enum TorchGlobalKind
 {
-    /// <summary>A dict that keeps its order; plain and ordered dicts are one here.</summary>
-    OrderedDict,
-
-    /// <summary>A shape: a tuple.</summary>
-    Size,
-
-    /// <summary>A tensor of a typed storage.</summary>
-    Tensor,
-
-    /// <summary>A tensor of an untyped storage and an element type: those that never had a storage class.</summary>
-    TypedTensor,
-
-    /// <summary>A tensor that was a module's parameter.</summary>
-    Parameter,
-
-    /// <summary>The class of a storage; named, never called.</summary>
-    Storage,
-
-    /// <summary>An element type; named, never called.</summary>
-    ElementType,
+    OrderedDict,     // a dict that keeps its order; plain and ordered dicts are one here
+    Size,            // a shape: a tuple
+    Tensor,          // a tensor of a typed storage
+    TypedTensor,     // a tensor of an untyped storage and an element type: those that never had a storage class
+    Parameter,       // a tensor that was a module's parameter
+    Storage,         // the class of a storage; named, never called
+    ElementType,     // an element type; named, never called
 }
 
 /// <summary>

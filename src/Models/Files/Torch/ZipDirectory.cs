@@ -66,9 +66,7 @@ internal readonly struct ZipDirectory
             (count, size, offset, end) = (count64, size64, offset64, end64);
         }
         else if (saturated)
-        {
             throw Bad("Its zip64 record is missing.");
-        }
         if (offset < 0 || size < 0 || count < 0 || offset > end || size != end - offset || count > size / CentralLength)
             throw Bad($"Its zip directory claims {count} entries in {size} bytes from {offset} on; it must end at {end}.");
         return (offset, end, count);
