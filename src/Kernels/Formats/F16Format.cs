@@ -39,13 +39,13 @@ internal readonly unsafe struct F16Format : IWeightFormat
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Decoding<V> Decoding<S, V>() where S : struct, ISimd<V> => new()
-        {
-            Magnitude = S.BroadcastInt(s_constants[0]),
-            Exponent = S.BroadcastInt(s_constants[1]),
-            Two = S.BroadcastInt(s_constants[2]),
-            Subnormal = S.BroadcastInt(s_constants[3]),
-            Sign = S.BroadcastInt(s_constants[4]),
-        };
+    {
+        Magnitude = S.BroadcastInt(s_constants[0]),
+        Exponent = S.BroadcastInt(s_constants[1]),
+        Two = S.BroadcastInt(s_constants[2]),
+        Subnormal = S.BroadcastInt(s_constants[3]),
+        Sign = S.BroadcastInt(s_constants[4]),
+    };
 
     public static void Decode<S, V>(byte* row, int k, int first, float* y, int length)
         where S : struct, ISimd<V> => Widening.Body<S, V, F16Format>(row, first, y, length);

@@ -27,38 +27,38 @@ internal abstract unsafe class ProductKernel
         public ProductKernel? Found;
 
         public void VisitFloats<TFormat>() where TFormat : struct, IWeightFormat => Found = Path switch
-            {
-                ProductPath.Streamed => Streamed<TFormat>(Level),
-                ProductPath.Tiled => Tiled<TFormat>(Level),
-                ProductPath.TiledInQuads when Level == KernelLevel.Avx512 => Single<TiledInQuads<TFormat>>.Kernel,
-                _ => null,
-            };
+        {
+            ProductPath.Streamed => Streamed<TFormat>(Level),
+            ProductPath.Tiled => Tiled<TFormat>(Level),
+            ProductPath.TiledInQuads when Level == KernelLevel.Avx512 => Single<TiledInQuads<TFormat>>.Kernel,
+            _ => null,
+        };
 
         public void VisitBlocks<TFormat>() where TFormat : struct, IBlockFormat => Found = Path switch
-            {
-                ProductPath.Streamed => StreamedInIntegers<TFormat>(Level),
-                ProductPath.StreamedInNibbles when typeof(TFormat) == typeof(Int4Format) => StreamedInNibbles(Level),
-                ProductPath.Tiled => Tiled<TFormat>(Level),
-                ProductPath.TiledInBytes => TiledInBytes<TFormat>(Level),
-                _ => null,
-            };
+        {
+            ProductPath.Streamed => StreamedInIntegers<TFormat>(Level),
+            ProductPath.StreamedInNibbles when typeof(TFormat) == typeof(Int4Format) => StreamedInNibbles(Level),
+            ProductPath.Tiled => Tiled<TFormat>(Level),
+            ProductPath.TiledInBytes => TiledInBytes<TFormat>(Level),
+            _ => null,
+        };
     }
 
     private static ProductKernel? Streamed<TFormat>(KernelLevel level) where TFormat : struct, IWeightFormat => level switch
-        {
-            KernelLevel.Avx512 => Single<Streamed<Avx512, Vector512<float>, TFormat>>.Kernel,
-            KernelLevel.Avx2 => Single<Streamed<Avx2, Vector256<float>, TFormat>>.Kernel,
-            KernelLevel.Portable => Single<Streamed<Portable, Vector<float>, TFormat>>.Kernel,
-            _ => null,
-        };
+    {
+        KernelLevel.Avx512 => Single<Streamed<Avx512, Vector512<float>, TFormat>>.Kernel,
+        KernelLevel.Avx2 => Single<Streamed<Avx2, Vector256<float>, TFormat>>.Kernel,
+        KernelLevel.Portable => Single<Streamed<Portable, Vector<float>, TFormat>>.Kernel,
+        _ => null,
+    };
 
     private static ProductKernel? StreamedInIntegers<TFormat>(KernelLevel level) where TFormat : struct, IBlockFormat => level switch
-        {
-            KernelLevel.Avx512 => Single<StreamedInIntegers<Avx512, Vector512<float>, TFormat, Int16Dots<Avx512, Vector512<float>, TFormat>>>.Kernel,
-            KernelLevel.Avx2 => Single<StreamedInIntegers<Avx2, Vector256<float>, TFormat, Int16Dots<Avx2, Vector256<float>, TFormat>>>.Kernel,
-            KernelLevel.Portable => Single<StreamedInIntegers<Portable, Vector<float>, TFormat, Int16Dots<Portable, Vector<float>, TFormat>>>.Kernel,
-            _ => null,
-        };
+    {
+        KernelLevel.Avx512 => Single<StreamedInIntegers<Avx512, Vector512<float>, TFormat, Int16Dots<Avx512, Vector512<float>, TFormat>>>.Kernel,
+        KernelLevel.Avx2 => Single<StreamedInIntegers<Avx2, Vector256<float>, TFormat, Int16Dots<Avx2, Vector256<float>, TFormat>>>.Kernel,
+        KernelLevel.Portable => Single<StreamedInIntegers<Portable, Vector<float>, TFormat, Int16Dots<Portable, Vector<float>, TFormat>>>.Kernel,
+        _ => null,
+    };
 
     private static ProductKernel? StreamedInNibbles(KernelLevel level) => level switch
     {
@@ -68,19 +68,19 @@ internal abstract unsafe class ProductKernel
     };
 
     private static ProductKernel? Tiled<TFormat>(KernelLevel level) where TFormat : struct, IRowFormat => level switch
-        {
-            KernelLevel.Avx512 => Single<TiledInFloats<Avx512, Vector512<float>, Tiles32, TFormat>>.Kernel,
-            KernelLevel.Avx2 => Single<TiledInFloats<Avx2, Vector256<float>, Tiles16, TFormat>>.Kernel,
-            KernelLevel.Portable => Single<TiledInFloats<Portable, Vector<float>, Tiles16, TFormat>>.Kernel,
-            _ => null,
-        };
+    {
+        KernelLevel.Avx512 => Single<TiledInFloats<Avx512, Vector512<float>, Tiles32, TFormat>>.Kernel,
+        KernelLevel.Avx2 => Single<TiledInFloats<Avx2, Vector256<float>, Tiles16, TFormat>>.Kernel,
+        KernelLevel.Portable => Single<TiledInFloats<Portable, Vector<float>, Tiles16, TFormat>>.Kernel,
+        _ => null,
+    };
 
     private static ProductKernel? TiledInBytes<TFormat>(KernelLevel level) where TFormat : struct, IBlockFormat => level switch
-        {
-            KernelLevel.Avx512 => Single<TiledInBytes<Avx512, Vector512<float>, BlockTiles32, TFormat>>.Kernel,
-            KernelLevel.Avx2 => Single<TiledInBytes<Avx2, Vector256<float>, BlockTiles16, TFormat>>.Kernel,
-            _ => null,
-        };
+    {
+        KernelLevel.Avx512 => Single<TiledInBytes<Avx512, Vector512<float>, BlockTiles32, TFormat>>.Kernel,
+        KernelLevel.Avx2 => Single<TiledInBytes<Avx2, Vector256<float>, BlockTiles16, TFormat>>.Kernel,
+        _ => null,
+    };
 
     // Made when first asked for.
     private static class Single<TKernel> where TKernel : ProductKernel, new()

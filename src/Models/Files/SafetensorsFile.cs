@@ -66,7 +66,8 @@ public sealed class SafetensorsFile : IWeightFile
         header.RequireDataLength(data.Length, name);
         var lifetime = new Lifetime(name, static () => { });
         return new SafetensorsFile(name, header, lifetime, tensor => new Weight(
-            tensor.Name, tensor.Type, tensor.Shape, data[(int)tensor.Begin..(int)tensor.End], name, lifetime) { BlockType = header.BlocksOf(tensor) });
+            tensor.Name, tensor.Type, tensor.Shape, data[(int)tensor.Begin..(int)tensor.End], name, lifetime)
+        { BlockType = header.BlocksOf(tensor) });
     }
 
     /// <summary>
@@ -88,7 +89,8 @@ public sealed class SafetensorsFile : IWeightFile
         Dictionary<string, byte[]> data = content.ReadTensors(header);
         var lifetime = new Lifetime(name, static () => { });
         return new SafetensorsFile(name, header, lifetime, tensor => new Weight(
-            tensor.Name, tensor.Type, tensor.Shape, data[tensor.Name], name, lifetime) { BlockType = header.BlocksOf(tensor) });
+            tensor.Name, tensor.Type, tensor.Shape, data[tensor.Name], name, lifetime)
+        { BlockType = header.BlocksOf(tensor) });
     }
 
     /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when this file is disposed meanwhile.</summary>

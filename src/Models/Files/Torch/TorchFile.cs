@@ -90,7 +90,8 @@ internal sealed class TorchFile : IWeightFile
         if (LegacyTorchFile.IsPickle(start)) return LegacyTorchFile.Read(content);
         if (start.StartsWith("version https://git-lfs"u8))
             throw new CheckpointException($"{content.Name} is a pointer of Git LFS ({content.Length} bytes), not the file itself. " +
-                "Get the file with: git lfs pull.") { FileName = content.Name };
+                "Get the file with: git lfs pull.")
+            { FileName = content.Name };
         throw TorchErrors.Damaged(content.Name, start.IsEmpty
             ? "The file is empty."
             : $"The file begins with {Convert.ToHexString(start[..Math.Min(4, start.Length)])}; " +
