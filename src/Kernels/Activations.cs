@@ -16,7 +16,7 @@ internal static unsafe class Activations
     public static void Run(ActivationFunction activation, ReadOnlySpan<float> x, Span<float> y, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Check.SameLength(x.Length, y.Length);
+        Check.Same(x.Length, y.Length);
         CheckKnown(activation);
         fixed (float* px = x, py = y)
         {

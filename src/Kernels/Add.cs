@@ -16,8 +16,8 @@ internal static unsafe class Add
     public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> y, Span<float> destination, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Check.SameLength(x.Length, y.Length);
-        Check.SameLength(x.Length, destination.Length);
+        Check.Same(x.Length, y.Length);
+        Check.Same(x.Length, destination.Length);
         fixed (float* px = x, py = y, pd = destination)
         {
             switch (options.Level)

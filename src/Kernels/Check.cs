@@ -6,18 +6,11 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Argument checks whose messages name both sides.</summary>
 internal static class Check
 {
-    /// <summary>Throws unless two spans are equally long.</summary>
-    public static void SameLength(int a, int b, [CallerArgumentExpression(nameof(a))] string aName = "",
-        [CallerArgumentExpression(nameof(b))] string bName = "")
+    /// <summary>Throws unless two lengths, sizes or types are the same.</summary>
+    public static void Same<T>(T a, T b, [CallerArgumentExpression(nameof(a))] string aName = "",
+        [CallerArgumentExpression(nameof(b))] string bName = "") where T : struct
     {
-        if (a != b) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
-    }
-
-    /// <summary>Throws unless two stored types are the same.</summary>
-    public static void SameType(WeightType a, WeightType b, [CallerArgumentExpression(nameof(a))] string aName = "",
-        [CallerArgumentExpression(nameof(b))] string bName = "")
-    {
-        if (a != b) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
+        if (!EqualityComparer<T>.Default.Equals(a, b)) Throw($"{aName} is {a} and {bName} is {b}; they must be equal.", bName);
     }
 
     /// <summary>Throws unless <paramref name="actual"/> elements are exactly what a shape needs.</summary>

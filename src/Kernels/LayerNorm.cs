@@ -19,8 +19,8 @@ internal static unsafe class LayerNorm
     public static void Run(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, ReadOnlySpan<float> bias, float eps, Span<float> y, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Check.SameLength(weight.Length, bias.Length);
-        Check.SameLength(x.Length, y.Length);
+        Check.Same(weight.Length, bias.Length);
+        Check.Same(x.Length, y.Length);
         int hidden = weight.Length;
         if (hidden == 0 ? x.Length != 0 : x.Length % hidden != 0)
             throw new ArgumentException($"x.Length is {x.Length}, which is no whole number of rows of weight.Length {hidden}.", nameof(x));

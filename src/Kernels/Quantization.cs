@@ -92,10 +92,10 @@ internal static unsafe class Quantization
             if (!Within(row, k, TFormat.Largest)) Rows.Require(task, new ReadOnlySpan<float>(row, k), TFormat.Largest);
             new Span<float>(row + k, room - k).Clear();                               // blocks that fill a vector
 
-            byte* to = Rows.To(task), halves = Blocks.ScalesOf<TFormat>(to, k);
+            byte* to = Rows.To(task), stored = Blocks.ScalesOf<TFormat>(to, k);
             TFormat.Scales<S, V>(row, k, scales, columns);
-            Narrowing.Body<S, V, F16Format>(scales, halves, blocks);
-            Widening.Body<S, V, F16Format>(halves, 0, scales, blocks);
+            Narrowing.Body<S, V, F16Format>(scales, stored, blocks);
+            Widening.Body<S, V, F16Format>(stored, 0, scales, blocks);
             TFormat.Write<S, V>(row, k, scales, to);
         }
 

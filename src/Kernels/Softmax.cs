@@ -15,7 +15,7 @@ internal static unsafe class Softmax
     public static void Run(ReadOnlySpan<float> x, Span<float> y, KernelOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Check.SameLength(x.Length, y.Length);
+        Check.Same(x.Length, y.Length);
         fixed (float* px = x, py = y)
         {
             switch (options.Level)

@@ -30,7 +30,7 @@ internal ref struct AttentionArguments
         Check.NotNegative(Queries);
         Check.NotNegative(Keys);
         if (Causal) Check.AtLeast(Keys, Queries, $"causal attention, whose {Queries} queries are the last of the keys,");
-        Check.SameType(K.Type, V.Type);
+        Check.Same(K.Type, V.Type);
         CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, "Q.Length");
         CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, "K.Length");
         CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, "V.Length");

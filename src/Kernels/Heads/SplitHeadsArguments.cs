@@ -4,20 +4,16 @@ namespace ManagedTransformers.Kernels;
 internal ref struct SplitHeadsArguments
 {
     public int Tokens;
-    public int Width;               // values of a token in X
-    public Span<float> X;           // the fused projection, [Tokens, Width]; queries and keys are rotated in place
-    public HeadLayout QueryLayout;  // where the queries lie in a row of X
-    public HeadLayout KeyLayout;    // where the keys lie; they may have fewer heads than the queries
-    public HeadLayout ValueLayout;  // where the values lie; they have as many heads as the keys
-
-    /// <summary>The angles by which queries and keys turn; null: they stay as they are.</summary>
-    public RotaryTable? Rotary { get; set; }
-
+    public int Width;                    // values of a token in X
+    public Span<float> X;                // the fused projection, [Tokens, Width]; queries and keys are rotated in place
+    public HeadLayout QueryLayout;       // where the queries lie in a row of X
+    public HeadLayout KeyLayout;         // where the keys lie; they may have fewer heads than the queries
+    public HeadLayout ValueLayout;       // where the values lie; they have as many heads as the keys
+    public RotaryTable? Rotary;          // the angles by which queries and keys turn; null: they stay as they are
     public ReadOnlySpan<int> Positions;  // the position of each token, [Tokens]; read only where there is a Rotary
     public Span<float> Q;                // receives the queries, [Tokens, heads · head_dim]
-    public Span<byte> K;                 // the sequence's keys, [key heads, MaxLength, head_dim] of Type; those of the tokens are written
-    public Span<byte> V;                 // the sequence's values, [key heads, MaxLength, head_dim] of Type; those of the tokens are written
-    public WeightType Type;              // how keys and values are stored: F32, F16 or BF16
+    public Span<byte> K, V;              // the sequence's keys and values, [key heads, MaxLength, head_dim] of Type; those of the tokens are written
+    public WeightType Type;              // F32, F16 or BF16
     public int MaxLength;                // tokens that K and V have room for
     public int Past;                     // tokens that they hold already: the first new one comes there
 
@@ -30,9 +26,9 @@ internal ref struct SplitHeadsArguments
         QueryLayout.Validate(Width, nameof(QueryLayout));
         KeyLayout.Validate(Width, nameof(KeyLayout));
         ValueLayout.Validate(Width, nameof(ValueLayout));
-        Check.SameLength(KeyLayout.Heads, ValueLayout.Heads);
-        Check.SameLength(QueryLayout.HeadDim, KeyLayout.HeadDim);
-        Check.SameLength(KeyLayout.HeadDim, ValueLayout.HeadDim);
+        Check.Same(KeyLayout.Heads, ValueLayout.Heads);
+        Check.Same(QueryLayout.HeadDim, KeyLayout.HeadDim);
+        Check.Same(KeyLayout.HeadDim, ValueLayout.HeadDim);
         Check.Length(X.Length, (long)Tokens * Width, $"X [{Tokens}, {Width}]");
         Check.Length(Q.Length, (long)Tokens * QueryLayout.Heads * QueryLayout.HeadDim, $"Q [{Tokens}, {QueryLayout.Heads} · {QueryLayout.HeadDim}]");
         int size = WeightMatrix.ElementSize(Type);

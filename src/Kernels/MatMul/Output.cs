@@ -44,7 +44,8 @@ internal unsafe struct Output
                 nint at = ((nint)(row + r) * N) + column + j;
                 if (Residual == null && height == S.Width && width == S.Width)
                     S.Transpose(products + (j * stride) + r, stride, Y + at, N);
-                else StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
+                else
+                    StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
             }
         }
     }

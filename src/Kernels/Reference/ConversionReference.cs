@@ -7,14 +7,14 @@ internal static class ConversionReference
 {
     // All 65,536 fp16 numbers as floats: a weight is widened for every token, and .NET converts a Half in software, which takes ten times
     // as long as looking it up.
-    private static readonly float[] s_halves = [.. Enumerable.Range(0, 1 << 16).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)bits))];
+    private static readonly float[] s_fp16 = [.. Enumerable.Range(0, 1 << 16).Select(bits => (float)BitConverter.UInt16BitsToHalf((ushort)bits))];
 
     public static void Widen(ReadOnlySpan<byte> source, WeightType type, Span<float> destination)
     {
         switch (type)
         {
             case WeightType.F16:
-                for (int i = 0; i < destination.Length; i++) destination[i] = s_halves[BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..])];
+                for (int i = 0; i < destination.Length; i++) destination[i] = s_fp16[BinaryPrimitives.ReadUInt16LittleEndian(source[(2 * i)..])];
                 break;
             case WeightType.BF16:
                 for (int i = 0; i < destination.Length; i++)

@@ -33,7 +33,7 @@ internal sealed unsafe class Scratch
         const int Slack = Alignment / sizeof(float);
         if (count + Slack > _memory.Length)
         {
-            _memory = [];                    // first, so that the old one need not live beside the new one
+            _memory = [];                    // first, so that the old one need not live as long as the new one
             _memory = GC.AllocateUninitializedArray<float>(checked((int)(count + Slack)), pinned: true);
             nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory));
             _aligned = (float*)((address + Alignment - 1) & ~(nint)(Alignment - 1));

@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Kernels;
 
-/// <summary>Products of few rows with a W of floats or halves, each with an X of its own or that of the one before.</summary>
+/// <summary>Products of few rows with a W of floats or fp16, each with an X of its own or that of the one before.</summary>
 internal sealed unsafe class Streamed<S, V, TFormat> : ProductKernel
     where S : struct, ISimd<V>
     where TFormat : struct, IWeightFormat
