@@ -47,7 +47,6 @@ internal readonly ref struct WeightMatrix
     /// <summary>The stored bytes, row after row.</summary>
     public ReadOnlySpan<byte> Data { get; }
 
-    /// <summary>The stored type.</summary>
     public WeightType Type { get; }
 
     /// <summary>Rows: output features.</summary>
@@ -56,7 +55,6 @@ internal readonly ref struct WeightMatrix
     /// <summary>Columns: input features.</summary>
     public int K { get; }
 
-    /// <summary>Bytes from one row to the next.</summary>
     public int RowBytes => checked((int)BytesOfRow(Type, K));
 
     /// <summary>Whether a type stores blocks of integers, which <see cref="Quantization"/> makes.</summary>

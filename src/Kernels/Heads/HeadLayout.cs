@@ -17,10 +17,7 @@ internal readonly record struct HeadLayout(int Heads, int HeadDim, int First, in
     {
     }
 
-    /// <summary>Where a head begins.</summary>
     public int Start(int head) => First + (head / HeadsPerBlock * BlockStride) + (head % HeadsPerBlock * HeadDim);
-
-    /// <summary>A head of a row.</summary>
     public Span<float> Of(Span<float> row, int head) => row.Slice(Start(head), HeadDim);
 
     internal void Validate(int width, string name)

@@ -21,9 +21,7 @@ internal sealed class FileContent : IDisposable
         _lifetime = new Lifetime(Name, static () => { });
     }
 
-    /// <summary>The file's name without its directory.</summary>
     public string Name { get; }
-
     public long Length { get; }
 
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the file.</exception>

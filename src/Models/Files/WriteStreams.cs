@@ -188,14 +188,8 @@ internal sealed class PendingFiles(string directory) : IDisposable
     }
 
     /// <summary>Gives all files their names, in the order in which they were added.</summary>
-    public void Publish()
-    {
-        _files.ForEach(file => file.Publish());
-    }
+    public void Publish() => _files.ForEach(file => file.Publish());
 
     /// <summary>Removes what was not published.</summary>
-    public void Dispose()
-    {
-        _files.ForEach(file => file.Dispose());
-    }
+    public void Dispose() => _files.ForEach(file => file.Dispose());
 }

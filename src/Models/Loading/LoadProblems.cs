@@ -59,8 +59,7 @@ internal sealed class LoadProblems(string configName, TensorNames? names)
         if (all.Length > 1 && names?.PrefixOf(all) is string prefix)
         {
             return [$"{all.Length} tensors that {configName} needs are not there under their names ({some}, …), " +
-                $"and all of them are with {prefix} before it: a " +
-                $"larger model was saved. Save its {prefix.TrimEnd('.')} alone, or take the prefix off."];
+                $"and all of them are with {prefix} before it: a larger model was saved. Save its {prefix.TrimEnd('.')} alone, or take the prefix off."];
         }
         if (all.Length > Shown && !_anyFound)
         {

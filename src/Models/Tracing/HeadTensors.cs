@@ -19,7 +19,6 @@ internal static class HeadTensors
         return heads;
     }
 
-    /// <summary>The other way round.</summary>
     public static void Pack(this HeadLayout layout, Tensor heads, Tensor packed, PackedBatch batch)
     {
         for (int row = 0; row < batch.Rows; row++)

@@ -5,7 +5,6 @@ namespace ManagedTransformers.Kernels;
 /// </summary>
 internal readonly unsafe struct GemvGroups
 {
-    /// <summary>Rows of the largest group.</summary>
     public const int MaxWidth = 8;
 
     private const int SmallWidth = 4;
@@ -23,10 +22,7 @@ internal readonly unsafe struct GemvGroups
         Count = _eights + ((rest + SmallWidth - 1) / SmallWidth);
     }
 
-    /// <summary>Rows of X.</summary>
     public int Rows { get; }
-
-    /// <summary>Groups.</summary>
     public int Count { get; }
 
     /// <summary>Rows of all groups, those included that are not there.</summary>
@@ -35,7 +31,6 @@ internal readonly unsafe struct GemvGroups
     /// <summary>Rows of a group; the last one's may be more than there are.</summary>
     public int Width(int group) => group < _eights ? MaxWidth : Rows == 1 ? 1 : SmallWidth;
 
-    /// <summary>The first row of a group.</summary>
     public int First(int group) => group <= _eights ? group * MaxWidth : (_eights * MaxWidth) + ((group - _eights) * SmallWidth);
 
     /// <summary>Lays out the whole vectors of X [Rows, k] group after group: of each group [vector of k, row, lane], rows beyond the last 0.</summary>

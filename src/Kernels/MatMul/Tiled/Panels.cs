@@ -21,16 +21,12 @@ internal readonly struct Panels
     /// <summary>Rows of all panels: the number given, rounded up to whole vectors.</summary>
     public int Padded { get; }
 
-    /// <summary>Panels.</summary>
     public int Count { get; }
 
     /// <summary>Vectors of a panel; the first ones may be wider by one.</summary>
     public int Vectors(int panel) => panel < _wider ? _vectors + 1 : _vectors;
 
-    /// <summary>Rows of a panel.</summary>
     public int Width(int panel) => Vectors(panel) * _width;
-
-    /// <summary>The first row of a panel.</summary>
     public int First(int panel) => ((panel * _vectors) + Math.Min(panel, _wider)) * _width;
 
     /// <summary>The panel that a row lies in.</summary>

@@ -11,7 +11,6 @@ namespace ManagedTransformers.Models;
 /// </remarks>
 internal sealed class TorchFile : IWeightFile
 {
-    /// <summary>The name given to bytes and streams that come without one.</summary>
     public const string DefaultName = "pytorch_model.bin";
 
     private readonly FileContent _content;
@@ -25,7 +24,6 @@ internal sealed class TorchFile : IWeightFile
         foreach (Weight weight in weights) _weights.Add(weight.Name, weight);
     }
 
-    /// <summary>The file's name without its directory.</summary>
     public string Name => _content.Name;
 
     /// <summary>The tensors by name (case-sensitive), in the order of the state dict.</summary>
@@ -76,11 +74,7 @@ internal sealed class TorchFile : IWeightFile
         return FromBytes(bytes, name);
     }
 
-    /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when this file is disposed meanwhile.</summary>
-    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
     public FileLease Acquire() => _content.Acquire();
-
-    /// <summary>Lets go of the file; it is unmapped now, or when the last lease is given back. Its weights cannot be read afterwards.</summary>
     public void Dispose() => _content.Dispose();
 
     private static List<Weight> Read(FileContent content)

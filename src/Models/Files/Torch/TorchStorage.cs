@@ -10,13 +10,8 @@ internal sealed record TorchStorage(string Key, ElementType? Type, long Count, l
 {
     private int ElementSize => Type?.Size() ?? 1;
 
-    /// <summary>Bytes of the whole storage.</summary>
     public long ByteLength => Count * ElementSize;
-
-    /// <summary>First byte of the part.</summary>
     public long ViewByteOffset => ViewOffset * ElementSize;
-
-    /// <summary>Bytes of the part.</summary>
     public long ViewByteLength => ViewCount * ElementSize;
 
     /// <summary>Whether both are references to one storage.</summary>
