@@ -8,10 +8,8 @@ namespace ManagedTransformers.Hub;
 /// <param name="Size">Its size; null where the server does not say it.</param>
 internal sealed record HubRemoteFile(string Name, string Etag, long? Size);
 
-/// <summary>
-/// Brings one blob to the cache: into <c>ETAG.incomplete</c>, from where the last try ended, and under its name only when its checksum is
-/// right. The caller holds the blob's lock.
-/// </summary>
+/// <summary>Brings one blob to the cache: into <c>ETAG.incomplete</c>, from where the last try ended, and under its name only when its checksum is right. The
+/// caller holds the blob's lock.</summary>
 internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions options, Uri address, HubRemoteFile file, string path)
 {
     public const string IncompleteSuffix = ".incomplete";

@@ -1,9 +1,7 @@
 namespace ManagedTransformers.Hub;
 
-/// <summary>
-/// The cache in which Hugging Face's tools keep what they downloaded: <c>models--org--name/</c> with <c>refs/REVISION</c> (a commit),
-/// <c>snapshots/COMMIT/</c> (links, or files where links are impossible) and <c>blobs/</c>. Finding reads only; nothing is downloaded.
-/// </summary>
+/// <summary>The cache in which Hugging Face's tools keep what they downloaded: <c>models--org--name/</c> with <c>refs/REVISION</c> (a commit),
+/// <c>snapshots/COMMIT/</c> (links, or files where links are impossible) and <c>blobs/</c>. Finding reads only; nothing is downloaded.</summary>
 /// <remarks>https://huggingface.co/docs/huggingface_hub/guides/manage-cache.</remarks>
 public sealed class HubCache
 {
@@ -21,7 +19,8 @@ public sealed class HubCache
         (Folder, _because) = (Path.GetFullPath(folder), because);
     }
 
-    /// <summary>The cache that huggingface_hub uses here: HF_HUB_CACHE, else HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else ~/.cache/huggingface/hub.</summary>
+    /// <summary>The cache that huggingface_hub uses here: HF_HUB_CACHE, else HF_HOME/hub, else XDG_CACHE_HOME/huggingface/hub, else
+    /// ~/.cache/huggingface/hub.</summary>
     public static HubCache Default => Of(HubEnvironment.OfProcess);
 
     /// <summary>The folder that holds <c>models--org--name</c>.</summary>

@@ -3,10 +3,8 @@ using System.Text;
 
 namespace ManagedTransformers.Hub;
 
-/// <summary>
-/// The hub's ETags are checksums: of a file in git LFS its SHA-256 (64 hexadecimal digits), of any other git's blob hash (40), which is
-/// SHA-1("blob " + length + "\0" + content).
-/// </summary>
+/// <summary>The hub's ETags are checksums: of a file in git LFS its SHA-256 (64 hexadecimal digits), of any other git's blob hash (40), which is SHA-1("blob "
+/// + length + "\0" + content).</summary>
 /// <remarks>https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.</remarks>
 internal static class HubChecksum
 {

@@ -1,13 +1,9 @@
 namespace ManagedTransformers.Hub;
 
-/// <summary>
-/// Downloads models from the Hugging Face hub into its cache, where every Hugging Face tool finds them. Nothing else in this library uses
-/// the network. Thread-safe; processes that download the same model wait for each other.
-/// </summary>
-/// <remarks>
-/// huggingface_hub's snapshot_download. Downloads go on where they were broken off, are checked by the hub's checksums, and a revision
-/// is found in the cache only when all of its files are there.
-/// </remarks>
+/// <summary>Downloads models from the Hugging Face hub into its cache, where every Hugging Face tool finds them. Nothing else in this library uses the network.
+/// Thread-safe; processes that download the same model wait for each other.</summary>
+/// <remarks>huggingface_hub's snapshot_download. Downloads go on where they were broken off, are checked by the hub's checksums, and a revision is found in the
+/// cache only when all of its files are there.</remarks>
 public sealed class HubClient : IDisposable
 {
     private readonly HubOptions _options;
@@ -15,7 +11,8 @@ public sealed class HubClient : IDisposable
 
     /// <summary>A client.</summary>
     /// <param name="options">Endpoint, token, cache, retries; what the environment says when null.</param>
-    /// <exception cref="HubException">The endpoint is no https address (or http one of this machine), or the token has characters that no token has.</exception>
+    /// <exception cref="HubException">The endpoint is no https address (or http one of this machine), or the token has characters that no token
+    /// has.</exception>
     public HubClient(HubOptions? options = null)
     {
         _options = options ?? new HubOptions();

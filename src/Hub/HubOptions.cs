@@ -6,10 +6,8 @@ public sealed record HubOptions
     /// <summary>The hub's address; HF_ENDPOINT, else https://huggingface.co. http is taken for an address of this machine only.</summary>
     public string Endpoint { get; init; } = HubEnvironment.OfProcess.Endpoint;
 
-    /// <summary>
-    /// The access token, for private and gated models; null for none. HF_TOKEN, else what <c>hf auth login</c> stored. It is sent to
-    /// <see cref="Endpoint"/> only, never to where a redirect leads.
-    /// </summary>
+    /// <summary>The access token, for private and gated models; null for none. HF_TOKEN, else what <c>hf auth login</c> stored. It is sent to
+    /// <see cref="Endpoint"/> only, never to where a redirect leads.</summary>
     public string? Token { get; init; } = HubEnvironment.OfProcess.ReadToken();
 
     /// <summary>Where downloads go.</summary>

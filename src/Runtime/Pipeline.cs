@@ -30,7 +30,8 @@ public abstract class Pipeline : IDisposable
 
     private string DebuggerText => $"{GetType().Name} with {Model.Architecture}: {Model.Config.Sizes}{(Model.IsDisposed ? ", disposed" : "")}";
 
-    /// <summary>The token that begins a text: the tokenizer's beginning-of-text token, else its end token, else what config.json says; null: there is none.</summary>
+    /// <summary>The token that begins a text: the tokenizer's beginning-of-text token, else its end token, else what config.json says; null: there is
+    /// none.</summary>
     private protected int? BeginningOfText => Tokenizer.SpecialTokens.BosTokenId ?? Tokenizer.SpecialTokens.EosTokenId ?? Model.Config.BosTokenId;
 
     /// <summary>Gives the sessions back, and the model where the pipeline loaded it itself. Calls that are running finish.</summary>

@@ -1,9 +1,7 @@
 namespace ManagedTransformers;
 
-/// <summary>
-/// Where the files of a directory may really lie, links followed: in the directory itself and, for a snapshot in the hub's cache, among the
-/// blobs of that repository. Compiled into each project that reads directories, so that all hold the same rule.
-/// </summary>
+/// <summary>Where the files of a directory may really lie, links followed: in the directory itself and, for a snapshot in the hub's cache, among the blobs of
+/// that repository. Compiled into each project that reads directories, so that all hold the same rule.</summary>
 internal sealed class DirectoryRoots
 {
     private readonly List<string> _roots;

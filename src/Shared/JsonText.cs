@@ -8,7 +8,8 @@ namespace ManagedTransformers;
 /// <param name="inner">The error behind it; null: none.</param>
 internal delegate Exception JsonError(string message, Exception? inner = null);
 
-/// <summary>The one way into the JSON files of a checkpoint. Compiled into each project that reads some, so that all refuse the same, each by its own exception.</summary>
+/// <summary>The one way into the JSON files of a checkpoint. Compiled into each project that reads some, so that all refuse the same, each by its own
+/// exception.</summary>
 internal static class JsonText
 {
     /// <summary>A file as a document. NaN and infinities, as Python writes them, become strings (<see cref="PythonNumbers"/>).</summary>
@@ -41,7 +42,8 @@ internal static class JsonText
         }
     }
 
-    /// <summary>Reads all of it, and every string with an escape: a JsonDocument would tell bad ones only later, by an exception that does not know the file.</summary>
+    /// <summary>Reads all of it, and every string with an escape: a JsonDocument would tell bad ones only later, by an exception that does not know the
+    /// file.</summary>
     private static void RequireText(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json);

@@ -3,7 +3,8 @@ namespace ManagedTransformers;
 /// <summary>NaN, Infinity and -Infinity, which Python's json module writes and JSON does not have.</summary>
 internal static class PythonNumbers
 {
-    /// <summary>The same JSON with such words as strings: who reads a number may take them for what they say, who reads something else names their key.</summary>
+    /// <summary>The same JSON with such words as strings: who reads a number may take them for what they say, who reads something else names their
+    /// key.</summary>
     /// <param name="json">UTF-8.</param>
     public static ReadOnlyMemory<byte> Quote(ReadOnlyMemory<byte> json)
     {

@@ -22,7 +22,6 @@ internal static class RealPath
                 resolved = Path.GetDirectoryName(resolved) ?? resolved;
                 continue;
             }
-
             string step = Path.Combine(resolved, part);
             string? target = new FileInfo(step).LinkTarget;
             if (target is null)
@@ -30,7 +29,6 @@ internal static class RealPath
                 resolved = step;
                 continue;
             }
-
             if (++links > MaxLinks) throw new IOException($"{path} goes through more than {MaxLinks} symbolic links.");
             if (Path.IsPathRooted(target))
             {
@@ -38,10 +36,8 @@ internal static class RealPath
                 resolved = Path.GetPathRoot(target)!;
                 target = target[resolved.Length..];
             }
-
             foreach (string targetPart in Parts(target)) pending.Push(targetPart);
         }
-
         return resolved;
     }
 

@@ -37,7 +37,8 @@ public sealed record CodeGenTokenizerOptions
 /// <param name="TokenTypeIds">0 for the first text, 1 for the second, [tokens]; null unless asked for.</param>
 public sealed record CodeGenInputs(int[] InputIds, int[] AttentionMask, int[]? TokenTypeIds);
 
-/// <summary>What transformers' CodeGenTokenizer and CodeGenTokenizerFast offer, around a <see cref="Tokenizers.Tokenizer"/>. Immutable and thread-safe.</summary>
+/// <summary>What transformers' CodeGenTokenizer and CodeGenTokenizerFast offer, around a <see cref="Tokenizers.Tokenizer"/>. Immutable and
+/// thread-safe.</summary>
 public sealed class CodeGenTokenizer
 {
     private readonly CodeGenTokenizerOptions _options;

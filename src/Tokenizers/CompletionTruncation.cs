@@ -35,7 +35,6 @@ public static partial class CompletionTruncation
                     $"The pattern {Vocabulary.Show(e.Pattern)} of truncate_before_pattern took longer than {Patience.TotalSeconds} s on a text of {completion.Length} characters. Write it without nested repetition.", e);
             }
         }
-
         return completion[..earliest];
     }
 
@@ -50,7 +49,6 @@ public static partial class CompletionTruncation
                 if (found) return text[..line];
                 found = true;
             }
-
             line = text.IndexOf('\n', line);
             if (line < 0) return text;
         }

@@ -23,7 +23,8 @@ public sealed class Encoding
     /// <summary>Where each token stands in its text: half-open spans in Unicode code points, (0, 0) for special tokens, [tokens].</summary>
     public (int Start, int End)[] Offsets { get; internal set; } = [];
 
-    /// <summary>The same spans in UTF-16 units, to cut .NET strings with, [tokens]. The same array as <see cref="Offsets"/> where the text has no surrogate pairs.</summary>
+    /// <summary>The same spans in UTF-16 units, to cut .NET strings with, [tokens]. The same array as <see cref="Offsets"/> where the text has no surrogate
+    /// pairs.</summary>
     public (int Start, int End)[] Utf16Offsets { get; internal set; } = [];
 
     /// <summary>token_type_ids: which of the two texts, where the model distinguishes them, [tokens].</summary>
@@ -139,7 +140,6 @@ public sealed class Encoding
             firstToken = Math.Max(firstToken, part.FirstToken);
             oneKindOfOffset &= ReferenceEquals(part.Offsets, part.Utf16Offsets);
         }
-
         var offsets = new (int, int)[length];
         var all = new Encoding
         {
@@ -161,7 +161,6 @@ public sealed class Encoding
             part.CopyTo(all, at);
             at += part.Length;
         }
-
         return all;
     }
 

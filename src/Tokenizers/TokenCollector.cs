@@ -60,7 +60,6 @@ internal sealed class TokenCollector : IWordConsumer
             words[i] = word ?? _words[i];
             sequences[i] = sequence;
         }
-
         foreach ((int index, string content) in _texts) tokens[index] = content;
         (int, int)[] utf16 = [.. _offsets];
         return new Encoding

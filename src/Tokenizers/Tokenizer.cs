@@ -34,10 +34,8 @@ public sealed class Tokenizer
     /// <summary>Number of tokens, added tokens included.</summary>
     public int VocabularySize => _vocabularySize;
 
-    /// <summary>
-    /// This tokenizer with other special tokens around a text and a pair of texts, in place of those that it puts there itself:
-    /// <c>WithTemplate("&lt;cls> $A &lt;sep>", "&lt;cls> $A &lt;sep> $B:1 &lt;sep>:1")</c> is what StarEncoder was trained with.
-    /// </summary>
+    /// <summary>This tokenizer with other special tokens around a text and a pair of texts, in place of those that it puts there itself:
+    /// <c>WithTemplate("&lt;cls> $A &lt;sep>", "&lt;cls> $A &lt;sep> $B:1 &lt;sep>:1")</c> is what StarEncoder was trained with.</summary>
     /// <param name="text">For one text: tokens and <c>$A</c>, with spaces between them; a colon and a number after each is its token_type_id, else 0.</param>
     /// <param name="pair">For two texts, <c>$A</c> and <c>$B</c>.</param>
     /// <remarks>The templates of the library's TemplateProcessing.</remarks>
@@ -202,7 +200,6 @@ public sealed class Tokenizer
             int added = options.AddSpecialTokens ? CountSpecialTokens(second is not null) : 0;
             (first, second) = Truncator.Truncate(first, second, truncation, added, CountSpecialTokens(pair: false));
         }
-
         List<Encoding> encodings = second is null ? [first] : [first, second];
         if (_parts.PostProcessor is not null) encodings = _parts.PostProcessor.Process(encodings, options.AddSpecialTokens);
         return Encoding.Merge(encodings);

@@ -1,8 +1,7 @@
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>
-/// A tokenizer that cannot be loaded, or an encoding that its options forbid. The message says where, what was found, what was needed and what to do.
-/// </summary>
+/// <summary>A tokenizer that cannot be loaded, or an encoding that its options forbid. The message says where, what was found, what was needed and what to
+/// do.</summary>
 public sealed class TokenizerException : Exception
 {
     /// <summary>An exception without a message.</summary>

@@ -51,7 +51,6 @@ internal static class Truncator
             shorter = room / 2;
             longer = shorter + (room % 2);
         }
-
         return swapped ? (longer, shorter) : (shorter, longer);
     }
 

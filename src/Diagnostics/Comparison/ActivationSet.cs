@@ -3,10 +3,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>
-/// The activations of one run with the inputs that they are of: from a file that <see cref="ActivationTrace.Save"/> or tools/reference/dump.py wrote, or
-/// from a model that runs now.
-/// </summary>
+/// <summary>The activations of one run with the inputs that they are of: from a file that <see cref="ActivationTrace.Save"/> or tools/reference/dump.py wrote,
+/// or from a model that runs now.</summary>
 /// <example><code>
 /// using ActivationSet theirs = ActivationSet.Open("theirs.safetensors");
 /// using PretrainedModel model = PretrainedModels.Load(directory);

@@ -6,10 +6,8 @@ namespace ManagedTransformers.Diagnostics;
 public static class ForwardFiles
 {
     /// <summary>Takes a model's inputs from a file's tensors; whatever else the file holds is left alone.</summary>
-    /// <param name="tensors">
-    /// input_ids [batch, sequence] or inputs_embeds [batch, sequence, hidden] and, where present, attention_mask, token_type_ids,
-    /// position_ids, head_mask, labels, next_sentence_label.
-    /// </param>
+    /// <param name="tensors">input_ids [batch, sequence] or inputs_embeds [batch, sequence, hidden] and, where present, attention_mask, token_type_ids,
+    /// position_ids, head_mask, labels, next_sentence_label.</param>
     /// <exception cref="ModelInputException">A shape or type does not fit, or there are neither ids nor embeddings.</exception>
     public static ModelInputs ReadInputs(IReadOnlyDictionary<string, Weight> tensors)
     {

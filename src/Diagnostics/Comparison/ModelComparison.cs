@@ -3,11 +3,10 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>How far a model's predictions are from another's on the same text: what quantizing its weights changes, for example. Logarithms are natural.</summary>
-/// <remarks>
-/// Kullback and Leibler 1951, "On Information and Sufficiency": KL(p ‖ q) = Σ p(t) · (log p(t) − log q(t)) over the tokens t of the vocabulary, with p
-/// from the model that is compared with. It is 0 for equal predictions, and near enough what sampling by q instead of p costs, in nats per token.
-/// </remarks>
+/// <summary>How far a model's predictions are from another's on the same text: what quantizing its weights changes, for example. Logarithms are
+/// natural.</summary>
+/// <remarks>Kullback and Leibler 1951, "On Information and Sufficiency": KL(p ‖ q) = Σ p(t) · (log p(t) − log q(t)) over the tokens t of the vocabulary, with p
+/// from the model that is compared with. It is 0 for equal predictions, and near enough what sampling by q instead of p costs, in nats per token.</remarks>
 /// <example><code>
 /// using var stored = TextScorer.Load("models/demo-codegen");
 /// using var int4 = TextScorer.Load("models/demo-codegen", new PipelineOptions { Load = new LoadOptions { WeightFormat = WeightFormat.Int4 } });
@@ -55,7 +54,8 @@ public sealed class ModelComparison
     /// <param name="options">Window and stride, and whether a token begins the text. The window is by default what both models read.</param>
     /// <param name="progress">Told after each part.</param>
     /// <param name="cancellationToken">Ends the work within 128 tokens.</param>
-    /// <exception cref="ModelInputException">The text is empty, or a single token with nothing before it; the tokenizers differ; or the options do not fit a model.</exception>
+    /// <exception cref="ModelInputException">The text is empty, or a single token with nothing before it; the tokenizers differ; or the options do not fit a
+    /// model.</exception>
     /// <exception cref="CheckpointException">A model's scores are not finite.</exception>
     public static ModelComparison Of(
         TextScorer model, TextScorer against, string text, ScoringOptions? options = null, IProgress<ScoringProgress>? progress = null,
@@ -79,7 +79,8 @@ public sealed class ModelComparison
     /// <param name="options">Window and stride. The window is by default what both models read.</param>
     /// <param name="progress">Told after each part.</param>
     /// <param name="cancellationToken">Ends the work within 128 tokens.</param>
-    /// <exception cref="ModelInputException">There are fewer than two ids, one is outside the vocabulary, the vocabularies differ, or the options do not fit a model.</exception>
+    /// <exception cref="ModelInputException">There are fewer than two ids, one is outside the vocabulary, the vocabularies differ, or the options do not fit a
+    /// model.</exception>
     /// <exception cref="CheckpointException">A model's scores are not finite.</exception>
     public static ModelComparison Of(
         ICausalLM model, ICausalLM against, ReadOnlySpan<int> ids, ScoringOptions? options = null,

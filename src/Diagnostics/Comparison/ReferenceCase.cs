@@ -12,10 +12,8 @@ public sealed record CaseReport(string Name, string Architecture, IReadOnlyList<
     public bool Passed => Rows.All(row => row.Passed);
 }
 
-/// <summary>
-/// A folder with a checkpoint and <c>expected.safetensors</c>: inputs and the outputs that transformers gave for them. Running it
-/// says how far this runtime is from the reference, tensor by tensor.
-/// </summary>
+/// <summary>A folder with a checkpoint and <c>expected.safetensors</c>: inputs and the outputs that transformers gave for them. Running it says how far this
+/// runtime is from the reference, tensor by tensor.</summary>
 public static class ReferenceCase
 {
     /// <summary>The file of inputs and reference outputs.</summary>

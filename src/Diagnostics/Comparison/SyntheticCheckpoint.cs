@@ -6,10 +6,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>
-/// Rebuilds a checkpoint from <c>weights.json</c>: a seed and, per tensor, a centre and a half width between which its numbers are
-/// spread by a hash of name and index. So checkpoints of real size can be compared without shipping them.
-/// </summary>
+/// <summary>Rebuilds a checkpoint from <c>weights.json</c>: a seed and, per tensor, a centre and a half width between which its numbers are spread by a hash of
+/// name and index. So checkpoints of real size can be compared without shipping them.</summary>
 /// <remarks>The arithmetic is stated in tests/data/reference/README.md: FNV-1a of the name, splitmix64 of the index.</remarks>
 public static class SyntheticCheckpoint
 {

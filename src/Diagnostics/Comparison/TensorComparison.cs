@@ -83,10 +83,8 @@ public static class TensorComparison
         ? new(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => (int)size)])
         : throw new CheckpointException($"{weight.Name} in {weight.File} is {weight.ShapeText}; no axis may be longer than {int.MaxValue}.");
 
-    /// <summary>
-    /// Which elements of a tensor belong to real tokens: what a reference holds at padding is an accident of its masking.
-    /// [batch, sequence, …] states and logits, [batch, heads, sequence, …] attentions, keys and values. Null: all.
-    /// </summary>
+    /// <summary>Which elements of a tensor belong to real tokens: what a reference holds at padding is an accident of its masking. [batch, sequence, …] states
+    /// and logits, [batch, heads, sequence, …] attentions, keys and values. Null: all.</summary>
     /// <param name="shape">The tensor's shape.</param>
     /// <param name="mask">1 for tokens, 0 for padding, [batch, sequence]; null: no padding.</param>
     /// <param name="batch">Rows.</param>

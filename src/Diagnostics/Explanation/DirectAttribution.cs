@@ -2,7 +2,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>What each part of a decoder itself adds to logit(answer) − logit(runner-up): the stream before ln_f is the embedding plus the outputs of all heads and MLPs.</summary>
+/// <summary>What each part of a decoder itself adds to logit(answer) − logit(runner-up): the stream before ln_f is the embedding plus the outputs of all heads
+/// and MLPs.</summary>
 /// <remarks>The heads' shares are an attention's output but for a bias of its projection.</remarks>
 internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
 {

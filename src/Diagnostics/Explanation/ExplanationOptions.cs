@@ -23,7 +23,8 @@ public sealed record ExplanationOptions
     /// <summary>Tokens that a decoder writes after the text, greedily; it ends earlier at an end token.</summary>
     public int Generate { get; init; }
 
-    /// <summary>How many tokens of a model can be explained: 256, or as many as have 16 Mi attention weights (layers · heads · tokens²; half of that where a token sees only those before it).</summary>
+    /// <summary>How many tokens of a model can be explained: 256, or as many as have 16 Mi attention weights (layers · heads · tokens²; half of that where a
+    /// token sees only those before it).</summary>
     /// <param name="config">The model's configuration.</param>
     public static int MaxTokens(PretrainedConfig config)
     {

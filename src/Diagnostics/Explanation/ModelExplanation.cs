@@ -20,16 +20,16 @@ public sealed record ModelExplanation
     /// <summary>What the model read, special tokens included.</summary>
     public required IReadOnlyList<ExplainedToken> Tokens { get; init; }
 
-    /// <summary>Attention probabilities of each layer, [heads, tokens, tokens]: row = the token that looks, column = the token it looks at; rows sum to 1.</summary>
+    /// <summary>Attention probabilities of each layer, [heads, tokens, tokens]: row = the token that looks, column = the token it looks at; rows sum to
+    /// 1.</summary>
     public required IReadOnlyList<Tensor> Attentions { get; init; }
 
-    /// <summary>The Euclidean length of the residual stream (an encoder's hidden state), [1 + layers, tokens]: after the embeddings, then after each layer.</summary>
+    /// <summary>The Euclidean length of the residual stream (an encoder's hidden state), [1 + layers, tokens]: after the embeddings, then after each
+    /// layer.</summary>
     public required Tensor ResidualNorms { get; init; }
 
-    /// <summary>
-    /// The likeliest tokens if the model ended there, [1 + layers][tokens][candidates]: the final norm (decoders) and the head on the stream after the
-    /// embeddings and after each layer. The last layer's are the model's own.
-    /// </summary>
+    /// <summary>The likeliest tokens if the model ended there, [1 + layers][tokens][candidates]: the final norm (decoders) and the head on the stream after the
+    /// embeddings and after each layer. The last layer's are the model's own.</summary>
     /// <remarks>nostalgebraist 2020, "interpreting GPT: the logit lens".</remarks>
     public required IReadOnlyList<IReadOnlyList<IReadOnlyList<TokenCandidate>>> LogitLens { get; init; }
 
@@ -69,16 +69,12 @@ public sealed record ExplainedPrediction(int Position, IReadOnlyList<TokenCandid
 /// <summary>How the effect of a part is measured.</summary>
 public enum AttributionMethod
 {
-    /// <summary>
-    /// Decoders: what the part itself adds to logit(answer) − logit(runner-up) through the final LayerNorm, whose scale is frozen, and the head. The effects of
-    /// all parts sum to that difference.
-    /// </summary>
+    /// <summary>Decoders: what the part itself adds to logit(answer) − logit(runner-up) through the final LayerNorm, whose scale is frozen, and the head. The
+    /// effects of all parts sum to that difference.</summary>
     Direct,
 
-    /// <summary>
-    /// Encoders, where later layers and a non-linear head stand between a part and the answer: logit(answer) of the whole model minus that of the model in
-    /// which the part's output is zero. The effects do not sum to anything.
-    /// </summary>
+    /// <summary>Encoders, where later layers and a non-linear head stand between a part and the answer: logit(answer) of the whole model minus that of the
+    /// model in which the part's output is zero. The effects do not sum to anything.</summary>
     Ablation,
 }
 

@@ -3,10 +3,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>
-/// What a checkpoint holds and whether it can run: its tensors and what becomes of each, what is missing, the memory that it takes, and
-/// whether its tokenizer fits. Problems are collected, not thrown, so that a checkpoint that cannot run can be looked at.
-/// </summary>
+/// <summary>What a checkpoint holds and whether it can run: its tensors and what becomes of each, what is missing, the memory that it takes, and whether its
+/// tokenizer fits. Problems are collected, not thrown, so that a checkpoint that cannot run can be looked at.</summary>
 public sealed record CheckpointInspection
 {
     private CheckpointInspection(string path, IReadOnlyList<InspectedTensor> tensors, LinearMatrices? linear)

@@ -3,17 +3,17 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
-/// <summary>What a model's weights take with the matrices of its linear layers in one format; embeddings, LayerNorms and biases stay as they are stored.</summary>
+/// <summary>What a model's weights take with the matrices of its linear layers in one format; embeddings, LayerNorms and biases stay as they are
+/// stored.</summary>
 /// <param name="Format">F32, F16, BF16, Int8 or Int4.</param>
-/// <param name="Bytes">
-/// Of all weights together; in Int8 and Int4 what <see cref="LoadOptions.WeightFormat"/> makes of them. The head over the vocabulary and matrices that cannot be quantized stay
-/// as they are stored there.
-/// </param>
+/// <param name="Bytes">Of all weights together; in Int8 and Int4 what <see cref="LoadOptions.WeightFormat"/> makes of them. The head over the vocabulary and
+/// matrices that cannot be quantized stay as they are stored there.</param>
 public sealed record MemoryEstimate(string Format, long Bytes)
 {
     private static readonly WeightType[] Formats = [WeightType.F32, WeightType.F16, WeightType.BF16, WeightType.Int8, WeightType.Int4];
 
-    /// <summary>The same with <see cref="LoadOptions.QuantizeHead"/>; null where that changes nothing: there is no head over the vocabulary, it is the table of embeddings, or the format is not Int8 or Int4.</summary>
+    /// <summary>The same with <see cref="LoadOptions.QuantizeHead"/>; null where that changes nothing: there is no head over the vocabulary, it is the table of
+    /// embeddings, or the format is not Int8 or Int4.</summary>
     public long? BytesWithHead { get; private init; }
 
     /// <summary>The estimates for all formats; of a quantized checkpoint for its own, in which alone it can be loaded.</summary>

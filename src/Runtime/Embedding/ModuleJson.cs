@@ -3,9 +3,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// A JSON object in a file of sentence-transformers. It remembers which keys were asked for, so that what nobody honours is told by name and never ignored.
-/// </summary>
+/// <summary>A JSON object in a file of sentence-transformers. It remembers which keys were asked for, so that what nobody honours is told by name and never
+/// ignored.</summary>
 internal sealed class ModuleJson : IDisposable
 {
     private readonly JsonDocument _document;

@@ -5,11 +5,9 @@ using Microsoft.Extensions.AI;
 namespace ManagedTransformers;
 
 /// <summary>One vector per text, so that texts of like meaning have like vectors.</summary>
-/// <remarks>
-/// sentence-transformers' SentenceTransformer, whose files are honoured: modules.json with the modules that it names, sentence_bert_config.json (limit and
-/// case) and config_sentence_transformers.json (prompts, similarity, dimensions); docs/embeddings.md has the list. Any other checkpoint is pooled by mean.
-/// Also an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> of Microsoft.Extensions.AI.
-/// </remarks>
+/// <remarks>sentence-transformers' SentenceTransformer, whose files are honoured: modules.json with the modules that it names, sentence_bert_config.json (limit
+/// and case) and config_sentence_transformers.json (prompts, similarity, dimensions); docs/embeddings.md has the list. Any other checkpoint is pooled by mean.
+/// Also an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> of Microsoft.Extensions.AI.</remarks>
 public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGenerator<string, Embedding<float>>
 {
     private const string NoPooling = "Pooling is an empty list; one mode at least is needed, or null for the default.";
@@ -42,10 +40,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <summary>How the checkpoint's vectors are compared.</summary>
     public SimilarityFunction SimilarityFunction => _modules.Config.Similarity;
 
-    /// <summary>
-    /// What of the checkpoint's files is not honoured, and what is odd about its weights, in sentences for people; <see cref="LoadOptions.Strict"/> makes it an
-    /// error.
-    /// </summary>
+    /// <summary>What of the checkpoint's files is not honoured, and what is odd about its weights, in sentences for people; <see cref="LoadOptions.Strict"/>
+    /// makes it an error.</summary>
     public IReadOnlyList<string> Warnings => [.. Model.Warnings, .. _modules.Warnings];
 
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
@@ -111,10 +107,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         ? VectorSimilarity.Of(a, b, SimilarityFunction)
         : throw new ArgumentException($"One vector has {a.Length} numbers, the other {b.Length}; vectors of one length are needed.", nameof(b));
 
-    /// <summary>
-    /// Embeds texts as Microsoft.Extensions.AI asks for it; what is too long is cut, as sentence-transformers does. An <see cref="EmbeddingOptions"/> that
-    /// RawRepresentationFactory makes says anything else, such as the prompt.
-    /// </summary>
+    /// <summary>Embeds texts as Microsoft.Extensions.AI asks for it; what is too long is cut, as sentence-transformers does. An <see cref="EmbeddingOptions"/>
+    /// that RawRepresentationFactory makes says anything else, such as the prompt.</summary>
     /// <exception cref="NotSupportedException">The options ask for another number of dimensions than the model has.</exception>
     async Task<GeneratedEmbeddings<Embedding<float>>> IEmbeddingGenerator<string, Embedding<float>>.GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options, CancellationToken cancellationToken)

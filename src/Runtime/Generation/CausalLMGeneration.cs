@@ -42,7 +42,8 @@ public static class CausalLMGeneration
         return GenerationRun.Run(new GenerationPlan(model, all, options, defaults), progress, cancellationToken);
     }
 
-    /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
+    /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in
+    /// transformers.</summary>
     /// <param name="model">The model.</param>
     /// <param name="inputIds">Ids of each row.</param>
     /// <param name="attentionMask">1 where an id is to be read, 0 where it is left out as if it were not there, wherever it stands; null: all are read.

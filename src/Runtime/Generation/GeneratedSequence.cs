@@ -10,7 +10,8 @@ namespace ManagedTransformers;
 [DebuggerDisplay("{DebuggerText,nq}")]
 public sealed record GeneratedSequence(int PromptIndex, IReadOnlyList<int> TokenIds, string Text, FinishReason FinishReason)
 {
-    /// <summary>Of beam search: the sum of the tokens' log probabilities over their number to the power of LengthPenalty (sequences_scores); null otherwise.</summary>
+    /// <summary>Of beam search: the sum of the tokens' log probabilities over their number to the power of LengthPenalty (sequences_scores); null
+    /// otherwise.</summary>
     public double? Score { get; init; }
 
     /// <summary>What the model gave to each token; null unless <see cref="GenerationOptions.TopLogProbabilities"/> asks for it.</summary>

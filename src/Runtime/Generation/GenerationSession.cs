@@ -5,15 +5,10 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// Generation that remembers what it has read: a prompt that begins like the text held (a file with one more line) computes only
-/// the rest. One call at a time.
-/// </summary>
-/// <remarks>
-/// The sums of a matrix product of many tokens are formed in another order than those of few, so what is computed in other parts may differ
-/// in the last bits from what is computed at once. A call that was cancelled or failed leaves the session usable: it holds what had been
-/// read by then.
-/// </remarks>
+/// <summary>Generation that remembers what it has read: a prompt that begins like the text held (a file with one more line) computes only the rest. One call at
+/// a time.</summary>
+/// <remarks>The sums of a matrix product of many tokens are formed in another order than those of few, so what is computed in other parts may differ in the
+/// last bits from what is computed at once. A call that was cancelled or failed leaves the session usable: it holds what had been read by then.</remarks>
 /// <example><code>
 /// using GenerationSession session = generator.CreateSession();
 /// string first = session.Generate("def add(a, b):\n").Sequences[0].Text;

@@ -6,10 +6,8 @@ using ManagedTransformers.Tokenizers;
 namespace ManagedTransformers;
 
 /// <summary>Continues texts and fills gaps with a causal language model.</summary>
-/// <remarks>
-/// transformers' generate(), TextGenerationPipeline and TextIteratorStreamer. Each call has its own KV cache, and many may run at once;
-/// a <see cref="GenerationSession"/> keeps its cache from call to call.
-/// </remarks>
+/// <remarks>transformers' generate(), TextGenerationPipeline and TextIteratorStreamer. Each call has its own KV cache, and many may run at once; a
+/// <see cref="GenerationSession"/> keeps its cache from call to call.</remarks>
 /// <example><code>
 /// using var generator = TextGenerator.Load("models/demo-codegen");
 /// await foreach (var piece in generator.StreamAsync("def hello_world():", new GenerationOptions { MaxNewTokens = 64 }))
@@ -93,7 +91,8 @@ public sealed class TextGenerator : Pipeline
         IReadOnlyList<int[]> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
         GenerationRun.Run(Plan(Prompts(prompts, options), options), progress, cancellationToken);
 
-    /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in transformers.</summary>
+    /// <summary>Continues a batch as tokenizers lay it out: rows of one length, padded where the mask is 0. Processors see the padding, as in
+    /// transformers.</summary>
     /// <param name="inputIds">Ids of each row.</param>
     /// <param name="attentionMask">1 where an id is to be read, 0 where it is left out as if it were not there, wherever it stands; null: all are read.
     /// transformers goes on after padding on the right as if it had been read: pad on the left to compare.</param>

@@ -6,10 +6,8 @@ namespace ManagedTransformers;
 /// <summary>Tells a tokenizer that belongs to another model before it yields wrong numbers.</summary>
 internal static class TokenizerFit
 {
-    /// <summary>
-    /// The tokenizer may have more tokens than the model has embeddings: a text that has one of them is refused then. The tokens that a pipeline puts into a
-    /// text by itself must be among them.
-    /// </summary>
+    /// <summary>The tokenizer may have more tokens than the model has embeddings: a text that has one of them is refused then. The tokens that a pipeline puts
+    /// into a text by itself must be among them.</summary>
     /// <exception cref="ConfigException">A special token has no embedding, or tokenizer and model disagree on the padding token.</exception>
     public static void Check(Tokenizer tokenizer, PretrainedConfig config)
     {
@@ -25,10 +23,8 @@ internal static class TokenizerFit
                 "Use the tokenizer files that were saved with this checkpoint.");
     }
 
-    /// <summary>
-    /// The tokenizer as the model reads texts: an encoder wants cls and sep around them. StarEncoder's tokenizer puts nothing there, though the model was
-    /// trained on <c>&lt;cls> … &lt;sep></c>; they then come from tokenizer_config.json.
-    /// </summary>
+    /// <summary>The tokenizer as the model reads texts: an encoder wants cls and sep around them. StarEncoder's tokenizer puts nothing there, though the model
+    /// was trained on <c>&lt;cls> … &lt;sep></c>; they then come from tokenizer_config.json.</summary>
     public static Tokenizer WithSpecialTokens(Tokenizer tokenizer, PretrainedConfig config)
     {
         return !config.IsCausal && tokenizer.CountSpecialTokens(pair: false) == 0 && tokenizer.SpecialTokens is { ClsToken: string cls, SepToken: string sep }

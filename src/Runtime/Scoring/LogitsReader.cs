@@ -18,10 +18,8 @@ internal readonly record struct LogitsPart(Tensor Logits, int FirstIndex, int Co
 /// <summary>Reads ids and gives each its probability after those before it. The vocabulary's scores exist for a few places at a time only.</summary>
 internal sealed class LogitsReader : IDisposable
 {
-    /// <summary>
-    /// Places that are read at once: their scores are [128, vocab_size], 26 MB at 51,200 tokens, where those of a whole window of 2048 would
-    /// be 420 MB. It is also how long cancelling waits.
-    /// </summary>
+    /// <summary>Places that are read at once: their scores are [128, vocab_size], 26 MB at 51,200 tokens, where those of a whole window of 2048 would be 420
+    /// MB. It is also how long cancelling waits.</summary>
     public const int PartTokens = 128;
 
     private readonly ICausalLM _model;

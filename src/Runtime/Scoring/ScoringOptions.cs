@@ -8,11 +8,9 @@ public sealed record ScoringOptions
     /// <summary>The defaults.</summary>
     public static ScoringOptions Default { get; } = new();
 
-    /// <summary>
-    /// Puts the token that begins a text (GPT-2's &lt;|endoftext|>) before it, or before the context, so that the first token has a probability too and
-    /// all of the text counts. Without it the first token of a text is only read. <see cref="TextGenerator"/> does not put it there: set this to false
-    /// for the probabilities by which it chooses.
-    /// </summary>
+    /// <summary>Puts the token that begins a text (GPT-2's &lt;|endoftext|>) before it, or before the context, so that the first token has a probability too
+    /// and all of the text counts. Without it the first token of a text is only read. <see cref="TextGenerator"/> does not put it there: set this to false for
+    /// the probabilities by which it chooses.</summary>
     public bool AddBeginOfText { get; init; } = true;
 
     /// <summary>The most tokens that the model reads at once, 2 … n_positions; null: n_positions. Longer texts are read in windows of this many.</summary>
@@ -25,10 +23,8 @@ public sealed record ScoringOptions
             : value;
     }
 
-    /// <summary>
-    /// How many tokens a window begins after the one before, 1 … <see cref="Window"/>; null: half a window. A token then has at least Window − Stride
-    /// tokens before it, where the text has as many: small strides are closer to the text's probability under the model, and take longer.
-    /// </summary>
+    /// <summary>How many tokens a window begins after the one before, 1 … <see cref="Window"/>; null: half a window. A token then has at least Window − Stride
+    /// tokens before it, where the text has as many: small strides are closer to the text's probability under the model, and take longer.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? Stride
     {

@@ -8,10 +8,8 @@ internal readonly record struct SlidingWindow(int Begin, int End, int FirstTarge
     /// <param name="firstTarget">The first token to score, at least 1: a token needs one before it. Windows that would score none are left out.</param>
     /// <param name="window">Tokens of a window, at least 2.</param>
     /// <param name="stride">How many tokens a window begins after the one before, 1 … window.</param>
-    /// <remarks>
-    /// transformers' guide "Perplexity of fixed-length models". With stride = window it leaves the first token of every further window out, which has
-    /// nothing before it; here neighbours then share that one token.
-    /// </remarks>
+    /// <remarks>transformers' guide "Perplexity of fixed-length models". With stride = window it leaves the first token of every further window out, which has
+    /// nothing before it; here neighbours then share that one token.</remarks>
     public static IEnumerable<SlidingWindow> Over(int length, int firstTarget, int window, int stride)
     {
         stride = Math.Min(stride, window - 1);

@@ -4,10 +4,8 @@ using System.Globalization;
 namespace ManagedTransformers;
 
 /// <summary>How likely a text is to a model. Logarithms are natural.</summary>
-/// <remarks>
-/// Perplexity: Jelinek, Mercer, Bahl and Baker 1977, "Perplexity — a measure of the difficulty of speech recognition tasks". Perplexities of models with
-/// different tokenizers do not compare, because their tokens are of different lengths; bits per byte do.
-/// </remarks>
+/// <remarks>Perplexity: Jelinek, Mercer, Bahl and Baker 1977, "Perplexity — a measure of the difficulty of speech recognition tasks". Perplexities of models
+/// with different tokenizers do not compare, because their tokens are of different lengths; bits per byte do.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
 public sealed class TextScore
 {

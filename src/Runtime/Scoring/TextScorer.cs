@@ -5,10 +5,8 @@ namespace ManagedTransformers;
 
 /// <summary>Calculates the likelihood of texts under a causal language model: log probabilities, whole and per token, and perplexity of texts of any
 /// length.</summary>
-/// <remarks>
-/// log p(x₁ … xₙ) = Σ log softmax(logitsᵢ₋₁)[xᵢ]. Texts longer than a window follow transformers' guide "Perplexity of fixed-length models": windows that
-/// begin a stride after each other, each token scored once. Each call has its own KV cache; many may run at once.
-/// </remarks>
+/// <remarks>log p(x₁ … xₙ) = Σ log softmax(logitsᵢ₋₁)[xᵢ]. Texts longer than a window follow transformers' guide "Perplexity of fixed-length models": windows
+/// that begin a stride after each other, each token scored once. Each call has its own KV cache; many may run at once.</remarks>
 /// <example><code>
 /// using var scorer = TextScorer.Load("models/demo-codegen");
 /// TextScore score = scorer.Score("def add(a, b):\n    return a + b\n");
@@ -52,10 +50,9 @@ public sealed class TextScorer : Pipeline
     }
 
     /// <summary>exp(−1/n · Σ log p(xᵢ | what is before it in its window)): perplexity of a text of any length.</summary>
-    /// <remarks>
-    /// Jelinek et al. 1977; windows as transformers' guide "Perplexity of fixed-length models" has them. Its sample subtracts one token per window from
-    /// the count that weights a window's loss, though only the first window has a token without a probability; here every token has the same weight.
-    /// </remarks>
+    /// <remarks>Jelinek et al. 1977; windows as transformers' guide "Perplexity of fixed-length models" has them. Its sample subtracts one token per window
+    /// from the count that weights a window's loss, though only the first window has a token without a probability; here every token has the same
+    /// weight.</remarks>
     /// <inheritdoc cref="Score(string, ScoringOptions?, IProgress{ScoringProgress}?, CancellationToken)"/>
     public double Perplexity(
         string text, ScoringOptions? options = null, IProgress<ScoringProgress>? progress = null, CancellationToken cancellationToken = default) =>

@@ -5,10 +5,8 @@ using ManagedTransformers.Tokenizers;
 namespace ManagedTransformers;
 
 /// <summary>Tells which classes a text, or a pair of texts, belongs to.</summary>
-/// <remarks>
-/// transformers' TextClassificationPipeline: sigmoid for one label or problem_type multi_label_classification, the plain score for
-/// regression, softmax otherwise.
-/// </remarks>
+/// <remarks>transformers' TextClassificationPipeline: sigmoid for one label or problem_type multi_label_classification, the plain score for regression, softmax
+/// otherwise.</remarks>
 public sealed class TextClassificationPipeline : EncoderPipeline
 {
     private readonly ISequenceClassifier _model;

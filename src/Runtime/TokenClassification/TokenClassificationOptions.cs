@@ -31,16 +31,12 @@ public sealed record TokenClassificationOptions
     /// <summary>Labels that are left out, as the model has them or without <c>B-</c> and <c>I-</c>.</summary>
     public IReadOnlyList<string> IgnoreLabels { get; init; } = ["O"];
 
-    /// <summary>
-    /// Leaves the white space at both ends out of an entity's span. Byte-level tokens carry the space before a word, and where the tokenizer does not trim it
-    /// (StarEncoder's), the span begins with it, as in transformers: <c>" ada@example.org"</c>. A span of white space alone stays.
-    /// </summary>
+    /// <summary>Leaves the white space at both ends out of an entity's span. Byte-level tokens carry the space before a word, and where the tokenizer does not
+    /// trim it (StarEncoder's), the span begins with it, as in transformers: <c>" ada@example.org"</c>. A span of white space alone stays.</summary>
     public bool TrimOffsets { get; init; }
 
-    /// <summary>
-    /// Reads a text that is too long in windows that share this many tokens with their neighbour; where windows overlap, their
-    /// probabilities are summed and renormalised, as StarPII's inference does. Null: such a text is refused.
-    /// </summary>
+    /// <summary>Reads a text that is too long in windows that share this many tokens with their neighbour; where windows overlap, their probabilities are
+    /// summed and renormalised, as StarPII's inference does. Null: such a text is refused.</summary>
     public int? Stride { get; init; }
 
     /// <summary>Tokens of a window, special tokens included; null: as many as the model reads. StarPII was used with 512.</summary>

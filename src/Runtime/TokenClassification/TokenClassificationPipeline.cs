@@ -105,10 +105,8 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         return probabilities;
     }
 
-    /// <summary>
-    /// As transformers decides it: a WordPiece token that is longer than its text (<c>##</c>) goes on with a word; byte-level
-    /// tokens do where no space stands at their start.
-    /// </summary>
+    /// <summary>As transformers decides it: a WordPiece token that is longer than its text (<c>##</c>) goes on with a word; byte-level tokens do where no space
+    /// stands at their start.</summary>
     private bool IsSubword(string text, Encoding encoding, int token)
     {
         (int start, int end) = encoding.Utf16Offsets[token];

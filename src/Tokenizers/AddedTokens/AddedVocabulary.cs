@@ -10,10 +10,8 @@ internal sealed class AddedVocabulary
     private readonly TokenTrie _asGiven;
     private readonly TokenTrie _normalized;
 
-    /// <summary>
-    /// Added tokens with the ids that the library gives them: those of the model for tokens that the model has; the others are numbered
-    /// upwards from the model's size, in the order of the file, whatever ids the file says.
-    /// </summary>
+    /// <summary>Added tokens with the ids that the library gives them: those of the model for tokens that the model has; the others are numbered upwards from
+    /// the model's size, in the order of the file, whatever ids the file says.</summary>
     public AddedVocabulary(IEnumerable<AddedToken> tokens, Vocabulary vocabulary, Normalizer? normalizer)
     {
         _normalizer = normalizer;
@@ -55,7 +53,6 @@ internal sealed class AddedVocabulary
                 tokens.AddToken(match.Id, given, match.Start, match.End);
                 continue;
             }
-
             AlignedText part = given;
             (int start, int end) = (match.Start, match.End);
             if (_normalizer is not null)
@@ -65,7 +62,6 @@ internal sealed class AddedVocabulary
                 part = normalized.ToAligned();
                 (start, end) = (0, part.Value.Length);
             }
-
             foreach (Match inner in Matches(part.Value, start, end, _normalized))
             {
                 if (inner.Id >= 0) tokens.AddToken(inner.Id, part, inner.Start, inner.End);
@@ -99,7 +95,6 @@ internal sealed class AddedVocabulary
             matches.Add(new Match(from + start, from + end, id));
             done = end;
         }
-
         if (done != text.Length) matches.Add(new Match(from + done, to, -1));
         return matches;
     }

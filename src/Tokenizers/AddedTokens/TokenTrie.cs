@@ -23,13 +23,10 @@ internal sealed class TokenTrie
                     _nodes[node].Children.Add(c, child);
                     _nodes.Add(new Node());
                 }
-
                 node = child;
             }
-
             if (_nodes[node].Id < 0) _nodes[node].Id = id;
         }
-
         _firstUnits = SearchValues.Create([.. _nodes[0].Children.Keys]);
     }
 
@@ -46,7 +43,6 @@ internal sealed class TokenTrie
             start += skipped;
             if (TryMatch(text, start, out end, out id)) return true;
         }
-
         (start, end, id) = (text.Length, text.Length, -1);
         return false;
     }
@@ -60,7 +56,6 @@ internal sealed class TokenTrie
             node = _nodes[child];
             if (node.Id >= 0) (end, id) = (i + 1, node.Id);
         }
-
         return id >= 0;
     }
 

@@ -20,11 +20,8 @@ internal static class CleanUp
             .Replace(" 's", "'s").Replace(" 've", "'ve").Replace(" 're", "'re").ToString();
     }
 
-    /// <summary>
-    /// How much of a text can be cleaned on its own, whatever follows it: a rule begins with a space and is at most four characters
-    /// long, so no rule reaches over a place with three characters before it that are no space, nor over one after a space and a
-    /// character that no rule has there.
-    /// </summary>
+    /// <summary>How much of a text can be cleaned on its own, whatever follows it: a rule begins with a space and is at most four characters long, so no rule
+    /// reaches over a place with three characters before it that are no space, nor over one after a space and a character that no rule has there.</summary>
     public static int SafeLength(ReadOnlySpan<char> text)
     {
         for (int end = text.Length; end > 0; end--)
@@ -33,7 +30,6 @@ internal static class CleanUp
             int space = text[..end].LastIndexOf(' ');
             if (space < 0 || end - space > 3 || !MayBeRemoved(text, space)) return end;
         }
-
         return 0;
     }
 

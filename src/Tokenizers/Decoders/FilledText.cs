@@ -22,12 +22,10 @@ internal static class FilledText
                 texts[i] = tokenizer.Decode([.. ids[..place], candidates[i], .. ids[(place + 1)..]], options);
                 continue;
             }
-
             after ??= Part(tokenizer, ids[(place + 1)..], continues: true, options).Text;
             string text = string.Concat(before, candidate, after);
             texts[i] = options.CleanUpTokenizationSpaces ? CleanUp.Transformers(text) : text;
         }
-
         return texts;
     }
 
@@ -41,7 +39,6 @@ internal static class FilledText
             text.Append(state.Append(token));
             continues = true;
         }
-
         return (text.Append(state.Flush()).ToString(), continues);
     }
 }

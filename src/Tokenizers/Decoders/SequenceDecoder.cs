@@ -21,7 +21,6 @@ internal sealed class SequenceDecoder(IReadOnlyList<TokenDecoder> decoders) : To
                 (_whole[i] ??= new System.Text.StringBuilder()).Append(token);
                 return "";
             }
-
             return token;
         }
 
@@ -34,7 +33,6 @@ internal sealed class SequenceDecoder(IReadOnlyList<TokenDecoder> decoders) : To
                 if (i + 1 == states.Length) text.Append(rest);
                 else if (GivesOneToken(states[i])) text.Append(Behind(i + 1, (_whole[i]?.ToString() ?? "") + rest));
             }
-
             return text.ToString();
         }
 

@@ -105,7 +105,6 @@ internal static class ComponentJson
             if (ids.Length != tokens.Length) throw new TokenizerException($"{value.Path} has {ids.Length} ids and {tokens.Length} tokens; there must be as many of each.");
             specials[key] = new Special(tokens, ids);
         }
-
         TemplatePiece[] single = [.. json.Get("single").Items().Select(p => ReadPiece(p, specials))];
         TemplatePiece[] pair = [.. json.Get("pair").Items().Select(p => ReadPiece(p, specials))];
         if (single.Any(p => p.Sequence == 1))
@@ -121,7 +120,6 @@ internal static class ComponentJson
             int number = id.String() switch { "A" => 0, "B" => 1, _ => throw id.Unexpected("\"A\" or \"B\"") };
             return new TemplatePiece(sequence.Find("type_id").Or(0), number, null);
         }
-
         JsonPart token = piece.Get("SpecialToken");
         string name = token.Get("id").String();
         return specials.TryGetValue(name, out Special? special)

@@ -41,7 +41,6 @@ internal static class ModelJson
             if (!ids.TryAdd(entry.Name, id))
                 throw new TokenizerException($"{vocab.Path} has the token {Vocabulary.Show(entry.Name)} twice, with ids {ids[entry.Name]} and {id}. The vocabulary is damaged.");
         }
-
         return new Vocabulary(ids, vocab.Path);
     }
 
@@ -92,14 +91,12 @@ internal static class ModelJson
                 ranked.Add(Merge(vocabulary, part.At(merge[0], part.Path).String(), part.At(merge[1], part.Path).String(), prefixLength, merges.Path, ranked.Count));
                 continue;
             }
-
             ReadOnlySpan<char> text = merges.At(merge, $"{merges.Path}[{ranked.Count}]").String();
             int space = text.IndexOf(' ');
             if (space < 0 || text[(space + 1)..].Contains(' '))
                 throw new TokenizerException($"{merges.Path}[{ranked.Count}] is {Vocabulary.Show(text.ToString())}; a merge is two tokens with one space between them.");
             ranked.Add(Merge(vocabulary, text[..space], text[(space + 1)..], prefixLength, merges.Path, ranked.Count));
         }
-
         return new BpeMerges(ranked);
     }
 

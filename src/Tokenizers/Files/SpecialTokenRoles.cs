@@ -1,10 +1,9 @@
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>Which token has which role, and how it is found in a text.</summary>
-/// <remarks>
-/// PreTrainedTokenizerFast.__init__ of transformers and what comes before it. A role's token is, in this order, what the files name, what the class brings, a
-/// special token with a usual name. Its properties are those of the added tokens that the files list; else what the file that names it says; else the class's.
-/// </remarks>
+/// <remarks>PreTrainedTokenizerFast.__init__ of transformers and what comes before it. A role's token is, in this order, what the files name, what the class
+/// brings, a special token with a usual name. Its properties are those of the added tokens that the files list; else what the file that names it says; else the
+/// class's.</remarks>
 internal sealed class SpecialTokenRoles
 {
     // What the tokens are called where no file says it: RoBERTa, BERT, StarEncoder, GPT-2. Only special added tokens count.
@@ -43,7 +42,6 @@ internal sealed class SpecialTokenRoles
             if (listed < 0) tokens.Add(said ? Properties(role, named!.Value, config) : token);
             else if (!said && token.LStrip) tokens[listed] = tokens[listed] with { LStrip = true };
         }
-
         foreach (AddedToken token in config.AdditionalSpecial)
             if (!tokens.Exists(one => one.Content == token.Content)) tokens.Add(token);
         return roles;
@@ -67,7 +65,6 @@ internal sealed class SpecialTokenRoles
             if (token is null && !_config.Special.ContainsKey(role)) token = UsualNames[role].FirstOrDefault(added.IsSpecial);
             return token is not null && added.TryGetId(token, out int id) ? (token, id) : (null, null);
         }
-
         var (bos, eos, unk, sep) = (Role("bos_token"), Role("eos_token"), Role("unk_token"), Role("sep_token"));
         var (pad, cls, mask) = (Role("pad_token"), Role("cls_token"), Role("mask_token"));
         return new SpecialTokens

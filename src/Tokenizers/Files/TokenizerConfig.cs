@@ -60,7 +60,6 @@ internal sealed record TokenizerConfig
             List<AddedToken> additional = ReadAdditional(map);
             read = read with { Special = special, AdditionalSpecial = additional.Count > 0 ? additional : read.AdditionalSpecial };
         }
-
         if (!files.Has(TokenizerFiles.ConfigJson)) return read;
         JsonPart model = files.Json(TokenizerFiles.ConfigJson);
         return read with
@@ -123,7 +122,6 @@ internal sealed record TokenizerConfig
             else if (json.Element.TryGetProperty(role, out _))
                 special[role] = null;
         }
-
         return special;
     }
 
@@ -140,7 +138,6 @@ internal sealed record TokenizerConfig
                 throw new TokenizerException($"{decoder.Path} has the key {Vocabulary.Show(key)}; its keys must be token ids.");
             tokens.Add(ReadToken(value, special: false, id));
         }
-
         return [.. tokens.OrderBy(t => t.Id)];
     }
 }

@@ -70,7 +70,6 @@ internal sealed class TokenizerFiles
         {
             throw new TokenizerException($"{name} in {Place} is not UTF-8 at byte {e.Index}. The file is damaged or is something else: get it again.", e);
         }
-
         List<string> lines = [.. text.TrimStart('\uFEFF').Split('\n').Select(line => line.EndsWith('\r') ? line[..^1] : line)];
         if (lines[^1].Length == 0) lines.RemoveAt(lines.Count - 1);
         return lines;
@@ -85,7 +84,6 @@ internal sealed class TokenizerFiles
             bytes = _read(name);
             _files.Add(name, bytes);
         }
-
         return bytes;
     }
 

@@ -40,7 +40,6 @@ internal static class TokenizerLoader
             if (same < 0) tokens.Add(token);
             else tokens[same] = token;              // what transformers wrote later goes first
         }
-
         TokenizerParts parts = Build(model, tokens, normalizer, config) with
         {
             PreTokenizer = preTokenizer,
@@ -111,7 +110,6 @@ internal static class TokenizerLoader
                 throw new TokenizerException($"{item.Path}: id {token.Id} belongs to {Vocabulary.Show(byId[token.Id].Content)} and to {Vocabulary.Show(token.Content)}; every added token needs an id of its own.");
             tokens.Add(token);
         }
-
         return tokens;
     }
 

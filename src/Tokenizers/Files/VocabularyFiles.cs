@@ -60,7 +60,6 @@ internal static class VocabularyFiles
                     addPrefixSpace),
             };
         }
-
         return new Tokenizer(TokenizerLoader.WithEnds(parts, config.AddBosToken, config.AddEosToken));
     }
 
@@ -114,7 +113,6 @@ internal static class VocabularyFiles
                 tokens.Add(token with { Id = id.Id() });
             }
         }
-
         if (tokens.GroupBy(t => t.Id).FirstOrDefault(g => g.Count() > 1) is { } clash)
             throw new TokenizerException($"added_tokens.json gives id {clash.Key} to {string.Join(" and ", clash.Select(t => Vocabulary.Show(t.Content)))}; every token needs an id of its own.");
         return [.. tokens.OrderBy(t => t.Id)];
@@ -133,7 +131,6 @@ internal static class VocabularyFiles
                 throw new TokenizerException($"merges.txt, line {i + 1}, is {Vocabulary.Show(lines[i])}; a merge is two tokens with one space between them.");
             ranked.Add(ModelJson.Merge(vocabulary, line[..space], line[(space + 1)..], 0, "merges.txt", ranked.Count));
         }
-
         return new BpeMerges(ranked);
     }
 

@@ -31,7 +31,6 @@ internal static class VocabularyWriter
             foreach ((string token, int id) in vocabulary.Ids.OrderBy(entry => entry.Value)) json.WriteNumber(token, id);
             json.WriteEndObject();
         }
-
         return bytes.ToArray();
     }
 
@@ -45,7 +44,6 @@ internal static class VocabularyWriter
                 throw new TokenizerException($"The merge of {Vocabulary.Show(a)} and {Vocabulary.Show(b)} has white space in it, which merges.txt has no way to say. Keep tokenizer.json.");
             text.Append(a).Append(' ').Append(b).Append('\n');
         }
-
         return text.ToString();
     }
 }

@@ -46,7 +46,6 @@ internal sealed class Bpe : TokenModel
             _byteIds[b] = vocabulary.TryGetId([ByteAlphabet.CharacterOf((byte)b)], out int id) ? id : -1;
             _byteFallbackIds[b] = vocabulary.TryGetId("<0x" + b.ToString("X2", CultureInfo.InvariantCulture) + ">", out id) ? id : -1;
         }
-
         _plainBytes = options is { ByteLevel: true, IgnoreMerges: false, ContinuingSubwordPrefix: "", EndOfWordSuffix: "" } && !_byteIds.Contains(-1);
     }
 
@@ -90,7 +89,6 @@ internal sealed class Bpe : TokenModel
             (ids[0], lengths[0]) = (whole, ids.Length);
             return 1;
         }
-
         int count = 0;
         bool afterUnknown = false;
         for (int i = 0; i < text.Length;)
@@ -125,7 +123,6 @@ internal sealed class Bpe : TokenModel
                     + "unknown characters out.");
             }
         }
-
         return count;
     }
 
@@ -148,7 +145,6 @@ internal sealed class Bpe : TokenModel
             tokens[i] = new TokenSpan(ids[i], position, position + lengths[i]);
             position += lengths[i];
         }
-
         return tokens;
     }
 
@@ -163,7 +159,6 @@ internal sealed class Bpe : TokenModel
             tokens[i] = new TokenSpan(ids[i], characters.Starts[position], characters.Ends[last]);
             position = last + 1;
         }
-
         return tokens;
     }
 
@@ -183,7 +178,6 @@ internal sealed class Bpe : TokenModel
             next += length;
             i += units;
         }
-
         return (starts, ends);
     }
 }

@@ -48,7 +48,6 @@ internal sealed class BpeMerges
             if (best + 1 < count) ranks[best] = RankOf(ids[best], ids[best + 1]);
             if (best > 0) ranks[best - 1] = RankOf(ids[best - 1], ids[best]);
         }
-
         return count;
     }
 
@@ -76,10 +75,8 @@ internal sealed class BpeMerges
                 previous[next[left]] = left;
                 Enqueue(queue, left, ids[left], ids[next[left]]);
             }
-
             if (previous[left] >= 0) Enqueue(queue, previous[left], ids[previous[left]], ids[left]);
         }
-
         int kept = 0;
         for (int i = 0; i < count; i = next[i], kept++) (ids[kept], lengths[kept]) = (ids[i], lengths[i]);
         return kept;

@@ -27,7 +27,6 @@ internal static class ByteAlphabet
                 bytes.AddRange(System.Text.Encoding.UTF8.GetBytes(token));
                 return;
             }
-
             bytes.Add((byte)b);
         }
     }

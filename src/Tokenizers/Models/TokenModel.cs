@@ -48,7 +48,6 @@ internal sealed class WordCache
             generation = new Generation();
             Volatile.Write(ref _generation, generation);
         }
-
         generation.ByWord.TryAdd(word, tokens);
     }
 

@@ -41,7 +41,6 @@ internal sealed class WordPiece : TokenModel
             start = end;
             _prefix.CopyTo(piece);
         }
-
         return [.. tokens];
     }
 

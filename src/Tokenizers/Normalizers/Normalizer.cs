@@ -59,14 +59,12 @@ internal sealed class BertNormalizer : Normalizer
             text.Filter(c => c is '\t' or '\n' or '\r' || (c is not (0 or 0xFFFD) && !CodePoints.Is(c, CodePointClass.Control)));
             text.Map(c => CodePoints.Is(c, CodePointClass.Space) ? ' ' : c);
         }
-
         if (HandleChineseChars) text.Surround(CodePoints.IsChinese);
         if (StripAccents ?? Lowercase)
         {
             text.Decompose();
             text.Filter(c => !CodePoints.Is(c, CodePointClass.Mark));
         }
-
         if (Lowercase) text.Lowercase();
     }
 }

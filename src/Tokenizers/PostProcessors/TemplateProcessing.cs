@@ -53,7 +53,6 @@ internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IR
                 pieces.Add(Typed(encodings[sequence], piece.TypeId));
             }
         }
-
         return pieces;
     }
 
@@ -89,7 +88,6 @@ internal static class OffsetTrimmer
             encoding.Offsets[i] = Trim(encoding.Offsets[i], leading, trailing);
             if (both) encoding.Utf16Offsets[i] = Trim(encoding.Utf16Offsets[i], leading, trailing);
         }
-
         return encoding;
     }
 

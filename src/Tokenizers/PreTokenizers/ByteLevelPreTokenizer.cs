@@ -14,13 +14,11 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
             text = text.WithSpaceBefore(start, end);
             (start, end) = (0, text.Value.Length);
         }
-
         if (!UseRegex)
         {
             words.Add(text, start, end);
             return;
         }
-
         ReadOnlySpan<char> part = text.Value.AsSpan(0, end);
         while (start < end)
         {
@@ -31,9 +29,7 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
     }
 }
 
-/// <summary>
-/// The pattern of GPT-2, by hand: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.
-/// </summary>
+/// <summary>The pattern of GPT-2, by hand: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.</summary>
 internal static class Gpt2Pattern
 {
     private const CodePointClass Any = CodePointClass.Letter | CodePointClass.Number | CodePointClass.Space;
@@ -61,7 +57,6 @@ internal static class Gpt2Pattern
             if ((CodePoints.ClassOf(codePoint) & Any) != kind) return i;
             i += length;
         }
-
         return i;
     }
 

@@ -3,7 +3,8 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Splits a text into the words that the model then splits into tokens.</summary>
 internal abstract class PreTokenizer
 {
-    /// <summary>Gives the words of the part from <paramref name="start"/> to <paramref name="end"/> to <paramref name="words"/>, in order, none of them empty.</summary>
+    /// <summary>Gives the words of the part from <paramref name="start"/> to <paramref name="end"/> to <paramref name="words"/>, in order, none of them
+    /// empty.</summary>
     public abstract void Split(AlignedText text, int start, int end, IWordConsumer words);
 }
 
@@ -45,10 +46,8 @@ internal sealed class BertPreTokenizer : PreTokenizer
                 if (!CodePoints.Is(codePoint, CodePointClass.Space)) words.Add(text, i, i + length);
                 word = i + length;
             }
-
             i += length;
         }
-
         if (word < end) words.Add(text, word, end);
     }
 }
@@ -68,11 +67,9 @@ internal sealed class DigitsPreTokenizer(bool individualDigits) : PreTokenizer
                 words.Add(text, word, i);
                 word = i;
             }
-
             inDigits = digit;
             i += length;
         }
-
         if (word < end) words.Add(text, word, end);
     }
 }

@@ -32,7 +32,8 @@ internal sealed class AlignedText
     /// <summary>Where the unit before <paramref name="end"/> ends in the text as given.</summary>
     public int End(int end) => _ends is null ? _shift + end : _ends[end - 1];
 
-    /// <summary>The part from <paramref name="start"/> to <paramref name="end"/> with a space before it, which stands for the same as the first character.</summary>
+    /// <summary>The part from <paramref name="start"/> to <paramref name="end"/> with a space before it, which stands for the same as the first
+    /// character.</summary>
     public AlignedText WithSpaceBefore(int start, int end)
     {
         var starts = new int[end - start + 1];
@@ -55,7 +56,6 @@ internal sealed class AlignedText
             if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) i++;
             else (repaired ??= text.ToCharArray())[i] = '\uFFFD';
         }
-
         return repaired is null ? text : new string(repaired);
     }
 
@@ -70,7 +70,6 @@ internal sealed class AlignedText
             index[i] = codePoints;
             if (!char.IsHighSurrogate(text[i])) codePoints++;
         }
-
         index[text.Length] = codePoints;
         return index;
     }

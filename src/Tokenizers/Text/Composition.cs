@@ -19,7 +19,6 @@ internal static class Composition
                 else composed.Add(c);
                 continue;
             }
-
             bool blocked = lastClass >= combiningClass && lastClass >= 0;
             if (!blocked && Decomposition.Compose(s.CodePoint, c.CodePoint) is int composite)
             {
@@ -39,7 +38,6 @@ internal static class Composition
                 lastClass = combiningClass;
             }
         }
-
         if (starter is Change last) composed.Add(last);
         composed.AddRange(marks);
         return composed;

@@ -48,14 +48,12 @@ internal sealed class NormalizedText
             Map(CodePoints.ToLower);
             return;
         }
-
         var lower = new List<Change>(_characters.Count + 8);
         foreach (Character c in _characters)
         {
             lower.Add(new Change(c.CodePoint == CapitalIWithDot ? 'i' : CodePoints.ToLower(c.CodePoint), 0));
             if (c.CodePoint == CapitalIWithDot) lower.Add(new Change(0x307, 1));
         }
-
         Transform(lower);
     }
 
@@ -71,7 +69,6 @@ internal sealed class NormalizedText
             spaced.Add(new Change(c.CodePoint, 0));
             if (surround) spaced.Add(new Change(' ', 1));
         }
-
         Transform(spaced);
     }
 
@@ -104,7 +101,6 @@ internal sealed class NormalizedText
                 ends.Add(c.End);
             }
         }
-
         return new AlignedText(value.ToString(), [.. starts], [.. ends]);
     }
 
@@ -121,11 +117,9 @@ internal sealed class NormalizedText
                 transformed.Add(next == 0 ? new Character(change.CodePoint, _origin, _origin) : _characters[next - 1] with { CodePoint = change.CodePoint });
                 continue;
             }
-
             transformed.Add(_characters[next] with { CodePoint = change.CodePoint });
             next += 1 - change.Kind;
         }
-
         _characters.Clear();
         _characters.AddRange(transformed);
     }
@@ -146,11 +140,9 @@ internal sealed class NormalizedText
                     SortMarks(changes, marks);
                     marks = changes.Count + 1;
                 }
-
                 changes.Add(new Change(parts[i], i == 0 ? 0 : 1));
             }
         }
-
         SortMarks(changes, marks);
         return changes;
     }

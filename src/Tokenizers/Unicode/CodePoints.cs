@@ -69,7 +69,6 @@ internal static class CodePoints
             length = 1;
             return c;
         }
-
         length = 2;
         return char.ConvertToUtf32(c, text[index + 1]);
     }
@@ -96,7 +95,6 @@ internal static class CodePoints
             codePoint += data.Next();
             for (int end = codePoint + data.Next(); codePoint < end; codePoint++) marks.Add(codePoint);
         }
-
         return marks;
     }
 
@@ -110,7 +108,6 @@ internal static class CodePoints
             classes.AsSpan(start, length).Fill((CodePointClass)data.NextByte());
             start += length;
         }
-
         return classes;
     }
 
@@ -124,7 +121,6 @@ internal static class CodePoints
             int zigzag = data.Next();
             lower.Add(codePoint, codePoint + ((zigzag >> 1) ^ -(zigzag & 1)));
         }
-
         return lower;
     }
 }

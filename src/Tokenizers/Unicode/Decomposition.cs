@@ -76,7 +76,6 @@ internal static class Decomposition
             byte combiningClass = data.NextByte();
             for (; codePoint < end; codePoint++) classes.Add(codePoint, combiningClass);
         }
-
         return classes;
     }
 }

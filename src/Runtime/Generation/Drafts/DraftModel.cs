@@ -3,7 +3,8 @@ using ManagedTransformers.Models;
 namespace ManagedTransformers;
 
 /// <summary>Guesses with a smaller model of the same vocabulary, which chooses as the large one does: same processors, same noise.</summary>
-/// <remarks>transformers' AssistedCandidateGenerator, whose schedule of the number of tokens it follows: two more after a draft that was all right, one fewer after another.</remarks>
+/// <remarks>transformers' AssistedCandidateGenerator, whose schedule of the number of tokens it follows: two more after a draft that was all right, one fewer
+/// after another.</remarks>
 internal sealed class DraftModel : Drafter
 {
     private const int FirstTokens = 5;
@@ -32,7 +33,6 @@ internal sealed class DraftModel : Drafter
         _ids = new int[maxLength];
     }
 
-    /// <inheritdoc/>
     public override int Draft(SearchRow row, Span<int> room, CancellationToken cancellationToken)
     {
         ReadOnlySpan<int> text = Text(row);
@@ -55,14 +55,12 @@ internal sealed class DraftModel : Drafter
         }
     }
 
-    /// <inheritdoc/>
     public override void Learn(SearchRow row, int drafted, int agreed)
     {
         int tokens = _tokens.GetValueOrDefault(row, FirstTokens);
         _tokens[row] = agreed == drafted ? Math.Min(tokens + 2, Kernels.MatMul.StreamedRows) : Math.Max(1, tokens - 1);
     }
 
-    /// <inheritdoc/>
     public override void Dispose() => _session.Dispose();
 
     // The row's tokens without padding.

@@ -1,10 +1,8 @@
 namespace ManagedTransformers;
 
 /// <summary>Guesses that what followed the last tokens before follows them again: code repeats itself.</summary>
-/// <remarks>
-/// Saxena 2023, prompt lookup decoding; transformers' PromptLookupCandidateGenerator. The longest match counts, and of equally
-/// long ones the latest. Reading a wrong guess costs time, so the lookup bets what it has won: where guesses are wrong it falls silent for a while.
-/// </remarks>
+/// <remarks>Saxena 2023, prompt lookup decoding; transformers' PromptLookupCandidateGenerator. The longest match counts, and of equally long ones the latest.
+/// Reading a wrong guess costs time, so the lookup bets what it has won: where guesses are wrong it falls silent for a while.</remarks>
 /// <param name="tokens">The most tokens of a guess.</param>
 /// <param name="ngram">The longest match to look for.</param>
 internal sealed class PromptLookup(int tokens, int ngram) : Drafter
@@ -23,7 +21,6 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
 
     private readonly Dictionary<SearchRow, Account> _accounts = [];
 
-    /// <inheritdoc/>
     public override int Draft(SearchRow row, Span<int> room, CancellationToken cancellationToken)
     {
         if (!_accounts.TryGetValue(row, out Account? account))
@@ -38,7 +35,6 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
         return found;
     }
 
-    /// <inheritdoc/>
     public override void Learn(SearchRow row, int drafted, int agreed)
     {
         Account account = _accounts[row];
@@ -47,7 +43,6 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
         account.LastBet = row.InputIds.Length;
     }
 
-    /// <inheritdoc/>
     public override void Dispose() => _accounts.Clear();
 
     // What a pass costs more than that of one token: products take 4 or 8 rows at once.

@@ -27,11 +27,9 @@ public sealed record GenerationDefaults(GenerationOptions Options, IReadOnlyList
     }
 
     /// <summary>Settles what files and tokenizer say.</summary>
-    /// <remarks>
-    /// transformers' from_pretrained: without generation_config.json the options are taken from config.json. An end token that
-    /// generation_config.json names is the end token; config.json's gives way to the tokenizer's, because CodeGen2's says 2, which is a letter there
-    /// (github.com/salesforce/CodeGen2/issues/10).
-    /// </remarks>
+    /// <remarks>transformers' from_pretrained: without generation_config.json the options are taken from config.json. An end token that generation_config.json
+    /// names is the end token; config.json's gives way to the tokenizer's, because CodeGen2's says 2, which is a letter there
+    /// (github.com/salesforce/CodeGen2/issues/10).</remarks>
     /// <exception cref="ConfigException">generation_config.json is broken, or a value is impossible.</exception>
     internal static GenerationDefaults Of(ReadOnlyMemory<byte>? generationConfig, PretrainedConfig config, Tokenizer? tokenizer)
     {

@@ -2,10 +2,8 @@ using System.Text.Json;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// One option of <see cref="GenerationOptions"/>: its name, what it does, and how it is read from text. For command lines, forms and
-/// documents that list the options; <see cref="All"/> has every one that a text can give.
-/// </summary>
+/// <summary>One option of <see cref="GenerationOptions"/>: its name, what it does, and how it is read from text. For command lines, forms and documents that
+/// list the options; <see cref="All"/> has every one that a text can give.</summary>
 /// <example><code>
 /// GenerationOption temperature = GenerationOption.All.Single(option => option.Name == "temperature");
 /// GenerationOptions options = temperature.Parse(GenerationOptions.Default, "0.8");

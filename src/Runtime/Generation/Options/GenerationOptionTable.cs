@@ -4,10 +4,8 @@ using Group = ManagedTransformers.GenerationOptionGroup;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// Every option once: from here come the checks of the properties, JSON, merging, the command line's options with their help, and the tables of
-/// docs/generation.md and docs/cli.md. A new option is a property of <see cref="GenerationOptions"/> and an entry here.
-/// </summary>
+/// <summary>Every option once: from here come the checks of the properties, JSON, merging, the command line's options with their help, and the tables of
+/// docs/generation.md and docs/cli.md. A new option is a property of <see cref="GenerationOptions"/> and an entry here.</summary>
 internal static class GenerationOptionTable
 {
     /// <summary>transformers' default of top_k.</summary>

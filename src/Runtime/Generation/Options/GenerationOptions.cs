@@ -3,10 +3,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// How text is generated; names, meanings and ranges are those of transformers' GenerationConfig. What is null is taken from the checkpoint's
-/// generation_config.json, and where that is silent too, what each option says under "Null".
-/// </summary>
+/// <summary>How text is generated; names, meanings and ranges are those of transformers' GenerationConfig. What is null is taken from the checkpoint's
+/// generation_config.json, and where that is silent too, what each option says under "Null".</summary>
 /// <example><code>
 /// new GenerationOptions { DoSample = true, Temperature = 0.2, TopP = 0.95, MaxNewTokens = 128, Seed = 1 }
 /// </code></example>
@@ -45,10 +43,8 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? NumReturnSequences { get; init => field = GenerationOptionTable.NumReturnSequences.Require(value); }
 
-    /// <summary>
-    /// The exponent of the length by which a beam's summed log probability is divided: above 0 prefers longer texts, below 0 shorter ones.
-    /// Null: 1. Only with <see cref="NumBeams"/> over 1.
-    /// </summary>
+    /// <summary>The exponent of the length by which a beam's summed log probability is divided: above 0 prefers longer texts, below 0 shorter ones. Null: 1.
+    /// Only with <see cref="NumBeams"/> over 1.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is NaN or infinite.</exception>
     public double? LengthPenalty { get; init => field = GenerationOptionTable.LengthPenalty.Require(value); }
 
@@ -56,10 +52,8 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
     public EarlyStopping? EarlyStopping { get; init => field = GenerationOptionTable.EarlyStopping.Require(value); }
 
-    /// <summary>
-    /// Speculative decoding without a second model: so many tokens are copied from where the last ones stood before, and checked in one pass.
-    /// The text stays the same. Null: off. transformers' prompt_lookup_num_tokens; Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding.
-    /// </summary>
+    /// <summary>Speculative decoding without a second model: so many tokens are copied from where the last ones stood before, and checked in one pass. The text
+    /// stays the same. Null: off. transformers' prompt_lookup_num_tokens; Saxena 2023, github.com/apoorvumang/prompt-lookup-decoding.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? PromptLookupNumTokens { get; init => field = GenerationOptionTable.PromptLookupNumTokens.Require(value); }
 
@@ -67,10 +61,8 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? MaxMatchingNgramSize { get; init => field = GenerationOptionTable.MaxMatchingNgramSize.Require(value); }
 
-    /// <summary>
-    /// Speculative decoding: a smaller model drafts tokens, and this one checks them in one pass. The text stays the same, also where it is
-    /// drawn at random. It must have the same tokenizer. transformers' assistant_model; Leviathan et al. 2023, arXiv:2211.17192.
-    /// </summary>
+    /// <summary>Speculative decoding: a smaller model drafts tokens, and this one checks them in one pass. The text stays the same, also where it is drawn at
+    /// random. It must have the same tokenizer. transformers' assistant_model; Leviathan et al. 2023, arXiv:2211.17192.</summary>
     public TextGenerator? AssistantModel { get; init; }
 
     /// <summary>The tokens that end a text; each is the last token of what it ends. Empty: none does. Null here and in generation_config.json: the
@@ -101,24 +93,18 @@ public sealed partial record GenerationOptions
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int? TopLogProbabilities { get; init => field = GenerationOptionTable.TopLogProbabilities.Require(value); }
 
-    /// <summary>
-    /// How keys and values are kept: in half the memory as F16 or BF16, which rounds them and may so change the text. Null: F32, or in a
-    /// <see cref="GenerationSession"/> the session's own. Not in transformers.
-    /// </summary>
+    /// <summary>How keys and values are kept: in half the memory as F16 or BF16, which rounds them and may so change the text. Null: F32, or in a
+    /// <see cref="GenerationSession"/> the session's own. Not in transformers.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
     public WeightType? KeyValueType { get; init => field = GenerationOptionTable.KeyValueType.Require(value); }
 
-    /// <summary>
-    /// Where the text is cut. It ends as soon as it is certain where that is (<see cref="FinishReason.Criterion"/>), so that nothing is generated that
+    /// <summary>Where the text is cut. It ends as soon as it is certain where that is (<see cref="FinishReason.Criterion"/>), so that nothing is generated that
     /// would be cut off; with <see cref="TruncateBeforePattern"/>, which looks at the whole text, it goes on to its end, and is cut after those. Null: it is
-    /// not cut. Not in transformers.
-    /// </summary>
+    /// not cut. Not in transformers.</summary>
     public TruncationRecipe? Truncation { get; init; }
 
-    /// <summary>
-    /// Cuts the text before the second top-level print, the second def, and the first match of these regular expressions, as
-    /// CodeGenTokenizer.decode does. A stream then gives its text in one piece at the end, because only then the cut is known.
-    /// </summary>
+    /// <summary>Cuts the text before the second top-level print, the second def, and the first match of these regular expressions, as CodeGenTokenizer.decode
+    /// does. A stream then gives its text in one piece at the end, because only then the cut is known.</summary>
     public IReadOnlyList<string>? TruncateBeforePattern { get; init; }
 
     /// <summary>Your own changes of scores, after the built-in processors and before the warpers.</summary>
@@ -145,10 +131,8 @@ public sealed partial record GenerationOptions
         };
     }
 
-    /// <summary>
-    /// The processors that these options come to, in transformers' order, for a loop of your own over
-    /// <see cref="DecoderForCausalLM.Step"/>: each changes the scores that the one before it left. Warpers are among them where DoSample is true.
-    /// </summary>
+    /// <summary>The processors that these options come to, in transformers' order, for a loop of your own over <see cref="DecoderForCausalLM.Step"/>: each
+    /// changes the scores that the one before it left. Warpers are among them where DoSample is true.</summary>
     /// <param name="promptLength">Tokens of the prompt.</param>
     /// <param name="maxLength">The most tokens, prompt included.</param>
     /// <param name="kernels">Level of their softmax; null: the best of this CPU.</param>

@@ -11,7 +11,6 @@ internal sealed class EpsilonLogitsWarper(double epsilon, int minTokensToKeep, K
 {
     private readonly float _epsilon = (float)epsilon;
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         using var rented = new Scratch<float>(scores.Length);

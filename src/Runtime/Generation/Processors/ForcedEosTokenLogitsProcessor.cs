@@ -8,7 +8,6 @@ internal sealed class ForcedEosTokenLogitsProcessor(int maxLength, IReadOnlyList
 {
     private readonly int[] _eosTokenId = [.. eosTokenId];
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         if (inputIds.Length != maxLength - 1)

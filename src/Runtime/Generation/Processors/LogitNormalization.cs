@@ -7,7 +7,6 @@ namespace ManagedTransformers;
 /// <param name="kernels">Level of the sum.</param>
 internal sealed class LogitNormalization(KernelOptions kernels) : LogitsProcessor
 {
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         double denominator = Softmax.LogSumExp(scores, kernels);

@@ -1,12 +1,9 @@
 namespace ManagedTransformers;
 
-/// <summary>
-/// Changes the scores of the next token, before it is chosen. Derive from it for rules of your own: <see cref="GenerationOptions.LogitsProcessors"/>.
-/// </summary>
-/// <remarks>
-/// transformers' LogitsProcessor (and LogitsWarper: one that only sampling uses). An instance serves all rows, and many generations at once:
-/// it must keep nothing between calls.
-/// </remarks>
+/// <summary>Changes the scores of the next token, before it is chosen. Derive from it for rules of your own:
+/// <see cref="GenerationOptions.LogitsProcessors"/>.</summary>
+/// <remarks>transformers' LogitsProcessor (and LogitsWarper: one that only sampling uses). An instance serves all rows, and many generations at once: it must
+/// keep nothing between calls.</remarks>
 /// <example><code>
 /// sealed class OnlyEvenTokens : LogitsProcessor
 /// {

@@ -8,7 +8,6 @@ internal sealed class MinLengthLogitsProcessor(int minLength, IReadOnlyList<int>
 {
     private readonly int[] _eosTokenId = [.. eosTokenId];
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         if (inputIds.Length < minLength)

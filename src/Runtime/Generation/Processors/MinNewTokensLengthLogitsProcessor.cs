@@ -9,7 +9,6 @@ internal sealed class MinNewTokensLengthLogitsProcessor(int promptLength, int mi
 {
     private readonly int[] _eosTokenId = [.. eosTokenId];
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         if (inputIds.Length - promptLength < minNewTokens)

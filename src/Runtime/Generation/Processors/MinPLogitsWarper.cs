@@ -11,7 +11,6 @@ internal sealed class MinPLogitsWarper(double minP, int minTokensToKeep, KernelO
 {
     private readonly float _minP = (float)minP;
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         using var rented = new Scratch<float>(scores.Length);

@@ -12,7 +12,6 @@ internal sealed class NoBadWordsLogitsProcessor : LogitsProcessor
     public NoBadWordsLogitsProcessor(IReadOnlyList<IReadOnlyList<int>> badWordsIds, IReadOnlyList<int> eosTokenId) => _bias = new SequenceBiasLogitsProcessor(
         [.. badWordsIds.Where(word => !IsEndToken(word, eosTokenId)).Select(word => new SequenceBias(word, float.NegativeInfinity))]);
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => _bias.Process(inputIds, scores);
 
     internal static bool IsEndToken(IReadOnlyList<int> word, IReadOnlyList<int> eosTokenId) => word.Count == 1 && eosTokenId.Contains(word[0]);

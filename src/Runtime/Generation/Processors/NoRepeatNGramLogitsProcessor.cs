@@ -5,7 +5,6 @@ namespace ManagedTransformers;
 /// <param name="ngramSize">n, at least 1; 1: no token comes twice.</param>
 internal sealed class NoRepeatNGramLogitsProcessor(int ngramSize) : LogitsProcessor
 {
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         int prefixLength = ngramSize - 1;

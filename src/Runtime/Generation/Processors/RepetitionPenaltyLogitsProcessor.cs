@@ -1,16 +1,13 @@
 namespace ManagedTransformers;
 
 /// <summary>score / penalty where the score of a token that came already is positive, score · penalty where it is negative; once per token.</summary>
-/// <remarks>
-/// transformers' RepetitionPenaltyLogitsProcessor; Keskar et al. 2019 (CTRL), arXiv:1909.05858, 4.1. The prompt's tokens count. Over 1 a token
-/// becomes less probable, below 1 more.
-/// </remarks>
+/// <remarks>transformers' RepetitionPenaltyLogitsProcessor; Keskar et al. 2019 (CTRL), arXiv:1909.05858, 4.1. The prompt's tokens count. Over 1 a token becomes
+/// less probable, below 1 more.</remarks>
 /// <param name="penalty">Above 0.</param>
 internal sealed class RepetitionPenaltyLogitsProcessor(double penalty) : LogitsProcessor
 {
     private readonly float _penalty = (float)penalty;
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         // First all are read, then all are written: a token that came twice is penalised once.

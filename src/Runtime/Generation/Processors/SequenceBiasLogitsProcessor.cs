@@ -14,7 +14,6 @@ internal sealed class SequenceBiasLogitsProcessor : LogitsProcessor
             .Select(bias => (bias.TokenIds.Take(bias.TokenIds.Count - 1).ToArray(), bias.TokenIds[^1], bias.Bias)),
     ];
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         foreach ((int[] prefix, int last, float bias) in _biases)

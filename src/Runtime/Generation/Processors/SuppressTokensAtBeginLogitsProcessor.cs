@@ -8,7 +8,6 @@ internal sealed class SuppressTokensAtBeginLogitsProcessor(IReadOnlyList<int> be
 {
     private readonly int[] _beginSuppressTokens = [.. beginSuppressTokens];
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         if (inputIds.Length == beginIndex)

@@ -7,6 +7,5 @@ internal sealed class SuppressTokensLogitsProcessor(IReadOnlyList<int> suppressT
 {
     private readonly int[] _suppressTokens = [.. suppressTokens];
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => Remove(_suppressTokens, scores);
 }

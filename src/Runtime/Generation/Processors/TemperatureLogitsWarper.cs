@@ -7,7 +7,6 @@ internal sealed class TemperatureLogitsWarper(double temperature) : LogitsProces
 {
     private readonly float _temperature = (float)temperature;
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         float highest = float.NegativeInfinity;

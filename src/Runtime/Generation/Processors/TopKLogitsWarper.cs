@@ -8,7 +8,6 @@ internal sealed class TopKLogitsWarper(int topK, int minTokensToKeep) : LogitsPr
 {
     private readonly int _topK = Math.Max(topK, minTokensToKeep);
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         if (_topK >= scores.Length)

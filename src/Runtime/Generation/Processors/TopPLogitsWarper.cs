@@ -2,10 +2,8 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// Keeps the fewest most probable tokens whose probabilities together reach p (the nucleus): from the least probable token on, those are removed
-/// whose cumulated probability is at most 1 − p.
-/// </summary>
+/// <summary>Keeps the fewest most probable tokens whose probabilities together reach p (the nucleus): from the least probable token on, those are removed whose
+/// cumulated probability is at most 1 − p.</summary>
 /// <remarks>transformers' TopPLogitsWarper; Holtzman et al. 2020, arXiv:1904.09751. Of equally probable tokens that of the lower id goes first.</remarks>
 /// <param name="topP">p, from 0 to 1.</param>
 /// <param name="minTokensToKeep">Tokens that stay in any case, at least 1.</param>
@@ -14,7 +12,6 @@ internal sealed class TopPLogitsWarper(double topP, int minTokensToKeep, KernelO
 {
     private readonly float _removed = (float)(1 - topP);
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         using var rented = new Scratch<float>(scores.Length);

@@ -2,10 +2,8 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// Keeps the tokens whose information −log p is closest to its expectation, the entropy H = −Σ p log p, until their probabilities together reach a mass:
-/// ordered by |−log p − H|. The most probable token may go.
-/// </summary>
+/// <summary>Keeps the tokens whose information −log p is closest to its expectation, the entropy H = −Σ p log p, until their probabilities together reach a
+/// mass: ordered by |−log p − H|. The most probable token may go.</summary>
 /// <remarks>transformers' TypicalLogitsWarper; Meister et al. 2022, arXiv:2202.00666.</remarks>
 /// <param name="mass">typical_p, between 0 and 1.</param>
 /// <param name="minTokensToKeep">Tokens that stay in any case, at least 1.</param>
@@ -14,7 +12,6 @@ internal sealed class TypicalLogitsWarper(double mass, int minTokensToKeep, Kern
 {
     private readonly float _mass = (float)mass;
 
-    /// <inheritdoc/>
     public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         using var rented = new Scratch<float>(scores.Length);

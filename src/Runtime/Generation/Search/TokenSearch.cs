@@ -4,10 +4,8 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// The generation loop of greedy search and sampling: a pass appends one token to each row, or several where a draft was right.
-/// Rows that ended leave the batch and those that wait take their place; padding is never computed.
-/// </summary>
+/// <summary>The generation loop of greedy search and sampling: a pass appends one token to each row, or several where a draft was right. Rows that ended leave
+/// the batch and those that wait take their place; padding is never computed.</summary>
 /// <remarks>transformers' _sample (do_sample false: greedy) and _assisted_decoding.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(TokenSearchDebugView))]
@@ -69,7 +67,8 @@ internal sealed class TokenSearch : IDisposable
         _held[0] = prompt;
     }
 
-    /// <summary>Reads the prompt of a row that waits and chooses its first token; or, where none waits or all places are taken, goes on with all rows.</summary>
+    /// <summary>Reads the prompt of a row that waits and chooses its first token; or, where none waits or all places are taken, goes on with all
+    /// rows.</summary>
     /// <returns>False where all had ended already.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled; the search cannot go on.</exception>
     /// <exception cref="CheckpointException">A score is not a number.</exception>
@@ -105,7 +104,8 @@ internal sealed class TokenSearch : IDisposable
     /// <summary>The session, for the debugger view.</summary>
     internal Session Session => _session;
 
-    /// <summary>The scores that tokens are being chosen from, as processors left them so far, with the likeliest tokens by name; for the debugger view.</summary>
+    /// <summary>The scores that tokens are being chosen from, as processors left them so far, with the likeliest tokens by name; for the debugger
+    /// view.</summary>
     internal NextTokenView[] NextTokens()
     {
         if (_active.Count == 0 && _passScores is null && Usage.NewTokens == 0)

@@ -9,6 +9,5 @@ internal sealed class EosTokenCriteria(IReadOnlyList<int> eosTokenId) : Stopping
 
     internal override FinishReason Reason => FinishReason.EndToken;
 
-    /// <inheritdoc/>
     public override bool IsMet(GenerationState state) => state.NewTokens is [.., int last] && _eosTokenId.AsSpan().Contains(last);
 }

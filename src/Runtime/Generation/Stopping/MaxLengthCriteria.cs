@@ -7,6 +7,5 @@ internal sealed class MaxLengthCriteria(int maxLength) : StoppingCriterion
 {
     internal override FinishReason Reason => FinishReason.Length;
 
-    /// <inheritdoc/>
     public override bool IsMet(GenerationState state) => state.InputIds.Length >= maxLength;
 }

@@ -7,6 +7,5 @@ internal sealed class MaxTimeCriteria(TimeSpan maxTime) : StoppingCriterion
 {
     internal override FinishReason Reason => FinishReason.MaxTime;
 
-    /// <inheritdoc/>
     public override bool IsMet(GenerationState state) => state.Elapsed > maxTime;
 }

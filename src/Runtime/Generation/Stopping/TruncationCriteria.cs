@@ -8,7 +8,6 @@ namespace ManagedTransformers;
 /// <param name="tokenizer">Decodes the prompt for a recipe that looks at it (<see cref="TruncationRecipe.Dedent"/>).</param>
 internal sealed class TruncationCriteria(TruncationRecipe recipe, Tokenizer tokenizer) : StoppingCriterion
 {
-    /// <inheritdoc/>
     // A criterion keeps nothing between calls and serves all rows: the prompt is decoded where it is needed.
     public override bool IsMet(GenerationState state) =>
         recipe.Find(CompletedText.PromptFor(recipe, state.InputIds[..state.PromptLength], tokenizer), state.Text.ToString(), complete: false).IsCertain;

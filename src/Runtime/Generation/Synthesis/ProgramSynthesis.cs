@@ -6,10 +6,8 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
-/// <summary>
-/// Multi-turn program synthesis: every turn is written as a comment, the model continues with a subprogram, and both become context of
-/// the next turn. Not thread-safe; many programs may share a generator. Turns that are taken one by one read only what is new.
-/// </summary>
+/// <summary>Multi-turn program synthesis: every turn is written as a comment, the model continues with a subprogram, and both become context of the next turn.
+/// Not thread-safe; many programs may share a generator. Turns that are taken one by one read only what is new.</summary>
 /// <remarks>Nijkamp et al. 2022, arXiv:2203.13474, section 4; the form of the text is that of the benchmark's mtpb_sample.py.</remarks>
 /// <example><code>
 /// using var generator = TextGenerator.Load("models/demo-codegen");

@@ -35,14 +35,13 @@ public abstract class TruncationRecipe
         new StopText("\n\n\n"));
 
     /// <summary>The end of an indented block: cut after the last line before the first non-blank line that is indented less than the block.</summary>
-    /// <remarks>
-    /// The block is that of the prompt's last line where the completion goes on in it; where that line is empty or ends with a colon, that of the first
-    /// non-blank line after it. Text at the left margin has no end. Tabs reach to the next multiple of 8, as in Python.
-    /// </remarks>
+    /// <remarks>The block is that of the prompt's last line where the completion goes on in it; where that line is empty or ends with a colon, that of the
+    /// first non-blank line after it. Text at the left margin has no end. Tabs reach to the next multiple of 8, as in Python.</remarks>
     public static TruncationRecipe Dedent { get; } = new DedentRecipe();
 
     /// <summary>Cut before <c>&lt;eom></c>, with which models that infill end what they put in the place of a mask.</summary>
-    /// <remarks>The README of salesforce/CodeGen2; <see cref="TextGenerator.Infill(string, string, GenerationOptions?, CancellationToken)"/> does it by itself.</remarks>
+    /// <remarks>The README of salesforce/CodeGen2; <see cref="TextGenerator.Infill(string, string, GenerationOptions?, CancellationToken)"/> does it by
+    /// itself.</remarks>
     public static TruncationRecipe EndOfMask { get; } = new StopTextRecipe(new StopText("<eom>"));
 
     /// <summary>The recipes that have a name, as JSON and command lines give it.</summary>
