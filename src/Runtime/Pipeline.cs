@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>A model and its tokenizer, made for one task. Pipelines are thread-safe: every call runs in a session of its own.</summary>

@@ -1,8 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>A token at a position of a text, and the probability that the model gives to it there: of its own scores, before processors and

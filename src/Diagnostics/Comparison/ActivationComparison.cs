@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>How far the activations of one run are from those of another on the same inputs, in execution order: what differs first is where to look.</summary>

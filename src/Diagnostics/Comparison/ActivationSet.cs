@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>The activations of one run with the inputs that they are of: from a file that <see cref="ActivationTrace.Save"/> or tools/reference/dump.py wrote,

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What reference files hold besides plain outputs: chosen rows of large tensors, best tokens, pooled states, greedy continuations.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Runs a model on inputs from a safetensors file and gives back every output under the name that transformers' outputs have in such files.</summary>

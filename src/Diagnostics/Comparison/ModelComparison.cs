@@ -1,6 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>How far a model's predictions are from another's on the same text: what quantizing its weights changes, for example. Logarithms are

@@ -1,8 +1,5 @@
 using System.Buffers.Binary;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Serialization;
-using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics;
 
@@ -49,7 +46,7 @@ public static class SyntheticCheckpoint
     internal static ulong Key(string name, ulong seed)
     {
         ulong hash = 0xCBF29CE484222325;
-        foreach (byte b in Encoding.UTF8.GetBytes(name))
+        foreach (byte b in System.Text.Encoding.UTF8.GetBytes(name))
             hash = (hash ^ b) * 0x100000001B3;
         return hash ^ seed;
     }

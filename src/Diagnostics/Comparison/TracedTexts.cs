@@ -1,6 +1,4 @@
 using System.Text.Json.Nodes;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Diagnostics;
 

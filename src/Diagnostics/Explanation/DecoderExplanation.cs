@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Explains a decoder: one pass that shows everything, a few more for the outputs of each head, then steps of generation.</summary>

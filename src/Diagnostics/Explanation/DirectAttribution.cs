@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What each part of a decoder itself adds to logit(answer) − logit(runner-up): the stream before ln_f is the embedding plus the outputs of all heads

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Explains an encoder that fills masks: one pass that shows everything, and one without each head and each MLP.</summary>

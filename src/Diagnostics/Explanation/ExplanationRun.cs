@@ -1,7 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What decoders and encoders share while they are explained: tokens, candidates, the logit lens, progress.</summary>

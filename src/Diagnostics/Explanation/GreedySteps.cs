@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Writes tokens after a text that the session has read, the likeliest each time, and keeps what each pass looked at.</summary>

@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Explains how a model treats a text: its tokens, the attention of every head, the residual stream, what each layer would answer (the logit lens),

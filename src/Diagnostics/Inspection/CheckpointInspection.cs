@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What a checkpoint holds and whether it can run: its tensors and what becomes of each, what is missing, the memory that it takes, and whether its

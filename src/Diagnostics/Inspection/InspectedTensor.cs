@@ -1,6 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What the model of a checkpoint does with one of its tensors.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Which tensors of a checkpoint are the matrices of linear layers, whose format can be chosen: names in the checkpoint.</summary>

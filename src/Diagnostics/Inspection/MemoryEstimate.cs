@@ -1,6 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What a model's weights take with the matrices of its linear layers in one format; embeddings, LayerNorms and biases stay as they are

@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>The tokenizer beside a checkpoint's weights, and whether its ids are rows of the model's embedding.</summary>

@@ -1,8 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>A token as debugger views show it: <c>318 " return"</c>.</summary>

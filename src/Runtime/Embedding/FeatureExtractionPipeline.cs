@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>The last hidden state of every token of a text: what other models build on. Reads encoders and decoders.</summary>

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>A JSON object in a file of sentence-transformers. It remembers which keys were asked for, so that what nobody honours is told by name and never

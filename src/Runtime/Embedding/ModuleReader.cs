@@ -1,6 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Reads the files of sentence-transformers' modules, and collects what of them is not honoured.</summary>

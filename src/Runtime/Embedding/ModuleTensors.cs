@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>The weights of a module, in its folder.</summary>

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>What the config.json of a Pooling module says.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
 using Microsoft.Extensions.AI;
 
 namespace ManagedTransformers;

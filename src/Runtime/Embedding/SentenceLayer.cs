@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 

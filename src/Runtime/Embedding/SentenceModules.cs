@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>What the files of a sentence-transformers checkpoint say about its embeddings; what another checkpoint means by having none of them.</summary>

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>What sentence_bert_config.json says, or the file of another family's name that older checkpoints have in its place.</summary>

@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Texts as rows that a model can read: no longer than it reads, each token with an embedding. All pipelines that read whole texts share it.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Numbers that an answer is made of. NaN compares with nothing, so what is ranked or chosen by it would be an accident.</summary>

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-
 namespace ManagedTransformers;
 
 /// <summary>What fill-mask returns.</summary>

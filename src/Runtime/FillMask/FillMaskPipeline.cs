@@ -1,7 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Fills masks in a text with the tokens that a masked language model finds most likely.</summary>

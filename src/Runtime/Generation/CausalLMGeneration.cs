@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Generation on token ids, for models without a tokenizer: transformers' <c>model.generate</c>.</summary>

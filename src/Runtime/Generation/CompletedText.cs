@@ -1,5 +1,3 @@
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>The text of generated tokens: without the end token, and cut where the options ask for it.</summary>

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace ManagedTransformers;
 
 /// <summary>One continuation of a prompt.</summary>

@@ -1,7 +1,4 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
 

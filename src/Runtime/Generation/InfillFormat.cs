@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>How a model that was trained to infill is asked for what stands between texts.</summary>

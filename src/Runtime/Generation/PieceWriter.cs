@@ -1,5 +1,4 @@
 using System.Text;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 

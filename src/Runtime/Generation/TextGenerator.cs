@@ -1,7 +1,4 @@
 using System.Runtime.CompilerServices;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 

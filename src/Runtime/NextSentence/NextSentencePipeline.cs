@@ -1,7 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Whether a second text follows a first one.</summary>

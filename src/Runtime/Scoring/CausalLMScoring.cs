@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Likelihoods of token ids, for models without a tokenizer.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Adds the probabilities of a text's tokens up to its score.</summary>

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-
 namespace ManagedTransformers;
 
 /// <summary>How likely a text is to a model. Logarithms are natural.</summary>

@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Calculates the likelihood of texts under a causal language model: log probabilities, whole and per token, and perplexity of texts of any

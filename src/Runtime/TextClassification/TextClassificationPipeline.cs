@@ -1,7 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Tells which classes a text, or a pair of texts, belongs to.</summary>

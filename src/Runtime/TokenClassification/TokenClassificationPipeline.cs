@@ -1,7 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Finds the parts of a text that a token classifier labels: names, keys, addresses with StarPII.</summary>

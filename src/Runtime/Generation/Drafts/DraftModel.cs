@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Guesses with a smaller model of the same vocabulary, which chooses as the large one does: same processors, same noise.</summary>

@@ -1,7 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>What a checkpoint says about generation, and what was found odd in it.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ManagedTransformers;
 
 /// <summary>One option of <see cref="GenerationOptions"/>: its name, what it does, and how it is read from text. For command lines, forms and documents that

@@ -1,4 +1,3 @@
-using ManagedTransformers.Kernels;
 using static ManagedTransformers.OptionRange;
 using Group = ManagedTransformers.GenerationOptionGroup;
 

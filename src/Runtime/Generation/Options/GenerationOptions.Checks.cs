@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <content>Options that contradict each other, all in one place.</content>

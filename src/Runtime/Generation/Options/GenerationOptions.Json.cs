@@ -1,6 +1,3 @@
-using System.Text.Json;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <content>Options from JSON, under transformers' names.</content>

@@ -1,6 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>How text is generated; names, meanings and ranges are those of transformers' GenerationConfig. What is null is taken from the checkpoint's

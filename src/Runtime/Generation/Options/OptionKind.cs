@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>How values of one type are read. All readers throw <see cref="FormatException"/> with what is needed.</summary>

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ManagedTransformers;
 
 /// <summary>Options of transformers' generate() that change texts and are not done here. A checkpoint that asks for one is told of, by name.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>What several warpers ask of the distribution of the next token.</summary>

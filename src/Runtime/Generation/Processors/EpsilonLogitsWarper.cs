@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>Keeps tokens whose probability is at least ε; where there are too few, the most probable ones.</summary>

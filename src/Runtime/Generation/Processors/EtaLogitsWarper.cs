@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>Keeps tokens whose probability is at least η = min(ε, √ε · exp(−H)), with the entropy H = −Σ p log p; where there are too few, the most probable

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>score − log Σ exp(score): log probabilities, which no longer change what is probable.</summary>

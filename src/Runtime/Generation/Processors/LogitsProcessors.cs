@@ -1,6 +1,3 @@
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>The processors that options ask for, in the order of transformers 4.46's GenerationMixin._get_logits_processor.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>Keeps tokens whose probability is at least min_p · that of the most probable token.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>Keeps the fewest most probable tokens whose probabilities together reach p (the nucleus): from the least probable token on, those are removed whose

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers;
 
 /// <summary>Keeps the tokens whose information −log p is closest to its expectation, the entropy H = −Σ p log p, until their probabilities together reach a

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace ManagedTransformers;
 
 /// <summary>A text that a beam found, and what it is worth.</summary>

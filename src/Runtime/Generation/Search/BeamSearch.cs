@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Beam search and beam sampling for one prompt: the num_beams most probable texts go on, step by step.</summary>

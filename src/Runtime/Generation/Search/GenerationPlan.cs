@@ -1,7 +1,4 @@
 using System.Security.Cryptography;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 

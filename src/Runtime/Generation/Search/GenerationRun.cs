@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>One call of generate from prompts to texts.</summary>

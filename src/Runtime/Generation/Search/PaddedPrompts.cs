@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Prompts as a tokenizer lays them out for a batch.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>Reads prompts into sequences of a session, in parts: cancelling does not wait for the whole of one, and the workspace stays small.</summary>

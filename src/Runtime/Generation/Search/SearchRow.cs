@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>One text while it is generated.</summary>

@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>How many tokens a text may have, and what that leaves for its prompt and for new ones.</summary>

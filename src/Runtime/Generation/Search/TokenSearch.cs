@@ -1,7 +1,3 @@
-using System.Diagnostics;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>The generation loop of greedy search and sampling: a pass appends one token to each row, or several where a draft was right. Rows that ended leave

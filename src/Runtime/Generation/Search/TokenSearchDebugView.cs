@@ -1,5 +1,3 @@
-using ManagedTransformers.Models;
-
 namespace ManagedTransformers;
 
 /// <summary>A generation loop as a debugger opens it: its texts, and which tokens the scores make likely.</summary>

@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>One row, after a token was appended to it: what a <see cref="StoppingCriterion"/> looks at.</summary>

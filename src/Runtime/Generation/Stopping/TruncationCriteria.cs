@@ -1,5 +1,3 @@
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>Ends a text once it is certain where a recipe cuts it, so that nothing is generated that would be cut off.</summary>

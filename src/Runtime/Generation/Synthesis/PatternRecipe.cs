@@ -1,5 +1,3 @@
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers;
 
 /// <summary>truncate_before_pattern. What a pattern may still match is unknown until the text is complete.</summary>

@@ -1,8 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Text;
-using ManagedTransformers.Kernels;
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers;
 
