@@ -2,8 +2,6 @@ namespace ManagedTransformers.Hub;
 
 /// <summary>What huggingface_hub reads from the environment, read in the same way.</summary>
 /// <remarks>https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables.</remarks>
-/// <param name="variable">A variable's value, or null.</param>
-/// <param name="home">The user's folder.</param>
 internal sealed class HubEnvironment(Func<string, string?> variable, string home)
 {
     public const string PublicEndpoint = "https://huggingface.co";

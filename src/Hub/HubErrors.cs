@@ -7,9 +7,7 @@ namespace ManagedTransformers.Hub;
 /// <remarks>The hub tells the reason in X-Error-Code (huggingface_hub.utils.hf_raise_for_status).</remarks>
 internal sealed class HubErrors(HubOptions options, HubModelId model)
 {
-    /// <summary>Passes good answers on.</summary>
-    /// <param name="response">The answer; disposed where this throws.</param>
-    /// <param name="what">What was asked for: the list of files, or a file.</param>
+    /// <summary>Passes good answers on, and disposes others. <paramref name="what"/> was asked for: the list of files, or a file.</summary>
     /// <exception cref="HubTransientException">The server is overloaded or broken for now.</exception>
     /// <exception cref="HubException">It refuses.</exception>
     public HttpResponseMessage Require(HttpResponseMessage response, string what)

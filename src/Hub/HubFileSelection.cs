@@ -23,7 +23,6 @@ internal static partial class HubFileSelection
     ];
 
     /// <summary>The files to download, small ones first, as people want to see errors early.</summary>
-    /// <param name="files">All files of the repository.</param>
     public static IReadOnlyList<string> ReadHere(IReadOnlyCollection<string> files)
     {
         IEnumerable<IGrouping<string, string>> folders = files.Where(file => IsOwn(FolderOf(file))).GroupBy(FolderOf, StringComparer.Ordinal);

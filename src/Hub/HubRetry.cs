@@ -1,9 +1,6 @@
 namespace ManagedTransformers.Hub;
 
 /// <summary>A failure that may pass: a cut connection, silence, an overloaded server.</summary>
-/// <param name="message">What happened.</param>
-/// <param name="retryAfter">How long the server asks to wait.</param>
-/// <param name="inner">The error behind it.</param>
 internal sealed class HubTransientException(string message, TimeSpan? retryAfter = null, Exception? inner = null) : IOException(message, inner)
 {
     public TimeSpan? RetryAfter => retryAfter;
@@ -15,11 +12,7 @@ internal sealed class HubRetry(HubOptions options)
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestRequested = TimeSpan.FromMinutes(5);
 
-    /// <summary>Runs until it succeeds, fails for good, or failed too often with nothing gained.</summary>
-    /// <param name="what">What is tried, for the message.</param>
-    /// <param name="attempt">One try.</param>
-    /// <param name="gained">A number that grows with what tries gained: bytes that arrived.</param>
-    /// <param name="cancellationToken">Ends tries and waits.</param>
+    /// <summary>Runs until it succeeds, fails for good, or failed too often with nothing gained: <paramref name="gained"/> grows as bytes arrive.</summary>
     /// <exception cref="HubException">It failed for good.</exception>
     public async Task<T> RunAsync<T>(string what, Func<Task<T>> attempt, Func<long> gained, CancellationToken cancellationToken)
     {

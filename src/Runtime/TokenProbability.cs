@@ -18,11 +18,8 @@ public record TokenProbability(int TokenId, string Token, string TokenText, doub
     private protected virtual string DebuggerText =>
         string.Create(CultureInfo.InvariantCulture, $"{new TokenView(TokenId, Token.Length == 0 ? null : TokenText)}: {Probability:F4}");
 
-    /// <summary>The likeliest tokens at a position, best first; of equals the lower id.</summary>
-    /// <param name="logits">The model's scores, [vocab_size].</param>
-    /// <param name="logSum">log Σ exp(logits).</param>
-    /// <param name="count">How many.</param>
-    /// <param name="tokenizer">Names them; null: they have no names.</param>
+    /// <summary>The likeliest tokens at a position, best first; of equals the lower id. <paramref name="logSum"/> is log Σ exp(logits); without a tokenizer
+    /// they have no names.</summary>
     internal static TokenProbability[] Best(ReadOnlySpan<float> logits, double logSum, int count, Tokenizer? tokenizer)
     {
         int[] ids = count == 0 ? [] : Ranking.Best(logits, count);

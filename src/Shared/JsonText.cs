@@ -3,9 +3,7 @@ using System.Text.Unicode;
 
 namespace ManagedTransformers;
 
-/// <summary>Makes the exception that a caller throws for bad JSON.</summary>
-/// <param name="message">Where, what was found, what was needed, what to do.</param>
-/// <param name="inner">The error behind it; null: none.</param>
+/// <summary>Makes the exception that a caller throws for bad JSON; the message says where, what was found, what was needed, what to do.</summary>
 internal delegate Exception JsonError(string message, Exception? inner = null);
 
 /// <summary>The one way into the JSON files of a checkpoint. Compiled into each project that reads some, so that all refuse the same, each by its own

@@ -44,10 +44,8 @@ internal sealed class TokenCollector : IWordConsumer
         _word++;
     }
 
-    /// <summary>The tokens as an encoding.</summary>
-    /// <param name="text">The text as given.</param>
-    /// <param name="sequence">0, or 1 for the second of a pair.</param>
-    /// <param name="word">The word that the text is, where the caller split it; null: words as found.</param>
+    /// <summary>The tokens of the text as given, the first (0) or second (1) of a pair, as an encoding. <paramref name="word"/> is the word that it is,
+    /// where the caller split it; null: words as found.</summary>
     public Encoding ToEncoding(string text, int sequence, int? word)
     {
         int length = _ids.Count;

@@ -3,12 +3,8 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Cuts encodings before the special tokens are added; truncate_encodings of the library.</summary>
 internal static class Truncator
 {
-    /// <summary>Cuts a text, or a pair, so that with its special tokens it is no longer than asked.</summary>
-    /// <param name="first">The text.</param>
-    /// <param name="second">Its pair.</param>
-    /// <param name="options">How.</param>
-    /// <param name="specialTokens">How many special tokens will be added.</param>
-    /// <param name="specialTokensOfOne">How many the tokenizer adds to a single text; the library checks the stride with them.</param>
+    /// <summary>Cuts a text, or a pair, so that with its special tokens it is no longer than asked. The library checks the stride with the special
+    /// tokens of a single text.</summary>
     /// <exception cref="TokenizerException">That is impossible as asked.</exception>
     public static (Encoding First, Encoding? Second) Truncate(
         Encoding first, Encoding? second, Truncation options, int specialTokens, int specialTokensOfOne)
@@ -84,4 +80,34 @@ internal static class Truncator
             return encoding.Slice(Math.Max(length - done - keep, 0), length - done);
         }
     }
+}
+
+/// <summary>Fills encodings, and their windows, up to one length; pad_encodings of the library.</summary>
+internal static class Padder
+{
+    // A number in tokenizer.json must not decide how much memory is taken.
+    private const int LargestLength = 1 << 24;
+
+    /// <summary>Fills up all encodings of a batch.</summary>
+    public static Encoding[] Pad(Encoding[] encodings, Padding options, int padId, string padToken)
+    {
+        if (options.Length < 0 || options.MultipleOf < 0)
+            throw new TokenizerException($"Padding to length {options.Length} and a multiple of {options.MultipleOf}: both must be 0 or more.");
+        int longest = encodings.Max(e => e.Length);
+        long length = options.Length ?? longest;
+        if (options.MultipleOf is int multiple and > 0 && length % multiple > 0) length += multiple - (length % multiple);
+        if (length > Math.Max(longest, LargestLength))
+            throw new TokenizerException($"Padding to {length} tokens (Length {options.Length}, MultipleOf {options.MultipleOf}); at most {LargestLength} are possible. No model reads so many.");
+        return [.. encodings.Select(e => Pad(e, (int)length, options, padId, padToken))];
+    }
+
+    private static Encoding Pad(Encoding encoding, int length, Padding options, int padId, string padToken) => encoding.WithWindows(window =>
+    {
+        int missing = length - window.Length;
+        if (missing <= 0) return window;
+        var tokens = new string[missing];
+        Array.Fill(tokens, padToken);
+        Encoding filling = Encoding.OfSpecialTokens(Encoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
+        return options.Direction == TextSide.Left ? Encoding.Concat(filling, window) : Encoding.Concat(window, filling);
+    });
 }

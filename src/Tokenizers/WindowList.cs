@@ -11,8 +11,6 @@ internal sealed class WindowList : IReadOnlyList<Encoding>
     private readonly Func<long, Encoding> _window;
 
     /// <summary>Windows of a text.</summary>
-    /// <param name="count">How many there are.</param>
-    /// <param name="window">Makes one, by its number.</param>
     public WindowList(long count, Func<long, Encoding> window) => (_count, _window) = (count, window);
 
     /// <exception cref="TokenizerException">There are more than an int can count: windows of a text with windows of its pair.</exception>

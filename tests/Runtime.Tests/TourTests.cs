@@ -77,8 +77,7 @@ public sealed partial class TourTests
     {
         string path = Path.GetFullPath(Path.Combine(Folder, stop.File));
         Assert.That(path, Does.Exist);
-        string[] lines = File.ReadAllLines(path);
-        Assert.That(string.Join('\n', lines), Does.Match($@"\b(class|struct|record) {stop.Type}\b"));
+        string[] lines = TypeIn(File.ReadAllLines(path), stop.Type);
         string body = MethodIn(lines, stop.Method);
         Assert.That(body, Does.Contain(stop.Code));
         Assert.That(stop.Variables, Is.Not.Empty, "a table says what is there");
@@ -132,6 +131,16 @@ public sealed partial class TourTests
     private static string FileOf(string chapter) => $"{ChapterNames.ToList().IndexOf(chapter) + 1}-{chapter}.md";
 
     private static string PageOf(string chapter) => File.ReadAllText(Path.Combine(Folder, FileOf(chapter)));
+
+    // A file may hold several types: from the line that declares this one to the next that does.
+    private static string[] TypeIn(string[] lines, string type)
+    {
+        int first = Array.FindIndex(lines, line => Declares(line) && line.Split(' ', '(', '<', ';').Contains(type));
+        Assert.That(first, Is.GreaterThanOrEqualTo(0), $"there is no {type}");
+        return [lines[first], .. lines.Skip(first + 1).TakeWhile(line => !Declares(line))];
+
+        static bool Declares(string line) => line.StartsWith("public ", StringComparison.Ordinal) || line.StartsWith("internal ", StringComparison.Ordinal);
+    }
 
     // From the line that declares it to the one that closes it, all in the layout that the formatter keeps; all overloads.
     private static string MethodIn(string[] lines, string method)

@@ -83,10 +83,6 @@ public static class TensorComparison
 
     /// <summary>Which elements of a tensor belong to real tokens: what a reference holds at padding is an accident of its masking. [batch, sequence, …] states
     /// and logits, [batch, heads, sequence, …] attentions, keys and values. Null: all.</summary>
-    /// <param name="shape">The tensor's shape.</param>
-    /// <param name="mask">1 for tokens, 0 for padding, [batch, sequence]; null: no padding.</param>
-    /// <param name="batch">Rows.</param>
-    /// <param name="sequence">Tokens of a row.</param>
     internal static Func<int, bool>? RealTokens(IReadOnlyList<long> shape, IReadOnlyList<int>? mask, int batch, int sequence)
     {
         if (mask is null || shape.Count < 3 || shape[0] != batch)

@@ -53,10 +53,8 @@ internal sealed class ExplanationRun(
         return candidates;
     }
 
-    /// <summary>The candidates at every place if the model ended there.</summary>
-    /// <param name="hidden">The stream, [tokens, hidden].</param>
-    /// <param name="head">Final norm and head: [rows, hidden] → [rows, vocab_size].</param>
-    /// <param name="model">The model.</param>
+    /// <summary>The candidates at every place of a stream, [tokens, hidden], if the model ended there: <paramref name="head"/> is the final norm and the head,
+    /// [rows, hidden] → [rows, vocab_size].</summary>
     public TokenCandidate[][] Lens(Tensor hidden, Func<Tensor, Tensor> head, IPretrainedModel model)
     {
         (int tokens, int width) = (hidden.Shape[0], hidden.Shape[1]);

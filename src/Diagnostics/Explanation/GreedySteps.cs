@@ -3,10 +3,8 @@ namespace ManagedTransformers.Diagnostics;
 /// <summary>Writes tokens after a text that the session has read, the likeliest each time, and keeps what each pass looked at.</summary>
 internal sealed class GreedySteps(ICausalLM model, ExplanationRun run, Session session)
 {
-    /// <summary>The steps; fewer than asked for where an end token comes.</summary>
-    /// <param name="first">The candidates after the text.</param>
-    /// <param name="attentions">The attention of the pass that read the text, [heads, tokens, tokens] by layer.</param>
-    /// <param name="endTokens">Tokens that end a text.</param>
+    /// <summary>The steps; fewer than asked for where an end token comes. The first is of the pass that read the text: its candidates, and its attention by
+    /// layer, [heads, tokens, tokens].</summary>
     public List<ExplainedStep> Explain(TokenCandidate[] first, Tensor[] attentions, IReadOnlyList<int> endTokens)
     {
         var steps = new List<ExplainedStep>();

@@ -1,8 +1,6 @@
 namespace ManagedTransformers;
 
-/// <summary>A token as debugger views show it: <c>318 " return"</c>.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Text">Its text; null where there is no tokenizer.</param>
+/// <summary>A token as debugger views show it: <c>318 " return"</c>; without a tokenizer the id alone.</summary>
 [DebuggerDisplay("{ToString(),nq}")]
 internal readonly record struct TokenView(int Id, string? Text)
 {
@@ -36,9 +34,6 @@ internal sealed class NextTokenView
     private const int AtAGlance = 3;
     private readonly string _label;
 
-    /// <param name="label">What the row is called.</param>
-    /// <param name="tokenizer">Names the tokens; null: only their ids are shown.</param>
-    /// <param name="scores">[vocab_size].</param>
     public NextTokenView(string label, Tokenizer? tokenizer, ReadOnlySpan<float> scores)
     {
         _label = label;
@@ -53,9 +48,6 @@ internal sealed class NextTokenView
 }
 
 /// <summary>A likely next token.</summary>
-/// <param name="Token">The token.</param>
-/// <param name="Probability">Softmax of all scores.</param>
-/// <param name="Logit">Its score.</param>
 [DebuggerDisplay("{ToString(),nq}")]
 internal readonly record struct LikelyToken(TokenView Token, double Probability, float Logit)
 {

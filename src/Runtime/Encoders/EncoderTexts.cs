@@ -7,10 +7,7 @@ internal sealed class EncoderTexts
     private readonly Tokenizer _tokenizer;
     private readonly int? _maxTokens;
 
-    /// <summary>Finds the limit of a text: the smallest of the model's, the tokenizer's and the caller's.</summary>
-    /// <param name="model">The model that reads the rows.</param>
-    /// <param name="tokenizer">Its tokenizer, which puts the special tokens around a text.</param>
-    /// <param name="maxTokens">The caller's limit, such as sentence-transformers' max_seq_length; null: none.</param>
+    /// <summary>Finds the limit of a text: the smallest of the model's, the tokenizer's and the caller's (such as sentence-transformers' max_seq_length).</summary>
     /// <exception cref="ConfigException">It leaves no room for a text.</exception>
     public EncoderTexts(PretrainedModel model, Tokenizer tokenizer, int? maxTokens = null)
     {
@@ -64,10 +61,7 @@ internal sealed class EncoderTexts
         return encoding;
     }
 
-    /// <summary>A text as windows that overlap, each made when it is asked for.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="windowTokens">Tokens per window, special tokens included.</param>
-    /// <param name="overlap">Tokens of the text that a window shares with the one before.</param>
+    /// <summary>A text as windows of some tokens, special ones included, that share tokens of the text with the one before; each is made when it is asked for.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The window does not fit the model, or has no room for a new token.</exception>
     public IEnumerable<Encoding> Windows(string text, int windowTokens, int overlap)
     {

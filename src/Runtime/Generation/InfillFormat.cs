@@ -10,8 +10,6 @@ internal sealed class InfillFormat
     private readonly int _endOfText;
     private readonly int _separator;
 
-    /// <param name="tokenizer">The tokenizer.</param>
-    /// <param name="gaps">How many gaps there are, at least 1.</param>
     /// <exception cref="ConfigException">The tokenizer has not all the tokens.</exception>
     public InfillFormat(Tokenizer tokenizer, int gaps = 1)
     {

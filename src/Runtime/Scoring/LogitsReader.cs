@@ -23,10 +23,7 @@ internal sealed class LogitsReader : IDisposable
     private readonly Session _session;
     private readonly int _partTokens;
 
-    /// <summary>Prepares the KV cache.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="maxLength">The most ids of a read.</param>
-    /// <param name="partTokens">Places read at once; results do not depend on it.</param>
+    /// <summary>Prepares the KV cache for reads of up to <paramref name="maxLength"/> ids; results do not depend on <paramref name="partTokens"/>.</summary>
     public LogitsReader(ICausalLM model, int maxLength, int partTokens = PartTokens)
     {
         (_model, _partTokens) = (model, partTokens);

@@ -1,11 +1,7 @@
 namespace ManagedTransformers;
 
-/// <summary>Adds the probabilities of a text's tokens up to its score.</summary>
-/// <param name="tokenizer">Whose tokens they are.</param>
-/// <param name="text">The text.</param>
-/// <param name="encoding">Its tokens.</param>
-/// <param name="place">Where the first of them stands among the ids that are read: after the beginning-of-text token, or a context.</param>
-/// <param name="options">What is kept.</param>
+/// <summary>Adds the probabilities of a text's tokens up to its score. Its first token stands at <paramref name="place"/> among the ids that are read: after
+/// the beginning-of-text token, or a context.</summary>
 internal sealed class ScoreCollector(Tokenizer tokenizer, string text, Encoding encoding, int place, ScoringOptions options)
 {
     private readonly List<TokenScore> _tokens = [];

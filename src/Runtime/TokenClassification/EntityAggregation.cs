@@ -9,10 +9,7 @@ internal readonly record struct LabelledRun(string Label, float Score, int First
 /// <summary>Joins labelled tokens to entities: the arithmetic of transformers' TokenClassificationPipeline, without its texts.</summary>
 internal static class EntityAggregation
 {
-    /// <summary>Entities in the order of the text; nothing is left out, the label "O" is one like others.</summary>
-    /// <param name="tokens">The text's tokens in order, without special tokens.</param>
-    /// <param name="strategy">How they are joined.</param>
-    /// <param name="label">The name of a class: id2label.</param>
+    /// <summary>Entities in the order of the text; nothing is left out, the label "O" is one like others. Special tokens are not among the tokens.</summary>
     public static IReadOnlyList<LabelledRun> Aggregate(IReadOnlyList<TokenScores> tokens, AggregationStrategy strategy, Func<int, string> label)
     {
         List<LabelledRun> units = strategy is AggregationStrategy.None or AggregationStrategy.Simple

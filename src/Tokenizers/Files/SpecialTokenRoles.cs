@@ -23,10 +23,8 @@ internal sealed class SpecialTokenRoles
 
     private SpecialTokenRoles(TokenizerConfig config) => _config = config;
 
-    /// <summary>Gives every role its token, and adds to <paramref name="tokens"/> those that are not among them.</summary>
-    /// <param name="config">Names tokens, and the class.</param>
-    /// <param name="tokens">The added tokens that the files list. A named token that is in no vocabulary gets the next id, as in transformers.</param>
-    /// <param name="vocabulary">The model's tokens.</param>
+    /// <summary>Gives every role its token, and adds to <paramref name="tokens"/> those that are not among them. A named token that is in no
+    /// vocabulary gets the next id, as in transformers.</summary>
     public static SpecialTokenRoles Assign(TokenizerConfig config, List<AddedToken> tokens, Vocabulary vocabulary)
     {
         var roles = new SpecialTokenRoles(config);

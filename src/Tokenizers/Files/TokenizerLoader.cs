@@ -51,11 +51,8 @@ internal static class TokenizerLoader
         return new Tokenizer(WithEnds(parts, config.AddBosToken, config.AddEosToken));
     }
 
-    /// <summary>The parts that every way of loading makes alike: added vocabulary and special tokens.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="tokens">The added tokens that the files list; those of special roles join them.</param>
-    /// <param name="normalizer">The normaliser.</param>
-    /// <param name="config">Names the special tokens.</param>
+    /// <summary>The parts that every way of loading makes alike: added vocabulary and special tokens. <paramref name="tokens"/> are those
+    /// that the files list; those of special roles join them.</summary>
     public static TokenizerParts Build(TokenModel model, List<AddedToken> tokens, Normalizer? normalizer, TokenizerConfig config)
     {
         SpecialTokenRoles roles = SpecialTokenRoles.Assign(config, tokens, model.Vocabulary);

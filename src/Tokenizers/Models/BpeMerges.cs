@@ -18,8 +18,6 @@ internal sealed class BpeMerges
     public IReadOnlyList<(int Left, int Right, int Joined)> Ranked { get; }
 
     /// <summary>Joins symbols in place, best pair first, leftmost where two are as good; returns how many are left.</summary>
-    /// <param name="ids">Token ids of the symbols.</param>
-    /// <param name="lengths">Their lengths in bytes.</param>
     public int Apply(Span<int> ids, Span<int> lengths)
     {
         const int Short = 48;

@@ -13,10 +13,6 @@ internal sealed class DraftModel : Drafter
     private readonly int[][] _read;          // per sequence: the tokens that the cache holds
     private readonly int[] _ids;
 
-    /// <param name="model">The smaller model.</param>
-    /// <param name="batchSize">Rows at once.</param>
-    /// <param name="maxLength">Most tokens of a row, prompt included.</param>
-    /// <param name="plan">How the rows are continued.</param>
     public DraftModel(ICausalLM model, int batchSize, int maxLength, GenerationPlan plan)
     {
         _endTokens = plan.EosTokenId;

@@ -8,9 +8,6 @@ namespace ManagedTransformers;
 internal abstract class Drafter : IDisposable
 {
     /// <summary>Guesses what follows a row's last token.</summary>
-    /// <param name="row">The row.</param>
-    /// <param name="tokens">Room for the guess.</param>
-    /// <param name="cancellationToken">Ends the work; the search cannot go on.</param>
     /// <returns>How many tokens it guesses; 0 where it has no idea.</returns>
     public abstract int Draft(SearchRow row, Span<int> tokens, CancellationToken cancellationToken);
 

@@ -99,13 +99,6 @@ public enum GenerationOptionGroup
 
 /// <summary>An option, with its type.</summary>
 /// <typeparam name="T">The type of the property, which is null where nobody gives the option.</typeparam>
-/// <param name="name">Its name in JSON.</param>
-/// <param name="property">Its property.</param>
-/// <param name="group">What it is about.</param>
-/// <param name="kind">How its values are read.</param>
-/// <param name="get">Reads the property.</param>
-/// <param name="set">Options with another value of it.</param>
-/// <param name="help">What it does.</param>
 internal sealed class GenerationOption<T>(
     string name,
     string property,

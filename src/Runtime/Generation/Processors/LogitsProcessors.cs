@@ -3,12 +3,7 @@ namespace ManagedTransformers;
 /// <summary>The processors that options ask for, in the order of transformers 4.46's GenerationMixin._get_logits_processor.</summary>
 internal static class LogitsProcessors
 {
-    /// <summary>Makes the processors of one generation.</summary>
-    /// <param name="options">The caller's options over the checkpoint's (<see cref="GenerationOptions.Over"/>), validated.</param>
-    /// <param name="promptLength">Tokens of the prompt.</param>
-    /// <param name="maxLength">The most tokens, prompt included.</param>
-    /// <param name="eosTokenId">The end tokens.</param>
-    /// <param name="kernels">Level of the softmax.</param>
+    /// <summary>Makes the processors of one generation, of validated options over the checkpoint's (<see cref="GenerationOptions.Over"/>).</summary>
     public static LogitsProcessor[] For(GenerationOptions options, int promptLength, int maxLength, IReadOnlyList<int> eosTokenId, KernelOptions kernels)
     {
         var processors = new List<LogitsProcessor>();

@@ -9,10 +9,6 @@ internal sealed record BeamHypothesis(int[] Tokens, double Score, FinishReason F
 
 /// <summary>The best texts that a beam search has found so far, as many as there are beams.</summary>
 /// <remarks>transformers' BeamHypotheses.</remarks>
-/// <param name="beams">How many are kept.</param>
-/// <param name="lengthPenalty">Above 0 longer texts are worth more, below 0 shorter ones.</param>
-/// <param name="earlyStopping">When nothing better is expected.</param>
-/// <param name="maxNewTokens">The most new tokens of a text.</param>
 internal sealed class BeamHypotheses(int beams, double lengthPenalty, EarlyStopping earlyStopping, int maxNewTokens)
 {
     private readonly List<BeamHypothesis> _kept = [];

@@ -26,10 +26,8 @@ internal sealed class BeamSearch : IDisposable
     private int _length;                     // new tokens of each beam
     private bool _done;
 
-    /// <param name="prompt">The prompt.</param>
-    /// <param name="plan">How it is continued.</param>
-    /// <param name="start">When the call began, of which this prompt may not be the first: a Stopwatch's timestamp.</param>
-    /// <param name="beginning">A session that has read the prompt; null: it is still to be read.</param>
+    /// <summary>Begins a search. The call may have begun before this prompt was its turn: <paramref name="start"/> is a Stopwatch's timestamp. A session that has
+    /// read the prompt already is the <paramref name="beginning"/>.</summary>
     public BeamSearch(SearchPrompt prompt, GenerationPlan plan, long start, Session? beginning = null)
     {
         (_model, _prompt, _plan, _start, _beams, _vocabSize) = (plan.Model, prompt, plan, start, plan.Beams, plan.Model.Config.VocabSize);

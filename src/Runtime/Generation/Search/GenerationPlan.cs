@@ -89,8 +89,6 @@ internal sealed class GenerationPlan
     public SearchRow[] NewRows() => [.. Prompts.SelectMany(prompt => Enumerable.Range(0, Sequences).Select(number => new SearchRow(prompt, this, number)))];
 
     /// <summary>A session for some of the texts.</summary>
-    /// <param name="batchSize">Texts at once.</param>
-    /// <param name="maxLength">Most tokens of each.</param>
     public Session NewSession(int batchSize, int maxLength) =>
         Model.CreateSession(new SessionOptions { BatchSize = batchSize, MaxLength = maxLength, KeyValueType = KeyValueType, Kernels = Kernels });
 

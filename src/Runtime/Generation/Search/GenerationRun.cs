@@ -3,11 +3,7 @@ namespace ManagedTransformers;
 /// <summary>One call of generate from prompts to texts.</summary>
 internal static class GenerationRun
 {
-    /// <summary>Continues the prompts of a plan.</summary>
-    /// <param name="plan">What to continue, and how.</param>
-    /// <param name="progress">Told after every pass how many texts are done.</param>
-    /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <param name="beginning">A session that has read the one prompt; null: it is still to be read.</param>
+    /// <summary>Continues the prompts of a plan; a session that has read the one prompt already is the <paramref name="beginning"/>.</summary>
     public static GenerationOutput Run(GenerationPlan plan, IProgress<int>? progress, CancellationToken cancellationToken, Session? beginning = null)
     {
         if (plan.Prompts.Count == 0)

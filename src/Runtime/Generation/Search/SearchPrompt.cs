@@ -47,3 +47,60 @@ internal sealed class SearchPrompt(int index, int[] inputIds, int[] tokens)
         }
     }
 }
+
+/// <summary>Prompts as a tokenizer lays them out for a batch.</summary>
+internal static class PaddedPrompts
+{
+    /// <summary>Checks rows and masks and takes the padding out.</summary>
+    /// <param name="inputIds">Ids of each row.</param>
+    /// <param name="attentionMask">1 where an id is to be read; null: all are.</param>
+    /// <param name="most">The most columns that are kept, from the end.</param>
+    /// <exception cref="ModelInputException">Rows differ in length, a mask does not fit or hides a whole row.</exception>
+    public static SearchPrompt[] Of(IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, int most = int.MaxValue)
+    {
+        ArgumentNullException.ThrowIfNull(inputIds);
+        foreach (int[] row in inputIds)
+            ArgumentNullException.ThrowIfNull(row, nameof(inputIds));
+        foreach (int[] row in attentionMask ?? [])
+            ArgumentNullException.ThrowIfNull(row, nameof(attentionMask));
+        if (inputIds.Count == 0 || inputIds[0].Length == 0)
+            throw new ModelInputException("input_ids holds no tokens; at least one row with one token is needed.");
+        int uneven = inputIds.ToList().FindIndex(row => row.Length != inputIds[0].Length);
+        if (uneven >= 0)
+            throw new ModelInputException($"input_ids[{uneven}] has {inputIds[uneven].Length} tokens, input_ids[0] has {inputIds[0].Length}; rows of one length are needed. Pad the shorter ones on the left, or give each its own call.");
+        if (attentionMask is not null && attentionMask.Count != inputIds.Count)
+            throw new ModelInputException($"attention_mask has {attentionMask.Count} rows, input_ids has {inputIds.Count}; as many are needed.");
+        return [.. inputIds.Select((row, i) => Cut(i, row, attentionMask?[i], Math.Max(0, row.Length - most)))];
+    }
+
+    /// <summary>Prompt and new tokens of each text as transformers gives them: rows of one length, filled with a padding token.</summary>
+    public static int[][] Sequences(IReadOnlyList<int[]> inputIds, GenerationOutput output, int padTokenId)
+    {
+        int longest = output.Sequences.Count == 0 ? 0 : output.Sequences.Max(one => one.TokenIds.Count);
+        return [.. output.Sequences.Select(one =>
+            (int[])[.. inputIds[one.PromptIndex], .. one.TokenIds, .. Enumerable.Repeat(padTokenId, longest - one.TokenIds.Count)])];
+    }
+
+    private static SearchPrompt Cut(int index, int[] row, int[]? mask, int dropped)
+    {
+        int[] tokens = Read(row, mask, index);
+        if (dropped == 0)
+            return new SearchPrompt(index, row, tokens);
+        return new SearchPrompt(index, row[dropped..], Read(row[dropped..], mask?[dropped..], index));
+    }
+
+    private static int[] Read(int[] row, int[]? mask, int index)
+    {
+        if (mask is null)
+            return row;
+        if (mask.Length != row.Length)
+            throw new ModelInputException($"attention_mask[{index}] has {mask.Length} values, input_ids[{index}] has {row.Length}; one for each token is needed.");
+        int other = Array.FindIndex(mask, value => value is not (0 or 1));
+        if (other >= 0)
+            throw new ModelInputException($"attention_mask[{index}, {other}] is {mask[other]}; 0 or 1 is needed.");
+        int[] read = [.. row.Where((_, column) => mask[column] == 1)];
+        return read.Length > 0
+            ? read
+            : throw new ModelInputException($"attention_mask[{index}] is 0 everywhere, so that row has no tokens; at least one is needed.");
+    }
+}

@@ -14,9 +14,6 @@ internal sealed class SearchRow
     private readonly GeneratedText? _text;
     private int _length;
 
-    /// <param name="prompt">What it continues.</param>
-    /// <param name="plan">How.</param>
-    /// <param name="number">Which of the prompt's texts it is.</param>
     public SearchRow(SearchPrompt prompt, GenerationPlan plan, int number)
     {
         Prompt = prompt;
@@ -110,4 +107,21 @@ internal sealed class SearchRow
 
     private string DebuggerText => $"prompt {Prompt.Index}, text {Number}: {Prompt.InputIds.Length} + {Generated.Length} tokens, {(FinishReason is null ? "goes on" : $"ended by {FinishReason}")}"
         + (Tokenizer is null ? "" : $": {TokenView.Quote(Tokenizer.Decode(Generated))}");
+}
+
+/// <summary>A text that is generated, as a debugger opens it: its tokens by name.</summary>
+internal sealed class SearchRowDebugView(SearchRow row)
+{
+    public TokenView[] Prompt => TokenView.Of(row.Tokenizer, row.Prompt.InputIds);
+
+    public TokenView[] Generated => TokenView.Of(row.Tokenizer, row.Generated);
+
+    public string? Text => row.Tokenizer?.Decode(row.InputIds);
+
+    public FinishReason? FinishReason => row.FinishReason;
+
+    /// <summary>The sequence of the KV cache that holds it.</summary>
+    public int Slot => row.Slot;
+
+    public IReadOnlyList<TokenProbability>? LogProbabilities => row.LogProbabilities;
 }

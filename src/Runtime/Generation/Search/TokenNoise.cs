@@ -4,8 +4,6 @@ namespace ManagedTransformers;
 /// <remarks>The Gumbel-max trick, as in torch.multinomial: with E an exponential random number for each token, the one with the largest ln p − ln E is token i
 /// with probability p_i exactly. As the numbers depend on the position and not on the order of drawing, the same seed gives the same text whatever else is
 /// generated at the same time, and a draft that uses them too is accepted more often.</remarks>
-/// <param name="seed">The seed.</param>
-/// <param name="number">Which of a prompt's texts it is.</param>
 internal readonly struct TokenNoise(long seed, int number)
 {
     private readonly ulong _key = Mix(Mix((ulong)seed) + (ulong)number);

@@ -23,17 +23,12 @@ internal sealed class TokenSearch : IDisposable
     private readonly float[] _scores;
     private Tensor? _passScores;                   // of the last pass, for the debugger view; null: a prompt was read last, and _scores has its end's
 
-    /// <summary>Prepares the KV cache.</summary>
-    /// <param name="plan">What is continued, and how.</param>
-    /// <param name="session">A session that holds the beginning of the one row's prompt; null: one of its own.</param>
+    /// <summary>Prepares the KV cache; a session that holds the beginning of the one row's prompt is gone on with, and stays the caller's.</summary>
     public TokenSearch(GenerationPlan plan, Session? session = null) : this(plan, plan.NewDrafter(), session)
     {
     }
 
-    /// <summary>Prepares the KV cache, with a drafter of the caller's.</summary>
-    /// <param name="plan">What is continued, and how.</param>
-    /// <param name="drafter">What guesses tokens ahead; null: nothing does. Disposed with the search.</param>
-    /// <param name="session">A session that holds the beginning of the one row's prompt; null: one of its own.</param>
+    /// <summary>The same with a drafter, which is disposed with the search; null: nothing guesses tokens ahead.</summary>
     public TokenSearch(GenerationPlan plan, Drafter? drafter, Session? session)
     {
         (_model, _plan, _drafter, _ownsSession) = (plan.Model, plan, drafter, session is null);
@@ -216,4 +211,17 @@ internal sealed class TokenSearch : IDisposable
                 _active.RemoveAt(i);
         }
     }
+}
+
+/// <summary>A generation loop as a debugger opens it: its texts, and which tokens the scores make likely.</summary>
+internal sealed class TokenSearchDebugView(TokenSearch search)
+{
+    public SearchRow[] Rows => [.. search.Rows];
+
+    /// <summary>After the last pass: the ten likeliest tokens of each row of scores, as processors left them so far.</summary>
+    public NextTokenView[] NextTokens => search.NextTokens();
+
+    public GenerationUsage Usage => search.Usage;
+
+    public Session Session => search.Session;
 }

@@ -76,9 +76,6 @@ public abstract class TruncationRecipe
     internal virtual bool LooksAtPrompt => false;
 
     /// <summary>Where to cut a completion.</summary>
-    /// <param name="prompt">What stood before it.</param>
-    /// <param name="completion">The completion, or its beginning.</param>
-    /// <param name="complete">Whether nothing follows.</param>
     internal abstract TruncationPoint Find(string prompt, string completion, bool complete);
 }
 
