@@ -33,7 +33,8 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             long length = Length();
             File.Delete(_partial);
             if (!continued)
-                throw new HubException($"{file.Name}: the {length} bytes that arrived have another checksum than the hub's {file.Etag}. They were removed; download it again, and look for a proxy that changes files.");
+                throw new HubException($"{file.Name}: the {length} bytes that arrived have another checksum than the hub's {file.Etag}. " +
+                    "They were removed; download it again, and look for a proxy that changes files.");
             continued = false;                             // the part that was there may have been another's: once more, from the start
         }
         File.Move(_partial, path, overwrite: true);
@@ -48,7 +49,8 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
         using var output = new FileStream(_partial, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
         if (output.Length > file.Size) output.SetLength(0);
         if (output.Length == file.Size) return output.Length;
-        using HttpResponseMessage response = await requests.SendAsync(HttpMethod.Get, address, output.Length, leaveHub: true, cancellationToken).ConfigureAwait(false);
+        using HttpResponseMessage response = await requests
+            .SendAsync(HttpMethod.Get, address, output.Length, leaveHub: true, cancellationToken).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && output.Length > 0)
         {
             if (file.Size is null && response.Content.Headers.ContentRange?.Length == output.Length) return output.Length;
@@ -81,7 +83,8 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             output.SetLength(0);
         }
         if (file.Size is long size && total is long announced && announced != size)
-            throw new HubException($"{file.Name} has {size} bytes by the hub's description, but the server that sends it says {announced}. Nothing of it was taken; try again later.");
+            throw new HubException($"{file.Name} has {size} bytes by the hub's description, but the server that sends it says {announced}. " +
+                "Nothing of it was taken; try again later.");
     }
 
     private async Task CopyAsync(HttpResponseMessage response, FileStream output, Action<long> arrived, CancellationToken cancellationToken)
@@ -93,7 +96,8 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             if (output.Length + read > file.Size)
             {
                 output.SetLength(0);
-                throw new HubException($"{file.Name} has {file.Size} bytes by the hub's description, but more arrive. Nothing of it was kept; try again later.");
+                throw new HubException($"{file.Name} has {file.Size} bytes by the hub's description, but more arrive. " +
+                    "Nothing of it was kept; try again later.");
             }
             await output.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
             arrived(output.Position);

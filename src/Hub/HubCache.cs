@@ -40,7 +40,8 @@ public sealed class HubCache
         string commit = CommitOf(model);
         string snapshot = SnapshotOf(model, commit);
         if (!Directory.Exists(snapshot))
-            throw new HubException($"{model} is commit {commit}, but there is no {snapshot}: its download was not begun, or the snapshot was removed. {Advice(model)}");
+            throw new HubException($"{model} is commit {commit}, but there is no {snapshot}: its download was not begun, or the snapshot was removed. " +
+                $"{Advice(model)}");
         RequireBlobs(model, snapshot);
         RequireFinished(model, snapshot);
         return snapshot;
@@ -77,7 +78,8 @@ public sealed class HubCache
         {
             string begun = Incomplete(model) is FileInfo part ? $" A download was begun ({part.Name}, {part.Length} bytes)." : "";
             string refs = Path.Combine(RepositoryOf(model), "refs");
-            string known = Directory.Exists(refs) ? string.Join(", ", Directory.EnumerateFiles(refs).Select(Path.GetFileName).Order(StringComparer.Ordinal)) : "";
+            IEnumerable<string> names = Directory.Exists(refs) ? Directory.EnumerateFiles(refs).Select(path => Path.GetFileName(path)) : [];
+            string known = string.Join(", ", names.Order(StringComparer.Ordinal));
             throw new HubException($"{model.Name} is in the hub's cache, but not its revision {model.Revision}: there is no {file}" +
                 $"{(known.Length == 0 ? "" : $" (there are {HubModelId.Shown(known)})")}.{begun} {Advice(model)}");
         }
@@ -86,7 +88,8 @@ public sealed class HubCache
         string commit = System.Text.Encoding.ASCII.GetString(buffer.AsSpan(0, stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false))).Trim();
         return HubNames.IsCommit(commit)
             ? commit
-            : throw new HubException($"{file} holds \"{HubModelId.Shown(commit)}\"; a commit hash of 40 hexadecimal digits is needed. Remove the file. {Advice(model)}");
+            : throw new HubException($"{file} holds \"{HubModelId.Shown(commit)}\"; a commit hash of 40 hexadecimal digits is needed. Remove the file. " +
+                $"{Advice(model)}");
     }
 
     /// <summary>Links that lead nowhere: tools remove blobs, and copies of a cache lose them. (File.Exists alone says yes to such a link.)</summary>
@@ -114,7 +117,8 @@ public sealed class HubCache
             throw Unfinished($"{HubModelId.Shown(missing)} is not in it");
 
         HubException Unfinished(string what) =>
-            new($"The download of {model} to {snapshot} was not finished: {what}, and {part.FullName} has {part.Length} bytes of a file. \"mtx pull {model}\" goes on with it.");
+            new($"The download of {model} to {snapshot} was not finished: {what}, and {part.FullName} has {part.Length} bytes of a file. " +
+                $"\"mtx pull {model}\" goes on with it.");
     }
 
     /// <summary>The shards that an index of weights names.</summary>

@@ -56,11 +56,15 @@ public sealed class HubClient : IDisposable
     private async Task<(string Commit, IReadOnlyList<string> Files)> ListAsync(HubModelId model, CancellationToken cancellationToken)
     {
         Uri address = _requests.AddressOf($"api/models/{model.Name}/revision/{Uri.EscapeDataString(model.Revision)}");
-        byte[] json = await new HubRetry(_options).RunAsync($"The list of {model}'s files", () => ReadListAsync(model, address, cancellationToken), gained: () => 0, cancellationToken).ConfigureAwait(false);
-        JsonPart list = JsonPart.Parse($"{_options.Endpoint}'s list of {model}'s files", json, (message, inner) => new HubException($"{message} Is HF_ENDPOINT a hub?", inner));
+        byte[] json = await new HubRetry(_options)
+            .RunAsync($"The list of {model}'s files", () => ReadListAsync(model, address, cancellationToken), gained: () => 0, cancellationToken)
+            .ConfigureAwait(false);
+        JsonPart list = JsonPart.Parse(
+            $"{_options.Endpoint}'s list of {model}'s files", json, (message, inner) => new HubException($"{message} Is HF_ENDPOINT a hub?", inner));
         string commit = list.Get("sha").String();
         if (!HubNames.IsCommit(commit))
-            throw new HubException($"{_options.Endpoint} gives {model} the commit \"{HubModelId.Shown(commit)}\"; 40 hexadecimal digits are needed. Is HF_ENDPOINT a hub?");
+            throw new HubException($"{_options.Endpoint} gives {model} the commit \"{HubModelId.Shown(commit)}\"; 40 hexadecimal digits are needed. " +
+                "Is HF_ENDPOINT a hub?");
         return (commit, [.. list.Get("siblings").Items().Select(sibling => sibling.Get("rfilename").String()).Distinct(StringComparer.Ordinal)]);
     }
 
@@ -97,7 +101,7 @@ public sealed class HubClient : IDisposable
         IReadOnlyList<string> wanted = all ? files : HubFileSelection.ReadHere(files);
         if (all ? wanted.Count > 0 : wanted.Any(HubFileSelection.IsWeights)) return wanted;
         string found = files.Count == 0 ? "nothing" : HubModelId.Shown(string.Join(", ", files));
-        throw new HubException($"{model} has no weights that this runtime reads: model.safetensors or pytorch_model.bin, whole or in shards, is needed; found is {found}. " +
-            "--all (allFiles) downloads everything all the same.");
+        throw new HubException($"{model} has no weights that this runtime reads: model.safetensors or pytorch_model.bin, whole or in shards, is needed; " +
+            $"found is {found}. --all (allFiles) downloads everything all the same.");
     }
 }

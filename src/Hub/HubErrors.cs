@@ -29,11 +29,13 @@ internal sealed class HubErrors(HubOptions options, HubModelId model)
             : "The token that was sent (HF_TOKEN, or that of \"hf auth login\") does not give access.";
         string message = (Header(response, "X-Error-Code"), (int)response.StatusCode) switch
         {
-            ("GatedRepo", _) => $"{model.Name} is gated: its authors ask for consent. Open {options.Endpoint}/{model.Name} in a browser, accept the terms, and use a token of that account. {login}",
+            ("GatedRepo", _) => $"{model.Name} is gated: its authors ask for consent. " +
+                $"Open {options.Endpoint}/{model.Name} in a browser, accept the terms, and use a token of that account. {login}",
             ("RevisionNotFound", _) => $"{model.Name} has no revision {model.Revision}. Give a branch, a tag or a whole commit hash; main is the default.",
             ("EntryNotFound", _) => $"{model} has no file {what}, although the list of its files names it. Try again.",
             ("RepoNotFound", _) or (_, 401) => $"{model.Name} does not exist at {options.Endpoint}, or it is private. Look at the name's spelling. {login}",
-            (_, 403) => $"Access to {model.Name} is refused. If it is gated, accept its terms at {options.Endpoint}/{model.Name}; if it is private, its owner gives access. {login}",
+            (_, 403) => $"Access to {model.Name} is refused. If it is gated, accept its terms at {options.Endpoint}/{model.Name}; " +
+                $"if it is private, its owner gives access. {login}",
             (_, 404) => $"{model} does not exist at {options.Endpoint}: {what} was not found. Look at the spelling of name and revision.",
             (_, int status) => $"{options.Endpoint} answers {status} ({response.ReasonPhrase}) where {what} of {model} was asked for.",
         };

@@ -44,7 +44,8 @@ internal static class HubNames
     private static string? ProblemOfPath(string path)
     {
         if (path.Length is 0 or > MostInPath) return $"it has {path.Length} characters, and 1 to {MostInPath} are needed";
-        if (path.AsSpan().ContainsAny(NotInPaths) || path.Any(char.IsControl)) return "it holds a backslash, a control character, or what no file's name may hold";
+        if (path.AsSpan().ContainsAny(NotInPaths) || path.Any(char.IsControl))
+            return "it holds a backslash, a control character, or what no file's name may hold";
         return path.Split('/').Any(part => part.Length == 0 || part.Trim('.', ' ').Length == 0)
             ? "a part of it is empty, \".\" or \"..\", which would lead out of the folder"
             : null;

@@ -19,12 +19,17 @@ internal sealed class HubRequests : IDisposable
         _endpoint = CheckedEndpoint(options.Endpoint);
         if (options.Token is string token && (token.Length == 0 || token.Any(c => c is <= ' ' or > '~')))
             throw new HubException("The hub's token holds blanks or characters that no token has. Look at HF_TOKEN, or log in again with \"hf auth login\".");
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = options.Timeout })
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.None, ConnectTimeout = options.Timeout,
+        };
+        _http = new HttpClient(handler)
         {
             Timeout = Timeout.InfiniteTimeSpan,            // a file may take hours; silence has a limit of its own
             MaxResponseContentBufferSize = 64 << 20,
         };
-        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("ManagedTransformers", typeof(HubRequests).Assembly.GetName().Version!.ToString(3)));
+        string version = typeof(HubRequests).Assembly.GetName().Version!.ToString(3);
+        _http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("ManagedTransformers", version));
     }
 
     /// <summary>An address of the hub itself.</summary>

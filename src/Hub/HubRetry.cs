@@ -29,8 +29,9 @@ internal sealed class HubRetry(HubOptions options)
                 long now = gained();
                 failures = now > before ? 1 : failures + 1;
                 before = now;
-                if (failures > options.MaxRetries || e.RetryAfter > LongestRequested)
-                    throw new HubException($"{what}: {e.Message} {(e.RetryAfter > LongestRequested ? $"The server asks to wait {e.RetryAfter.Value.TotalMinutes:0} minutes." : $"It failed {failures} times in a row.")} " +
+                string? tooLong = e.RetryAfter > LongestRequested ? $"The server asks to wait {e.RetryAfter.Value.TotalMinutes:0} minutes." : null;
+                if (failures > options.MaxRetries || tooLong is not null)
+                    throw new HubException($"{what}: {e.Message} {tooLong ?? $"It failed {failures} times in a row."} " +
                         "What has arrived is kept: try again later, and it is gone on with.", e);
                 await Task.Delay(Delay(failures, e.RetryAfter), cancellationToken).ConfigureAwait(false);
             }

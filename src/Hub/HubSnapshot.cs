@@ -15,14 +15,20 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
         using HttpResponseMessage response = await new HubRetry(options).RunAsync(file, async () => _errors.Require(
             await requests.SendAsync(HttpMethod.Head, AddressOf(file), from: 0, leaveHub: false, cancellationToken).ConfigureAwait(false), file),
             gained: () => 0, cancellationToken).ConfigureAwait(false);
-        string etag = (Header(response, "X-Linked-Etag") ?? response.Headers.ETag?.Tag ?? "").Trim().Replace("W/", "", StringComparison.Ordinal).Trim('"').ToLowerInvariant();
+        string etag = (Header(response, "X-Linked-Etag") ?? response.Headers.ETag?.Tag ?? "").Trim()
+            .Replace("W/", "", StringComparison.Ordinal).Trim('"').ToLowerInvariant();
         if (!HubChecksum.IsOne(etag))
-            throw new HubException($"{options.Endpoint} gives {file} the ETag \"{HubModelId.Shown(etag)}\"; the hub's are checksums of 40 or 64 hexadecimal digits, without which a download cannot be checked. Is HF_ENDPOINT a hub?");
+            throw new HubException($"{options.Endpoint} gives {file} the ETag \"{HubModelId.Shown(etag)}\"; " +
+                "the hub's are checksums of 40 or 64 hexadecimal digits, without which a download cannot be checked. Is HF_ENDPOINT a hub?");
         if (Header(response, "X-Repo-Commit") is string other && other != commit)
-            throw new HubException($"{options.Endpoint} answers with commit {HubModelId.Shown(other)} of {model.Name} where {commit} was asked for. Try again.");
+            throw new HubException($"{options.Endpoint} answers with commit {HubModelId.Shown(other)} of {model.Name} where {commit} was asked for. " +
+                "Try again.");
         // A redirect's own length is not the file's.
-        long? size = long.TryParse(Header(response, "X-Linked-Size"), out long linked) ? linked : response.IsSuccessStatusCode ? response.Content.Headers.ContentLength : null;
-        return size is null or >= 0 ? new HubRemoteFile(file, etag, size) : throw new HubException($"{options.Endpoint} says that {file} has {size} bytes. Is HF_ENDPOINT a hub?");
+        long? size = long.TryParse(Header(response, "X-Linked-Size"), out long linked) ? linked
+            : response.IsSuccessStatusCode ? response.Content.Headers.ContentLength : null;
+        return size is null or >= 0
+            ? new HubRemoteFile(file, etag, size)
+            : throw new HubException($"{options.Endpoint} says that {file} has {size} bytes. Is HF_ENDPOINT a hub?");
     }
 
     /// <summary>Brings a file to the snapshot, or finds it there.</summary>
@@ -37,7 +43,8 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
             using FileStream held = await HubLock.TakeAsync(options.Cache.LockOf(model, file.Etag), cancellationToken).ConfigureAwait(false);
             downloaded = !IsWhole(blob, file) && !IsWhole(entry, file);        // another process may have brought it meanwhile
             if (downloaded)
-                await new HubBlob(requests, _errors, options, AddressOf(file.Name), file, blob).DownloadAsync(bytes => tally.Report(file, bytes), cancellationToken).ConfigureAwait(false);
+                await new HubBlob(requests, _errors, options, AddressOf(file.Name), file, blob)
+                    .DownloadAsync(bytes => tally.Report(file, bytes), cancellationToken).ConfigureAwait(false);
             if (!IsWhole(entry, file))
                 Enter(entry, blob, ownBlob: downloaded);
         }

@@ -53,7 +53,9 @@ internal readonly record struct JsonPart(JsonElement Element, string Path, JsonE
     };
 
     /// <summary>A whole number that fits an int.</summary>
-    public int Int() => Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out int value) ? value : throw Unexpected("a whole number below 2,147,483,648");
+    public int Int() => Element.ValueKind == JsonValueKind.Number && Element.TryGetInt32(out int value)
+        ? value
+        : throw Unexpected("a whole number below 2,147,483,648");
 
     /// <summary>A whole number from 0 on.</summary>
     public int Id() => Int() is var id && id >= 0 ? id : throw Unexpected("an id, 0 or more");

@@ -36,7 +36,8 @@ internal static class JsonText
         }
         catch (JsonException e)
         {
-            throw error($"{file} cannot be read: it is not JSON ({e.Message.TrimEnd('.')}). The file is damaged, cut off, or (where it is tiny) a Git LFS pointer: get it again.", e);
+            throw error($"{file} cannot be read: it is not JSON ({e.Message.TrimEnd('.')}). " +
+                "The file is damaged, cut off, or (where it is tiny) a Git LFS pointer: get it again.", e);
         }
     }
 

@@ -43,7 +43,8 @@ internal static class RealPath
 
     /// <summary>Whether a file, all links followed, lies in the directory or below it.</summary>
     public static bool IsInside(string realFile, string realDirectory) =>
-        realFile.StartsWith(Path.EndsInDirectorySeparator(realDirectory) ? realDirectory : realDirectory + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        realFile.StartsWith(
+            Path.EndsInDirectorySeparator(realDirectory) ? realDirectory : realDirectory + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     /// <summary>The parts of a relative path, last first: the order in which a stack takes them.</summary>
     private static IEnumerable<string> Parts(string path) =>

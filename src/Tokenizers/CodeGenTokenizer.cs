@@ -52,11 +52,13 @@ public sealed class CodeGenTokenizer
         ArgumentNullException.ThrowIfNull(tokenizer);
         _options = options ?? new CodeGenTokenizerOptions();
         if (tokenizer.Parts is not { Model: Bpe { Options.ByteLevel: true }, PreTokenizer: ByteLevelPreTokenizer split })
-            throw new TokenizerException("CodeGenTokenizer needs a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel); this tokenizer is of another kind. Use it as a Tokenizer.");
+            throw new TokenizerException("CodeGenTokenizer needs a byte-level BPE as GPT-2 has it (model BPE, pre_tokenizer ByteLevel); " +
+                "this tokenizer is of another kind. Use it as a Tokenizer.");
         _addPrefixSpace = _options.AddPrefixSpace ?? split.AddPrefixSpace;
         _addBosToken = _options.AddBosToken ?? false;
         if (_addBosToken && _options.Fast)
-            throw new TokenizerException("The fast CodeGen tokenizer does not add a bos token (add_bos_token). Set CodeGenTokenizerOptions.Fast = false, as transformers asks for the slow CodeGenTokenizer.");
+            throw new TokenizerException("The fast CodeGen tokenizer does not add a bos token (add_bos_token). " +
+                "Set CodeGenTokenizerOptions.Fast = false, as transformers asks for the slow CodeGenTokenizer.");
 
         // The slow tokenizer puts its own space before a text, even where there is one.
         TokenizerParts parts = tokenizer.Parts with
@@ -100,7 +102,8 @@ public sealed class CodeGenTokenizer
     {
         ArgumentNullException.ThrowIfNull(words);
         if (_options.Fast && !_addPrefixSpace)
-            throw new TokenizerException("The fast CodeGen tokenizer takes split words (is_split_into_words) only with AddPrefixSpace = true: create it so, or join the words to one text.");
+            throw new TokenizerException("The fast CodeGen tokenizer takes split words (is_split_into_words) only with AddPrefixSpace = true: " +
+                "create it so, or join the words to one text.");
         return Inputs(Tokenizer.EncodeWords([.. words.Select(word => Prepare(word, isSplitIntoWords: true))], options: options));
     }
 
@@ -151,7 +154,10 @@ public sealed class CodeGenTokenizer
         (string? bos, int? bosId) = Role(tokenizer, _options.BosToken, roles.BosToken);
         (string? eos, int? eosId) = Role(tokenizer, _options.EosToken, roles.EosToken);
         (string? pad, int? padId) = Role(tokenizer, _options.PadToken, roles.PadToken);
-        return roles with { UnkToken = unk, UnkTokenId = unkId, BosToken = bos, BosTokenId = bosId, EosToken = eos, EosTokenId = eosId, PadToken = pad, PadTokenId = padId };
+        return roles with
+        {
+            UnkToken = unk, UnkTokenId = unkId, BosToken = bos, BosTokenId = bosId, EosToken = eos, EosTokenId = eosId, PadToken = pad, PadTokenId = padId,
+        };
     }
 
     private static (string?, int?) Role(Tokenizer tokenizer, string? asked, string? usual)
@@ -160,7 +166,8 @@ public sealed class CodeGenTokenizer
         if (token is null) return (null, null);
         int? id = tokenizer.TokenToId(token);
         if (id is null && asked is not null)
-            throw new TokenizerException($"The special token {Vocabulary.Show(asked)} is not in the vocabulary of {tokenizer.VocabularySize} tokens. Name one that is.");
+            throw new TokenizerException($"The special token {Vocabulary.Show(asked)} is not in the vocabulary of {tokenizer.VocabularySize} tokens. " +
+                "Name one that is.");
         return id is null ? (null, null) : (token, id);
     }
 

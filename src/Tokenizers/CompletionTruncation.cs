@@ -32,7 +32,8 @@ public static partial class CompletionTruncation
             catch (RegexMatchTimeoutException e)
             {
                 throw new TokenizerException(
-                    $"The pattern {Vocabulary.Show(e.Pattern)} of truncate_before_pattern took longer than {Patience.TotalSeconds} s on a text of {completion.Length} characters. Write it without nested repetition.", e);
+                    $"The pattern {Vocabulary.Show(e.Pattern)} of truncate_before_pattern took longer than {Patience.TotalSeconds} s on a text of " +
+                    $"{completion.Length} characters. Write it without nested repetition.", e);
             }
         }
         return completion[..earliest];

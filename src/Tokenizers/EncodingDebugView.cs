@@ -52,8 +52,8 @@ internal sealed class EncodingDebugView(Encoding encoding)
 
         private string Describe()
         {
-            string what = AttentionMask == 0 ? " padding" : SpecialTokensMask != 0 ? " special" : Text is string text ? $" {Vocabulary.Show(text)} [{Offsets.Start}, {Offsets.End})" : $" [{Offsets.Start}, {Offsets.End})";
-            return $"{index}: {Id} {Token}{what}";
+            string span = $"{(Text is string text ? $" {Vocabulary.Show(text)}" : "")} [{Offsets.Start}, {Offsets.End})";
+            return $"{index}: {Id} {Token}{(AttentionMask == 0 ? " padding" : SpecialTokensMask != 0 ? " special" : span)}";
         }
     }
 }

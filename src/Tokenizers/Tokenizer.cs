@@ -174,7 +174,8 @@ public sealed class Tokenizer
         return token is not null && options.SkipSpecialTokens && _parts.Added.IsSpecial(token) ? null : token;
     }
 
-    private string DebuggerText => $"{_parts.Model.GetType().Name}, {VocabularySize} tokens, {AddedTokens.Count} of them added; special: {SpecialTokens.Summary}";
+    private string DebuggerText =>
+        $"{_parts.Model.GetType().Name}, {VocabularySize} tokens, {AddedTokens.Count} of them added; special: {SpecialTokens.Summary}";
 
     private Encoding EncodeParts(IReadOnlyList<string> words, int sequence)
     {
@@ -211,7 +212,8 @@ public sealed class Tokenizer
         if (padding is null || ReferenceEquals(padding, Padding.None) || encodings.Length == 0) return encodings;
         int id = padding.PadId ?? SpecialTokens.PadTokenId ?? throw new TokenizerException(
             "Padding needs the id of the filling: this tokenizer names no pad token. Set Padding.PadId (the end token is often used: "
-            + $"{SpecialTokens.EosTokenId?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none here"}), or name a pad_token in tokenizer_config.json.");
+            + $"{SpecialTokens.EosTokenId?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none here"}), " +
+            "or name a pad_token in tokenizer_config.json.");
         return Padder.Pad(encodings, padding, id, padding.PadToken ?? IdToToken(id) ?? "[PAD]");
     }
 

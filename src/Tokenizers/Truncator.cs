@@ -13,7 +13,8 @@ internal static class Truncator
         int roomOfOne = options.MaxLength - specialTokensOfOne;
         if (room < 0 || options.Stride < 0 || (roomOfOne >= 0 && roomOfOne < options.Stride))
             throw new TokenizerException(
-                $"Truncation to {options.MaxLength} tokens (MaxLength) with a stride of {options.Stride}: {specialTokens} special tokens are added, which leaves room for {room}. "
+                $"Truncation to {options.MaxLength} tokens (MaxLength) with a stride of {options.Stride}: " +
+                $"{specialTokens} special tokens are added, which leaves room for {room}. "
                 + "Ask for a MaxLength of at least the special tokens plus the stride and a stride of 0 or more, or turn AddSpecialTokens off.");
         int length = first.Length + (second?.Length ?? 0);
         if (room == 0) return (Cut(first, 0, options), second is null ? null : Cut(second, 0, options));
@@ -30,7 +31,8 @@ internal static class Truncator
             case TruncationStrategy.OnlyFirst:
                 return (CutBy(first, excess, options, "first"), second);
             case TruncationStrategy.OnlySecond when second is null:
-                throw new TokenizerException("Truncation error: Second sequence not provided. The strategy is OnlySecond, the text has no pair: pass one, or use LongestFirst or OnlyFirst.");
+                throw new TokenizerException("Truncation error: Second sequence not provided. " +
+                    "The strategy is OnlySecond, the text has no pair: pass one, or use LongestFirst or OnlyFirst.");
             default:
                 return (first, CutBy(second!, excess, options, "second"));
         }
@@ -66,7 +68,8 @@ internal static class Truncator
         if (keep == 0) return new Encoding { Windows = new WindowList(1, _ => encoding.Slice(0, length)) };
         if (options.Stride >= keep)
             throw new TokenizerException(
-                $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves {keep} for this text. Use a smaller stride or a larger MaxLength.");
+                $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves " +
+                $"{keep} for this text. Use a smaller stride or a larger MaxLength.");
 
         int step = keep - options.Stride;
         Encoding kept = Window(0);
@@ -97,7 +100,8 @@ internal static class Padder
         long length = options.Length ?? longest;
         if (options.MultipleOf is int multiple and > 0 && length % multiple > 0) length += multiple - (length % multiple);
         if (length > Math.Max(longest, LargestLength))
-            throw new TokenizerException($"Padding to {length} tokens (Length {options.Length}, MultipleOf {options.MultipleOf}); at most {LargestLength} are possible. No model reads so many.");
+            throw new TokenizerException($"Padding to {length} tokens (Length {options.Length}, MultipleOf {options.MultipleOf}); " +
+                $"at most {LargestLength} are possible. No model reads so many.");
         return [.. encodings.Select(e => Pad(e, (int)length, options, padId, padToken))];
     }
 

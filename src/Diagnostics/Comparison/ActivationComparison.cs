@@ -29,8 +29,8 @@ public sealed record ActivationComparison(IReadOnlyList<TensorError> Tensors, IR
         ArgumentNullException.ThrowIfNull(theirs);
         string[] common = [.. ours.Names.Intersect(theirs.Names)];
         if (common.Length == 0)
-            throw new CheckpointException($"{ours.Source} and {theirs.Source} have no activation in common: the first holds {Shown(ours.Names)}, the second {Shown(theirs.Names)}. " +
-                "Write both under the module paths that docs/tracing.md lists.");
+            throw new CheckpointException($"{ours.Source} and {theirs.Source} have no activation in common: " +
+                $"the first holds {Shown(ours.Names)}, the second {Shown(theirs.Names)}. Write both under the module paths that docs/tracing.md lists.");
         RequireSameInputs(ours, theirs);
         var rows = new List<TensorError>();
         int? heads = null;
@@ -38,9 +38,13 @@ public sealed record ActivationComparison(IReadOnlyList<TensorError> Tensors, IR
         {
             Tensor expected = theirs[name];
             heads ??= expected.Rank == 4 ? expected.Shape[1] : null;
-            rows.Add(TensorComparison.Compare(ours[name], expected, theirs.IsWhole(name) ? 0 : tolerance, theirs.RealTokens(expected) ?? ours.RealTokens(expected)));
+            Func<int, bool>? counts = theirs.RealTokens(expected) ?? ours.RealTokens(expected);
+            rows.Add(TensorComparison.Compare(ours[name], expected, theirs.IsWhole(name) ? 0 : tolerance, counts));
         }
-        return new ActivationComparison(rows, [.. ours.Names.Except(common)], [.. theirs.Names.Except(common)]) { Tokens = theirs.Tokens ?? ours.Tokens, Heads = heads };
+        return new ActivationComparison(rows, [.. ours.Names.Except(common)], [.. theirs.Names.Except(common)])
+        {
+            Tokens = theirs.Tokens ?? ours.Tokens, Heads = heads,
+        };
     }
 
     /// <summary>What an element of an activation is.</summary>
@@ -82,7 +86,8 @@ public sealed record ActivationComparison(IReadOnlyList<TensorError> Tensors, IR
                 if (a[row][token] != b[row][token] && !padding)
                     throw Different($"the id of token {token} of row {row} is {a[row][token]} and {b[row][token]}");
                 if ((ours.AttentionMask?[row][token] ?? 1) != (theirs.AttentionMask?[row][token] ?? 1))
-                    throw Different($"the mask of token {token} of row {row} is {ours.AttentionMask?[row][token] ?? 1} and {theirs.AttentionMask?[row][token] ?? 1}");
+                    throw Different($"the mask of token {token} of row {row} is {ours.AttentionMask?[row][token] ?? 1} and " +
+                        $"{theirs.AttentionMask?[row][token] ?? 1}");
             }
         }
 

@@ -27,25 +27,30 @@ internal static partial class ActivationOrder
     public static IEnumerable<string> Sort(IEnumerable<string> names) => names.OrderBy(Key).ThenBy(name => name, StringComparer.Ordinal);
 
     /// <summary>The layer that a name is of; null outside the layers.</summary>
-    public static int? LayerOf(string name) => Layer().Match(name) is { Success: true } match ? int.Parse(match.Groups["n"].Value, CultureInfo.InvariantCulture) : null;
+    public static int? LayerOf(string name) => Layer().Match(name) is { Success: true } match ? Number(match.Groups["n"]) : null;
 
     private static (int Stage, int Layer, int Part) Key(string name)
     {
         if (Layer().Match(name) is { Success: true } match)
         {
             int part = Array.IndexOf(InLayer, match.Groups["part"].Value);
-            return (Layers, int.Parse(match.Groups["n"].Value, CultureInfo.InvariantCulture), part < 0 ? InLayer.Length : part);
+            return (Layers, Number(match.Groups["n"]), part < 0 ? InLayer.Length : part);
         }
         (int first, int last) = (Place(First, name), Place(Last, name));
-        return first >= 0 ? (0, 0, first) : last >= 0 ? (2, 0, last) : (Unknown, Number().Match(name) is { Success: true } number ? int.Parse(number.Value, CultureInfo.InvariantCulture) : 0, 0);
+        return first >= 0 ? (0, 0, first)
+            : last >= 0 ? (2, 0, last)
+            : (Unknown, Digits().Match(name) is { Success: true } digits ? Number(digits) : 0, 0);
     }
 
+    private static int Number(Group digits) => int.Parse(digits.Value, CultureInfo.InvariantCulture);
+
     // The longest ending decides: classifier.dense is no pooler.dense, and lm_head.dense no dense.
-    private static int Place(string[] endings, string name) => Array.FindIndex(endings, ending => name == ending || name.EndsWith($".{ending}", StringComparison.Ordinal));
+    private static int Place(string[] endings, string name) =>
+        Array.FindIndex(endings, ending => name == ending || name.EndsWith($".{ending}", StringComparison.Ordinal));
 
     [GeneratedRegex(@"(^|\.)(h|layer)\.(?<n>\d{1,6})(\.(?<part>.+))?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Layer();
 
     [GeneratedRegex(@"(?<=\.)\d{1,6}(?=\.|$)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Number();
+    private static partial Regex Digits();
 }

@@ -16,15 +16,18 @@ public sealed class ActivationSet : IDisposable
     private ActivationSet(string source, SafetensorsFile file)
     {
         (Source, _file) = (source, file);
-        string[]? order = Read(file, "names", json => json.EnumerateArray().Select(name => name.GetString() ?? throw new FormatException("null is no name")).ToArray());
+        string[]? order = Read<string[]>(
+            file, "names", json => [.. json.EnumerateArray().Select(name => name.GetString() ?? throw new FormatException("null is no name"))]);
         // safetensors files have their tensors in alphabetical order, and need not say another.
         Names = [.. (order ?? []).Where(file.Weights.ContainsKey).Distinct().Concat(ActivationOrder.Sort(file.Weights.Keys.Except(order ?? [])))];
         Architecture = Read(file, "architecture", json => json.GetString());
         InputIds = Read(file, "input_ids", Rows);
         AttentionMask = Read(file, "attention_mask", Rows);
-        Tokens = Read(file, "tokens", json => json.EnumerateArray().Select(row => row.EnumerateArray().Select(token => token.GetString() ?? "").ToArray()).ToArray());
+        Tokens = Read<string[][]>(
+            file, "tokens", json => [.. json.EnumerateArray().Select(row => row.EnumerateArray().Select(token => token.GetString() ?? "").ToArray())]);
         if (AttentionMask is not null && !SameShape(InputIds, AttentionMask))
-            throw new CheckpointException($"{source}: input_ids and attention_mask in its metadata have different shapes. Write the file again, with mtx trace or tools/reference/dump.py.");
+            throw new CheckpointException($"{source}: input_ids and attention_mask in its metadata have different shapes. " +
+                "Write the file again, with mtx trace or tools/reference/dump.py.");
     }
 
     private ActivationSet(PretrainedModel model, TracedPass pass, ActivationSet inputs)
@@ -81,11 +84,13 @@ public sealed class ActivationSet : IDisposable
         ModelInputs inputs = like.ToInputs();
         string[] names = [.. like.Names.Intersect(model.ActivationNames)];
         if (names.Length == 0)
-            throw new TraceException($"{model.Architecture} has none of the {like.Names.Count} activations in {like.Source} ({string.Join(", ", like.Names.Take(3))} …). " +
+            throw new TraceException($"{model.Architecture} has none of the {like.Names.Count} activations in {like.Source} " +
+                $"({string.Join(", ", like.Names.Take(3))} …). " +
                 $"Its own are called {string.Join(", ", model.ActivationNames.Take(3))} …; docs/tracing.md lists them.");
         var all = new ForwardOptions { ComputePadding = true };
         model.CheckInputs(inputs, past: 0, all);                     // before a cache of the inputs' size is made
-        using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(inputs.SequenceLength, model.Config.MaxTokens) });
+        int length = Math.Min(inputs.SequenceLength, model.Config.MaxTokens);
+        using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = length });
         // What the other set holds bounds what this one does; a shape may differ, hence twice.
         long limit = names.Sum(name => 2 * sizeof(float) * like.CountOf(name));
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = names, MemoryLimit = limit });
@@ -112,7 +117,8 @@ public sealed class ActivationSet : IDisposable
     private ModelInputs ToInputs()
     {
         if (InputIds is null)
-            throw new ModelInputException($"{Source} does not say which token ids it is of (input_ids in its metadata), so no model can run them. Give the activations of your run as a file: mtx trace --ids ….");
+            throw new ModelInputException($"{Source} does not say which token ids it is of (input_ids in its metadata), so no model can run them. " +
+                "Give the activations of your run as a file: mtx trace --ids ….");
         return new ModelInputs(InputIds.Count, InputIds[0].Count)
         {
             InputIds = [.. InputIds.SelectMany(row => row)],
@@ -123,10 +129,13 @@ public sealed class ActivationSet : IDisposable
     private static int[][] Rows(JsonElement json)
     {
         int[][] rows = [.. json.EnumerateArray().Select(row => row.EnumerateArray().Select(value => value.GetInt32()).ToArray())];
-        return rows.Length > 0 && rows[0].Length > 0 && rows.All(row => row.Length == rows[0].Length) ? rows : throw new FormatException("rows of equal length, with a number at least, are needed");
+        return rows.Length > 0 && rows[0].Length > 0 && rows.All(row => row.Length == rows[0].Length)
+            ? rows
+            : throw new FormatException("rows of equal length, with a number at least, are needed");
     }
 
-    private static bool SameShape(IReadOnlyList<IReadOnlyList<int>>? a, IReadOnlyList<IReadOnlyList<int>> b) => a is not null && a.Count == b.Count && a[0].Count == b[0].Count;
+    private static bool SameShape(IReadOnlyList<IReadOnlyList<int>>? a, IReadOnlyList<IReadOnlyList<int>> b) =>
+        a is not null && a.Count == b.Count && a[0].Count == b[0].Count;
 
     private static T? Read<T>(SafetensorsFile file, string key, Func<JsonElement, T?> read)
         where T : class
@@ -135,12 +144,14 @@ public sealed class ActivationSet : IDisposable
             return null;
         try
         {
-            using JsonDocument document = JsonText.Parse(key, System.Text.Encoding.UTF8.GetBytes(text), (message, inner) => new FormatException(message, inner));
+            byte[] json = System.Text.Encoding.UTF8.GetBytes(text);
+            using JsonDocument document = JsonText.Parse(key, json, (message, inner) => new FormatException(message, inner));
             return read(document.RootElement);
         }
         catch (Exception e) when (e is InvalidOperationException or FormatException)
         {
-            throw new CheckpointException($"{file.Name}: {key} in its metadata is not what files of activations hold ({e.Message}). Write the file again, with mtx trace or tools/reference/dump.py.", e);
+            throw new CheckpointException($"{file.Name}: {key} in its metadata is not what files of activations hold ({e.Message}). " +
+                "Write the file again, with mtx trace or tools/reference/dump.py.", e);
         }
     }
 }

@@ -1,7 +1,8 @@
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What reference files hold besides plain outputs: chosen rows of large tensors, best tokens, pooled states, greedy continuations.</summary>
-internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, Tensor> outputs)
+internal sealed class DerivedOutputs(
+    PretrainedModel model, ModelInputs inputs, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, Tensor> outputs)
 {
     /// <summary>Names that say what to derive and are no outputs themselves.</summary>
     public static bool IsInput(string name) => name is "rows" or "greedy.input_ids";
@@ -34,7 +35,8 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
         foreach (int number in numbers)
         {
             if ((uint)number >= (uint)count)
-                throw new ModelInputException($"rows in {rows.File} names row {number}; {whole.Name} is {TensorComparison.Describe(whole.Shape)} and has {count} rows.");
+                throw new ModelInputException($"rows in {rows.File} names row {number}; {whole.Name} is {TensorComparison.Describe(whole.Shape)} and has " +
+                    $"{count} rows.");
         }
         return numbers;
     }
@@ -96,8 +98,8 @@ internal sealed class DerivedOutputs(PretrainedModel model, ModelInputs inputs, 
         List<int> sequence = [.. ForwardFiles.Integers(prompt)];
         Weight expected = reference[name];
         if (expected.Shape is not [1, _] || expected.Shape[1] <= sequence.Count || expected.Shape[1] > decoder.Config.MaxTokens)
-            throw new ModelInputException($"{name} in {expected.File} is {expected.ShapeText}; [1, length] is needed, longer than the {sequence.Count} tokens of greedy.input_ids " +
-                $"and at most n_positions {decoder.Config.MaxTokens}.");
+            throw new ModelInputException($"{name} in {expected.File} is {expected.ShapeText}; [1, length] is needed, " +
+                $"longer than the {sequence.Count} tokens of greedy.input_ids and at most n_positions {decoder.Config.MaxTokens}.");
         int length = (int)expected.Shape[1];
         var toTheEnd = new GenerationOptions { MaxNewTokens = length - sequence.Count, EosTokenId = [] };
         sequence.AddRange(decoder.Generate([[.. sequence]], toTheEnd)[0]);

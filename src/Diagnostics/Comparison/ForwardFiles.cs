@@ -14,7 +14,8 @@ public static class ForwardFiles
             throw new ModelInputException($"The inputs hold neither input_ids nor inputs_embeds; they hold {string.Join(", ", tensors.Keys.Take(20))}.");
         int[] shape = ShapeOf(shaped);
         if (shape.Length != (shaped.Name == "input_ids" ? 2 : 3))
-            throw new ModelInputException($"{shaped.Name} is {shaped.ShapeText}; [batch, sequence]{(shaped.Name == "input_ids" ? "" : " with a vector each")} is needed.");
+            throw new ModelInputException($"{shaped.Name} is {shaped.ShapeText}; [batch, sequence]" +
+                $"{(shaped.Name == "input_ids" ? "" : " with a vector each")} is needed.");
 
         (int batch, int sequence) = (shape[0], shape[1]);
         Weight? labels = tensors.GetValueOrDefault("labels");
@@ -76,7 +77,8 @@ public static class ForwardFiles
         // As many numbers in another shape, such as [sequence, batch], would be read as other rows.
         bool oneForAll = weight.Shape is [1, _] && weight.Shape[1] == sequence;
         if (!oneForAll && !weight.Shape.SequenceEqual([batch, sequence]))
-            throw new ModelInputException($"{name} is {weight.ShapeText}; the inputs' shape [{batch}, {sequence}], or [1, {sequence}] for all rows, is needed.");
+            throw new ModelInputException($"{name} is {weight.ShapeText}; the inputs' shape [{batch}, {sequence}], or [1, {sequence}] for all rows, " +
+                "is needed.");
         int[] values = Integers(weight);
         return oneForAll ? [.. Enumerable.Repeat(values, batch).SelectMany(row => row)] : values;
     }
@@ -85,7 +87,8 @@ public static class ForwardFiles
     private static void RequireRows(Weight labels, int batch)
     {
         if (labels.Shape.Count is not (1 or 2) || labels.Shape[0] != batch)
-            throw new ModelInputException($"{labels.Name} is {labels.ShapeText}; a first axis of {batch}, one for each row of the inputs, and at most one more is needed.");
+            throw new ModelInputException($"{labels.Name} is {labels.ShapeText}; a first axis of {batch}, one for each row of the inputs, " +
+                "and at most one more is needed.");
     }
 
     /// <summary>A tensor of integers.</summary>
@@ -105,12 +108,15 @@ public static class ForwardFiles
         }
         var values = new int[wide.Length];
         for (int i = 0; i < wide.Length; i++)
-            values[i] = wide[i] is >= int.MinValue and <= int.MaxValue ? (int)wide[i] : throw new ModelInputException($"{weight.Name}[{i}] is {wide[i]}, which is no 32-bit number.");
+            values[i] = wide[i] is >= int.MinValue and <= int.MaxValue
+                ? (int)wide[i]
+                : throw new ModelInputException($"{weight.Name}[{i}] is {wide[i]}, which is no 32-bit number.");
         return values;
     }
 
     private static Tensor? Reals(IReadOnlyDictionary<string, Weight> tensors, string name) =>
         tensors.TryGetValue(name, out Weight? weight) ? new Tensor(weight.ToSingle(), name, ShapeOf(weight)) : null;
 
-    internal static bool IsReal(ElementType type) => type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2;
+    internal static bool IsReal(ElementType type) =>
+        type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2;
 }

@@ -65,7 +65,8 @@ public sealed class ModelComparison
         (int[] ids, int firstTarget) = model.IdsOf(text, options);
         // The same vocabulary with other merges or another normalizer cuts a text in other places.
         if (!against.IdsOf(text, options).Ids.AsSpan().SequenceEqual(ids))
-            throw new ModelInputException("The two tokenizers have the same vocabulary and cut the text into different tokens. Compare two forms of one model.");
+            throw new ModelInputException("The two tokenizers have the same vocabulary and cut the text into different tokens. " +
+                "Compare two forms of one model.");
         return Of(model.CausalLM, against.CausalLM, ids, firstTarget, options, progress, cancellationToken);
     }
 

@@ -29,10 +29,7 @@ public static class ReferenceCase
     /// <exception cref="CheckpointException">The weights or the reference file are bad.</exception>
     /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
     public static CaseReport Verify(
-        string caseDirectory,
-        LoadOptions? options = null,
-        double tolerance = TensorComparison.DefaultTolerance,
-        CancellationToken cancellationToken = default)
+        string caseDirectory, LoadOptions? options = null, double tolerance = TensorComparison.DefaultTolerance, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(caseDirectory);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(caseDirectory)));
@@ -65,7 +62,8 @@ public static class ReferenceCase
     /// <param name="tolerance">The largest relative error that passes.</param>
     /// <exception cref="CheckpointException">The file has no output.</exception>
     /// <exception cref="ModelInputException">Its inputs do not fit the model.</exception>
-    public static IReadOnlyList<TensorError> Compare(PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, double tolerance = TensorComparison.DefaultTolerance)
+    public static IReadOnlyList<TensorError> Compare(
+        PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, double tolerance = TensorComparison.DefaultTolerance)
     {
         ModelInputs inputs = ForwardFiles.ReadInputs(reference);
         Dictionary<string, Tensor> outputs = ForwardFiles.Run(model, inputs).ToDictionary(tensor => tensor.Name);
@@ -76,9 +74,10 @@ public static class ReferenceCase
             if (InputNames.Contains(weight.Name) || DerivedOutputs.IsInput(weight.Name))
                 continue;
             Tensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
+            Func<int, bool>? counts = TensorComparison.RealTokens(weight.Shape, inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
             rows.Add(found is null
                 ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")
-                : TensorComparison.Compare(found, weight, tolerance, TensorComparison.RealTokens(weight.Shape, inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength)));
+                : TensorComparison.Compare(found, weight, tolerance, counts));
         }
         // All of nothing would pass.
         return rows.Count > 0 ? rows : throw new CheckpointException($"{ExpectedFileName} holds inputs only ({string.Join(", ", reference.Keys.Take(20))}); " +

@@ -71,7 +71,8 @@ public static class SyntheticCheckpoint
             "BF16" => ElementType.BF16,
             _ => throw new CheckpointException($"{path}: dtype is {specification.Dtype}; F32, F16 or BF16 is needed."),
         };
-        return new TensorEntry(tensor.Name, type, tensor.Shape, stream => WriteElements(stream, tensor, Key(tensor.Name, specification.Seed), type, cancellationToken));
+        ulong key = Key(tensor.Name, specification.Seed);
+        return new TensorEntry(tensor.Name, type, tensor.Shape, stream => WriteElements(stream, tensor, key, type, cancellationToken));
     }
 
     private static void WriteElements(Stream stream, TensorSpecification tensor, ulong key, ElementType type, CancellationToken cancellationToken)
@@ -123,6 +124,7 @@ internal sealed record WeightSpecification(ulong Seed, string Dtype, IReadOnlyLi
 
 internal sealed record TensorSpecification(string Name, IReadOnlyList<long> Shape, double Center, double HalfWidth);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(WeightSpecification))]
 internal sealed partial class SpecificationJsonContext : JsonSerializerContext;

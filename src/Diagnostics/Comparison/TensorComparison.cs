@@ -67,7 +67,10 @@ public static class TensorComparison
 
         TensorPlace largest = PlaceOf(worstAt, found, expected);
         string note = $"largest at {Describe([.. largest.Index])}: {largest.Found:G9}, expected {largest.Expected:G9}";
-        return new TensorError(expected.Name, shape, worst, relative, Passed: false, note) { Largest = largest, First = PlaceOf(firstAt, found, expected), Beyond = beyond };
+        return new TensorError(expected.Name, shape, worst, relative, Passed: false, note)
+        {
+            Largest = largest, First = PlaceOf(firstAt, found, expected), Beyond = beyond,
+        };
     }
 
     /// <summary>Compares with a tensor of a file: real numbers within the tolerance, whole ones exactly.</summary>
@@ -90,8 +93,10 @@ public static class TensorComparison
         int axis = shape.Count == 4 ? 2 : 1;
         if (shape[axis] != sequence)
             return null;
-        long perRow = shape.Skip(1).Aggregate(1L, (product, size) => product * size), perToken = shape.Skip(axis + 1).Aggregate(1L, (product, size) => product * size);
+        (long perRow, long perToken) = (ElementsFrom(1), ElementsFrom(axis + 1));
         return i => mask[(int)(i / perRow * sequence + i / perToken % sequence)] != 0;
+
+        long ElementsFrom(int first) => shape.Skip(first).Aggregate(1L, (product, size) => product * size);
     }
 
     private static double LargestMagnitude(ReadOnlySpan<float> values, Func<int, bool>? counts)
@@ -105,7 +110,8 @@ public static class TensorComparison
         return magnitude;
     }
 
-    private static TensorPlace PlaceOf(int place, Tensor found, Tensor expected) => new(IndexOf(place, expected.Shape), found.Span[place], expected.Span[place]);
+    private static TensorPlace PlaceOf(int place, Tensor found, Tensor expected) =>
+        new(IndexOf(place, expected.Shape), found.Span[place], expected.Span[place]);
 
     internal static string Describe(ReadOnlySpan<int> numbers) => $"[{string.Join(", ", numbers.ToArray())}]";
 

@@ -37,8 +37,8 @@ public sealed record TracedTexts(ModelInputs Inputs, IReadOnlyDictionary<string,
         var metadata = new Dictionary<string, string>();
         if (tokenizer is not null)
         {
-            var tokens = new JsonArray([.. rows.Select(row => (JsonNode)Strings(row.Select(id => tokenizer.IdToToken(id) is null ? "" : tokenizer.Decode([id]))))]);
-            metadata["tokens"] = tokens.ToJsonString();
+            IEnumerable<JsonNode> tokens = rows.Select(row => Strings(row.Select(id => tokenizer.IdToToken(id) is null ? "" : tokenizer.Decode([id]))));
+            metadata["tokens"] = new JsonArray([.. tokens]).ToJsonString();
         }
         return new TracedTexts(inputs, metadata);
     }

@@ -16,7 +16,8 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
         Tensor[] streams = [.. output.HiddenStates!.Select(state => new Tensor(state.ToArray(), state.Name, tokens, model.Config.HiddenWidth))];
         Tensor logits = output.Logits;                                       // [1, tokens, vocab_size]
         TokenCandidate[][] candidates = [.. masks.Select(mask => run.Candidates(logits.Row(mask), run.Options.TopK, model))];
-        Attribution[] attributions = AblationEffects(session, masks, [.. candidates.Select(all => all[0].TokenId)], [.. candidates.Select(all => all[0].Logit)]);
+        Attribution[] attributions = AblationEffects(
+            session, masks, [.. candidates.Select(all => all[0].TokenId)], [.. candidates.Select(all => all[0].Logit)]);
         return new ModelExplanation
         {
             Architecture = model.Architecture,
@@ -60,5 +61,4 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [change] });
         return model.Forward(inputs, session, new ForwardOptions { LogitsAt = [.. masks.Select(mask => (0, mask))] }).Logits;
     }
-
 }

@@ -14,11 +14,12 @@ public sealed class ModelExplainer : EncoderPipeline
     private readonly IReadOnlyList<int> _endTokens;
     private readonly int? _maskId;
 
-    private ModelExplainer(PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel) : base(model, tokenizer, ownsModel)
+    private ModelExplainer(PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel)
+        : base(model, tokenizer, ownsModel)
     {
         if (model is not (ICausalLM or IMaskedLM))
-            throw new ConfigException($"{model.Architecture} predicts no token; what can be explained is {ModelFamilies.NamesOfTask(typeof(ICausalLM))} (the next token), and " +
-                $"{ModelFamilies.NamesOfTask(typeof(IMaskedLM))} (a mask) (config.json, architectures).");
+            throw new ConfigException($"{model.Architecture} predicts no token; what can be explained is {ModelFamilies.NamesOfTask(typeof(ICausalLM))} (the " +
+                $"next token), and {ModelFamilies.NamesOfTask(typeof(IMaskedLM))} (a mask) (config.json, architectures).");
         if (model is ICausalLM)
             _endTokens = GenerationDefaults.Of(generationConfig, model.Config, tokenizer).Options.EosTokenId ?? [];
         else
@@ -33,7 +34,8 @@ public sealed class ModelExplainer : EncoderPipeline
     public static ModelExplainer Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
 
     /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
-    public static ModelExplainer FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+    public static ModelExplainer FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) =>
+        Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
     public static ModelExplainer Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, generationConfig: null, ownsModel: false);
@@ -69,18 +71,20 @@ public sealed class ModelExplainer : EncoderPipeline
         int[] columns = [.. Enumerable.Range(0, row.Length).Where(column => row.Ids[column] == _maskId)];
         return columns.Length > 0
             ? columns
-            : throw new ModelInputException($"The text has no mask, and {Model.Architecture} predicts nothing else. Write {MaskToken} where a token is to be filled in.");
+            : throw new ModelInputException($"The text has no mask, and {Model.Architecture} predicts nothing else. " +
+                $"Write {MaskToken} where a token is to be filled in.");
     }
 
     private void CheckLength(Encoding row, ExplanationOptions options)
     {
         if (options.Generate > 0 && Model is not ICausalLM)
-            throw new ModelInputException($"{options.Generate} tokens are to be generated, and {Model.Architecture} is an encoder, which generates none. Use a decoder ({ModelFamilies.NamesOfTask(typeof(ICausalLM))}).");
+            throw new ModelInputException($"{options.Generate} tokens are to be generated, and {Model.Architecture} is an encoder, which generates none. " +
+                $"Use a decoder ({ModelFamilies.NamesOfTask(typeof(ICausalLM))}).");
         (int most, int tokens) = (ExplanationOptions.MaxTokens(Model.Config), row.Length + options.Generate);
         if (tokens <= most)
             return;
         string generated = options.Generate > 0 ? $" with the {options.Generate} that are to be generated" : "";
-        throw new ModelInputException($"The text is {tokens} tokens{generated}; at most {most} of this model can be explained at once, because every one of its " +
-            $"{Model.Config.Layers} · {Model.Config.Heads} heads has a weight for every pair of tokens. Shorten the text.");
+        throw new ModelInputException($"The text is {tokens} tokens{generated}; at most {most} of this model can be explained at once, " +
+            $"because every one of its {Model.Config.Layers} · {Model.Config.Heads} heads has a weight for every pair of tokens. Shorten the text.");
     }
 }

@@ -74,7 +74,8 @@ public sealed record CheckpointInspection
         PretrainedConfig? config = file is null ? null : Try(() => ConfigJson.Parse(ConfigJson.ReadFile(directory).Span), problems, missing);
         using PretrainedModel? model = config is null ? null : Try(() => PretrainedModels.Load(directory, options), problems, missing);
         // A model that only has tensors too many still tells what becomes of the others.
-        using PretrainedModel? lenient = model is null && config is not null ? Try(() => PretrainedModels.Load(directory, options with { Strict = false }), [], []) : null;
+        using PretrainedModel? lenient = model is not null || config is null ? null
+            : Try(() => PretrainedModels.Load(directory, options with { Strict = false }), [], []);
         PretrainedModel? asked = model ?? lenient;
         HashSet<string> read = asked is null ? [] : [.. asked.Weights.Select(weight => weight.Name)];
         bool isQuantized = checkpoint.Weights.Values.Any(weight => weight.BlockType is not null);
@@ -105,7 +106,9 @@ public sealed record CheckpointInspection
     {
         string name = weight.Name;
         if (read.Contains(name))
-            return name.EndsWith(".gamma", StringComparison.Ordinal) || name.EndsWith(".beta", StringComparison.Ordinal) ? TensorUse.ReadByOldName : TensorUse.Read;
+            return name.EndsWith(".gamma", StringComparison.Ordinal) || name.EndsWith(".beta", StringComparison.Ordinal)
+                ? TensorUse.ReadByOldName
+                : TensorUse.Read;
         if (ModelFamilies.IsBuffer(weight))
             return TensorUse.Buffer;
         if (model is null)

@@ -21,7 +21,8 @@ internal sealed record LinearMatrices(IReadOnlyCollection<string> All, IReadOnly
     public static LinearMatrices Guess(IEnumerable<InspectedTensor> tensors)
     {
         InspectedTensor[] all = [.. tensors.Where(tensor => tensor.Shape.Count == 2 && IsFloat(tensor.Type) && !IsEmbedding(tensor.Name))];
-        InspectedTensor[] withHead = [.. all.Where(tensor => tensor.Elements > 0 && tensor.Shape[1] is <= int.MaxValue and long columns && columns % StoredBlocks.PairColumns == 0)];
+        InspectedTensor[] withHead = [.. all.Where(tensor =>
+            tensor.Elements > 0 && tensor.Shape[1] is <= int.MaxValue and long columns && columns % StoredBlocks.PairColumns == 0)];
         return new LinearMatrices(Names(all), Names(withHead.Where(tensor => !IsHead(tensor.Name))), Names(withHead));
     }
 
@@ -30,7 +31,9 @@ internal sealed record LinearMatrices(IReadOnlyCollection<string> All, IReadOnly
     private static bool IsFloat(ElementType type) => type is ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F64;
 
     private static bool IsEmbedding(string name) =>
-        name.Contains("embeddings.", StringComparison.Ordinal) || name.EndsWith("wte.weight", StringComparison.Ordinal) || name.EndsWith("wpe.weight", StringComparison.Ordinal);
+        name.Contains("embeddings.", StringComparison.Ordinal)
+        || name.EndsWith("wte.weight", StringComparison.Ordinal) || name.EndsWith("wpe.weight", StringComparison.Ordinal);
 
-    private static bool IsHead(string name) => name.EndsWith("lm_head.weight", StringComparison.Ordinal) || name.EndsWith(".decoder.weight", StringComparison.Ordinal);
+    private static bool IsHead(string name) =>
+        name.EndsWith("lm_head.weight", StringComparison.Ordinal) || name.EndsWith(".decoder.weight", StringComparison.Ordinal);
 }

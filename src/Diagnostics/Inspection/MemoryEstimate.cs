@@ -33,6 +33,7 @@ public sealed record MemoryEstimate(string Format, long Bytes)
         return new MemoryEstimate($"{format}", bytes) { BytesWithHead = withHead == bytes ? null : withHead };
 
         long InBlocks(InspectedTensor matrix) => matrix.Shape[0] * WeightMatrix.BytesOfRow(format, (int)matrix.Shape[1]);
-        long BytesWith(IReadOnlyCollection<string> matrices, Func<InspectedTensor, long> size) => parameters.Sum(tensor => matrices.Contains(tensor.Name) ? size(tensor) : tensor.Bytes);
+        long BytesWith(IReadOnlyCollection<string> matrices, Func<InspectedTensor, long> size) =>
+            parameters.Sum(tensor => matrices.Contains(tensor.Name) ? size(tensor) : tensor.Bytes);
     }
 }

@@ -8,7 +8,8 @@ namespace ManagedTransformers.Diagnostics;
 /// <param name="HighestId">The highest id it gives.</param>
 /// <param name="ModelVocabSize">config.json's vocab_size; null where there is no model.</param>
 /// <param name="Fits">Whether both belong together; null where one of them is missing.</param>
-public sealed record TokenizerInspection(bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, int? HighestId, int? ModelVocabSize, bool? Fits)
+public sealed record TokenizerInspection(
+    bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, int? HighestId, int? ModelVocabSize, bool? Fits)
 {
     private static readonly string[] Files = ["tokenizer.json", "vocab.json", "vocab.txt"];
 
@@ -36,7 +37,9 @@ public sealed record TokenizerInspection(bool Present, int? VocabularySize, int?
         string? misfit = config is null ? null : Misfit(tokenizer, highest, config);
         if (misfit is not null)
             problems.Add(misfit);
-        return new TokenizerInspection(Present: true, tokenizer.VocabularySize, tokenizer.AddedTokens.Count, tokenizer.ModelMaxLength, highest, config?.VocabSize, config is null ? null : misfit is null);
+        return new TokenizerInspection(
+            Present: true, tokenizer.VocabularySize, tokenizer.AddedTokens.Count, tokenizer.ModelMaxLength, highest, config?.VocabSize,
+            config is null ? null : misfit is null);
     }
 
     private static string? Misfit(Tokenizer tokenizer, int highest, PretrainedConfig config)
@@ -51,7 +54,7 @@ public sealed record TokenizerInspection(bool Present, int? VocabularySize, int?
         }
         return highest < config.VocabSize
             ? null
-            : $"The tokenizer gives ids up to {highest}; config.json has vocab_size {config.VocabSize}, so a text with a token above {config.VocabSize - 1} is " +
-                "refused. Use the tokenizer that the checkpoint was trained with.";
+            : $"The tokenizer gives ids up to {highest}; config.json has vocab_size {config.VocabSize}, so a text with a token above " +
+                $"{config.VocabSize - 1} is refused. Use the tokenizer that the checkpoint was trained with.";
     }
 }

@@ -51,7 +51,8 @@ internal sealed class NextTokenView
 [DebuggerDisplay("{ToString(),nq}")]
 internal readonly record struct LikelyToken(TokenView Token, double Probability, float Logit)
 {
-    internal string Short => string.Create(CultureInfo.InvariantCulture, $"{(Token.Text is string text ? TokenView.Quote(text) : $"{Token.Id}")} {Probability:F4}");
+    internal string Short =>
+        string.Create(CultureInfo.InvariantCulture, $"{(Token.Text is string text ? TokenView.Quote(text) : $"{Token.Id}")} {Probability:F4}");
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Token}: {Probability:F4} (logit {Logit:G4})");
 }

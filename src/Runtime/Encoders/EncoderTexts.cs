@@ -7,7 +7,8 @@ internal sealed class EncoderTexts
     private readonly Tokenizer _tokenizer;
     private readonly int? _maxTokens;
 
-    /// <summary>Finds the limit of a text: the smallest of the model's, the tokenizer's and the caller's (such as sentence-transformers' max_seq_length).</summary>
+    /// <summary>Finds the limit of a text: the smallest of the model's, the tokenizer's and the caller's (such as sentence-transformers'
+    /// max_seq_length).</summary>
     /// <exception cref="ConfigException">It leaves no room for a text.</exception>
     public EncoderTexts(PretrainedModel model, Tokenizer tokenizer, int? maxTokens = null)
     {
@@ -61,7 +62,8 @@ internal sealed class EncoderTexts
         return encoding;
     }
 
-    /// <summary>A text as windows of some tokens, special ones included, that share tokens of the text with the one before; each is made when it is asked for.</summary>
+    /// <summary>A text as windows of some tokens, special ones included, that share tokens of the text with the one before; each is made when it is asked
+    /// for.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The window does not fit the model, or has no room for a new token.</exception>
     public IEnumerable<Encoding> Windows(string text, int windowTokens, int overlap)
     {

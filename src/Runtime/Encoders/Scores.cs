@@ -26,7 +26,7 @@ internal static class Scores
         RequireNumbers(scores, what, model);
         int infinite = scores.IndexOfAny(float.PositiveInfinity, float.NegativeInfinity);
         if (infinite >= 0)
-            throw new CheckpointException($"{model.Architecture}: the {what} {infinite} is {(scores[infinite] > 0 ? "+∞" : "−∞")}; a finite number is needed. " +
-                "The weights hold infinite numbers, or such large ones that they overflow: download the checkpoint or export it again.");
+            throw new CheckpointException($"{model.Architecture}: the {what} {infinite} is {(scores[infinite] > 0 ? "+∞" : "−∞")}; a finite " +
+                "number is needed. The weights hold infinite numbers, or such large ones that they overflow: download the checkpoint or export it again.");
     }
 }

@@ -119,20 +119,23 @@ public sealed class GenerationSession : IDisposable
         _disposed = true;
     }
 
-    private string DebuggerText => _disposed ? "disposed" : $"{_held.Length} of {_session.Cache!.MaxLength} tokens held{(Volatile.Read(ref _running) == 0 ? "" : ", running")}";
+    private string DebuggerText => _disposed ? "disposed"
+        : $"{_held.Length} of {_session.Cache!.MaxLength} tokens held{(Volatile.Read(ref _running) == 0 ? "" : ", running")}";
 
     private (SearchPrompt Prompt, GenerationPlan Plan) Settle(int[] prompt, GenerationOptions? options)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         options ??= GenerationOptions.Default;
         if (options.KeyValueType is WeightType type && type != _session.Cache!.Type)
-            throw new ModelInputException($"KeyValueType is {type}; the session holds keys and values as {_session.Cache.Type} (SessionOptions.KeyValueType). Leave it out, or create another session.");
+            throw new ModelInputException($"KeyValueType is {type}; the session holds keys and values as {_session.Cache.Type} " +
+                "(SessionOptions.KeyValueType). Leave it out, or create another session.");
         options = options with { KeyValueType = _session.Cache!.Type };
         SearchPrompt[] one = _generator.Prompts([prompt], options, _session);
         return (one[0], _generator.Plan(one, options, _session));
     }
 
-    private async IAsyncEnumerable<TextPiece> StreamAsync(SearchPrompt prompt, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<TextPiece> StreamAsync(
+        SearchPrompt prompt, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using Call call = Begin(prompt);
         await foreach (TextPiece piece in _generator.StreamAsync(() => call.Search(plan), plan, cancellationToken).ConfigureAwait(false))

@@ -43,7 +43,8 @@ public sealed class TextGenerator : Pipeline
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create"/>
-    public static TextGenerator Create(ICausalLM model, Tokenizer tokenizer) => new((PretrainedModel)model, tokenizer, generationConfig: null, ownsModel: false);
+    public static TextGenerator Create(ICausalLM model, Tokenizer tokenizer) =>
+        new((PretrainedModel)model, tokenizer, generationConfig: null, ownsModel: false);
 
     /// <summary>Continues a text.</summary>
     /// <param name="prompt">The text; empty: generation starts from the beginning-of-text token (<see cref="GenerationOptions.BosTokenId"/>).</param>
@@ -98,7 +99,8 @@ public sealed class TextGenerator : Pipeline
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <inheritdoc cref="GenerateSequences(IReadOnlyList{int[]}, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public GenerationOutput GenerateBatch(
-        IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
+        IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, GenerationOptions? options = null, IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default) =>
         GenerationRun.Run(Plan(PaddedPrompts.Of(inputIds, attentionMask, PromptTokens(options)), options), progress, cancellationToken);
 
     /// <summary>Continues a text piece by piece; all pieces together are what <see cref="Generate(string, GenerationOptions?, CancellationToken)"/>
@@ -191,7 +193,8 @@ public sealed class TextGenerator : Pipeline
         SearchPrompt.Of(ids, PromptTokens(options, session));
 
     /// <summary>Runs a search piece by piece, and disposes it. It is made when somebody enumerates: who does not, or does so twice, owes no memory.</summary>
-    internal async IAsyncEnumerable<TextPiece> StreamAsync(Func<TokenSearch> begin, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
+    internal async IAsyncEnumerable<TextPiece> StreamAsync(
+        Func<TokenSearch> begin, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using TokenSearch search = begin();
         var writer = new PieceWriter(plan, search.Rows[0]);

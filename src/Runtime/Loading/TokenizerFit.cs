@@ -45,7 +45,8 @@ internal static class TokenizerFit
         CheckSame("The model to compare with", (against.CausalLM.Config, against.Tokenizer), (scorer.CausalLM.Config, scorer.Tokenizer), Advice);
     }
 
-    private static void CheckSame(string name, (PretrainedConfig Config, Tokenizer Tokenizer) other, (PretrainedConfig Config, Tokenizer Tokenizer) model, string advice)
+    private static void CheckSame(
+        string name, (PretrainedConfig Config, Tokenizer Tokenizer) other, (PretrainedConfig Config, Tokenizer Tokenizer) model, string advice)
     {
         if (other.Config.VocabSize != model.Config.VocabSize)
             throw new ModelInputException($"{name} has a vocabulary of {other.Config.VocabSize} tokens, the model one of {model.Config.VocabSize}. {advice}");

@@ -117,7 +117,8 @@ internal sealed class ByteLevelDecoder : TokenDecoder
             catch (DecoderFallbackException e)
             {
                 string invalid = System.Convert.ToHexString(e.BytesUnknown ?? []);
-                throw new TokenizerException($"The bytes {invalid} of the decoded tokens are not UTF-8 (errors = strict). Decode more tokens at a time, or use InvalidUtf8.Replace or Ignore.", e);
+                throw new TokenizerException($"The bytes {invalid} of the decoded tokens are not UTF-8 (errors = strict). " +
+                    "Decode more tokens at a time, or use InvalidUtf8.Replace or Ignore.", e);
             }
         }
     }

@@ -91,7 +91,8 @@ internal static class ComponentJson
     {
         PreTokenizer[] parts = [.. json.Get("pretokenizers").Items().Select(p => ReadPreTokenizer(p, TokenizerConfig.Empty)!)];
         if (parts.SkipLast(1).Any(IsByteLevel))
-            throw new TokenizerException($"{json.Path} has a ByteLevel pre-tokenizer before others. Here it must be the last: what follows it would split bytes, not text.");
+            throw new TokenizerException($"{json.Path} has a ByteLevel pre-tokenizer before others. " +
+                "Here it must be the last: what follows it would split bytes, not text.");
         return new SequencePreTokenizer(parts);
     }
 
@@ -102,7 +103,8 @@ internal static class ComponentJson
         {
             int[] ids = [.. value.Get("ids").Items().Select(i => i.Id())];
             string[] tokens = [.. value.Get("tokens").Items().Select(t => t.String())];
-            if (ids.Length != tokens.Length) throw new TokenizerException($"{value.Path} has {ids.Length} ids and {tokens.Length} tokens; there must be as many of each.");
+            if (ids.Length != tokens.Length) throw new TokenizerException($"{value.Path} has {ids.Length} ids and {tokens.Length} tokens; " +
+                "there must be as many of each.");
             specials[key] = new Special(tokens, ids);
         }
         TemplatePiece[] single = [.. json.Get("single").Items().Select(p => ReadPiece(p, specials))];
@@ -124,7 +126,8 @@ internal static class ComponentJson
         string name = token.Get("id").String();
         return specials.TryGetValue(name, out Special? special)
             ? new TemplatePiece(token.Find("type_id").Or(0), null, special)
-            : throw new TokenizerException($"{token.Path} names {Vocabulary.Show(name)}, which is not in its special_tokens ({string.Join(", ", specials.Keys)}). Add it there.");
+            : throw new TokenizerException($"{token.Path} names {Vocabulary.Show(name)}, which is not in its special_tokens " +
+                $"({string.Join(", ", specials.Keys)}). Add it there.");
     }
 
     private static Special ReadSpecial(JsonPart pair)

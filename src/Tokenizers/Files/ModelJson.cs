@@ -11,7 +11,8 @@ internal static class ModelJson
     public static TokenModel Read(JsonPart model, bool byteLevel)
     {
         // Old files have no type: a BPE has merges, a WordPiece a limit on the length of words.
-        string type = model.Find("type")?.String() ?? (model.Find("merges") is not null ? "BPE" : model.Find("max_input_chars_per_word") is not null ? "WordPiece" : "none");
+        string type = model.Find("type")?.String() ?? (model.Find("merges") is not null ? "BPE"
+            : model.Find("max_input_chars_per_word") is not null ? "WordPiece" : "none");
         switch (type)
         {
             case "BPE":
@@ -37,19 +38,23 @@ internal static class ModelJson
         var ids = new Dictionary<string, int>(element.GetPropertyCount());
         foreach (JsonProperty entry in element.EnumerateObject())
         {
-            if (!entry.Value.TryGetId(out int id)) throw vocab.At(entry.Value, $"{vocab.Path}[\"{entry.Name}\"]").Unexpected("an id: a whole number from 0 to 2,147,483,647");
+            if (!entry.Value.TryGetId(out int id)) throw vocab.At(entry.Value, $"{vocab.Path}[\"{entry.Name}\"]").Unexpected("an id: a whole number from 0 " +
+                "to 2,147,483,647");
             if (!ids.TryAdd(entry.Name, id))
-                throw new TokenizerException($"{vocab.Path} has the token {Vocabulary.Show(entry.Name)} twice, with ids {ids[entry.Name]} and {id}. The vocabulary is damaged.");
+                throw new TokenizerException($"{vocab.Path} has the token {Vocabulary.Show(entry.Name)} twice, with ids {ids[entry.Name]} and {id}. " +
+                    "The vocabulary is damaged.");
         }
         return new Vocabulary(ids, vocab.Path);
     }
 
     /// <summary>Looks a merge up: its two tokens and the one they join to.</summary>
     /// <exception cref="TokenizerException">The vocabulary does not have one of the three.</exception>
-    public static (int Left, int Right, int Joined) Merge(Vocabulary vocabulary, ReadOnlySpan<char> left, ReadOnlySpan<char> right, int prefixLength, string source, int number)
+    public static (int Left, int Right, int Joined) Merge(
+        Vocabulary vocabulary, ReadOnlySpan<char> left, ReadOnlySpan<char> right, int prefixLength, string source, int number)
     {
         if (prefixLength > right.Length)
-            throw new TokenizerException($"{source}: merge {number} joins {Vocabulary.Show(left.ToString())} and {Vocabulary.Show(right.ToString())}, which is shorter than continuing_subword_prefix.");
+            throw new TokenizerException($"{source}: merge {number} joins {Vocabulary.Show(left.ToString())} and {Vocabulary.Show(right.ToString())}, " +
+                "which is shorter than continuing_subword_prefix.");
         int length = left.Length + right.Length - prefixLength;
         Span<char> joined = length <= 256 ? stackalloc char[length] : new char[length];
         left.CopyTo(joined);
@@ -58,7 +63,8 @@ internal static class ModelJson
 
         int IdOf(ReadOnlySpan<char> token) => vocabulary.TryGetId(token, out int id)
             ? id
-            : throw new TokenizerException($"{source}: merge {number} needs the token {Vocabulary.Show(token.ToString())}, which is not among the {vocabulary.Count} of the vocabulary. The two belong to different tokenizers, or one is damaged.");
+            : throw new TokenizerException($"{source}: merge {number} needs the token {Vocabulary.Show(token.ToString())}, " +
+                $"which is not among the {vocabulary.Count} of the vocabulary. The two belong to different tokenizers, or one is damaged.");
     }
 
     private static Bpe ReadBpe(JsonPart model, bool byteLevel)
@@ -88,13 +94,15 @@ internal static class ModelJson
             if (merge.ValueKind == JsonValueKind.Array && merge.GetArrayLength() == 2)
             {
                 JsonPart part = merges.At(merge, $"{merges.Path}[{ranked.Count}]");
-                ranked.Add(Merge(vocabulary, part.At(merge[0], part.Path).String(), part.At(merge[1], part.Path).String(), prefixLength, merges.Path, ranked.Count));
+                (string left, string right) = (part.At(merge[0], part.Path).String(), part.At(merge[1], part.Path).String());
+                ranked.Add(Merge(vocabulary, left, right, prefixLength, merges.Path, ranked.Count));
                 continue;
             }
             ReadOnlySpan<char> text = merges.At(merge, $"{merges.Path}[{ranked.Count}]").String();
             int space = text.IndexOf(' ');
             if (space < 0 || text[(space + 1)..].Contains(' '))
-                throw new TokenizerException($"{merges.Path}[{ranked.Count}] is {Vocabulary.Show(text.ToString())}; a merge is two tokens with one space between them.");
+                throw new TokenizerException($"{merges.Path}[{ranked.Count}] is {Vocabulary.Show(text.ToString())}; " +
+                    "a merge is two tokens with one space between them.");
             ranked.Add(Merge(vocabulary, text[..space], text[(space + 1)..], prefixLength, merges.Path, ranked.Count));
         }
         return new BpeMerges(ranked);

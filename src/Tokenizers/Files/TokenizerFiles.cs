@@ -39,7 +39,8 @@ internal sealed class TokenizerFiles
     {
         ArgumentNullException.ThrowIfNull(directory);
         if (!Directory.Exists(directory))
-            throw new TokenizerException($"{directory} is not a directory. Give the directory that holds tokenizer.json, or vocab.json and merges.txt, or vocab.txt.");
+            throw new TokenizerException($"{directory} is not a directory. Give the directory that holds tokenizer.json, or vocab.json and merges.txt, " +
+                "or vocab.txt.");
         var roots = new DirectoryRoots(directory);
         return new TokenizerFiles(name => ReadFile(Path.Combine(directory, name), roots), directory);
     }
@@ -95,7 +96,8 @@ internal sealed class TokenizerFiles
         {
             string real = RealPath.Of(path);
             if (!roots.Contain(real))
-                throw new TokenizerException($"{path} is a link to {real}, outside the directory. Nothing is read from there: copy the file, or open the directory that holds it.");
+                throw new TokenizerException($"{path} is a link to {real}, outside the directory. " +
+                    "Nothing is read from there: copy the file, or open the directory that holds it.");
             long length = new FileInfo(real).Length;
             if (length > LargestFile)
                 throw new TokenizerException($"{path} has {length} bytes; a tokenizer's file has at most {LargestFile}. It is something else.");

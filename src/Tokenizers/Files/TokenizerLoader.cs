@@ -14,7 +14,8 @@ internal static class TokenizerLoader
         catch (InvalidOperationException e)
         {
             // System.Text.Json says it so when a string is asked for that UTF-16 cannot hold, such as "\ud800".
-            throw new TokenizerException($"A JSON file of {files.Place} has a string with half a surrogate pair in it, which is no text. The file is damaged: get it again.", e);
+            throw new TokenizerException($"A JSON file of {files.Place} has a string with half a surrogate pair in it, which is no text. " +
+                "The file is damaged: get it again.", e);
         }
     }
 
@@ -104,7 +105,8 @@ internal static class TokenizerLoader
         {
             AddedToken token = TokenizerConfig.ReadToken(item, special: false, item.Get("id").Id());
             if (!byId.TryAdd(token.Id, token) && byId[token.Id] != token)
-                throw new TokenizerException($"{item.Path}: id {token.Id} belongs to {Vocabulary.Show(byId[token.Id].Content)} and to {Vocabulary.Show(token.Content)}; every added token needs an id of its own.");
+                throw new TokenizerException($"{item.Path}: id {token.Id} belongs to {Vocabulary.Show(byId[token.Id].Content)} and to " +
+                    $"{Vocabulary.Show(token.Content)}; every added token needs an id of its own.");
             tokens.Add(token);
         }
         return tokens;
@@ -118,7 +120,9 @@ internal static class TokenizerLoader
         {
             Stride = json.Find("stride").Or(0),
             Direction = ReadSide(json.Find("direction")),
-            Strategy = Enum.GetNames<TruncationStrategy>().Contains(strategy.String()) ? Enum.Parse<TruncationStrategy>(strategy.String()) : throw strategy.Unexpected("LongestFirst, OnlyFirst or OnlySecond"),
+            Strategy = Enum.GetNames<TruncationStrategy>().Contains(strategy.String())
+                ? Enum.Parse<TruncationStrategy>(strategy.String())
+                : throw strategy.Unexpected("LongestFirst, OnlyFirst or OnlySecond"),
         };
     }
 

@@ -114,7 +114,8 @@ internal static class VocabularyFiles
             }
         }
         if (tokens.GroupBy(t => t.Id).FirstOrDefault(g => g.Count() > 1) is { } clash)
-            throw new TokenizerException($"added_tokens.json gives id {clash.Key} to {string.Join(" and ", clash.Select(t => Vocabulary.Show(t.Content)))}; every token needs an id of its own.");
+            throw new TokenizerException($"added_tokens.json gives id {clash.Key} to {string.Join(" and ", clash.Select(t => Vocabulary.Show(t.Content)))}; " +
+                "every token needs an id of its own.");
         return [.. tokens.OrderBy(t => t.Id)];
     }
 
@@ -136,5 +137,6 @@ internal static class VocabularyFiles
 
     private static Special Needed(string role, string? token, int? id) => token is not null && id is int known
         ? new Special(token, known)
-        : throw new TokenizerException($"The vocabulary has no {role}, which this kind of tokenizer puts around every text. Name it in tokenizer_config.json or special_tokens_map.json, or add it to the vocabulary.");
+        : throw new TokenizerException($"The vocabulary has no {role}, which this kind of tokenizer puts around every text. " +
+            "Name it in tokenizer_config.json or special_tokens_map.json, or add it to the vocabulary.");
 }

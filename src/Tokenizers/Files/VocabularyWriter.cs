@@ -13,7 +13,8 @@ internal static class VocabularyWriter
         if (!Directory.Exists(directory)) throw new TokenizerException($"Vocabulary path ({directory}) should be a directory that exists. Create it first.");
         string prefix = string.IsNullOrEmpty(filenamePrefix) ? "" : filenamePrefix + "-";
         if (prefix.AsSpan().ContainsAny('/', '\\'))
-            throw new TokenizerException($"The filename prefix {Vocabulary.Show(filenamePrefix)} has a path separator in it; files are written to {directory} only.");
+            throw new TokenizerException($"The filename prefix {Vocabulary.Show(filenamePrefix)} has a path separator in it; " +
+                $"files are written to {directory} only.");
         string merges = Merges(model);
         string vocabPath = Path.Combine(directory, prefix + TokenizerFiles.VocabJson);
         string mergesPath = Path.Combine(directory, prefix + TokenizerFiles.MergesTxt);
@@ -41,7 +42,8 @@ internal static class VocabularyWriter
         {
             string a = model.Vocabulary.TokenOf(left)!, b = model.Vocabulary.TokenOf(right)!;
             if ((a + b).AsSpan().ContainsAny(' ', '\n', '\r'))
-                throw new TokenizerException($"The merge of {Vocabulary.Show(a)} and {Vocabulary.Show(b)} has white space in it, which merges.txt has no way to say. Keep tokenizer.json.");
+                throw new TokenizerException($"The merge of {Vocabulary.Show(a)} and {Vocabulary.Show(b)} has white space in it, " +
+                    "which merges.txt has no way to say. Keep tokenizer.json.");
             text.Append(a).Append(' ').Append(b).Append('\n');
         }
         return text.ToString();

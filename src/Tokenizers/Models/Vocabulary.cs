@@ -31,7 +31,8 @@ internal sealed class Vocabulary
             if (id < 0) throw new TokenizerException($"{source}: token {Show(token)} has id {id}; ids are 0 and more.");
             string? other = TokenOf(id);
             if (other is not null)
-                throw new TokenizerException($"{source}: id {id} belongs to {Show(other)} and to {Show(token)}; every token needs an id of its own. The vocabulary is damaged.");
+                throw new TokenizerException($"{source}: id {id} belongs to {Show(other)} and to {Show(token)}; every token needs an id of its own. " +
+                    "The vocabulary is damaged.");
             if (id < size) _tokens[id] = token;
             else _farTokens.Add(id, token);
             MaxTokenLength = Math.Max(MaxTokenLength, token.Length);

@@ -14,7 +14,8 @@ internal sealed class WordPiece : TokenModel
         : base(vocabulary)
     {
         if (!vocabulary.TryGetId(unkToken, out _unkId))
-            throw new TokenizerException($"{source}: the unknown token {Vocabulary.Show(unkToken)} is not among its {vocabulary.Count} tokens. Add it, or name the one that the vocabulary has as unk_token.");
+            throw new TokenizerException($"{source}: the unknown token {Vocabulary.Show(unkToken)} is not among its {vocabulary.Count} tokens. " +
+                "Add it, or name the one that the vocabulary has as unk_token.");
         _prefix = continuingSubwordPrefix;
         _maxInputCharsPerWord = maxInputCharsPerWord;
     }

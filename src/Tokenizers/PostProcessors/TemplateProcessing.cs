@@ -40,7 +40,8 @@ internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IR
     public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
     {
         if (encodings.Count > 2)
-            throw new TokenizerException("A TemplateProcessing post-processor stands after another one that adds special tokens; it must stand before it, or alone.");
+            throw new TokenizerException("A TemplateProcessing post-processor stands after another one that adds special tokens; " +
+                "it must stand before it, or alone.");
         var pieces = new List<Encoding>();
         foreach (TemplatePiece piece in encodings.Count == 1 ? single : pair)
         {

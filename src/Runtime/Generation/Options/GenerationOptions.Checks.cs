@@ -77,7 +77,8 @@ public sealed partial record GenerationOptions
         if (all.AssistantModel is not null && all.PromptLookupNumTokens is int both)
             throw new ModelInputException($"AssistantModel is set and PromptLookupNumTokens is {both}; one of them drafts. Leave the other out.");
         if (beams > 1 && all.TopLogProbabilities is int top)
-            throw new ModelInputException($"TopLogProbabilities is {top} and NumBeams is {beams}; beams report a score for the whole text. Leave one of them out.");
+            throw new ModelInputException($"TopLogProbabilities is {top} and NumBeams is {beams}; beams report a score for the whole text. " +
+                "Leave one of them out.");
         if (beams > 1 && all.PromptLookupNumTokens is int ahead)
             throw new ModelInputException($"PromptLookupNumTokens is {ahead} and NumBeams is {beams}; tokens can be looked up for one text only. " +
                 "Leave one of them out.");

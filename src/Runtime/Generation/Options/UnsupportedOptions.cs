@@ -9,7 +9,8 @@ internal static class UnsupportedOptions
     {
         ["num_beam_groups"] = 1, ["penalty_alpha"] = 0, ["encoder_repetition_penalty"] = 1, ["encoder_no_repeat_ngram_size"] = 0, ["guidance_scale"] = 1,
         ["force_words_ids"] = 0, ["constraints"] = 0, ["forced_bos_token_id"] = double.NaN, ["forced_decoder_ids"] = 0,
-        ["exponential_decay_length_penalty"] = 0, ["remove_invalid_values"] = 0, ["token_healing"] = 0, ["watermarking_config"] = 0, ["dola_layers"] = double.NaN,
+        ["exponential_decay_length_penalty"] = 0, ["remove_invalid_values"] = 0, ["token_healing"] = 0, ["watermarking_config"] = 0,
+        ["dola_layers"] = double.NaN,
     };
 
     /// <summary>Their names.</summary>

@@ -44,11 +44,13 @@ internal static class LogitsProcessors
         {
             processor.Process(inputIds, scores);
             // The built-in ones keep numbers numbers.
-            if (processor.GetType().Assembly != typeof(LogitsProcessors).Assembly && scores.ContainsAnyExceptInRange(float.NegativeInfinity, float.PositiveInfinity))
+            if (processor.GetType().Assembly != typeof(LogitsProcessors).Assembly
+                && scores.ContainsAnyExceptInRange(float.NegativeInfinity, float.PositiveInfinity))
                 throw new ModelInputException($"{processor.GetType().Name} made the score of a token NaN; numbers or −∞ are needed.");
         }
         if (!scores.ContainsAnyExcept(float.NegativeInfinity))
-            throw new ModelInputException($"The options leave no token possible after {inputIds.Length} tokens: all {scores.Length} scores are −∞. Suppress or bias fewer tokens.");
+            throw new ModelInputException($"The options leave no token possible after {inputIds.Length} tokens: all {scores.Length} scores are −∞. " +
+                "Suppress or bias fewer tokens.");
     }
 
     private static void AddWarpers(List<LogitsProcessor> processors, GenerationOptions options, IReadOnlyList<int> eosTokenId, KernelOptions kernels)

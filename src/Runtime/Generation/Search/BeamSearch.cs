@@ -26,8 +26,8 @@ internal sealed class BeamSearch : IDisposable
     private int _length;                     // new tokens of each beam
     private bool _done;
 
-    /// <summary>Begins a search. The call may have begun before this prompt was its turn: <paramref name="start"/> is a Stopwatch's timestamp. A session that has
-    /// read the prompt already is the <paramref name="beginning"/>.</summary>
+    /// <summary>Begins a search. The call may have begun before this prompt was its turn: <paramref name="start"/> is a Stopwatch's timestamp. A session that
+    /// has read the prompt already is the <paramref name="beginning"/>.</summary>
     public BeamSearch(SearchPrompt prompt, GenerationPlan plan, long start, Session? beginning = null)
     {
         (_model, _prompt, _plan, _start, _beams, _vocabSize) = (plan.Model, prompt, plan, start, plan.Beams, plan.Model.Config.VocabSize);
@@ -146,7 +146,8 @@ internal sealed class BeamSearch : IDisposable
         }
         _length++;
         if (kept < _beams)
-            throw new ModelInputException($"Only {kept} of {_beams} beams can go on: the vocabulary has {_vocabSize} tokens, {_plan.EosTokenId.Count} of them end tokens. Lower NumBeams.");
+            throw new ModelInputException($"Only {kept} of {_beams} beams can go on: the vocabulary has {_vocabSize} tokens, " +
+                $"{_plan.EosTokenId.Count} of them end tokens. Lower NumBeams.");
         Follow(parents, tokens, sums);
         _done = _found.IsDone(best, _length);
         if (!_done && AllEnded())

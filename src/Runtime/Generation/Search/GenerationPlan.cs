@@ -33,7 +33,8 @@ internal sealed class GenerationPlan
         EosTokenId = Options.EosTokenId ?? model.Config.EosTokenId;
         options.Validate(defaults, model.Config.VocabSize, EosTokenId);
         if (tokenizer is null && Options.StopStrings is { Count: > 0 } strings)
-            throw new ModelInputException($"StopStrings asks for the text (\"{strings[0]}\"), and a model alone has no tokenizer. Generate with TextGenerator, or leave it out.");
+            throw new ModelInputException($"StopStrings asks for the text (\"{strings[0]}\"), and a model alone has no tokenizer. " +
+                "Generate with TextGenerator, or leave it out.");
         if (tokenizer is null && Options.Truncation is not null)
             throw new ModelInputException("Truncation asks for the text, and a model alone has no tokenizer. Generate with TextGenerator, or leave it out.");
         int longest = prompts.Count == 0 ? 0 : prompts.Max(prompt => prompt.InputIds.Length);
@@ -83,7 +84,8 @@ internal sealed class GenerationPlan
     /// <exception cref="ModelInputException">It is for several, or for beams.</exception>
     public GenerationPlan RequireOneText() => Beams == 1 && Sequences == 1
         ? this
-        : throw new ModelInputException($"NumBeams is {Beams} and NumReturnSequences is {Sequences}; one text that is chosen token by token can be streamed. Set both to 1, or generate without streaming.");
+        : throw new ModelInputException($"NumBeams is {Beams} and NumReturnSequences is {Sequences}; one text that is chosen token by token can be streamed. " +
+            "Set both to 1, or generate without streaming.");
 
     /// <summary>The texts, those of one prompt side by side.</summary>
     public SearchRow[] NewRows() => [.. Prompts.SelectMany(prompt => Enumerable.Range(0, Sequences).Select(number => new SearchRow(prompt, this, number)))];

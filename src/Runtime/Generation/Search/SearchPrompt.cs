@@ -43,7 +43,8 @@ internal sealed class SearchPrompt(int index, int[] inputIds, int[] tokens)
         {
             int place = prompt.InputIds.AsSpan().IndexOfAnyExceptInRange(0, vocabSize - 1);
             if (place >= 0)
-                throw new ModelInputException($"Prompt {prompt.Index} has token {prompt.InputIds[place]} at place {place}; the model's tokens are 0 … {vocabSize - 1} (vocab_size {vocabSize}). Do tokenizer and model belong together?");
+                throw new ModelInputException($"Prompt {prompt.Index} has token {prompt.InputIds[place]} at place {place}; " +
+                    $"the model's tokens are 0 … {vocabSize - 1} (vocab_size {vocabSize}). Do tokenizer and model belong together?");
         }
     }
 }
@@ -67,7 +68,8 @@ internal static class PaddedPrompts
             throw new ModelInputException("input_ids holds no tokens; at least one row with one token is needed.");
         int uneven = inputIds.ToList().FindIndex(row => row.Length != inputIds[0].Length);
         if (uneven >= 0)
-            throw new ModelInputException($"input_ids[{uneven}] has {inputIds[uneven].Length} tokens, input_ids[0] has {inputIds[0].Length}; rows of one length are needed. Pad the shorter ones on the left, or give each its own call.");
+            throw new ModelInputException($"input_ids[{uneven}] has {inputIds[uneven].Length} tokens, input_ids[0] has {inputIds[0].Length}; " +
+                "rows of one length are needed. Pad the shorter ones on the left, or give each its own call.");
         if (attentionMask is not null && attentionMask.Count != inputIds.Count)
             throw new ModelInputException($"attention_mask has {attentionMask.Count} rows, input_ids has {inputIds.Count}; as many are needed.");
         return [.. inputIds.Select((row, i) => Cut(i, row, attentionMask?[i], Math.Max(0, row.Length - most)))];
@@ -94,7 +96,8 @@ internal static class PaddedPrompts
         if (mask is null)
             return row;
         if (mask.Length != row.Length)
-            throw new ModelInputException($"attention_mask[{index}] has {mask.Length} values, input_ids[{index}] has {row.Length}; one for each token is needed.");
+            throw new ModelInputException($"attention_mask[{index}] has {mask.Length} values, input_ids[{index}] has {row.Length}; " +
+                "one for each token is needed.");
         int other = Array.FindIndex(mask, value => value is not (0 or 1));
         if (other >= 0)
             throw new ModelInputException($"attention_mask[{index}, {other}] is {mask[other]}; 0 or 1 is needed.");

@@ -105,7 +105,8 @@ internal sealed class SearchRow
         return null;
     }
 
-    private string DebuggerText => $"prompt {Prompt.Index}, text {Number}: {Prompt.InputIds.Length} + {Generated.Length} tokens, {(FinishReason is null ? "goes on" : $"ended by {FinishReason}")}"
+    private string DebuggerText => $"prompt {Prompt.Index}, text {Number}: {Prompt.InputIds.Length} + {Generated.Length} tokens, "
+        + $"{(FinishReason is null ? "goes on" : $"ended by {FinishReason}")}"
         + (Tokenizer is null ? "" : $": {TokenView.Quote(Tokenizer.Decode(Generated))}");
 }
 

@@ -106,7 +106,8 @@ internal sealed class TokenSearch : IDisposable
         // While another pass runs, the session uses the tensor for something else.
         return scores.Rank != 2 || scores.Shape[1] != _scores.Length
             ? []
-            : [.. Enumerable.Range(0, Math.Min(scores.Shape[0], MatMul.StreamedRows)).Select(i => new NextTokenView($"row {i} of the pass", _plan.Tokenizer, scores.Row(i)))];
+            : [.. Enumerable.Range(0, Math.Min(scores.Shape[0], MatMul.StreamedRows))
+                .Select(i => new NextTokenView($"row {i} of the pass", _plan.Tokenizer, scores.Row(i)))];
     }
 
     private void Admit(SearchRow row, CancellationToken cancellationToken)
@@ -166,7 +167,8 @@ internal sealed class TokenSearch : IDisposable
             count += 1 + drafted;
             Usage.DraftedTokens += drafted;
         }
-        Tensor scores = _model.Append(_tokens.AsSpan(0, count), _lengths.AsSpan(0, _active.Count), _slots.AsSpan(0, _active.Count), _session, ScoresOf.AllTokens);
+        Tensor scores = _model.Append(
+            _tokens.AsSpan(0, count), _lengths.AsSpan(0, _active.Count), _slots.AsSpan(0, _active.Count), _session, ScoresOf.AllTokens);
         _passScores = scores;
         Usage.Passes++;
         int first = 0;

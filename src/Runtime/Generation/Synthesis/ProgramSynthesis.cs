@@ -32,7 +32,8 @@ public sealed class ProgramSynthesis : IDisposable
         ArgumentNullException.ThrowIfNull(generator);
         (_generator, _options) = (generator, options ?? SynthesisOptions.Default);
         if (_options.Generation.MaxLength is int length)
-            throw new ModelInputException($"MaxLength is {length}; it counts the context, which grows with every turn. Give MaxNewTokens, which counts a turn's own tokens.");
+            throw new ModelInputException($"MaxLength is {length}; it counts the context, which grows with every turn. " +
+                "Give MaxNewTokens, which counts a turn's own tokens.");
     }
 
     /// <summary>The turns so far.</summary>
@@ -145,9 +146,10 @@ public sealed class ProgramSynthesis : IDisposable
         int least = _options.Generation.MaxNewTokens ?? 1;
         if (tokens > most - least)
         {
-            throw new ModelInputException($"Turn {_turns.Count + 1}: the model would read {tokens} tokens{(dropped > 0 ? $", {dropped} turns left out," : "")} and write " +
-                $"{(least == 1 ? "at least 1" : $"up to {least}")}; {most} fit (n_positions). Begin a new program, lower MaxNewTokens, or let the oldest turns go " +
-                "(ContextOverflow.DropOldestTurns).");
+            throw new ModelInputException($"Turn {_turns.Count + 1}: the model would read {tokens} " +
+                $"tokens{(dropped > 0 ? $", {dropped} turns left out," : "")} and write " +
+                $"{(least == 1 ? "at least 1" : $"up to {least}")}; {most} fit (n_positions). " +
+                "Begin a new program, lower MaxNewTokens, or let the oldest turns go (ContextOverflow.DropOldestTurns).");
         }
         return new Reading(text, comment, Math.Min(wanted, most - tokens));
     }
