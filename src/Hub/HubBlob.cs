@@ -107,22 +107,6 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             throw new HubTransientException($"The connection ended after {output.Length} of {file.Size} bytes.");
     }
 
-    /// <summary>Reads from the network; what fails here may pass, while a full disk does not.</summary>
-    private async Task<int> ReadAsync(Stream input, byte[] buffer, CancellationToken cancellationToken)
-    {
-        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        silence.CancelAfter(options.Timeout);
-        try
-        {
-            return await input.ReadAsync(buffer, silence.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new HubTransientException($"Nothing arrived for {options.Timeout.TotalSeconds:0} seconds.", inner: e);
-        }
-        catch (IOException e)
-        {
-            throw new HubTransientException($"The connection was cut: {e.Message}", inner: e);
-        }
-    }
+    private Task<int> ReadAsync(Stream input, byte[] buffer, CancellationToken cancellationToken) => requests.ReceiveAsync(
+        silence => input.ReadAsync(buffer, silence).AsTask(), $"Nothing arrived for {options.Timeout.TotalSeconds:0} seconds.", cancellationToken);
 }

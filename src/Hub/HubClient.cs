@@ -74,21 +74,7 @@ public sealed class HubClient : IDisposable
             await _requests.SendAsync(HttpMethod.Get, address, from: 0, leaveHub: false, cancellationToken).ConfigureAwait(false), "the list of files");
         if (!response.IsSuccessStatusCode)
             throw new HubException($"{_options.Endpoint} redirects to another host where the list of {model}'s files was asked for. Is HF_ENDPOINT a hub?");
-        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        silence.CancelAfter(_options.Timeout);
-        try
-        {
-            await response.Content.LoadIntoBufferAsync(silence.Token).ConfigureAwait(false);
-            return await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new HubTransientException("Its list did not arrive.", inner: e);
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException)
-        {
-            throw new HubTransientException($"The connection was cut: {e.Message}", inner: e);
-        }
+        return await _requests.ReceiveAsync(response.Content.ReadAsByteArrayAsync, "Its list did not arrive.", cancellationToken).ConfigureAwait(false);
     }
 
     private IReadOnlyList<string> Wanted(HubModelId model, IReadOnlyList<string> files, bool all)

@@ -21,10 +21,7 @@ internal sealed class HubEnvironment(Func<string, string?> variable, string home
         }
     }
 
-    /// <summary>Where requests go.</summary>
     public string Endpoint => Value("HF_ENDPOINT")?.TrimEnd('/') ?? PublicEndpoint;
-
-    /// <summary>Whether the user wants no network.</summary>
     public bool Offline => Flag("HF_HUB_OFFLINE") || Flag("TRANSFORMERS_OFFLINE");
 
     /// <summary>Whether snapshots are to hold files instead of links.</summary>

@@ -46,6 +46,7 @@ internal sealed class HubErrors(HubOptions options, HubModelId model)
     private static TimeSpan? Wait(RetryConditionHeaderValue? retryAfter) =>
         retryAfter?.Delta ?? (retryAfter?.Date is DateTimeOffset date ? date - DateTimeOffset.UtcNow : null);
 
-    private static string? Header(HttpResponseMessage response, string name) =>
+    /// <summary>A header of the answer; null where it has none.</summary>
+    public static string? Header(HttpResponseMessage response, string name) =>
         response.Headers.TryGetValues(name, out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
 }

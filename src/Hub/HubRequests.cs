@@ -66,6 +66,26 @@ internal sealed class HubRequests : IDisposable
         }
     }
 
+    /// <summary>Receives a part of an answer; what fails here may pass, while a full disk does not.</summary>
+    /// <exception cref="HubTransientException">Nothing came within the timeout (<paramref name="silent"/> says so), or the connection was cut.</exception>
+    public async Task<T> ReceiveAsync<T>(Func<CancellationToken, Task<T>> receive, string silent, CancellationToken cancellationToken)
+    {
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        silence.CancelAfter(_options.Timeout);
+        try
+        {
+            return await receive(silence.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new HubTransientException(silent, inner: e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new HubTransientException($"The connection was cut: {e.Message}", inner: e);
+        }
+    }
+
     public void Dispose() => _http.Dispose();
 
     private async Task<HttpResponseMessage> SendOnceAsync(HttpMethod method, Uri address, long from, bool withToken, CancellationToken cancellationToken)

@@ -5,7 +5,6 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
 {
     private readonly HubErrors _errors = new(options, model);
 
-    /// <summary>The snapshot's directory.</summary>
     public string Folder { get; } = options.Cache.SnapshotOf(model, commit);
 
     /// <summary>Asks the hub for a file's size and checksum.</summary>
@@ -15,16 +14,16 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
         using HttpResponseMessage response = await new HubRetry(options).RunAsync(file, async () => _errors.Require(
             await requests.SendAsync(HttpMethod.Head, AddressOf(file), from: 0, leaveHub: false, cancellationToken).ConfigureAwait(false), file),
             gained: () => 0, cancellationToken).ConfigureAwait(false);
-        string etag = (Header(response, "X-Linked-Etag") ?? response.Headers.ETag?.Tag ?? "").Trim()
+        string etag = (HubErrors.Header(response, "X-Linked-Etag") ?? response.Headers.ETag?.Tag ?? "").Trim()
             .Replace("W/", "", StringComparison.Ordinal).Trim('"').ToLowerInvariant();
         if (!HubChecksum.IsOne(etag))
             throw new HubException($"{options.Endpoint} gives {file} the ETag \"{HubModelId.Shown(etag)}\"; " +
                 "the hub's are checksums of 40 or 64 hexadecimal digits, without which a download cannot be checked. Is HF_ENDPOINT a hub?");
-        if (Header(response, "X-Repo-Commit") is string other && other != commit)
+        if (HubErrors.Header(response, "X-Repo-Commit") is string other && other != commit)
             throw new HubException($"{options.Endpoint} answers with commit {HubModelId.Shown(other)} of {model.Name} where {commit} was asked for. " +
                 "Try again.");
         // A redirect's own length is not the file's.
-        long? size = long.TryParse(Header(response, "X-Linked-Size"), out long linked) ? linked
+        long? size = long.TryParse(HubErrors.Header(response, "X-Linked-Size"), out long linked) ? linked
             : response.IsSuccessStatusCode ? response.Content.Headers.ContentLength : null;
         return size is null or >= 0
             ? new HubRemoteFile(file, etag, size)
@@ -98,7 +97,4 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
         new FileInfo(RealPath.Of(path)) is { Exists: true } real && (file.Size is null || real.Length == file.Size);
 
     private static long LengthOf(string path) => new FileInfo(RealPath.Of(path)).Length;
-
-    private static string? Header(HttpResponseMessage response, string name) =>
-        response.Headers.TryGetValues(name, out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
 }

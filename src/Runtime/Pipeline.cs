@@ -23,7 +23,6 @@ public abstract class Pipeline : IDisposable
     public Tokenizer Tokenizer { get; }
 
     private protected SessionPool Sessions { get; }
-
     private string DebuggerText => $"{GetType().Name} with {Model.Architecture}: {Model.Config.Sizes}{(Model.IsDisposed ? ", disposed" : "")}";
 
     /// <summary>The token that begins a text: the tokenizer's beginning-of-text token, else its end token, else what config.json says; null: there is

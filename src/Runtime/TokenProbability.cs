@@ -29,7 +29,6 @@ public record TokenProbability(int TokenId, string Token, string TokenText, doub
         return best;
     }
 
-    /// <summary>A token by its id.</summary>
     internal static TokenProbability Of(int tokenId, double logProbability, Tokenizer? tokenizer) =>
         new(tokenId, tokenizer?.IdToToken(tokenId) ?? "", tokenizer?.Decode([tokenId]) ?? "", logProbability);
 }

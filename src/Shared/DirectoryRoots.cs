@@ -6,7 +6,6 @@ internal sealed class DirectoryRoots
 {
     private readonly List<string> _roots;
 
-    /// <summary>The roots of a directory that exists.</summary>
     public DirectoryRoots(string directory)
     {
         string real = RealPath.Of(directory);

@@ -12,9 +12,6 @@ internal readonly record struct JsonPart(JsonElement Element, string Path, JsonE
     /// <inheritdoc cref="JsonText.Parse"/>
     public static JsonPart Parse(string file, ReadOnlyMemory<byte> json, JsonError error) => new(JsonText.Parse(file, json, error).RootElement, file, error);
 
-    /// <summary>Is it null?</summary>
-    public bool IsNull => Element.ValueKind is JsonValueKind.Null;
-
     /// <summary>This, if it is an object.</summary>
     public JsonPart Object() => Element.ValueKind == JsonValueKind.Object ? this : throw Unexpected("an object, { … }");
 
@@ -26,7 +23,6 @@ internal readonly record struct JsonPart(JsonElement Element, string Path, JsonE
     public JsonPart Get(string key) =>
         Find(key) ?? throw Error($"{Path} has no \"{key}\", which is needed there. The file is damaged or of a newer format.");
 
-    /// <summary>The elements of an array.</summary>
     public IEnumerable<JsonPart> Items()
     {
         if (Element.ValueKind != JsonValueKind.Array) throw Unexpected("an array, [ … ]");
@@ -34,17 +30,14 @@ internal readonly record struct JsonPart(JsonElement Element, string Path, JsonE
         return Element.EnumerateArray().Select((item, i) => self.At(item, $"{self.Path}[{i}]"));
     }
 
-    /// <summary>The entries of an object.</summary>
     public IEnumerable<(string Key, JsonPart Value)> Entries()
     {
         JsonPart self = Object();
         return self.Element.EnumerateObject().Select(entry => (entry.Name, self.At(entry.Value, self.Below(entry.Name))));
     }
 
-    /// <summary>A string.</summary>
     public string String() => Element.ValueKind == JsonValueKind.String ? Element.GetString()! : throw Unexpected("a string");
 
-    /// <summary>true or false.</summary>
     public bool Bool() => Element.ValueKind switch
     {
         JsonValueKind.True => true,
@@ -60,7 +53,6 @@ internal readonly record struct JsonPart(JsonElement Element, string Path, JsonE
     /// <summary>A whole number from 0 on.</summary>
     public int Id() => Int() is var id && id >= 0 ? id : throw Unexpected("an id, 0 or more");
 
-    /// <summary>Any number.</summary>
     public double Number() => Element.ValueKind == JsonValueKind.Number ? Element.GetDouble() : throw Unexpected("a number");
 
     /// <summary>A value of the same file.</summary>

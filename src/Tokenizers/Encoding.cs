@@ -70,15 +70,9 @@ public sealed class Encoding
         var offsets = new (int, int)[ids.Length];
         return new Encoding
         {
-            Ids = ids,
-            Tokens = tokens,
-            Offsets = offsets,
-            Utf16Offsets = offsets,
-            TypeIds = Filled(ids.Length, typeId),
-            SpecialTokensMask = Filled(ids.Length, 1),
-            AttentionMask = Filled(ids.Length, attention),
-            WordIds = new int?[ids.Length],
-            SequenceIds = new int?[ids.Length],
+            Ids = ids, Tokens = tokens, Offsets = offsets, Utf16Offsets = offsets,
+            TypeIds = Filled(ids.Length, typeId), SpecialTokensMask = Filled(ids.Length, 1), AttentionMask = Filled(ids.Length, attention),
+            WordIds = new int?[ids.Length], SequenceIds = new int?[ids.Length],
         };
     }
 
@@ -88,16 +82,10 @@ public sealed class Encoding
         (int, int)[] offsets = Offsets[start..end];
         return new Encoding
         {
-            Ids = Ids[start..end],
-            Tokens = Tokens[start..end],
-            Offsets = offsets,
-            Utf16Offsets = ReferenceEquals(Offsets, Utf16Offsets) ? offsets : Utf16Offsets[start..end],
-            TypeIds = TypeIds[start..end],
-            SpecialTokensMask = SpecialTokensMask[start..end],
-            AttentionMask = AttentionMask[start..end],
-            WordIds = WordIds[start..end],
-            SequenceIds = SequenceIds[start..end],
-            Sources = Sources,
+            Ids = Ids[start..end], Tokens = Tokens[start..end],
+            Offsets = offsets, Utf16Offsets = ReferenceEquals(Offsets, Utf16Offsets) ? offsets : Utf16Offsets[start..end],
+            TypeIds = TypeIds[start..end], SpecialTokensMask = SpecialTokensMask[start..end], AttentionMask = AttentionMask[start..end],
+            WordIds = WordIds[start..end], SequenceIds = SequenceIds[start..end], Sources = Sources,
             FirstToken = SequenceIds is [0, ..] ? FirstToken + start : 0,
         };
     }
@@ -143,15 +131,9 @@ public sealed class Encoding
         var offsets = new (int, int)[length];
         var all = new Encoding
         {
-            Ids = new int[length],
-            Tokens = new string[length],
-            Offsets = offsets,
-            Utf16Offsets = oneKindOfOffset ? offsets : new (int, int)[length],
-            TypeIds = new int[length],
-            SpecialTokensMask = new int[length],
-            AttentionMask = new int[length],
-            WordIds = new int?[length],
-            SequenceIds = new int?[length],
+            Ids = new int[length], Tokens = new string[length], Offsets = offsets, Utf16Offsets = oneKindOfOffset ? offsets : new (int, int)[length],
+            TypeIds = new int[length], SpecialTokensMask = new int[length], AttentionMask = new int[length],
+            WordIds = new int?[length], SequenceIds = new int?[length],
             Sources = (OneOf(parts, part => part.Sources.First), OneOf(parts, part => part.Sources.Second)),
             FirstToken = firstToken,
         };
@@ -191,11 +173,61 @@ public sealed class Encoding
         SequenceIds.CopyTo(target.SequenceIds, at);
     }
 
-    /// <summary>An array of one number.</summary>
     internal static int[] Filled(int length, int value)
     {
         var array = new int[length];
         if (value != 0) Array.Fill(array, value);
         return array;
+    }
+}
+
+/// <summary>An encoding as a debugger opens it: token by token, all arrays side by side.</summary>
+internal sealed class EncodingDebugView(Encoding encoding)
+{
+    private const int MostTokens = 10_000;
+
+    public Encoding[] Overflowing => [.. encoding.Overflowing];
+
+    [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
+    public EncodedToken[] Tokens => [.. Enumerable.Range(0, Math.Min(encoding.Length, MostTokens)).Select(i => new EncodedToken(encoding, i))];
+
+    /// <summary>One token of an encoding.</summary>
+    [DebuggerDisplay("{Describe(),nq}")]
+    internal sealed class EncodedToken(Encoding encoding, int index)
+    {
+        public int Id => At(encoding.Ids);
+
+        /// <summary>As the vocabulary writes it.</summary>
+        public string Token => At(encoding.Tokens) ?? "";
+
+        /// <summary>The part of the text that it stands for; null for special tokens, and for words that were split before.</summary>
+        public string? Text
+        {
+            get
+            {
+                string? source = SequenceId switch { 0 => encoding.Sources.First, 1 => encoding.Sources.Second, _ => null };
+                (int start, int end) = Utf16Offsets;
+                return source is not null && start >= 0 && start <= end && end <= source.Length ? source[start..end] : null;
+            }
+        }
+
+        public (int Start, int End) Offsets => At(encoding.Offsets);
+
+        public (int Start, int End) Utf16Offsets => At(encoding.Utf16Offsets);
+
+        public int TypeId => At(encoding.TypeIds);
+        public int? WordId => At(encoding.WordIds);
+        public int? SequenceId => At(encoding.SequenceIds);
+        public int AttentionMask => At(encoding.AttentionMask);
+        public int SpecialTokensMask => At(encoding.SpecialTokensMask);
+
+        // The arrays are the caller's: they may have been written to.
+        private T? At<T>(T[] array) => index < array.Length ? array[index] : default;
+
+        private string Describe()
+        {
+            string span = $"{(Text is string text ? $" {Vocabulary.Show(text)}" : "")} [{Offsets.Start}, {Offsets.End})";
+            return $"{index}: {Id} {Token}{(AttentionMask == 0 ? " padding" : SpecialTokensMask != 0 ? " special" : span)}";
+        }
     }
 }

@@ -52,7 +52,6 @@ public sealed class Tokenizer
     }
 
     internal TokenDecoder Decoder => _parts.Decoder;
-
     internal TokenizerParts Parts => _parts;
 
     /// <summary>Loads the tokenizer of a model directory: tokenizer.json, or vocab.json + merges.txt (+ added_tokens.json), or vocab.txt.</summary>
@@ -229,18 +228,24 @@ public sealed class Tokenizer
 internal sealed record TokenizerParts(TokenModel Model, AddedVocabulary Added)
 {
     public PreTokenizer? PreTokenizer { get; init; }
-
     public PostProcessor? PostProcessor { get; init; }
-
     public TokenDecoder Decoder { get; init; } = new SpaceDecoder();
-
     public SpecialTokens SpecialTokens { get; init; } = SpecialTokens.None;
-
     public int? ModelMaxLength { get; init; }
-
     public bool CleanUpTokenizationSpaces { get; init; }
-
     public Truncation? Truncation { get; init; }
-
     public Padding? Padding { get; init; }
+}
+
+/// <summary>A tokenizer as a debugger opens it: its parts in the order in which a text goes through them.</summary>
+internal sealed class TokenizerDebugView(Tokenizer tokenizer)
+{
+    public PreTokenizer? PreTokenizer => tokenizer.Parts.PreTokenizer;
+    public TokenModel Model => tokenizer.Parts.Model;
+    public PostProcessor? PostProcessor => tokenizer.Parts.PostProcessor;
+    public TokenDecoder Decoder => tokenizer.Parts.Decoder;
+    public int VocabularySize => tokenizer.VocabularySize;
+    public AddedToken[] AddedTokens => [.. tokenizer.AddedTokens];
+    public SpecialTokens SpecialTokens => tokenizer.SpecialTokens;
+    public int? ModelMaxLength => tokenizer.ModelMaxLength;
 }

@@ -10,7 +10,6 @@ internal sealed class WindowList : IReadOnlyList<Encoding>
     private readonly long _count;
     private readonly Func<long, Encoding> _window;
 
-    /// <summary>Windows of a text.</summary>
     public WindowList(long count, Func<long, Encoding> window) => (_count, _window) = (count, window);
 
     /// <exception cref="TokenizerException">There are more than an int can count: windows of a text with windows of its pair.</exception>

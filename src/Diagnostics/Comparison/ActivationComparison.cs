@@ -7,7 +7,6 @@ namespace ManagedTransformers.Diagnostics;
 public sealed record ActivationComparison(IReadOnlyList<TensorError> Tensors, IReadOnlyList<string> OnlyInOurs, IReadOnlyList<string> OnlyInTheirs)
 {
     private IReadOnlyList<IReadOnlyList<string>>? Tokens { get; init; }
-
     private int? Heads { get; init; }
 
     /// <summary>Whether all activations that both have are within the tolerance.</summary>

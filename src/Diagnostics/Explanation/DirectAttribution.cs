@@ -9,7 +9,6 @@ internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
     private const long MostHeadBytes = 256 << 20;
     private readonly PretrainedConfig _config = model.Config;
 
-    /// <summary>How many passes it takes.</summary>
     public int Passes => LayerGroups().Count();
 
     /// <summary>The effects after every token.</summary>

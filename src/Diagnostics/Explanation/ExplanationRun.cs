@@ -8,19 +8,12 @@ internal sealed class ExplanationRun(
     private const int LensRows = 64;
     private int _done;
 
-    /// <summary>What to explain.</summary>
     public ExplanationOptions Options => options;
-
-    /// <summary>The tokens that the model reads.</summary>
     public int[] Ids => row.Ids;
-
-    /// <summary>How many passes there will be.</summary>
     public int Passes { get; set; }
 
-    /// <summary>Before a pass.</summary>
     public void ThrowIfCancelled() => cancellationToken.ThrowIfCancellationRequested();
 
-    /// <summary>After a pass.</summary>
     public void PassDone() => progress?.Report(new ExplanationProgress(Math.Min(++_done, Passes), Passes));
 
     /// <summary>The tokens with their places in the text.</summary>
@@ -35,7 +28,6 @@ internal sealed class ExplanationRun(
         return tokens;
     }
 
-    /// <summary>A token by its id.</summary>
     public ExplainedToken Token(int id, int start = -1, int end = -1) => new(id, tokenizer.IdToToken(id) ?? "", tokenizer.Decode([id]), start, end);
 
     /// <summary>The likeliest tokens by their scores, [vocab_size].</summary>

@@ -45,10 +45,7 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
         Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, truncation))];
         var features = new Tensor[rows.Length];
         int width = Model.Config.HiddenWidth;
-        RunBody(
-            rows,
-            (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Length, width),
-            progress,
+        RunBody(rows, (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Length, width), progress,
             cancellationToken);
         return features;
     }

@@ -5,13 +5,11 @@ internal sealed class ModuleReader(ModelFiles files)
 {
     private readonly List<string> _warnings = [];
 
-    /// <summary>What is not honoured, in sentences.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>The config.json of a module's folder.</summary>
     public static string ConfigIn(string path) => path.Length == 0 ? ConfigJson.FileName : $"{path.TrimEnd('/')}/{ConfigJson.FileName}";
 
-    /// <summary>Says something that is not honoured.</summary>
     public void Warn(string warning) => _warnings.Add(warning);
 
     /// <summary>Reads a file that must be there.</summary>

@@ -7,22 +7,18 @@ internal sealed record SentenceModules
     private const string Package = "sentence_transformers.";
     private static readonly string[] Known = ["Transformer", "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout"];
 
-    /// <summary>Where the transformer itself lies, empty for the checkpoint's own directory.</summary>
+    /// <summary>Where the transformer itself is, empty for the checkpoint's own directory.</summary>
     public string ModelFolder { get; init; } = "";
 
     /// <summary>What the transformer's file says: limit and case.</summary>
     public TransformerConfig Transformer { get; init; } = TransformerConfig.Default;
 
-    /// <summary>How tokens become one vector.</summary>
     public PoolingConfig Pooling { get; init; } = PoolingConfig.Default;
 
     /// <summary>What becomes of that vector, in order; without a Normalize at the end.</summary>
     public IReadOnlyList<SentenceLayer> Layers { get; init; } = [];
 
-    /// <summary>Whether the last module is Normalize.</summary>
     public bool Normalize { get; init; }
-
-    /// <summary>Prompts, similarity and dimensions.</summary>
     public SentenceConfig Config { get; init; } = SentenceConfig.Default;
 
     /// <summary>What of the files is not honoured, in sentences.</summary>

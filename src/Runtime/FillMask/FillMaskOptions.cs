@@ -8,11 +8,7 @@ public sealed record FillMaskOptions
 
     /// <summary>Candidates per mask, at least 1; fewer where there are fewer targets.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int TopK
-    {
-        get;
-        init => field = value < 1 ? throw new ArgumentOutOfRangeException(nameof(value), $"TopK is {value}; at least 1 is needed.") : value;
-    } = 5;
+    public int TopK { get; init => field = OptionRange.Least(1, value); } = 5;
 
     /// <summary>The only candidates, each one token: as the vocabulary writes it, or as text that is one token (<c>" function"</c>). Null: the whole
     /// vocabulary.</summary>

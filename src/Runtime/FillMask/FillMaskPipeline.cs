@@ -91,7 +91,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
     {
         if (tokenizer.SpecialTokens is { MaskToken: string mask, MaskTokenId: int id })
             return (mask, id);
-        // BERT tokenizers of old have no tokenizer_config.json that names it.
+        // Old BERT tokenizers have no tokenizer_config.json that names it.
         foreach (string usual in (ReadOnlySpan<string>)["[MASK]", "<mask>"])
         {
             if (tokenizer.TokenToId(usual) is int usualId)

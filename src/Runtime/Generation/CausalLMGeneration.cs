@@ -16,23 +16,15 @@ public static class CausalLMGeneration
     /// other, or ask for text, which needs a tokenizer.</exception>
     /// <exception cref="CheckpointException">A score is not a number.</exception>
     public static IReadOnlyList<int[]> Generate(
-        this ICausalLM model,
-        IReadOnlyList<int[]> prompts,
-        GenerationOptions? options = null,
-        GenerationOptions? defaults = null,
-        IProgress<int>? progress = null,
-        CancellationToken cancellationToken = default) =>
+        this ICausalLM model, IReadOnlyList<int[]> prompts, GenerationOptions? options = null, GenerationOptions? defaults = null,
+        IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
         [.. model.GenerateSequences(prompts, options, defaults, progress, cancellationToken).Sequences.Select(one => (int[])[.. one.TokenIds])];
 
     /// <summary>The same with scores of beams, log probabilities, reasons, and what it took.</summary>
     /// <inheritdoc cref="Generate(ICausalLM, IReadOnlyList{int[]}, GenerationOptions?, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public static GenerationOutput GenerateSequences(
-        this ICausalLM model,
-        IReadOnlyList<int[]> prompts,
-        GenerationOptions? options = null,
-        GenerationOptions? defaults = null,
-        IProgress<int>? progress = null,
-        CancellationToken cancellationToken = default)
+        this ICausalLM model, IReadOnlyList<int[]> prompts, GenerationOptions? options = null, GenerationOptions? defaults = null,
+        IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         (options, defaults) = (options ?? GenerationOptions.Default, defaults ?? GenerationOptions.Default);
@@ -52,13 +44,8 @@ public static class CausalLMGeneration
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <inheritdoc cref="Generate(ICausalLM, IReadOnlyList{int[]}, GenerationOptions?, GenerationOptions?, IProgress{int}?, CancellationToken)"/>
     public static GenerationOutput GenerateBatch(
-        this ICausalLM model,
-        IReadOnlyList<int[]> inputIds,
-        IReadOnlyList<int[]>? attentionMask,
-        GenerationOptions? options = null,
-        GenerationOptions? defaults = null,
-        IProgress<int>? progress = null,
-        CancellationToken cancellationToken = default)
+        this ICausalLM model, IReadOnlyList<int[]> inputIds, IReadOnlyList<int[]>? attentionMask, GenerationOptions? options = null,
+        GenerationOptions? defaults = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         (options, defaults) = (options ?? GenerationOptions.Default, defaults ?? GenerationOptions.Default);

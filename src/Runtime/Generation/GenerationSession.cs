@@ -156,9 +156,7 @@ public sealed class GenerationSession : IDisposable
     private sealed class GenerationSessionDebugView(GenerationSession session)
     {
         public TokenView[] Tokens => TokenView.Of(session._generator.Tokenizer, session._held);
-
         public string Text => session._generator.Tokenizer.Decode(session._held);
-
         public Session Session => session._session;
     }
 

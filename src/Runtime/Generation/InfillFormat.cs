@@ -18,7 +18,6 @@ internal sealed class InfillFormat
         _masks = [Find("<mask_1>"), .. Enumerable.Range(2, gaps - 1).Select(mask => FindFurther(mask, gaps))];
     }
 
-    /// <summary>The token that ends an answer.</summary>
     public int EndOfMask { get; }
 
     /// <summary>Ids of the prompt that asks for the first gap.</summary>

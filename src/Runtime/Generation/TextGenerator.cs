@@ -176,7 +176,6 @@ public sealed class TextGenerator : Pipeline
             ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.")];
     }
 
-    /// <summary>Settles a call.</summary>
     internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options, Session? session = null)
     {
         var plan = new GenerationPlan(CausalLM, prompts, options ?? GenerationOptions.Default, Defaults, Tokenizer, session);
@@ -192,7 +191,7 @@ public sealed class TextGenerator : Pipeline
     internal SearchPrompt[] Prompts(IReadOnlyList<int[]> ids, GenerationOptions? options, Session? session = null) =>
         SearchPrompt.Of(ids, PromptTokens(options, session));
 
-    /// <summary>Runs a search piece by piece, and disposes it. It is made when somebody enumerates: who does not, or does so twice, owes no memory.</summary>
+    /// <summary>Runs a search piece by piece, and disposes it. It is made on enumeration, so that a stream that nobody reads holds no memory.</summary>
     internal async IAsyncEnumerable<TextPiece> StreamAsync(
         Func<TokenSearch> begin, GenerationPlan plan, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -42,9 +42,7 @@ public sealed class NextSentencePipeline : EncoderPipeline
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     /// <exception cref="ModelInputException">A text is empty, or both are too long and <paramref name="truncation"/> is off.</exception>
     public IReadOnlyList<NextSentenceScore> Score(
-        IReadOnlyList<(string First, string Second)> pairs,
-        bool truncation = false,
-        IProgress<int>? progress = null,
+        IReadOnlyList<(string First, string Second)> pairs, bool truncation = false, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);

@@ -15,10 +15,7 @@ public static class CausalLMScoring
     /// <exception cref="ModelInputException">There are fewer than two ids, one is outside the vocabulary, or the window is longer than n_positions.</exception>
     /// <exception cref="CheckpointException">A score is not finite.</exception>
     public static double[] LogProbabilities(
-        this ICausalLM model,
-        ReadOnlySpan<int> ids,
-        ScoringOptions? options = null,
-        IProgress<ScoringProgress>? progress = null,
+        this ICausalLM model, ReadOnlySpan<int> ids, ScoringOptions? options = null, IProgress<ScoringProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -33,14 +30,8 @@ public static class CausalLMScoring
 
     /// <summary>Visits every id from <paramref name="firstTarget"/> on once, in windows where there are more ids than fit one.</summary>
     internal static void Visit(
-        ICausalLM model,
-        ReadOnlySpan<int> ids,
-        int firstTarget,
-        ScoringOptions options,
-        TokenVisitor visit,
-        IProgress<ScoringProgress>? progress,
-        CancellationToken cancellationToken,
-        int partTokens = LogitsReader.PartTokens)
+        ICausalLM model, ReadOnlySpan<int> ids, int firstTarget, ScoringOptions options, TokenVisitor visit, IProgress<ScoringProgress>? progress,
+        CancellationToken cancellationToken, int partTokens = LogitsReader.PartTokens)
     {
         (int window, int stride) = options.WindowsOf(model.Config);
         using var reader = new LogitsReader(model, Math.Min(window, ids.Length), partTokens);

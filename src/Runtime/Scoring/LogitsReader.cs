@@ -30,7 +30,6 @@ internal sealed class LogitsReader : IDisposable
         _session = model.CreateSession(new SessionOptions { MaxLength = maxLength });
     }
 
-    /// <summary>How many ids the KV cache holds.</summary>
     public int Length => _session.Cache!.Length(0);
 
     /// <summary>Forgets all but the first ids, which the next read then has in common with the last.</summary>

@@ -17,7 +17,6 @@ internal sealed class ScoreCollector(Tokenizer tokenizer, string text, Encoding 
             _tokens.Add(Describe(index - place, logits, logProbability));
     }
 
-    /// <summary>The score of all that was taken.</summary>
     public TextScore ToScore()
     {
         ReadOnlySpan<char> scored = text.AsSpan(StartOfScored());

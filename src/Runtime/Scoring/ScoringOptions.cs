@@ -24,22 +24,14 @@ public sealed record ScoringOptions
     /// <summary>How many tokens a window begins after the one before, 1 … <see cref="Window"/>; null: half a window. A token then has at least Window − Stride
     /// tokens before it, where the text has as many: small strides are closer to the text's probability under the model, and take longer.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? Stride
-    {
-        get;
-        init => field = value < 1 ? throw new ArgumentOutOfRangeException(nameof(value), $"Stride is {value}; at least 1 is needed.") : value;
-    }
+    public int? Stride { get; init => field = OptionRange.Least(1, value); }
 
     /// <summary>Whether <see cref="TextScore.Tokens"/> is filled. Without it the memory that is needed does not grow with the scores of a long text.</summary>
     public bool OutputTokens { get; init; } = true;
 
     /// <summary>How many of the likeliest tokens are given for every position, besides the text's own; 0: none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int TopK
-    {
-        get;
-        init => field = value < 0 ? throw new ArgumentOutOfRangeException(nameof(value), $"TopK is {value}; at least 0 is needed.") : value;
-    }
+    public int TopK { get; init => field = OptionRange.Least(0, value); }
 
     /// <summary>Window and stride for a model.</summary>
     /// <exception cref="ModelInputException">The window is longer than the model reads, or the stride than the window.</exception>

@@ -18,7 +18,6 @@ public sealed class TextScorer : Pipeline
         _model = model.Require<ICausalLM>("gives no probability of a text");
     }
 
-    /// <summary>The model.</summary>
     internal ICausalLM CausalLM => _model;
 
     /// <summary>Opens a checkpoint directory.</summary>

@@ -25,11 +25,7 @@ public sealed record TextClassificationOptions
 
     /// <summary>How many classes to give, the best ones; null: all.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? TopK
-    {
-        get;
-        init => field = value < 1 ? throw new ArgumentOutOfRangeException(nameof(value), $"TopK is {value}; at least 1 is needed.") : value;
-    }
+    public int? TopK { get; init => field = OptionRange.Least(1, value); }
 
     /// <summary>Cuts a text that is too long at its end (of a pair the longer one first), instead of refusing it.</summary>
     public bool Truncation { get; init; }

@@ -45,9 +45,7 @@ public sealed class TextClassificationPipeline : EncoderPipeline
     /// <summary>Classifies many pairs of texts.</summary>
     /// <inheritdoc cref="Classify(IReadOnlyList{string}, TextClassificationOptions?, IProgress{int}?, CancellationToken)"/>
     public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(
-        IReadOnlyList<(string Text, string? Pair)> pairs,
-        TextClassificationOptions? options = null,
-        IProgress<int>? progress = null,
+        IReadOnlyList<(string Text, string? Pair)> pairs, TextClassificationOptions? options = null, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);

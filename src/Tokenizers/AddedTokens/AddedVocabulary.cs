@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>The added tokens of a tokenizer: found in a text before anything else is done with it, and named when decoding.</summary>
@@ -33,10 +35,8 @@ internal sealed class AddedVocabulary
         _normalized = new TokenTrie(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id)));
     }
 
-    /// <summary>By id.</summary>
     public IReadOnlyDictionary<int, AddedToken> ById => _byId;
 
-    /// <summary>Id of an added token.</summary>
     public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
 
     /// <summary>Is it left out when special tokens are?</summary>
@@ -123,5 +123,68 @@ internal static class WhiteSpaceSpans
         int i = text.Length;
         while (i > 0 && CodePoints.Is(text[i - 1], any)) i--;
         return i;
+    }
+}
+
+/// <summary>Finds tokens in a text: the leftmost, and of those that begin there the longest. Works on UTF-16 units.</summary>
+internal sealed class TokenTrie
+{
+    private readonly List<Node> _nodes = [new Node()];
+    private readonly SearchValues<char> _firstUnits;
+
+    /// <summary>A trie of these patterns; empty ones are never found, of equal ones the first.</summary>
+    public TokenTrie(IEnumerable<(string Pattern, int Id)> patterns)
+    {
+        foreach ((string pattern, int id) in patterns)
+        {
+            if (pattern.Length == 0) continue;
+            int node = 0;
+            foreach (char c in pattern)
+            {
+                if (!_nodes[node].Children.TryGetValue(c, out int child))
+                {
+                    child = _nodes.Count;
+                    _nodes[node].Children.Add(c, child);
+                    _nodes.Add(new Node());
+                }
+                node = child;
+            }
+            if (_nodes[node].Id < 0) _nodes[node].Id = id;
+        }
+        _firstUnits = SearchValues.Create([.. _nodes[0].Children.Keys]);
+    }
+
+    public bool IsEmpty => _nodes.Count == 1;
+
+    /// <summary>The next match at or after <paramref name="from"/>.</summary>
+    public bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end, out int id)
+    {
+        for (start = from; start < text.Length; start++)
+        {
+            int skipped = text[start..].IndexOfAny(_firstUnits);
+            if (skipped < 0) break;
+            start += skipped;
+            if (TryMatch(text, start, out end, out id)) return true;
+        }
+        (start, end, id) = (text.Length, text.Length, -1);
+        return false;
+    }
+
+    private bool TryMatch(ReadOnlySpan<char> text, int start, out int end, out int id)
+    {
+        (end, id) = (start, -1);
+        Node node = _nodes[0];
+        for (int i = start; i < text.Length && node.Children.TryGetValue(text[i], out int child); i++)
+        {
+            node = _nodes[child];
+            if (node.Id >= 0) (end, id) = (i + 1, node.Id);
+        }
+        return id >= 0;
+    }
+
+    private sealed class Node
+    {
+        public Dictionary<char, int> Children { get; } = [];
+        public int Id { get; set; } = -1;
     }
 }

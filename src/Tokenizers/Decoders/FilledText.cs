@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>A text in which one token is replaced by several candidates in turn.</summary>
+/// <summary>A text in which one token is replaced by each of several candidates.</summary>
 internal static class FilledText
 {
     /// <inheritdoc cref="Tokenizer.DecodeFilled"/>

@@ -67,20 +67,9 @@ internal sealed class SpecialTokenRoles
         var (pad, cls, mask) = (Role("pad_token"), Role("cls_token"), Role("mask_token"));
         return new SpecialTokens
         {
-            BosToken = bos.Token,
-            BosTokenId = bos.Id,
-            EosToken = eos.Token,
-            EosTokenId = eos.Id,
-            UnkToken = unk.Token,
-            UnkTokenId = unk.Id,
-            SepToken = sep.Token,
-            SepTokenId = sep.Id,
-            PadToken = pad.Token,
-            PadTokenId = pad.Id,
-            ClsToken = cls.Token,
-            ClsTokenId = cls.Id,
-            MaskToken = mask.Token,
-            MaskTokenId = mask.Id,
+            BosToken = bos.Token, BosTokenId = bos.Id, EosToken = eos.Token, EosTokenId = eos.Id, UnkToken = unk.Token, UnkTokenId = unk.Id,
+            SepToken = sep.Token, SepTokenId = sep.Id, PadToken = pad.Token, PadTokenId = pad.Id, ClsToken = cls.Token, ClsTokenId = cls.Id,
+            MaskToken = mask.Token, MaskTokenId = mask.Id,
             AdditionalSpecialTokens = [.. _config.AdditionalSpecial.Select(t => t.Content)],
         };
     }

@@ -16,26 +16,18 @@ internal sealed record TokenizerConfig
     public static readonly string[] Roles = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
     public string? TokenizerClass { get; init; }
-
     public string? ModelType { get; init; }
 
     /// <summary>The class that is meant; null where nothing says it.</summary>
     public TokenizerClass? Class { get; init; }
 
     public int? ModelMaxLength { get; init; }
-
     public bool? AddPrefixSpace { get; init; }
-
     public bool AddBosToken { get; init; }
-
     public bool AddEosToken { get; init; }
-
     public bool CleanUpTokenizationSpaces { get; init; }
-
     public bool? DoLowerCase { get; init; }
-
     public bool? StripAccents { get; init; }
-
     public bool? TokenizeChineseChars { get; init; }
 
     /// <summary>Special tokens by role; a role that is null here has no token, one that is missing has the one of the class.</summary>

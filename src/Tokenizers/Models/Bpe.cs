@@ -13,7 +13,6 @@ internal sealed record BpeOptions
     public string? UnkToken { get; init; }
 
     public string ContinuingSubwordPrefix { get; init; } = "";
-
     public string EndOfWordSuffix { get; init; } = "";
 
     /// <summary>Unknown symbols side by side become one unknown token.</summary>
@@ -50,7 +49,6 @@ internal sealed class Bpe : TokenModel
     }
 
     public BpeMerges Merges { get; }
-
     public BpeOptions Options { get; }
 
     protected override TokenSpan[] Split(ReadOnlySpan<char> word)

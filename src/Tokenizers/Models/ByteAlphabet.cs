@@ -8,7 +8,6 @@ internal static class ByteAlphabet
     private static readonly char[] Characters = BuildCharacters();
     private static readonly short[] Bytes = BuildBytes();
 
-    /// <summary>The character for a byte.</summary>
     public static char CharacterOf(byte b) => Characters[b];
 
     /// <summary>The byte that a character stands for; −1 for other characters.</summary>

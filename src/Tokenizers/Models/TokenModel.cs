@@ -10,7 +10,6 @@ internal abstract class TokenModel(Vocabulary vocabulary)
 {
     private readonly WordCache _cache = new();
 
-    /// <summary>The tokens.</summary>
     public Vocabulary Vocabulary { get; } = vocabulary;
 
     /// <summary>The tokens of a word; the array may be shared and must not be written to.</summary>

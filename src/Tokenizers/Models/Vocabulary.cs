@@ -39,19 +39,15 @@ internal sealed class Vocabulary
         }
     }
 
-    /// <summary>Number of tokens.</summary>
     public int Count => _ids.Count;
 
     /// <summary>Length of the longest token, in UTF-16 units.</summary>
     public int MaxTokenLength { get; }
 
-    /// <summary>All tokens with their ids.</summary>
     public IReadOnlyDictionary<string, int> Ids => _ids;
 
-    /// <summary>The id of a token.</summary>
     public bool TryGetId(ReadOnlySpan<char> token, out int id) => _idsBySpan.TryGetValue(token, out id);
 
-    /// <summary>The token of an id; null where there is none.</summary>
     public string? TokenOf(int id) => (uint)id < (uint)_tokens.Length ? _tokens[id] : _farTokens.GetValueOrDefault(id);
 
     /// <summary>A token for a message: short, in quotes, control characters made visible.</summary>

@@ -44,7 +44,6 @@ internal sealed class StripAccentsNormalizer : Normalizer
 internal sealed class BertNormalizer : Normalizer
 {
     public bool CleanText { get; init; } = true;
-
     public bool HandleChineseChars { get; init; } = true;
 
     /// <summary>null: as <see cref="Lowercase"/>.</summary>

@@ -3,7 +3,6 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Adds special tokens and corrects offsets, after truncation.</summary>
 internal abstract class PostProcessor
 {
-    /// <summary>How many tokens it adds.</summary>
     public virtual int AddedTokens(bool pair) => 0;
 
     /// <summary>Processes a text, or a pair; the results are merged in order.</summary>

@@ -4,7 +4,6 @@ namespace ManagedTransformers.Tokenizers;
 internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
 {
     public bool AddPrefixSpace { get; } = addPrefixSpace;
-
     public bool UseRegex { get; } = useRegex;
 
     public override void Split(AlignedText text, int start, int end, IWordConsumer words)

@@ -22,16 +22,13 @@ internal sealed class NormalizedText
         }
     }
 
-    /// <summary>Leaves out the characters that are not wanted.</summary>
     public void Filter(Predicate<int> keep) => _characters.RemoveAll(c => !keep(c.CodePoint));
 
-    /// <summary>Puts one character in the place of another.</summary>
     public void Map(Func<int, int> map)
     {
         foreach (ref Character c in CollectionsMarshal.AsSpan(_characters)) c.CodePoint = map(c.CodePoint);
     }
 
-    /// <summary>Is there such a character?</summary>
     public bool Any(Predicate<int> match)
     {
         foreach (ref readonly Character c in CollectionsMarshal.AsSpan(_characters))

@@ -42,10 +42,8 @@ internal static class CodePoints
     private static readonly Dictionary<int, int> Lowercase = ReadLowercase();
     private static readonly HashSet<int> CombiningMarks = ReadCombiningMarks();
 
-    /// <summary>Is it any of these?</summary>
     public static bool Is(int codePoint, CodePointClass any) => (Classes[codePoint] & any) != CodePointClass.None;
 
-    /// <summary>All that it is.</summary>
     public static CodePointClass ClassOf(int codePoint) => Classes[codePoint];
 
     /// <summary>Its lower case: itself where it has none. U+0130 is two characters in lower case and is left to the caller.</summary>

@@ -69,9 +69,7 @@ internal sealed class PromptLookup(int tokens, int ngram) : Drafter
     private sealed class Account
     {
         public double Balance { get; set; } = Stake;
-
         public bool IsRight { get; set; }
-
         public int LastBet { get; set; }
     }
 }

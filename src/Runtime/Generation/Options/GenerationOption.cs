@@ -100,23 +100,13 @@ public enum GenerationOptionGroup
 /// <summary>An option, with its type.</summary>
 /// <typeparam name="T">The type of the property, which is null where nobody gives the option.</typeparam>
 internal sealed class GenerationOption<T>(
-    string name,
-    string property,
-    GenerationOptionGroup group,
-    OptionKind<T> kind,
-    Func<GenerationOptions, T> get,
-    Func<GenerationOptions, T, GenerationOptions> set,
-    string help)
+    string name, string property, GenerationOptionGroup group, OptionKind<T> kind, Func<GenerationOptions, T> get,
+    Func<GenerationOptions, T, GenerationOptions> set, string help)
     : GenerationOption(name, property, group, kind.ValueName, help)
 {
-    /// <summary>The values that are possible.</summary>
     public OptionRange<T>? Range { get; init; }
-
-    /// <summary>Values that change nothing.</summary>
     public Func<T, bool> IsNeutral { get; init; } = _ => false;
-
     public override bool Repeats => kind.Repeats;
-
     public override IReadOnlyList<string> Choices => kind.Choices;
 
     /// <summary>The value, if it is possible; for the property's init accessor.</summary>

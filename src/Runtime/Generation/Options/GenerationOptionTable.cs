@@ -181,7 +181,6 @@ internal static class GenerationOptionTable
         "top_log_probabilities", Group.Report, OptionKind.Whole("K"), o => o.TopLogProbabilities, (o, v) => o with { TopLogProbabilities = v },
         "Tells the log probability of every new token, and the K likeliest tokens at its position.", AtLeast(0), inTransformers: false);
 
-    /// <summary>All of them.</summary>
     public static IReadOnlyList<GenerationOption> All => s_all;
 
     // The property has the name of the field.
@@ -207,8 +206,17 @@ internal static class OptionRange
         new("a number above 0 is needed, which a 32-bit number can hold.", x => (float)x!.Value > 0 && float.IsFinite((float)x.Value));
 
     public static OptionRange<double?> From0To1 { get; } = new("a number from 0 to 1 is needed.", p => p is >= 0 and <= 1);
-
     public static OptionRange<double?> From0Below1 { get; } = new("a number from 0 and below 1 is needed.", p => p is >= 0 and < 1);
+
+    /// <summary>A value for a property's init accessor.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below <paramref name="least"/>.</exception>
+    public static int Least(int least, int value, [CallerMemberName] string property = "") => value >= least
+        ? value
+        : throw new ArgumentOutOfRangeException(nameof(value), $"{property} is {value}; at least {least} is needed.");
+
+    /// <inheritdoc cref="Least(int, int, string)"/>
+    public static int? Least(int least, int? value, [CallerMemberName] string property = "") =>
+        value is int given ? Least(least, given, property) : null;
 
     public static OptionRange<int?> AtLeast(int least) => new($"at least {least} is needed.", n => n >= least);
 

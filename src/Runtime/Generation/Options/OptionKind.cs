@@ -10,10 +10,7 @@ internal sealed record OptionKind<T>(string? ValueName, Func<JsonElement, T> Rea
     /// <summary>Whether a command line may give several texts.</summary>
     public bool Repeats { get; init; }
 
-    /// <summary>The words that a command line takes.</summary>
     public IReadOnlyList<string> Choices { get; init; } = [];
-
-    /// <summary>The tokens that a value names.</summary>
     public Func<T, IEnumerable<int>> TokensIn { get; init; } = _ => [];
 }
 
@@ -30,7 +27,6 @@ internal static class OptionKind
     public static OptionKind<int?> Whole(string name = "N") => new(name, value => Int(value), texts => Int(One(texts)));
 
     public static OptionKind<int?> Token { get; } = Whole("ID") with { TokensIn = id => [id!.Value] };
-
     public static OptionKind<long?> Long { get; } = new("N", value => Int64(value), texts => Int64(One(texts)));
 
     public static OptionKind<double?> Number(string name) => new(name, value => Double(value), texts => Double(One(texts)));

@@ -13,7 +13,6 @@ internal static class UnsupportedOptions
         ["dola_layers"] = double.NaN,
     };
 
-    /// <summary>Their names.</summary>
     public static IEnumerable<string> Names => s_neutral.Keys;
 
     /// <summary>Adds a sentence where the value of a key would change texts.</summary>

@@ -27,13 +27,11 @@ internal ref struct ScoreOrder
             SiftDown(i);
     }
 
-    /// <summary>Tokens that were not taken.</summary>
     public int Count { get; private set; }
 
     /// <summary>The tokens that were not taken, in no order.</summary>
     public readonly ReadOnlySpan<int> Rest => _heap[..Count];
 
-    /// <summary>The next token.</summary>
     public int Take()
     {
         int first = _heap[0];

@@ -52,7 +52,6 @@ internal sealed class BeamSearch : IDisposable
         Usage.CachedTokens = prompt.Tokens.Length;
     }
 
-    /// <summary>What it has taken so far.</summary>
     public GenerationUsage Usage { get; } = new();
 
     /// <summary>Gives each beam one more token.</summary>
@@ -194,9 +193,7 @@ internal sealed class BeamSearch : IDisposable
         public string[] Beams => [.. Enumerable.Range(0, search._beams).Select(Describe)];
 
         public BeamHypothesis[] Found => [.. search._found.Best];
-
         public GenerationUsage Usage => search.Usage;
-
         public Session Session => search._session;
 
         private string Describe(int beam)

@@ -20,11 +20,7 @@ internal sealed class GenerationPlan
     /// <exception cref="ModelInputException">A prompt has a token that is not the model's or leaves no room, or less than was asked for; or the options
     /// contradict each other.</exception>
     public GenerationPlan(
-        ICausalLM model,
-        IReadOnlyList<SearchPrompt> prompts,
-        GenerationOptions options,
-        GenerationOptions defaults,
-        Tokenizer? tokenizer = null,
+        ICausalLM model, IReadOnlyList<SearchPrompt> prompts, GenerationOptions options, GenerationOptions defaults, Tokenizer? tokenizer = null,
         Session? session = null)
     {
         SearchPrompt.RequireIds(prompts, model.Config.VocabSize);
@@ -44,13 +40,8 @@ internal sealed class GenerationPlan
             _seed = Options.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
     }
 
-    /// <summary>The model.</summary>
     public ICausalLM Model { get; }
-
-    /// <summary>What is continued.</summary>
     public IReadOnlyList<SearchPrompt> Prompts { get; }
-
-    /// <summary>The caller's options over the checkpoint's.</summary>
     public GenerationOptions Options { get; }
 
     /// <summary>Decodes what comes out, for criteria that look at text, and for debugger views; null where there is none.</summary>
@@ -59,19 +50,10 @@ internal sealed class GenerationPlan
     /// <summary>Level and threads, of the passes and of what looks at their scores.</summary>
     public KernelOptions Kernels { get; }
 
-    /// <summary>Most new tokens of a text.</summary>
     public int MaxNewTokens { get; }
-
-    /// <summary>End tokens.</summary>
     public IReadOnlyList<int> EosTokenId { get; }
-
-    /// <summary>Texts per prompt.</summary>
     public int Sequences => Options.NumReturnSequences ?? 1;
-
-    /// <summary>Beams.</summary>
     public int Beams => Options.NumBeams ?? 1;
-
-    /// <summary>How keys and values are kept.</summary>
     public WeightType KeyValueType => Options.KeyValueType ?? WeightType.F32;
 
     /// <summary>Most tokens of a text together with its prompt, as the model reads them.</summary>
@@ -94,12 +76,12 @@ internal sealed class GenerationPlan
     public Session NewSession(int batchSize, int maxLength) =>
         Model.CreateSession(new SessionOptions { BatchSize = batchSize, MaxLength = maxLength, KeyValueType = KeyValueType, Kernels = Kernels });
 
-    /// <summary>The processors of a row whose prompt has so many tokens; rows share them.</summary>
+    /// <summary>The processors of a row by the length of its prompt; rows share them.</summary>
     public LogitsProcessor[] ProcessorsFor(int promptLength) => _processors.TryGetValue(promptLength, out LogitsProcessor[]? known)
         ? known
         : _processors[promptLength] = LogitsProcessors.For(Options, promptLength, promptLength + MaxNewTokens, EosTokenId, Kernels);
 
-    /// <summary>The criteria of a row whose prompt has so many tokens. What the text says ends it before any limit does: the last token that
+    /// <summary>The criteria of a row by the length of its prompt. What the text says ends it before any limit does: the last token that
     /// there is room for may complete a stop string.</summary>
     public StoppingCriterion[] CriteriaFor(int promptLength) => _criteria.TryGetValue(promptLength, out StoppingCriterion[]? known)
         ? known

@@ -18,7 +18,6 @@ internal static class GenerationRun
         return new GenerationOutput([.. search.Rows.Select(row => ResultOf(row, plan))], search.Usage);
     }
 
-    /// <summary>A row as a result.</summary>
     public static GeneratedSequence ResultOf(SearchRow row, GenerationPlan plan)
     {
         int[] tokens = row.Generated.ToArray();

@@ -4,7 +4,6 @@ namespace ManagedTransformers;
 /// <remarks>Each prompt by itself, in the same parts whatever the batch: its scores have the same bits alone and among others.</remarks>
 internal sealed class PromptReader(ICausalLM model, Session session)
 {
-    /// <summary>Tokens of a part.</summary>
     public const int PartTokens = 256;
 
     /// <summary>Reads tokens into a sequence after those that it holds.</summary>

@@ -13,9 +13,7 @@ internal sealed class SearchPrompt(int index, int[] inputIds, int[] tokens)
     }
 
     public int Index { get; } = index;
-
     public int[] InputIds { get; } = inputIds;
-
     public int[] Tokens { get; } = tokens;
 
     /// <summary>The scores after its last token, [vocab_size], once it was read.</summary>

@@ -46,7 +46,6 @@ internal sealed class SearchRow
     /// <summary>Prompt and new tokens, as processors see them.</summary>
     public ReadOnlySpan<int> InputIds => _inputIds.AsSpan(0, _length);
 
-    /// <summary>The new tokens.</summary>
     public ReadOnlySpan<int> Generated => _inputIds.AsSpan(Prompt.InputIds.Length, _length - Prompt.InputIds.Length);
 
     /// <summary>The token that was chosen last, which the model has not read yet.</summary>
@@ -114,11 +113,8 @@ internal sealed class SearchRow
 internal sealed class SearchRowDebugView(SearchRow row)
 {
     public TokenView[] Prompt => TokenView.Of(row.Tokenizer, row.Prompt.InputIds);
-
     public TokenView[] Generated => TokenView.Of(row.Tokenizer, row.Generated);
-
     public string? Text => row.Tokenizer?.Decode(row.InputIds);
-
     public FinishReason? FinishReason => row.FinishReason;
 
     /// <summary>The sequence of the KV cache that holds it.</summary>

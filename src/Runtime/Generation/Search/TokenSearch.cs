@@ -45,10 +45,7 @@ internal sealed class TokenSearch : IDisposable
     /// <summary>All rows, those of one prompt side by side.</summary>
     public IReadOnlyList<SearchRow> Rows { get; }
 
-    /// <summary>What it has taken so far.</summary>
     public GenerationUsage Usage { get; } = new();
-
-    /// <summary>How many rows have ended.</summary>
     public int Ended => Rows.Count - _active.Count - _waiting.Count;
 
     /// <summary>Takes over a prompt that another session has read, scores included.</summary>
@@ -92,7 +89,6 @@ internal sealed class TokenSearch : IDisposable
 
     private string DebuggerText => $"{Ended} of {Rows.Count} texts ended, {Usage.NewTokens} new tokens";
 
-    /// <summary>The session, for the debugger view.</summary>
     internal Session Session => _session;
 
     /// <summary>The scores that tokens are being chosen from, as processors left them so far, with the likeliest tokens by name; for the debugger
@@ -224,6 +220,5 @@ internal sealed class TokenSearchDebugView(TokenSearch search)
     public NextTokenView[] NextTokens => search.NextTokens();
 
     public GenerationUsage Usage => search.Usage;
-
     public Session Session => search.Session;
 }

@@ -22,7 +22,6 @@ internal sealed class StopTextRecipe(params StopText[] stops) : TruncationRecipe
 /// <summary>A text before which a completion is cut.</summary>
 internal sealed record StopText(string Text)
 {
-    /// <summary>Whether it counts only at the beginning of a line.</summary>
     public bool AtLineStart { get; init; }
 
     /// <summary>Which occurrence counts, from 1.</summary>
