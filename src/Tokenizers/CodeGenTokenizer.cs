@@ -154,10 +154,8 @@ public sealed class CodeGenTokenizer
         (string? bos, int? bosId) = Role(tokenizer, _options.BosToken, roles.BosToken);
         (string? eos, int? eosId) = Role(tokenizer, _options.EosToken, roles.EosToken);
         (string? pad, int? padId) = Role(tokenizer, _options.PadToken, roles.PadToken);
-        return roles with
-        {
-            UnkToken = unk, UnkTokenId = unkId, BosToken = bos, BosTokenId = bosId, EosToken = eos, EosTokenId = eosId, PadToken = pad, PadTokenId = padId,
-        };
+        roles = roles with { UnkToken = unk, UnkTokenId = unkId, BosToken = bos, BosTokenId = bosId };
+        return roles with { EosToken = eos, EosTokenId = eosId, PadToken = pad, PadTokenId = padId };
     }
 
     private static (string?, int?) Role(Tokenizer tokenizer, string? asked, string? usual)
