@@ -129,7 +129,7 @@ public sealed class DebuggerViewTests
         object head = DebuggerReader.Items(DebuggerReader.Items(session.Cache!)[0])[0];
         InDocumentation([.. new object[] { model, tokenizer, encoding, session, session.Cache!, output, output.Logits, output.Attentions[0], attentionRows[1], head }.Select(DebuggerReader.Display),
             .. DebuggerReader.Items(encoding).Select(DebuggerReader.Display), DebuggerReader.Display(logitRows[2]), .. DebuggerReader.Open(DebuggerReader.Property(logitRows[2], "TopIfLogits")!)[..2]]);
-        string code = File.ReadAllText(Path.Combine(TestData.Root, "tests", "Runtime.Tests", "DebuggerViewTests.cs"));
+        string code = File.ReadAllText(Path.Combine(TestData.Root, "tests", "Runtime.Tests", "Debugging", "DebuggerViewTests.cs"));
         string sample = code.Split("  // sample\n")[1].Split("  // end")[0].TrimEnd(' ').Replace("\n        ", "\n", StringComparison.Ordinal).TrimStart(' ');
         Assert.That(Documentation, Does.Contain($"```csharp\n{sample}```"));
     }
