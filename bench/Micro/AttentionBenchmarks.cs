@@ -65,6 +65,7 @@ public class AttentionBenchmarks
 
     private sealed class Rates : ManualConfig
     {
-        public Rates() => AddColumn(new RateColumn("GB/s", call => 2.0 * Heads * Keys * HeadDim * WeightMatrix.ElementSize((WeightType)call.Parameters[nameof(Type)])));
+        public Rates() =>
+            AddColumn(new RateColumn("GB/s", call => 2.0 * Heads * Keys * HeadDim * WeightMatrix.ElementSize((WeightType)call.Parameters[nameof(Type)])));
     }
 }

@@ -77,7 +77,8 @@ internal sealed class PeerHost(CheckpointCache checkpoints, Action<string> say) 
         string partial = $"{target}.partial";
         try
         {
-            using Process process = Process.Start(Python, [Path.Combine(Scripts, model.Writer), checkpoints.Open(model.Checkpoint), partial, .. model.Type is null ? (string[])[] : [model.Type]]);
+            using Process process = Process.Start(Python,
+                [Path.Combine(Scripts, model.Writer), checkpoints.Open(model.Checkpoint), partial, .. model.Type is null ? (string[])[] : [model.Type]]);
             process.WaitForExit();
             if (process.ExitCode != 0)
                 throw new PeerException($"{model.Writer} failed. It needs Python with onnx and numpy: apt-get install python3-onnx");

@@ -39,7 +39,8 @@ internal sealed record PeerModel(string Script, string Writer, string Checkpoint
             TokenIds.Write(path, prompt);
             return $"prepare {kind} {prompt.Length} {path}";
         }
-        var llama = new PeerTask($"llama.cpp {type}", new PeerModel("llama.mjs", "neox_gguf.py", Checkpoint, gguf, gguf, Llama, type), WriteInputs, GivesOutput: false);
+        var llama = new PeerTask($"llama.cpp {type}", new PeerModel("llama.mjs", "neox_gguf.py", Checkpoint, gguf, gguf, Llama, type),
+            WriteInputs, GivesOutput: false);
         var ort = new PeerModel("ort_decoder.mjs", "decoder_onnx.py", Checkpoint, Checkpoint, Path.Combine(Checkpoint, "decoder.onnx"), Ort);
         // A decode step is not compared: its prefill is, with the same graph.
         return format == WeightFormat.AsStored ? [llama, new PeerTask("ONNX Runtime f32", ort, WriteInputs)] : [llama];

@@ -15,7 +15,8 @@ internal static class JsonReport
         WriteIndented = true,
     });
 
-    public static void Write(IReadOnlyList<Measurement> results) => Console.Out.WriteLine(JsonSerializer.Serialize(results, s_context.IReadOnlyListMeasurement));
+    public static void Write(IReadOnlyList<Measurement> results) =>
+        Console.Out.WriteLine(JsonSerializer.Serialize(results, s_context.IReadOnlyListMeasurement));
 }
 
 [JsonSerializable(typeof(IReadOnlyList<Measurement>))]

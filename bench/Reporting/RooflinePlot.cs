@@ -87,6 +87,7 @@ internal static class RooflinePlot
     {
         public double X(double intensity) => Left + (Width - Left - Right) * Math.Log(intensity / MinIntensity) / Math.Log(MaxIntensity / MinIntensity);
 
-        public double Y(double gflops) => Height - Bottom - (Height - Top - Bottom) * Math.Log(Math.Max(gflops, MinGflops) / MinGflops) / Math.Log(MaxGflops / MinGflops);
+        public double Y(double gflops) =>
+            Height - Bottom - (Height - Top - Bottom) * Math.Log(Math.Max(gflops, MinGflops) / MinGflops) / Math.Log(MaxGflops / MinGflops);
     }
 }

@@ -12,7 +12,8 @@ internal sealed class CheckpointCache(string directory, Action<string> say)
 
     /// <summary>$XDG_CACHE_HOME/managed-transformers-bench, or the same under ~/.cache.</summary>
     public static string DefaultDirectory => Path.Combine(
-        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
+        Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"),
         "managed-transformers-bench");
 
     /// <summary>The folder with everything that the bench keeps.</summary>
@@ -61,7 +62,8 @@ internal sealed class CheckpointCache(string directory, Action<string> say)
             if (File.Exists(Path.Combine(place.FullName, "Runtime.sln")))
                 return place.FullName;
         }
-        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} holds Runtime.sln. Run the bench inside a clone: dotnet run -c Release --project bench -- all.");
+        throw new DirectoryNotFoundException(
+            $"No folder above {AppContext.BaseDirectory} holds Runtime.sln. Run the bench inside a clone: dotnet run -c Release --project bench -- all.");
     }
 
     /// <summary>Reports on the writing thread: the lines stay in order.</summary>

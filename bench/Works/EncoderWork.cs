@@ -38,7 +38,8 @@ internal sealed class EncoderWork : Work
     /// <param name="models">Where the model comes from.</param>
     /// <param name="kernels">Level and threads.</param>
     /// <param name="format">How weights are held; quantized ones (head included) are timed in interleaved runs with F32.</param>
-    public EncoderWork(string name, ModelSize size, EncoderPart part, ModelInputs inputs, ModelCache models, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored)
+    public EncoderWork(string name, ModelSize size, EncoderPart part, ModelInputs inputs, ModelCache models, KernelOptions kernels,
+        WeightFormat format = WeightFormat.AsStored)
         : base(name + ModelSize.Suffix(format), kernels)
     {
         (_size, _part, _inputs, _models, _format) = (size, part, inputs, models, format);

@@ -24,7 +24,8 @@ internal static class FirstToken
         // Started as "dotnet Bench.dll", this process is dotnet, which has to be told the program again.
         string program = Environment.ProcessPath!;
         string[] self = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Environment.GetCommandLineArgs()[0]] : [];
-        var start = new ProcessStartInfo(program, [.. self, Command, directory, $"{kernels.MaxThreads}"]) { RedirectStandardOutput = true, UseShellExecute = false };
+        var start =
+            new ProcessStartInfo(program, [.. self, Command, directory, $"{kernels.MaxThreads}"]) { RedirectStandardOutput = true, UseShellExecute = false };
         start.Environment[KernelDispatch.EnvironmentVariable] = $"{kernels.Level}";
         using Process process = Process.Start(start)!;
         double[] numbers = [.. process.StandardOutput.ReadToEnd().Split(' ').Select(text => double.Parse(text, CultureInfo.InvariantCulture))];

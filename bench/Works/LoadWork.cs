@@ -25,7 +25,8 @@ internal sealed class OpenFilesWork(string name, string directory, KernelOptions
 }
 
 /// <summary>The first forward pass of a new process, compilation included: from opening the checkpoint to the first scores.</summary>
-internal sealed class ColdStartWork(ModelSize size, CheckpointCache checkpoints, KernelOptions kernels) : Work($"first token of a new process, {size.Name}", kernels)
+internal sealed class ColdStartWork(ModelSize size, CheckpointCache checkpoints, KernelOptions kernels)
+    : Work($"first token of a new process, {size.Name}", kernels)
 {
     private readonly string _directory = checkpoints.Open(size.Checkpoint);
 

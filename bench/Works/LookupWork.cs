@@ -44,7 +44,8 @@ internal sealed class LookupWork : Work
         _session = generator.CreateSession(new SessionOptions { MaxLength = PromptTokens + NewTokens });
         _options = new GenerationOptions
         {
-            MaxNewTokens = NewTokens, EosTokenId = [], DoSample = false, LogitsProcessors = [new Script(_text)], PromptLookupNumTokens = _lookup ? LookupTokens : null,
+            MaxNewTokens = NewTokens, EosTokenId = [], DoSample = false, LogitsProcessors = [new Script(_text)],
+            PromptLookupNumTokens = _lookup ? LookupTokens : null,
         };
     }
 

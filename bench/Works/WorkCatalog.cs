@@ -29,7 +29,8 @@ internal static class WorkCatalog
         "prefill" =>
         [
             new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels),
-            new PrefillWork(128, models, kernels, WeightFormat.Int8), new PrefillWork(512, models, kernels, WeightFormat.Int8), new PrefillWork(128, models, kernels, WeightFormat.Int4),
+            new PrefillWork(128, models, kernels, WeightFormat.Int8), new PrefillWork(512, models, kernels, WeightFormat.Int8),
+            new PrefillWork(128, models, kernels, WeightFormat.Int4),
         ],
         "decode" =>
         [
@@ -61,7 +62,8 @@ internal static class WorkCatalog
             }
         }
         foreach (int length in new[] { 16, 128, 512 })
-            yield return new EncoderWork($"CodeBERTa body 1×{length}", ModelSize.CodeBerta, EncoderPart.Body, Full(1, length), models, kernels, WeightFormat.Int8);
+            yield return new EncoderWork($"CodeBERTa body 1×{length}", ModelSize.CodeBerta, EncoderPart.Body, Full(1, length), models,
+                kernels, WeightFormat.Int8);
     }
 
     private static (int Rows, int Length)[] Shapes(ModelSize size) =>
