@@ -18,7 +18,8 @@ using Session session = model.CreateSession();
 using ActivationTrace clean = session.Trace("**.heads");
 model.Forward(tokenizer.Encode(Clean).Ids, session);
 
-Console.WriteLine($"score of \" right\" minus score of \" other\": {Lead(Clean):F2} after \"{Clean.Replace("\n", "\\n")}\", {Lead(Corrupted):F2} where other stands for right");
+Console.WriteLine($"score of \" right\" minus score of \" other\": "
+    + $"{Lead(Clean):F2} after \"{Clean.Replace("\n", "\\n")}\", {Lead(Corrupted):F2} where other stands for right");
 Console.WriteLine("layer head  taken out  put into the other prompt");
 for (int layer = 0; layer < model.Config.Layers; layer++)
 {

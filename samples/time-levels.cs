@@ -20,7 +20,8 @@ foreach (KernelLevel level in KernelDispatch.Supported.Order())      // Referenc
     using var model = PretrainedModels.Load<ICausalLM>(directory, new LoadOptions { Kernels = new KernelOptions { Level = level, MaxThreads = threads } });
     float[] logits = Run(model, out _, out _);                        // once for the compiler and the caches, which are not timed
     reference ??= logits;
-    var runs = Enumerable.Range(0, level == KernelLevel.Reference ? 1 : 5).Select(_ => { Run(model, out double read, out double write); return (Read: read, Write: write); }).ToArray();
+    var runs = Enumerable.Range(0, level == KernelLevel.Reference ? 1 : 5)
+        .Select(_ => { Run(model, out double read, out double write); return (Read: read, Write: write); }).ToArray();
     double error = logits.Zip(reference, (a, b) => Math.Abs(a - b)).Max() / reference.Max(Math.Abs);
     Console.WriteLine($"{level,-10} {runs.Min(run => run.Read),9:F1} {runs.Min(run => run.Write),10:F1} {error,15:0.0E+00}");
 }

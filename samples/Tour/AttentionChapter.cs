@@ -15,7 +15,8 @@ internal static class AttentionChapter
         int[] ids = tokenizer.Encode(Demo.CodeGenText, pair: null, Demo.Plain).Ids;
         string[] tokens = Demo.Tokens(tokenizer, ids);
         using CodeGenForCausalLM model = Demo.CodeGen();
-        using ActivationTrace trace = Demo.Trace(model, ModelInputs.Of(ids), $"{Attn}.query", $"{Attn}.key", $"{Attn}.value", $"{Attn}.scores", $"{Attn}.probabilities", $"{Attn}.heads");
+        using ActivationTrace trace = Demo.Trace(model, ModelInputs.Of(ids), $"{Attn}.query", $"{Attn}.key", $"{Attn}.value", $"{Attn}.scores",
+            $"{Attn}.probabilities", $"{Attn}.heads");
         int last = ids.Length - 1, dim = model.Config.HeadWidth;
 
         Tensor query = trace[$"{Attn}.query"], key = trace[$"{Attn}.key"];         // [1, heads, tokens, head_dim]

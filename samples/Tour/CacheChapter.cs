@@ -40,13 +40,13 @@ internal static class CacheChapter
             page.Line($"{tokenizer.IdToToken(id),-16}{id,9}{step[id],9:F3}{full[id],9:F3}");
         page.Line($"largest difference of {full.Length} logits: {full.Zip(step, (a, b) => Math.Abs(a - b)).Max()}");
 
-        long weights = (4L * config.NEmbd * config.NEmbd) + (2L * config.InnerWidth * config.NEmbd);
+        long weights = (4L * config.NEmbd * config.NEmbd) + (2L * config.InnerWidth * config.NEmbd), head = (long)config.VocabSize * config.NEmbd;
+        long weightProducts = (config.NLayer * weights) + head, attention = 2L * config.NLayer * config.NEmbd;
         page.Begin("cache-work");
-        page.Line($"products with weights, one token: {config.NLayer} layers · {weights} + head {(long)config.VocabSize * config.NEmbd} = {(config.NLayer * weights) + ((long)config.VocabSize * config.NEmbd)}");
-        page.Line($"products in attention, one token that sees n: {config.NLayer} layers · 2 · {config.NEmbd} · n = {2 * config.NLayer * config.NEmbd} · n");
-        long weightProducts = (config.NLayer * weights) + ((long)config.VocabSize * config.NEmbd);
-        page.Line($"token 100, with the cache    {weightProducts + (2L * config.NLayer * config.NEmbd * 100)}");
-        page.Line($"token 100, all anew          {(100 * weightProducts) + (2L * config.NLayer * config.NEmbd * 5050)}");
+        page.Line($"products with weights, one token: {config.NLayer} layers · {weights} + head {head} = {weightProducts}");
+        page.Line($"products in attention, one token that sees n: {config.NLayer} layers · 2 · {config.NEmbd} · n = {attention} · n");
+        page.Line($"token 100, with the cache    {weightProducts + (attention * 100)}");
+        page.Line($"token 100, all anew          {(100 * weightProducts) + (attention * 5050)}");
     }
 
     private static IEnumerable<double> Column(Tensor keys) => Enumerable.Range(0, keys.Shape[2]).Select(j => (double)keys[0, 0, j, 0]);

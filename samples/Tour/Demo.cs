@@ -32,7 +32,8 @@ internal static class Demo
             if (Directory.Exists(folder))
                 return folder;
         }
-        throw new DirectoryNotFoundException($"No folder above {AppContext.BaseDirectory} holds models/{model}. Run the tour inside a clone of the repository.");
+        throw new DirectoryNotFoundException(
+            $"No folder above {AppContext.BaseDirectory} holds models/{model}. Run the tour inside a clone of the repository.");
     }
 
     /// <summary>A row of a matrix of the checkpoint, or a vector of it.</summary>
@@ -48,7 +49,8 @@ internal static class Demo
     /// <param name="model">The model.</param>
     /// <param name="inputs">What it reads.</param>
     /// <param name="names">The activations.</param>
-    public static ActivationTrace Trace(PretrainedModel model, ModelInputs inputs, params string[] names) => Trace(model, inputs, ForwardOptions.Default, names);
+    public static ActivationTrace Trace(PretrainedModel model, ModelInputs inputs, params string[] names) =>
+        Trace(model, inputs, ForwardOptions.Default, names);
 
     /// <inheritdoc cref="Trace(PretrainedModel, ModelInputs, string[])"/>
     public static ActivationTrace Trace(PretrainedModel model, ModelInputs inputs, ForwardOptions options, params string[] names)

@@ -55,11 +55,13 @@ internal static class EmbeddingsChapter
         foreach (int pair in new[] { 0, 1, 12 })
         {
             double angle = at * Math.Pow(10000, -2.0 * pair / model.Config.RotaryDim!.Value);
-            page.Row($"pair {pair}", [angle, Math.Cos(angle), Math.Sin(angle), before[2 * pair], before[(2 * pair) + 1], after[2 * pair], after[(2 * pair) + 1]], 4);
+            page.Row($"pair {pair}",
+                [angle, Math.Cos(angle), Math.Sin(angle), before[2 * pair], before[(2 * pair) + 1], after[2 * pair], after[(2 * pair) + 1]], 4);
         }
         page.Row("dimension 32", [before[32], after[32]], 4);
 
-        (double a, double b, double cos, double sin) = (Math.Round(before[0], 4), Math.Round(before[1], 4), Math.Round(Math.Cos(at), 4), Math.Round(Math.Sin(at), 4));
+        (double a, double b, double cos, double sin) =
+            (Math.Round(before[0], 4), Math.Round(before[1], 4), Math.Round(Math.Cos(at), 4), Math.Round(Math.Sin(at), 4));
         page.Begin("embeddings-pencil");
         page.Line($"a' = a cos − b sin = {a:F4} · ({cos:F4}) − {b:F4} · {sin:F4} = {(a * cos) - (b * sin):F4}");
         page.Line($"b' = b cos + a sin = {b:F4} · ({cos:F4}) + {a:F4} · {sin:F4} = {(b * cos) + (a * sin):F4}");

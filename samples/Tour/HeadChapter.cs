@@ -16,7 +16,8 @@ internal static class HeadChapter
 
         page.Begin("head-transform");
         page.Heads($"{tokenizer.IdToToken(ids[place])}, position {place}", ["0", "1", "2", "3", "norm"]);
-        foreach ((string label, string name) in new[] { ("layer 3", "roberta.encoder.layer.3"), ("dense", "lm_head.dense"), ("gelu, LayerNorm", "lm_head.layer_norm") })
+        (string, string)[] stages = [("layer 3", "roberta.encoder.layer.3"), ("dense", "lm_head.dense"), ("gelu, LayerNorm", "lm_head.layer_norm")];
+        foreach ((string label, string name) in stages)
         {
             float[] row = trace[name].Row(place).ToArray();
             page.Row(label, [.. row[..4].Select(x => (double)x), Demo.Norm(row)]);

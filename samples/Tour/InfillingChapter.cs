@@ -18,7 +18,12 @@ internal static class InfillingChapter
         int[] Ids(string text) => tokenizer.Encode(text, pair: null, Demo.Plain).Ids;
         int[] prompt = [.. Ids(Prefix), Special("<mask_1>"), .. Ids(Suffix), Special("<|endoftext|>"), Special("<sep>"), Special("<mask_1>")];
         page.Begin("infilling-prompt");
-        foreach ((string part, int[] ids) in new[] { ("prefix", Ids(Prefix)), ("gap", [Special("<mask_1>")]), ("suffix", Ids(Suffix)), ("end", [Special("<|endoftext|>")]), ("question", [Special("<sep>"), Special("<mask_1>")]) })
+        (string, int[])[] parts =
+        [
+            ("prefix", Ids(Prefix)), ("gap", [Special("<mask_1>")]), ("suffix", Ids(Suffix)),
+            ("end", [Special("<|endoftext|>")]), ("question", [Special("<sep>"), Special("<mask_1>")]),
+        ];
+        foreach ((string part, int[] ids) in parts)
             page.Line($"{part,-9} {string.Join(' ', ids.Zip(Demo.Tokens(tokenizer, ids), (id, token) => $"{token}:{id}"))}");
 
         var greedy = new GenerationOptions { MaxNewTokens = 24, DoSample = false, EosTokenId = [Special("<eom>")] };

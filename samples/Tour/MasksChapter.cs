@@ -48,7 +48,8 @@ internal static class MasksChapter
         ModelInputs inputs = ModelInputs.OfBatch(rows, tokenizer.TokenToId("<pad>")!.Value);
         int width = inputs.SequenceLength;
         using RobertaForMaskedLM model = Demo.FillMask();
-        using ActivationTrace trace = Demo.Trace(model, inputs, new ForwardOptions { ComputePadding = true }, $"{self}.scores", $"{self}.probabilities", "lm_head");
+        using ActivationTrace trace = Demo.Trace(model, inputs, new ForwardOptions { ComputePadding = true }, $"{self}.scores",
+            $"{self}.probabilities", "lm_head");
         page.Begin("masks-padding");
         page.Heads("input_ids", inputs.InputIds![width..].Select(id => $"{id}"));
         page.Heads("attention_mask", inputs.AttentionMask![width..].Select(mask => $"{mask}"));

@@ -28,7 +28,8 @@ internal static class MlpChapter
             page.Row($"{neuron}", [Demo.Dot(trace["transformer.h.0.ln_1"].Row(last), w), bias, before[neuron], after[neuron]]);
         }
         page.Line($"neurons above 0: {before.Count(value => value > 0)} of {before.Length}");
-        page.Line($"the strongest 100 of them hold {100 * after.OrderByDescending(Math.Abs).Take(100).Sum(a => (double)a * a) / after.Sum(a => (double)a * a):F1} % of the square sum of act");
+        double strongest = after.OrderByDescending(Math.Abs).Take(100).Sum(a => (double)a * a), all = after.Sum(a => (double)a * a);
+        page.Line($"the strongest 100 of them hold {100 * strongest / all:F1} % of the square sum of act");
 
         WriteGelu(page);
 

@@ -7,7 +7,8 @@ Environment.SetEnvironmentVariable(KernelDispatch.EnvironmentVariable, nameof(Ke
 string[] unknown = [.. args.Where(name => Chapters.All.All(chapter => chapter.Name != name))];
 if (unknown.Length > 0)
 {
-    Console.Error.WriteLine($"There is no chapter {string.Join(", ", unknown)}. The chapters are {string.Join(", ", Chapters.All.Select(chapter => chapter.Name))}; without a name all of them run.");
+    Console.Error.WriteLine($"There is no chapter {string.Join(", ", unknown)}. "
+        + $"The chapters are {string.Join(", ", Chapters.All.Select(chapter => chapter.Name))}; without a name all of them run.");
     return 2;
 }
 

@@ -17,7 +17,8 @@ internal static class ResidualChapter
         Tokenizer tokenizer = Demo.TokenizerOf("demo-codegen");
         int[] ids = tokenizer.Encode(Demo.CodeGenText, pair: null, Demo.Plain).Ids;
         using CodeGenForCausalLM model = Demo.CodeGen();
-        using ActivationTrace trace = Demo.Trace(model, ModelInputs.Of(ids), "transformer.drop", "transformer.h.*", "transformer.h.*.ln_1", "transformer.h.*.attn", "transformer.h.*.mlp", "transformer.ln_f");
+        using ActivationTrace trace = Demo.Trace(model, ModelInputs.Of(ids), "transformer.drop", "transformer.h.*", "transformer.h.*.ln_1",
+            "transformer.h.*.attn", "transformer.h.*.mlp", "transformer.ln_f");
         int last = ids.Length - 1, layers = model.Config.NLayer;
         float[] x = trace["transformer.drop"].Row(last).ToArray();
         float[] weight = Demo.Weights("demo-codegen", "transformer.h.0.ln_1.weight"), bias = Demo.Weights("demo-codegen", "transformer.h.0.ln_1.bias");
@@ -29,12 +30,14 @@ internal static class ResidualChapter
         page.Line($"1 / √(variance + eps) {1 / Math.Sqrt(variance + model.Config.LayerNormEpsilon):F4}");
         page.Heads("dimension", ["x", "x − mean", "unit", "weight", "bias", "y"]);
         for (int i = 0; i < 3; i++)
-            page.Row($"{i}", [x[i], x[i] - mean, (x[i] - mean) / Math.Sqrt(variance + model.Config.LayerNormEpsilon), weight[i], bias[i], trace["transformer.h.0.ln_1"].Row(last)[i]], 4);
+            page.Row($"{i}", [x[i], x[i] - mean, (x[i] - mean) / Math.Sqrt(variance + model.Config.LayerNormEpsilon), weight[i], bias[i],
+                trace["transformer.h.0.ln_1"].Row(last)[i]], 4);
 
         (double numerator, double factor) = (Math.Round(x[0] - mean, 4), Math.Round(1 / Math.Sqrt(variance + model.Config.LayerNormEpsilon), 4));
         page.Begin("residual-pencil");
         page.Line($"{numerator:F4} · {factor:F4} = {numerator * factor:F3}");
-        page.Line($"{numerator * factor:F3} · {weight[0]:F4} + ({bias[0]:F4}) = {(Math.Round(numerator * factor, 3) * Math.Round(weight[0], 4)) + Math.Round(bias[0], 4):F3}");
+        double scaled = (Math.Round(numerator * factor, 3) * Math.Round(weight[0], 4)) + Math.Round(bias[0], 4);
+        page.Line($"{numerator * factor:F3} · {weight[0]:F4} + ({bias[0]:F4}) = {scaled:F3}");
 
         page.Begin("residual-sum");
         page.Heads("block", ["x", "attn", "mlp", "x + both", "stream"]);
@@ -59,7 +62,8 @@ internal static class ResidualChapter
         int[] ids = tokenizer.Encode(Demo.MaskText).Ids;
         using RobertaForMaskedLM model = Demo.FillMask();
         string[] places = ["attention.output.dense", "attention.output", "output.dense", "output"];
-        using ActivationTrace trace = Demo.Trace(model, ModelInputs.Of(ids), ["roberta.embeddings", .. places.Select(place => $"roberta.encoder.layer.*.{place}")]);
+        using ActivationTrace trace =
+            Demo.Trace(model, ModelInputs.Of(ids), ["roberta.embeddings", .. places.Select(place => $"roberta.encoder.layer.*.{place}")]);
         const int token = 2;                                     // <mask>
         page.Begin("residual-post");
         page.Heads("layer", ["attn", "after LN", "mlp", "after LN"]);

@@ -47,7 +47,10 @@ internal static class SamplingChapter
 
         page.Begin("sampling-entropy");
         foreach (double temperature in new[] { 0.5, 1, 2 })
-            page.Line($"temperature {temperature,-3} entropy {Entropy(logits, temperature):F3} bits, as undecided as {Math.Pow(2, Entropy(logits, temperature)),6:F1} equal tokens");
+        {
+            double entropy = Entropy(logits, temperature);
+            page.Line($"temperature {temperature,-3} entropy {entropy:F3} bits, as undecided as {Math.Pow(2, entropy),6:F1} equal tokens");
+        }
 
         page.Begin("sampling-nucleus");
         double together = 0;
@@ -58,7 +61,10 @@ internal static class SamplingChapter
         page.Begin("sampling-seeds");
         page.Line($"{"greedy",-8}{Shown(generator.Generate(Prompt, new GenerationOptions { MaxNewTokens = 5, DoSample = false }))}");
         foreach (int seed in new[] { 1, 2, 3, 1 })
-            page.Line($"seed {seed,-3}{Shown(generator.Generate(Prompt, new GenerationOptions { MaxNewTokens = 5, DoSample = true, TopP = 0.8, TopK = 0, Seed = seed }))}");
+        {
+            var options = new GenerationOptions { MaxNewTokens = 5, DoSample = true, TopP = 0.8, TopK = 0, Seed = seed };
+            page.Line($"seed {seed,-3}{Shown(generator.Generate(Prompt, options))}");
+        }
     }
 
     private static double Entropy(float[] logits, double temperature)

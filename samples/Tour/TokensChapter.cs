@@ -48,7 +48,9 @@ internal static class TokensChapter
         return symbols;
     }
 
-    /// <summary>Byte pair encoding in its plainest form: while a pair of neighbours is in the list of merges, join the one that stands first in the list.</summary>
+    /// <summary>
+    /// Byte pair encoding in its plainest form: while a pair of neighbours is in the list of merges, join the one that stands first in the list.
+    /// </summary>
     private static IEnumerable<(int Rank, string Left, string Right)> MergeAll(List<string> symbols)
     {
         Dictionary<(string, string), int> ranks = ReadMerges();

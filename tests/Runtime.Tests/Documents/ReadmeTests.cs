@@ -107,7 +107,10 @@ public sealed class ReadmeTests : DocumentTest
         // sample
         using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
         using Session session = model.CreateSession();
-        var withoutHead = new TraceOptions { Names = ["transformer.h.*", "**.probabilities"], Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head: 2)] };
+        var withoutHead = new TraceOptions
+        {
+            Names = ["transformer.h.*", "**.probabilities"], Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head: 2)],
+        };
         using ActivationTrace trace = session.Trace(withoutHead);
         Tensor logits = model.Forward([313, 5282, 323], session).Logits;
         Tensor residual = trace["transformer.h.1"];              // [batch, sequence, n_embd]
@@ -135,7 +138,8 @@ public sealed class ReadmeTests : DocumentTest
         foreach (string file in Directory.EnumerateFiles(TestData.Model("demo-fill-mask")))
             server.Files[Path.GetFileName(file)] = await File.ReadAllBytesAsync(file);
         string cache = Directory.CreateTempSubdirectory("mt-readme-").FullName;
-        Dictionary<string, string?> variables = new() { ["HF_ENDPOINT"] = server.Address, ["HF_HUB_CACHE"] = cache, ["HF_TOKEN"] = "hf_of_the_test", ["HF_HUB_OFFLINE"] = null };
+        Dictionary<string, string?> variables =
+            new() { ["HF_ENDPOINT"] = server.Address, ["HF_HUB_CACHE"] = cache, ["HF_TOKEN"] = "hf_of_the_test", ["HF_HUB_OFFLINE"] = null };
         Dictionary<string, string?> before = variables.Keys.ToDictionary(name => name, Environment.GetEnvironmentVariable);
         Set(variables);
         try
