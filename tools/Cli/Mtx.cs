@@ -17,7 +17,9 @@ internal static partial class Mtx
         return root;
     }
 
-    private static RootCommand CommandsOf(CliConsole console) => new("Transformer inference in C#. Every command takes --model DIR (or org/name), --json, --threads and --kernels; TEXT is read from standard input where it is '-'.")
+    private static RootCommand CommandsOf(CliConsole console) => new(
+        "Transformer inference in C#. Every command takes --model DIR (or org/name), --json, --threads and --kernels; "
+        + "TEXT is read from standard input where it is '-'.")
     {
         new FillMaskCommand(console),
         new ClassifyCommand(console),
@@ -71,7 +73,8 @@ internal static partial class Mtx
     /// <summary>The first word that looks like an option and is none: the parser would take a misspelt option for TEXT.</summary>
     private static string? UnknownOption(IReadOnlyList<string> args, ParseResult parsed)
     {
-        HashSet<string> known = [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).SelectMany(option => option.Aliases.Append(option.Name))];
+        HashSet<string> known =
+            [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).SelectMany(option => option.Aliases.Append(option.Name))];
         return args.TakeWhile(arg => arg != "--")
             .Where(arg => LongOption().IsMatch(arg))
             .Select(arg => arg.Split('=')[0])

@@ -7,10 +7,17 @@ namespace ManagedTransformers.Cli;
 internal sealed class ConvertCommand : MtxCommand
 {
     private readonly Argument<string> _source = new("SRC") { Description = "The checkpoint directory: .bin or .safetensors, one file or shards." };
-    private readonly Argument<string> _destination = new("DST") { Description = "The directory to write, created where it is missing; SRC itself puts safetensors next to its .bin files." };
-    private readonly Option<string?> _type = CommonOptions.Choice("--dtype", "Store floats in this type, or the weights of linear layers as integers of 8 or 4 bits with a scale per 32. Default: as they are.", "f32", "f16", "bf16", "int8", "int4");
-    private readonly Option<bool> _quantizeHead = CommonOptions.Flag("--quantize-head", "With --dtype int8 or int4: the head over the vocabulary (lm_head) as well.");
-    private readonly Option<string> _shardSize = new("--max-shard-size") { HelpName = "SIZE", Description = "Most tensor bytes in a file: 500MB, 2GiB, … Default: 5GB.", DefaultValueFactory = _ => "5GB" };
+    private readonly Argument<string> _destination =
+        new("DST") { Description = "The directory to write, created where it is missing; SRC itself puts safetensors next to its .bin files." };
+    private readonly Option<string?> _type = CommonOptions.Choice("--dtype",
+        "Store floats in this type, or the weights of linear layers as integers of 8 or 4 bits with a scale per 32. Default: as they are.", "f32",
+        "f16", "bf16", "int8", "int4");
+    private readonly Option<bool> _quantizeHead =
+        CommonOptions.Flag("--quantize-head", "With --dtype int8 or int4: the head over the vocabulary (lm_head) as well.");
+    private readonly Option<string> _shardSize = new("--max-shard-size")
+    {
+        HelpName = "SIZE", Description = "Most tensor bytes in a file: 500MB, 2GiB, … Default: 5GB.", DefaultValueFactory = _ => "5GB",
+    };
     private readonly Option<bool> _force = CommonOptions.Flag("--force", "Replace a checkpoint that is in DST.");
 
     public ConvertCommand(CliConsole console)
@@ -45,7 +52,8 @@ internal sealed class ConvertCommand : MtxCommand
             MaxShardSize = ByteSize.Parse(context.Get(_shardSize)!)!.Value,
             Overwrite = context.Get(_force),
         };
-        ConversionResult done = ConversionBar.Run(context.Console, progress => CheckpointConverter.Convert(source, context.Get(_destination)!, options, progress, cancellationToken));
+        ConversionResult done = ConversionBar.Run(context.Console,
+            progress => CheckpointConverter.Convert(source, context.Get(_destination)!, options, progress, cancellationToken));
         var result = new ConvertResult(source, done.Directory, [.. done.Files], [.. done.CopiedFiles], done.Tensors, done.Bytes,
             [.. done.Renamed.Select(tensor => new ConvertRenamed(tensor.From, tensor.To))],
             [.. done.Dropped.Select(tensor => new ConvertDropped(tensor.Name, tensor.Dtype, [.. tensor.Shape], tensor.TiedTo))], done.Quantized,
@@ -64,19 +72,22 @@ internal sealed class ConvertCommand : MtxCommand
         foreach (ConvertRenamed tensor in result.Renamed)
             output.WriteLine($"renamed {Show.Visible(tensor.From)} to {Show.Visible(tensor.To)}");
         foreach (ConvertDropped tensor in result.Dropped)
-            output.WriteLine($"dropped {Show.Visible(tensor.Name)} ({tensor.Dtype} [{string.Join(", ", tensor.Shape)}]), {(tensor.TiedTo is string original ? $"the same as {Show.Visible(original)}" : "which the model computes")}");
+            output.WriteLine($"dropped {Show.Visible(tensor.Name)} ({tensor.Dtype} [{string.Join(", ", tensor.Shape)}]), "
+                + $"{(tensor.TiedTo is string original ? $"the same as {Show.Visible(original)}" : "which the model computes")}");
         if (result.Copied.Length > 0)
             output.WriteLine($"copied {Show.Visible(string.Join(", ", result.Copied))}");
         if (result.Quantized > 0)
             output.WriteLine($"quantized {result.Quantized} matrices");
         string files = result.Files.Length == 1 ? result.Files[0] : $"{result.Files.Length} files and their index";
-        output.WriteLine($"wrote {result.Tensors} tensors, {Show.Bytes(result.Bytes)}, to {Show.Visible(result.Destination)}: {files}; read again and found equal");
+        output.WriteLine(
+            $"wrote {result.Tensors} tensors, {Show.Bytes(result.Bytes)}, to {Show.Visible(result.Destination)}: {files}; read again and found equal");
     }
 }
 
 /// <summary>What was written, and what became of tensors that are not written as they were.</summary>
 internal sealed record ConvertResult(
-    string Source, string Destination, string[] Files, string[] Copied, int Tensors, long Bytes, ConvertRenamed[] Renamed, ConvertDropped[] Dropped, int Quantized, string[] Warnings);
+    string Source, string Destination, string[] Files, string[] Copied, int Tensors, long Bytes, ConvertRenamed[] Renamed, ConvertDropped[] Dropped,
+    int Quantized, string[] Warnings);
 
 /// <summary>A tensor with another name.</summary>
 internal sealed record ConvertRenamed(string From, string To);

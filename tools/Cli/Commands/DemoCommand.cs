@@ -29,7 +29,8 @@ internal sealed class DemoCommand : MtxCommand
         {
             string written = generator.Generate(Python, FirstFunction, cancellationToken);
             string between = generator.Infill(Prefix, Suffix, options: null, cancellationToken);
-            return context.WriteJson(new DemoResult(mask.Sequence, language.Label, Python + written, Prefix + between + Suffix), CliJsonContext.Relaxed.DemoResult) ? ExitCodes.Ok : ExitCodes.Defect;
+            return context.WriteJson(new DemoResult(mask.Sequence, language.Label, Python + written, Prefix + between + Suffix),
+                CliJsonContext.Relaxed.DemoResult) ? ExitCodes.Ok : ExitCodes.Defect;
         }
 
         Title(console, $"mtx fill-mask '{Php}'");

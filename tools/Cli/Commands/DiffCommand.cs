@@ -7,7 +7,8 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx diff: two files of activations, or a model and a file, and what differs first.</summary>
 internal sealed class DiffCommand : MtxCommand
 {
-    private readonly Argument<string> _ours = new("OURS") { Description = "A file of activations (mtx trace), or a model, which then runs the token ids of THEIRS." };
+    private readonly Argument<string> _ours =
+        new("OURS") { Description = "A file of activations (mtx trace), or a model, which then runs the token ids of THEIRS." };
     private readonly Argument<string> _theirs = new("THEIRS") { Description = "The reference: a file of activations (tools/reference/dump.py, mtx trace)." };
     private readonly Option<double> _tolerance = ToleranceOption.Create();
 
@@ -24,15 +25,18 @@ internal sealed class DiffCommand : MtxCommand
     {
         string oursName = context.Get(_ours)!, theirsName = context.Get(_theirs)!;
         if (Directory.Exists(theirsName))
-            throw new FileNotFoundException($"{theirsName} is a directory. THEIRS is a safetensors file of activations, which mtx trace or tools/reference/dump.py writes; only OURS may be a model.");
+            throw new FileNotFoundException($"{theirsName} is a directory. THEIRS is a safetensors file of activations, which "
+                + "mtx trace or tools/reference/dump.py writes; only OURS may be a model.");
         double tolerance = context.Get(_tolerance);
         using ActivationSet theirs = ActivationSet.Open(theirsName);
         using ActivationSet ours = OpenOurs(oursName, theirs, context);
         cancellationToken.ThrowIfCancellationRequested();
         ActivationComparison found = ActivationComparison.Compare(ours, theirs, tolerance);
 
-        VerifyTensor[] tensors = [.. found.Tensors.Select(row => new VerifyTensor(row.Name, row.Shape, row.MaxAbsolute, row.MaxRelative, row.Passed, row.Note))];
-        var result = new DiffResult(found.Same, tolerance, oursName, theirsName, tensors, DiffFirst.Of(found, theirs), [.. found.OnlyInOurs], [.. found.OnlyInTheirs]);
+        VerifyTensor[] tensors =
+            [.. found.Tensors.Select(row => new VerifyTensor(row.Name, row.Shape, row.MaxAbsolute, row.MaxRelative, row.Passed, row.Note))];
+        var result = new DiffResult(found.Same, tolerance, oursName, theirsName, tensors, DiffFirst.Of(found, theirs), [.. found.OnlyInOurs],
+            [.. found.OnlyInTheirs]);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.DiffResult))
             DiffView.Write(context.Console, result);
         return Task.FromResult(found.Same ? ExitCodes.Ok : ExitCodes.Negative);
@@ -61,14 +65,17 @@ internal sealed record DiffFirst(string Name, int? Layer, int Beyond, long Eleme
         if (found.First is not TensorError error)
             return null;
         Tensor tensor = theirs[error.Name];
-        DiffPlace? Place(TensorPlace? place) => place is null ? null : DiffPlace.Of(place, found.Locate(error.Name, place.Index, tensor.Rank == 0 ? 1 : tensor.Shape[^1]));
+        DiffPlace? Place(TensorPlace? place) =>
+            place is null ? null : DiffPlace.Of(place, found.Locate(error.Name, place.Index, tensor.Rank == 0 ? 1 : tensor.Shape[^1]));
         return new DiffFirst(error.Name, found.Locate(error.Name, [], 1).Layer, error.Beyond, tensor.Length, Place(error.Largest), Place(error.First));
     }
 }
 
 /// <summary>An element: its index, what it is by name (null where the activation has no such axis), and both values.</summary>
-internal sealed record DiffPlace(int[] Index, int? Row, int? Token, string? TokenText, int? Head, int? Key, string? KeyText, int? Element, float Ours, float Theirs)
+internal sealed record DiffPlace(int[] Index, int? Row, int? Token, string? TokenText, int? Head, int? Key, string? KeyText, int? Element,
+    float Ours, float Theirs)
 {
     public static DiffPlace Of(TensorPlace place, ActivationPlace meaning) => new(
-        [.. place.Index], meaning.Row, meaning.Token, meaning.TokenText, meaning.Head, meaning.Key, meaning.KeyText, meaning.Element, place.Found, place.Expected);
+        [.. place.Index], meaning.Row, meaning.Token, meaning.TokenText, meaning.Head, meaning.Key, meaning.KeyText, meaning.Element,
+        place.Found, place.Expected);
 }

@@ -14,7 +14,8 @@ internal static class DiffView
         foreach (VerifyTensor tensor in result.Tensors)
         {
             string verdict = tensor.Passed ? "ok" : double.IsNaN(tensor.MaxAbsolute) && tensor.Note is string note ? $"DIFFERS: {note}" : "DIFFERS";
-            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Shape), Show.Number(tensor.MaxAbsolute, "0.00E+00"), Show.Number(tensor.MaxRelative, "0.00E+00"),
+            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Shape), Show.Number(tensor.MaxAbsolute, "0.00E+00"),
+                Show.Number(tensor.MaxRelative, "0.00E+00"),
                 Show.Cell(verdict, tensor.Passed ? Color.Green : Color.Red));
         }
         Show.Write(console, table);
@@ -23,7 +24,8 @@ internal static class DiffView
         console.Out.WriteLine();
         WriteOnly(console, "OURS", result.OnlyInOurs);
         WriteOnly(console, "THEIRS", result.OnlyInTheirs);
-        console.Out.WriteLine($"{result.Tensors.Length - differing} of {result.Tensors.Length} activations are the same (tolerance {result.Tolerance.ToString("G3", CultureInfo.InvariantCulture)})");
+        console.Out.WriteLine($"{result.Tensors.Length - differing} of {result.Tensors.Length} activations are the same "
+            + $"(tolerance {result.Tolerance.ToString("G3", CultureInfo.InvariantCulture)})");
     }
 
     private static void WriteFirst(CliConsole console, DiffFirst? first)
@@ -59,6 +61,7 @@ internal static class DiffView
     private static void WriteOnly(CliConsole console, string where, string[] names)
     {
         if (names.Length > 0)
-            console.Out.WriteLine($"only in {where}: {Show.Visible(string.Join(", ", names.Take(Named)))}{(names.Length > Named ? $" and {names.Length - Named} more" : "")}");
+            console.Out.WriteLine(
+                $"only in {where}: {Show.Visible(string.Join(", ", names.Take(Named)))}{(names.Length > Named ? $" and {names.Length - Named} more" : "")}");
     }
 }

@@ -38,13 +38,15 @@ internal sealed class ExplainCommand : MtxCommand
         string directory = context.ModelDirectory(masked ? ModelLocator.FillMask : ModelLocator.Generator);
         using ModelExplainer explainer = ModelExplainer.Load(directory, context.PipelineOptions());
         RequireKind(explainer, context.Get(_mask), context.Get(_generate));
-        ModelExplanation explanation = Explain(explainer, text, new ExplanationOptions { Generate = context.Get(_generate) ?? 0 }, context.Console, cancellationToken);
+        ModelExplanation explanation =
+            Explain(explainer, text, new ExplanationOptions { Generate = context.Get(_generate) ?? 0 }, context.Console, cancellationToken);
         string name = context.ModelOption ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
         ExplainResult result = ExplainData.Of(explanation, name, context.Get(_title) ?? TitleOf(text), FocusOf(explanation, context.Get(_mask) ?? 1));
         if (file is not null)
             PageFile.Write(file, ExplainPage.Html(result), context.Get(_force));
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ExplainResult))
-            context.Console.Out.WriteLine($"wrote {Show.Visible(file!)}: {explanation.Tokens.Count} tokens, {explanation.Config.Layers} layers of {explanation.Config.Heads} heads, {Show.Bytes(new FileInfo(file!).Length)}");
+            context.Console.Out.WriteLine($"wrote {Show.Visible(file!)}: {explanation.Tokens.Count} tokens, "
+                + $"{explanation.Config.Layers} layers of {explanation.Config.Heads} heads, {Show.Bytes(new FileInfo(file!).Length)}");
         return Task.FromResult(ExitCodes.Ok);
     }
 
@@ -52,12 +54,15 @@ internal sealed class ExplainCommand : MtxCommand
     {
         bool decoder = explainer.MaskToken is null;
         if (mask is not null && decoder)
-            throw new UsageException($"--mask is for encoders; {explainer.Model.Architecture} is a decoder, which fills no mask. Leave it out, or name another model with --model.");
+            throw new UsageException(
+                $"--mask is for encoders; {explainer.Model.Architecture} is a decoder, which fills no mask. Leave it out, or name another model with --model.");
         if (generate is not null && !decoder)
-            throw new UsageException($"--generate is for decoders; {explainer.Model.Architecture} is an encoder, which generates nothing. Leave it out, or name another model with --model.");
+            throw new UsageException($"--generate is for decoders; {explainer.Model.Architecture} is an encoder, which generates nothing. "
+                + "Leave it out, or name another model with --model.");
     }
 
-    private static ModelExplanation Explain(ModelExplainer explainer, string text, ExplanationOptions options, CliConsole console, CancellationToken cancellationToken)
+    private static ModelExplanation Explain(ModelExplainer explainer, string text, ExplanationOptions options, CliConsole console,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -76,7 +81,8 @@ internal sealed class ExplainCommand : MtxCommand
             return explanation.Tokens.Count - 1;
         return mask <= explanation.Predictions.Count
             ? explanation.Predictions[mask - 1].Position
-            : throw new UsageException($"--mask is {mask}; the text has {explanation.Predictions.Count} {(explanation.Predictions.Count == 1 ? "mask" : "masks")}.");
+            : throw new UsageException(
+                $"--mask is {mask}; the text has {explanation.Predictions.Count} {(explanation.Predictions.Count == 1 ? "mask" : "masks")}.");
     }
 
     private static string TitleOf(string text)
@@ -90,6 +96,7 @@ internal sealed class ExplainCommand : MtxCommand
     /// <summary>How far it is. Tells at once, unlike Progress&lt;T>.</summary>
     private sealed class Bar(CliConsole console) : IProgress<ExplanationProgress>
     {
-        public void Report(ExplanationProgress value) => console.ShowProgress($"{Show.BarText((double)value.Done / value.Total)} {value.Done} of {value.Total} passes");
+        public void Report(ExplanationProgress value) =>
+            console.ShowProgress($"{Show.BarText((double)value.Done / value.Total)} {value.Done} of {value.Total} passes");
     }
 }

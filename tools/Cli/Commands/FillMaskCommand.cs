@@ -46,7 +46,8 @@ internal sealed class FillMaskCommand : MtxCommand
                 console.Out.WriteLine($"mask {mask + 1} of {result.Masks.Length}");
             Table table = Show.Table(console, ">score", "", "fills with", ">id");
             foreach (FillMaskCandidate candidate in result.Masks[mask])
-                table.AddRow(Show.Number(candidate.Score, "0.00000"), Show.Bar(console, candidate.Score), Show.Quoted(candidate.TokenText), Show.Number(candidate.TokenId, "0"));
+                table.AddRow(Show.Number(candidate.Score, "0.00000"), Show.Bar(console, candidate.Score), Show.Quoted(candidate.TokenText),
+                    Show.Number(candidate.TokenId, "0"));
             Show.Write(console, table);
         }
         if (result.Masks is [[FillMaskCandidate best, ..]])

@@ -8,8 +8,13 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx forward: a forward pass from a safetensors file of inputs to one of outputs.</summary>
 internal sealed class ForwardCommand : MtxCommand
 {
-    private readonly Option<string> _inputs = new("--inputs") { HelpName = "IN.safetensors", Required = true, Description = "input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, head_mask, labels, next_sentence_label; whichever are there." };
-    private readonly Option<string> _output = new("--output") { HelpName = "OUT.safetensors", Required = true, Description = "Every output, under the name it has in transformers." };
+    private readonly Option<string> _inputs = new("--inputs")
+    {
+        HelpName = "IN.safetensors", Required = true,
+        Description = "input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, head_mask, labels, next_sentence_label; whichever are there.",
+    };
+    private readonly Option<string> _output =
+        new("--output") { HelpName = "OUT.safetensors", Required = true, Description = "Every output, under the name it has in transformers." };
 
     public ForwardCommand(CliConsole console)
         : base("forward", "Run a forward pass on tensors from a file", console)
@@ -31,7 +36,8 @@ internal sealed class ForwardCommand : MtxCommand
         cancellationToken.ThrowIfCancellationRequested();
         ForwardFiles.Write(output, outputs);
 
-        var result = new ForwardResult(model.Architecture, context.Get(_output)!, [.. outputs.Select(tensor => new ForwardTensor(tensor.Name, tensor.Shape.ToArray()))]);
+        var result = new ForwardResult(model.Architecture, context.Get(_output)!,
+            [.. outputs.Select(tensor => new ForwardTensor(tensor.Name, tensor.Shape.ToArray()))]);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ForwardResult))
             ShowTable(context.Console, result);
         return Task.FromResult(ExitCodes.Ok);

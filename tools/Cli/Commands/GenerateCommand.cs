@@ -7,11 +7,20 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx generate: continues a text, piece by piece; or answers requests, line by line.</summary>
 internal sealed class GenerateCommand : MtxCommand
 {
-    private readonly Argument<string?> _prompt = new("PROMPT") { Arity = ArgumentArity.ZeroOrOne, Description = "The text to continue; '-' reads it from standard input." };
-    private readonly Option<string?> _promptFile = new("--prompt-file") { HelpName = "FILE", Description = "Continue the text of this file, as it is, instead of PROMPT." };
-    private readonly Option<string?> _requests = new("--requests") { HelpName = "FILE", Description = "Answer requests, one JSON object per line, with one JSON object per line (see docs/cli.md); '-' reads standard input." };
+    private readonly Argument<string?> _prompt =
+        new("PROMPT") { Arity = ArgumentArity.ZeroOrOne, Description = "The text to continue; '-' reads it from standard input." };
+    private readonly Option<string?> _promptFile =
+        new("--prompt-file") { HelpName = "FILE", Description = "Continue the text of this file, as it is, instead of PROMPT." };
+    private readonly Option<string?> _requests = new("--requests")
+    {
+        HelpName = "FILE",
+        Description = "Answer requests, one JSON object per line, with one JSON object per line (see docs/cli.md); '-' reads standard input.",
+    };
     private readonly Option<bool> _noPrompt = CommonOptions.Flag("--no-prompt", "Write only the new text.");
-    private readonly Option<string?> _session = new("--session") { HelpName = "FILE", Description = "Go on with what this file holds of an earlier run, and save what was read and written: only what is new is computed." };
+    private readonly Option<string?> _session = new("--session")
+    {
+        HelpName = "FILE", Description = "Go on with what this file holds of an earlier run, and save what was read and written: only what is new is computed.",
+    };
     private readonly Option<bool> _timings = CommonOptions.Flag("--timings", "Tell tokens, tokens per second, passes and drafts on standard error.");
     private readonly GenerationArguments _generation = new(Enum.GetValues<GenerationOptionGroup>());
 

@@ -9,10 +9,14 @@ internal sealed class InfillCommand : MtxCommand
     /// <summary>What marks a gap in a file.</summary>
     private const string DefaultMark = "<cursor>";
 
-    private readonly Argument<string?> _file = new("FILE") { Arity = ArgumentArity.ZeroOrOne, Description = $"A text file with {DefaultMark} where a gap is, once or several times; '-' reads standard input." };
+    private readonly Argument<string?> _file = new("FILE")
+    {
+        Arity = ArgumentArity.ZeroOrOne, Description = $"A text file with {DefaultMark} where a gap is, once or several times; '-' reads standard input.",
+    };
     private readonly Option<string?> _prefix = new("--prefix") { HelpName = "TEXT", Description = "What stands before the gap; '-' reads standard input." };
     private readonly Option<string?> _suffix = new("--suffix") { HelpName = "TEXT", Description = "What stands after it; '-' reads standard input." };
-    private readonly Option<string> _mark = new("--cursor") { HelpName = "MARK", DefaultValueFactory = _ => DefaultMark, Description = "What marks a gap in FILE." };
+    private readonly Option<string> _mark =
+        new("--cursor") { HelpName = "MARK", DefaultValueFactory = _ => DefaultMark, Description = "What marks a gap in FILE." };
     private readonly Option<bool> _whole = CommonOptions.Flag("--whole", "Write the whole text, its gaps filled, instead of the fillings alone.");
     private readonly GenerationArguments _generation = new(
         [Length, Sampling, Scores, Beams, Drafts, Cache]);
@@ -40,7 +44,8 @@ internal sealed class InfillCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string[] parts = context.Get(_file) is string file
-            ? Split(Utf8Input.Require(file == "-" ? context.Console.In.ReadToEnd() : File.ReadAllText(file, Utf8Input.Encoding), file), context.Get(_mark)!, file)
+            ? Split(Utf8Input.Require(file == "-" ? context.Console.In.ReadToEnd() : File.ReadAllText(file, Utf8Input.Encoding), file),
+                context.Get(_mark)!, file)
             : [context.Text(context.Get(_prefix)!), context.Text(context.Get(_suffix)!)];
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator.Warnings);

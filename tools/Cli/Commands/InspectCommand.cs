@@ -8,7 +8,11 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx inspect: what a checkpoint holds, and whether it can run here.</summary>
 internal sealed class InspectCommand : MtxCommand
 {
-    private readonly Argument<string?> _path = new("DIR") { Arity = ArgumentArity.ZeroOrOne, Description = "The checkpoint directory, a single .safetensors file, or org/name[@revision] in the hub's cache; the same as --model DIR." };
+    private readonly Argument<string?> _path = new("DIR")
+    {
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "The checkpoint directory, a single .safetensors file, or org/name[@revision] in the hub's cache; the same as --model DIR.",
+    };
 
     public InspectCommand(CliConsole console)
         : base("inspect", "Show a checkpoint's configuration, tensors, sizes and memory, and whether it can run", console)
@@ -38,11 +42,15 @@ internal sealed class InspectCommand : MtxCommand
         CheckpointInspection found = CheckpointInspection.Of(path, options);
         InspectTensor[] tensors = [.. found.Tensors.Select(tensor => new InspectTensor(
             tensor.Name, tensor.Format, [.. tensor.Shape], tensor.Elements, tensor.Bytes, tensor.File, IsRead(tensor.Use), NameOf(tensor.Use)))];
-        InspectType[] types = [.. tensors.GroupBy(t => t.Dtype).Select(group => new InspectType(group.Key, group.Count(), group.Sum(t => t.Elements), group.Sum(t => t.Bytes)))];
+        InspectType[] types =
+            [.. tensors.GroupBy(t => t.Dtype).Select(group => new InspectType(group.Key, group.Count(), group.Sum(t => t.Elements), group.Sum(t => t.Bytes)))];
         TokenizerInspection tokenizer = found.Tokenizer;
         return new InspectResult(path, found.Architecture, found.Parameters, found.Bytes, found.Architecture is null ? null : found.Config?.MaxTokens, types,
-            new InspectTokenizer(tokenizer.Present, tokenizer.VocabularySize, tokenizer.AddedTokens, tokenizer.ModelMaxLength, tokenizer.Fits, tokenizer.HighestId, tokenizer.ModelVocabSize),
-            [.. found.Problems], found.ConfigFile, tensors, found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))], [.. found.MissingTensors], [.. found.Warnings]);
+            new InspectTokenizer(tokenizer.Present, tokenizer.VocabularySize, tokenizer.AddedTokens, tokenizer.ModelMaxLength, tokenizer.Fits,
+                tokenizer.HighestId, tokenizer.ModelVocabSize),
+            [.. found.Problems], found.ConfigFile, tensors,
+            found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))],
+            [.. found.MissingTensors], [.. found.Warnings]);
     }
 
     private static bool? IsRead(TensorUse use) => use switch
@@ -66,7 +74,8 @@ internal sealed class InspectCommand : MtxCommand
 
 /// <summary>What a checkpoint holds. Parameters are the elements of the tensors that the model reads; memory is what those take by format.</summary>
 internal sealed record InspectResult(
-    string Directory, string? Architecture, long Parameters, long Bytes, int? MaxTokens, InspectType[] Dtypes, InspectTokenizer Tokenizer, string[] Problems, JsonElement? Config, InspectTensor[] Tensors,
+    string Directory, string? Architecture, long Parameters, long Bytes, int? MaxTokens, InspectType[] Dtypes, InspectTokenizer Tokenizer, string[] Problems,
+    JsonElement? Config, InspectTensor[] Tensors,
     string? RecognisedArchitecture, InspectMemory[] Memory, string[] Missing, string[] Warnings);
 
 /// <summary>All tensors of one element type.</summary>
@@ -76,7 +85,8 @@ internal sealed record InspectType(string Dtype, int Tensors, long Elements, lon
 internal sealed record InspectMemory(string Format, long Bytes, long? BytesWithHead);
 
 /// <summary>The tokenizer beside the weights; fits is null where there is no tokenizer or no model to compare.</summary>
-internal sealed record InspectTokenizer(bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, bool? Fits, int? HighestId, int? ModelVocabSize);
+internal sealed record InspectTokenizer(bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, bool? Fits,
+    int? HighestId, int? ModelVocabSize);
 
 /// <summary>A tensor; read says whether the architecture uses it (null where there is no model to ask), use what becomes of it.</summary>
 internal sealed record InspectTensor(string Name, string Dtype, long[] Shape, long Elements, long Bytes, string File, bool? Read, string? Use);

@@ -12,7 +12,8 @@ internal static class InspectView
         Table about = Show.Table(console, "checkpoint", result.Directory);
         about.AddRow(Show.Cell("architecture"), Show.Cell(Architecture(result)));
         about.AddRow(Show.Cell("parameters"), Show.Cell($"{Show.Count(result.Parameters)} ({result.Parameters.ToString("N0", CultureInfo.InvariantCulture)})"));
-        about.AddRow(Show.Cell("size"), Show.Cell($"{Show.Bytes(result.Bytes)}: {string.Join(", ", result.Dtypes.Select(type => $"{type.Tensors} {type.Dtype} tensors"))}"));
+        about.AddRow(Show.Cell("size"),
+            Show.Cell($"{Show.Bytes(result.Bytes)}: {string.Join(", ", result.Dtypes.Select(type => $"{type.Tensors} {type.Dtype} tensors"))}"));
         about.AddRow(Show.Cell("memory"), Show.Cell(string.Join(", ", result.Memory.Select(Describe))));
         if (result.MaxTokens is int most)
             about.AddRow(Show.Cell("reads"), Show.Cell($"up to {most} tokens"));
@@ -86,7 +87,8 @@ internal static class InspectView
     {
         Table table = Show.Table(console, "tensor", "dtype", "shape", ">size", "");
         foreach (InspectTensor tensor in tensors)
-            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Dtype), Show.Cell($"[{string.Join(", ", tensor.Shape)}]"), Show.Cell(Show.Bytes(tensor.Bytes)), Show.Cell(tensor.Read == false ? $"not read: {Words(tensor.Use)}" : Words(tensor.Use)));
+            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Dtype), Show.Cell($"[{string.Join(", ", tensor.Shape)}]"),
+                Show.Cell(Show.Bytes(tensor.Bytes)), Show.Cell(tensor.Read == false ? $"not read: {Words(tensor.Use)}" : Words(tensor.Use)));
         console.Out.WriteLine();
         Show.Write(console, table);
     }

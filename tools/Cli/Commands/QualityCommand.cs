@@ -9,9 +9,12 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx quality: how far a model's predictions are from another's, such as those of quantized weights from the stored ones.</summary>
 internal sealed class QualityCommand : MtxCommand
 {
-    private readonly Argument<string?> _directory = new("DIR") { Arity = ArgumentArity.ZeroOrOne, Description = "The model, which --weights and --quantize-head are for; the same as --model DIR." };
-    private readonly Option<string> _against = new("--against") { HelpName = "DIR", Required = true, Description = "The model to compare with, its weights as they are stored; it may be DIR." };
-    private readonly Option<string> _text = new("--text") { HelpName = "FILE", Required = true, Description = "The text that both read, of any length; '-' reads standard input." };
+    private readonly Argument<string?> _directory =
+        new("DIR") { Arity = ArgumentArity.ZeroOrOne, Description = "The model, which --weights and --quantize-head are for; the same as --model DIR." };
+    private readonly Option<string> _against =
+        new("--against") { HelpName = "DIR", Required = true, Description = "The model to compare with, its weights as they are stored; it may be DIR." };
+    private readonly Option<string> _text =
+        new("--text") { HelpName = "FILE", Required = true, Description = "The text that both read, of any length; '-' reads standard input." };
     private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Most tokens that the models read at once. Default: n_positions.", 2);
 
     public QualityCommand(CliConsole console)
@@ -45,7 +48,8 @@ internal sealed class QualityCommand : MtxCommand
         return Task.FromResult(ExitCodes.Ok);
     }
 
-    private static ModelComparison Compare(TextScorer model, TextScorer against, string text, ScoringOptions options, CliConsole console, CancellationToken cancellationToken)
+    private static ModelComparison Compare(TextScorer model, TextScorer against, string text, ScoringOptions options, CliConsole console,
+        CancellationToken cancellationToken)
     {
         try
         {

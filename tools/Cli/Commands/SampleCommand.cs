@@ -6,9 +6,14 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx sample: completions of a benchmark's problems, one JSON object per line.</summary>
 internal sealed class SampleCommand : MtxCommand
 {
-    private readonly Option<string> _problems = new("--problems") { HelpName = "FILE", Required = true, Description = "Problems, one JSON object per line: HumanEval's form (task_id, prompt) or MTPB's (id, prompts, inputs, outputs); '-' reads standard input." };
+    private readonly Option<string> _problems = new("--problems")
+    {
+        HelpName = "FILE", Required = true, Description =
+            "Problems, one JSON object per line: HumanEval's form (task_id, prompt) or MTPB's (id, prompts, inputs, outputs); '-' reads standard input.",
+    };
     private readonly Option<int?> _n = CommonOptions.Bounded("--n", "N", "Samples per problem (MTPB: per problem and input). Default: 1.", 1);
-    private readonly Option<string?> _out = new("--out") { HelpName = "FILE", Description = "Add the samples to this file; what it already has is not made again. Default: standard output." };
+    private readonly Option<string?> _out =
+        new("--out") { HelpName = "FILE", Description = "Add the samples to this file; what it already has is not made again. Default: standard output." };
     private readonly GenerationArguments _generation = new(
         [Length, Sampling, Scores, Beams, Drafts, Cache],
         ("max_new_tokens", "256, for turns what the problem says"), ("truncation", "human-eval for prompts, codegen for turns"),
@@ -27,7 +32,8 @@ internal sealed class SampleCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string file = context.Get(_problems)!;
-        IReadOnlyList<Problem> problems = ProblemFile.Read(file, file == "-" ? context.Console.In.ReadToEnd().Split('\n') : File.ReadLines(file, Utf8Input.Encoding));
+        IReadOnlyList<Problem> problems =
+            ProblemFile.Read(file, file == "-" ? context.Console.In.ReadToEnd().Split('\n') : File.ReadLines(file, Utf8Input.Encoding));
         string? path = context.Get(_out);
         using SampleFile? samples = path is null ? null : new SampleFile(path, problems);
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
@@ -51,7 +57,8 @@ internal sealed class SampleCommand : MtxCommand
     /// <summary>Makes the samples that the file lacks.</summary>
     /// <returns>How many those were.</returns>
     private static int MakeMissing(
-        CliConsole console, IReadOnlyList<Problem> problems, int rounds, SampleFile? samples, Sampler sampler, GenerationOptions options, CancellationToken cancellationToken)
+        CliConsole console, IReadOnlyList<Problem> problems, int rounds, SampleFile? samples, Sampler sampler, GenerationOptions options,
+        CancellationToken cancellationToken)
     {
         bool Missing(SampleSlot slot) => slot.Index >= (samples?.Count(slot.Problem.TaskId) ?? 0);
         SampleSlot[][] batches = [.. SamplePlan.Batches(problems, rounds)];

@@ -5,14 +5,19 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx score: how likely texts are to a causal language model.</summary>
 internal sealed class ScoreCommand : MtxCommand
 {
-    private readonly Argument<string[]> _texts = new("TEXT") { Arity = ArgumentArity.ZeroOrMore, Description = "The text; several are ranked as continuations of --context; '-' reads one from standard input." };
+    private readonly Argument<string[]> _texts = new("TEXT")
+    {
+        Arity = ArgumentArity.ZeroOrMore, Description = "The text; several are ranked as continuations of --context; '-' reads one from standard input.",
+    };
     private readonly Option<string?> _file = new("--file") { HelpName = "FILE", Description = "Score this file's text, of any length, instead of TEXT." };
     private readonly Option<string?> _context = new("--context") { HelpName = "TEXT", Description = "What stands before the text; it is read and not scored." };
     private readonly Option<bool> _tokens = CommonOptions.Flag("--tokens", "Show every token with its log probability and rank.");
     private readonly Option<int?> _topK = CommonOptions.Bounded("--top-k", "N", "Show every token with the N likeliest of its place.", 1);
     private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Most tokens that the model reads at once. Default: n_positions.", 2);
-    private readonly Option<int?> _stride = CommonOptions.Bounded("--stride", "N", "How many tokens a window begins after the one before. Default: half a window.", 1);
-    private readonly Option<bool> _noBeginOfText = CommonOptions.Flag("--no-begin-of-text", "Put no beginning-of-text token before the text or context; a text's first token is then not scored.");
+    private readonly Option<int?> _stride =
+        CommonOptions.Bounded("--stride", "N", "How many tokens a window begins after the one before. Default: half a window.", 1);
+    private readonly Option<bool> _noBeginOfText =
+        CommonOptions.Flag("--no-begin-of-text", "Put no beginning-of-text token before the text or context; a text's first token is then not scored.");
 
     public ScoreCommand(CliConsole console)
         : base("score", "Calculate the likelihood of a text", console)

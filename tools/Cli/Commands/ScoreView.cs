@@ -38,7 +38,8 @@ internal static class ScoreView
         Table table = Show.Table(console, [">from", ">to", "token", ">log p", ">rank", .. alternatives ? ["likeliest"] : Array.Empty<string>()]);
         foreach (ScoredToken token in tokens)
         {
-            List<IRenderable> cells = [Show.Number(token.Start, "0"), Show.Number(token.End, "0"), Show.Cell($"\"{token.TokenText}\"", ColourOf(token.LogProbability)),
+            List<IRenderable> cells = [Show.Number(token.Start, "0"), Show.Number(token.End, "0"),
+                Show.Cell($"\"{token.TokenText}\"", ColourOf(token.LogProbability)),
                 Show.Cell(Rounded(token.LogProbability)), Show.Number(token.Rank, "0")];
             if (alternatives)
                 cells.Add(Show.Cell(string.Join(", ", token.Alternatives.Select(one => $"\"{one.TokenText}\" {Rounded(one.LogProbability)}"))));
@@ -51,7 +52,8 @@ internal static class ScoreView
     {
         Table table = Show.Table(console, ">log probability", ">tokens", ">per token", "continuation");
         foreach (ScoredText score in scores)
-            table.AddRow(Show.Cell(Rounded(score.LogProbability)), Show.Number(score.Tokens, "0"), Show.Cell(Rounded(score.LogProbability / score.Tokens)), Show.Quoted(score.Text!));
+            table.AddRow(Show.Cell(Rounded(score.LogProbability)), Show.Number(score.Tokens, "0"), Show.Cell(Rounded(score.LogProbability / score.Tokens)),
+                Show.Quoted(score.Text!));
         Show.Write(console, table);
     }
 

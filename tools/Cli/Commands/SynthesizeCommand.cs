@@ -7,10 +7,15 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx synthesize: a program in several turns, each asked for in natural language.</summary>
 internal sealed class SynthesizeCommand : MtxCommand
 {
-    private readonly Argument<string[]> _turns = new("TURN") { Arity = ArgumentArity.ZeroOrMore, Description = "What the next part of the program shall do; each TURN is one. Without any: the lines of standard input, as they come." };
+    private readonly Argument<string[]> _turns = new("TURN")
+    {
+        Arity = ArgumentArity.ZeroOrMore,
+        Description = "What the next part of the program shall do; each TURN is one. Without any: the lines of standard input, as they come.",
+    };
     private readonly Option<string?> _file = new("--file") { HelpName = "FILE", Description = "Read the turns from the lines of this file." };
     private readonly Option<string?> _preamble = new("--preamble") { HelpName = "TEXT", Description = "Begin the program with this text, such as imports." };
-    private readonly Option<bool> _dropOldest = CommonOptions.Flag("--drop-oldest", "Where the context no longer fits, leave the oldest turns out of it, instead of refusing.");
+    private readonly Option<bool> _dropOldest =
+        CommonOptions.Flag("--drop-oldest", "Where the context no longer fits, leave the oldest turns out of it, instead of refusing.");
     private readonly GenerationArguments _generation = new(
         [Length, Sampling, Scores, Drafts, Cache],
         ("max_new_tokens", "256, or as many as still fit"), ("truncation", "codegen"));
@@ -51,7 +56,8 @@ internal sealed class SynthesizeCommand : MtxCommand
         view?.WriteGiven(options.Preamble);
         await foreach (string turn in TurnsAsync(context, cancellationToken).ConfigureAwait(false))
             await TakeAsync(program, turn, view, cancellationToken).ConfigureAwait(false);
-        var result = new SynthesizeResult(options.Preamble, [.. program.Turns.Select(turn => new SynthesizeTurn(turn.Prompt, turn.Subprogram))], program.Context);
+        var result =
+            new SynthesizeResult(options.Preamble, [.. program.Turns.Select(turn => new SynthesizeTurn(turn.Prompt, turn.Subprogram))], program.Context);
         context.WriteJson(result, CliJsonContext.Relaxed.SynthesizeResult);
         return ExitCodes.Ok;
     }

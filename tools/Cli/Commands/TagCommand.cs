@@ -7,9 +7,12 @@ namespace ManagedTransformers.Cli;
 internal sealed class TagCommand : MtxCommand
 {
     private readonly Argument<string> _text = CommonOptions.Text("TEXT", "The text");
-    private readonly Option<string?> _aggregation = CommonOptions.Choice("--aggregation", "How tokens become entities. Default: simple.", "none", "simple", "first", "average", "max");
-    private readonly Option<int?> _stride = CommonOptions.Bounded("--stride", "N", "Read a text that is too long in windows that share N tokens with their neighbour.", 0);
-    private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Tokens of a window, special tokens included. Default: as many as the model reads.", 1);
+    private readonly Option<string?> _aggregation =
+        CommonOptions.Choice("--aggregation", "How tokens become entities. Default: simple.", "none", "simple", "first", "average", "max");
+    private readonly Option<int?> _stride =
+        CommonOptions.Bounded("--stride", "N", "Read a text that is too long in windows that share N tokens with their neighbour.", 0);
+    private readonly Option<int?> _window =
+        CommonOptions.Bounded("--window", "N", "Tokens of a window, special tokens included. Default: as many as the model reads.", 1);
 
     private readonly Option<bool> _trimOffsets = CommonOptions.Flag("--trim-offsets", "Leave white space at both ends out of the spans.");
 

@@ -11,12 +11,15 @@ namespace ManagedTransformers.Cli;
 internal sealed class TokenizeCommand : MtxCommand
 {
     private readonly Argument<string?> _text = new("TEXT") { Arity = ArgumentArity.ZeroOrOne, Description = "The text; '-' reads it from standard input." };
-    private readonly Option<string?> _jsonl = new("--jsonl") { HelpName = "FILE", Description = "Read one JSON string per line and write one JSON object per line; '-' reads standard input." };
+    private readonly Option<string?> _jsonl =
+        new("--jsonl") { HelpName = "FILE", Description = "Read one JSON string per line and write one JSON object per line; '-' reads standard input." };
     private readonly Option<string?> _pair = new("--pair") { HelpName = "TEXT", Description = "The second text of a pair." };
     private readonly Option<bool> _plain = CommonOptions.Flag("--no-special-tokens", "Add no special tokens.");
     private readonly Option<int?> _maxLength = CommonOptions.Bounded("--max-length", "N", "Cut to N tokens, special tokens included.", 0);
-    private readonly Option<int?> _stride = CommonOptions.Bounded("--stride", "N", "With --max-length: tokens that each further window shares with the one before.", 0);
-    private readonly Option<string?> _strategy = CommonOptions.Choice("--truncation", "With --max-length: which text of a pair is cut.", "longest_first", "only_first", "only_second");
+    private readonly Option<int?> _stride =
+        CommonOptions.Bounded("--stride", "N", "With --max-length: tokens that each further window shares with the one before.", 0);
+    private readonly Option<string?> _strategy =
+        CommonOptions.Choice("--truncation", "With --max-length: which text of a pair is cut.", "longest_first", "only_first", "only_second");
     private readonly Option<string?> _side = CommonOptions.Choice("--truncation-side", "With --max-length: the side that is cut.", "right", "left");
 
     public TokenizeCommand(CliConsole console)
@@ -31,7 +34,8 @@ internal sealed class TokenizeCommand : MtxCommand
         {
             if (result.GetValue(_text) is null == result.GetValue(_jsonl) is null)
                 result.AddError("Either TEXT or --jsonl FILE is needed.");
-            if (result.GetValue(_maxLength) is null && (result.GetValue(_stride) is not null || result.GetValue(_strategy) is not null || result.GetValue(_side) is not null))
+            if (result.GetValue(_maxLength) is null
+                && (result.GetValue(_stride) is not null || result.GetValue(_strategy) is not null || result.GetValue(_side) is not null))
                 result.AddError("--stride, --truncation and --truncation-side need --max-length N.");
         });
     }
@@ -70,7 +74,8 @@ internal sealed class TokenizeCommand : MtxCommand
             number++;
             if (string.IsNullOrWhiteSpace(line))
                 continue;
-            CliJson.Write(context.Console, encode(ParseLine(Utf8Input.Require(line, $"{file}, line {number}"), file, number)), CliJsonContext.Relaxed.TokenizeResult);
+            CliJson.Write(context.Console, encode(ParseLine(Utf8Input.Require(line, $"{file}, line {number}"), file, number)),
+                CliJsonContext.Relaxed.TokenizeResult);
         }
     }
 
@@ -81,7 +86,8 @@ internal sealed class TokenizeCommand : MtxCommand
             using JsonDocument document = JsonDocument.Parse(line);
             return document.RootElement.ValueKind == JsonValueKind.String
                 ? document.RootElement.GetString()!
-                : throw new FormatException($"{file}, line {number} is a JSON {document.RootElement.ValueKind}; each line must be a JSON string, such as \"def f():\\n\".");
+                : throw new FormatException(
+                    $"{file}, line {number} is a JSON {document.RootElement.ValueKind}; each line must be a JSON string, such as \"def f():\\n\".");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -124,4 +130,5 @@ internal sealed class TokenizeCommand : MtxCommand
 
 /// <summary>A text as tokens; offsets are half-open spans in Unicode code points.</summary>
 internal sealed record TokenizeResult(
-    string Text, string? Pair, int[] Ids, string[] Tokens, int[][] Offsets, int[] TypeIds, int[] SpecialTokensMask, int?[] WordIds, string Decoded, int[][] Overflowing);
+    string Text, string? Pair, int[] Ids, string[] Tokens, int[][] Offsets, int[] TypeIds, int[] SpecialTokensMask, int?[] WordIds,
+    string Decoded, int[][] Overflowing);

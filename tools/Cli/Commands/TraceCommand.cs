@@ -9,10 +9,14 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx trace: the activations of a forward pass, as a safetensors file.</summary>
 internal sealed class TraceCommand : MtxCommand
 {
-    private readonly Argument<string[]> _texts = new("TEXT") { Arity = ArgumentArity.ZeroOrMore, Description = "The texts, each a row of the batch; '-' reads one from standard input." };
+    private readonly Argument<string[]> _texts =
+        new("TEXT") { Arity = ArgumentArity.ZeroOrMore, Description = "The texts, each a row of the batch; '-' reads one from standard input." };
     private readonly Option<string?> _file = new("--file") { HelpName = "FILE", Description = "Read one text from this file instead of TEXT." };
     private readonly Option<string[]> _ids = new("--ids") { HelpName = "N,N,…", Description = "Token ids instead of TEXT, a row each time it is given." };
-    private readonly Option<string[]> _names = new("--names") { HelpName = "PATTERN", Description = "Activations to keep: '*' stands for any characters but a dot, '**' for any. May be repeated. Default: all." };
+    private readonly Option<string[]> _names = new("--names")
+    {
+        HelpName = "PATTERN", Description = "Activations to keep: '*' stands for any characters but a dot, '**' for any. May be repeated. Default: all.",
+    };
     private readonly Option<string> _out = new("--out") { HelpName = "OUT.safetensors", Required = true, Description = "The file to write." };
     private readonly Option<bool> _force = CommonOptions.Flag("--force", "Replace a file that exists.");
 
@@ -24,7 +28,8 @@ internal sealed class TraceCommand : MtxCommand
             Add(option);
         Validators.Add(result =>
         {
-            int kinds = new[] { result.GetValue(_texts)?.Length > 0, result.GetValue(_file) is not null, result.GetValue(_ids)?.Length > 0 }.Count(given => given);
+            int kinds =
+                new[] { result.GetValue(_texts)?.Length > 0, result.GetValue(_file) is not null, result.GetValue(_ids)?.Length > 0 }.Count(given => given);
             if (kinds != 1)
                 result.AddError("Either TEXT, --file FILE or --ids N,N,… is needed.");
         });
@@ -45,7 +50,8 @@ internal sealed class TraceCommand : MtxCommand
             ? TracedTexts.OfIds(model, TokenizerOf(directory), ids)
             : TracedTexts.Of(model, Tokenizer.Load(directory), TextsOf(context));
         string[] names = context.Get(_names) is { Length: > 0 } given ? given : ["**"];
-        using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.Inputs.BatchSize, MaxLength = Math.Min(inputs.Inputs.SequenceLength, model.Config.MaxTokens) });
+        using Session session = model.CreateSession(
+            new SessionOptions { BatchSize = inputs.Inputs.BatchSize, MaxLength = Math.Min(inputs.Inputs.SequenceLength, model.Config.MaxTokens) });
         using ActivationTrace trace = session.Trace(names);
         model.Forward(inputs.Inputs, session, new ForwardOptions { ComputePadding = true });
         cancellationToken.ThrowIfCancellationRequested();
@@ -55,12 +61,14 @@ internal sealed class TraceCommand : MtxCommand
         int[][] rows = [.. inputs.Inputs.InputIds!.Chunk(inputs.Inputs.SequenceLength)];
         var result = new TraceResult(model.Architecture, context.Get(_out)!, rows, written);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.TraceResult))
-            context.Console.Out.WriteLine($"{model.Architecture}: {written.Length} activations of {rows.Length} × {rows[0].Length} tokens written to {Show.Visible(result.Output)}");
+            context.Console.Out.WriteLine(
+                $"{model.Architecture}: {written.Length} activations of {rows.Length} × {rows[0].Length} tokens written to {Show.Visible(result.Output)}");
         return Task.FromResult(ExitCodes.Ok);
     }
 
     private string[] TextsOf(CommandContext context) =>
-        context.Get(_file) is string file ? [Utf8Input.Require(File.ReadAllText(file, Utf8Input.Encoding), file)] : [.. context.Get(_texts)!.Select(context.Text)];
+        context.Get(_file) is string file ? [Utf8Input.Require(File.ReadAllText(file, Utf8Input.Encoding), file)]
+            : [.. context.Get(_texts)!.Select(context.Text)];
 
     /// <summary>Ids need no tokenizer; where there is one, it says what they are.</summary>
     private static Tokenizer? TokenizerOf(string directory)
@@ -82,7 +90,8 @@ internal sealed class TraceCommand : MtxCommand
             ? throw new UsageException("--ids has no number; token ids with commas between them are needed, such as --ids 313,5282,323.")
             : [.. parts.Select(part => int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int id)
                 ? id
-                : throw new UsageException($"--ids has {part}, which is no token id; whole numbers with commas between them are needed, such as --ids 313,5282,323."))];
+                : throw new UsageException(
+                    $"--ids has {part}, which is no token id; whole numbers with commas between them are needed, such as --ids 313,5282,323."))];
     }
 }
 

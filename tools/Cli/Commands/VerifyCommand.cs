@@ -9,7 +9,12 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx verify: forward passes compared with reference outputs.</summary>
 internal sealed class VerifyCommand : MtxCommand
 {
-    private readonly Argument<string[]> _cases = new("CASE_DIR") { Arity = ArgumentArity.OneOrMore, Description = "A folder with config.json, weights and expected.safetensors, or a folder above such folders. With --model, that checkpoint runs instead of the folder's own." };
+    private readonly Argument<string[]> _cases = new("CASE_DIR")
+    {
+        Arity = ArgumentArity.OneOrMore,
+        Description = "A folder with config.json, weights and expected.safetensors, or a folder above such folders. "
+            + "With --model, that checkpoint runs instead of the folder's own.",
+    };
     private readonly Option<double> _tolerance = ToleranceOption.Create();
 
     public VerifyCommand(CliConsole console)
@@ -40,7 +45,8 @@ internal sealed class VerifyCommand : MtxCommand
         }
         var all = new VerifyResult(exitCode == ExitCodes.Ok, options.Kernels.Level.ToString(), tolerance, [.. verified]);
         if (!context.WriteJson(all, CliJsonContext.Relaxed.VerifyResult))
-            context.Console.Out.WriteLine($"{verified.Count(c => c.Passed)} of {verified.Count} cases pass (kernels {all.Kernels}, tolerance {tolerance.ToString("G3", CultureInfo.InvariantCulture)})");
+            context.Console.Out.WriteLine($"{verified.Count(c => c.Passed)} of {verified.Count} cases pass "
+                + $"(kernels {all.Kernels}, tolerance {tolerance.ToString("G3", CultureInfo.InvariantCulture)})");
         return Task.FromResult(exitCode);
     }
 
@@ -48,10 +54,12 @@ internal sealed class VerifyCommand : MtxCommand
     private static string[] CasesUnder(string directory, bool needsModel)
     {
         if (!Directory.Exists(directory))
-            throw new DirectoryNotFoundException($"There is no directory {directory}. A case is a folder with config.json, weights and {ReferenceCase.ExpectedFileName}.");
+            throw new DirectoryNotFoundException(
+                $"There is no directory {directory}. A case is a folder with config.json, weights and {ReferenceCase.ExpectedFileName}.");
         if (IsCase(directory, needsModel))
             return [directory];
-        string[] below = [.. Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).Where(folder => IsCase(folder, needsModel)).Order(StringComparer.Ordinal)];
+        string[] below = [.. Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).Where(folder => IsCase(folder, needsModel))
+            .Order(StringComparer.Ordinal)];
         return below.Length > 0 ? below : throw new FileNotFoundException(
             $"Neither {directory} nor a folder below it holds config.json and {ReferenceCase.ExpectedFileName}. A case has both, and weights.");
     }
@@ -60,14 +68,18 @@ internal sealed class VerifyCommand : MtxCommand
         File.Exists(Path.Combine(directory, ReferenceCase.ExpectedFileName)) && (!needsModel || File.Exists(Path.Combine(directory, "config.json")));
 
     /// <summary>One case that cannot run does not keep the others from running.</summary>
-    private static (VerifyCase Result, int ExitCode) Verify(string directory, string? model, LoadOptions options, double tolerance, CancellationToken cancellationToken)
+    private static (VerifyCase Result, int ExitCode) Verify(string directory, string? model, LoadOptions options, double tolerance,
+        CancellationToken cancellationToken)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));
         try
         {
-            CaseReport report = model is null ? ReferenceCase.Verify(directory, options, tolerance, cancellationToken) : VerifyOther(model, directory, options, tolerance);
-            VerifyTensor[] tensors = [.. report.Rows.Select(row => new VerifyTensor(row.Name, row.Shape, row.MaxAbsolute, row.MaxRelative, row.Passed, row.Note))];
-            return (new VerifyCase(name, directory, report.Architecture, report.Passed, tensors, Error: null), report.Passed ? ExitCodes.Ok : ExitCodes.Negative);
+            CaseReport report = model is null ? ReferenceCase.Verify(directory, options, tolerance, cancellationToken)
+                : VerifyOther(model, directory, options, tolerance);
+            VerifyTensor[] tensors =
+                [.. report.Rows.Select(row => new VerifyTensor(row.Name, row.Shape, row.MaxAbsolute, row.MaxRelative, row.Passed, row.Note))];
+            return (new VerifyCase(name, directory, report.Architecture, report.Passed, tensors, Error: null),
+                report.Passed ? ExitCodes.Ok : ExitCodes.Negative);
         }
         catch (Exception e) when (ExitCodes.Of(e) == ExitCodes.BadInput)
         {
@@ -98,7 +110,8 @@ internal sealed class VerifyCommand : MtxCommand
         foreach (VerifyTensor tensor in result.Tensors)
         {
             string verdict = tensor.Passed ? "ok" : tensor.Note is string note ? $"FAIL: {note}" : "FAIL";
-            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Shape), Show.Number(tensor.MaxAbsolute, "0.00E+00"), Show.Number(tensor.MaxRelative, "0.00E+00"),
+            table.AddRow(Show.Cell(tensor.Name), Show.Cell(tensor.Shape), Show.Number(tensor.MaxAbsolute, "0.00E+00"),
+                Show.Number(tensor.MaxRelative, "0.00E+00"),
                 Show.Cell(verdict, tensor.Passed ? Color.Green : Color.Red));
         }
         Show.Write(console, table);

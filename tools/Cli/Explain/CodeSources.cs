@@ -56,7 +56,8 @@ internal static partial class CodeSources
     /// <summary>The files of a model's classes: its own, then those that these name, and so on, as their code reads.</summary>
     private static IEnumerable<string> ClassesOf(string architecture)
     {
-        Dictionary<string, string> files = EmbeddedFiles.Names("source/").ToDictionary(name => Path.GetFileNameWithoutExtension(name), name => name["source/".Length..]);
+        Dictionary<string, string> files = EmbeddedFiles.Names("source/")
+            .ToDictionary(name => Path.GetFileNameWithoutExtension(name), name => name["source/".Length..]);
         var found = new HashSet<string> { architecture };
         for (var next = new Queue<string>(found.Where(files.ContainsKey)); next.TryDequeue(out string? name);)
         {
@@ -72,13 +73,16 @@ internal static partial class CodeSources
 
     private static string[] LinesOf(string file) => EmbeddedFiles.Read($"source/{file}").ReplaceLineEndings("\n").Split('\n');
 
-    /// <summary>The method of the entry's file, or of the first of the model's classes that has it; null: a model from elsewhere, whose code is not here.</summary>
+    /// <summary>
+    /// The method of the entry's file, or of the first of the model's classes that has it; null: a model from elsewhere, whose code is not here.
+    /// </summary>
     private static ExplainSource? Find(Entry entry, string[] classes)
     {
         string[] endings = entry.File.StartsWith('*') ? [.. entry.File.Split('|').Select(ending => ending[1..])] : [];
         string[] files = endings.Length == 0
             ? [entry.File]
-            : Array.FindAll(classes, path => Array.Exists(endings, ending => Path.GetFileNameWithoutExtension(path).EndsWith(ending, StringComparison.Ordinal)));
+            : Array.FindAll(classes,
+                path => Array.Exists(endings, ending => Path.GetFileNameWithoutExtension(path).EndsWith(ending, StringComparison.Ordinal)));
         var declaration = new Regex($@"^ {{4}}(public|internal|private)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         foreach (string file in files)
         {
@@ -97,12 +101,15 @@ internal static partial class CodeSources
         int start = declaration, end = declaration;
         while (lines[start - 1].StartsWith("    ///", StringComparison.Ordinal))
             start--;
-        while (!lines[end].StartsWith("    }", StringComparison.Ordinal) && !(lines[end].EndsWith(';') && !lines.AsSpan(declaration..(end + 1)).Contains("    {")))
+        while (!lines[end].StartsWith("    }", StringComparison.Ordinal)
+            && !(lines[end].EndsWith(';') && !lines.AsSpan(declaration..(end + 1)).Contains("    {")))
             end++;
         return string.Join('\n', lines[start..(end + 1)].Select(line => line.StartsWith("    ", StringComparison.Ordinal) ? line[4..] : line));
     }
 
-    /// <summary>A line in the repository that the build names (RepositoryUrl), at the commit of the build where it is known; else the path in a clone.</summary>
+    /// <summary>
+    /// A line in the repository that the build names (RepositoryUrl), at the commit of the build where it is known; else the path in a clone.
+    /// </summary>
     /// <param name="repository">The repository's address; null or empty: not known.</param>
     /// <param name="version">The informational version, <c>0.1.0+commit</c>.</param>
     /// <param name="path">The file, from the repository's root.</param>

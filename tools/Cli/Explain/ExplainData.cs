@@ -25,7 +25,8 @@ internal static class ExplainData
             [.. explanation.Tokens.Select(TokenOf)],
             Vocabulary(explanation),
             AttentionOf(explanation),
-            [.. Enumerable.Range(0, config.Layers + 1).Select(stage => (double[])[.. explanation.ResidualNorms.Row(stage).ToArray().Select(norm => Rounded(norm))])],
+            [.. Enumerable.Range(0, config.Layers + 1)
+                .Select(stage => (double[])[.. explanation.ResidualNorms.Row(stage).ToArray().Select(norm => Rounded(norm))])],
             new ExplainLens(
                 [.. explanation.LogitLens.Select(stage => (int[][])[.. stage.Select(Ids)])],
                 [.. explanation.LogitLens.Select(stage => (double[][])[.. stage.Select(Probabilities)])]),
@@ -72,14 +73,16 @@ internal static class ExplainData
         var effects = new ExplainEffects(
             Alone(ModelPart.Embedding),
             Alone(ModelPart.Bias),
-            [.. Enumerable.Range(0, layers).Select(layer => (double[])[.. parts[(ModelPart.Head, layer)].OrderBy(head => head.Head).Select(head => Rounded(head.Effect))])],
+            [.. Enumerable.Range(0, layers)
+                .Select(layer => (double[])[.. parts[(ModelPart.Head, layer)].OrderBy(head => head.Head).Select(head => Rounded(head.Effect))])],
             [.. Enumerable.Range(0, layers).Select(layer => Rounded(parts[(ModelPart.Mlp, layer)].Single().Effect))]);
         return new ExplainPrediction(
             prediction.Position,
             Ids(prediction.Candidates),
             Probabilities(prediction.Candidates),
             [.. prediction.Candidates.Select(candidate => Rounded(candidate.Logit))],
-            new ExplainAttribution(prediction.Attribution.Method == AttributionMethod.Direct ? "direct" : "ablation", Rounded(prediction.Attribution.Value), effects));
+            new ExplainAttribution(prediction.Attribution.Method == AttributionMethod.Direct ? "direct" : "ablation",
+                Rounded(prediction.Attribution.Value), effects));
     }
 
     private static ExplainStep StepOf(ExplainedStep step, long bytesPerToken) => new(

@@ -3,7 +3,8 @@ namespace ManagedTransformers.Cli;
 /// <summary>The data of a page. Weights of attention are bytes (0 … 255 for 0 … 1) in base64, other numbers have six significant digits.</summary>
 internal sealed record ExplainResult(
     string Title, string Text, bool Causal, ExplainModel Model, int Focus, ExplainToken[] Tokens, ExplainWord[] Vocabulary, ExplainAttention Attention,
-    double[][] ResidualNorms, ExplainLens LogitLens, ExplainPrediction[] Predictions, long KeyValueBytesPerToken, ExplainStep[] Steps, ExplainSource[] Sources, string Generator);
+    double[][] ResidualNorms, ExplainLens LogitLens, ExplainPrediction[] Predictions, long KeyValueBytesPerToken, ExplainStep[] Steps,
+    ExplainSource[] Sources, string Generator);
 
 /// <summary>The model and its sizes.</summary>
 internal sealed record ExplainModel(string Name, string Architecture, int Layers, int Heads, int HiddenSize, int VocabSize);

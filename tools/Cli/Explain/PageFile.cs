@@ -5,7 +5,8 @@ namespace ManagedTransformers.Cli;
 /// <summary>A page on the disk: written under a temporary name, and renamed when it is complete.</summary>
 internal static class PageFile
 {
-    /// <exception cref="IOException">There is a directory of that name, or a file that may not be replaced; or there is no directory to write it into.</exception>
+    /// <exception cref="IOException">There is a directory of that name, or a file that may not be replaced; or there is no directory to write it
+    /// into.</exception>
     public static void RequireFree(string path, bool force)
     {
         if (Directory.Exists(path))

@@ -64,7 +64,8 @@ internal sealed record ChosenToken(int TokenId, string Token, string TokenText, 
 
 /// <summary>What a generation took; rates are tokens per second, null where nothing was computed.</summary>
 internal sealed record UsageResult(
-    int PromptTokens, int CachedTokens, double? PromptTokensPerSecond, int NewTokens, double? NewTokensPerSecond, int Passes, int DraftedTokens, int AcceptedTokens)
+    int PromptTokens, int CachedTokens, double? PromptTokensPerSecond, int NewTokens, double? NewTokensPerSecond, int Passes,
+    int DraftedTokens, int AcceptedTokens)
 {
     /// <summary>The usage of a call.</summary>
     /// <param name="usage">As the runtime counts it.</param>

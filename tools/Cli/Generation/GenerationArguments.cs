@@ -74,7 +74,8 @@ internal sealed class GenerationArguments
     }
 
     /// <summary>The same for a generator.</summary>
-    public GenerationOptions Read(CommandContext context, TextGenerator generator, TextGenerator? draft) => Read(context, generator.Tokenizer, generator.Defaults, draft);
+    public GenerationOptions Read(CommandContext context, TextGenerator generator, TextGenerator? draft) =>
+        Read(context, generator.Tokenizer, generator.Defaults, draft);
 
     /// <summary>Says what is odd about the checkpoint, on standard error.</summary>
     public static void Warn(CliConsole console, IReadOnlyList<string> warnings)

@@ -26,7 +26,8 @@ internal sealed record GenerationRequest(string Where, int[][]? InputIds, int[][
             throw line.Error($"has the key {Shown(unknown)}, which a request does not have; its keys are {string.Join(", ", Keys)}");
         JsonElement? ids = line.Find("input_ids"), mask = line.Find("attention_mask"), prompts = line.Find("prompts");
         if (ids is null == prompts is null)
-            throw line.Error("has " + (ids is null ? "neither input_ids (lists of ids) nor prompts (texts)" : "both input_ids and prompts") + "; one of them is needed");
+            throw line.Error("has " + (ids is null ? "neither input_ids (lists of ids) nor prompts (texts)" : "both input_ids and prompts")
+                + "; one of them is needed");
         if (mask is not null && ids is null)
             throw line.Error("has an attention_mask beside prompts; it belongs to input_ids, where it tells padding");
         return new GenerationRequest(
@@ -39,7 +40,8 @@ internal sealed record GenerationRequest(string Where, int[][]? InputIds, int[][
 
     private static int[][] Rows(JsonLine line, string name, JsonElement rows)
     {
-        FormatException Bad(JsonElement value) => line.Error($"has the {name} {Shown(value.GetRawText())}; a list of lists of whole numbers is needed, such as [[5, 7]]");
+        FormatException Bad(JsonElement value) =>
+            line.Error($"has the {name} {Shown(value.GetRawText())}; a list of lists of whole numbers is needed, such as [[5, 7]]");
         return rows.ValueKind == JsonValueKind.Array
             ? [.. rows.EnumerateArray().Select(row => row.ValueKind == JsonValueKind.Array
                 ? (int[])[.. row.EnumerateArray().Select(id => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int value) ? value : throw Bad(id))]

@@ -85,7 +85,8 @@ internal sealed class RequestAnswerer : IDisposable
         else
         {
             if (_generator is null)
-                throw new ModelInputException("the request has prompts, and the checkpoint has no tokenizer (tokenizer.json, or vocab.json and merges.txt). Send input_ids.");
+                throw new ModelInputException(
+                    "the request has prompts, and the checkpoint has no tokenizer (tokenizer.json, or vocab.json and merges.txt). Send input_ids.");
             int[][] prompts = [.. request.Prompts!.Select(prompt => _generator.Encode(prompt, options))];
             int longest = prompts.Max(prompt => prompt.Length);
             inputIds = [.. prompts.Select(prompt => (int[])[.. Enumerable.Repeat(pad, longest - prompt.Length), .. prompt])];

@@ -26,7 +26,8 @@ internal static class ProblemFile
         }
         return problems.Count > 0
             ? problems
-            : throw new FormatException($"{file} has no problems; one JSON object per line is needed, with task_id and prompt (HumanEval) or id and prompts (MTPB).");
+            : throw new FormatException(
+                $"{file} has no problems; one JSON object per line is needed, with task_id and prompt (HumanEval) or id and prompts (MTPB).");
     }
 
     private static Problem Parse(JsonLine line)
@@ -57,7 +58,8 @@ internal static class ProblemFile
         if (line.Find("inputs") is not JsonElement inputs)
             return [new MultiTurnCase(prompts, null, null)];
         JsonElement outputs = line.Find("outputs") ?? throw line.Error("has inputs but no outputs; each input needs one");
-        if (inputs.ValueKind != JsonValueKind.Array || outputs.ValueKind != JsonValueKind.Array || inputs.GetArrayLength() != outputs.GetArrayLength() || inputs.GetArrayLength() == 0)
+        if (inputs.ValueKind != JsonValueKind.Array || outputs.ValueKind != JsonValueKind.Array || inputs.GetArrayLength() != outputs.GetArrayLength()
+            || inputs.GetArrayLength() == 0)
             throw line.Error("has inputs and outputs that do not go together; two lists of the same length are needed, with at least one entry");
         return [.. inputs.EnumerateArray().Zip(outputs.EnumerateArray(), (input, output) =>
             new MultiTurnCase([.. prompts.Select(prompt => PromptTemplate.Fill(prompt, input, line))], input, output))];

@@ -27,7 +27,8 @@ internal static class SamplePlan
             foreach (MultiTurnProblem problem in problems.OfType<MultiTurnProblem>())
             {
                 int first = round * problem.SamplesPerRound;
-                foreach (SampleSlot[] batch in Enumerable.Range(first, problem.SamplesPerRound).Select(index => new SampleSlot(problem, index)).Chunk(BatchRows))
+                foreach (SampleSlot[] batch in Enumerable.Range(first, problem.SamplesPerRound)
+                    .Select(index => new SampleSlot(problem, index)).Chunk(BatchRows))
                     yield return batch;
             }
         }

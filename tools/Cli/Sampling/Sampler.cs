@@ -21,7 +21,8 @@ internal sealed class Sampler(TextGenerator generator)
         {
             int tokens = generator.Tokenizer.Encode(problem.Prompt).Ids.Length;
             if (tokens + wanted > most)
-                throw new ModelInputException($"{problem.Where}: the prompt of {problem.TaskId} is {tokens} tokens, and up to {wanted} are to be written; the model reads at most {most} (n_positions). Lower --max-new-tokens, or leave the problem out.");
+                throw new ModelInputException($"{problem.Where}: the prompt of {problem.TaskId} is {tokens} tokens, and up to {wanted} "
+                    + $"are to be written; the model reads at most {most} (n_positions). Lower --max-new-tokens, or leave the problem out.");
         }
     }
 
@@ -71,7 +72,8 @@ internal sealed class Sampler(TextGenerator generator)
     private static MultiTurnSample ToSample(MultiTurnProblem problem, MultiTurnCase turns, ProgramSynthesis program)
     {
         IEnumerable<string> parts = program.Turns.SelectMany(turn => (string[])[turn.Comment, turn.Text[turn.Comment.Length..]]);
-        return new MultiTurnSample(problem.TaskId, program.Context, problem.Id, turns.Input, turns.Output, program.Context, [SynthesisOptions.BenchmarkPreamble, .. parts]);
+        return new MultiTurnSample(problem.TaskId, program.Context, problem.Id, turns.Input, turns.Output, program.Context,
+            [SynthesisOptions.BenchmarkPreamble, .. parts]);
     }
 
     private static GenerationOptions Limited(GenerationOptions options) =>

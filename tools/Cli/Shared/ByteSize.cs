@@ -10,7 +10,8 @@ internal static partial class ByteSize
     /// <returns>Null where it is none, or is 0, or too large.</returns>
     public static long? Parse(string text)
     {
-        if (Form().Match(text) is not { Success: true } match || !decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number))
+        if (Form().Match(text) is not { Success: true } match
+            || !decimal.TryParse(match.Groups["number"].Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number))
             return null;
         decimal unit = match.Groups["unit"].Value switch
         {

@@ -86,7 +86,8 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     {
         const int CloseOnExec = 0x80000;
         const string Description = "/proc/self/fdinfo/0";                 // of Linux; its flags are octal
-        return File.Exists(Description) && File.ReadLines(Description).FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal)) is string flags
+        return File.Exists(Description)
+            && File.ReadLines(Description).FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal)) is string flags
             && (Convert.ToInt32(flags["flags:".Length..].Trim(), 8) & CloseOnExec) != 0;
     }
 

@@ -13,10 +13,16 @@ internal sealed class CommonOptions
     public CommonOptions() => Kernels.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Enum.GetNames<KernelLevel>());
 
     /// <summary>The checkpoint.</summary>
-    public Option<string?> Model { get; } = new("--model", "-m") { HelpName = "DIR", Description = "Checkpoint directory, org/name[@revision] in the hub's cache (see mtx pull), or the name of a demo model. Default: the demo model that fits the command." };
+    public Option<string?> Model { get; } = new("--model", "-m")
+    {
+        HelpName = "DIR",
+        Description = "Checkpoint directory, org/name[@revision] in the hub's cache (see mtx pull), or the name of a demo model. "
+            + "Default: the demo model that fits the command.",
+    };
 
     /// <summary>Which version of a model in the hub's cache.</summary>
-    public Option<string?> Revision { get; } = new("--revision") { HelpName = "REV", Description = "Branch, tag or commit of a model in the hub's cache. Default: main." };
+    public Option<string?> Revision { get; } =
+        new("--revision") { HelpName = "REV", Description = "Branch, tag or commit of a model in the hub's cache. Default: main." };
 
     /// <summary>Machines read the output.</summary>
     public Option<bool> Json { get; } = Flag("--json", "Write one JSON value (see docs/cli.md).");
@@ -25,16 +31,21 @@ internal sealed class CommonOptions
     public Option<int?> Threads { get; } = Bounded("--threads", "N", "Most threads to compute with. Default: all processors.", 1);
 
     /// <summary>Instruction set.</summary>
-    public Option<string?> Kernels { get; } = new("--kernels") { HelpName = "LEVEL", Description = "Kernel level: Reference, Portable, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor." };
+    public Option<string?> Kernels { get; } = new("--kernels")
+    {
+        HelpName = "LEVEL", Description = "Kernel level: Reference, Portable, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor.",
+    };
 
     /// <summary>Format of the weights of linear layers.</summary>
-    public Option<string?> Weights { get; } = Choice("--weights", "Hold the weights of linear layers as they are stored, or as integers of 8 or 4 bits with a scale per 32. Default: as-stored.", WeightWords);
+    public Option<string?> Weights { get; } = Choice("--weights",
+        "Hold the weights of linear layers as they are stored, or as integers of 8 or 4 bits with a scale per 32. Default: as-stored.", WeightWords);
 
     /// <summary>That format for the head too.</summary>
     public Option<bool> QuantizeHead { get; } = Flag("--quantize-head", "With --weights int8 or int4: the head over the vocabulary (lm_head) as well.");
 
     /// <summary>Odd checkpoints are refused.</summary>
-    public Option<bool> Strict { get; } = Flag("--strict", "Refuse a checkpoint with tensors that its model does not know, and whatever else is warned of, instead of running it.");
+    public Option<bool> Strict { get; } =
+        Flag("--strict", "Refuse a checkpoint with tensors that its model does not know, and whatever else is warned of, instead of running it.");
 
     /// <summary>All of them.</summary>
     public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels, Weights, QuantizeHead, Strict];
@@ -46,7 +57,8 @@ internal sealed class CommonOptions
     public IEnumerable<Option> OfLoading => [.. OfWeights, Strict];
 
     /// <summary>The format that a word of --weights names; null is the default.</summary>
-    public static WeightFormat WeightFormatOf(string? word) => word is null ? WeightFormat.AsStored : (WeightFormat)Array.FindIndex(WeightWords, one => one.Equals(word, StringComparison.OrdinalIgnoreCase));
+    public static WeightFormat WeightFormatOf(string? word) =>
+        word is null ? WeightFormat.AsStored : (WeightFormat)Array.FindIndex(WeightWords, one => one.Equals(word, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The word of --weights for a format.</summary>
     public static string WordOf(WeightFormat format) => WeightWords[(int)format];

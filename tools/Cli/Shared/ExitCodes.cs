@@ -33,7 +33,8 @@ internal static class ExitCodes
         UsageException => Usage,
         OperationCanceledException => Cancelled,
         CheckpointException or TokenizerException or ConfigException or ModelInputException or TraceException => BadInput,
-        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or System.Text.Json.JsonException => BadInput,
+        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or System.Text.Json.JsonException =>
+            BadInput,
         _ => Defect,
     };
 }
@@ -48,7 +49,8 @@ internal static class ErrorReport
         string message = code switch
         {
             ExitCodes.Cancelled => "Cancelled.",
-            ExitCodes.Defect => $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
+            ExitCodes.Defect =>
+                $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
             _ => exception.Message,
         };
         try

@@ -22,7 +22,8 @@ internal static class ModelLocator
         bool directory = Directory.Exists(given);
         bool demo = given is FillMask or LanguageId or Generator;
         if (revision is not null && (directory || demo))
-            throw new UsageException($"--revision {revision} is for models in the hub's cache; {given} is {(directory ? "a directory" : "a demo model")}. Leave it out.");
+            throw new UsageException(
+                $"--revision {revision} is for models in the hub's cache; {given} is {(directory ? "a directory" : "a demo model")}. Leave it out.");
         if (directory)
             return given;
         if (demo)
@@ -31,7 +32,8 @@ internal static class ModelLocator
             throw new DirectoryNotFoundException($"{given} is a file. --model needs the directory with config.json, tokenizer files and model.safetensors.");
         if (HubModelId.IsName(given))
             return FindInCache(given, revision);
-        throw new DirectoryNotFoundException($"There is no directory {given}. A checkpoint directory holds config.json, tokenizer files and model.safetensors. " +
+        throw new DirectoryNotFoundException(
+            $"There is no directory {given}. A checkpoint directory holds config.json, tokenizer files and model.safetensors. " +
             "(Nor is it a model's name on the hub, which is org/name or org/name@revision.)");
     }
 
@@ -60,6 +62,7 @@ internal static class ModelLocator
                     return candidate;
             }
         }
-        throw new DirectoryNotFoundException($"The demo model {name} is not beside mtx ({Path.Combine(AppContext.BaseDirectory, "models")}). Name a checkpoint directory with --model DIR.");
+        throw new DirectoryNotFoundException(
+            $"The demo model {name} is not beside mtx ({Path.Combine(AppContext.BaseDirectory, "models")}). Name a checkpoint directory with --model DIR.");
     }
 }

@@ -17,7 +17,8 @@ internal static class ToleranceOption
         };
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: string text }] && double.TryParse(text, CultureInfo.InvariantCulture, out double value) && !(value >= 0 && double.IsFinite(value)))
+            if (result.Tokens is [{ Value: string text }] && double.TryParse(text, CultureInfo.InvariantCulture, out double value)
+                && !(value >= 0 && double.IsFinite(value)))
                 result.AddError($"--tolerance is {text}; a finite number of at least 0 is needed.");
         });
         return option;

@@ -18,6 +18,7 @@ internal static class Utf8Input
     public static string Require(string text, string where)
     {
         int at = text.IndexOf(NotUtf8, StringComparison.Ordinal);
-        return at < 0 ? text : throw new FormatException($"{where} is not UTF-8: the byte after {at} characters belongs to no character. Convert it (iconv -t UTF-8).");
+        return at < 0 ? text
+            : throw new FormatException($"{where} is not UTF-8: the byte after {at} characters belongs to no character. Convert it (iconv -t UTF-8).");
     }
 }
