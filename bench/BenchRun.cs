@@ -117,7 +117,7 @@ internal sealed class BenchRun : IDisposable
         _timing.WarmUp(work);
         int before = _results.Count;
         if (work.Limit is { } limit)
-            MeasureLimitBeside(work, limit);
+            MeasureInterleavedLimit(work, limit);
         foreach ((string name, Func<Work> make) in work.Siblings)
             MeasureSibling(work, name, make);
         if (_settings.Peers)
@@ -132,9 +132,9 @@ internal sealed class BenchRun : IDisposable
         Add(Describe(work, solo.Ms) with { OtherCpu = use.OthersShare() });
     }
 
-    private void MeasureLimitBeside(Work work, Func<LimitBeside> make)
+    private void MeasureInterleavedLimit(Work work, Func<InterleavedLimit> make)
     {
-        using LimitBeside limit = make();
+        using InterleavedLimit limit = make();
         AddPairs(work, limit.Name, limit);
     }
 

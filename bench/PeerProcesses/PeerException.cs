@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Bench;
 
-/// <summary>A peer that is not installed, or fails; the bench goes on without it.</summary>
+/// <summary>A peer that is not installed, or fails; the bench continues without it.</summary>
 public sealed class PeerException : Exception
 {
     public PeerException()

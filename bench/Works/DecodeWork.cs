@@ -30,7 +30,7 @@ internal sealed class DecodeWork : Work
         Tokens = 1;
         Flops = size.BodyFlops(1, context) + size.HeadFlops(1, transform: false);
         Bytes = size.Bytes(format) * (size.LayerWeights + size.HeadWeights);
-        Limit = () => LimitBeside.Reading(Bytes, kernels);
+        Limit = () => InterleavedLimit.Reading(Bytes, kernels);
         if (cache == WeightType.F32)
             Peers = PeerModel.Decoders("decode", _prompt, format);
         if (format != WeightFormat.AsStored)

@@ -18,7 +18,7 @@ internal sealed class GemmWork : Work
         _w = Numbers(n * k);
         _y = new float[m * n];
         Flops = 2.0 * m * n * k;
-        Limit = () => LimitBeside.Arithmetic(Flops, kernels);
+        Limit = () => InterleavedLimit.Arithmetic(Flops, kernels);
         // Both factors stay in the last cache between runs: arithmetic alone is the limit.
         var siblings = new List<(string, Func<Work>)>();
         if (kernels.MaxThreads > 1)

@@ -34,7 +34,7 @@ internal abstract class Work(string name, KernelOptions kernels) : ITimed, IDisp
     public IReadOnlyList<(string Name, Func<Work> Make)> Siblings { get; protected init; } = [];
 
     /// <summary>Makes the machine's limit for this work, to be timed in interleaved runs with it; null: none.</summary>
-    public Func<LimitBeside>? Limit { get; protected init; }
+    public Func<InterleavedLimit>? Limit { get; protected init; }
 
     /// <summary>The session that <see cref="Prepare"/> made, where the work is a model's.</summary>
     protected Session? Session { get; set; }

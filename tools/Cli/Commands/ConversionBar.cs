@@ -20,7 +20,7 @@ internal static class ConversionBar
             });
     }
 
-    // Not Progress<T>, which tells from another thread, and so out of order.
+    // Not Progress<T>, which reports from another thread, and so out of order.
     private sealed class Bars(ProgressTask writing, ProgressTask checking) : IProgress<WriteProgress>
     {
         public void Report(WriteProgress value)

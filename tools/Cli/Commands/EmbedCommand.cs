@@ -75,7 +75,7 @@ internal sealed class EmbedCommand : MtxCommand
 
     private static Pooling PoolingOf(string word) => (Pooling)Array.FindIndex(PoolingWords, one => one.Equals(word, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Tells at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
+    /// <summary>Reports at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
     private sealed class Counter(CliConsole console, int texts) : IProgress<int>
     {
         public void Report(int value) => console.ShowProgress($"{value} of {texts} texts");

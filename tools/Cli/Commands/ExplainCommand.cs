@@ -93,7 +93,7 @@ internal sealed class ExplainCommand : MtxCommand
         return characters.LengthInTextElements <= most ? line : $"{characters.SubstringByTextElements(0, most - 1)}…";
     }
 
-    /// <summary>How far it is. Tells at once, unlike Progress&lt;T>.</summary>
+    /// <summary>How far it is. Reports at once, unlike Progress&lt;T>.</summary>
     private sealed class Bar(CliConsole console) : IProgress<ExplanationProgress>
     {
         public void Report(ExplanationProgress value) =>

@@ -84,7 +84,7 @@ internal sealed record InspectType(string Dtype, int Tensors, long Elements, lon
 /// <summary>What the weights take with the matrices in a format; with the head quantized as well, where that makes a difference.</summary>
 internal sealed record InspectMemory(string Format, long Bytes, long? BytesWithHead);
 
-/// <summary>The tokenizer beside the weights; fits is null where there is no tokenizer or no model to compare.</summary>
+/// <summary>The tokenizer in the directory of the weights; fits is null where there is no tokenizer or no model to compare.</summary>
 internal sealed record InspectTokenizer(bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, bool? Fits,
     int? HighestId, int? ModelVocabSize);
 

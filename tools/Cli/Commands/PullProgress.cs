@@ -21,7 +21,7 @@ internal static class PullProgress
             });
     }
 
-    // Not Progress<T>, which tells from another thread, and so out of order.
+    // Not Progress<T>, which reports from another thread, and so out of order.
     private sealed class Bar(ProgressTask bar) : IProgress<HubProgress>
     {
         public void Report(HubProgress value)

@@ -73,7 +73,7 @@ internal sealed class SampleCommand : MtxCommand
                 if (missing == 0)
                     continue;
                 var progress = new BatchProgress(done => report(before + Math.Min(done, missing)));
-                // Sample i of a problem draws with seed + i: it is the same in a run that goes on, and stays when more are asked for.
+                // Sample i of a problem draws with seed + i: it is the same in a run that is resumed, and stays when more are asked for.
                 GenerationOptions own = options with { Seed = unchecked(options.Seed + batch[0].Round) };
                 IReadOnlyList<string> lines = sampler.Make(batch, own, progress, cancellationToken);
                 foreach ((SampleSlot _, string line) in batch.Zip(lines).Where(sample => Missing(sample.First)))
@@ -103,7 +103,7 @@ internal sealed class SampleCommand : MtxCommand
             context.Console.Out.WriteLine($"{result.Out} has {result.Samples} samples of {result.Problems} problems, {result.Added} of them new.");
     }
 
-    // Not Progress<int>, which tells from another thread, and so out of order.
+    // Not Progress<int>, which reports from another thread, and so out of order.
     private sealed class BatchProgress(Action<int> report) : IProgress<int>
     {
         public void Report(int value) => report(value);

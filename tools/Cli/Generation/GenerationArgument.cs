@@ -25,7 +25,7 @@ internal sealed partial record GenerationArgument(
         ["top_log_probabilities"] = ["--logprobs"],
     };
 
-    /// <summary>An option of the library under transformers' name, with dashes. A value that it does not take is told before a model is loaded.</summary>
+    /// <summary>An option of the library under transformers' name, with dashes. A value that it does not take is reported before a model is loaded.</summary>
     /// <param name="option">The option.</param>
     /// <param name="usual">What holds where it is not given; null: what the library says.</param>
     public static GenerationArgument Of(GenerationOption option, string? usual = null)

@@ -37,7 +37,7 @@ internal sealed class RequestAnswerer : IDisposable
     /// <summary>Answers the lines of a file; a line that cannot be answered ends the work.</summary>
     /// <param name="file">The file; '-' is standard input.</param>
     /// <param name="asked">What the command line says; each request's own options go before it.</param>
-    /// <param name="timings">Whether to tell what each request took.</param>
+    /// <param name="timings">Whether to report what each request took.</param>
     /// <param name="cancellationToken">Ends the work within one token.</param>
     public async Task AnswerAllAsync(string file, GenerationOptions asked, bool timings, CancellationToken cancellationToken)
     {

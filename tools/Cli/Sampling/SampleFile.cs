@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>A file of samples that grows line by line, and that a later run goes on with.</summary>
+/// <summary>A file of samples that grows line by line, and that a later run continues.</summary>
 internal sealed class SampleFile : IDisposable
 {
     private const byte LineBreak = (byte)'\n';

@@ -8,7 +8,7 @@ internal static class SampleProgress
     /// <summary>Does the work under the bar.</summary>
     /// <param name="console">Where to draw.</param>
     /// <param name="total">Samples in all.</param>
-    /// <param name="work">The work; it tells how many are done.</param>
+    /// <param name="work">The work; it reports how many are done.</param>
     public static void Run(CliConsole console, int total, Action<Action<int>> work)
     {
         if (!console.ErrorIsTerminal)

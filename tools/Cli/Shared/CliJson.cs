@@ -5,7 +5,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>Results as JSON: one value on one line. The records beside each command are the schema; docs/cli.md explains it.</summary>
+/// <summary>Results as JSON: one value on one line. The records next to each command are the schema; docs/cli.md explains it.</summary>
 internal static class CliJson
 {
     /// <summary>Writes one value and a line break.</summary>

@@ -3,7 +3,7 @@ using ManagedTransformers.Hub;
 namespace ManagedTransformers.Cli;
 
 /// <summary>
-/// Finds checkpoints: a directory that the user names, a model in the hub's cache, or a demo model beside the program or in the clone
+/// Finds checkpoints: a directory that the user names, a model in the hub's cache, or a demo model next to the program or in the clone
 /// around it. Nothing is downloaded.
 /// </summary>
 internal static class ModelLocator
@@ -49,7 +49,7 @@ internal static class ModelLocator
         }
     }
 
-    /// <summary>The directory of a demo model: models/NAME beside the program, or in a directory above it or above the current one.</summary>
+    /// <summary>The directory of a demo model: models/NAME next to the program, or in a directory above it or above the current one.</summary>
     /// <exception cref="DirectoryNotFoundException">It is in none of them.</exception>
     public static string Demo(string name)
     {
@@ -63,6 +63,6 @@ internal static class ModelLocator
             }
         }
         throw new DirectoryNotFoundException(
-            $"The demo model {name} is not beside mtx ({Path.Combine(AppContext.BaseDirectory, "models")}). Name a checkpoint directory with --model DIR.");
+            $"The demo model {name} is not next to mtx ({Path.Combine(AppContext.BaseDirectory, "models")}). Name a checkpoint directory with --model DIR.");
     }
 }

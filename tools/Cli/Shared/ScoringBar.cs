@@ -1,6 +1,6 @@
 namespace ManagedTransformers.Cli;
 
-/// <summary>How far scoring is. Tells at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
+/// <summary>How far scoring is. Reports at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
 internal sealed class ScoringBar(CliConsole console) : IProgress<ScoringProgress>
 {
     public void Report(ScoringProgress value) =>
