@@ -70,7 +70,9 @@ internal sealed class CommandLineTests
     {
         MtxRun run = MtxRun.Of("--help");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
-        foreach (string command in new[] { "fill-mask", "classify", "tag", "embed", "generate", "infill", "next-sentence", "tokenize", "inspect", "forward", "verify", "trace", "diff" })
+        string[] commands =
+            ["fill-mask", "classify", "tag", "embed", "generate", "infill", "next-sentence", "tokenize", "inspect", "forward", "verify", "trace", "diff"];
+        foreach (string command in commands)
             Assert.That(run.Out, Does.Contain($"  {command} "));
     }
 

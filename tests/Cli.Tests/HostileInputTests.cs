@@ -45,7 +45,8 @@ internal sealed class HostileInputTests
     [TestCase(1L << 32)]
     public void Rows_outside_a_tensor_are_named(long row)
     {
-        MtxRun run = Verify(tensors => tensors.AddRange([TensorEntry.Create("rows", [1], new[] { row }), TensorEntry.Create("logits.rows", [1, 1], new float[1])]));
+        MtxRun run =
+            Verify(tensors => tensors.AddRange([TensorEntry.Create("rows", [1], new[] { row }), TensorEntry.Create("logits.rows", [1, 1], new float[1])]));
         Assert.That(run.ExitCode, Is.EqualTo(3));
         Assert.That(run.Error, Does.Contain("rows").And.Contain($"{row}"));
     }

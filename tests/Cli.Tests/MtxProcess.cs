@@ -7,12 +7,13 @@ namespace ManagedTransformers.Cli.Tests;
 internal static class MtxProcess
 {
     /// <summary>What starts mtx; its arguments follow.</summary>
-    public static string[] Command { get; } = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "mtx.dll")];
+    public static string[] Command { get; } =
+        [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "mtx.dll")];
 
     public static MtxRun Run(string program, string[] args)
     {
         if (!OperatingSystem.IsLinux())
-            Assert.Ignore("What a process lacks is told by Linux here.");
+            Assert.Ignore("This test takes something from a process by means of Linux.");
         var start = new ProcessStartInfo(program, args) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0";     // .NET's own code would lie in a file, which a limit of files holds for as well
         try

@@ -12,7 +12,8 @@ internal sealed record MtxRun(int ExitCode, string Out, string Error)
     public static MtxRun Of(params string[] args) => WithInput("", args);
 
     /// <summary>Runs mtx with a text on standard input.</summary>
-    public static MtxRun WithInput(string input, params string[] args) => RunAsync(new StringReader(input), terminal: false, CancellationToken.None, args).GetAwaiter().GetResult();
+    public static MtxRun WithInput(string input, params string[] args) =>
+        RunAsync(new StringReader(input), terminal: false, CancellationToken.None, args).GetAwaiter().GetResult();
 
     /// <summary>Runs mtx as on a terminal: colours, frames, bars.</summary>
     public static MtxRun OnTerminal(params string[] args) => RunAsync(TextReader.Null, terminal: true, CancellationToken.None, args).GetAwaiter().GetResult();

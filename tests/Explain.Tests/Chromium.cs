@@ -23,7 +23,8 @@ public sealed class Chromium
     {
         string? program = Environment.GetEnvironmentVariable("MTX_CHROMIUM") is { Length: > 0 } given ? given : Array.Find(UsualPlaces, File.Exists);
         if (program is null)
-            Assert.Ignore("No Chromium is installed, so the page was not tried in a browser. Install it (Debian: apt-get install -y chromium), or name one with MTX_CHROMIUM=/path/to/chromium.");
+            Assert.Ignore("No Chromium is installed, so the page was not tried in a browser. "
+                + "Install it (Debian: apt-get install -y chromium), or name one with MTX_CHROMIUM=/path/to/chromium.");
         _playwright ??= await Playwright.CreateAsync();
         return _browser ??= await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = ["--no-sandbox"] });
     }

@@ -80,7 +80,8 @@ public sealed class DecoderPageTests : IDisposable
         foreach (string key in new[] { "ArrowRight", "ArrowRight", "ArrowRight" })
             await page.Tab.Keyboard.PressAsync(key);
         // The first key enters at the chosen token's row, column 0.
-        Assert.That(await page.NumbersAsync("#attention .readout b", "data-weight"), Is.EqualTo(new[] { (double)Explanation.Attentions[2][0, 3, 2] }).Within(0.5 / 255 + 1e-6));
+        Assert.That(await page.NumbersAsync("#attention .readout b", "data-weight"),
+            Is.EqualTo(new[] { (double)Explanation.Attentions[2][0, 3, 2] }).Within(0.5 / 255 + 1e-6));
         Assert.That(await page.TextsAsync("#attention .readout"), Has.One.Contain("(3) looks at").And.One.Contain("(2):"));
     }
 
@@ -103,7 +104,8 @@ public sealed class DecoderPageTests : IDisposable
         Assert.That(await page.NumbersAsync("#residual [data-norm]", "data-norm"), Is.EqualTo(norms).Within(1e-3));
         Assert.That(await page.Find("#residual path.each").CountAsync(), Is.EqualTo(Explanation.Tokens.Count));
         Assert.That(await page.Find("#where").InputValueAsync(), Is.EqualTo("2"));
-        Assert.That(await page.NumbersAsync("#candidates .name", "data-id"), Is.EqualTo(Explanation.Predictions[2].Candidates.Select(one => (double)one.TokenId)));
+        Assert.That(await page.NumbersAsync("#candidates .name", "data-id"),
+            Is.EqualTo(Explanation.Predictions[2].Candidates.Select(one => (double)one.TokenId)));
     }
 
     [Test]
@@ -126,7 +128,8 @@ public sealed class DecoderPageTests : IDisposable
     {
         await using OpenPage page = await OpenPage.OfAsync(_text.Path);
         ExplainedPrediction prediction = Explanation.Predictions[^1];
-        Assert.That(await page.NumbersAsync("#candidates .fill", "data-probability"), Is.EqualTo(prediction.Candidates.Select(one => one.Probability)).Within(1e-5));
+        Assert.That(await page.NumbersAsync("#candidates .fill", "data-probability"),
+            Is.EqualTo(prediction.Candidates.Select(one => one.Probability)).Within(1e-5));
         Assert.That(await page.NumbersAsync("#candidates [data-logit]", "data-logit"), Is.EqualTo(prediction.Candidates.Select(one => one.Logit)).Within(1e-3));
         Assert.That(await page.NumbersAsync("#sum b", "data-value"), Is.EqualTo(new[] { prediction.Attribution.Value }).Within(1e-4));
         PartEffect[] inTable = [.. prediction.Attribution.Effects.Where(effect => effect.Layer >= 0)];
@@ -142,7 +145,8 @@ public sealed class DecoderPageTests : IDisposable
         ILocator part = page.Find("#parts button").Nth(1);
         string name = await part.InnerTextAsync();
         await part.ClickAsync();
-        Assert.That((await page.TextsAsync("#head-title"))[0], Is.EqualTo(name.Replace("layer ", "Layer ", StringComparison.Ordinal).Replace(" head", ", head", StringComparison.Ordinal)));
+        Assert.That((await page.TextsAsync("#head-title"))[0],
+            Is.EqualTo(name.Replace("layer ", "Layer ", StringComparison.Ordinal).Replace(" head", ", head", StringComparison.Ordinal)));
         await Assertions.Expect(page.Find("#attention h2")).ToBeInViewportAsync();
     }
 
@@ -159,7 +163,8 @@ public sealed class DecoderPageTests : IDisposable
             Assert.That(await page.Find("#cache .held:not(.empty)").CountAsync(), Is.EqualTo(step.Keys));
             Assert.That(await page.Find("#cache .new").CountAsync(), Is.EqualTo(step.Read));
             Assert.That(await page.NumbersAsync("#step-candidates .name", "data-id"), Is.EqualTo(step.Candidates.Take(10).Select(one => (double)one.TokenId)));
-            Assert.That((await page.TextsAsync(".written"))[0], Is.EqualTo(Explanation.Text + string.Concat(Explanation.Steps.Take(index + 1).Select(one => one.Chosen.TokenText))));
+            Assert.That((await page.TextsAsync(".written"))[0],
+                Is.EqualTo(Explanation.Text + string.Concat(Explanation.Steps.Take(index + 1).Select(one => one.Chosen.TokenText))));
             await page.Tab.Keyboard.PressAsync("ArrowRight");
         }
     }
@@ -176,5 +181,6 @@ public sealed class DecoderPageTests : IDisposable
     }
 
     /// <summary>Of a token that looks, for all tokens.</summary>
-    private double[] Weights(int layer, int head, int from) => [.. Enumerable.Range(0, Explanation.Tokens.Count).Select(to => (double)Explanation.Attentions[layer][head, from, to])];
+    private double[] Weights(int layer, int head, int from) =>
+        [.. Enumerable.Range(0, Explanation.Tokens.Count).Select(to => (double)Explanation.Attentions[layer][head, from, to])];
 }

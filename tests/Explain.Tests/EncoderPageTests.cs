@@ -16,8 +16,10 @@ public sealed class EncoderPageTests : IDisposable
         await using OpenPage page = await OpenPage.OfAsync(_text.Path);
         ExplainedPrediction second = _text.Explanation.Predictions[1];
         Assert.That(await page.Find("#where").InputValueAsync(), Is.EqualTo($"{second.Position}"));
-        Assert.That(await page.NumbersAsync("#candidates .fill", "data-probability"), Is.EqualTo(second.Candidates.Select(one => one.Probability)).Within(1e-5));
-        Assert.That(await page.NumbersAsync(".effects [data-effect]", "data-effect"), Is.EqualTo(second.Attribution.Effects.Select(effect => effect.Effect)).Within(1e-3));
+        Assert.That(await page.NumbersAsync("#candidates .fill", "data-probability"),
+            Is.EqualTo(second.Candidates.Select(one => one.Probability)).Within(1e-5));
+        Assert.That(await page.NumbersAsync(".effects [data-effect]", "data-effect"),
+            Is.EqualTo(second.Attribution.Effects.Select(effect => effect.Effect)).Within(1e-3));
         Assert.That((await page.TextsAsync("#prediction .says"))[0], Does.Contain("ablation"));
         Assert.That(page.Complaints, Is.Empty);
     }

@@ -13,7 +13,8 @@ internal sealed class ExplainedText : IDisposable
         MtxRun run = MtxRun.Of(["explain", text, "--out", Path, "--model", model, .. options]);
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         using var explainer = ModelExplainer.Load(System.IO.Path.Combine(Folders.Repository, "models", model));
-        int generate = Array.IndexOf(options, "--generate") is >= 0 and int at ? int.Parse(options[at + 1], System.Globalization.CultureInfo.InvariantCulture) : 0;
+        int generate = Array.IndexOf(options, "--generate") is >= 0 and int at
+            ? int.Parse(options[at + 1], System.Globalization.CultureInfo.InvariantCulture) : 0;
         Explanation = explainer.Explain(text, new ExplanationOptions { Generate = generate });
     }
 

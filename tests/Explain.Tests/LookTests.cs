@@ -51,7 +51,8 @@ public sealed class LookTests : IDisposable
     {
         await using OpenPage page = await OpenPage.OfAsync(_text.Path);
         int nameless = await page.Tab.EvaluateAsync<int>(
-            "[...document.querySelectorAll('button, a, input, select, [role=img]')].filter(one => !(one.getAttribute('aria-label') || one.textContent.trim() || document.querySelector(`label[for='${one.id}']`))).length");
+            "[...document.querySelectorAll('button, a, input, select, [role=img]')]"
+            + ".filter(one => !(one.getAttribute('aria-label') || one.textContent.trim() || document.querySelector(`label[for='${one.id}']`))).length");
         Assert.That(nameless, Is.Zero);
         Assert.That(await page.Find("section:not([aria-labelledby])").CountAsync(), Is.Zero);
     }

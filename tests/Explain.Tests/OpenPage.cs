@@ -55,7 +55,8 @@ internal sealed class OpenPage : IAsyncDisposable
     public async Task<string[]> TextsAsync(string selector) => [.. await Tab.Locator(selector).AllTextContentsAsync()];
 
     /// <summary>A property of an element's style, as the browser computed it.</summary>
-    public Task<string> StyleAsync(string selector, string property) => Tab.Locator(selector).First.EvaluateAsync<string>($"one => getComputedStyle(one).getPropertyValue('{property}')");
+    public Task<string> StyleAsync(string selector, string property) =>
+        Tab.Locator(selector).First.EvaluateAsync<string>($"one => getComputedStyle(one).getPropertyValue('{property}')");
 
     public async ValueTask DisposeAsync() => await _context.DisposeAsync();
 }

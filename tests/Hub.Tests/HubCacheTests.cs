@@ -68,7 +68,8 @@ public sealed class HubCacheTests
     public void A_revision_that_is_not_in_the_cache_is_told_beside_those_that_are()
     {
         Put("refs/main", Commit);
-        Assert.That(() => Find("acme/tiny@v2"), Throws.TypeOf<HubException>().With.Message.Contains("revision v2").And.Message.Contains("(there are main)").And.Message.Contains("mtx pull acme/tiny@v2"));
+        Assert.That(() => Find("acme/tiny@v2"), Throws.TypeOf<HubException>().With.Message.Contains("revision v2").And.Message.Contains("(there are main)")
+            .And.Message.Contains("mtx pull acme/tiny@v2"));
     }
 
     [Test]
@@ -183,12 +184,16 @@ public sealed class HubCacheTests
     {
         string[] files =
         [
-            ".gitattributes", "README.md", "config.json", "flax_model.msgpack", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json",
-            "model.fp16-00001-of-00002.safetensors", "pytorch_model.bin", "tokenizer.json", "modules.json", "config_sentence_transformers.json", "sentence_roberta_config.json", "1_Pooling/config.json", "2_Dense/pytorch_model.bin", "2_Dense/config.json", "onnx/model.safetensors", "onnx/config.json",
+            ".gitattributes", "README.md", "config.json", "flax_model.msgpack", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json",
+            "model.fp16-00001-of-00002.safetensors", "pytorch_model.bin", "tokenizer.json", "modules.json",
+            "config_sentence_transformers.json", "sentence_roberta_config.json", "1_Pooling/config.json", "2_Dense/pytorch_model.bin", "2_Dense/config.json",
+            "onnx/model.safetensors", "onnx/config.json",
         ];
         Assert.That(HubFileSelection.ReadHere(files), Is.EqualTo(new[]
         {
-            "config.json", "config_sentence_transformers.json", "modules.json", "sentence_roberta_config.json", "tokenizer.json", "1_Pooling/config.json", "2_Dense/config.json",
+            "config.json", "config_sentence_transformers.json", "modules.json", "sentence_roberta_config.json", "tokenizer.json",
+            "1_Pooling/config.json", "2_Dense/config.json",
             "model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "2_Dense/pytorch_model.bin",
         }));
         Assert.That(HubFileSelection.ReadHere([.. files, "model.safetensors"]).Skip(7), Is.EqualTo(new[] { "model.safetensors", "2_Dense/pytorch_model.bin" }));

@@ -17,7 +17,8 @@ public sealed class HubClientTests : HubFixture
         foreach ((string name, byte[] content) in Hub.Files.Where(file => file.Key != "README.md"))
         {
             Assert.That(File.ReadAllBytes(Path.Combine(snapshot, name)), Is.EqualTo(content));
-            Assert.That(new FileInfo(Path.Combine(snapshot, name)).LinkTarget, Is.EqualTo(Path.Combine("..", "..", "blobs", HubServer.ChecksumOf(name, content))));
+            Assert.That(new FileInfo(Path.Combine(snapshot, name)).LinkTarget,
+                Is.EqualTo(Path.Combine("..", "..", "blobs", HubServer.ChecksumOf(name, content))));
         }
         Assert.That(File.Exists(Path.Combine(snapshot, "README.md")), Is.False);
         Assert.That(new HubCache(Folder).Find(Model), Is.EqualTo(snapshot));
@@ -94,8 +95,10 @@ public sealed class HubClientTests : HubFixture
     [Test]
     public void A_connection_that_is_always_cut_is_given_up_and_what_arrived_is_kept()
     {
-        Hub.Store!.Answer = asked => asked.Header("Range") is null ? HubServer.Content(asked, Hub.Files[Weights]) with { CutAfter = 70_000 } : HubAnswer.Error(503);
-        Assert.That(() => PullAsync(options => options with { MaxRetries = 2 }), Throws.TypeOf<HubException>().With.Message.Contains("503").And.Message.Contains("is kept"));
+        Hub.Store!.Answer = asked => asked.Header("Range") is null
+            ? HubServer.Content(asked, Hub.Files[Weights]) with { CutAfter = 70_000 } : HubAnswer.Error(503);
+        Assert.That(() => PullAsync(options => options with { MaxRetries = 2 }),
+            Throws.TypeOf<HubException>().With.Message.Contains("503").And.Message.Contains("is kept"));
         Assert.That(new FileInfo(WeightsBlob + ".incomplete").Length, Is.EqualTo(70_000));
         Assert.That(() => new HubCache(Folder).Find(Model), Throws.TypeOf<HubException>().With.Message.Contains(".incomplete"));
     }
@@ -113,7 +116,8 @@ public sealed class HubClientTests : HubFixture
     public async Task A_server_that_sends_another_part_is_asked_for_all()
     {
         PutIncomplete(Hub.Files[Weights][..200_000]);
-        Hub.Store!.Answer = asked => asked.Header("Range") is null ? null : HubServer.Content(asked with { Headers = new Dictionary<string, string> { ["Range"] = "bytes=5-" } }, Hub.Files[Weights]);
+        Hub.Store!.Answer = asked => asked.Header("Range") is null ? null
+            : HubServer.Content(asked with { Headers = new Dictionary<string, string> { ["Range"] = "bytes=5-" } }, Hub.Files[Weights]);
         await PullAsync();
         Assert.That(File.ReadAllBytes(WeightsBlob), Is.EqualTo(Hub.Files[Weights]));
     }
@@ -152,7 +156,8 @@ public sealed class HubClientTests : HubFixture
             if (value is { File: Weights, FileBytes: > 0 }) cancelled.Cancel();
         });
         using (var client = Client())
-            Assert.That(() => client.DownloadAsync(Model, progress: progress, cancellationToken: cancelled.Token), Throws.InstanceOf<OperationCanceledException>());
+            Assert.That(() => client.DownloadAsync(Model, progress: progress, cancellationToken: cancelled.Token),
+                Throws.InstanceOf<OperationCanceledException>());
         Assert.That(new FileInfo(WeightsBlob + ".incomplete").Length, Is.Positive);
         await PullAsync();
         Assert.That(File.ReadAllBytes(WeightsBlob), Is.EqualTo(Hub.Files[Weights]));

@@ -35,7 +35,10 @@ public abstract class HubFixture
 
     protected HubClient Client(Func<HubOptions, HubOptions>? change = null)
     {
-        var options = new HubOptions { Endpoint = Hub.Address, Token = null, Cache = new HubCache(Folder), Offline = false, UseSymlinks = true, RetryDelay = TimeSpan.FromMilliseconds(1) };
+        var options = new HubOptions
+        {
+            Endpoint = Hub.Address, Token = null, Cache = new HubCache(Folder), Offline = false, UseSymlinks = true, RetryDelay = TimeSpan.FromMilliseconds(1),
+        };
         return new HubClient(change?.Invoke(options) ?? options);
     }
 

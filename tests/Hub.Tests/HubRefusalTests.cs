@@ -12,7 +12,8 @@ public sealed class HubRefusalTests : HubFixture
     {
         byte[] changed = [.. Hub.Files[file][..^1], 0x21];
         HubServer server = file == Weights ? Hub.Store! : Hub;
-        server.Answer = asked => asked.Method == "GET" && (file == Weights || asked.Path.StartsWith("/api/resolve-cache/", StringComparison.Ordinal)) ? HubServer.Content(asked, changed) : null;
+        server.Answer = asked => asked.Method == "GET" && (file == Weights || asked.Path.StartsWith("/api/resolve-cache/", StringComparison.Ordinal))
+            ? HubServer.Content(asked, changed) : null;
         Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains(file).And.Message.Contains("checksum"));
         string blob = Path.Combine(Repository, "blobs", HubServer.ChecksumOf(file, Hub.Files[file]));
         Assert.That(File.Exists(blob) || File.Exists(blob + ".incomplete"), Is.False);
@@ -26,7 +27,8 @@ public sealed class HubRefusalTests : HubFixture
     {
         string checksum = HubServer.Sha256(Hub.Files[Weights]);
         Hub.Answer = asked => asked.Path.EndsWith(Weights, StringComparison.Ordinal)
-            ? HubAnswer.Error(302, ("Location", $"{Hub.Store!.Address}/store/{checksum}"), ("X-Linked-Etag", $"\"{checksum}\""), ("X-Linked-Size", $"{announced}"))
+            ? HubAnswer.Error(302, ("Location", $"{Hub.Store!.Address}/store/{checksum}"), ("X-Linked-Etag", $"\"{checksum}\""),
+                ("X-Linked-Size", $"{announced}"))
             : null;
         Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains(says));
         Assert.That(File.Exists(WeightsBlob), Is.False);
@@ -58,7 +60,8 @@ public sealed class HubRefusalTests : HubFixture
     [TestCase("file:///etc/passwd", "https is needed")]
     public void A_redirect_to_where_nothing_is_sent_is_refused(string location, string says)
     {
-        Hub.Answer = asked => asked.Method == "GET" && asked.Path.EndsWith(Weights, StringComparison.Ordinal) ? HubAnswer.Error(302, ("Location", location)) : null;
+        Hub.Answer = asked => asked.Method == "GET" && asked.Path.EndsWith(Weights, StringComparison.Ordinal)
+            ? HubAnswer.Error(302, ("Location", location)) : null;
         Assert.That(() => PullAsync(options => options with { MaxRetries = 0 }), Throws.TypeOf<HubException>().With.Message.Contains(says));
     }
 
@@ -87,9 +90,11 @@ public sealed class HubRefusalTests : HubFixture
     [Test]
     public async Task What_the_hub_refuses_is_told_with_what_to_do()
     {
-        await AssertRefusedAsync(HubAnswer.Error(401, ("X-Error-Code", "RepoNotFound")), null, HttpStatusCode.Unauthorized, "does not exist", "private", "HF_TOKEN", "hf auth login");
+        await AssertRefusedAsync(HubAnswer.Error(401, ("X-Error-Code", "RepoNotFound")), null, HttpStatusCode.Unauthorized, "does not exist", "private",
+            "HF_TOKEN", "hf auth login");
         await AssertRefusedAsync(HubAnswer.Error(401), "hf_secret", HttpStatusCode.Unauthorized, "does not give access");
-        await AssertRefusedAsync(HubAnswer.Error(403, ("X-Error-Code", "GatedRepo"), ("X-Error-Message", "Access to model is \u001b[31mrestricted")), null, HttpStatusCode.Forbidden, "gated", $"{Hub.Address}/{Model}", "\\u001B[31mrestricted");
+        await AssertRefusedAsync(HubAnswer.Error(403, ("X-Error-Code", "GatedRepo"), ("X-Error-Message", "Access to model is \u001b[31mrestricted")), null,
+            HttpStatusCode.Forbidden, "gated", $"{Hub.Address}/{Model}", "\\u001B[31mrestricted");
         await AssertRefusedAsync(HubAnswer.Error(403), "hf_secret", HttpStatusCode.Forbidden, "refused");
         await AssertRefusedAsync(HubAnswer.Error(404), null, HttpStatusCode.NotFound, "spelling");
         Assert.That(() => PullAsync(revision: "v9"), Throws.TypeOf<HubException>().With.Message.Contains("has no revision v9"));

@@ -56,13 +56,15 @@ internal sealed class HubServer : IDisposable
     public Func<HubAsked, HubAnswer?> Answer { get; set; } = _ => null;
 
     /// <summary>How often the content of a file was asked for.</summary>
-    public int Reads(string file) => Asked.Concat(Store!.Asked).Count(asked => asked.Method == "GET" && asked.Path.EndsWith("/" + (IsLarge(file) ? Sha256(Files[file]) : file), StringComparison.Ordinal)
+    public int Reads(string file) => Asked.Concat(Store!.Asked)
+        .Count(asked => asked.Method == "GET" && asked.Path.EndsWith("/" + (IsLarge(file) ? Sha256(Files[file]) : file), StringComparison.Ordinal)
         && !asked.Path.Contains("/resolve/", StringComparison.Ordinal));
 
     public static string Sha256(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
 #pragma warning disable CA5350 // git's own
-    public static string GitHash(byte[] content) => Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
+    public static string GitHash(byte[] content) =>
+        Convert.ToHexStringLower(SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
 #pragma warning restore CA5350
 
     public static string ChecksumOf(string file, byte[] content) => IsLarge(file) ? Sha256(content) : GitHash(content);
@@ -88,14 +90,17 @@ internal sealed class HubServer : IDisposable
     private HubAnswer UsualAnswer(HubAsked asked)
     {
         if (_isStore)
-            return Files.Values.FirstOrDefault(content => asked.Path.EndsWith("/" + Sha256(content), StringComparison.Ordinal)) is byte[] stored ? Content(asked, stored) : HubAnswer.Error(404);
+            return Files.Values.FirstOrDefault(content => asked.Path.EndsWith("/" + Sha256(content), StringComparison.Ordinal)) is byte[] stored
+                ? Content(asked, stored) : HubAnswer.Error(404);
         if (asked.Path == $"/api/models/{_model}/revision/main" || asked.Path == $"/api/models/{_model}/revision/{Commit}")
-            return new HubAnswer(200, [], JsonSerializer.SerializeToUtf8Bytes(new { sha = Commit, siblings = Files.Keys.Select(name => new { rfilename = name }) }));
+            return new HubAnswer(200, [],
+                JsonSerializer.SerializeToUtf8Bytes(new { sha = Commit, siblings = Files.Keys.Select(name => new { rfilename = name }) }));
         if (asked.Path.StartsWith($"/api/models/{_model}/", StringComparison.Ordinal))
             return HubAnswer.Error(404, ("X-Error-Code", "RevisionNotFound"));
         if (asked.Path.StartsWith($"/{_model}/resolve/{Commit}/", StringComparison.Ordinal))
             return Resolve(asked.Path[$"/{_model}/resolve/{Commit}/".Length..]);
-        if (asked.Path.StartsWith("/api/resolve-cache/", StringComparison.Ordinal) && Files.TryGetValue(asked.Path["/api/resolve-cache/".Length..], out byte[]? content))
+        if (asked.Path.StartsWith("/api/resolve-cache/", StringComparison.Ordinal)
+            && Files.TryGetValue(asked.Path["/api/resolve-cache/".Length..], out byte[]? content))
         {
             HubAnswer answer = Content(asked, content);
             answer.Headers["ETag"] = $"\"{GitHash(content)}\"";

@@ -3,8 +3,10 @@ namespace ManagedTransformers.Models.Tests;
 /// <summary>What a model refuses, and what it says.</summary>
 public sealed class ModelInputTests
 {
-    private static readonly BertConfig Bert = new() { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 6 };
-    private static readonly RobertaConfig Roberta = new() { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 8 };
+    private static readonly BertConfig Bert =
+        new() { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 6 };
+    private static readonly RobertaConfig Roberta =
+        new() { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 8 };
 
     private static IEnumerable<TestCaseData> BadInputs()
     {
@@ -20,7 +22,8 @@ public sealed class ModelInputTests
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], AttentionMask = [1, 1, 1] }, "attention_mask has 3 numbers");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], TokenTypeIds = [0, 2] }, "token_type_ids[0, 1] is 2; the model's type_vocab_size is 2");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], PositionIds = [0, 6] }, "position_ids[0, 1] is 6");
-        yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], HeadMask = new Tensor("head_mask", 3) }, "head_mask is [3]; the model needs [2] or [1, 2]");
+        yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], HeadMask = new Tensor("head_mask", 3) },
+            "head_mask is [3]; the model needs [2] or [1, 2]");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], Labels = [1, 30] }, "labels[1] is 30");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], Labels = [1] }, "labels has 1 numbers; logits needs 2");
     }
@@ -43,7 +46,8 @@ public sealed class ModelInputTests
         using Session session = model.CreateSession();
         Assert.That(() => model.Forward(ModelInputs.Of(5, 5, 5, 5, 5, 5), session), Throws.Nothing);
         Assert.That(() => model.Forward(ModelInputs.Of(5, 5, 5, 5, 5, 5, 5), session),
-            Throws.TypeOf<ModelInputException>().With.Message.Contains("7 tokens").And.Message.Contains("at most 6 (max_position_embeddings 8, padding_idx 1)"));
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("7 tokens")
+                .And.Message.Contains("at most 6 (max_position_embeddings 8, padding_idx 1)"));
     }
 
     [Test]
@@ -54,7 +58,8 @@ public sealed class ModelInputTests
         float[] expected = model.Forward(ModelInputs.Of(5, 6, 7, 8, 9, 10), session).LastHiddenState.ToArray();
         var padded = new ModelInputs(1, 8) { InputIds = [1, 5, 6, 7, 8, 9, 10, 1], AttentionMask = [0, 1, 1, 1, 1, 1, 1, 0] };
         Assert.That(model.Forward(padded, session).LastHiddenState.ToArray()[8..^8], Is.EqualTo(expected).Within(1e-6));
-        Assert.That(() => model.Forward(new ModelInputs(1, 9) { InputIds = [1, 5, 6, 7, 8, 9, 10, 1, 1] }, session), Throws.TypeOf<ModelInputException>().With.Message.Contains("9 tokens"));
+        Assert.That(() => model.Forward(new ModelInputs(1, 9) { InputIds = [1, 5, 6, 7, 8, 9, 10, 1, 1] }, session),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("9 tokens"));
         var numbered = new ModelInputs(1, 8) { InputIds = [3, 5, 6, 7, 8, 9, 10, 3], PositionIds = [0, 1, 2, 3, 4, 5, 6, 7] };
         Assert.That(() => model.Forward(numbered, session), Throws.Nothing);
     }
@@ -69,9 +74,11 @@ public sealed class ModelInputTests
     [Test]
     public void A_decoder_refuses_more_than_n_positions_and_more_than_the_session_holds()
     {
-        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(
+            new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
         using Session session = model.CreateSession(new SessionOptions { MaxLength = 4 });
-        Assert.That(() => model.Forward([1, 2, 3, 4, 5, 6, 7, 8, 9], session), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 8 (n_positions)"));
+        Assert.That(() => model.Forward([1, 2, 3, 4, 5, 6, 7, 8, 9], session),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 8 (n_positions)"));
         Assert.That(() => model.Forward([1, 2, 3, 4, 5], session), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 4"));
         model.Forward([1, 2, 3, 4], session);
         Assert.That(() => model.Step([5], [0], session), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 4"));
@@ -144,7 +151,8 @@ public sealed class ModelInputTests
     [TestCase(2, 3)]
     public void A_session_of_another_batch_size_is_refused(int sequences, int rows)
     {
-        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(
+            new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
         using Session session = model.CreateSession(new SessionOptions { BatchSize = sequences });
         Assert.That(() => model.Forward(new ModelInputs(rows, 1) { InputIds = new int[rows] }, session),
             Throws.TypeOf<ModelInputException>().With.Message.Contains($"{rows} rows; the session holds {sequences}"));
@@ -153,8 +161,10 @@ public sealed class ModelInputTests
     [Test]
     public void A_cache_for_more_sequences_than_there_can_be_is_refused()
     {
-        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
-        Assert.That(() => model.CreateSession(new SessionOptions { BatchSize = int.MaxValue }), Throws.TypeOf<ModelInputException>().With.Message.Contains("BatchSize"));
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(
+            new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 8 });
+        Assert.That(() => model.CreateSession(new SessionOptions { BatchSize = int.MaxValue }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("BatchSize"));
         using Session session = model.CreateSession();
         Assert.That(() => session.Cache!.Length(1), Throws.TypeOf<ArgumentOutOfRangeException>());
     }

@@ -22,7 +22,8 @@ public sealed class ModelParityTests
 
     /// <summary>Features that the cases of transformers leave out; the outputs are those of tools/reference/equations.py.</summary>
     [TestCaseSource(nameof(OwnCases))]
-    public void Every_output_is_within_1e_4_of_an_independent_implementation(string name, KernelLevel level) => AssertPasses(Repository.Data("parity", name), level);
+    public void Every_output_is_within_1e_4_of_an_independent_implementation(string name, KernelLevel level) =>
+        AssertPasses(Repository.Data("parity", name), level);
 
     private static void AssertPasses(string directory, KernelLevel level)
     {

@@ -9,7 +9,8 @@ namespace ManagedTransformers.Parity;
 public sealed class TraceParityTests
 {
     private static IEnumerable<TestCaseData> Cases() =>
-        from directory in Directory.EnumerateDirectories(Repository.Reference("models")).Concat(Directory.EnumerateDirectories(Repository.Data("parity"))).Order(StringComparer.Ordinal)
+        from directory in Directory.EnumerateDirectories(Repository.Reference("models")).Concat(Directory.EnumerateDirectories(Repository.Data("parity")))
+            .Order(StringComparer.Ordinal)
         from level in KernelDispatch.Supported
         select new TestCaseData(directory, level).SetArgDisplayNames(Path.GetFileName(directory), level.ToString());
 

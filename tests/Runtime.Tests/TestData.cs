@@ -66,10 +66,11 @@ internal static class TestData
             VocabSize = vocabSize, HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 2, IntermediateSize = 32,
             MaxPositionEmbeddings = maxTokens, InitializerRange = 0.3,
         };
-        return labels.Length == 0 ? config : config with { Id2Label = labels.Select((label, i) => (label, i)).ToDictionary(pair => $"{pair.i}", pair => pair.label) };
+        return labels.Length == 0 ? config
+            : config with { Id2Label = labels.Select((label, i) => (label, i)).ToDictionary(pair => $"{pair.i}", pair => pair.label) };
     }
 
-    /// <summary>A checkpoint's files in memory: the model as Save writes it, with a tokenizer beside it.</summary>
+    /// <summary>A checkpoint's files in memory: the model as Save writes it, with a tokenizer.</summary>
     public static Dictionary<string, ReadOnlyMemory<byte>> Files(PretrainedModel model, string tokenizer)
     {
         string directory = Directory.CreateTempSubdirectory("mt-test-").FullName;

@@ -10,7 +10,7 @@ internal static partial class DebuggerReader
 {
     private const BindingFlags Anything = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
 
-    /// <summary>What stands beside a variable.</summary>
+    /// <summary>What a debugger shows next to a variable.</summary>
     public static string Display(object? value)
     {
         if (value is null)
@@ -28,12 +28,14 @@ internal static partial class DebuggerReader
         if (Find<DebuggerTypeProxyAttribute>(value.GetType()) is not { } proxy)
             return value;
         Type type = Type.GetType(proxy.ProxyTypeName, throwOnError: true)!;
-        ConstructorInfo constructor = type.GetConstructors(Anything).Single(one => one.GetParameters() is [{ } only] && only.ParameterType.IsInstanceOfType(value));
+        ConstructorInfo constructor = type.GetConstructors(Anything)
+            .Single(one => one.GetParameters() is [{ } only] && only.ParameterType.IsInstanceOfType(value));
         return constructor.Invoke([value]);
     }
 
     /// <summary>The displays of what an object opens to: its public properties, or in place of one that is RootHidden what that one holds.</summary>
-    public static string[] Open(object value) => [.. Children(View(value)).Select(child => child.Name.Length == 0 ? Display(child.Value) : $"{child.Name} {Display(child.Value)}")];
+    public static string[] Open(object value) =>
+        [.. Children(View(value)).Select(child => child.Name.Length == 0 ? Display(child.Value) : $"{child.Name} {Display(child.Value)}")];
 
     /// <summary>The elements that an object opens to, without the properties that have a name.</summary>
     public static object[] Items(object value) => [.. Children(View(value)).Where(child => child.Name.Length == 0).Select(child => child.Value!)];
@@ -86,7 +88,8 @@ internal static partial class DebuggerReader
     }
 
     // Debuggers take the attributes of a base class where a class has none of its own.
-    private static T? Find<T>(Type type) where T : Attribute => type.GetCustomAttribute<T>(inherit: false) ?? (type.BaseType is Type parent ? Find<T>(parent) : null);
+    private static T? Find<T>(Type type) where T : Attribute =>
+        type.GetCustomAttribute<T>(inherit: false) ?? (type.BaseType is Type parent ? Find<T>(parent) : null);
 
     [GeneratedRegex(@"\{(?<path>[\w.()]+)(?<nq>,nq)?\}", RegexOptions.None, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Piece();

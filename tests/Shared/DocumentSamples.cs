@@ -11,7 +11,8 @@ internal static partial class DocumentSamples
         string text = File.ReadAllText(Path.Combine(RepositoryRoot.Path, document));
         string tests = File.ReadAllText(testFile);
         string[] shown = [.. FencedCSharp().Matches(text).Select(match => match.Groups["code"].Value)];
-        string[] run = [.. MarkedSample().Matches(tests).Select(match => match.Groups["code"].Value.Replace("\n        ", "\n", StringComparison.Ordinal).TrimStart(' '))];
+        string[] run =
+            [.. MarkedSample().Matches(tests).Select(match => match.Groups["code"].Value.Replace("\n        ", "\n", StringComparison.Ordinal).TrimStart(' '))];
         Assert.That(shown, Is.Not.Empty);
         Assert.That(shown, Is.EqualTo(run));
     }

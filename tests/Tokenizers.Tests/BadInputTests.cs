@@ -42,7 +42,8 @@ public class BadInputTests
     [TestCase("""{"decoder":{"type":"CTC"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "CTC")]
     [TestCase("""{"post_processor":{"type":"Mystery"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "Mystery")]
     [TestCase("""{"post_processor":{"type":"RobertaProcessing","sep":["</s>"],"cls":["<s>",0]},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "sep")]
-    [TestCase("""{"added_tokens":[{"id":1,"content":"a"},{"id":1,"content":"b"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "id 1 belongs to \"a\" and to \"b\"")]
+    [TestCase("""{"added_tokens":[{"id":1,"content":"a"},{"id":1,"content":"b"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""",
+        "id 1 belongs to \"a\" and to \"b\"")]
     [TestCase("""{"added_tokens":[{"content":"a"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "\"id\"")]
     public void A_bad_tokenizer_json_is_refused(string json, string says) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "tokenizer.json", says);
 
@@ -52,7 +53,8 @@ public class BadInputTests
 
     [Test]
     public void Json_that_is_not_utf8_is_refused() =>
-        AssertRefused(() => Tokenizer.FromJson(new byte[] { (byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}' }), "tokenizer.json", "UTF-8");
+        AssertRefused(() => Tokenizer.FromJson(new byte[] { (byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}' }),
+            "tokenizer.json", "UTF-8");
 
     [Test]
     public void Deeply_nested_json_is_refused() => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(new string('[', 100_000))), "tokenizer.json");
@@ -61,7 +63,8 @@ public class BadInputTests
     public void A_template_that_names_an_unknown_special_token_is_refused()
     {
         JsonObject json = Tiny.ByteLevelJson();
-        json["post_processor"] = JsonNode.Parse("""{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[X]","type_id":0}}],"pair":[],"special_tokens":{}}""");
+        json["post_processor"] =
+            JsonNode.Parse("""{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"[X]","type_id":0}}],"pair":[],"special_tokens":{}}""");
         AssertRefused(() => Tiny.Load(json), "[X]", "special_tokens");
     }
 
@@ -72,7 +75,10 @@ public class BadInputTests
     [Test]
     public void Merges_of_another_tokenizer_are_refused()
     {
-        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["vocab.json"] = Tiny.Bytes("""{"<s>":0,"</s>":1,"a":2}"""), ["merges.txt"] = Tiny.Bytes("#version: 0.2\na b\n") };
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>
+        {
+            ["vocab.json"] = Tiny.Bytes("""{"<s>":0,"</s>":1,"a":2}"""), ["merges.txt"] = Tiny.Bytes("#version: 0.2\na b\n"),
+        };
         AssertRefused(() => Tokenizer.FromFiles(files), "merges.txt", "\"b\"");
     }
 
@@ -86,7 +92,8 @@ public class BadInputTests
 
     [Test]
     public void A_vocab_txt_that_is_not_text_is_refused() =>
-        AssertRefused(() => Tokenizer.FromFiles(new Dictionary<string, ReadOnlyMemory<byte>> { ["vocab.txt"] = new byte[] { 65, 0xFF, 0xFE } }), "vocab.txt", "UTF-8");
+        AssertRefused(() => Tokenizer.FromFiles(new Dictionary<string, ReadOnlyMemory<byte>> { ["vocab.txt"] = new byte[] { 65, 0xFF, 0xFE } }), "vocab.txt",
+            "UTF-8");
 
     [Test]
     public void A_vocab_txt_without_its_special_tokens_is_refused()
@@ -118,7 +125,8 @@ public class BadInputTests
     public void A_stride_that_windows_have_no_room_for_is_refused(int maxLength, int stride)
     {
         Tokenizer tokenizer = Tokenizer.Load(TestFiles.Tokenizer("roberta-code-8k"));
-        AssertRefused(() => tokenizer.Encode("def f(x): return x", options: new EncodeOptions { Truncation = new Truncation(maxLength) { Stride = stride } }), "stride");
+        AssertRefused(() => tokenizer.Encode("def f(x): return x", options: new EncodeOptions { Truncation = new Truncation(maxLength) { Stride = stride } }),
+            "stride");
     }
 
     [Test]
@@ -154,14 +162,16 @@ public class BadInputTests
     [TestCase(int.MaxValue - 1, int.MaxValue)]
     [TestCase(null, int.MaxValue)]
     public void Padding_without_bound_is_refused(int? length, int? multipleOf) => AssertRefused(
-        () => Tokenizer.Load(TestFiles.Tokenizer("roberta-code-8k")).Encode("a", null, new EncodeOptions { Padding = new Padding { Length = length, MultipleOf = multipleOf, PadId = 1 } }),
+        () => Tokenizer.Load(TestFiles.Tokenizer("roberta-code-8k"))
+            .Encode("a", null, new EncodeOptions { Padding = new Padding { Length = length, MultipleOf = multipleOf, PadId = 1 } }),
         "at most 16777216");
 
     [TestCase("3")]
     [TestCase("17")]
     [TestCase("longestfirst")]
     public void A_truncation_strategy_must_be_a_name(string strategy) => AssertRefused(
-        () => Tokenizer.FromJson(Tiny.Bytes("""{"truncation":{"strategy":"?","max_length":3},"model":{"type":"BPE","vocab":{"a":1},"merges":[]}}""".Replace("?", strategy, StringComparison.Ordinal))),
+        () => Tokenizer.FromJson(Tiny.Bytes("""{"truncation":{"strategy":"?","max_length":3},"model":{"type":"BPE","vocab":{"a":1},"merges":[]}}"""
+            .Replace("?", strategy, StringComparison.Ordinal))),
         "truncation.strategy", "LongestFirst");
 
     private static void AssertRefused(Action action, params string[] says)

@@ -48,7 +48,8 @@ public class CodeGenTokenizerTests
             Assert.That(inputs.InputIds, Is.EqualTo((int[])[bos, .. a, bos, .. b]));
             Assert.That(inputs.TokenTypeIds, Is.EqualTo(new[] { 0, 0, 0, 1 }));
             Assert.That(inputs.AttentionMask, Is.All.EqualTo(1));
-            Assert.That(() => Load(new CodeGenTokenizerOptions { AddBosToken = true }), Throws.TypeOf<TokenizerException>().With.Message.Contains("Fast = false"));
+            Assert.That(() => Load(new CodeGenTokenizerOptions { AddBosToken = true }),
+                Throws.TypeOf<TokenizerException>().With.Message.Contains("Fast = false"));
         });
     }
 
@@ -107,7 +108,8 @@ public class CodeGenTokenizerTests
     public void A_pattern_that_is_wrong_or_never_ends_is_refused()
     {
         Assert.That(() => CompletionTruncation.Truncate("x", ["("]), Throws.TypeOf<TokenizerException>().With.Message.Contains("\"(\""));
-        Assert.That(() => CompletionTruncation.Truncate(new string('a', 60) + "!", ["(a+)+$"]), Throws.TypeOf<TokenizerException>().With.Message.Contains("nested repetition"));
+        Assert.That(() => CompletionTruncation.Truncate(new string('a', 60) + "!", ["(a+)+$"]),
+            Throws.TypeOf<TokenizerException>().With.Message.Contains("nested repetition"));
     }
 
     [Test]

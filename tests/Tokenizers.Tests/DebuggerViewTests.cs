@@ -37,7 +37,8 @@ public sealed class DebuggerViewTests
     [Test]
     public void A_long_encoding_shows_its_first_tokens_and_the_text_outlives_truncation()
     {
-        Encoding encoding = s_codegen.Encode(string.Concat(Enumerable.Repeat("return ", 40)), pair: null, new EncodeOptions { Truncation = new Truncation(20) });
+        Encoding encoding = s_codegen.Encode(string.Concat(Enumerable.Repeat("return ", 40)), pair: null,
+            new EncodeOptions { Truncation = new Truncation(20) });
         Assert.That(DebuggerReader.Display(encoding), Does.StartWith("20 tokens: return Ġreturn Ġreturn").And.EndsWith("Ġreturn …"));
         Assert.That(DebuggerReader.Property(DebuggerReader.Items(encoding)[3], "Text"), Is.EqualTo(" return"));
         Assert.That(DebuggerReader.Property(encoding, "Overflowing"), Has.Length.GreaterThan(0));
@@ -54,7 +55,8 @@ public sealed class DebuggerViewTests
     [Test]
     public void A_tokenizer_shows_its_kind_its_size_and_its_special_tokens()
     {
-        Assert.That(DebuggerReader.Display(s_fillMask), Is.EqualTo("Bpe, 8192 tokens, 5 of them added; special: bos <s> 0, eos </s> 2, unk <unk> 3, sep </s> 2, pad <pad> 1, cls <s> 0, mask <mask> 4"));
+        Assert.That(DebuggerReader.Display(s_fillMask),
+            Is.EqualTo("Bpe, 8192 tokens, 5 of them added; special: bos <s> 0, eos </s> 2, unk <unk> 3, sep </s> 2, pad <pad> 1, cls <s> 0, mask <mask> 4"));
         Assert.That(DebuggerReader.Property(s_fillMask, "VocabularySize"), Is.EqualTo(s_fillMask.VocabularySize));
         Assert.That(DebuggerReader.Open(DebuggerReader.Property(s_fillMask, "AddedTokens")!)[4], Is.EqualTo("4: \"<mask>\""));
         Assert.That(DebuggerReader.Display(DebuggerReader.Property(s_fillMask, "SpecialTokens")), Does.Contain("mask <mask> 4"));

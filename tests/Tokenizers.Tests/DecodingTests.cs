@@ -82,7 +82,8 @@ public class DecodingTests
     {
         Tokenizer tokenizer = Tiny.ByteLevel();
         int first = tokenizer.Encode("é").Ids[0];
-        Assert.That(() => tokenizer.Decode([first], new DecodeOptions { Errors = InvalidUtf8.Strict }), Throws.TypeOf<TokenizerException>().With.Message.Contains("UTF-8"));
+        Assert.That(() => tokenizer.Decode([first], new DecodeOptions { Errors = InvalidUtf8.Strict }),
+            Throws.TypeOf<TokenizerException>().With.Message.Contains("UTF-8"));
     }
 
     [Test]
@@ -135,7 +136,8 @@ public class DecodingTests
 
     private static string RandomText(Random random)
     {
-        string[] parts = ["hello", " ", "  ", "\n", "'s", "def f(x):", "12", "٣", "é", "e\u0301", "😀", "👨‍👩‍👧", "中文", "\t", "\u0000", "__", "\u00a0", "n't", " .", "𐐀"];
+        string[] parts = ["hello", " ", "  ", "\n", "'s", "def f(x):", "12", "٣", "é", "e\u0301", "😀", "👨‍👩‍👧", "中文",
+            "\t", "\u0000", "__", "\u00a0", "n't", " .", "𐐀"];
         var text = new StringBuilder();
         for (int n = random.Next(20); n > 0; n--)
         {

@@ -113,7 +113,8 @@ public class ParityTests
         string? error = row.TryGetProperty("error", out JsonElement refused) ? refused.GetString() : null;
         try
         {
-            Encoding encoding = tokenizer.Encode(row.GetProperty("text").GetString()!, row.GetProperty("pair").GetString(), new EncodeOptions { Truncation = truncation });
+            Encoding encoding = tokenizer.Encode(row.GetProperty("text").GetString()!, row.GetProperty("pair").GetString(),
+                new EncodeOptions { Truncation = truncation });
             if (error is not null) mismatches.Add("error", error, "none");
             else Compare(mismatches, row, encoding);
             if (row.TryGetProperty("overflow", out _)) mismatches.Compare("overflow", row, encoding.Overflowing.Select(o => o.Ids));

@@ -43,7 +43,8 @@ public class RuleTests
         Tokenizer tokenizer = Tiny.ByteLevel(["a b", "ab a", "b a", "ab ab", "aba b", "a a", "aa aa"]);
         string[] parts = ["abaabbabc", "aaaaaaaac", "babababc", "abbac", "aaabaaac"];
         string[] expected = [.. parts.SelectMany(part => tokenizer.Encode(part).Tokens)];
-        Assert.That(tokenizer.Encode(string.Concat(Enumerable.Repeat(parts, 3).SelectMany(p => p))).Tokens, Is.EqualTo((string[])[.. expected, .. expected, .. expected]));
+        Assert.That(tokenizer.Encode(string.Concat(Enumerable.Repeat(parts, 3).SelectMany(p => p))).Tokens,
+            Is.EqualTo((string[])[.. expected, .. expected, .. expected]));
     }
 
     [Test]
@@ -96,7 +97,8 @@ public class RuleTests
     [Test]
     public void A_normalized_token_is_found_in_the_normalised_text_and_others_in_the_text_as_given()
     {
-        Tokenizer tokenizer = Tiny.WordPiece(["x"], json => json["added_tokens"] = new JsonArray(Tiny.Added(2, "Été", normalized: true), Tiny.Added(3, "No", normalized: false)));
+        Tokenizer tokenizer = Tiny.WordPiece(["x"],
+            json => json["added_tokens"] = new JsonArray(Tiny.Added(2, "Été", normalized: true), Tiny.Added(3, "No", normalized: false)));
         Assert.That(tokenizer.Encode("ÉTÉ NO No ete").Ids, Is.EqualTo(new[] { 2, 0, 3, 2 }));
     }
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace ManagedTransformers.Tokenizers.Tests;
 
-/// <summary>Where the test data lies: in the project, or (what may not be committed) in ../shared beside it.</summary>
+/// <summary>Where the test data lies: in the project, or (what may not be committed) in ../shared next to it.</summary>
 internal static class TestFiles
 {
     /// <summary>All tokenizers that there are reference outputs of.</summary>
@@ -32,7 +32,7 @@ internal static class TestFiles
         string committed = Path.Combine(Root, "tests", "data", path);
         if (exists(committed)) return committed;
         string shared = Path.Combine(Root, "..", "shared", path);
-        if (!exists(shared)) Assert.Ignore($"{path} may not be part of the project and is not in ../shared beside it.");
+        if (!exists(shared)) Assert.Ignore($"{path} may not be part of the project and is not in ../shared next to it.");
         return shared;
     }
 }

@@ -41,16 +41,18 @@ internal static class Tiny
             change);
     }
 
-    public static JsonObject Added(int id, string content, bool special = false, bool normalized = false, bool lstrip = false, bool rstrip = false, bool singleWord = false) => new()
-    {
-        ["id"] = id,
-        ["content"] = content,
-        ["special"] = special,
-        ["normalized"] = normalized,
-        ["lstrip"] = lstrip,
-        ["rstrip"] = rstrip,
-        ["single_word"] = singleWord,
-    };
+    public static JsonObject Added(int id, string content, bool special = false, bool normalized = false, bool lstrip = false, bool rstrip = false,
+        bool singleWord = false) =>
+        new()
+        {
+            ["id"] = id,
+            ["content"] = content,
+            ["special"] = special,
+            ["normalized"] = normalized,
+            ["lstrip"] = lstrip,
+            ["rstrip"] = rstrip,
+            ["single_word"] = singleWord,
+        };
 
     public static Tokenizer Load(JsonObject json, Action<JsonObject>? change = null)
     {

@@ -12,7 +12,8 @@ internal sealed class ConvertCommandTests
         string source = Folders.Case("bert-pretraining-legacy-names");
         MtxRun run = MtxRun.Of("convert", source, target, "--json");
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "source", "destination", "files", "copied", "tensors", "bytes", "renamed", "dropped", "quantized", "warnings" }));
+        Assert.That(MtxRun.Names(run.Json),
+            Is.EqualTo(new[] { "source", "destination", "files", "copied", "tensors", "bytes", "renamed", "dropped", "quantized", "warnings" }));
         JsonElement renamed = run.Json.GetProperty("renamed");
         Assert.That(renamed.GetArrayLength(), Is.GreaterThan(0));
         Assert.That(renamed[0].GetProperty("from").GetString(), Does.EndWith("gamma").Or.EndWith("beta"));
@@ -41,7 +42,8 @@ internal sealed class ConvertCommandTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Out, Does.Contain("quantized 17 matrices").And.Contain("read again and found equal"));
         MtxRun inspected = MtxRun.Of("inspect", target);
-        Assert.That(inspected.Out, Does.Contain("20 F16 tensors, 17 Int4 tensors").And.Match(@"memory +Int4 7\.2 MB").And.Match(@"lm_head\.weight +Int4 +\[8192, 256\] +1\.2 MB"));
+        Assert.That(inspected.Out,
+            Does.Contain("20 F16 tensors, 17 Int4 tensors").And.Match(@"memory +Int4 7\.2 MB").And.Match(@"lm_head\.weight +Int4 +\[8192, 256\] +1\.2 MB"));
         string[] prompt = ["generate", "def hello_world():", "--max-new-tokens", "16"];
         MtxRun stored = MtxRun.Of([.. prompt, "--model", target]), loaded = MtxRun.Of([.. prompt, "--weights", "int4", "--quantize-head"]);
         Assert.That((stored.ExitCode, stored.Out), Is.EqualTo((0, loaded.Out)));

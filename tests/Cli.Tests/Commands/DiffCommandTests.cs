@@ -21,7 +21,8 @@ internal sealed class DiffCommandTests
     [TestCase("codegen-mono", "transformer.h.1.mlp.act", new[] { 0, 4, 200 }, 1, 0, null, 4, 200)]
     [TestCase("bert-pretraining", "bert.encoder.layer.1.attention.self.value", new[] { 0, 2, 37 }, 1, 0, 2, 2, 37)]
     [TestCase("roberta-mlm", "lm_head.dense", new[] { 1, 3, 11 }, null, 1, null, 3, 11)]
-    public void An_element_that_an_intervention_changes_is_named(string name, string activation, int[] index, int? layer, int row, int? head, int token, int element)
+    public void An_element_that_an_intervention_changes_is_named(string name, string activation, int[] index, int? layer, int row,
+        int? head, int token, int element)
     {
         string file = Path.Combine(Folders.Scratch(), "ours.safetensors");
         Save(name, file, new Intervention(activation, x => x.Span[Offset(x, index)] += 3));
@@ -29,9 +30,11 @@ internal sealed class DiffCommandTests
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
         JsonElement first = run.Json.GetProperty("first"), place = first.GetProperty("largest");
-        Assert.That((first.GetProperty("name").GetString(), Number(first, "layer"), first.GetProperty("beyond").GetInt32()), Is.EqualTo((activation, layer, 1)));
+        Assert.That((first.GetProperty("name").GetString(), Number(first, "layer"), first.GetProperty("beyond").GetInt32()),
+            Is.EqualTo((activation, layer, 1)));
         Assert.That(place.GetProperty("index").EnumerateArray().Select(x => x.GetInt32()), Is.EqualTo(index));
-        Assert.That((Number(place, "row"), Number(place, "head"), Number(place, "token"), Number(place, "element")), Is.EqualTo(((int?)row, head, (int?)token, (int?)element)));
+        Assert.That((Number(place, "row"), Number(place, "head"), Number(place, "token"), Number(place, "element")),
+            Is.EqualTo(((int?)row, head, (int?)token, (int?)element)));
         Assert.That(place.GetProperty("ours").GetSingle() - place.GetProperty("theirs").GetSingle(), Is.EqualTo(3).Within(1e-3));
         Assert.That(first.GetProperty("first_beyond").GetRawText(), Is.EqualTo(place.GetRawText()));
     }
@@ -44,7 +47,8 @@ internal sealed class DiffCommandTests
         SaveDemo(ours, theirs, Intervention.ZeroHead("transformer.h.2.attn", head: 1));
         MtxRun run = MtxRun.Of("diff", ours, theirs);
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Out, Does.Contain("first difference: transformer.h.2.attn.heads, layer 2\n").And.Contain("first    row 0, head 1, token 0 \"def\", element 0: ours 0, theirs "));
+        Assert.That(run.Out, Does.Contain("first difference: transformer.h.2.attn.heads, layer 2\n")
+            .And.Contain("first    row 0, head 1, token 0 \"def\", element 0: ours 0, theirs "));
         Assert.That(run.Out, Does.Match(@"transformer\.h\.2\.attn\.probabilities .* ok\n").And.Match(@"transformer\.h\.2\.attn\.heads .* DIFFERS\n"));
     }
 
@@ -73,7 +77,8 @@ internal sealed class DiffCommandTests
         Save("codegen-mono", file, Intervention.ZeroHead("transformer.h.0.attn", 3));
         using (SafetensorsFile full = SafetensorsFile.Open(file))
             SafetensorsWriter.Write(bare, [.. full.Weights.Values.Select(weight => TensorEntry.Create(weight))]);
-        JsonElement named = MtxRun.Of("diff", file, Reference("codegen-mono"), "--json").Json, ordered = MtxRun.Of("diff", bare, Reference("codegen-mono"), "--json").Json;
+        JsonElement named = MtxRun.Of("diff", file, Reference("codegen-mono"), "--json").Json,
+            ordered = MtxRun.Of("diff", bare, Reference("codegen-mono"), "--json").Json;
         Assert.That(ordered.GetProperty("tensors").GetRawText(), Is.EqualTo(named.GetProperty("tensors").GetRawText()));
     }
 
@@ -81,11 +86,14 @@ internal sealed class DiffCommandTests
     public void Another_shape_differs_and_what_only_one_has_does_not()
     {
         string folder = Folders.Scratch(), ours = Path.Combine(folder, "ours.safetensors"), theirs = Path.Combine(folder, "theirs.safetensors");
-        SafetensorsWriter.Write(ours, [TensorEntry.Create("transformer.wte", [1, 2], new float[2]), TensorEntry.Create("lm_head", [2], new float[2]), TensorEntry.Create("a", [1], new float[1])]);
-        SafetensorsWriter.Write(theirs, [TensorEntry.Create("transformer.wte", [2, 1], new float[2]), TensorEntry.Create("lm_head", [2], new float[2]), TensorEntry.Create("b", [1], new float[1])]);
+        SafetensorsWriter.Write(ours, [TensorEntry.Create("transformer.wte", [1, 2], new float[2]), TensorEntry.Create("lm_head", [2], new float[2]),
+            TensorEntry.Create("a", [1], new float[1])]);
+        SafetensorsWriter.Write(theirs, [TensorEntry.Create("transformer.wte", [2, 1], new float[2]), TensorEntry.Create("lm_head", [2], new float[2]),
+            TensorEntry.Create("b", [1], new float[1])]);
         MtxRun run = MtxRun.Of("diff", ours, theirs);
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Out, Does.Contain("DIFFERS: the shape is [1, 2]").And.Contain("only in OURS: a\n").And.Contain("only in THEIRS: b\n").And.Contain("1 of 2 activations are the same"));
+        Assert.That(run.Out, Does.Contain("DIFFERS: the shape is [1, 2]").And.Contain("only in OURS: a\n").And.Contain("only in THEIRS: b\n")
+            .And.Contain("1 of 2 activations are the same"));
     }
 
     [Test]
@@ -204,5 +212,6 @@ internal sealed class DiffCommandTests
         return offset;
     }
 
-    private static int? Number(JsonElement json, string name) => json.GetProperty(name) is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : null;
+    private static int? Number(JsonElement json, string name) =>
+        json.GetProperty(name) is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : null;
 }

@@ -13,7 +13,8 @@ internal sealed class ForwardCommandTests
     public void Outputs_are_written_under_the_reference_names(string name, params string[] outputs)
     {
         string file = Path.Combine(Folders.Scratch(), "out.safetensors");
-        MtxRun run = MtxRun.Of("forward", "--model", Folders.Case(name), "--inputs", Path.Combine(Folders.Case(name), "expected.safetensors"), "--output", file);
+        MtxRun run = MtxRun.Of("forward", "--model", Folders.Case(name), "--inputs",
+            Path.Combine(Folders.Case(name), "expected.safetensors"), "--output", file);
         Assert.That(run.Error, Is.Empty);
         Assert.That(run.ExitCode, Is.Zero);
         using SafetensorsFile written = SafetensorsFile.Open(file);
@@ -29,7 +30,8 @@ internal sealed class ForwardCommandTests
     public void The_schema_is_stable()
     {
         string file = Path.Combine(Folders.Scratch(), "out.safetensors");
-        JsonElement json = MtxRun.Of("forward", "--model", Folders.Case("bert-rerank"), "--inputs", Path.Combine(Folders.Case("bert-rerank"), "expected.safetensors"), "--output", file, "--json").Json;
+        JsonElement json = MtxRun.Of("forward", "--model", Folders.Case("bert-rerank"), "--inputs",
+            Path.Combine(Folders.Case("bert-rerank"), "expected.safetensors"), "--output", file, "--json").Json;
         Assert.That(MtxRun.Names(json), Is.EqualTo(new[] { "architecture", "output", "outputs" }));
         Assert.That(json.GetProperty("architecture").GetString(), Is.EqualTo("BertForSequenceClassification"));
         Assert.That(MtxRun.Names(json.GetProperty("outputs")[0]), Is.EqualTo(new[] { "name", "shape" }));

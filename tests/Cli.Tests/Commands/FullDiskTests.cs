@@ -19,7 +19,8 @@ internal sealed class FullDiskTests
         string scratch = Folders.Scratch(), target = Path.Combine(scratch, "out");
         MtxRun run = WithLimit(limit, "convert", Model("demo-codegen"), target, "--dtype", type);
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
-        Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: {Path.Combine(target, file)}.").And.Contain(".tmp becomes larger than its file system or a limit of this process (ulimit -f) allows. Its tensors take"));
+        Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: {Path.Combine(target, file)}.")
+            .And.Contain(".tmp becomes larger than its file system or a limit of this process (ulimit -f) allows. Its tensors take"));
         Assert.That(Directory.GetFileSystemEntries(scratch), Is.Empty);
     }
 
@@ -38,17 +39,20 @@ internal sealed class FullDiskTests
     public void A_disk_of_4_MB_is_empty_again([Values("f32", "int8")] string type)
     {
         string disk = Folders.Scratch(), target = Path.Combine(disk, "out");
-        MtxRun run = MtxProcess.Run("unshare", ["--user", "--map-root-user", "--mount", "bash", "-c", SmallDisk, "bash", disk, .. MtxProcess.Command, "convert", Model("demo-codegen"), target, "--dtype", type]);
+        MtxRun run = MtxProcess.Run("unshare", ["--user", "--map-root-user", "--mount", "bash", "-c", SmallDisk, "bash", disk, .. MtxProcess.Command, "convert",
+            Model("demo-codegen"), target, "--dtype", type]);
         if (run.ExitCode == 77 || run.Error.StartsWith("unshare:", StringComparison.Ordinal))
             Assert.Ignore($"No file system can be mounted here: {run.Out}{run.Error}");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
-        Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: ").And.Contain("No space left on device").And.Contain($"{Path.Combine(target, "model.safetensors")}."));
+        Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: ").And.Contain("No space left on device")
+            .And.Contain($"{Path.Combine(target, "model.safetensors")}."));
     }
 
     private static string Model(string name) => Path.Combine(Folders.Repository, "models", name);
 
     /// <summary>Runs mtx where no file can have more than a number of kibibytes.</summary>
-    private static MtxRun WithLimit(int kibibytes, params string[] args) => MtxProcess.Run("bash", ["-c", LimitedFiles, "bash", $"{kibibytes}", .. MtxProcess.Command, .. args]);
+    private static MtxRun WithLimit(int kibibytes, params string[] args) =>
+        MtxProcess.Run("bash", ["-c", LimitedFiles, "bash", $"{kibibytes}", .. MtxProcess.Command, .. args]);
 
     private static Dictionary<string, byte[]> Contents(string directory) =>
         Directory.GetFileSystemEntries(directory).ToDictionary(path => Path.GetFileName(path), path => File.ReadAllBytes(path));

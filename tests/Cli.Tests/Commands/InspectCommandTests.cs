@@ -12,7 +12,11 @@ internal sealed class InspectCommandTests
         MtxRun run = MtxRun.Of("inspect", "demo-codegen", "--json");
         Assert.That(run.ExitCode, Is.Zero);
         JsonElement json = run.Json;
-        Assert.That(MtxRun.Names(json), Is.EqualTo(new[] { "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems", "config", "tensors", "recognised_architecture", "memory", "missing", "warnings" }));
+        Assert.That(MtxRun.Names(json), Is.EqualTo(new[]
+        {
+            "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems",
+            "config", "tensors", "recognised_architecture", "memory", "missing", "warnings",
+        }));
         Assert.That(json.GetProperty("architecture").GetString(), Is.EqualTo("CodeGenForCausalLM"));
         Assert.That(json.GetProperty("parameters").GetInt64(), Is.EqualTo(7_355_904));
         Assert.That(json.GetProperty("bytes").GetInt64(), Is.EqualTo(2 * 7_355_904));
@@ -26,7 +30,8 @@ internal sealed class InspectCommandTests
     {
         MtxRun run = MtxRun.Of("inspect", Folders.Case("codegen-bf16-sharded"));
         Assert.That(run.ExitCode, Is.Zero);
-        Assert.That(run.Out, Does.Contain("CodeGenForCausalLM").And.Contain("BF16").And.Contain("transformer.h.0.attn.qkv_proj.weight").And.Match("tokenizer +none"));
+        Assert.That(run.Out,
+            Does.Contain("CodeGenForCausalLM").And.Contain("BF16").And.Contain("transformer.h.0.attn.qkv_proj.weight").And.Match("tokenizer +none"));
     }
 
     [Test]
@@ -65,17 +70,25 @@ internal sealed class InspectCommandTests
         // qkv, out, fc_in, fc_out of 4 layers and lm_head are matrices; wte, LayerNorms and biases stay, and in Int8 and Int4 lm_head, too.
         JsonElement json = MtxRun.Of("inspect", "demo-codegen", "--json").Json;
         JsonElement[] tensors = [.. json.GetProperty("tensors").EnumerateArray()];
-        long matrices = tensors.Where(t => t.GetProperty("shape").GetArrayLength() == 2 && t.GetProperty("name").GetString() != "transformer.wte.weight").Sum(t => t.GetProperty("elements").GetInt64());
+        long matrices = tensors.Where(t => t.GetProperty("shape").GetArrayLength() == 2 && t.GetProperty("name").GetString() != "transformer.wte.weight")
+            .Sum(t => t.GetProperty("elements").GetInt64());
         long rest = 7_355_904 - matrices, head = 8192 * 256;
-        Dictionary<string, long> memory = json.GetProperty("memory").EnumerateArray().ToDictionary(m => m.GetProperty("format").GetString()!, m => m.GetProperty("bytes").GetInt64());
+        Dictionary<string, long> memory = json.GetProperty("memory").EnumerateArray()
+            .ToDictionary(m => m.GetProperty("format").GetString()!, m => m.GetProperty("bytes").GetInt64());
         Assert.That(matrices, Is.Positive.And.LessThan(7_355_904));
         Assert.That(memory, Is.EqualTo(new Dictionary<string, long>
         {
-            ["F32"] = (4 * matrices) + (2 * rest), ["F16"] = 2 * 7_355_904, ["BF16"] = 2 * 7_355_904, ["Int8"] = ((matrices - head) / 32 * 34) + (2 * (rest + head)), ["Int4"] = ((matrices - head) / 32 * 18) + (2 * (rest + head)),
+            ["F32"] = (4 * matrices) + (2 * rest), ["F16"] = 2 * 7_355_904, ["BF16"] = 2 * 7_355_904,
+            ["Int8"] = ((matrices - head) / 32 * 34) + (2 * (rest + head)), ["Int4"] = ((matrices - head) / 32 * 18) + (2 * (rest + head)),
         }));
-        Dictionary<string, long?> withHead = json.GetProperty("memory").EnumerateArray().ToDictionary(m => m.GetProperty("format").GetString()!, m => m.GetProperty("bytes_with_head") is { ValueKind: JsonValueKind.Number } bytes ? bytes.GetInt64() : (long?)null);
-        Assert.That(withHead, Is.EqualTo(new Dictionary<string, long?> { ["F32"] = null, ["F16"] = null, ["BF16"] = null, ["Int8"] = (matrices / 32 * 34) + (2 * rest), ["Int4"] = (matrices / 32 * 18) + (2 * rest) }));
-        Assert.That(MtxRun.Of("inspect", "demo-codegen").Out, Does.Match(@"memory +F32 .*, Int8 11\.8 MB \(9\.8 MB with --quantize-head\), Int4 10\.2 MB \(7\.2 MB with --quantize-head\)"));
+        Dictionary<string, long?> withHead = json.GetProperty("memory").EnumerateArray().ToDictionary(m => m.GetProperty("format").GetString()!,
+            m => m.GetProperty("bytes_with_head") is { ValueKind: JsonValueKind.Number } bytes ? bytes.GetInt64() : (long?)null);
+        Assert.That(withHead, Is.EqualTo(new Dictionary<string, long?>
+        {
+            ["F32"] = null, ["F16"] = null, ["BF16"] = null, ["Int8"] = (matrices / 32 * 34) + (2 * rest), ["Int4"] = (matrices / 32 * 18) + (2 * rest),
+        }));
+        Assert.That(MtxRun.Of("inspect", "demo-codegen").Out,
+            Does.Match(@"memory +F32 .*, Int8 11\.8 MB \(9\.8 MB with --quantize-head\), Int4 10\.2 MB \(7\.2 MB with --quantize-head\)"));
     }
 
     [Test]
@@ -113,7 +126,8 @@ internal sealed class InspectCommandTests
     public void Old_names_and_unknown_tensors_are_told_where_only_those_are_wrong()
     {
         string copy = Folders.CopyOfCase("bert-embed"), file = Path.Combine(copy, "model.safetensors");
-        Rewrite(file, weight => TensorEntry.Create(weight, weight.Name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)), TensorEntry.Create("surprise", [1], new float[1]));
+        Rewrite(file, weight => TensorEntry.Create(weight, weight.Name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)),
+            TensorEntry.Create("surprise", [1], new float[1]));
         MtxRun run = MtxRun.Of("inspect", copy, "--json");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         Assert.That(run.Json.GetProperty("warnings")[0].GetString(), Does.StartWith("surprise in model.safetensors is [1]"));
@@ -122,7 +136,8 @@ internal sealed class InspectCommandTests
         Assert.That(strict.ExitCode, Is.EqualTo(1));
         Assert.That(strict.Json.GetProperty("problems")[0].GetString(), Does.Contain("surprise"));
         Assert.That((UseOf(run.Json, "surprise"), UseOf(strict.Json, "surprise")), Is.EqualTo(("unknown", "unknown")));
-        Assert.That(run.Json.GetProperty("tensors").EnumerateArray().Where(t => t.GetProperty("name").GetString()!.EndsWith("gamma", StringComparison.Ordinal)).Select(t => t.GetProperty("use").GetString()),
+        Assert.That(run.Json.GetProperty("tensors").EnumerateArray().Where(t => t.GetProperty("name").GetString()!.EndsWith("gamma", StringComparison.Ordinal))
+            .Select(t => t.GetProperty("use").GetString()),
             Is.Not.Empty.And.All.EqualTo("weight_by_old_name"));
     }
 

@@ -47,7 +47,8 @@ internal sealed class PullCommandTests
         Assert.That((pulled.ExitCode, pulled.Error), Is.EqualTo((0, "")));
         Assert.That(MtxRun.Names(pulled.Json), Is.EqualTo(new[] { "model", "revision", "commit", "directory", "files" }));
         Assert.That(MtxRun.Names(pulled.Json.GetProperty("files")[0]), Is.EqualTo(new[] { "name", "bytes", "downloaded" }));
-        Assert.That(pulled.Json.GetProperty("files").EnumerateArray().Select(file => file.GetProperty("name").GetString()), Is.EqualTo(new[] { "config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors" }));
+        Assert.That(pulled.Json.GetProperty("files").EnumerateArray().Select(file => file.GetProperty("name").GetString()),
+            Is.EqualTo(new[] { "config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors" }));
         _hub.Dispose();
         foreach (string[] model in new string[][] { ["--model", Model], ["--model", Model, "--revision", "main"], ["--model", $"{Model}@{HubServer.Commit}"] })
             Assert.That(MtxRun.Of(["classify", "outcome := rand.Intn(6) + 1", "--top-k", "1", .. model]).Out, Does.Contain("go "));

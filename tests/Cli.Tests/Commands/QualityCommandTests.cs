@@ -8,11 +8,13 @@ internal sealed class QualityCommandTests
     [Test]
     public void Json_has_the_documented_form_and_the_librarys_numbers()
     {
-        MtxRun run = MtxRun.WithInput(Code + "\n", "quality", "demo-codegen", "--against", "demo-codegen", "--text", "-", "--weights", "int4", "--quantize-head", "--window", "8", "--json");
+        MtxRun run = MtxRun.WithInput(Code + "\n", "quality", "demo-codegen", "--against", "demo-codegen", "--text", "-", "--weights", "int4",
+            "--quantize-head", "--window", "8", "--json");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[]
         {
-            "model", "weights", "quantize_head", "against", "tokens", "kl_divergence_mean", "kl_divergence_percentile99", "top1_agreement", "perplexity", "against_perplexity",
+            "model", "weights", "quantize_head", "against", "tokens", "kl_divergence_mean", "kl_divergence_percentile99", "top1_agreement",
+            "perplexity", "against_perplexity",
         }));
         Assert.That((run.Json.GetProperty("weights").GetString(), run.Json.GetProperty("quantize_head").GetBoolean()), Is.EqualTo(("int4", true)));
         using TextScorer stored = TextScorer.Load(ModelLocator.Demo(ModelLocator.Generator));

@@ -22,7 +22,8 @@ internal sealed class ScoreCommandTests
         using TextScorer scorer = TextScorer.Load(ModelLocator.Demo(ModelLocator.Generator));
         TextScore expected = scorer.Score("def add(a, b):");
         Assert.That(score.GetProperty("log_probability").GetDouble(), Is.EqualTo(expected.LogProbability).Within(1e-3));
-        Assert.That(score.GetProperty("token_scores").EnumerateArray().Sum(one => one.GetProperty("log_probability").GetDouble()), Is.EqualTo(expected.LogProbability).Within(1e-3));
+        Assert.That(score.GetProperty("token_scores").EnumerateArray().Sum(one => one.GetProperty("log_probability").GetDouble()),
+            Is.EqualTo(expected.LogProbability).Within(1e-3));
         Assert.That(score.GetProperty("bits_per_byte").GetDouble(), Is.EqualTo(expected.BitsPerByte).Within(1e-3));
     }
 
@@ -57,7 +58,8 @@ internal sealed class ScoreCommandTests
         MtxRun alone = MtxRun.WithInput("import numpy as\n", "score", " np", "--context", "-", "--json");
         Assert.That(alone.Json.GetProperty("context").GetString(), Is.EqualTo("import numpy as"));
         Assert.That(alone.Json.GetProperty("scores")[0].GetProperty("tokens").GetInt32(), Is.EqualTo(1));
-        Assert.That(alone.Json.GetProperty("scores")[0].GetProperty("log_probability").GetDouble(), Is.EqualTo(ranked[0].GetProperty("log_probability").GetDouble()).Within(1e-4));
+        Assert.That(alone.Json.GetProperty("scores")[0].GetProperty("log_probability").GetDouble(),
+            Is.EqualTo(ranked[0].GetProperty("log_probability").GetDouble()).Within(1e-4));
     }
 
     [Test]
@@ -71,8 +73,9 @@ internal sealed class ScoreCommandTests
     [Test]
     public void Quantized_weights_give_nearly_the_same_likelihood_and_fewer_bits_another_one()
     {
-        double[] found = [.. new string[][] { [], ["--weights", "AS-STORED"], ["--weights", "int8"], ["--weights", "int8", "--quantize-head"], ["--weights", "int4"] }.Select(options =>
-            MtxRun.Of(["score", "def add(a, b):\n    return a + b\n", "--json", .. options]).Json.GetProperty("scores")[0].GetProperty("log_probability").GetDouble())];
+        string[][] weights = [[], ["--weights", "AS-STORED"], ["--weights", "int8"], ["--weights", "int8", "--quantize-head"], ["--weights", "int4"]];
+        double[] found = [.. weights.Select(options => MtxRun.Of(["score", "def add(a, b):\n    return a + b\n", "--json", .. options])
+            .Json.GetProperty("scores")[0].GetProperty("log_probability").GetDouble())];
         Assert.That(found[1], Is.EqualTo(found[0]));
         Assert.That(found[2], Is.EqualTo(found[0]).Within(0.5).And.Not.EqualTo(found[0]));
         Assert.That(found[3], Is.EqualTo(found[0]).Within(0.5).And.Not.EqualTo(found[2]));

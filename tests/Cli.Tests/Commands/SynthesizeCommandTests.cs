@@ -17,7 +17,8 @@ internal sealed class SynthesizeCommandTests
         Assert.That(MtxRun.Names(turns[0]), Is.EqualTo(new[] { "prompt", "subprogram" }));
         Assert.That(turns.Select(turn => turn.GetProperty("prompt").GetString()), Is.EqualTo(Turns));
         string program = run.Json.GetProperty("program").GetString()!;
-        Assert.That(program, Is.EqualTo(string.Concat(turns.Select(turn => $"# {turn.GetProperty("prompt").GetString()}\n{turn.GetProperty("subprogram").GetString()}\n\n"))).And.Contain("x = 7"));
+        Assert.That(program, Is.EqualTo(string.Concat(
+            turns.Select(turn => $"# {turn.GetProperty("prompt").GetString()}\n{turn.GetProperty("subprogram").GetString()}\n\n"))).And.Contain("x = 7"));
 
         Assert.That(MtxRun.Of(["synthesize", .. Turns]).Out, Is.EqualTo(program));
         Assert.That(MtxRun.WithInput("set x to 7\r\n\nmultiply x by 3", "synthesize").Out, Is.EqualTo(program), "blank lines are no turns");
@@ -31,7 +32,8 @@ internal sealed class SynthesizeCommandTests
     {
         JsonElement json = MtxRun.Of("synthesize", "print x", "--preamble", "x = 7\n", "--truncate", "none", "--max-new-tokens", "30", "--json").Json;
         Assert.That(json.GetProperty("program").GetString(), Does.StartWith("x = 7\n\n# print x\nprint(x)\n"));
-        string cut = MtxRun.Of("synthesize", "print x", "--preamble", "x = 7", "--max-new-tokens", "30", "--json").Json.GetProperty("turns")[0].GetProperty("subprogram").GetString()!;
+        string cut = MtxRun.Of("synthesize", "print x", "--preamble", "x = 7", "--max-new-tokens", "30", "--json").Json.GetProperty("turns")[0]
+            .GetProperty("subprogram").GetString()!;
         Assert.That(json.GetProperty("turns")[0].GetProperty("subprogram").GetString(), Does.StartWith(cut).And.Length.GreaterThan(cut.Length));
     }
 
@@ -47,7 +49,8 @@ internal sealed class SynthesizeCommandTests
     }
 
     [Test]
-    public void No_turns_make_no_program() => Assert.That(MtxRun.WithInput("", "synthesize", "--json").Out, Is.EqualTo("{\"preamble\":\"\",\"turns\":[],\"program\":\"\"}\n"));
+    public void No_turns_make_no_program() =>
+        Assert.That(MtxRun.WithInput("", "synthesize", "--json").Out, Is.EqualTo("{\"preamble\":\"\",\"turns\":[],\"program\":\"\"}\n"));
 
     [TestCase("a", "--file", "b")]
     [TestCase(" ")]

@@ -96,7 +96,8 @@ internal sealed class TaskCommandTests
     [Test]
     public void Embed_puts_a_prompt_before_texts_and_joins_poolings()
     {
-        JsonElement prompted = MtxRun.Of("embed", "def f(): pass", "--prompt", "query: ", "--json").Json, whole = MtxRun.Of("embed", "query: def f(): pass", "--json").Json;
+        JsonElement prompted = MtxRun.Of("embed", "def f(): pass", "--prompt", "query: ", "--json").Json,
+            whole = MtxRun.Of("embed", "query: def f(): pass", "--json").Json;
         Assert.That(Vector(prompted, 0), Is.EqualTo(Vector(whole, 0)));
         Assert.That(prompted.GetProperty("embeddings")[0].GetProperty("text").GetString(), Is.EqualTo("def f(): pass"));
         JsonElement joined = MtxRun.Of("embed", "query: def f(): pass", "--pooling", "lasttoken", "--pooling", "mean", "--json").Json;
@@ -147,11 +148,12 @@ internal sealed class TaskCommandTests
         Assert.That(MtxRun.Of("demo").Out, Does.Contain("public static function set").And.Contain("$ mtx infill"));
     }
 
-    private static float[] Vector(JsonElement json, int index) => [.. json.GetProperty("embeddings")[index].GetProperty("vector").EnumerateArray().Select(x => x.GetSingle())];
+    private static float[] Vector(JsonElement json, int index) =>
+        [.. json.GetProperty("embeddings")[index].GetProperty("vector").EnumerateArray().Select(x => x.GetSingle())];
 
     private static T BertOf<T>(BertConfig config) where T : PretrainedModel => PretrainedModels.FromConfig<T>(config, seed: 7);
 
-    /// <summary>A small BERT with random weights beside the WordPiece tokenizer of the tests.</summary>
+    /// <summary>A small BERT with random weights and the WordPiece tokenizer of the tests.</summary>
     private static string RandomModel(Func<BertConfig, PretrainedModel> create)
     {
         string folder = Folders.Scratch();

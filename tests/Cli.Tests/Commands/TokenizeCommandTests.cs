@@ -10,7 +10,8 @@ internal sealed class TokenizeCommandTests
     [TestCaseSource(nameof(Tokenizers))]
     public void Jsonl_gives_the_ids_tokens_offsets_and_text_of_every_reference_row(string name)
     {
-        JsonElement[] rows = [.. File.ReadLines(Path.Combine(Folders.Reference, "tokenizers", $"{name}.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
+        JsonElement[] rows =
+            [.. File.ReadLines(Path.Combine(Folders.Reference, "tokenizers", $"{name}.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)];
         string file = Path.Combine(Folders.Scratch(), "texts.jsonl");
         File.WriteAllLines(file, rows.Select(row => row.GetProperty("text").GetRawText()));
 
@@ -23,7 +24,8 @@ internal sealed class TokenizeCommandTests
         {
             JsonElement found = JsonDocument.Parse(lines[i]).RootElement;
             foreach (string property in new[] { "text", "ids", "tokens", "offsets", "type_ids", "decoded" })
-                Assert.That(JsonElement.DeepEquals(found.GetProperty(property), rows[i].GetProperty(property)), $"row {i}, {property}: {found.GetProperty(property)}, expected {rows[i].GetProperty(property)}");
+                Assert.That(JsonElement.DeepEquals(found.GetProperty(property), rows[i].GetProperty(property)),
+                    $"row {i}, {property}: {found.GetProperty(property)}, expected {rows[i].GetProperty(property)}");
             Assert.That(JsonElement.DeepEquals(found.GetProperty("special_tokens_mask"), rows[i].GetProperty("special")), $"row {i}, special_tokens_mask");
             Assert.That(JsonElement.DeepEquals(found.GetProperty("word_ids"), rows[i].GetProperty("words")), $"row {i}, word_ids");
         }

@@ -40,7 +40,8 @@ internal sealed class VerifyCommandTests
         Assert.That(run.Json.GetProperty("passed").GetBoolean(), Is.False);
         JsonElement[] cases = [.. run.Json.GetProperty("cases").EnumerateArray()];
         Assert.That(cases.Select(c => c.GetProperty("passed").GetBoolean()), Is.EqualTo(new[] { false, true }));
-        string?[] failed = [.. cases[0].GetProperty("tensors").EnumerateArray().Where(t => !t.GetProperty("passed").GetBoolean()).Select(t => t.GetProperty("name").GetString())];
+        string?[] failed = [.. cases[0].GetProperty("tensors").EnumerateArray().Where(t => !t.GetProperty("passed").GetBoolean())
+            .Select(t => t.GetProperty("name").GetString())];
         Assert.That(failed, Is.EqualTo(new[] { "logits" }));
     }
 

@@ -4,7 +4,10 @@ using System.Text.RegularExpressions;
 
 namespace ManagedTransformers.Cli.Tests;
 
-/// <summary>Runs the console blocks of the README, docs/cli.md and docs/explain.md and compares what they print. Numbers with decimals may differ in the last places, and '…' stands for anything.</summary>
+/// <summary>
+/// Runs the console blocks of the README, docs/cli.md and docs/explain.md and compares what they print. Numbers with decimals may differ in the last places,
+/// and '…' stands for anything.
+/// </summary>
 [TestFixture]
 [NonParallelizable]         // the examples name files of the clone, so the current directory is set
 internal sealed partial class DocumentationTests
@@ -16,7 +19,8 @@ internal sealed partial class DocumentationTests
 
     public static IEnumerable<Example> Examples()
     {
-        string documents = File.ReadAllText(Path.Combine(Folders.Repository, "README.md")) + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "cli.md")) + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "explain.md"));
+        string documents = File.ReadAllText(Path.Combine(Folders.Repository, "README.md"))
+            + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "cli.md")) + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "explain.md"));
         foreach (Match block in ConsoleBlock().Matches(documents))
         {
             string before = "";
@@ -80,7 +84,8 @@ internal sealed partial class DocumentationTests
         Environment.CurrentDirectory = Folders.Repository;
         try
         {
-            MtxRun run = MtxRun.WithInput(input, [.. args.Select(arg => arg is "out.safetensors" or "converted" or "page.html" ? Path.Combine(scratch, arg) : arg)]);
+            MtxRun run =
+                MtxRun.WithInput(input, [.. args.Select(arg => arg is "out.safetensors" or "converted" or "page.html" ? Path.Combine(scratch, arg) : arg)]);
             return run with { Out = run.Out.Replace(scratch + Path.DirectorySeparatorChar, "", StringComparison.Ordinal) };
         }
         finally

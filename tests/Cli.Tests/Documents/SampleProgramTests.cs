@@ -17,7 +17,8 @@ internal sealed partial class SampleProgramTests
     {
         string[] lines = Run("attention-head.cs");
         Assert.That(lines[0], Does.StartWith("layer 3, head 0 of 4:"));
-        Assert.That(lines[1].Split(' ', StringSplitOptions.RemoveEmptyEntries), Is.EqualTo(new[] { "def", "f", "(", "left", ",", "right", "):", "\\n", "return", "left", "+" }));
+        Assert.That(lines[1].Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            Is.EqualTo(new[] { "def", "f", "(", "left", ",", "right", "):", "\\n", "return", "left", "+" }));
         int[] last = [.. Numbers().Matches(lines[^1]).Select(number => int.Parse(number.Value))];
         Assert.That(last, Has.Length.EqualTo(12).And.Some.GreaterThan(40));          // 12 tokens: one of them is blanks
         Assert.That(Array.IndexOf(last, last.Max()), Is.EqualTo(5), "right");

@@ -9,7 +9,9 @@ namespace ManagedTransformers.Cli.Tests;
 internal sealed partial class ExplainCommandTests
 {
     // 71 tokens of the demo model.
-    private const string Fibonacci = "def fibonacci(n):\n    \"\"\"Return the n-th Fibonacci number.\"\"\"\n    if n < 2:\n        return n\n    a, b = 0, 1\n    for i in range(2, n + 1):\n        a, b = b, a + b\n    return";
+    private const string Fibonacci =
+        "def fibonacci(n):\n    \"\"\"Return the n-th Fibonacci number.\"\"\"\n    if n < 2:\n        return n\n"
+        + "    a, b = 0, 1\n    for i in range(2, n + 1):\n        a, b = b, a + b\n    return";
 
     private string _page = "";
 
@@ -32,7 +34,10 @@ internal sealed partial class ExplainCommandTests
     public void A_page_of_64_tokens_of_a_model_with_the_350Ms_layers_and_heads_is_below_3_MB()
     {
         string folder = Path.Combine(Path.GetDirectoryName(_page)!, "model");
-        var config = new CodeGenConfig { VocabSize = 8192, NPositions = 128, NLayer = 20, NHead = 16, NEmbd = 64, RotaryDim = 4, BosTokenId = 8188, EosTokenId = [8188] };
+        var config = new CodeGenConfig
+        {
+            VocabSize = 8192, NPositions = 128, NLayer = 20, NHead = 16, NEmbd = 64, RotaryDim = 4, BosTokenId = 8188, EosTokenId = [8188],
+        };
         using (CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(config, seed: 1))
             model.Save(folder);
         foreach (string file in Directory.GetFiles(Path.Combine(Folders.Repository, "models", "demo-codegen"), "*token*"))
@@ -41,7 +46,8 @@ internal sealed partial class ExplainCommandTests
         int tokens = run.Json.GetProperty("tokens").GetArrayLength();
         Assert.That(tokens, Is.GreaterThanOrEqualTo(64));
         Assert.That(new FileInfo(_page).Length, Is.LessThan(3_000_000));
-        long attention = run.Json.GetProperty("attention").GetProperty("heads").EnumerateArray().Sum(layer => layer.EnumerateArray().Sum(head => head.GetString()!.Length));
+        long attention = run.Json.GetProperty("attention").GetProperty("heads").EnumerateArray()
+            .Sum(layer => layer.EnumerateArray().Sum(head => head.GetString()!.Length));
         Assert.That(attention, Is.EqualTo(320 * ((tokens * (tokens + 1) / 2 + 2) / 3 * 4)), "a byte for each weight that can be, in base64");
     }
 
@@ -51,7 +57,8 @@ internal sealed partial class ExplainCommandTests
         MtxRun run = MtxRun.Of("explain", "def f(x):", "--json", "--generate", "2", "--out", _page);
         Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[]
         {
-            "title", "text", "causal", "model", "focus", "tokens", "vocabulary", "attention", "residual_norms", "logit_lens", "predictions", "key_value_bytes_per_token", "steps", "sources", "generator",
+            "title", "text", "causal", "model", "focus", "tokens", "vocabulary", "attention", "residual_norms", "logit_lens", "predictions",
+            "key_value_bytes_per_token", "steps", "sources", "generator",
         }));
         Assert.That(run.Json.GetProperty("model").GetProperty("name").GetString(), Is.EqualTo("demo-codegen"));
         Assert.That(run.Json.GetProperty("steps").GetArrayLength(), Is.EqualTo(2));
@@ -77,22 +84,26 @@ internal sealed partial class ExplainCommandTests
     public void Every_link_leads_to_the_line_that_has_the_method_and_the_code_is_that_of_the_repository(params string[] args)
     {
         JsonElement sources = MtxRun.Of(["explain", .. args, "--json"]).Json.GetProperty("sources");
-        Assert.That(sources.EnumerateArray().Select(source => source.GetProperty("panel").GetString()).Distinct(), Is.SupersetOf(new[] { "tokens", "attention", "residual", "lens", "prediction" }));
+        Assert.That(sources.EnumerateArray().Select(source => source.GetProperty("panel").GetString()).Distinct(),
+            Is.SupersetOf(new[] { "tokens", "attention", "residual", "lens", "prediction" }));
         foreach (JsonElement source in sources.EnumerateArray())
         {
-            (string path, string method, int line) = (source.GetProperty("path").GetString()!, source.GetProperty("method").GetString()!, source.GetProperty("line").GetInt32());
+            (string path, string method, int line) =
+                (source.GetProperty("path").GetString()!, source.GetProperty("method").GetString()!, source.GetProperty("line").GetInt32());
             string file = File.ReadAllText(Path.Combine(Folders.Repository, path)).ReplaceLineEndings("\n");
             Assert.That(file.Split('\n')[line - 1], Does.Contain($" {method}("), path);
             Assert.That(source.GetProperty("url").GetString(), Does.EndWith($"{path}#L{line}"));
             string[] code = source.GetProperty("code").GetString()!.Split('\n');
             Assert.That(file, Does.Contain(string.Join('\n', code.Select(one => one.Length == 0 ? one : $"    {one}"))), $"{path} {method}");
             Assert.That(code[^1], Does.Match(@"^\}$|;$"), $"{path} {method}");
-            Assert.That(code.Count(line => line.StartsWith("/// <summary>", StringComparison.Ordinal)), Is.LessThan(2), $"one member and its comment: {path} {method}");
+            Assert.That(code.Count(line => line.StartsWith("/// <summary>", StringComparison.Ordinal)), Is.LessThan(2),
+                $"one member and its comment: {path} {method}");
         }
     }
 
     private static IEnumerable<string> Explainable() =>
-        PretrainedModels.SupportedArchitectures.Where(name => name.EndsWith("ForMaskedLM", StringComparison.Ordinal) || name.EndsWith("ForPreTraining", StringComparison.Ordinal) || name.EndsWith("ForCausalLM", StringComparison.Ordinal));
+        PretrainedModels.SupportedArchitectures.Where(name => name.EndsWith("ForMaskedLM", StringComparison.Ordinal)
+            || name.EndsWith("ForPreTraining", StringComparison.Ordinal) || name.EndsWith("ForCausalLM", StringComparison.Ordinal));
 
     [TestCaseSource(nameof(Explainable))]
     public void The_code_of_a_model_is_that_of_the_classes_that_its_own_names(string architecture)

@@ -22,14 +22,17 @@ internal sealed class GenerateOptionsTests
     {
         yield return Of(o => o with { DoSample = true, Seed = 3 }, "--do-sample", "--seed", "3");
         yield return Of(o => o with { DoSample = true, Seed = 3, Temperature = 1.4, TopK = 0 }, "--temperature", "1.4", "--top-k", "0", "--seed", "3");
-        yield return Of(o => o with { DoSample = true, Seed = 4, Temperature = 2, TopP = 0.7, MinP = 0.01 }, "--temperature", "2", "--top-p", "0.7", "--min-p", "0.01", "--seed", "4");
+        yield return Of(o => o with { DoSample = true, Seed = 4, Temperature = 2, TopP = 0.7, MinP = 0.01 }, "--temperature", "2", "--top-p", "0.7",
+            "--min-p", "0.01", "--seed", "4");
         yield return Of(
             o => o with { DoSample = true, Seed = -4, TypicalP = 0.6, EpsilonCutoff = 0.001, EtaCutoff = 0.002, RenormalizeLogits = true },
             "--typical-p", "0.6", "--epsilon-cutoff", "0.001", "--eta-cutoff", "0.002", "--seed=-4", "--renormalize-logits");
         yield return Of(o => o with { RepetitionPenalty = 1.8, NoRepeatNgramSize = 2 }, "--repetition-penalty", "1.8", "--no-repeat-ngram-size", "2");
         yield return Of(o => o with { BadWordsIds = [[198], [258, 376]] }, "--bad-words-ids", "198", "--bad-words-ids", "258,376");
-        yield return Of(o => o with { SequenceBias = [new SequenceBias([258, 376], -9f), new SequenceBias([258], 1.5f)] }, "--sequence-bias-ids", "258,376=-9", "--sequence-bias-ids", "258=1.5");
-        yield return Of(o => o with { SuppressTokens = [376, 4903], BeginSuppressTokens = [258, 198] }, "--suppress-tokens", "376,4903", "--begin-suppress-tokens", "258", "--begin-suppress-tokens", "198");
+        yield return Of(o => o with { SequenceBias = [new SequenceBias([258, 376], -9f), new SequenceBias([258], 1.5f)] }, "--sequence-bias-ids", "258,376=-9",
+            "--sequence-bias-ids", "258=1.5");
+        yield return Of(o => o with { SuppressTokens = [376, 4903], BeginSuppressTokens = [258, 198] }, "--suppress-tokens", "376,4903",
+            "--begin-suppress-tokens", "258", "--begin-suppress-tokens", "198");
         yield return Of(o => o with { ForcedEosTokenId = [198] }, "--forced-eos-token-id", "198");
         yield return Of(o => o with { EosTokenId = [376, 258], MinNewTokens = 3 }, "--eos-token-id", "376,258", "--min-new-tokens", "3");
         yield return Of(o => o with { EosTokenId = [], MinLength = 3 }, "--eos-token-id", "none", "--min-length", "3");
@@ -62,15 +65,18 @@ internal sealed class GenerateOptionsTests
     [Test]
     public void Beams_are_numbered_with_their_scores()
     {
-        string[] args = ["generate", Prompt, "--max-new-tokens", "8", "--num-beams", "3", "--num-return-sequences", "2", "--length-penalty", "0.5", "--early-stopping", "never"];
-        var options = new GenerationOptions { MaxNewTokens = 8, NumBeams = 3, NumReturnSequences = 2, LengthPenalty = 0.5, EarlyStopping = EarlyStopping.Never };
+        string[] args = ["generate", Prompt, "--max-new-tokens", "8", "--num-beams", "3", "--num-return-sequences", "2", "--length-penalty", "0.5",
+            "--early-stopping", "never"];
+        var options =
+            new GenerationOptions { MaxNewTokens = 8, NumBeams = 3, NumReturnSequences = 2, LengthPenalty = 0.5, EarlyStopping = EarlyStopping.Never };
         IReadOnlyList<GeneratedSequence> expected = _generator.GenerateSequences([Prompt], options).Sequences;
         JsonElement[] sequences = [.. MtxRun.Of([.. args, "--json"]).Json.GetProperty("sequences").EnumerateArray()];
         Assert.That(MtxRun.Names(sequences[0]), Is.EqualTo(new[] { "generated_text", "token_ids", "finish_reason", "score" }));
         Assert.That(sequences.Select(one => one.GetProperty("generated_text").GetString()), Is.EqualTo(expected.Select(one => one.Text)));
         Assert.That(sequences.Select(one => one.GetProperty("score").GetDouble()), Is.EqualTo(expected.Select(one => one.Score!.Value)).Within(1e-6));
         string text = MtxRun.Of([.. args, "--no-prompt"]).Out;
-        Assert.That(text, Does.StartWith($"text 1 of 2, score {expected[0].Score:0.000}\n{expected[0].Text}").And.Contain($"\ntext 2 of 2, score {expected[1].Score:0.000}\n"));
+        Assert.That(text, Does.StartWith($"text 1 of 2, score {expected[0].Score:0.000}\n{expected[0].Text}")
+            .And.Contain($"\ntext 2 of 2, score {expected[1].Score:0.000}\n"));
     }
 
     [Test]
@@ -113,7 +119,8 @@ internal sealed class GenerateOptionsTests
     }
 
     private static double[] LogProbabilities(params string[] args) =>
-        [.. MtxRun.Of([.. Json, "--logprobs", "1", .. args]).Json.GetProperty("log_probabilities").EnumerateArray().Select(token => token.GetProperty("log_probability").GetDouble())];
+        [.. MtxRun.Of([.. Json, "--logprobs", "1", .. args]).Json.GetProperty("log_probabilities").EnumerateArray()
+            .Select(token => token.GetProperty("log_probability").GetDouble())];
 
     [Test]
     public void A_session_reads_only_what_is_new()
@@ -153,7 +160,8 @@ internal sealed class GenerateOptionsTests
     [Test]
     public void A_cut_that_is_certain_ends_every_text_of_a_batch()
     {
-        JsonElement json = MtxRun.Of(["generate", Prompt, "--max-new-tokens", "200", "--truncate", "human-eval", "--n", "2", "--temperature", "0.1", "--seed", "1", "--json", "--timings"]).Json;
+        JsonElement json = MtxRun.Of(["generate", Prompt, "--max-new-tokens", "200", "--truncate", "human-eval", "--n", "2", "--temperature", "0.1", "--seed",
+            "1", "--json", "--timings"]).Json;
         Assert.That(json.GetProperty("usage").GetProperty("new_tokens").GetInt32(), Is.LessThan(200));
         Assert.That(json.GetProperty("finish_reason").GetString(), Is.EqualTo("criterion").Or.EqualTo("end_token"));
     }
@@ -179,21 +187,24 @@ internal sealed class GenerateOptionsTests
     }
 
     [Test]
-    public void A_word_that_is_no_choice_gives_exit_code_2() => Assert.That(MtxRun.Of("generate", "x", "--early-stopping", "sometimes").ExitCode, Is.EqualTo(2));
+    public void A_word_that_is_no_choice_gives_exit_code_2() =>
+        Assert.That(MtxRun.Of("generate", "x", "--early-stopping", "sometimes").ExitCode, Is.EqualTo(2));
 
     [Test]
     public void Help_has_the_options_in_groups()
     {
         MtxRun run = MtxRun.Of("generate", "--help");
         Assert.That(run.ExitCode, Is.Zero);
-        Assert.That(run.Out, Does.Contain("\nLength and end of the text:\n").And.Contain("\nSampling (").And.Contain("\nBeam search:\n").And.Contain("\nDrafts"));
+        Assert.That(run.Out,
+            Does.Contain("\nLength and end of the text:\n").And.Contain("\nSampling (").And.Contain("\nBeam search:\n").And.Contain("\nDrafts"));
         Assert.That(run.Out.Split('\n').Single(line => line.Contains("--temperature <X>", StringComparison.Ordinal)), Does.StartWith("  --temperature"));
         Assert.That(MtxRun.Of("synthesize", "--help").Out, Does.Contain("--temperature").And.Not.Contain("--num-beams"));
     }
 
     private static string Demo => Path.Combine(Folders.Repository, "models", "demo-codegen");
 
-    private static TestCaseData Of(Func<GenerationOptions, GenerationOptions> set, params string[] args) => new TestCaseData(set, args).SetArgDisplayNames(string.Join(' ', args));
+    private static TestCaseData Of(Func<GenerationOptions, GenerationOptions> set, params string[] args) =>
+        new TestCaseData(set, args).SetArgDisplayNames(string.Join(' ', args));
 
     private static string Text(string[] args) => MtxRun.Of(args).Json.GetProperty("generated_text").GetString()!;
 }

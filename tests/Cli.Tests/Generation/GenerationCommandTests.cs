@@ -40,7 +40,8 @@ internal sealed class GenerationCommandTests
         using var cancellation = new CancellationTokenSource();
         using var output = new CancellingWriter(cancellation) { NewLine = "\n" };
         using var error = new StringWriter { NewLine = "\n" };
-        int exitCode = await Mtx.RunAsync(["generate", "def hello_world():", "--max-new-tokens", "400"], new CliConsole(TextReader.Null, output, error), cancellation.Token);
+        int exitCode = await Mtx.RunAsync(["generate", "def hello_world():", "--max-new-tokens", "400"],
+            new CliConsole(TextReader.Null, output, error), cancellation.Token);
         Assert.That((exitCode, error.ToString()), Is.EqualTo((130, "mtx: Cancelled.\n")));
         Assert.That(output.ToString(), Has.Length.LessThan(200).And.EndsWith("\n"));
     }
@@ -49,7 +50,8 @@ internal sealed class GenerationCommandTests
     public void Infill_gives_the_reference_text_of_the_first_row()
     {
         JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "infill.jsonl")).First()).RootElement;
-        (string prefix, string suffix, string middle) = (row.GetProperty("prefix").GetString()!, row.GetProperty("suffix").GetString()!, row.GetProperty("middle").GetString()!);
+        (string prefix, string suffix, string middle) =
+            (row.GetProperty("prefix").GetString()!, row.GetProperty("suffix").GetString()!, row.GetProperty("middle").GetString()!);
         MtxRun run = MtxRun.Of("infill", "--prefix", prefix, "--suffix", suffix, "--json");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "prefix", "infill", "suffix" }));
@@ -96,7 +98,8 @@ internal sealed class GenerationCommandTests
         Assert.That(cut.GetProperty("generated_text").GetString(), Is.EqualTo(whole[..whole.IndexOf("\n\n\n", StringComparison.Ordinal)]));
         Assert.That(cut.GetProperty("token_ids").GetArrayLength(), Is.LessThan(64), "nothing is generated after the cut");
         Assert.That(MtxRun.Of("generate", "def hello_world():", "--truncate", "Dedent", "--max-new-tokens", "64").Out, Does.EndWith("return name\n"));
-        Assert.That(MtxRun.Of("generate", "def hello_world():", "--truncate", "none", "--max-new-tokens", "64", "--no-prompt").Out.TrimEnd('\n'), Is.EqualTo(whole.TrimEnd('\n')));
+        Assert.That(MtxRun.Of("generate", "def hello_world():", "--truncate", "none", "--max-new-tokens", "64", "--no-prompt").Out.TrimEnd('\n'),
+            Is.EqualTo(whole.TrimEnd('\n')));
     }
 
     [TestCase("infill")]

@@ -22,7 +22,8 @@ internal sealed class RequestsTests
         {
             bool beams = row.TryGetProperty("sequences_scores", out JsonElement scores);
             Assert.That(MtxRun.Names(answer), Is.EqualTo(beams ? new[] { "sequences", "sequences_scores" } : ["sequences"]), "no tokenizer, no texts");
-            Assert.That(answer.GetProperty("sequences").GetRawText(), Is.EqualTo(JsonSerializer.Serialize(row.GetProperty("sequences"))), row.GetProperty("name").GetString());
+            Assert.That(answer.GetProperty("sequences").GetRawText(), Is.EqualTo(JsonSerializer.Serialize(row.GetProperty("sequences"))),
+                row.GetProperty("name").GetString());
             if (beams)
                 Assert.That(Numbers(answer.GetProperty("sequences_scores")), Is.EqualTo(Numbers(scores)).Within(1e-4));
         }
@@ -47,7 +48,8 @@ internal sealed class RequestsTests
     public void Options_of_the_command_line_hold_where_a_request_is_silent()
     {
         string[] args = ["generate", "--requests", "-", "--model", Reference, "--max-new-tokens", "3", "--eos-token-id", "none", "--logprobs", "0"];
-        JsonElement[] answers = Lines(MtxRun.WithInput("{\"input_ids\": [[5, 6]]}\n\n{\"input_ids\": [[5, 6]], \"options\": {\"max_new_tokens\": 1}}", args).Out);
+        JsonElement[] answers =
+            Lines(MtxRun.WithInput("{\"input_ids\": [[5, 6]]}\n\n{\"input_ids\": [[5, 6]], \"options\": {\"max_new_tokens\": 1}}", args).Out);
         Assert.That(answers.Select(answer => answer.GetProperty("sequences")[0].GetArrayLength()), Is.EqualTo(new[] { 5, 3 }));
         Assert.That(answers[0].GetProperty("log_probabilities")[0].GetArrayLength(), Is.EqualTo(3));
     }
@@ -70,7 +72,8 @@ internal sealed class RequestsTests
     [TestCase("""[]""", "line 2 is a JSON Array")]
     public void A_bad_line_is_told_and_those_before_it_are_answered(string line, string says)
     {
-        MtxRun run = MtxRun.WithInput($"{{\"input_ids\": [[5, 6]]}}\n{line}\n{{\"input_ids\": [[5, 6]]}}\n", "generate", "--requests", "-", "--model", Reference, "--max-new-tokens", "2");
+        MtxRun run = MtxRun.WithInput($"{{\"input_ids\": [[5, 6]]}}\n{line}\n{{\"input_ids\": [[5, 6]]}}\n", "generate", "--requests", "-", "--model",
+            Reference, "--max-new-tokens", "2");
         Assert.That(run.ExitCode, Is.EqualTo(3));
         Assert.That(run.Error, Does.StartWith("mtx: Standard input, ").And.Contain(says));
         Assert.That(Lines(run.Out), Has.Length.EqualTo(1));
@@ -87,7 +90,8 @@ internal sealed class RequestsTests
         const string line = """{"prompts": ["def hello_world():"], "options": {"max_new_tokens": 64, "truncation": "dedent"}}""";
         string text = Lines(MtxRun.WithInput(line, "generate", "--requests", "-").Out).Single().GetProperty("texts")[0].GetString()!;
         Assert.That(text, Does.EndWith("    return name"));
-        JsonElement byOption = Lines(MtxRun.WithInput("""{"prompts": ["def hello_world():"]}""", "generate", "--requests", "-", "--truncate", "dedent").Out).Single();
+        JsonElement byOption = Lines(MtxRun.WithInput("""{"prompts": ["def hello_world():"]}""", "generate", "--requests", "-", "--truncate", "dedent").Out)
+            .Single();
         Assert.That(byOption.GetProperty("texts")[0].GetString(), Is.EqualTo(text));
     }
 
@@ -107,7 +111,8 @@ internal sealed class RequestsTests
     public void Texts_need_a_tokenizer() =>
         Assert.That(MtxRun.WithInput("", "generate", "--requests", "-", "--model", Reference, "--bad-words", "x").Error, Does.Contain("--bad-words-ids"));
 
-    private static JsonElement[] Lines(string text) => [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    private static JsonElement[] Lines(string text) =>
+        [.. text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
     private static double[] Numbers(JsonElement list) => [.. list.EnumerateArray().Select(number => number.GetDouble())];
 }

@@ -102,7 +102,8 @@ internal sealed class SampleCommandTests
     [TestCase("{\"task_id\":\"a\"}", "line 1 has neither prompt")]
     [TestCase("{\"task_id\":\"a\",\"prompt\":7}", "line 1 has the prompt 7")]
     [TestCase("{\"task_id\":\"a\",\"prompt\":\"\\ud800\"}", "line 1 has a prompt with half a surrogate pair")]
-    [TestCase("{\"task_id\":\"a\",\"prompt\":\"x\"}\n{\"task_id\":\"b\",\"prompt\":\"x\"}\n{\"task_id\":\"a\",\"prompt\":\"y\"}", "line 3: the task_id a is that of")]
+    [TestCase("{\"task_id\":\"a\",\"prompt\":\"x\"}\n{\"task_id\":\"b\",\"prompt\":\"x\"}\n{\"task_id\":\"a\",\"prompt\":\"y\"}",
+        "line 3: the task_id a is that of")]
     [TestCase("{\"id\":1,\"prompts\":[]}", "line 1 has prompts that are no list of turns")]
     [TestCase("{\"id\":1,\"prompts\":[\" \"]}", "line 1 has a blank turn")]
     [TestCase("{\"id\":1,\"prompts\":[\"{A}\"],\"inputs\":[{}],\"outputs\":[1]}", "line 1 has {A} in a turn, but the input {} has no such name")]
@@ -120,7 +121,8 @@ internal sealed class SampleCommandTests
     [Test]
     public void A_prompt_that_leaves_no_room_is_named_before_anything_is_made()
     {
-        string problems = Problems($$"""{"task_id": "a", "prompt": "x"}{{"\n"}}{"task_id": "long", "prompt": "{{string.Concat(Enumerable.Repeat("x = 1;", 120))}}"}""");
+        string problems =
+            Problems($$"""{"task_id": "a", "prompt": "x"}{{"\n"}}{"task_id": "long", "prompt": "{{string.Concat(Enumerable.Repeat("x = 1;", 120))}}"}""");
         MtxRun run = MtxRun.Of("sample", "--problems", problems, "--greedy");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
         Assert.That(run.Error, Does.Contain("line 2").And.Contain("long").And.Contain("up to 256").And.Contain("at most 512 (n_positions)"));
@@ -137,19 +139,23 @@ internal sealed class SampleCommandTests
     [Test]
     public void Problems_in_turns_give_what_MTPBs_evaluator_reads()
     {
-        const string line = """{"id": "7", "prompts": ["Assign {A} to x{{}}.", "Print x."], "inputs": [{"A": [1, "it's", true, null]}, {"A": "text"}], "outputs": [1, "2"], "max_gen_length": 12}""";
+        const string line = """{"id": "7", "prompts": ["Assign {A} to x{{}}.", "Print x."], "inputs": """
+            + """[{"A": [1, "it's", true, null]}, {"A": "text"}], "outputs": [1, "2"], "max_gen_length": 12}""";
         string problems = Problems(line);
         MtxRun run = MtxRun.Of("sample", "--problems", problems, "--greedy", "--n", "2");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         JsonElement[] samples = [.. run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(Row)];
         Assert.That(samples, Has.Length.EqualTo(4), "two inputs, twice");
-        Assert.That(MtxRun.Names(samples[0]), Is.EqualTo(new[] { "task_id", "completion", "id", "input", "gold_output", "completions", "prompts_completions" }));
+        Assert.That(MtxRun.Names(samples[0]),
+            Is.EqualTo(new[] { "task_id", "completion", "id", "input", "gold_output", "completions", "prompts_completions" }));
         foreach ((JsonElement sample, int i) in samples.Select((sample, i) => (sample, i % 2)))
         {
             string[] parts = [.. sample.GetProperty("prompts_completions").EnumerateArray().Select(part => part.GetString()!)];
-            Assert.That((parts[0], parts[1], parts[3]), Is.EqualTo(("# Import libraries.\n\nimport numpy as np\n\n", i == 0 ? "# Assign [1, \"it's\", True, None] to x{}.\n" : "# Assign text to x{}.\n", "# Print x.\n")));
+            Assert.That((parts[0], parts[1], parts[3]), Is.EqualTo(("# Import libraries.\n\nimport numpy as np\n\n", i == 0
+                ? "# Assign [1, \"it's\", True, None] to x{}.\n" : "# Assign text to x{}.\n", "# Print x.\n")));
             Assert.That(string.Concat(parts), Is.EqualTo(sample.GetProperty("completions").GetString()).And.EqualTo(Completion(sample)));
-            Assert.That((Name(sample), sample.GetProperty("id").GetString(), sample.GetProperty("gold_output").GetRawText()), Is.EqualTo(("7", "7", i == 0 ? "1" : "\"2\"")));
+            Assert.That((Name(sample), sample.GetProperty("id").GetString(), sample.GetProperty("gold_output").GetRawText()),
+                Is.EqualTo(("7", "7", i == 0 ? "1" : "\"2\"")));
         }
     }
 
@@ -159,7 +165,8 @@ internal sealed class SampleCommandTests
         string problems = Problems(string.Join('\n', Enumerable.Range(0, 4000).Select(i => $$"""{"task_id": "{{i}}", "prompt": "def f{{i}}(x):\n"}""")));
         string samples = Path.Combine(Path.GetDirectoryName(problems)!, "samples.jsonl");
         using var cancellation = new CancellationTokenSource();
-        Task<MtxRun> running = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, "sample", "--problems", problems, "--greedy", "--max-new-tokens", "200", "--out", samples);
+        Task<MtxRun> running = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, "sample", "--problems", problems, "--greedy",
+            "--max-new-tokens", "200", "--out", samples);
         while (!running.IsCompleted && (!File.Exists(samples) || new FileInfo(samples).Length == 0))
             await Task.Delay(20);
         await cancellation.CancelAsync();

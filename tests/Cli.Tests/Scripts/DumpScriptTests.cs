@@ -8,7 +8,8 @@ namespace ManagedTransformers.Cli.Tests;
 [TestFixture]
 internal sealed class DumpScriptTests
 {
-    private static IEnumerable<Type> Classes() => typeof(PretrainedModel).Assembly.GetExportedTypes().Where(type => PretrainedModels.SupportedArchitectures.Contains(type.Name));
+    private static IEnumerable<Type> Classes() =>
+        typeof(PretrainedModel).Assembly.GetExportedTypes().Where(type => PretrainedModels.SupportedArchitectures.Contains(type.Name));
 
     [TestCaseSource(nameof(Classes))]
     public void Names_are_those_of_the_traces_without_what_no_module_gives(Type type)
@@ -16,7 +17,8 @@ internal sealed class DumpScriptTests
         using PretrainedModel model = Make(type);
         (int exitCode, string output, string error) = PythonScript.Run("dump.py", "--list", $"{type.Name}:2");
         Assert.That((exitCode, error), Is.EqualTo((0, "")));
-        string[] expected = [.. model.ActivationNames.Where(name => !name.EndsWith(".scores", StringComparison.Ordinal) && !name.EndsWith(".head_outputs", StringComparison.Ordinal))];
+        string[] expected = [.. model.ActivationNames.Where(name => !name.EndsWith(".scores", StringComparison.Ordinal)
+            && !name.EndsWith(".head_outputs", StringComparison.Ordinal))];
         Assert.That(Lines(output), Is.EqualTo(expected));
     }
 
@@ -32,7 +34,8 @@ internal sealed class DumpScriptTests
 
     [Test]
     public void Patterns_mean_the_same(
-        [Values("transformer.h.*", "**.probabilities", "transformer.h.1.**", "**", "lm_head", "transformer.*.1.mlp*", "t*r.wte", "**.*.fc_in", "***", "*head**", "**attn")] string pattern)
+        [Values("transformer.h.*", "**.probabilities", "transformer.h.1.**", "**", "lm_head", "transformer.*.1.mlp*", "t*r.wte", "**.*.fc_in", "***", "*head**",
+            "**attn")] string pattern)
     {
         using PretrainedModel model = Make(typeof(CodeGenForCausalLM));
         using Session session = model.CreateSession();
@@ -70,7 +73,8 @@ internal sealed class DumpScriptTests
             import dump, struct
             rows, mask = dump.padded([[5, 6], [7]], 1)
             strings = dump.metadata("RobertaModel", ["z", "a"], rows, mask, "a test", ["é", "\n"], [["é", "\""], ["x"]])
-            dump.write_safetensors({{PythonScript.Quoted(file)}}, [("a", "F32", (1, 2), struct.pack("<2f", 1.5, -2)), ("z", "F16", (), struct.pack("<e", 3))], strings)
+            tensors = [("a", "F32", (1, 2), struct.pack("<2f", 1.5, -2)), ("z", "F16", (), struct.pack("<e", 3))]
+            dump.write_safetensors({{PythonScript.Quoted(file)}}, tensors, strings)
             """;
         (int exitCode, _, string error) = PythonScript.RunLines("dump.py", write);
         Assert.That((exitCode, error), Is.EqualTo((0, "")));
@@ -95,9 +99,15 @@ internal sealed class DumpScriptTests
             ? new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
             : (type.Name.StartsWith("Roberta", StringComparison.Ordinal) ? new RobertaConfig() : new BertConfig()) with
             {
-                VocabSize = 20, HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 4, IntermediateSize = 32, MaxPositionEmbeddings = 20,
+                VocabSize = 20,
+                HiddenSize = 16,
+                NumHiddenLayers = 2,
+                NumAttentionHeads = 4,
+                IntermediateSize = 32,
+                MaxPositionEmbeddings = 20,
             };
-        return (PretrainedModel)typeof(PretrainedModels).GetMethod(nameof(PretrainedModels.FromConfig))!.MakeGenericMethod(type).Invoke(null, [config, 0, null])!;
+        return (PretrainedModel)typeof(PretrainedModels).GetMethod(nameof(PretrainedModels.FromConfig))!.MakeGenericMethod(type)
+            .Invoke(null, [config, 0, null])!;
     }
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

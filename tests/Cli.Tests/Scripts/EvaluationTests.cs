@@ -6,7 +6,8 @@ namespace ManagedTransformers.Cli.Tests;
 [TestFixture]
 internal sealed class EvaluationTests
 {
-    private const string Problem = """{"task_id": "one", "prompt": "def one():\n", "test": "def check(candidate):\n    assert candidate() == 1\n", "entry_point": "one"}""";
+    private const string Problem =
+        """{"task_id": "one", "prompt": "def one():\n", "test": "def check(candidate):\n    assert candidate() == 1\n", "entry_point": "one"}""";
 
     private static readonly string Demo = Path.Combine(Folders.Reference, "demo");
 
@@ -74,7 +75,8 @@ internal sealed class EvaluationTests
     /// <summary>Evaluates samples of one problem: the first result line, and what is printed.</summary>
     private static (string Line, string Output) EvaluateOne(string[] completions, params string[] options)
     {
-        string folder = Folders.Scratch(), problems = Path.Combine(folder, "problems.jsonl"), samples = Path.Combine(folder, "samples.jsonl"), results = Path.Combine(folder, "results.jsonl");
+        string folder = Folders.Scratch(), problems = Path.Combine(folder, "problems.jsonl"), samples = Path.Combine(folder, "samples.jsonl"),
+            results = Path.Combine(folder, "results.jsonl");
         File.WriteAllText(problems, Problem);
         File.WriteAllLines(samples, completions.Select(completion => $$"""{"task_id": "one", "completion": {{JsonSerializer.Serialize(completion)}}}"""));
         (int exitCode, string output, string error) = Evaluate([samples, problems, "--results", results, .. options]);
@@ -84,5 +86,6 @@ internal sealed class EvaluationTests
 
     private static (int ExitCode, string Output, string Error) Evaluate(params string[] args) => PythonScript.Run("evaluate.py", args);
 
-    private static bool[] Passed(string file) => [.. File.ReadLines(file).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("passed").GetBoolean())];
+    private static bool[] Passed(string file) =>
+        [.. File.ReadLines(file).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("passed").GetBoolean())];
 }

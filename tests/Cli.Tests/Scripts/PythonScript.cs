@@ -8,10 +8,12 @@ internal static class PythonScript
 {
     private static string Folder { get; } = Path.Combine(Folders.Repository, "tools", "reference");
 
-    public static (int ExitCode, string Output, string Error) Run(string script, params string[] args) => Start(script, [Path.Combine(Folder, script), .. args]);
+    public static (int ExitCode, string Output, string Error) Run(string script, params string[] args) =>
+        Start(script, [Path.Combine(Folder, script), .. args]);
 
     /// <summary>Runs lines of Python that can import the scripts.</summary>
-    public static (int ExitCode, string Output, string Error) RunLines(string script, string lines) => Start(script, ["-c", $"import sys\nsys.path.insert(0, {Quoted(Folder)})\n{lines}"]);
+    public static (int ExitCode, string Output, string Error) RunLines(string script, string lines) =>
+        Start(script, ["-c", $"import sys\nsys.path.insert(0, {Quoted(Folder)})\n{lines}"]);
 
     public static string Quoted(string text) => System.Text.Json.JsonSerializer.Serialize(text);
 

@@ -53,7 +53,8 @@ public sealed class ModelComparisonTests
         ModelComparison expected = ModelComparison.Of(model, against, Ids, new ScoringOptions { Window = 64 });
         Assert.That(ModelComparison.Of(model, against, Ids).MeanDivergence, Is.EqualTo(expected.MeanDivergence));
         Assert.That(ModelComparison.Of(against, model, Ids).Perplexity, Is.EqualTo(expected.AgainstPerplexity));
-        Assert.That(() => ModelComparison.Of(model, against, Ids, new ScoringOptions { Window = 65 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("65"));
+        Assert.That(() => ModelComparison.Of(model, against, Ids, new ScoringOptions { Window = 65 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("65"));
     }
 
     [Test]
@@ -71,12 +72,14 @@ public sealed class ModelComparisonTests
     public void What_cannot_be_compared_is_refused()
     {
         using CodeGenForCausalLM model = TinyCodeGen.Model(50), wider = TinyCodeGen.Model(51);
-        Assert.That(() => ModelComparison.Of(model, wider, Ids), Throws.TypeOf<ModelInputException>().With.Message.Contains("51 tokens").And.Message.Contains("50"));
+        Assert.That(() => ModelComparison.Of(model, wider, Ids),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("51 tokens").And.Message.Contains("50"));
         Assert.That(() => ModelComparison.Of(model, model, [5]), Throws.TypeOf<ModelInputException>().With.Message.Contains("1 ids"));
         Assert.That(() => ModelComparison.Of(model, model, [5, 50]), Throws.TypeOf<ModelInputException>().With.Message.Contains("50"));
         using TextScorer scorer = TextScorer.Load(TestData.Model("demo-codegen"));
         Assert.That(() => ModelComparison.Of(scorer, scorer, ""), Throws.TypeOf<ModelInputException>().With.Message.Contains("0 characters"));
-        Assert.That(() => ModelComparison.Of(scorer, scorer, "x", new ScoringOptions { AddBeginOfText = false }), Throws.TypeOf<ModelInputException>().With.Message.Contains("single token"));
+        Assert.That(() => ModelComparison.Of(scorer, scorer, "x", new ScoringOptions { AddBeginOfText = false }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("single token"));
         using TextScorer other = TextScorer.Create(scorer.CausalLM, TestData.Tokenizer("wordpiece-code-4k"));
         Assert.That(() => ModelComparison.Of(scorer, other, "x"), Throws.TypeOf<ModelInputException>().With.Message.Contains("another tokenizer"));
     }

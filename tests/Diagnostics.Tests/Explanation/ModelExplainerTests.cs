@@ -31,9 +31,12 @@ public sealed class ModelExplainerTests
             Assert.That(attribution.Method, Is.EqualTo(AttributionMethod.Direct));
             Assert.That(attribution.Effects, Has.Count.EqualTo(2 + 4 * (4 + 1)));
             Assert.That(attribution.Value, Is.EqualTo(prediction.Candidates[0].Logit - prediction.Candidates[1].Logit));
-            // Of the logits' size, as everywhere. A head in Int8 reads the hidden state with 16 bits, one in Int4 with 8 (docs/adr/0006): 0.6 % of each product.
-            double largest = prediction.Candidates.Max(candidate => Math.Abs(candidate.Logit)), within = format == WeightFormat.Int4 && quantizeHead ? 1e-2 : 1e-4;
-            Assert.That(attribution.Effects.Sum(effect => effect.Effect), Is.EqualTo(attribution.Value).Within(within * largest), $"token {prediction.Position}");
+            // Of the logits' size, as everywhere. A head in Int8 reads the hidden state with 16 bits, one in Int4 with 8 (docs/adr/0006): 0.6 % of each
+            // product.
+            double largest = prediction.Candidates.Max(candidate => Math.Abs(candidate.Logit)),
+                within = format == WeightFormat.Int4 && quantizeHead ? 1e-2 : 1e-4;
+            Assert.That(attribution.Effects.Sum(effect => effect.Effect), Is.EqualTo(attribution.Value).Within(within * largest),
+                $"token {prediction.Position}");
         }
     }
 
@@ -55,7 +58,8 @@ public sealed class ModelExplainerTests
         ModelExplanation explanation = _encoder.Explain(Php);
         using Session session = _encoder.Model.CreateSession();
         var model = (RobertaForMaskedLM)_encoder.Model;
-        MaskedLMOutput output = model.Forward(ModelInputs.Of([.. explanation.Tokens.Select(token => token.TokenId)]), session, new ForwardOptions { OutputHiddenStates = true });
+        MaskedLMOutput output = model.Forward(ModelInputs.Of([.. explanation.Tokens.Select(token => token.TokenId)]), session,
+            new ForwardOptions { OutputHiddenStates = true });
         Tensor logits = model.Logits(new Tensor(output.HiddenStates![2].ToArray(), "hidden_states.2", explanation.Tokens.Count, 256), session);
         for (int token = 0; token < explanation.Tokens.Count; token++)
             Assert.That(explanation.LogitLens[2][token][0].TokenId, Is.EqualTo(logits.Row(token).ToArray().Index().MaxBy(score => score.Item).Index));
@@ -74,7 +78,8 @@ public sealed class ModelExplainerTests
             Assert.That(explanation.Attentions[layer].Shape.ToArray(), Is.EqualTo(new[] { 4, ids.Length, ids.Length }));
             Assert.That(explanation.Attentions[layer].ToArray(), Is.EqualTo(output.Attentions![layer].ToArray()));
             for (int token = 0; token < ids.Length; token++)
-                Assert.That(explanation.ResidualNorms[layer, token], Is.EqualTo(Math.Sqrt(output.HiddenStates![layer].Row(token).ToArray().Sum(x => (double)x * x))).Within(1e-4));
+                Assert.That(explanation.ResidualNorms[layer, token],
+                    Is.EqualTo(Math.Sqrt(output.HiddenStates![layer].Row(token).ToArray().Sum(x => (double)x * x))).Within(1e-4));
         }
         // transformers' last hidden state is after ln_f; the stream is longer.
         Assert.That(explanation.ResidualNorms.Shape.ToArray(), Is.EqualTo(new[] { 5, ids.Length }));
@@ -196,8 +201,10 @@ public sealed class ModelExplainerTests
     public void A_text_that_is_too_long_is_refused_with_the_limit_and_its_reason()
     {
         string text = string.Concat(Enumerable.Repeat("x = 1\n", 100));
-        Assert.That(() => _decoder.Explain(text), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 256").And.Message.Contains("4 · 4 heads").And.Message.Contains("Shorten"));
-        Assert.That(() => _decoder.Explain("x", new ExplanationOptions { Generate = 256 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("257 tokens with the 256"));
+        Assert.That(() => _decoder.Explain(text),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 256").And.Message.Contains("4 · 4 heads").And.Message.Contains("Shorten"));
+        Assert.That(() => _decoder.Explain("x", new ExplanationOptions { Generate = 256 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("257 tokens with the 256"));
     }
 
     [TestCase(4, 4, 512, 256)]
@@ -210,10 +217,12 @@ public sealed class ModelExplainerTests
     public void What_cannot_be_explained_is_refused_with_what_can()
     {
         Assert.That(() => _encoder.Explain("no mask"), Throws.TypeOf<ModelInputException>().With.Message.Contains("no mask").And.Message.Contains("<mask>"));
-        Assert.That(() => _encoder.Explain("<mask>", new ExplanationOptions { Generate = 2 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("encoder"));
+        Assert.That(() => _encoder.Explain("<mask>", new ExplanationOptions { Generate = 2 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("encoder"));
         Assert.That(() => _decoder.Explain(""), Throws.TypeOf<ModelInputException>().With.Message.Contains("empty"));
         Assert.That(() => _decoder.Explain("x", new ExplanationOptions { TopK = 1 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("TopK is 1"));
-        Assert.That(() => ModelExplainer.Load(TestData.Model("demo-language-id")), Throws.TypeOf<ConfigException>().With.Message.Contains("RobertaForSequenceClassification").And.Message.Contains("CodeGenForCausalLM"));
+        Assert.That(() => ModelExplainer.Load(TestData.Model("demo-language-id")),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("RobertaForSequenceClassification").And.Message.Contains("CodeGenForCausalLM"));
     }
 
     [Test]
@@ -234,7 +243,8 @@ public sealed class ModelExplainerTests
     {
         var model = (CodeGenForCausalLM)_decoder.Model;
         using Session session = model.CreateSession();
-        Assert.That(() => model.Logits(new Tensor("x", 2, 255), session), Throws.TypeOf<ModelInputException>().With.Message.Contains("x is [2, 255]").And.Message.Contains("[rows, 256]"));
+        Assert.That(() => model.Logits(new Tensor("x", 2, 255), session),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("x is [2, 255]").And.Message.Contains("[rows, 256]"));
         Assert.That(model.Logits(new Tensor("x", 0, 256), session).Shape.ToArray(), Is.EqualTo(new[] { 0, 8192 }));
 
         using ActivationTrace trace = session.Trace("**");

@@ -2,7 +2,7 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Diagnostics.Tests;
 
-/// <summary>What an inspection tells, against what loading does.</summary>
+/// <summary>What an inspection reports, against what loading does.</summary>
 public sealed class CheckpointInspectionTests
 {
     private string _directory = "";
@@ -44,10 +44,15 @@ public sealed class CheckpointInspectionTests
     [TestCase(64, false)]
     public void The_memory_of_heads_and_odd_rows_is_told_as_the_loader_holds_them(int hidden, bool knowsClass)
     {
-        var config = new BertConfig { VocabSize = 40, HiddenSize = hidden, NumHiddenLayers = 1, NumAttentionHeads = 4, IntermediateSize = 128, MaxPositionEmbeddings = 16, TieWordEmbeddings = false };
+        var config = new BertConfig
+        {
+            VocabSize = 40, HiddenSize = hidden, NumHiddenLayers = 1, NumAttentionHeads = 4, IntermediateSize = 128, MaxPositionEmbeddings = 16,
+            TieWordEmbeddings = false,
+        };
         string source = Path.Combine(_directory, "source");
         using (BertForMaskedLM model = PretrainedModels.FromConfig<BertForMaskedLM>(config, seed: 7)) model.Save(source);
-        foreach (MemoryEstimate estimate in CheckpointInspection.Of(knowsClass ? source : Path.Combine(source, "model.safetensors")).Memory.Where(memory => memory.Format.StartsWith("Int", StringComparison.Ordinal)))
+        foreach (MemoryEstimate estimate in CheckpointInspection.Of(knowsClass ? source : Path.Combine(source, "model.safetensors"))
+            .Memory.Where(memory => memory.Format.StartsWith("Int", StringComparison.Ordinal)))
         {
             WeightFormat format = Enum.Parse<WeightFormat>(estimate.Format);
             Assert.That(estimate.Bytes, Is.EqualTo(BytesHeld(source, format, head: false)));
@@ -56,7 +61,10 @@ public sealed class CheckpointInspectionTests
         }
     }
 
-    /// <summary>What the weights take in a model that is loaded from a checkpoint as it is, or quantized: stored quantized they are held as loading would have quantized them.</summary>
+    /// <summary>
+    /// What the weights take in a model that is loaded from a checkpoint as it is, or quantized: stored quantized they are held as loading would have quantized
+    /// them.
+    /// </summary>
     private long BytesHeld(string source, WeightFormat format, bool head)
     {
         string converted = Path.Combine(_directory, "converted");

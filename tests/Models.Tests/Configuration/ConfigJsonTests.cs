@@ -12,12 +12,16 @@ public sealed class ConfigJsonTests
         var config = (CodeGenConfig)Parse("""{"model_type": "codegen"}""");
         Assert.Multiple(() =>
         {
-            Assert.That((config.VocabSize, config.NPositions, config.NCtx, config.NEmbd, config.NLayer, config.NHead), Is.EqualTo((50400, 2048, 2048, 4096, 28, 16)));
+            Assert.That((config.VocabSize, config.NPositions, config.NCtx, config.NEmbd, config.NLayer, config.NHead),
+                Is.EqualTo((50400, 2048, 2048, 4096, 28, 16)));
             Assert.That((config.RotaryDim, config.NInner, config.InnerWidth, config.ActivationFunction), Is.EqualTo(((int?)64, (int?)null, 16384, "gelu_new")));
             Assert.That((config.LayerNormEpsilon, config.InitializerRange, config.UseCache, config.TieWordEmbeddings), Is.EqualTo((1e-5, 0.02, true, false)));
             Assert.That(config.EosTokenId, Is.EqualTo(new[] { 50256 }));
             Assert.That(config.BosTokenId, Is.EqualTo(50256));
-            Assert.That(config, Is.EqualTo(new CodeGenConfig { OtherKeys = config.OtherKeys, EosTokenId = config.EosTokenId, Id2Label = config.Id2Label, Architectures = config.Architectures }));
+            Assert.That(config, Is.EqualTo(new CodeGenConfig
+            {
+                OtherKeys = config.OtherKeys, EosTokenId = config.EosTokenId, Id2Label = config.Id2Label, Architectures = config.Architectures,
+            }));
         });
     }
 
@@ -28,7 +32,8 @@ public sealed class ConfigJsonTests
         var roberta = (RobertaConfig)Parse("""{"model_type": "roberta"}""");
         Assert.Multiple(() =>
         {
-            Assert.That((bert.VocabSize, bert.HiddenSize, bert.MaxPositionEmbeddings, bert.TypeVocabSize, bert.LayerNormEps, bert.PadTokenId), Is.EqualTo((30522, 768, 512, 2, 1e-12, (int?)0)));
+            Assert.That((bert.VocabSize, bert.HiddenSize, bert.MaxPositionEmbeddings, bert.TypeVocabSize, bert.LayerNormEps, bert.PadTokenId),
+                Is.EqualTo((30522, 768, 512, 2, 1e-12, (int?)0)));
             Assert.That((roberta.VocabSize, roberta.PadTokenId, roberta.BosTokenId, roberta.MaxTokens), Is.EqualTo((50265, (int?)1, (int?)0, 510)));
             Assert.That(roberta.EosTokenId, Is.EqualTo(new[] { 2 }));
         });
@@ -130,12 +135,14 @@ public sealed class ConfigJsonTests
     [TestCase("""{"architectures": ["\ud800"]}""", "half a surrogate pair")]
     [TestCase("""{"model_type": "bert", "architectures": [null]}""", "architectures is a list with null")]
     [TestCase("""{"model_type": "bert", "id2label": {"0": null}}""", "The label of number 0 is no text and no number")]
-    [TestCase("""{"model_type": "codegen", "n_embd": 4194304, "n_head": 4, "n_positions": 262144, "rotary_dim": null}""", "rotary_dim · n_positions is 1048576 · 262144")]
+    [TestCase("""{"model_type": "codegen", "n_embd": 4194304, "n_head": 4, "n_positions": 262144, "rotary_dim": null}""",
+        "rotary_dim · n_positions is 1048576 · 262144")]
     [TestCase("null", "line 1")]
     public void What_no_tensor_would_tell_is_refused(string json, string says) =>
         Assert.That(() => Parse(json), Throws.TypeOf<ConfigException>().With.Message.Contains(says));
 
     [Test]
     public void Bytes_that_are_not_utf8_are_refused() => Assert.That(
-        () => ConfigJson.Parse([.. "{\"model_type\": \""u8, 0xFF, .. "\"}"u8]), Throws.TypeOf<ConfigException>().With.Message.Contains("config.json is not UTF-8"));
+        () => ConfigJson.Parse([.. "{\"model_type\": \""u8, 0xFF, .. "\"}"u8]),
+        Throws.TypeOf<ConfigException>().With.Message.Contains("config.json is not UTF-8"));
 }

@@ -43,16 +43,19 @@ public class CheckpointConverterTests
         Add(F32("bert.LayerNorm.gamma", 1), F32("bert.LayerNorm.beta", 2), F32("both.gamma", 3), F32("both.weight", 4), F32("h.attn.bias", 5),
             F32("h.0.attn.masked_bias", 6), TensorEntry.Create("bert.embeddings.position_ids", [1, 2], new long[] { 0, 1 }));
         ConversionResult result = Convert();
-        Assert.That(result.Renamed, Is.EquivalentTo(new[] { ("bert.LayerNorm.gamma", "bert.LayerNorm.weight"), ("bert.LayerNorm.beta", "bert.LayerNorm.bias") }));
+        Assert.That(result.Renamed,
+            Is.EquivalentTo(new[] { ("bert.LayerNorm.gamma", "bert.LayerNorm.weight"), ("bert.LayerNorm.beta", "bert.LayerNorm.bias") }));
         Assert.That(result.Dropped.Select(tensor => tensor.Name), Is.EquivalentTo(new[] { "h.0.attn.masked_bias", "bert.embeddings.position_ids" }));
         using Checkpoint written = Checkpoint.Open(_destination.Path);
-        Assert.That(written.Weights.Keys, Is.EquivalentTo(new[] { "bert.LayerNorm.weight", "bert.LayerNorm.bias", "both.gamma", "both.weight", "h.attn.bias" }));
+        Assert.That(written.Weights.Keys,
+            Is.EquivalentTo(new[] { "bert.LayerNorm.weight", "bert.LayerNorm.bias", "both.gamma", "both.weight", "h.attn.bias" }));
         Assert.That(written.Weights["bert.LayerNorm.bias"].ToSingle(), Is.EqualTo(new float[] { 2 }));
     }
 
     [Test]
     public void Floats_get_the_type_that_is_asked_for_and_integers_keep_theirs(
-        [Values(ElementType.F32, ElementType.F16, ElementType.BF16)] ElementType from, [Values(ElementType.F32, ElementType.F16, ElementType.BF16)] ElementType to)
+        [Values(ElementType.F32, ElementType.F16, ElementType.BF16)] ElementType from,
+        [Values(ElementType.F32, ElementType.F16, ElementType.BF16)] ElementType to)
     {
         // 1.5, −0.25 and infinity are numbers of every type.
         TensorEntry floats = from switch
@@ -96,7 +99,8 @@ public class CheckpointConverterTests
         if (fits)
             Assert.That(Convert(new ConversionOptions { Type = to }).Tensors, Is.EqualTo(1));
         else
-            Assert.That(() => Convert(new ConversionOptions { Type = to }), Throws.TypeOf<CheckpointException>().With.Message.Contains("x in model.safetensors has the value").And.Message.Contains("would become infinite"));
+            Assert.That(() => Convert(new ConversionOptions { Type = to }), Throws.TypeOf<CheckpointException>()
+                .With.Message.Contains("x in model.safetensors has the value").And.Message.Contains("would become infinite"));
         Assert.That(Directory.GetFiles(_destination.Path), Has.Length.EqualTo(fits ? 1 : 0));
     }
 
@@ -105,7 +109,8 @@ public class CheckpointConverterTests
     {
         Add([.. Enumerable.Range(0, 5).Select(i => F32($"t{i}", i))]);
         ConversionResult result = Convert(new ConversionOptions { MaxShardSize = 8 });
-        Assert.That(result.Files, Is.EqualTo(new[] { "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors" }));
+        Assert.That(result.Files,
+            Is.EqualTo(new[] { "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors" }));
         using Checkpoint written = Checkpoint.Open(_destination.Path);
         Assert.That(written.Weights.Values.Select(weight => weight.ToSingle()[0]), Is.EquivalentTo(new float[] { 0, 1, 2, 3, 4 }));
     }
@@ -135,14 +140,18 @@ public class CheckpointConverterTests
     {
         Add(F32("x", 1));
         File.WriteAllText(_source["pytorch_model.bin"], "x");
-        File.WriteAllText(_source["modules.json"], """[{"path": "", "type": "a.Transformer"}, {"path": "0_T", "type": "a.Transformer"}, {"path": "2_Dense", "type": "a.Dense"}, {"path": "../up", "type": "a.Dense"}]""");
+        File.WriteAllText(_source["modules.json"], """
+            [{"path": "", "type": "a.Transformer"}, {"path": "0_T", "type": "a.Transformer"},
+             {"path": "2_Dense", "type": "a.Dense"}, {"path": "../up", "type": "a.Dense"}]
+            """);
         foreach (string folder in new[] { "0_T", "2_Dense", "old" })
         {
             Directory.CreateDirectory(_source[folder]);
             File.WriteAllText(_source[$"{folder}/config.json"], "{}");
             File.WriteAllBytes(_source[$"{folder}/pytorch_model.bin"], [1, 2, 3]);
         }
-        Assert.That(Convert().CopiedFiles, Is.EqualTo(new[] { "modules.json", "0_T/config.json", "2_Dense/config.json", "2_Dense/pytorch_model.bin", "old/config.json" }));
+        Assert.That(Convert().CopiedFiles,
+            Is.EqualTo(new[] { "modules.json", "0_T/config.json", "2_Dense/config.json", "2_Dense/pytorch_model.bin", "old/config.json" }));
         Assert.That(File.ReadAllBytes(_destination["2_Dense/pytorch_model.bin"]), Is.EqualTo(new byte[] { 1, 2, 3 }));
     }
 
@@ -176,7 +185,8 @@ public class CheckpointConverterTests
     {
         Add(F32("a", 1), F32("b", 2));
         _destination.Add(there, "old"u8);
-        Assert.That(() => Convert(), Throws.InstanceOf<IOException>().With.Message.Contains($"holds a checkpoint already ({there})").And.Message.Contains("--force"));
+        Assert.That(() => Convert(),
+            Throws.InstanceOf<IOException>().With.Message.Contains($"holds a checkpoint already ({there})").And.Message.Contains("--force"));
         Assert.That(File.ReadAllText(_destination[there]), Is.EqualTo("old"));
     }
 
@@ -184,7 +194,8 @@ public class CheckpointConverterTests
     public void Nothing_of_the_checkpoint_that_was_replaced_is_left([Values] bool sharded)
     {
         Add(F32("a", 1), F32("b", 2));
-        foreach (string old in new[] { Checkpoint.SingleFileName, Checkpoint.IndexFileName, "model-00001-of-00009.safetensors" }) _destination.Add(old, "old"u8);
+        foreach (string old in new[] { Checkpoint.SingleFileName, Checkpoint.IndexFileName, "model-00001-of-00009.safetensors" })
+            _destination.Add(old, "old"u8);
         ConversionResult result = Convert(new ConversionOptions { Overwrite = true, MaxShardSize = sharded ? 4 : 8 });
         string[] expected = sharded ? [.. result.Files, Checkpoint.IndexFileName] : [.. result.Files];
         Assert.That(Directory.GetFiles(_destination.Path).Select(path => Path.GetFileName(path)), Is.EquivalentTo(expected));
@@ -204,7 +215,8 @@ public class CheckpointConverterTests
             if (value.Checking == checking) cancellation.Cancel();
         });
         string destination = _destination["new/folder"];
-        Assert.That(() => CheckpointConverter.Convert(_source.Path, destination, null, progress, cancellation.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, destination, null, progress, cancellation.Token),
+            Throws.InstanceOf<OperationCanceledException>());
         Assert.That(Directory.Exists(destination), Is.False);
     }
 
@@ -223,7 +235,8 @@ public class CheckpointConverterTests
             file.Position = file.Length - 1;
             file.WriteByte(0x7F);
         });
-        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, null, progress), Throws.TypeOf<CheckpointException>().With.Message.Contains("b was written and reads differently"));
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, null, progress),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("b was written and reads differently"));
         Assert.That(Directory.GetFiles(_destination.Path), Is.Empty);
         Assert.That(seen.Select(value => (value.Checking, value.Bytes)), Is.EqualTo(new[] { (false, 4L), (false, 8L), (true, 4L) }));
     }
@@ -234,7 +247,8 @@ public class CheckpointConverterTests
         Add(F32("a", 1));
         Assert.That(() => Convert(new ConversionOptions { Type = ElementType.I8 }), Throws.ArgumentException.With.Message.Contains("F32, F16 or BF16"));
         Assert.That(() => Convert(new ConversionOptions { MaxShardSize = 0 }), Throws.ArgumentException.With.Message.Contains("at least 1"));
-        Assert.That(() => CheckpointConverter.Convert(_source.Path, _source[Checkpoint.SingleFileName]), Throws.InstanceOf<IOException>().With.Message.Contains("is a file"));
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _source[Checkpoint.SingleFileName]),
+            Throws.InstanceOf<IOException>().With.Message.Contains("is a file"));
     }
 
     private ConversionResult Convert(ConversionOptions? options = null) => CheckpointConverter.Convert(_source.Path, _destination.Path, options);

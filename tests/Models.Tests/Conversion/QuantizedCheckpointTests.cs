@@ -7,7 +7,8 @@ namespace ManagedTransformers.Models.Tests;
 public class QuantizedCheckpointTests
 {
     private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30];
-    private static readonly CodeGenConfig Tiny = new() { VocabSize = 40, NEmbd = 64, NLayer = 2, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
+    private static readonly CodeGenConfig Tiny =
+        new() { VocabSize = 40, NEmbd = 64, NLayer = 2, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
 
     private TemporaryDirectory _source = null!;
     private TemporaryDirectory _destination = null!;
@@ -29,13 +30,15 @@ public class QuantizedCheckpointTests
     public void Every_bit_is_that_of_quantizing_while_loading(string model, WeightFormat format, bool shardedWithHead)
     {
         string source = RepositoryFiles.PathOf($"models/{model}");
-        var options = new ConversionOptions { WeightFormat = format, QuantizeHead = shardedWithHead, MaxShardSize = shardedWithHead ? 1_000_000 : long.MaxValue };
+        var options =
+            new ConversionOptions { WeightFormat = format, QuantizeHead = shardedWithHead, MaxShardSize = shardedWithHead ? 1_000_000 : long.MaxValue };
         ConversionResult result = CheckpointConverter.Convert(source, _destination.Path, options);
         Assert.That(result.Files, shardedWithHead ? Has.Count.GreaterThan(3) : Has.Count.EqualTo(1));
         foreach (KernelLevel level in KernelDispatch.Supported)
         {
             var kernels = new KernelOptions { Level = level };
-            using PretrainedModel loaded = PretrainedModels.Load(source, new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = shardedWithHead });
+            using PretrainedModel loaded =
+                PretrainedModels.Load(source, new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = shardedWithHead });
             using PretrainedModel stored = PretrainedModels.Load(_destination.Path, new LoadOptions { Kernels = kernels });
             Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)), $"{level}");
             Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint));
@@ -52,8 +55,10 @@ public class QuantizedCheckpointTests
         ConversionResult result = Convert(WeightFormat.Int8, head);
         using Checkpoint written = Checkpoint.Open(_destination.Path);
         string[] plain = [.. written.Weights.Values.Where(weight => weight.BlockType is null).Select(weight => weight.Name)];
-        Assert.That(written.Weights.Values.Select(weight => weight.BlockType).OfType<WeightType>(), Has.All.EqualTo(WeightType.Int8).And.Exactly(result.Quantized).Items);
-        string[] matrices = [.. new[] { "attn.qkv_proj", "attn.out_proj", "mlp.fc_in", "mlp.fc_out" }.SelectMany(layer => new[] { $"transformer.h.0.{layer}.weight", $"transformer.h.1.{layer}.weight" })];
+        Assert.That(written.Weights.Values.Select(weight => weight.BlockType).OfType<WeightType>(),
+            Has.All.EqualTo(WeightType.Int8).And.Exactly(result.Quantized).Items);
+        string[] matrices = [.. new[] { "attn.qkv_proj", "attn.out_proj", "mlp.fc_in", "mlp.fc_out" }.SelectMany(
+            layer => new[] { $"transformer.h.0.{layer}.weight", $"transformer.h.1.{layer}.weight" })];
         string[] expected = head && !tied ? [.. matrices, "lm_head.weight"] : matrices;
         Assert.That(written.Weights.Keys.Except(plain), Is.EquivalentTo(expected));
         using Checkpoint source = Checkpoint.Open(_source.Path);
@@ -76,7 +81,8 @@ public class QuantizedCheckpointTests
         Assert.That(weight.ToString(), Is.EqualTo($"{Name} U8 [64, {quants + 16}]"));
         Assert.That(written.Metadata, Is.EquivalentTo(new Dictionary<string, string>
         {
-            ["format"] = "pt", ["managed_transformers.blocks"] = is8 ? "int8" : "int4", ["managed_transformers.block_size"] = "32", ["managed_transformers.block_version"] = "1",
+            ["format"] = "pt", ["managed_transformers.blocks"] = is8 ? "int8" : "int4", ["managed_transformers.block_size"] = "32",
+            ["managed_transformers.block_version"] = "1",
         }));
         float[] original = source.Weights[Name].ToSingle();
         byte[] bytes = weight.Bytes.ToArray();
@@ -101,7 +107,8 @@ public class QuantizedCheckpointTests
         using var torch = new TemporaryDirectory();
         using var converted = new TemporaryDirectory();
         File.Copy(_source["config.json"], torch["config.json"]);
-        WriteTorch(torch[Checkpoint.TorchFileName], source.Weights.Values, transposed: "transformer.h.0.mlp.fc_in.weight", wide: "transformer.h.0.mlp.fc_out.weight");
+        WriteTorch(torch[Checkpoint.TorchFileName], source.Weights.Values, transposed: "transformer.h.0.mlp.fc_in.weight",
+            wide: "transformer.h.0.mlp.fc_out.weight");
         CheckpointConverter.Convert(torch.Path, converted.Path, new ConversionOptions { WeightFormat = WeightFormat.Int4 });
         using Checkpoint expected = Checkpoint.Open(_destination.Path), found = Checkpoint.Open(converted.Path);
         foreach (Weight weight in expected.Weights.Values.Where(weight => weight.BlockType is not null))
@@ -123,7 +130,8 @@ public class QuantizedCheckpointTests
     {
         Save(Tiny with { NEmbd = 32 });
         Assert.That(Convert(WeightFormat.Int4).Quantized, Is.EqualTo(2), "fc_out of both layers, with 128 columns");
-        using CodeGenForCausalLM loaded = CodeGenForCausalLM.Load(_source.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }), stored = CodeGenForCausalLM.Load(_destination.Path);
+        using CodeGenForCausalLM loaded = CodeGenForCausalLM.Load(_source.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }),
+            stored = CodeGenForCausalLM.Load(_destination.Path);
         Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)));
         Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint), "config.json, which says no torch_dtype, was left as it is");
     }
@@ -149,9 +157,11 @@ public class QuantizedCheckpointTests
     {
         Save(Tiny);
         Convert(WeightFormat.Int8);
-        using (CodeGenForCausalLM same = CodeGenForCausalLM.Load(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int8 }), stored = CodeGenForCausalLM.Load(_destination.Path))
+        using (CodeGenForCausalLM same = CodeGenForCausalLM.Load(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int8 }),
+            stored = CodeGenForCausalLM.Load(_destination.Path))
             Assert.That(same.Fingerprint, Is.EqualTo(stored.Fingerprint));
-        CheckpointException refused = Assert.Throws<CheckpointException>(() => CodeGenForCausalLM.Load(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }))!;
+        CheckpointException refused =
+            Assert.Throws<CheckpointException>(() => CodeGenForCausalLM.Load(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }))!;
         Assert.That(refused.Problems, Has.Count.EqualTo(1));
         Assert.That(refused.Message, Does.Contain("stored as Int8").And.Contain("asks for Int4").And.Contain("Load them as they are stored"));
     }
@@ -181,7 +191,8 @@ public class QuantizedCheckpointTests
             values[^1] = value;
             return TensorEntry.Create(weight.Name, weight.Shape, values);
         }, _source);
-        Assert.That(() => Convert(WeightFormat.Int8), Throws.TypeOf<CheckpointException>().With.Message.Contains("transformer.h.1.mlp.fc_out.weight in model.safetensors cannot be quantized").And.Message.Contains(says));
+        Assert.That(() => Convert(WeightFormat.Int8), Throws.TypeOf<CheckpointException>()
+            .With.Message.Contains("transformer.h.1.mlp.fc_out.weight in model.safetensors cannot be quantized").And.Message.Contains(says));
         Assert.That(Directory.GetFileSystemEntries(_destination.Path), Is.Empty);
     }
 
@@ -230,7 +241,8 @@ public class QuantizedCheckpointTests
             metadata.Remove(key);
             if (value is not null) metadata[key] = value;
         });
-        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path), Throws.TypeOf<CheckpointException>().With.Message.Contains("model.safetensors").And.Message.Contains(says));
+        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("model.safetensors").And.Message.Contains(says));
     }
 
     [TestCase("transformer.h.0.mlp.fc_in.weight", 256, 67, "is [256, 67] bytes of Int8; config.json (codegen) needs [256, 64], which are [256, 68] bytes")]
@@ -254,7 +266,8 @@ public class QuantizedCheckpointTests
         Save(Tiny);
         Convert(WeightFormat.Int8);
         File.WriteAllBytes(_destination["config.json"], ConfigJson.Write(Tiny with { NEmbd = 96, Architectures = ["CodeGenForCausalLM"] }));
-        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path), Throws.TypeOf<CheckpointException>().With.Message.Contains("rows of 96 weights are no whole pairs of blocks (64)"));
+        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("rows of 96 weights are no whole pairs of blocks (64)"));
     }
 
     [Test]
@@ -272,23 +285,30 @@ public class QuantizedCheckpointTests
     {
         Save(Tiny);
         using var other = new TemporaryDirectory();
-        string[] files = [.. CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { WeightFormat = WeightFormat.Int8, MaxShardSize = 40_000 }).Files];
+        string[] files = [.. CheckpointConverter.Convert(_source.Path, _destination.Path,
+            new ConversionOptions { WeightFormat = WeightFormat.Int8, MaxShardSize = 40_000 }).Files];
         Change(files[^1], name: null, weight => TensorEntry.Create(weight), _destination, metadata => metadata["managed_transformers.blocks"] = "int4");
-        Assert.That(() => Checkpoint.Open(_destination.Path), Throws.TypeOf<CheckpointException>().With.Message.Contains("Some shards are quantized to Int8, some to Int4"));
+        Assert.That(() => Checkpoint.Open(_destination.Path),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("Some shards are quantized to Int8, some to Int4"));
     }
 
     [Test]
     public void Impossible_options_are_refused()
     {
         Save(Tiny);
-        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { QuantizeHead = true }), Throws.ArgumentException.With.Message.Contains("QuantizeHead"));
-        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { WeightFormat = (WeightFormat)9 }), Throws.ArgumentException.With.Message.Contains("WeightFormat is 9"));
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { QuantizeHead = true }),
+            Throws.ArgumentException.With.Message.Contains("QuantizeHead"));
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { WeightFormat = (WeightFormat)9 }),
+            Throws.ArgumentException.With.Message.Contains("WeightFormat is 9"));
     }
 
     [Test]
     public void A_tied_tensor_is_written_once_where_it_is_the_same([Values] bool same)
     {
-        var config = new RobertaConfig { VocabSize = 40, HiddenSize = 64, NumHiddenLayers = 1, NumAttentionHeads = 4, IntermediateSize = 64, MaxPositionEmbeddings = 16, TypeVocabSize = 1 };
+        var config = new RobertaConfig
+        {
+            VocabSize = 40, HiddenSize = 64, NumHiddenLayers = 1, NumAttentionHeads = 4, IntermediateSize = 64, MaxPositionEmbeddings = 16, TypeVocabSize = 1,
+        };
         using (RobertaForMaskedLM model = PretrainedModels.FromConfig<RobertaForMaskedLM>(config, seed: 7)) model.Save(_source.Path);
         Weight? table = null;
         using (SafetensorsFile file = SafetensorsFile.Open(_source[Checkpoint.SingleFileName]))
@@ -296,20 +316,25 @@ public class QuantizedCheckpointTests
             table = file.Weights["roberta.embeddings.word_embeddings.weight"];
             float[] values = table.ToSingle();
             if (!same) values[^1]++;
-            SafetensorsWriter.Write(_source["new"], [.. file.Weights.Values.Select(weight => TensorEntry.Create(weight)), TensorEntry.Create("lm_head.decoder.weight", table.Shape, values)]);
+            SafetensorsWriter.Write(_source["new"],
+                [.. file.Weights.Values.Select(weight => TensorEntry.Create(weight)), TensorEntry.Create("lm_head.decoder.weight", table.Shape, values)]);
         }
         File.Move(_source["new"], _source[Checkpoint.SingleFileName], overwrite: true);
         ConversionResult result = CheckpointConverter.Convert(_source.Path, _destination.Path);
-        Assert.That(result.Dropped.Select(tensor => (tensor.Name, tensor.TiedTo)), Is.EqualTo(same ? [("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight")] : Array.Empty<(string, string?)>()));
+        Assert.That(result.Dropped.Select(tensor => (tensor.Name, tensor.TiedTo)),
+            Is.EqualTo(same ? [("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight")] : Array.Empty<(string, string?)>()));
         using RobertaForMaskedLM before = RobertaForMaskedLM.Load(_source.Path), after = RobertaForMaskedLM.Load(_destination.Path);
         Assert.That(Outputs(after), Is.EqualTo(Outputs(before)));
     }
 
     [Test]
-    public void A_masked_LM_decoder_that_is_not_tied_is_a_head([Values] bool bert, [Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format, [Values] bool head)
+    public void A_masked_LM_decoder_that_is_not_tied_is_a_head([Values] bool bert,
+        [Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format, [Values] bool head)
     {
-        string decoder = bert ? "cls.predictions.decoder.weight" : "lm_head.decoder.weight", dense = bert ? "cls.predictions.transform.dense.weight" : "lm_head.dense.weight";
-        using (PretrainedModel model = bert ? PretrainedModels.FromConfig<BertForMaskedLM>(Small(new BertConfig()), seed: 7) : PretrainedModels.FromConfig<RobertaForMaskedLM>(Small(new RobertaConfig()), seed: 7))
+        string decoder = bert ? "cls.predictions.decoder.weight" : "lm_head.decoder.weight",
+            dense = bert ? "cls.predictions.transform.dense.weight" : "lm_head.dense.weight";
+        using (PretrainedModel model = bert ? PretrainedModels.FromConfig<BertForMaskedLM>(Small(new BertConfig()), seed: 7)
+            : PretrainedModels.FromConfig<RobertaForMaskedLM>(Small(new RobertaConfig()), seed: 7))
             model.Save(_source.Path);
         Convert(format, head);
         using (Checkpoint written = Checkpoint.Open(_destination.Path))
@@ -320,7 +345,8 @@ public class QuantizedCheckpointTests
         foreach (KernelLevel level in KernelDispatch.Supported)
         {
             var kernels = new KernelOptions { Level = level };
-            using PretrainedModel loaded = PretrainedModels.Load(_source.Path, new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = head });
+            using PretrainedModel loaded =
+                PretrainedModels.Load(_source.Path, new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = head });
             using PretrainedModel stored = PretrainedModels.Load(_destination.Path, new LoadOptions { Kernels = kernels });
             Assert.That(loaded.HeldWeights.Single(weight => weight.Name == decoder).BlockType, Is.EqualTo(head ? StoredBlocks.TypeOf(format) : null));
             Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)).And.Some.Not.Zero, $"{level}");
@@ -328,7 +354,16 @@ public class QuantizedCheckpointTests
         }
 
         static T Small<T>(T config) where T : BertConfig =>
-            config with { VocabSize = 40, HiddenSize = 64, NumHiddenLayers = 1, NumAttentionHeads = 4, IntermediateSize = 64, MaxPositionEmbeddings = 16, TieWordEmbeddings = false };
+            config with
+            {
+                VocabSize = 40,
+                HiddenSize = 64,
+                NumHiddenLayers = 1,
+                NumAttentionHeads = 4,
+                IntermediateSize = 64,
+                MaxPositionEmbeddings = 16,
+                TieWordEmbeddings = false,
+            };
     }
 
     private void Save(CodeGenConfig config)
@@ -356,13 +391,15 @@ public class QuantizedCheckpointTests
         Change(Checkpoint.SingleFileName, name: null, weight => TensorEntry.Create(weight), directory, metadata);
 
     /// <summary>Writes a file again with one tensor changed (all where there is no name), and its metadata.</summary>
-    private static void Change(string fileName, string? name, Func<Weight, TensorEntry> change, TemporaryDirectory directory, Action<Dictionary<string, string>>? changeMetadata = null)
+    private static void Change(string fileName, string? name, Func<Weight, TensorEntry> change, TemporaryDirectory directory,
+        Action<Dictionary<string, string>>? changeMetadata = null)
     {
         using (SafetensorsFile file = SafetensorsFile.Open(directory[fileName]))
         {
             var metadata = new Dictionary<string, string>(file.Metadata);
             changeMetadata?.Invoke(metadata);
-            SafetensorsWriter.Write(directory["new"], [.. file.Weights.Values.Select(weight => name is null || weight.Name == name ? change(weight) : TensorEntry.Create(weight))], metadata);
+            SafetensorsWriter.Write(directory["new"],
+                [.. file.Weights.Values.Select(weight => name is null || weight.Name == name ? change(weight) : TensorEntry.Create(weight))], metadata);
         }
         File.Move(directory["new"], directory[fileName], overwrite: true);
     }
@@ -387,7 +424,8 @@ public class QuantizedCheckpointTests
                 ? System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.Select(value => (double)value).ToArray().AsSpan()).ToArray()
                 : System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
             storages.Add(($"archive/data/{key}", bytes));
-            tensors.Add((weight.Name, RawTorch.Tensor(RawTorch.Storage(key, values.Length, weight.Name == wide ? "DoubleStorage" : "FloatStorage"), 0, shape, strides)));
+            string storage = RawTorch.Storage(key, values.Length, weight.Name == wide ? "DoubleStorage" : "FloatStorage");
+            tensors.Add((weight.Name, RawTorch.Tensor(storage, 0, shape, strides)));
         }
         File.WriteAllBytes(path, RawTorch.Build(RawTorch.Dict(tensors), [.. storages]));
     }

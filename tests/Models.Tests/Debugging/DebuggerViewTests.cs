@@ -38,7 +38,8 @@ public sealed class DebuggerViewTests
     [Test]
     public void Numbers_that_are_none_are_counted_and_left_out_of_the_range()
     {
-        Assert.That(DebuggerReader.Display(new Tensor([1, float.NaN, 3, float.NegativeInfinity, float.PositiveInfinity], "x", 5)), Is.EqualTo("x [5] min 1 max 3 mean 2, 1 NaN, 2 infinite"));
+        Assert.That(DebuggerReader.Display(new Tensor([1, float.NaN, 3, float.NegativeInfinity, float.PositiveInfinity], "x", 5)),
+            Is.EqualTo("x [5] min 1 max 3 mean 2, 1 NaN, 2 infinite"));
         Assert.That(DebuggerReader.Display(new Tensor([float.NaN, float.NaN], "x", 2)), Is.EqualTo("x [2] 2 NaN"));
     }
 
@@ -64,7 +65,8 @@ public sealed class DebuggerViewTests
         object row = DebuggerReader.Items(logits)[1];
         // e^10 / (e^10 + e^9 + 999) = 0.7076
         Assert.That(DebuggerReader.Display(row), Is.EqualTo("[0, 1]: 0 0 0 9 0 0 0 0 …"));
-        Assert.That(DebuggerReader.Open(DebuggerReader.Property(row, "TopIfLogits")!)[..3], Is.EqualTo(new[] { "700: 0.7076 (logit 10)", "3: 0.2603 (logit 9)", "0: 0.0000 (logit 0)" }));
+        Assert.That(DebuggerReader.Open(DebuggerReader.Property(row, "TopIfLogits")!)[..3],
+            Is.EqualTo(new[] { "700: 0.7076 (logit 10)", "3: 0.2603 (logit 9)", "0: 0.0000 (logit 0)" }));
         logits.Row(1)[5] = float.NaN;
         Assert.That(DebuggerReader.Property(row, "TopIfLogits"), Is.Empty);
     }
@@ -75,7 +77,8 @@ public sealed class DebuggerViewTests
         var x = new Tensor("hidden_states.0", 1, 25_000, 2);
         x.Row(12_345).Fill(7);
         object[] tenThousands = DebuggerReader.Items(x);
-        Assert.That(tenThousands.Select(DebuggerReader.Display), Is.EqualTo(new[] { "[0, 0] … [0, 9999]", "[0, 10000] … [0, 19999]", "[0, 20000] … [0, 24999]" }));
+        Assert.That(tenThousands.Select(DebuggerReader.Display),
+            Is.EqualTo(new[] { "[0, 0] … [0, 9999]", "[0, 10000] … [0, 19999]", "[0, 20000] … [0, 24999]" }));
         object[] hundreds = DebuggerReader.Items(tenThousands[1]);
         Assert.That(DebuggerReader.Display(hundreds[23]), Is.EqualTo("[0, 12300] … [0, 12399]"));
         Assert.That(DebuggerReader.Display(DebuggerReader.Items(hundreds[23])[45]), Is.EqualTo("[0, 12345]: 7 7"));
@@ -99,9 +102,11 @@ public sealed class DebuggerViewTests
         KeyValueCache cache = session.Cache!;
         Assert.That(DebuggerReader.Display(cache), Is.EqualTo("3 layers, 4 heads of 8, F16: 0 + 0 of 2 × 8 tokens"));
         Tensor keys = new("key", 2, 4, 2, 8), values = new("value", 2, 4, 2, 8);
-        (keys.Span[0], keys.Span[1], keys.Span[8], values.Span[15]) = (3, 4, 1, 2);                 // sequence 0, head 0: keys of lengths 5 and 1, values of 0 and 2
+        // sequence 0, head 0: keys of lengths 5 and 1, values of 0 and 2
+        (keys.Span[0], keys.Span[1], keys.Span[8], values.Span[15]) = (3, 4, 1, 2);
         cache.Load([(keys, values), (keys, keys), (values, values)]);
-        Assert.That(DebuggerReader.Open(cache), Is.EqualTo(new[] { "Lengths System.Int32[]", "layer 0: 2 + 2 of 2 × 8 tokens", "layer 1: 2 + 2 of 2 × 8 tokens", "layer 2: 2 + 2 of 2 × 8 tokens" }));
+        Assert.That(DebuggerReader.Open(cache), Is.EqualTo(
+            new[] { "Lengths System.Int32[]", "layer 0: 2 + 2 of 2 × 8 tokens", "layer 1: 2 + 2 of 2 × 8 tokens", "layer 2: 2 + 2 of 2 × 8 tokens" }));
         object[] heads = DebuggerReader.Items(DebuggerReader.Items(cache)[0]);
         Assert.That(heads, Has.Length.EqualTo(8));
         Assert.That(DebuggerReader.Display(heads[0]), Is.EqualTo("sequence 0, head 0: key norms 3 (1 … 5), value norms 1 (0 … 2)"));
@@ -127,7 +132,8 @@ public sealed class DebuggerViewTests
         Assert.That(during, Does.EndWith("running"));
         Assert.That(rented, Does.Contain("transformer.h.0.attn.qkv_proj").And.Contain("transformer.h.0.attn.context"));
         Assert.That(workspace, Does.Match(@"^\d+ of \d+ tensors in use, \d+(\.\d)? KB$"));
-        Assert.That(DebuggerReader.Display(session), Does.StartWith("CodeGenForCausalLM, 3 of 64 tokens, workspace ").And.EndsWith("KB, Portable, 2 threads, idle"));
+        Assert.That(DebuggerReader.Display(session),
+            Does.StartWith("CodeGenForCausalLM, 3 of 64 tokens, workspace ").And.EndsWith("KB, Portable, 2 threads, idle"));
         Assert.That(session.Cache!.Columns, Is.EqualTo(3), "looking changed nothing");
         session.Dispose();
         Assert.That(DebuggerReader.Display(session), Is.EqualTo("CodeGenForCausalLM, disposed"));
@@ -142,8 +148,10 @@ public sealed class DebuggerViewTests
         _model.Save(directory.Path);
         var model = CodeGenForCausalLM.Load(directory.Path);
         // wte 40·32, lm_head 40·32 + 40, ln_f 2·32, layers 3 · (ln_1 2·32, qkv 96·32, out 32·32, fc_in 128·32 + 128, fc_out 32·128 + 32)
-        Assert.That(DebuggerReader.Display(model), Is.EqualTo("CodeGenForCausalLM: 3 layers of 32, 4 heads, vocabulary 40, at most 64 tokens, 40.2 K parameters"));
-        Assert.That(DebuggerReader.Property(model, "Parameters"), Is.EqualTo(40 * 32 + 40 * 32 + 40 + 64 + 3 * (64 + 96 * 32 + 32 * 32 + 128 * 32 + 128 + 32 * 128 + 32)));
+        Assert.That(DebuggerReader.Display(model),
+            Is.EqualTo("CodeGenForCausalLM: 3 layers of 32, 4 heads, vocabulary 40, at most 64 tokens, 40.2 K parameters"));
+        Assert.That(DebuggerReader.Property(model, "Parameters"),
+            Is.EqualTo(40 * 32 + 40 * 32 + 40 + 64 + 3 * (64 + 96 * 32 + 32 * 32 + 128 * 32 + 128 + 32 * 128 + 32)));
         Assert.That(DebuggerReader.Property(model, "StoredAs"), Is.EqualTo("F32: 40.2 K"));
         Assert.That(DebuggerReader.Display(model.Config), Is.EqualTo("codegen: 3 layers of 32, 4 heads, vocabulary 40, at most 64 tokens"));
 

@@ -157,7 +157,8 @@ public class CheckpointTests
     public void An_index_may_carry_other_fields_and_a_byte_order_mark()
     {
         _directory.Add(First, RawSafetensors.WithTensors("a"));
-        _directory.Add(Checkpoint.IndexFileName, Encoding.UTF8.GetBytes("\uFEFF{\"metadata\":{\"total_size\":1.5e3,\"x\":[{}]},\"weight_map\":{\"a\":\"" + First + "\"},\"z\":null}\n"));
+        _directory.Add(Checkpoint.IndexFileName,
+            Encoding.UTF8.GetBytes("\uFEFF{\"metadata\":{\"total_size\":1.5e3,\"x\":[{}]},\"weight_map\":{\"a\":\"" + First + "\"},\"z\":null}\n"));
         using Checkpoint checkpoint = Checkpoint.Open(_directory.Path);
         Assert.That(checkpoint.Weights.Keys, Is.EqualTo(new[] { "a" }));
     }
@@ -208,7 +209,8 @@ public class CheckpointTests
     {
         _directory.Add("config.json", "{}"u8);
         Assert.That(Refused().Message, Does.Contain(_directory.Path).And.Contain("needed is model.safetensors").And.Contain("found config.json"));
-        Assert.That(Assert.Throws<CheckpointException>(() => Checkpoint.FromBytes(new Dictionary<string, ReadOnlyMemory<byte>>()))!.Message, Does.Contain("found nothing"));
+        Assert.That(Assert.Throws<CheckpointException>(() => Checkpoint.FromBytes(new Dictionary<string, ReadOnlyMemory<byte>>()))!.Message,
+            Does.Contain("found nothing"));
     }
 
     [Test]
@@ -227,7 +229,7 @@ public class CheckpointTests
         Link("model.safetensors", outside["weights"]);
         Assert.That(Refused().Message, Does.Contain("outside the directory").And.Contain(outside["weights"]));
 
-        // Not by way of a linked directory inside either, for the weights or the index.
+        // Not through a linked directory inside either, for the weights or the index.
         File.Delete(_directory["model.safetensors"]);
         Directory.CreateSymbolicLink(_directory["sub"], outside.Path);
         Link("model.safetensors", Path.Combine("sub", "weights"));
@@ -297,6 +299,7 @@ public class CheckpointTests
     /// <summary>Breaks off after the first eight bytes.</summary>
     private sealed class BrokenStream(byte[] bytes) : MemoryStream(bytes)
     {
-        public override int Read(Span<byte> buffer) => Position < 8 ? base.Read(buffer[..Math.Min(8, buffer.Length)]) : throw new IOException("connection reset");
+        public override int Read(Span<byte> buffer) =>
+            Position < 8 ? base.Read(buffer[..Math.Min(8, buffer.Length)]) : throw new IOException("connection reset");
     }
 }

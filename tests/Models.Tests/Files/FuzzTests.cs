@@ -7,7 +7,8 @@ namespace ManagedTransformers.Models.Tests;
 public class FuzzTests
 {
     private static readonly byte[] Valid = RawSafetensors.Build(
-        """{"__metadata__":{"format":"pt","x":"\u00e9"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b.weight":{"dtype":"BF16","shape":[2,2],"data_offsets":[8,16]},"c":{"dtype":"BOOL","shape":[],"data_offsets":[16,17]}}   """, 17);
+        """{"__metadata__":{"format":"pt","x":"\u00e9"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b.weight":"""
+        + """{"dtype":"BF16","shape":[2,2],"data_offsets":[8,16]},"c":{"dtype":"BOOL","shape":[],"data_offsets":[16,17]}}   """, 17);
 
     // What turns a number, a string or a structure into another one.
     private static readonly byte[] Spicy = Encoding.ASCII.GetBytes("{}[]\",:\\-0189eE. \0\n");

@@ -148,7 +148,8 @@ public class MappedFileTests
             SafetensorsFile file = SafetensorsFile.Open(path);
             Weight weight = file.Weights["a"];
             using var reading = new CountdownEvent(4);
-            Task<int>[] readers = [.. Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() => ReadUntilDisposed(file, weight, expected, reading), TaskCreationOptions.LongRunning))];
+            Task<int>[] readers = [.. Enumerable.Range(0, 4)
+                .Select(_ => Task.Factory.StartNew(() => ReadUntilDisposed(file, weight, expected, reading), TaskCreationOptions.LongRunning))];
             reading.Wait();
             file.Dispose();
             Assert.That(Task.WhenAll(readers).GetAwaiter().GetResult(), Is.All.GreaterThan(0));
@@ -187,7 +188,8 @@ public class MappedFileTests
     {
         const long Big = 5L << 30;
         byte[] header = Encoding.UTF8.GetBytes(
-            $$$"""{"big":{"dtype":"F16","shape":[{{{Big / 4}}},2],"data_offsets":[0,{{{Big}}}]},"last":{"dtype":"I32","shape":[2],"data_offsets":[{{{Big}}},{{{Big + 8}}}]}}""");
+            $$$"""{"big":{"dtype":"F16","shape":[{{{Big / 4}}},2],"data_offsets":[0,{{{Big}}}]},"last":"""
+            + $$$"""{"dtype":"I32","shape":[2],"data_offsets":[{{{Big}}},{{{Big + 8}}}]}}""");
         string path = _directory["model.safetensors"];
         WriteSparse(path, header, Big, [1, 2, 3, 4, 5, 6, 7, 8]);
         using SafetensorsFile file = SafetensorsFile.Open(path);

@@ -9,7 +9,8 @@ internal static class RawSafetensors
     public const string TwoTensors = """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[2,2],"data_offsets":[8,12]}}""";
 
     /// <summary>Length, header and data bytes 0, 1, 2 …</summary>
-    public static byte[] Build(string header, int dataLength, long? claimedHeaderLength = null) => Build(Encoding.UTF8.GetBytes(header), dataLength, claimedHeaderLength);
+    public static byte[] Build(string header, int dataLength, long? claimedHeaderLength = null) =>
+        Build(Encoding.UTF8.GetBytes(header), dataLength, claimedHeaderLength);
 
     public static byte[] Build(byte[] header, int dataLength, long? claimedHeaderLength = null)
     {
@@ -22,11 +23,13 @@ internal static class RawSafetensors
 
     /// <summary>A file with F32 tensors of one element each.</summary>
     public static byte[] WithTensors(params string[] names) =>
-        Build("{" + string.Join(',', names.Select((name, i) => $$$"""{{{Quoted(name)}}}:{"dtype":"F32","shape":[1],"data_offsets":[{{{4 * i}}},{{{(4 * i) + 4}}}]}""")) + "}", 4 * names.Length);
+        Build("{" + string.Join(',', names.Select(
+            (name, i) => $$$"""{{{Quoted(name)}}}:{"dtype":"F32","shape":[1],"data_offsets":[{{{4 * i}}},{{{(4 * i) + 4}}}]}""")) + "}", 4 * names.Length);
 
     /// <summary>An index from tensor names to file names.</summary>
     public static byte[] Index(params (string Tensor, string File)[] map) =>
-        Encoding.UTF8.GetBytes("""{"metadata":{"total_size":0},"weight_map":{""" + string.Join(',', map.Select(pair => $"{Quoted(pair.Tensor)}:{Quoted(pair.File)}")) + "}}");
+        Encoding.UTF8.GetBytes("""{"metadata":{"total_size":0},"weight_map":{"""
+            + string.Join(',', map.Select(pair => $"{Quoted(pair.Tensor)}:{Quoted(pair.File)}")) + "}}");
 
     private static string Quoted(string text) => $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal)}\"";
 }

@@ -59,11 +59,13 @@ public class ReferenceFilesTests
     }
 
     // The values were read with Python's struct module.
-    [TestCase(Models + "roberta-mlm", "roberta.embeddings.word_embeddings.weight", "F32 [320, 48]", new[] { -0.31957498f, 0.0141667845f, -0.23575187f, 0.21434648f })]
+    [TestCase(Models + "roberta-mlm", "roberta.embeddings.word_embeddings.weight", "F32 [320, 48]",
+        new[] { -0.31957498f, 0.0141667845f, -0.23575187f, 0.21434648f })]
     [TestCase(Models + "codegen-f16", "transformer.wte.weight", "F16 [256, 48]", new[] { 0.3759765625f, -0.395751953125f, 0.59228515625f, -0.1375732421875f })]
     [TestCase(Models + "codegen-f16", "transformer.ln_f.weight", "F16 [48]", new[] { 0.90625f, 0.95703125f, 0.96533203125f, 0.93994140625f })]
     [TestCase(Models + "codegen-bf16-sharded", "transformer.wte.weight", "BF16 [256, 48]", new[] { 0.376953125f, -0.396484375f, 0.59375f, -0.1376953125f })]
-    [TestCase("models/demo-fill-mask", "roberta.embeddings.word_embeddings.weight", "F16 [8192, 256]", new[] { -0.136474609375f, 0.03594970703125f, -0.07794189453125f, -0.030731201171875f })]
+    [TestCase("models/demo-fill-mask", "roberta.embeddings.word_embeddings.weight", "F16 [8192, 256]",
+        new[] { -0.136474609375f, 0.03594970703125f, -0.07794189453125f, -0.030731201171875f })]
     public void A_tensor_starts_with_the_values_that_are_in_the_file(string directory, string name, string described, float[] first)
     {
         using Checkpoint checkpoint = Checkpoint.Open(RepositoryFiles.PathOf(directory));

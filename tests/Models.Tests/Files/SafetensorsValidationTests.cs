@@ -62,7 +62,8 @@ public class SafetensorsValidationTests
     [Test]
     public void A_truncated_file_is_refused_and_names_the_first_tensor_cut([Values] Way way)
     {
-        CheckpointException error = Refused(way, RawSafetensors.Build(RawSafetensors.TwoTensors, 9), "b in model.safetensors", "truncated", "9 bytes", "need 12");
+        CheckpointException error = Refused(way, RawSafetensors.Build(RawSafetensors.TwoTensors, 9), "b in model.safetensors",
+            "truncated", "9 bytes", "need 12");
         Assert.That(error.TensorName, Is.EqualTo("b"));
     }
 
@@ -132,7 +133,8 @@ public class SafetensorsValidationTests
     [Test]
     public void Names_that_differ_only_by_an_escape_are_duplicates() =>
         Refused(Way.Bytes, RawSafetensors.Build(
-            """{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0078":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2), "\"x\" is in the header twice");
+            """{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0078":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2),
+            "\"x\" is in the header twice");
 
     [Test]
     public void Invalid_UTF_8_is_refused([Values] Way way)

@@ -61,7 +61,8 @@ public class SafetensorsWriterTests
     [Test]
     public void Float_and_integer_arrays_are_written_as_they_are()
     {
-        byte[] written = Written(null, TensorEntry.Create("f", [3], new[] { 1.5f, float.NaN, -0f }), TensorEntry.Create("l", [2], new[] { -1L, long.MaxValue }), TensorEntry.Create("i", [1, 1], new[] { int.MinValue }));
+        byte[] written = Written(null, TensorEntry.Create("f", [3], new[] { 1.5f, float.NaN, -0f }), TensorEntry.Create("l", [2], new[] { -1L, long.MaxValue }),
+            TensorEntry.Create("i", [1, 1], new[] { int.MinValue }));
         using SafetensorsFile file = SafetensorsFile.FromBytes(written);
         Assert.That(file.Weights["f"].ToSingle(), Is.EqualTo(new[] { 1.5f, float.NaN, -0f }));
         Assert.That(file.Weights["l"].ToInt64(), Is.EqualTo(new[] { -1L, long.MaxValue }));
@@ -141,7 +142,8 @@ public class SafetensorsWriterTests
         TensorEntry[] tensors = [Scalar("d"), Scalar("c"), TensorEntry.Create("large", [5], new float[5]), Scalar("a")];
         var names = WriteShards(maxShardSize: 8, tensors);
         Assert.That(names, Is.EqualTo(new[] { "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors" }));
-        Assert.That(File.ReadAllText(_directory[Checkpoint.IndexFileName]), Does.Contain("\"total_size\": 32").And.Contain("\"large\": \"model-00002-of-00003.safetensors\""));
+        Assert.That(File.ReadAllText(_directory[Checkpoint.IndexFileName]),
+            Does.Contain("\"total_size\": 32").And.Contain("\"large\": \"model-00002-of-00003.safetensors\""));
         Assert.That(Directory.GetFiles(_directory.Path), Has.Length.EqualTo(4));
         using Checkpoint checkpoint = Checkpoint.Open(_directory.Path);
         Assert.That(checkpoint.Weights.Keys, Is.EquivalentTo(new[] { "a", "c", "d", "large" }));
@@ -190,7 +192,8 @@ public class SafetensorsWriterTests
 
     [Test]
     public void A_directory_is_not_replaced() => Assert.That(
-        () => SafetensorsWriter.Write(Path.GetTempPath(), [TensorEntry.Create("a", [1], new float[] { 1 })]), Throws.InstanceOf<IOException>().With.Message.Contains("is a directory"));
+        () => SafetensorsWriter.Write(Path.GetTempPath(), [TensorEntry.Create("a", [1], new float[] { 1 })]),
+        Throws.InstanceOf<IOException>().With.Message.Contains("is a directory"));
 
     [Test]
     [Platform(Exclude = "Win")]

@@ -77,18 +77,24 @@ public class WeightTests
     [Test]
     public void What_cannot_be_converted_says_so()
     {
-        Assert.That(() => new Weight("f8", ElementType.F8E4M3, [1], new byte[1]).ToSingle(), Throws.TypeOf<NotSupportedException>().With.Message.Contains("f8 in memory is F8_E4M3"));
-        Assert.That(() => new Weight("w", ElementType.F32, [1], new byte[4]).ToInt64(), Throws.TypeOf<NotSupportedException>().With.Message.Contains("use ToSingle"));
-        Assert.That(() => new Weight("u", ElementType.U64, [1], new byte[] { 255, 255, 255, 255, 255, 255, 255, 255 }).ToInt64(), Throws.TypeOf<OverflowException>());
-        Assert.That(() => new Weight("w", ElementType.F32, [2], new byte[8]).CopyTo(new float[3]), Throws.ArgumentException.With.Message.Contains("2 elements; the destination holds 3"));
+        Assert.That(() => new Weight("f8", ElementType.F8E4M3, [1], new byte[1]).ToSingle(),
+            Throws.TypeOf<NotSupportedException>().With.Message.Contains("f8 in memory is F8_E4M3"));
+        Assert.That(() => new Weight("w", ElementType.F32, [1], new byte[4]).ToInt64(),
+            Throws.TypeOf<NotSupportedException>().With.Message.Contains("use ToSingle"));
+        Assert.That(() => new Weight("u", ElementType.U64, [1], new byte[] { 255, 255, 255, 255, 255, 255, 255, 255 }).ToInt64(),
+            Throws.TypeOf<OverflowException>());
+        Assert.That(() => new Weight("w", ElementType.F32, [2], new byte[8]).CopyTo(new float[3]),
+            Throws.ArgumentException.With.Message.Contains("2 elements; the destination holds 3"));
     }
 
     [Test]
     public void A_weight_of_the_wrong_size_cannot_be_made()
     {
-        Assert.That(() => new Weight("w", ElementType.F32, [2, 2], new byte[15]), Throws.ArgumentException.With.Message.Contains("15 bytes given; F32 [2, 2] needs 16"));
+        Assert.That(() => new Weight("w", ElementType.F32, [2, 2], new byte[15]),
+            Throws.ArgumentException.With.Message.Contains("15 bytes given; F32 [2, 2] needs 16"));
         Assert.That(() => new Weight("w", ElementType.F32, [-1], Array.Empty<byte>()), Throws.ArgumentException.With.Message.Contains("must not be negative"));
-        Assert.That(() => new Weight("w", ElementType.F32, [long.MaxValue, 2], Array.Empty<byte>()), Throws.ArgumentException.With.Message.Contains("2^63 - 1"));
+        Assert.That(() => new Weight("w", ElementType.F32, [long.MaxValue, 2], Array.Empty<byte>()),
+            Throws.ArgumentException.With.Message.Contains("2^63 - 1"));
     }
 
     [TestCase(-1, 1)]

@@ -95,7 +95,7 @@ public sealed class LoadWarningTests
         Dictionary<string, ReadOnlyMemory<byte>> files = Files(name => "module." + name, LossWeight);
         CheckpointException? error = Assert.Throws<CheckpointException>(() => PretrainedModels.FromBytes(files));
         Assert.That(error!.Problems[0], Does.Contain("all of them are with module. before it"));
-        Assert.That(error.Problems, Has.Count.EqualTo(2), "the other one tells which tensors were left");
+        Assert.That(error.Problems, Has.Count.EqualTo(2), "the other one names which tensors were left");
         Assert.That(error.MissingTensors, Has.Count.EqualTo(_model.Weights.Count));
     }
 

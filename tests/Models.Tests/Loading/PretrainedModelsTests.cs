@@ -45,7 +45,8 @@ public sealed class PretrainedModelsTests
 
         CheckpointException? error = Assert.Throws<CheckpointException>(() => PretrainedModels.Load(_directory));
         Assert.That(error!.Problems, Has.Count.EqualTo(3));
-        Assert.That(error.Message, Does.Contain("transformer.h.1.mlp.fc_in.bias is missing").And.Contains("looks transposed").And.Contains("transformer.h.0.extra"));
+        Assert.That(error.Message,
+            Does.Contain("transformer.h.1.mlp.fc_in.bias is missing").And.Contains("looks transposed").And.Contains("transformer.h.0.extra"));
         Assert.That(error.Message, Does.Not.Contain("causal_mask"));
     }
 
@@ -55,7 +56,8 @@ public sealed class PretrainedModelsTests
         using (PretrainedModel model = SmallCodeGen())
             model.Save(_directory);
         Rewrite(tensors => tensors.Add(TensorEntry.Create("transformer.h.0.extra", [3], new float[3])));
-        Assert.That(() => PretrainedModels.Load(_directory, new LoadOptions { Strict = true }), Throws.TypeOf<CheckpointException>().With.Message.Contains("transformer.h.0.extra"));
+        Assert.That(() => PretrainedModels.Load(_directory, new LoadOptions { Strict = true }),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("transformer.h.0.extra"));
         using PretrainedModel loaded = PretrainedModels.Load(_directory);
         Assert.That(loaded, Is.TypeOf<CodeGenForCausalLM>());
     }
@@ -63,7 +65,8 @@ public sealed class PretrainedModelsTests
     [Test]
     public void Gamma_and_beta_are_read_in_every_LayerNorm_of_RoBERTa()
     {
-        var config = new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
+        var config =
+            new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
         using PretrainedModel model = PretrainedModels.FromConfig<RobertaForMaskedLM>(config);
         model.Save(_directory);
         Rewrite(tensors =>
@@ -72,7 +75,8 @@ public sealed class PretrainedModelsTests
             {
                 Weight weight = model.Weights.Single(w => w.Name == tensors[i].Name);
                 bool norm = weight.Name.Contains("LayerNorm", StringComparison.Ordinal) || weight.Name.Contains("layer_norm", StringComparison.Ordinal);
-                string legacy = norm ? weight.Name.Replace(".weight", ".gamma", StringComparison.Ordinal).Replace(".bias", ".beta", StringComparison.Ordinal) : weight.Name;
+                string legacy = norm ? weight.Name.Replace(".weight", ".gamma", StringComparison.Ordinal)
+                    .Replace(".bias", ".beta", StringComparison.Ordinal) : weight.Name;
                 tensors[i] = TensorEntry.Create(legacy, [.. weight.Shape], weight.ToSingle());
             }
             Assert.That(tensors.Select(t => t.Name), Has.Member("lm_head.layer_norm.gamma"));
@@ -91,7 +95,8 @@ public sealed class PretrainedModelsTests
             int bias = tensors.FindIndex(t => t.Name == "lm_head.bias");
             tensors[bias] = TensorEntry.Create("lm_head.bias", [40], new int[40]);
         });
-        Assert.That(() => PretrainedModels.Load(_directory), Throws.TypeOf<CheckpointException>().With.Message.Contains("lm_head.bias").And.Message.Contains("I32"));
+        Assert.That(() => PretrainedModels.Load(_directory),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("lm_head.bias").And.Message.Contains("I32"));
     }
 
     [Test]
@@ -106,7 +111,8 @@ public sealed class PretrainedModelsTests
             {
                 Weight weight = model.Weights.Single(w => w.Name == tensors[i].Name);
                 double[] wide = [.. weight.ToSingle().Select(x => (double)x)];
-                tensors[i] = new TensorEntry(weight.Name, ElementType.F64, weight.Shape, System.Runtime.InteropServices.MemoryMarshal.AsBytes(wide.AsSpan()).ToArray());
+                tensors[i] = new TensorEntry(weight.Name, ElementType.F64, weight.Shape,
+                    System.Runtime.InteropServices.MemoryMarshal.AsBytes(wide.AsSpan()).ToArray());
             }
         });
         using PretrainedModel loaded = PretrainedModels.Load(_directory);
@@ -149,12 +155,15 @@ public sealed class PretrainedModelsTests
     [Test]
     public void Every_class_can_be_made_from_a_configuration_saved_and_loaded()
     {
-        var bert = new BertConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
-        var roberta = new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
+        var bert =
+            new BertConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
+        var roberta =
+            new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
         CodeGenConfig codegen = SmallConfig();
         PretrainedModel[] models =
         [
-            PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert), PretrainedModels.FromConfig<BertForMaskedLM>(bert),
+            PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
+            PretrainedModels.FromConfig<BertForMaskedLM>(bert),
             PretrainedModels.FromConfig<BertForSequenceClassification>(bert), PretrainedModels.FromConfig<BertForTokenClassification>(bert),
             PretrainedModels.FromConfig<RobertaModel>(roberta), PretrainedModels.FromConfig<RobertaForMaskedLM>(roberta),
             PretrainedModels.FromConfig<RobertaForSequenceClassification>(roberta), PretrainedModels.FromConfig<RobertaForTokenClassification>(roberta),
@@ -188,7 +197,8 @@ public sealed class PretrainedModelsTests
     {
         Assert.That(() => PretrainedModels.Load(Path.Combine(_directory, "none")), Throws.TypeOf<DirectoryNotFoundException>());
         Assert.That(() => PretrainedModels.Load(_directory), Throws.TypeOf<ConfigException>().With.Message.Contains("config.json"));
-        Assert.That(() => PretrainedModels.FromBytes(new Dictionary<string, ReadOnlyMemory<byte>> { ["a"] = Encoding.UTF8.GetBytes("b") }), Throws.TypeOf<ConfigException>());
+        Assert.That(() => PretrainedModels.FromBytes(new Dictionary<string, ReadOnlyMemory<byte>> { ["a"] = Encoding.UTF8.GetBytes("b") }),
+            Throws.TypeOf<ConfigException>());
     }
 
     [Test]

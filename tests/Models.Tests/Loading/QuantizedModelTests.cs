@@ -5,7 +5,8 @@ namespace ManagedTransformers.Models.Tests;
 public sealed class QuantizedModelTests
 {
     private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 1, 7];
-    private static readonly CodeGenConfig Config = new() { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
+    private static readonly CodeGenConfig Config =
+        new() { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
 
     // Weights alone, as few tokens at a time see them.
     [TestCase(WeightFormat.Int8, false, 0.03)]
@@ -69,15 +70,18 @@ public sealed class QuantizedModelTests
     public void Matrices_that_are_no_whole_pairs_of_blocks_stay_as_they_are()
     {
         CodeGenConfig narrow = Config with { NEmbd = 32 };
-        Assert.That(Logits(new LoadOptions { WeightFormat = WeightFormat.Int4 }, narrow), Is.Not.EqualTo(Logits(new LoadOptions(), narrow)), "fc_out has 128 columns");
-        Assert.That(Logits(new LoadOptions { WeightFormat = WeightFormat.Int4 }, narrow with { NInner = 32 }), Is.EqualTo(Logits(new LoadOptions(), narrow with { NInner = 32 })));
+        Assert.That(Logits(new LoadOptions { WeightFormat = WeightFormat.Int4 }, narrow), Is.Not.EqualTo(Logits(new LoadOptions(), narrow)),
+            "fc_out has 128 columns");
+        Assert.That(Logits(new LoadOptions { WeightFormat = WeightFormat.Int4 }, narrow with { NInner = 32 }),
+            Is.EqualTo(Logits(new LoadOptions(), narrow with { NInner = 32 })));
     }
 
     [Test]
     public void A_saved_model_keeps_the_weights_that_it_was_made_of()
     {
         string directory = Path.Combine(TestContext.CurrentContext.WorkDirectory, "quantized");
-        using (CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, new LoadOptions { WeightFormat = WeightFormat.Int4 }))
+        var options = new LoadOptions { WeightFormat = WeightFormat.Int4 };
+        using (CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, options))
             model.Save(directory);
         using CodeGenForCausalLM back = CodeGenForCausalLM.Load(directory);
         using Session session = back.CreateSession();
@@ -95,7 +99,8 @@ public sealed class QuantizedModelTests
         Assert.That(prints, Is.Unique);
     }
 
-    private static LoadOptions At(KernelLevel level, WeightFormat format) => new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
+    private static LoadOptions At(KernelLevel level, WeightFormat format) =>
+        new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
 
     private static bool MultipliesBytes(KernelLevel level) => level is KernelLevel.Avx2 or KernelLevel.Avx512;
 

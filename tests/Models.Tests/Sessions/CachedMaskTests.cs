@@ -98,7 +98,8 @@ public sealed class CachedMaskTests
                 if (mask[row * Width + column] == 0)
                     continue;
                 float[] logits = found.Row(row * (Width - cut) + column - cut).ToArray();
-                Assert.That(logits, Is.EqualTo(expected.Row(row * (Width - expectedFrom) + column - expectedFrom).ToArray()).Within(1e-4), $"row {row}, column {column}");
+                Assert.That(logits, Is.EqualTo(expected.Row(row * (Width - expectedFrom) + column - expectedFrom).ToArray()).Within(1e-4),
+                    $"row {row}, column {column}");
             }
         }
     }

@@ -88,8 +88,10 @@ public sealed class KeyValueCacheTests
         Assert.That(() => Fill(session, 0, [4, 5]), Throws.TypeOf<ModelInputException>().With.Message.Contains("holds 3 tokens and 2 more make 5"));
         Assert.That(() => _model.Append([4, 40], [1, 1], [0, 1], session, ScoresOf.None), Throws.TypeOf<ModelInputException>().With.Message.Contains("is 40"));
         Assert.That(() => _model.Append([4, 4], [1, 1], [0, 0], session, ScoresOf.None), Throws.TypeOf<ModelInputException>().With.Message.Contains("twice"));
-        Assert.That(() => _model.Append([4, 4], [1, 2], [0, 1], session, ScoresOf.None), Throws.TypeOf<ModelInputException>().With.Message.Contains("add up to 3"));
-        Assert.That(() => _model.Append([4, 4], [2, 0], [0, 1], session, ScoresOf.None), Throws.TypeOf<ModelInputException>().With.Message.Contains("0 tokens"));
+        Assert.That(() => _model.Append([4, 4], [1, 2], [0, 1], session, ScoresOf.None),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("add up to 3"));
+        Assert.That(() => _model.Append([4, 4], [2, 0], [0, 1], session, ScoresOf.None),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("0 tokens"));
         Assert.That(() => _model.Append([], [], [0], session, ScoresOf.None), Throws.TypeOf<ModelInputException>().With.Message.Contains("No tokens"));
         Assert.That(Next(session, 0, [4]), Is.EqualTo(Alone([1, 2, 3], [4])));
     }

@@ -45,7 +45,8 @@ public sealed class SessionTests
         if (kept > 0)
             model.Forward(Prompt.AsSpan(0, kept), fresh);
         Assert.That(model.Forward([7, 1], truncated).Logits.ToArray(), Is.EqualTo(model.Forward([7, 1], fresh).Logits.ToArray()).Within(1e-5));
-        Assert.That(() => truncated.Cache.Truncate(0, kept + 3), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains($"holds {kept + 2} tokens"));
+        Assert.That(() => truncated.Cache.Truncate(0, kept + 3),
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains($"holds {kept + 2} tokens"));
         Assert.That(() => truncated.Cache.Truncate(1, 0), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
@@ -67,7 +68,8 @@ public sealed class SessionTests
         using CodeGenForCausalLM model = NewModel();
         using Session session = model.CreateSession();
         var wrong = new Tensor("past_key_values.0.key", 1, 4, 3, 9);
-        Assert.That(() => session.Cache!.Load([(wrong, wrong), (wrong, wrong), (wrong, wrong)]), Throws.TypeOf<ModelInputException>().With.Message.Contains("[1, 4, 3, 9]"));
+        Assert.That(() => session.Cache!.Load([(wrong, wrong), (wrong, wrong), (wrong, wrong)]),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("[1, 4, 3, 9]"));
         Assert.That(() => session.Cache!.Load([(wrong, wrong)]), Throws.TypeOf<ModelInputException>().With.Message.Contains("1 layers"));
     }
 
@@ -160,7 +162,8 @@ public sealed class SessionTests
         using Session session = model.CreateSession();
         Assert.That(() => other.Forward(Prompt, session), Throws.InvalidOperationException.With.Message.Contains("another model"));
         Exception? second = null;
-        var meanwhile = new Intervention("transformer.h.0", _ => second = Assert.Catch(() => Task.Run(() => model.Forward(Prompt, session)).GetAwaiter().GetResult()));
+        var meanwhile =
+            new Intervention("transformer.h.0", _ => second = Assert.Catch(() => Task.Run(() => model.Forward(Prompt, session)).GetAwaiter().GetResult()));
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [meanwhile] });
         model.Forward(Prompt, session);
         Assert.That(second, Is.InstanceOf<InvalidOperationException>().With.Message.Contains("one thread"));
@@ -178,7 +181,8 @@ public sealed class SessionTests
             using Session session = model.CreateSession();
             float[] expected = model.Forward(Prompt, session).Logits.ToArray();
             session.Cache!.Clear();
-            using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [new Intervention("transformer.h.0", _ => model.Dispose())] });
+            using ActivationTrace trace =
+                session.Trace(new TraceOptions { Names = [], Interventions = [new Intervention("transformer.h.0", _ => model.Dispose())] });
             Assert.That(model.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(expected));
             Assert.That(() => model.Forward(Prompt, session), Throws.TypeOf<ObjectDisposedException>());
             Assert.That(() => model.CreateSession(), Throws.TypeOf<ObjectDisposedException>());

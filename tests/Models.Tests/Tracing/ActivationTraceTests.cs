@@ -20,15 +20,19 @@ public sealed class ActivationTraceTests
     public void Names_are_module_paths_of_transformers_in_execution_order()
     {
         string[] block =
-            ["ln_1", "attn.qkv_proj", "attn.query", "attn.key", "attn.value", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs", "attn.out_proj", "attn", "mlp.fc_in", "mlp.act", "mlp.fc_out", "mlp"];
+            ["ln_1", "attn.qkv_proj", "attn.query", "attn.key", "attn.value", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs",
+                "attn.out_proj", "attn", "mlp.fc_in", "mlp.act", "mlp.fc_out", "mlp"];
         IEnumerable<string> blocks = Enumerable.Range(0, 3).SelectMany(n => block.Select(name => $"transformer.h.{n}.{name}").Append($"transformer.h.{n}"));
         Assert.That(_decoder.ActivationNames, Is.EqualTo((string[])["transformer.wte", "transformer.drop", .. blocks, "transformer.ln_f", "lm_head"]));
 
         string[] layer =
-            ["attention.self.query", "attention.self.key", "attention.self.value", "attention.self.scores", "attention.self.probabilities", "attention.self.heads", "attention.self", "attention.self.head_outputs",
+            ["attention.self.query", "attention.self.key", "attention.self.value", "attention.self.scores", "attention.self.probabilities",
+                "attention.self.heads", "attention.self", "attention.self.head_outputs",
             "attention.output.dense", "attention.output", "attention", "intermediate.dense", "intermediate", "output.dense", "output"];
-        IEnumerable<string> layers = Enumerable.Range(0, 2).SelectMany(n => layer.Select(name => $"roberta.encoder.layer.{n}.{name}").Append($"roberta.encoder.layer.{n}"));
-        Assert.That(_encoder.ActivationNames, Is.EqualTo((string[])["roberta.embeddings", .. layers, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head"]));
+        IEnumerable<string> layers = Enumerable.Range(0, 2)
+            .SelectMany(n => layer.Select(name => $"roberta.encoder.layer.{n}.{name}").Append($"roberta.encoder.layer.{n}"));
+        Assert.That(_encoder.ActivationNames,
+            Is.EqualTo((string[])["roberta.embeddings", .. layers, "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head"]));
     }
 
     [Test]
@@ -38,7 +42,8 @@ public sealed class ActivationTraceTests
         using var classifier = TracedModels.Encoder<RobertaForSequenceClassification>();
         using var scorer = TracedModels.Encoder<BertForSequenceClassification>();
         Assert.That(pretraining.ActivationNames.TakeLast(7), Is.EqualTo((string[])[
-            "cls.predictions.transform.dense", "cls.predictions.transform", "cls.predictions.decoder", "cls.predictions", "bert.pooler.dense", "bert.pooler", "cls.seq_relationship"]));
+            "cls.predictions.transform.dense", "cls.predictions.transform", "cls.predictions.decoder", "cls.predictions", "bert.pooler.dense", "bert.pooler",
+            "cls.seq_relationship"]));
         Assert.That(classifier.ActivationNames.TakeLast(3), Is.EqualTo((string[])["classifier.dense", "classifier.out_proj", "classifier"]));
         Assert.That(scorer.ActivationNames.TakeLast(3), Is.EqualTo((string[])["bert.pooler.dense", "bert.pooler", "classifier"]));
     }
@@ -53,8 +58,10 @@ public sealed class ActivationTraceTests
         string attn = "transformer.h.1.attn";
         Dictionary<string, int[]> expected = new()
         {
-            ["transformer.wte"] = [2, 3, 64], [$"{attn}.qkv_proj"] = [2, 3, 192], [$"{attn}.query"] = [2, 4, 3, 16], [$"{attn}.key"] = [2, 4, 3, 16], [$"{attn}.scores"] = [2, 4, 3, 9],
-            [$"{attn}.probabilities"] = [2, 4, 3, 9], [$"{attn}.heads"] = [2, 4, 3, 16], [$"{attn}.head_outputs"] = [2, 4, 3, 64], [attn] = [2, 3, 64], ["transformer.h.1.mlp.fc_in"] = [2, 3, 192], ["lm_head"] = [2, 3, 40],
+            ["transformer.wte"] = [2, 3, 64], [$"{attn}.qkv_proj"] = [2, 3, 192], [$"{attn}.query"] = [2, 4, 3, 16], [$"{attn}.key"] = [2, 4, 3, 16],
+            [$"{attn}.scores"] = [2, 4, 3, 9],
+            [$"{attn}.probabilities"] = [2, 4, 3, 9], [$"{attn}.heads"] = [2, 4, 3, 16], [$"{attn}.head_outputs"] = [2, 4, 3, 64], [attn] = [2, 3, 64],
+            ["transformer.h.1.mlp.fc_in"] = [2, 3, 192], ["lm_head"] = [2, 3, 40],
         };
         foreach ((string name, int[] shape) in expected)
             Assert.That(trace[name].Shape.ToArray(), Is.EqualTo(shape), name);
@@ -165,30 +172,36 @@ public sealed class ActivationTraceTests
     [TestCase("", "a", false)]
     [TestCase("**", "a.head_outputs", false)]
     [TestCase("**.head_outputs", "a.head_outputs", true)]
-    public void A_star_stands_for_anything_but_a_dot_and_two_for_anything(string pattern, string name, bool expected) => Assert.That(ActivationPattern.Matches(pattern, name), Is.EqualTo(expected));
+    public void A_star_stands_for_anything_but_a_dot_and_two_for_anything(string pattern, string name, bool expected) =>
+        Assert.That(ActivationPattern.Matches(pattern, name), Is.EqualTo(expected));
 
     [Test]
     public void Names_that_the_model_lacks_are_refused_at_once_with_the_nearest()
     {
         using Session session = _decoder.CreateSession();
-        Assert.That(() => session.Trace("transformer.h.0", "transfomer.h.0.attn"), Throws.TypeOf<TraceException>().With.Message.Contains("matches transfomer.h.0.attn").And.Message.Contains("transformer.h.0.attn,"));
+        Assert.That(() => session.Trace("transformer.h.0", "transfomer.h.0.attn"),
+            Throws.TypeOf<TraceException>().With.Message.Contains("matches transfomer.h.0.attn").And.Message.Contains("transformer.h.0.attn,"));
         Assert.That(() => session.Trace("transformer.h.7.*"), Throws.TypeOf<TraceException>());
         var elsewhere = new TraceOptions { Names = [], Interventions = [new Intervention("roberta.embeddings", _ => { })] };
         Assert.That(() => session.Trace(elsewhere), Throws.TypeOf<TraceException>().With.Message.Contains("roberta.embeddings"));
         using ActivationTrace trace = session.Trace("transformer.h.1.mlp");
         Assert.That(() => trace["transformer.h.1.mlp"], Throws.TypeOf<TraceException>().With.Message.Contains("No pass has run"));
         _decoder.Forward([3], session);
-        Assert.That(() => trace["transformer.h.1.attn"], Throws.TypeOf<TraceException>().With.Message.Contains("was not kept").And.Message.Contains("transformer.h.1.mlp"));
-        Assert.That(() => trace["transformer.h.1.mpl"], Throws.TypeOf<TraceException>().With.Message.Contains("no activation transformer.h.1.mpl").And.Message.Contains("transformer.h.1.mlp"));
+        Assert.That(() => trace["transformer.h.1.attn"],
+            Throws.TypeOf<TraceException>().With.Message.Contains("was not kept").And.Message.Contains("transformer.h.1.mlp"));
+        Assert.That(() => trace["transformer.h.1.mpl"],
+            Throws.TypeOf<TraceException>().With.Message.Contains("no activation transformer.h.1.mpl").And.Message.Contains("transformer.h.1.mlp"));
     }
 
     [Test]
     public void More_memory_than_allowed_is_refused_and_leaves_the_session_as_it_was()
     {
         using Session session = _decoder.CreateSession();
-        using ActivationTrace trace = session.Trace(new TraceOptions { Names = ["transformer.h.*"], MemoryLimit = 4 * 3 * 4 * 64 });        // 3 blocks of 4 tokens
+        // 3 blocks of 4 tokens
+        using ActivationTrace trace = session.Trace(new TraceOptions { Names = ["transformer.h.*"], MemoryLimit = 4 * 3 * 4 * 64 });
         _decoder.Forward([3, 4, 5, 6], session);
-        Assert.That(() => _decoder.Forward([3], session), Throws.TypeOf<TraceException>().With.Message.Contains("256 bytes more than the 3072").And.Message.Contains("MemoryLimit 3072"));
+        Assert.That(() => _decoder.Forward([3], session),
+            Throws.TypeOf<TraceException>().With.Message.Contains("256 bytes more than the 3072").And.Message.Contains("MemoryLimit 3072"));
         Assert.That((trace.Passes.Count, session.Cache!.Length(0)), Is.EqualTo((1, 4)));
         Assert.That(() => session.Trace(new TraceOptions { MemoryLimit = -1 }), Throws.TypeOf<TraceException>());
     }
@@ -198,7 +211,8 @@ public sealed class ActivationTraceTests
     {
         using Session session = _decoder.CreateSession();
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = ["transformer.h.0.attn.scores"], MemoryLimit = 1000 });
-        Assert.That(() => _decoder.Forward(TracedModels.Inputs(20), session), Throws.TypeOf<TraceException>().With.Message.Contains($"[1, 4, 20, 20] takes {4 * 4 * 20 * 20} bytes"));
+        Assert.That(() => _decoder.Forward(TracedModels.Inputs(20), session),
+            Throws.TypeOf<TraceException>().With.Message.Contains($"[1, 4, 20, 20] takes {4 * 4 * 20 * 20} bytes"));
     }
 
     [Test]

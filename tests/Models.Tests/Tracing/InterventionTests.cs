@@ -117,7 +117,8 @@ public sealed class InterventionTests
         float[] expected = Run(model, new ModelInputs(1, 12) { InputIds = s_prompt, HeadMask = mask }, []).Logits;
         (float[] found, ActivationTrace trace) = Run(model, ModelInputs.Of(s_prompt), [Intervention.ZeroHead(attention, head)], $"{attention}.heads");
         Assert.That(found, Is.EqualTo(expected));
-        Assert.That(trace[$"{attention}.heads"].Span.Slice(head * 12 * trace[$"{attention}.heads"].Shape[3], 12).ToArray(), Is.All.Zero, "the trace keeps what flows on");
+        Assert.That(trace[$"{attention}.heads"].Span.Slice(head * 12 * trace[$"{attention}.heads"].Shape[3], 12).ToArray(), Is.All.Zero,
+            "the trace keeps what flows on");
     }
 
     [Test]
@@ -180,15 +181,18 @@ public sealed class InterventionTests
     public void A_value_of_another_shape_is_refused_with_both_shapes()
     {
         var wrong = Intervention.Replace("transformer.h.1", new Tensor("mine", 1, 11, 64));
-        Assert.That(() => Logits(_decoder, s_prompt, wrong), Throws.TypeOf<TraceException>().With.Message.Contains("[1, 12, 64]").And.Message.Contains("[1, 11, 64]"));
+        Assert.That(() => Logits(_decoder, s_prompt, wrong),
+            Throws.TypeOf<TraceException>().With.Message.Contains("[1, 12, 64]").And.Message.Contains("[1, 11, 64]"));
     }
 
     [Test]
     public void A_head_that_the_model_lacks_is_refused_when_the_trace_is_opened([Values(4, -1)] int head)
     {
         using Session session = _decoder.CreateSession();
-        Assert.That(() => session.Trace(new TraceOptions { Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head)] }), Throws.TypeOf<TraceException>().With.Message.Contains($"head {head} is outside 0 … 3"));
-        Assert.That(() => session.Trace(new TraceOptions { Interventions = [Intervention.ZeroHead("transformer.h.0.atn", 0)] }), Throws.TypeOf<TraceException>().With.Message.Contains("transformer.h.0.attn.heads"));
+        Assert.That(() => session.Trace(new TraceOptions { Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head)] }),
+            Throws.TypeOf<TraceException>().With.Message.Contains($"head {head} is outside 0 … 3"));
+        Assert.That(() => session.Trace(new TraceOptions { Interventions = [Intervention.ZeroHead("transformer.h.0.atn", 0)] }),
+            Throws.TypeOf<TraceException>().With.Message.Contains("transformer.h.0.attn.heads"));
     }
 
     [Test]

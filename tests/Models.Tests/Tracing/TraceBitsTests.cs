@@ -12,7 +12,8 @@ public sealed class TraceBitsTests
     private static IEnumerable<KernelLevel> Levels => KernelDispatch.Supported;
 
     [Test]
-    public void Decoder_passes_of_prompts_and_steps_after_them([ValueSource(nameof(Levels))] KernelLevel level, [Values(WeightType.F32, WeightType.F16)] WeightType cached)
+    public void Decoder_passes_of_prompts_and_steps_after_them([ValueSource(nameof(Levels))] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16)] WeightType cached)
     {
         using CodeGenForCausalLM model = TracedModels.Decoder(level);
         foreach (int[] lengths in s_batches)
@@ -56,7 +57,8 @@ public sealed class TraceBitsTests
         using CodeGenForCausalLM model = TracedModels.Decoder(format: format);
         foreach (int[] lengths in s_batches)
         {
-            using Session plain = model.CreateSession(new SessionOptions { BatchSize = lengths.Length }), traced = model.CreateSession(new SessionOptions { BatchSize = lengths.Length });
+            using Session plain = model.CreateSession(new SessionOptions { BatchSize = lengths.Length }),
+                traced = model.CreateSession(new SessionOptions { BatchSize = lengths.Length });
             using ActivationTrace trace = traced.Trace(TracedModels.Everything);
             Assert.That(Run(model, traced, lengths), Is.EqualTo(Run(model, plain, lengths)), $"rows of {string.Join(", ", lengths)} tokens");
         }
@@ -85,9 +87,11 @@ public sealed class TraceBitsTests
     private static void AssertSame(PretrainedModel model, ForwardOptions options, params int[] lengths)
     {
         ModelInputs inputs = TracedModels.Inputs(lengths.Length == 0 ? [20, 5] : lengths);
-        using Session plain = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize }), traced = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize });
+        using Session plain = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize }),
+            traced = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize });
         using ActivationTrace trace = traced.Trace(TracedModels.Everything);
-        Assert.That(Outputs(model, inputs, traced, options), Is.EqualTo(Outputs(model, inputs, plain, options)), $"{model.Architecture} {options}, rows of {string.Join(", ", lengths)} tokens");
+        Assert.That(Outputs(model, inputs, traced, options), Is.EqualTo(Outputs(model, inputs, plain, options)),
+            $"{model.Architecture} {options}, rows of {string.Join(", ", lengths)} tokens");
         Assert.That(trace.Names, Is.EqualTo(model.ActivationNames), model.Architecture);
     }
 
@@ -100,6 +104,7 @@ public sealed class TraceBitsTests
         using CodeGenForCausalLM model = TracedModels.Decoder(level);
         using Session plain = model.CreateSession(), asked = model.CreateSession();
         ModelInputs inputs = TracedModels.Inputs(20);
-        Assert.That(model.Forward(inputs, asked, new ForwardOptions { OutputAttentions = true }).Logits.ToArray(), Is.EqualTo(model.Forward(inputs, plain).Logits.ToArray()));
+        Assert.That(model.Forward(inputs, asked, new ForwardOptions { OutputAttentions = true }).Logits.ToArray(),
+            Is.EqualTo(model.Forward(inputs, plain).Logits.ToArray()));
     }
 }

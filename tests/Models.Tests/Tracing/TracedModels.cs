@@ -8,10 +8,12 @@ internal static class TracedModels
     /// <summary>Everything, also what only patterns of that ending mean.</summary>
     public static TraceOptions Everything { get; } = new() { Names = ["**", "**head_outputs"] };
 
-    public static CodeGenForCausalLM Decoder(KernelLevel? level = null, WeightFormat format = WeightFormat.AsStored) => Decoder(Options(level) with { WeightFormat = format });
+    public static CodeGenForCausalLM Decoder(KernelLevel? level = null, WeightFormat format = WeightFormat.AsStored) =>
+        Decoder(Options(level) with { WeightFormat = format });
 
     public static CodeGenForCausalLM Decoder(LoadOptions options) => PretrainedModels.FromConfig<CodeGenForCausalLM>(
-        new CodeGenConfig { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NInner = 192, NPositions = 300, InitializerRange = 0.2 }, seed: 7, options);
+        new CodeGenConfig { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NInner = 192, NPositions = 300, InitializerRange = 0.2 }, seed: 7,
+        options);
 
     public static T Encoder<T>(KernelLevel? level = null)
         where T : PretrainedModel
@@ -20,14 +22,22 @@ internal static class TracedModels
         BertConfig config = roberta ? new RobertaConfig() : new BertConfig();
         config = config with
         {
-            VocabSize = 40, HiddenSize = 48, NumHiddenLayers = 2, NumAttentionHeads = 4, IntermediateSize = 96, MaxPositionEmbeddings = 300, InitializerRange = 0.2,
+            VocabSize = 40,
+            HiddenSize = 48,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 4,
+            IntermediateSize = 96,
+            MaxPositionEmbeddings = 300,
+            InitializerRange = 0.2,
         };
         return PretrainedModels.FromConfig<T>(config, seed: 5, Options(level));
     }
 
     /// <summary>Rows of these lengths with ids that mean no padding to any model.</summary>
     public static ModelInputs Inputs(params int[] lengths) =>
-        ModelInputs.OfBatch([.. lengths.Select((length, row) => Enumerable.Range(0, length).Select(i => 5 + ((7 * i) + (11 * row)) % 30).ToArray())], padTokenId: 1);
+        ModelInputs.OfBatch([.. lengths.Select((length, row) => Enumerable.Range(0, length).Select(i => 5 + ((7 * i) + (11 * row)) % 30).ToArray())],
+            padTokenId: 1);
 
-    private static LoadOptions Options(KernelLevel? level) => level is KernelLevel one ? new LoadOptions { Kernels = new KernelOptions { Level = one } } : new LoadOptions();
+    private static LoadOptions Options(KernelLevel? level) =>
+        level is KernelLevel one ? new LoadOptions { Kernels = new KernelOptions { Level = one } } : new LoadOptions();
 }

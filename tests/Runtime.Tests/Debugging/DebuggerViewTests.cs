@@ -63,7 +63,8 @@ public sealed class DebuggerViewTests
         using var search = new TokenSearch(plan);
         search.MoveNext(CancellationToken.None);
         search.MoveNext(CancellationToken.None);
-        Assert.That(DebuggerReader.Open(((Array)DebuggerReader.Property(search, "NextTokens")!).GetValue(0)!), Has.Length.EqualTo(10).And.All.Match(@"^\d+: 0\.\d{4} \(logit "));
+        Assert.That(DebuggerReader.Open(((Array)DebuggerReader.Property(search, "NextTokens")!).GetValue(0)!),
+            Has.Length.EqualTo(10).And.All.Match(@"^\d+: 0\.\d{4} \(logit "));
         var shown = new List<int>();
         var look = new Intervention("transformer.h.*", _ => shown.Add(((Array)DebuggerReader.Property(search, "NextTokens")!).Length));
         using (search.Session.Trace(new Models.TraceOptions { Names = [], Interventions = [look] }))
@@ -127,8 +128,10 @@ public sealed class DebuggerViewTests
         // end
         object[] logitRows = DebuggerReader.Items(output.Logits), attentionRows = DebuggerReader.Items(output.Attentions![0]);
         object head = DebuggerReader.Items(DebuggerReader.Items(session.Cache!)[0])[0];
-        InDocumentation([.. new object[] { model, tokenizer, encoding, session, session.Cache!, output, output.Logits, output.Attentions[0], attentionRows[1], head }.Select(DebuggerReader.Display),
-            .. DebuggerReader.Items(encoding).Select(DebuggerReader.Display), DebuggerReader.Display(logitRows[2]), .. DebuggerReader.Open(DebuggerReader.Property(logitRows[2], "TopIfLogits")!)[..2]]);
+        object[] shown = [model, tokenizer, encoding, session, session.Cache!, output, output.Logits, output.Attentions[0], attentionRows[1], head];
+        InDocumentation([.. shown.Select(DebuggerReader.Display),
+            .. DebuggerReader.Items(encoding).Select(DebuggerReader.Display), DebuggerReader.Display(logitRows[2]),
+            .. DebuggerReader.Open(DebuggerReader.Property(logitRows[2], "TopIfLogits")!)[..2]]);
         string code = File.ReadAllText(Path.Combine(TestData.Root, "tests", "Runtime.Tests", "Debugging", "DebuggerViewTests.cs"));
         string sample = code.Split("  // sample\n")[1].Split("  // end")[0].TrimEnd(' ').Replace("\n        ", "\n", StringComparison.Ordinal).TrimStart(' ');
         Assert.That(Documentation, Does.Contain($"```csharp\n{sample}```"));

@@ -148,7 +148,8 @@ public sealed partial class TourTests
         var body = new List<string>();
         for (int i = 0; i < lines.Length; i++)
         {
-            if (!Regex.IsMatch(lines[i], $@"^    (public|private|internal|protected)\b[^=;]*?\b{method}(<\w+(, \w+)*>)?\(", RegexOptions.None, TimeSpan.FromSeconds(1)))
+            if (!Regex.IsMatch(lines[i], $@"^    (public|private|internal|protected)\b[^=;]*?\b{method}(<\w+(, \w+)*>)?\(", RegexOptions.None,
+                TimeSpan.FromSeconds(1)))
                 continue;
             bool isExpression = lines[i].Contains("=>", StringComparison.Ordinal);
             for (; i < lines.Length; i++)
@@ -162,17 +163,21 @@ public sealed partial class TourTests
         return string.Join('\n', body);
     }
 
-    [GeneratedRegex(@"^```(?<lang>\w*)( tour:(?<id>[a-z0-9-]+))?\n(?<body>[\s\S]*?)^```$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"^```(?<lang>\w*)( tour:(?<id>[a-z0-9-]+))?\n(?<body>[\s\S]*?)^```$", RegexOptions.Multiline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 5000)]
     private static partial Regex Fence();
 
     // Formulas, code in the line, links, and numbers of papers and of their sections.
-    [GeneratedRegex(@"\$\$[\s\S]*?\$\$|\$`[^`]*`\$|\$[^$\n]+\$|`[^`\n]*`|\]\([^)]*\)|arXiv:\d+\.\d+|sections? \d[\d.]*( and \d[\d.]*)?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"\$\$[\s\S]*?\$\$|\$`[^`]*`\$|\$[^$\n]+\$|`[^`\n]*`|\]\([^)]*\)|arXiv:\d+\.\d+|sections? \d[\d.]*( and \d[\d.]*)?",
+        RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
     private static partial Regex NotProse();
 
     [GeneratedRegex(@"\d+\.\d+", RegexOptions.None, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Decimal();
 
-    [GeneratedRegex(@"^\*\*Breakpoint:\*\* \[`(?<type>\w+)\.(?<method>\w+)`\]\((?<path>[^)]+\.cs)\) at `(?<code>[^`]+)`(, when `(?<when>[^`]+)`)?[^|]*?\n\n(?<table>(\|.*\n)+)", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
+    [GeneratedRegex(@"^\*\*Breakpoint:\*\* \[`(?<type>\w+)\.(?<method>\w+)`\]\((?<path>[^)]+\.cs)\) "
+        + @"at `(?<code>[^`]+)`(, when `(?<when>[^`]+)`)?[^|]*?\n\n(?<table>(\|.*\n)+)",
+        RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]
     private static partial Regex Stop();
 
     [GeneratedRegex(@"^\| `(?<name>[^`]+)` \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 5000)]

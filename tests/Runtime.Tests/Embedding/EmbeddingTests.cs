@@ -122,7 +122,10 @@ public sealed class EmbeddingTests
     {
         var files = SentenceTransformer("pooling_mode_cls_token", normalize: false, maxSeqLength: null)
             .ToDictionary(file => file.Key is "modules.json" or "1_Pooling/config.json" ? file.Key : $"0_Transformer/{file.Key}", file => file.Value);
-        files["modules.json"] = Encoding.UTF8.GetBytes("""[{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
+        files["modules.json"] = Encoding.UTF8.GetBytes("""
+            [{"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+             {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+            """);
         using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.FromFiles(files);
         Assert.That(pipeline.Embed(Texts[0]), Is.EqualTo(_pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = [Pooling.Cls] })).Within(1e-6));
     }
@@ -156,7 +159,10 @@ public sealed class EmbeddingTests
             Directory.CreateDirectory(Path.Combine(root, "outside"));
             File.WriteAllText(Path.Combine(root, "outside", "config.json"), """{"pooling_mode_cls_token": true}""");
             Directory.CreateSymbolicLink(Path.Combine(checkpoint, "1_Pooling"), Path.Combine(root, "outside"));
-            File.WriteAllText(Path.Combine(checkpoint, "modules.json"), """[{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
+            File.WriteAllText(Path.Combine(checkpoint, "modules.json"), """
+                [{"path": "", "type": "sentence_transformers.models.Transformer"},
+                 {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+                """);
             Assert.That(() => SentenceEmbeddingPipeline.Load(checkpoint), Throws.TypeOf<CheckpointException>().With.Message.Contains("outside"));
         }
         finally
@@ -199,8 +205,10 @@ public sealed class EmbeddingTests
     [Test]
     public void No_pooling_at_all_is_refused()
     {
-        Assert.That(() => SentenceEmbeddingPipeline.Create(_model, _pipeline.Tokenizer, []), Throws.ArgumentException.With.Message.Contains("one mode at least"));
-        Assert.That(() => _pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = [] }), Throws.ArgumentException.With.Message.Contains("one mode at least"));
+        Assert.That(() => SentenceEmbeddingPipeline.Create(_model, _pipeline.Tokenizer, []),
+            Throws.ArgumentException.With.Message.Contains("one mode at least"));
+        Assert.That(() => _pipeline.Embed(Texts[0], new EmbeddingOptions { Pooling = [] }),
+            Throws.ArgumentException.With.Message.Contains("one mode at least"));
     }
 
     [Test]
@@ -216,7 +224,10 @@ public sealed class EmbeddingTests
     {
         Dictionary<string, ReadOnlyMemory<byte>> files = TestData.Files(_model, "wordpiece-code-4k");
         string last = normalize ? """, {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}""" : "";
-        files["modules.json"] = Encoding.UTF8.GetBytes($$"""[{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}{{last}}]""");
+        files["modules.json"] = Encoding.UTF8.GetBytes($$"""
+            [{"path": "", "type": "sentence_transformers.models.Transformer"},
+             {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}{{last}}]
+            """);
         files["1_Pooling/config.json"] = Encoding.UTF8.GetBytes($$"""{"word_embedding_dimension": 16, "pooling_mode_cls_token": false, "{{mode}}": true}""");
         if (maxSeqLength is int length)
             files["sentence_bert_config.json"] = Encoding.UTF8.GetBytes($$"""{"max_seq_length": {{length}}, "do_lower_case": false}""");
@@ -226,5 +237,6 @@ public sealed class EmbeddingTests
     private static int[] Longs(SafetensorsFile file, string name) =>
         [.. System.Runtime.InteropServices.MemoryMarshal.Cast<byte, long>(file.Weights[name].Bytes).ToArray().Select(x => (int)x)];
 
-    private static float[] Floats(SafetensorsFile file, string name) => System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file.Weights[name].Bytes).ToArray();
+    private static float[] Floats(SafetensorsFile file, string name) =>
+        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(file.Weights[name].Bytes).ToArray();
 }

@@ -42,7 +42,8 @@ public sealed class FillMaskTests
     public void One_mask_gives_the_filled_text_without_special_tokens()
     {
         FillMaskPrediction best = _fillMask.Predict("import numpy <mask> np")[0];
-        Assert.That(best, Has.Property("Token").EqualTo("Ġas").And.Property("TokenText").EqualTo(" as").And.Property("Sequence").EqualTo("import numpy as np"));
+        Assert.That(best,
+            Has.Property("Token").EqualTo("Ġas").And.Property("TokenText").EqualTo(" as").And.Property("Sequence").EqualTo("import numpy as np"));
     }
 
     [Test]
@@ -104,7 +105,8 @@ public sealed class FillMaskTests
         string text = "import numpy <mask> np" + string.Concat(Enumerable.Repeat("\nx = 1", 400));
         Assert.That(
             () => _fillMask.Predict(text),
-            Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 256").And.Message.Contains("max_position_embeddings 258").And.Message.Contains("Truncation"));
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 256").And.Message.Contains("max_position_embeddings 258")
+                .And.Message.Contains("Truncation"));
         Assert.That(_fillMask.Predict(text, new FillMaskOptions { Truncation = true })[0].TokenText, Is.EqualTo(" as"));
     }
 
@@ -149,7 +151,8 @@ public sealed class FillMaskTests
     [Test]
     public void Files_in_memory_give_what_the_directory_gives()
     {
-        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(TestData.Model("demo-fill-mask")).ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
+        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(TestData.Model("demo-fill-mask"))
+            .ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
         using FillMaskPipeline pipeline = FillMaskPipeline.FromFiles(files);
         Assert.That(pipeline.Predict("from os <mask> path"), Is.EqualTo(_fillMask.Predict("from os <mask> path")));
     }

@@ -50,7 +50,8 @@ public sealed class GenerationLimitTests
         GenerationOutput cut = session.Generate(Prompt(100), s_four with { TruncatePrompt = true });
         Assert.That(cut.Usage.PromptTokens, Is.EqualTo(16));
         Assert.That(cut.Sequences[0].TokenIds, Is.EqualTo(_generator.GenerateIds([Prompt(100)[^16..]], s_four)[0]));
-        Assert.That(() => session.Generate(Prompt(20), s_four), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 20 (SessionOptions.MaxLength)"));
+        Assert.That(() => session.Generate(Prompt(20), s_four),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 20 (SessionOptions.MaxLength)"));
         Assert.That(() => session.Generate(Prompt(17), s_four), Throws.TypeOf<ModelInputException>().With.Message.Contains("together 21"));
     }
 
@@ -61,7 +62,8 @@ public sealed class GenerationLimitTests
     public void Prompts_of_several_parts_up_to_the_last_place_give_what_one_pass_gives(int length)
     {
         int[] prompt = Prompt(length);
-        GeneratedSequence text = _generator.GenerateSequences([prompt], new GenerationOptions { MaxNewTokens = 1, EosTokenId = [], TopLogProbabilities = 1 }).Sequences[0];
+        GeneratedSequence text =
+            _generator.GenerateSequences([prompt], new GenerationOptions { MaxNewTokens = 1, EosTokenId = [], TopLogProbabilities = 1 }).Sequences[0];
         using Session session = _model.CreateSession();
         float[] scores = _model.Forward(prompt, session).Logits.Row(length - 1).ToArray();
         double logSum = Math.Log(scores.Sum(score => Math.Exp(score)));
@@ -79,7 +81,8 @@ public sealed class GenerationLimitTests
         Assert.That(session.TokenIds, Is.EqualTo(held));
         Assert.That(() => _generator.GenerateIds([[1], [int.MinValue]]), Throws.TypeOf<ModelInputException>().With.Message.Contains("Prompt 1"));
         // Padding that is no token: processors would look up its score.
-        Assert.That(() => _generator.GenerateBatch([[99999, 5]], [[0, 1]], s_four with { RepetitionPenalty = 1.2 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("99999"));
+        Assert.That(() => _generator.GenerateBatch([[99999, 5]], [[0, 1]], s_four with { RepetitionPenalty = 1.2 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("99999"));
         Assert.That(() => _generator.GenerateBatch([[1, 2], [3]], null), Throws.TypeOf<ModelInputException>().With.Message.Contains("input_ids[1] has 1"));
         Assert.That(() => _generator.GenerateIds(null!), Throws.ArgumentNullException);
         Assert.That(() => _generator.GenerateIds([[1], null!]), Throws.ArgumentNullException);

@@ -22,7 +22,8 @@ public sealed class GenerationSessionTests
         GenerationOutput first = session.Generate(File, s_short);
         int[] prompt = _generator.Tokenizer.Encode(File).Ids;
         Assert.That((first.Usage.PromptTokens, first.Usage.CachedTokens), Is.EqualTo((prompt.Length, 0)));
-        Assert.That(session.TokenIds, Is.EqualTo(prompt.Concat(first.Sequences[0].TokenIds).SkipLast(1)), "all but the last token, which was chosen but not read");
+        Assert.That(session.TokenIds, Is.EqualTo(prompt.Concat(first.Sequences[0].TokenIds).SkipLast(1)),
+            "all but the last token, which was chosen but not read");
 
         string more = File + first.Sequences[0].Text + "\n\ndef mul(a, b):\n";
         GenerationOutput second = session.Generate(more, s_short);
@@ -41,7 +42,8 @@ public sealed class GenerationSessionTests
         int common = _generator.Tokenizer.Encode(File).Ids.AsSpan().CommonPrefixLength(_generator.Tokenizer.Encode(changed).Ids);
         Assert.That(output.Usage.CachedTokens, Is.EqualTo(common).And.GreaterThan(5));
         Assert.That(output.Sequences[0].Text, Is.EqualTo(_generator.Generate(changed, s_short)));
-        Assert.That(session.Generate(changed, s_short).Usage.CachedTokens, Is.EqualTo(output.Usage.PromptTokens - 1), "the last token is computed again: its scores are wanted");
+        Assert.That(session.Generate(changed, s_short).Usage.CachedTokens, Is.EqualTo(output.Usage.PromptTokens - 1),
+            "the last token is computed again: its scores are wanted");
     }
 
     [Test]
@@ -133,7 +135,8 @@ public sealed class GenerationSessionTests
     {
         using GenerationSession small = _generator.CreateSession(new SessionOptions { MaxLength = 16 });
         Assert.That(() => small.Generate(File, s_short), Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 16"));
-        Assert.That(() => _generator.CreateSession(new SessionOptions { BatchSize = 2 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("BatchSize is 2"));
+        Assert.That(() => _generator.CreateSession(new SessionOptions { BatchSize = 2 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("BatchSize is 2"));
         Assert.That(small.Generate("x =", s_short with { MaxNewTokens = 4 }).Sequences[0].TokenIds, Has.Count.GreaterThan(0));
     }
 

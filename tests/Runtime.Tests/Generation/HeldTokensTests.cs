@@ -117,7 +117,8 @@ public sealed class HeldTokensTests
         }
         session.Save(path);
         Assert.That(() => wide.Load(path), Throws.TypeOf<CheckpointException>().With.Message.Contains($"is {type}").And.Message.Contains("needs F32"));
-        Assert.That(() => wide.Generate("x", s_options with { KeyValueType = type }), Throws.TypeOf<ModelInputException>().With.Message.Contains($"KeyValueType is {type}"));
+        Assert.That(() => wide.Generate("x", s_options with { KeyValueType = type }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains($"KeyValueType is {type}"));
         using GenerationSession again = session.Fork();
         again.Generate([6], s_options);
         again.Load(path);
@@ -134,11 +135,13 @@ public sealed class HeldTokensTests
         GenerationOutput output = fork.Generate(next, options);
         Assert.That(output.Usage.CachedTokens, Is.EqualTo(held.Length));
         IReadOnlyList<TokenProbability> fresh = _generator.GenerateSequences([next], options).Sequences[0].LogProbabilities![0].Alternatives;
-        Assert.That(output.Sequences[0].LogProbabilities![0].Alternatives.Select(one => one.LogProbability), Is.EqualTo(fresh.Select(one => one.LogProbability)).Within(type == WeightType.F32 ? 1e-4 : 2e-2));
+        Assert.That(output.Sequences[0].LogProbabilities![0].Alternatives.Select(one => one.LogProbability),
+            Is.EqualTo(fresh.Select(one => one.LogProbability)).Within(type == WeightType.F32 ? 1e-4 : 2e-2));
     }
 
     private sealed class FailingCriterion(int length) : StoppingCriterion
     {
-        public override bool IsMet(GenerationState state) => state.InputIds.Length > length ? throw new InvalidOperationException("the criterion's own") : false;
+        public override bool IsMet(GenerationState state) =>
+            state.InputIds.Length > length ? throw new InvalidOperationException("the criterion's own") : false;
     }
 }

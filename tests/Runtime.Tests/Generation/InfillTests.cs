@@ -34,7 +34,8 @@ public sealed class InfillTests
     {
         var format = new InfillFormat(_generator.Tokenizer, gaps: 3);
         int[] prompt = format.Prompt(Parts);
-        Assert.That(prompt, Is.EqualTo((int[])[.. Ids(Parts[0]), Mask1, .. Ids(Parts[1]), Mask2, .. Ids(Parts[2]), Mask3, .. Ids(Parts[3]), EndOfText, Sep, Mask1]));
+        Assert.That(prompt,
+            Is.EqualTo((int[])[.. Ids(Parts[0]), Mask1, .. Ids(Parts[1]), Mask2, .. Ids(Parts[2]), Mask3, .. Ids(Parts[3]), EndOfText, Sep, Mask1]));
         Assert.That(format.Next(prompt, "x = 1", gap: 1), Is.EqualTo((int[])[.. prompt, .. Ids("x = 1"), Eom, Mask2]));
     }
 
@@ -55,15 +56,18 @@ public sealed class InfillTests
     }
 
     [Test]
-    public void Two_texts_are_the_case_of_one_gap() => Assert.That(_generator.Infill(["a = ", "\n"], Options).Single(), Is.EqualTo(_generator.Infill("a = ", "\n", Options)));
+    public void Two_texts_are_the_case_of_one_gap() =>
+        Assert.That(_generator.Infill(["a = ", "\n"], Options).Single(), Is.EqualTo(_generator.Infill("a = ", "\n", Options)));
 
     [Test]
     public void More_gaps_than_masks_are_refused_with_the_numbers()
     {
         Assert.That(() => _generator.Infill(["a", "b", "c", "d", "e"]),
-            Throws.TypeOf<ConfigException>().With.Message.Contains("no <mask_4>").And.Message.Contains("4 gaps").And.Message.Contains("at most 3 gaps at a time"));
+            Throws.TypeOf<ConfigException>().With.Message.Contains("no <mask_4>").And.Message.Contains("4 gaps")
+                .And.Message.Contains("at most 3 gaps at a time"));
         using var demo = TextGenerator.Load(TestData.Model("demo-codegen"));
-        Assert.That(() => demo.Infill(["a", "b", "c"]), Throws.TypeOf<ConfigException>().With.Message.Contains("no <mask_2>").And.Message.Contains("one gap at a time"));
+        Assert.That(() => demo.Infill(["a", "b", "c"]),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("no <mask_2>").And.Message.Contains("one gap at a time"));
     }
 
     [TestCase]

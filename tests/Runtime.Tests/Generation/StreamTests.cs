@@ -56,7 +56,8 @@ public sealed class StreamTests
                 Assert.That(() => new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(piece.Text), Throws.Nothing, "no half of a surrogate pair");
             Assert.That(pieces.Select(piece => piece.Text), Has.None.Contains('\uFFFD'));
             Assert.That(pieces.SelectMany(piece => piece.TokenIds), Is.EqualTo(whole.TokenIds));
-            Assert.That(pieces.SelectMany(piece => piece.LogProbabilities!).Select(one => (one.TokenId, one.LogProbability)), Is.EqualTo(whole.LogProbabilities!.Select(one => (one.TokenId, one.LogProbability))));
+            Assert.That(pieces.SelectMany(piece => piece.LogProbabilities!).Select(one => (one.TokenId, one.LogProbability)),
+                Is.EqualTo(whole.LogProbabilities!.Select(one => (one.TokenId, one.LogProbability))));
             Assert.That(pieces.SkipLast(1).All(piece => piece is { FinishReason: null, Usage: null, Text: not "" }));
             Assert.That((pieces[^1].FinishReason, pieces[^1].Usage!.NewTokens), Is.EqualTo(((FinishReason?)whole.FinishReason, whole.TokenIds.Count)));
             Assert.That(whole.FinishReason, Is.EqualTo(given == said ? FinishReason.Length : FinishReason.StopString));
@@ -90,7 +91,8 @@ public sealed class StreamTests
         Assert.That(Reason(limited with { MaxNewTokens = 1 }), Is.EqualTo(FinishReason.Length));
         Assert.That(Reason(limited with { MaxNewTokens = 1, StoppingCriteria = [new Always()] }), Is.EqualTo(FinishReason.Criterion));
         Assert.That(Reason(limited with { MaxNewTokens = 1, StoppingCriteria = [new Always()], StopStrings = ["a"] }), Is.EqualTo(FinishReason.StopString));
-        Assert.That(Reason(limited with { MaxNewTokens = 3, MaxTime = null, StopStrings = ["zz"] }), Is.EqualTo(FinishReason.EndToken), "at the greatest length");
+        Assert.That(Reason(limited with { MaxNewTokens = 3, MaxTime = null, StopStrings = ["zz"] }), Is.EqualTo(FinishReason.EndToken),
+            "at the greatest length");
     }
 
     [Test]
@@ -101,13 +103,15 @@ public sealed class StreamTests
         IAsyncEnumerable<TextPiece> stream = generator.StreamAsync("x", Saying("x", ByCharacter("abc")));
         List<TextPiece> first = await Read(stream), second = await Read(stream);
         Assert.That(second.Select(piece => piece.Text), Is.EqualTo(first.Select(piece => piece.Text)));
-        Assert.That(() => generator.StreamAsync("x", new GenerationOptions { NumBeams = 2 }), Throws.TypeOf<ModelInputException>(), "refused before it is read");
+        Assert.That(() => generator.StreamAsync("x", new GenerationOptions { NumBeams = 2 }), Throws.TypeOf<ModelInputException>(),
+            "refused before it is read");
     }
 
     [Test]
     public async Task An_exception_comes_through_and_generator_and_session_go_on()
     {
-        GenerationOptions good = Saying("x", ByCharacter("abc")), bad = good with { LogitsProcessors = [.. good.LogitsProcessors!, new TinyCodeGen.Failing(3)] };
+        GenerationOptions good = Saying("x", ByCharacter("abc")),
+            bad = good with { LogitsProcessors = [.. good.LogitsProcessors!, new TinyCodeGen.Failing(3)] };
         using GenerationSession session = _generator.CreateSession();
         foreach (IAsyncEnumerable<TextPiece> stream in new[] { _generator.StreamAsync("x", bad), session.StreamAsync("x", bad) })
             await Assert.ThatAsync(async () => await Read(stream), Throws.TypeOf<InvalidOperationException>().With.Message.EqualTo("the processor's own"));

@@ -196,7 +196,8 @@ public sealed class TextGeneratorTests
     public void Generation_config_is_read()
     {
         var config = new CodeGenConfig { EosTokenId = [8188] };
-        GenerationDefaults defaults = GenerationDefaults.Of(Json("""{"max_length": 33, "eos_token_id": [7, 8188], "do_sample": true}"""), config, _generator.Tokenizer);
+        GenerationDefaults defaults = GenerationDefaults.Of(Json("""{"max_length": 33, "eos_token_id": [7, 8188], "do_sample": true}"""),
+            config, _generator.Tokenizer);
         Assert.That((defaults.Options.MaxLength, defaults.Options.MaxNewTokens), Is.EqualTo(((int?)33, (int?)null)));
         Assert.That(defaults.Options.EosTokenId, Is.EqualTo(new[] { 7, 8188 }));
         Assert.That(defaults.Options.DoSample, Is.True);

@@ -45,7 +45,8 @@ public sealed class BadCheckpointTests
     public void A_model_without_room_for_a_text_is_refused()
     {
         using var model = TestData.Tiny<BertForMaskedLM>(8200, maxTokens: 2);
-        Assert.That(() => FillMaskPipeline.Create(model, WordPiece), Throws.TypeOf<ConfigException>().With.Message.Contains("at most 2 tokens").And.Message.Contains("2 special ones"));
+        Assert.That(() => FillMaskPipeline.Create(model, WordPiece),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("at most 2 tokens").And.Message.Contains("2 special ones"));
     }
 
     [Test]
@@ -53,7 +54,8 @@ public sealed class BadCheckpointTests
     {
         using var model = TestData.Tiny<BertForSequenceClassification>(8200, maxTokens: 4);
         using TextClassificationPipeline pipeline = TextClassificationPipeline.Create(model, WordPiece);
-        Assert.That(() => pipeline.Classify(Text, Text, new TextClassificationOptions { Truncation = true }), Throws.TypeOf<ModelInputException>().With.Message.Contains("no room"));
+        Assert.That(() => pipeline.Classify(Text, Text, new TextClassificationOptions { Truncation = true }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("no room"));
     }
 
     [TestCase("sentence_bert_config.json", """{"max_seq_length": 2}""", "max_seq_length")]

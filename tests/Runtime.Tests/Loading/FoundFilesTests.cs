@@ -53,7 +53,7 @@ public sealed class FoundFilesTests
     {
         string tokenizer = Path.Combine(TestData.Root, "..", "shared", "tokenizers", "starencoder");
         if (!Directory.Exists(tokenizer))
-            Assert.Ignore("starencoder may not be redistributed and is not beside the repository.");
+            Assert.Ignore("starencoder may not be redistributed and is not next to the repository.");
         var config = (BertConfig)ConfigJson.Parse(File.ReadAllBytes(Path.Combine(TestData.Root, "tests", "data", "cases", "ner-starpii", "config.json")));
         using BertForTokenClassification model = PretrainedModels.FromConfig<BertForTokenClassification>(config, seed: 1);
         using TokenClassificationPipeline tagger = TokenClassificationPipeline.Create(model, Tokenizer.Load(tokenizer));

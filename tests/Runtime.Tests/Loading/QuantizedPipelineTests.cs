@@ -2,7 +2,9 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Pipelines over checkpoints that are stored quantized: the default options load them, and they say what quantizing while loading makes them say.</summary>
+/// <summary>
+/// Pipelines over checkpoints that are stored quantized: the default options load them, and they say what quantizing while loading makes them say.
+/// </summary>
 public sealed class QuantizedPipelineTests
 {
     private string _stored = "";
@@ -42,7 +44,8 @@ public sealed class QuantizedPipelineTests
         using (var loaded = TextClassificationPipeline.Load(TestData.Model("demo-language-id"), AtLoad(WeightFormat.Int8)))
         using (var stored = TextClassificationPipeline.Load(_stored))
             Assert.That(stored.Classify("def f(x): return x"), Is.EqualTo(loaded.Classify("def f(x): return x")));
-        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(_stored).ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
+        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(_stored)
+            .ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
         using var body = FeatureExtractionPipeline.FromFiles(files);
         using var loadedBody = FeatureExtractionPipeline.Load(TestData.Model("demo-language-id"), AtLoad(WeightFormat.Int8));
         Assert.That(body.Extract("x = 1").ToArray(), Is.EqualTo(loadedBody.Extract("x = 1").ToArray()));

@@ -44,7 +44,7 @@ public sealed class SharedTokenizerTests
     {
         string directory = Path.Combine(TestData.Root, "..", "shared", "tokenizers", name);
         if (!Directory.Exists(directory))
-            Assert.Ignore($"{name} may not be redistributed and is not beside the repository.");
+            Assert.Ignore($"{name} may not be redistributed and is not next to the repository.");
         return Tokenizer.Load(directory);
     }
 }

@@ -26,7 +26,8 @@ public sealed class NextSentenceTests
         using BertForPreTraining model = TestData.Tiny<BertForPreTraining>(8200);
         using FillMaskPipeline pipeline = FillMaskPipeline.Create(model, TestData.Tokenizer("digits-python-8k"));
         Tokenizer tokenizer = pipeline.Tokenizer;
-        (int cls, int mask, int sep) = (tokenizer.SpecialTokens.ClsTokenId!.Value, tokenizer.SpecialTokens.MaskTokenId!.Value, tokenizer.SpecialTokens.SepTokenId!.Value);
+        (int cls, int mask, int sep) =
+            (tokenizer.SpecialTokens.ClsTokenId!.Value, tokenizer.SpecialTokens.MaskTokenId!.Value, tokenizer.SpecialTokens.SepTokenId!.Value);
         using Session session = model.CreateSession();
         Tensor logits = model.Forward(ModelInputs.Of(cls, mask, sep), session).Logits;
         float[] row = logits.Row(1).ToArray();

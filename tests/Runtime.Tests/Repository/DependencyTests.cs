@@ -16,7 +16,8 @@ public sealed class DependencyTests
         ["Hub"] = ([], []),
     };
 
-    private static string[] Projects => [.. Directory.GetDirectories(Path.Combine(TestData.Root, "src")).Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(d => Path.GetFileName(d))];
+    private static string[] Projects => [.. Directory.GetDirectories(Path.Combine(TestData.Root, "src"))
+        .Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(d => Path.GetFileName(d))];
 
     [Test]
     public void Every_project_of_src_has_its_place() => Assert.That(Projects, Is.EquivalentTo(Allowed.Keys));
@@ -26,15 +27,18 @@ public sealed class DependencyTests
     {
         XDocument file = XDocument.Load(Path.Combine(TestData.Root, "src", project, $"{project}.csproj"));
         string[] Includes(string element) => [.. file.Descendants(element).Select(e => e.Attribute("Include")!.Value)];
-        Assert.That(Includes("ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/'))), Is.SubsetOf(Allowed[project].Projects));
+        Assert.That(Includes("ProjectReference").Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/'))),
+            Is.SubsetOf(Allowed[project].Projects));
         Assert.That(Includes("PackageReference"), Is.SubsetOf(Allowed[project].Packages));
     }
 
     [TestCase("ManagedTransformers.Kernels")]
     [TestCase("ManagedTransformers.Tokenizers")]
     [TestCase("ManagedTransformers.Models", "ManagedTransformers.Kernels")]
-    [TestCase("ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "Microsoft.Extensions.AI.Abstractions")]
-    [TestCase("ManagedTransformers.Diagnostics", "ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers")]
+    [TestCase("ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers",
+        "Microsoft.Extensions.AI.Abstractions")]
+    [TestCase("ManagedTransformers.Diagnostics", "ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels",
+        "ManagedTransformers.Tokenizers")]
     [TestCase("ManagedTransformers.Hub")]
     public void Assemblies_refer_to_the_base_library_and_what_is_allowed(string assembly, params string[] allowed)
     {
@@ -47,7 +51,8 @@ public sealed class DependencyTests
     public void Nothing_in_src_calls_a_native_library()
     {
         string[] forbidden = ["[DllImport", "[LibraryImport", "NativeLibrary."];
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(path => !path.Contains("/obj/", StringComparison.Ordinal)))
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal)))
         {
             string text = File.ReadAllText(file);
             foreach (string call in forbidden)
@@ -59,7 +64,8 @@ public sealed class DependencyTests
     public void Only_the_hub_uses_the_network()
     {
         string hub = Path.Combine(TestData.Root, "src", "Hub") + Path.DirectorySeparatorChar;
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories).Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.StartsWith(hub, StringComparison.Ordinal)))
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(TestData.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.StartsWith(hub, StringComparison.Ordinal)))
             Assert.That(File.ReadAllText(file), Does.Not.Contain("System.Net").And.Not.Contain("HttpClient"), file);
     }
 
@@ -68,7 +74,8 @@ public sealed class DependencyTests
     {
         foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory, "ManagedTransformers*.dll"))
             Assert.That(() => AssemblyName.GetAssemblyName(file), Throws.Nothing, file);
-        string[] native = [.. Directory.EnumerateFiles(AppContext.BaseDirectory, "*", SearchOption.AllDirectories).Where(path => Path.GetExtension(path) is ".so" or ".dylib")];
+        string[] native = [.. Directory.EnumerateFiles(AppContext.BaseDirectory, "*", SearchOption.AllDirectories)
+            .Where(path => Path.GetExtension(path) is ".so" or ".dylib")];
         Assert.That(native, Is.Empty);
     }
 }

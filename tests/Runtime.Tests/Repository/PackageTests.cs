@@ -20,15 +20,18 @@ public sealed class PackageTests
     {
         using var image = new PEReader(File.OpenRead(Path.Combine(AppContext.BaseDirectory, assembly + ".dll")));
         DebugDirectoryEntry[] entries = [.. image.ReadDebugDirectory()];
-        Assert.That(entries.Select(entry => entry.Type), Does.Contain(DebugDirectoryEntryType.EmbeddedPortablePdb).And.Contain(DebugDirectoryEntryType.Reproducible));
-        using MetadataReaderProvider provider = image.ReadEmbeddedPortablePdbDebugDirectoryData(entries.Single(entry => entry.Type == DebugDirectoryEntryType.EmbeddedPortablePdb));
+        Assert.That(entries.Select(entry => entry.Type),
+            Does.Contain(DebugDirectoryEntryType.EmbeddedPortablePdb).And.Contain(DebugDirectoryEntryType.Reproducible));
+        using MetadataReaderProvider provider =
+            image.ReadEmbeddedPortablePdbDebugDirectoryData(entries.Single(entry => entry.Type == DebugDirectoryEntryType.EmbeddedPortablePdb));
         MetadataReader symbols = provider.GetMetadataReader();
 
         Dictionary<string, string?> sources = symbols.Documents.ToDictionary(
             handle => symbols.GetString(symbols.GetDocument(handle).Name).Replace('\\', '/'), handle => SourceOf(symbols, handle));
         string folder = string.Join('/', file.Split('/')[..2]) + "/";
         Assert.That(sources.Where(one => one.Value is null).Select(one => one.Key), Is.Empty, "documents without source");
-        Assert.That(sources.Keys.Count(path => path.Contains($"/{folder}", StringComparison.Ordinal) && !path.Contains("/obj/", StringComparison.Ordinal)), Is.GreaterThan(15), folder);
+        Assert.That(sources.Keys.Count(path => path.Contains($"/{folder}", StringComparison.Ordinal) && !path.Contains("/obj/", StringComparison.Ordinal)),
+            Is.GreaterThan(15), folder);
         string document = sources.Keys.Single(path => path.EndsWith("/" + file, StringComparison.Ordinal));
         Assert.That(sources[document], Is.EqualTo(File.ReadAllText(Path.Combine(TestData.Root, file))));
 
@@ -37,7 +40,8 @@ public sealed class PackageTests
             && metadata.GetString(one.Name) == method && metadata.GetString(metadata.GetTypeDefinition(one.GetDeclaringType()).Name) == type)];
         Assert.That(methods, Is.Not.Empty);
         foreach (MethodDefinitionHandle handle in methods)
-            Assert.That(symbols.GetMethodDebugInformation(handle).GetSequencePoints().Count(point => !point.IsHidden), Is.GreaterThan(0), $"places to stop in {type}.{method}");
+            Assert.That(symbols.GetMethodDebugInformation(handle).GetSequencePoints().Count(point => !point.IsHidden), Is.GreaterThan(0),
+                $"places to stop in {type}.{method}");
     }
 
     [TestCase("Kernels")]

@@ -5,7 +5,8 @@ namespace ManagedTransformers.Runtime.Tests;
 /// <summary>Public is what a user calls.</summary>
 public sealed class PublicSurfaceTests
 {
-    private static readonly string[] Core = ["ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "ManagedTransformers.Models", "ManagedTransformers"];
+    private static readonly string[] Core =
+        ["ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "ManagedTransformers.Models", "ManagedTransformers"];
 
     [Test]
     public void The_core_packages_have_at_most_150_public_types()

@@ -20,8 +20,10 @@ public sealed class CausalLMScoringTests
     {
         Assert.That(SlidingWindow.Over(10, firstTarget: 1, window: 4, stride: 2),
             Is.EqualTo(new SlidingWindow[] { new(0, 4, 1), new(2, 6, 4), new(4, 8, 6), new(6, 10, 8) }));
-        Assert.That(SlidingWindow.Over(9, firstTarget: 6, window: 4, stride: 3), Is.EqualTo(new SlidingWindow[] { new(3, 7, 6), new(6, 9, 7) }), "windows that score none are left out");
-        Assert.That(SlidingWindow.Over(6, firstTarget: 1, window: 4, stride: 4), Is.EqualTo(new SlidingWindow[] { new(0, 4, 1), new(3, 6, 4) }), "token 4 needs one before it");
+        Assert.That(SlidingWindow.Over(9, firstTarget: 6, window: 4, stride: 3), Is.EqualTo(new SlidingWindow[] { new(3, 7, 6), new(6, 9, 7) }),
+            "windows that score none are left out");
+        Assert.That(SlidingWindow.Over(6, firstTarget: 1, window: 4, stride: 4), Is.EqualTo(new SlidingWindow[] { new(0, 4, 1), new(3, 6, 4) }),
+            "token 4 needs one before it");
         Assert.That(SlidingWindow.Over(4, firstTarget: 1, window: 4, stride: 1), Is.EqualTo(new SlidingWindow[] { new(0, 4, 1) }));
     }
 
@@ -71,7 +73,8 @@ public sealed class CausalLMScoringTests
 
     [Test]
     public void A_stride_of_a_whole_window_still_scores_every_token() => Assert.That(
-        _model.LogProbabilities(Ids, new ScoringOptions { Window = 20, Stride = 20 }), Is.EqualTo(_model.LogProbabilities(Ids, new ScoringOptions { Window = 20, Stride = 19 })));
+        _model.LogProbabilities(Ids, new ScoringOptions { Window = 20, Stride = 20 }),
+        Is.EqualTo(_model.LogProbabilities(Ids, new ScoringOptions { Window = 20, Stride = 19 })));
 
     [TestCase(1)]
     [TestCase(7)]
@@ -80,7 +83,8 @@ public sealed class CausalLMScoringTests
     {
         var options = new ScoringOptions { Window = 48 };
         var found = new double[Ids.Length - 1];
-        CausalLMScoring.Visit(_model, Ids, 1, options, (index, _, logProbability) => found[index - 1] = logProbability, progress: null, CancellationToken.None, partTokens);
+        CausalLMScoring.Visit(_model, Ids, 1, options, (index, _, logProbability) => found[index - 1] = logProbability, progress: null,
+            CancellationToken.None, partTokens);
         Assert.That(found, Is.EqualTo(_model.LogProbabilities(Ids, options)).Within(1e-4));
     }
 
@@ -99,7 +103,8 @@ public sealed class CausalLMScoringTests
     {
         using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(
             new CodeGenConfig { VocabSize = 50, NEmbd = 32, NLayer = 1, NHead = 4, RotaryDim = 4, NPositions = 1 });
-        Assert.That(() => model.LogProbabilities([1, 2]), Throws.TypeOf<ModelInputException>().With.Message.Contains("reads 1 token").And.Message.Contains("at least 2"));
+        Assert.That(() => model.LogProbabilities([1, 2]),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("reads 1 token").And.Message.Contains("at least 2"));
     }
 
     private float Loss(int[] ids, int[] labels)

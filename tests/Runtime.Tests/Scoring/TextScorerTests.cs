@@ -75,7 +75,8 @@ public sealed class TextScorerTests
             Assert.That(token.Alternatives.Select(one => one.LogProbability), Is.Ordered.Descending);
             int among = token.Alternatives.ToList().FindIndex(one => one.TokenId == token.TokenId);
             Assert.That(token.Rank, among < 0 ? Is.GreaterThan(5) : Is.EqualTo(among + 1));
-            Assert.That(token.LogProbability, among < 0 ? Is.LessThanOrEqualTo(token.Alternatives[^1].LogProbability) : Is.EqualTo(token.Alternatives[among].LogProbability));
+            Assert.That(token.LogProbability,
+                among < 0 ? Is.LessThanOrEqualTo(token.Alternatives[^1].LogProbability) : Is.EqualTo(token.Alternatives[among].LogProbability));
         }
         TokenScore whole = _scorer.Score("x", new ScoringOptions { TopK = 100_000 }).Tokens[0];
         Assert.That(whole.Alternatives, Has.Count.EqualTo(8192));
@@ -94,7 +95,8 @@ public sealed class TextScorerTests
     [Test]
     public void Context_and_continuation_together_are_the_text()
     {
-        TextScore context = _scorer.Score("def add(a, b):\n"), continuation = _scorer.ScoreContinuation("def add(a, b):\n", "    return a + b\n"), whole = _scorer.Score(Code);
+        TextScore context = _scorer.Score("def add(a, b):\n"), continuation = _scorer.ScoreContinuation("def add(a, b):\n", "    return a + b\n"),
+            whole = _scorer.Score(Code);
         Assert.That(continuation.TokenCount, Is.EqualTo(whole.TokenCount - context.TokenCount));
         Assert.That(context.LogProbability + continuation.LogProbability, Is.EqualTo(whole.LogProbability).Within(1e-3));
         Assert.That(continuation.Tokens[0].Start, Is.Zero);
@@ -108,7 +110,8 @@ public sealed class TextScorerTests
     {
         string[] continuations = [" pd", " numpy as np\nx = np.zeros(3)", " np", ""];
         var options = new ScoringOptions { Window = window, Stride = 4 };
-        Assert.That(() => _scorer.Rank("import numpy as", continuations, options), Throws.TypeOf<ModelInputException>().With.Message.Contains("continuation 3"));
+        Assert.That(() => _scorer.Rank("import numpy as", continuations, options),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("continuation 3"));
         IReadOnlyList<ContinuationScore> ranked = _scorer.Rank("import os\nimport sys\nimport numpy as", continuations[..3], options);
         Assert.That(ranked[0].Text, Is.EqualTo(" np"));
         Assert.That(ranked.Select(one => one.Score.LogProbability), Is.Ordered.Descending);
@@ -155,7 +158,8 @@ public sealed class TextScorerTests
     public void Texts_without_a_probability_are_refused()
     {
         Assert.That(() => _scorer.Score(""), Throws.TypeOf<ModelInputException>().With.Message.Contains("0 characters"));
-        Assert.That(() => _scorer.Score("x", Bare), Throws.TypeOf<ModelInputException>().With.Message.Contains("single token").And.Message.Contains("AddBeginOfText"));
+        Assert.That(() => _scorer.Score("x", Bare),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("single token").And.Message.Contains("AddBeginOfText"));
         Assert.That(() => _scorer.ScoreContinuation("x", ""), Throws.TypeOf<ModelInputException>().With.Message.Contains("continuation"));
         Assert.That(() => _scorer.ScoreContinuation("", "x", Bare), Throws.TypeOf<ModelInputException>().With.Message.Contains("context is empty"));
         Assert.That(_scorer.Score("x").TokenCount, Is.EqualTo(1));
@@ -164,8 +168,10 @@ public sealed class TextScorerTests
     [Test]
     public void Windows_that_the_model_cannot_read_are_refused_with_the_numbers()
     {
-        Assert.That(() => _scorer.Score("x", new ScoringOptions { Window = 513 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("513").And.Message.Contains("512"));
-        Assert.That(() => _scorer.Score("x", new ScoringOptions { Window = 8, Stride = 9 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("Stride is 9 and the window 8"));
+        Assert.That(() => _scorer.Score("x", new ScoringOptions { Window = 513 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("513").And.Message.Contains("512"));
+        Assert.That(() => _scorer.Score("x", new ScoringOptions { Window = 8, Stride = 9 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("Stride is 9 and the window 8"));
         Assert.That(() => new ScoringOptions { Window = 1 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Window is 1"));
         Assert.That(() => new ScoringOptions { Stride = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Stride is 0"));
         Assert.That(() => new ScoringOptions { TopK = -1 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("TopK is -1"));

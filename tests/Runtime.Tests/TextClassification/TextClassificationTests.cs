@@ -26,11 +26,13 @@ public sealed class TextClassificationTests
             Assert.That(score.Score, Is.EqualTo(row.GetProperty("scores").GetProperty(score.Label).GetSingle()).Within(3e-6), score.Label);
     }
 
-    [TestCase("\"id2label\": {", "\"id2label\": {\"0\": 0, \"1\": 1, \"2\": 2, \"3\": 3, \"4\": 4, \"5\": 5}, \"names\": {", "4", Description = "names that are numbers, transformers#15474")]
+    [TestCase("\"id2label\": {", "\"id2label\": {\"0\": 0, \"1\": 1, \"2\": 2, \"3\": 3, \"4\": 4, \"5\": 5}, \"names\": {", "4",
+        Description = "names that are numbers, transformers#15474")]
     [TestCase("{", "{\"metric_best\": Infinity, \"metric_worst\": NaN,", "python", Description = "as Python writes them, transformers#42959")]
     public void A_config_as_people_have_it_gives_the_label(string from, string to, string label)
     {
-        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(TestData.Model("demo-language-id")).ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
+        Dictionary<string, ReadOnlyMemory<byte>> files = Directory.GetFiles(TestData.Model("demo-language-id"))
+            .ToDictionary(path => Path.GetFileName(path), path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path));
         string config = System.Text.Encoding.UTF8.GetString(files["config.json"].Span);
         int at = config.IndexOf(from, StringComparison.Ordinal);
         files["config.json"] = System.Text.Encoding.UTF8.GetBytes(config[..at] + to + config[(at + from.Length)..]);
@@ -75,7 +77,8 @@ public sealed class TextClassificationTests
         (int[] a, int[] b) = (tokenizer.Encode("import os", options: EncodeOptions.Plain).Ids, tokenizer.Encode("x = 12", options: EncodeOptions.Plain).Ids);
         (int cls, int sep) = (tokenizer.SpecialTokens.ClsTokenId!.Value, tokenizer.SpecialTokens.SepTokenId!.Value);
         int[] ids = [cls, .. a, sep, .. b, sep];
-        var inputs = new ModelInputs(1, ids.Length) { InputIds = ids, TokenTypeIds = [.. Enumerable.Repeat(0, a.Length + 2), .. Enumerable.Repeat(1, b.Length + 1)] };
+        var inputs =
+            new ModelInputs(1, ids.Length) { InputIds = ids, TokenTypeIds = [.. Enumerable.Repeat(0, a.Length + 2), .. Enumerable.Repeat(1, b.Length + 1)] };
         using Session session = model.CreateSession();
         float logit = ((SequenceClassifierOutput)model.Forward(inputs, session)).Logits[0, 0];
         LabelScore score = pipeline.Classify("import os", "x = 12").Single();

@@ -18,7 +18,8 @@ public sealed class EntityAggregationTests
 
     [Test]
     public void None_labels_every_token() =>
-        Check(AggregationStrategy.None, ("B-NAME", 0.6, 0, 0), ("I-NAME", 0.7, 1, 1), ("I-KEY", 0.9, 2, 2), ("O", 0.8, 3, 3), ("I-NAME", 0.5, 4, 4), ("I-NAME", 0.8, 5, 5), ("B-NAME", 0.7, 6, 6));
+        Check(AggregationStrategy.None, ("B-NAME", 0.6, 0, 0), ("I-NAME", 0.7, 1, 1), ("I-KEY", 0.9, 2, 2), ("O", 0.8, 3, 3), ("I-NAME", 0.5, 4, 4),
+            ("I-NAME", 0.8, 5, 5), ("B-NAME", 0.7, 6, 6));
 
     [Test]
     public void Simple_joins_the_same_tag_and_begins_anew_at_B() =>
@@ -41,7 +42,8 @@ public sealed class EntityAggregationTests
     public void Labels_without_B_and_I_join_their_neighbours()
     {
         string[] labels = ["PER", "LOC"];
-        var runs = EntityAggregation.Aggregate([new([0.9f, 0.1f], false), new([0.7f, 0.3f], false), new([0.2f, 0.8f], false)], AggregationStrategy.Simple, i => labels[i]);
+        var runs = EntityAggregation.Aggregate([new([0.9f, 0.1f], false), new([0.7f, 0.3f], false), new([0.2f, 0.8f], false)],
+            AggregationStrategy.Simple, i => labels[i]);
         Assert.That(runs.Select(run => (run.Label, run.FirstToken, run.LastToken)), Is.EqualTo(new[] { ("PER", 0, 1), ("LOC", 2, 2) }));
     }
 

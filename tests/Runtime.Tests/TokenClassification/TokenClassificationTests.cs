@@ -138,7 +138,8 @@ public sealed class TokenClassificationTests
     {
         SpecialTokens special = _tagger.Tokenizer.SpecialTokens;
         using Session session = _model.CreateSession();
-        Tensor logits = ((TokenClassifierOutput)_model.Forward(ModelInputs.Of([special.ClsTokenId!.Value, .. text, special.SepTokenId!.Value]), session)).Logits;
+        Tensor logits =
+            ((TokenClassifierOutput)_model.Forward(ModelInputs.Of([special.ClsTokenId!.Value, .. text, special.SepTokenId!.Value]), session)).Logits;
         return [.. Enumerable.Range(1, text.Length).Select(t => Softmax(logits.Row(t).ToArray()))];
     }
 

@@ -8,7 +8,8 @@ public class ConfigTests
     [Test]
     public void Roles_are_read_as_strings_and_as_objects()
     {
-        Tokenizer tokenizer = Load(Tiny.ByteLevelJson(), ("tokenizer_config.json", """{"bos_token":"A","eos_token":{"__type":"AddedToken","content":"B","lstrip":true},"pad_token":null}"""));
+        Tokenizer tokenizer = Load(Tiny.ByteLevelJson(),
+            ("tokenizer_config.json", """{"bos_token":"A","eos_token":{"__type":"AddedToken","content":"B","lstrip":true},"pad_token":null}"""));
         Assert.Multiple(() =>
         {
             Assert.That(tokenizer.SpecialTokens.BosToken, Is.EqualTo("A"));
@@ -23,7 +24,8 @@ public class ConfigTests
     public void Special_tokens_map_goes_before_the_config_unless_that_has_an_added_tokens_decoder()
     {
         const string Map = """{"mask_token":"M"}""";
-        Assert.That(Load(Tiny.ByteLevelJson(), ("tokenizer_config.json", """{"mask_token":"C"}"""), ("special_tokens_map.json", Map)).SpecialTokens.MaskToken, Is.EqualTo("M"));
+        Assert.That(Load(Tiny.ByteLevelJson(), ("tokenizer_config.json", """{"mask_token":"C"}"""), ("special_tokens_map.json", Map)).SpecialTokens.MaskToken,
+            Is.EqualTo("M"));
         const string Decoder = """{"mask_token":"C","added_tokens_decoder":{"256":{"content":"<new>","special":true}}}""";
         Tokenizer tokenizer = Load(Tiny.ByteLevelJson(), ("tokenizer_config.json", Decoder), ("special_tokens_map.json", Map));
         Assert.That(tokenizer.SpecialTokens.MaskToken, Is.EqualTo("C"));
@@ -45,7 +47,10 @@ public class ConfigTests
     public void The_bert_normalizer_follows_the_config_from_json_and_from_vocab_txt(string config, string tokens)
     {
         string[] vocabulary = ["[UNK]", "[CLS]", "[SEP]", "É", "é", "e", "中", "b", "中b"];
-        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["vocab.txt"] = Tiny.Bytes(string.Join('\n', vocabulary)), ["tokenizer_config.json"] = Tiny.Bytes(config) };
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>
+        {
+            ["vocab.txt"] = Tiny.Bytes(string.Join('\n', vocabulary)), ["tokenizer_config.json"] = Tiny.Bytes(config),
+        };
         Assert.That(Tokenizer.FromFiles(files).Encode("É 中b").Tokens, Is.EqualTo((string[])["[CLS]", .. tokens.Split('|'), "[SEP]"]));
 
         var vocab = new JsonObject(vocabulary.Select((t, i) => KeyValuePair.Create(t, (JsonNode?)i)));
@@ -77,7 +82,8 @@ public class ConfigTests
     {
         JsonObject json = Tiny.ByteLevelJson();
         json["truncation"] = JsonNode.Parse("""{"direction":"Right","max_length":3,"strategy":"LongestFirst","stride":0}""");
-        json["padding"] = JsonNode.Parse("""{"strategy":{"Fixed":5},"direction":"Left","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"[P]"}""");
+        json["padding"] =
+            JsonNode.Parse("""{"strategy":{"Fixed":5},"direction":"Left","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"[P]"}""");
         Tokenizer tokenizer = Tiny.Load(json);
         Assert.Multiple(() =>
         {

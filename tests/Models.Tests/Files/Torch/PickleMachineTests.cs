@@ -17,7 +17,8 @@ public class PickleMachineTests
     public void Any_other_global_is_refused_by_name_before_it_is_used(string pickle, string name)
     {
         CheckpointException error = Refused(pickle + ".");
-        Assert.That(error.Message, Does.Contain($"Its pickle asks for {name};").And.Contain("nothing in the file was executed").And.Contain("torch.save(model.state_dict()"));
+        Assert.That(error.Message,
+            Does.Contain($"Its pickle asks for {name};").And.Contain("nothing in the file was executed").And.Contain("torch.save(model.state_dict()"));
     }
 
     [Test]
@@ -92,7 +93,8 @@ public class PickleMachineTests
     public void A_tensor_of_an_untyped_storage_has_the_type_that_it_names()
     {
         string storage = Tuple(Text("storage"), "ctorch.storage\nUntypedStorage\n", Text("0"), Text("cpu"), Int(8)) + "Q";
-        string tensor = "ctorch._utils\n_rebuild_tensor_v3\n" + Tuple(storage, Int(1), Tuple(Int(3)), Tuple(Int(1)), "\u0089", "}", "ctorch\nuint16\n", "N") + "R";
+        string tensor = "ctorch._utils\n_rebuild_tensor_v3\n"
+            + Tuple(storage, Int(1), Tuple(Int(3)), Tuple(Int(1)), "\u0089", "}", "ctorch\nuint16\n", "N") + "R";
         using TorchFile file = TorchFile.FromBytes(RawTorch.Build(Dict(("a", tensor))));
         Assert.That(file.Weights["a"].ToString(), Is.EqualTo("a U16 [3]"));
         Assert.That(file.Weights["a"].ToInt64(), Is.EqualTo(new long[] { 0x0302, 0x0504, 0x0706 }));

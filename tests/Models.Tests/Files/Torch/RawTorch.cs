@@ -21,7 +21,8 @@ internal static class RawTorch
 
     public static string Tuple(params IEnumerable<string> items) => $"({string.Concat(items)}t";
 
-    public static string Dict(params IEnumerable<(string Key, string Value)> items) => $"}}({string.Concat(items.Select(item => Text(item.Key) + item.Value))}u";
+    public static string Dict(params IEnumerable<(string Key, string Value)> items) =>
+        $"}}({string.Concat(items.Select(item => Text(item.Key) + item.Value))}u";
 
     public static string Storage(string key, long count, string type = "FloatStorage") =>
         Tuple(Text("storage"), $"ctorch\n{type}\n", Text(key), Text("cpu"), Int(count)) + "Q";

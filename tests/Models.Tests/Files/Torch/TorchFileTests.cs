@@ -72,7 +72,8 @@ public class TorchFileTests
     public void A_training_checkpoint_says_what_is_in_it_and_how_to_get_the_weights()
     {
         CheckpointException error = Refused("training.bin");
-        Assert.That(error.Problems, Is.EqualTo(new[] { "model is a dict of 1 entries, 1 of them tensors.", "epoch is the number 3.", "args is a dict of 2 entries." }));
+        Assert.That(error.Problems,
+            Is.EqualTo(new[] { "model is a dict of 1 entries, 1 of them tensors.", "epoch is the number 3.", "args is a dict of 2 entries." }));
         Assert.That(error.Message, Does.Contain("""torch.save(torch.load(FILE)["model"], "pytorch_model.bin")"""));
     }
 
@@ -103,7 +104,8 @@ public class TorchFileTests
     [TestCase("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS")]
     [TestCase("PK\u0003\u0004 and no more", "truncated")]
     public void Something_else_is_told_by_its_beginning(string content, string said) => Assert.That(
-        () => TorchFile.FromBytes(RawTorch.Bytes(content)), Throws.TypeOf<CheckpointException>().With.Message.StartsWith("pytorch_model.bin").And.Message.Contains(said));
+        () => TorchFile.FromBytes(RawTorch.Bytes(content)),
+        Throws.TypeOf<CheckpointException>().With.Message.StartsWith("pytorch_model.bin").And.Message.Contains(said));
 
     private static CheckpointException Refused(string name) => Assert.Throws<CheckpointException>(() => TorchFile.Open(PathOf(name)).Dispose())!;
 

@@ -57,7 +57,8 @@ public class TorchTensorTests
     [Test]
     public void Names_must_be_texts_and_each_there_once()
     {
-        var error = Assert.Throws<CheckpointException>(() => TorchFile.FromBytes(RawTorch.Build("}(" + Text("a") + TwoFloats + Text("a") + TwoFloats + "K\u0001" + TwoFloats + "u")))!;
+        var error = Assert.Throws<CheckpointException>(
+            () => TorchFile.FromBytes(RawTorch.Build("}(" + Text("a") + TwoFloats + Text("a") + TwoFloats + "K\u0001" + TwoFloats + "u")))!;
         Assert.That(error.Problems, Is.EqualTo(new[] { "a is there twice.", "A key is the number 1." }));
     }
 }

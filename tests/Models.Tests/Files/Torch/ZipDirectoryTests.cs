@@ -9,7 +9,8 @@ public class ZipDirectoryTests
 {
     private static readonly byte[] OneTensor = Bytes(Pickle(Dict(("a", TwoFloats))));
 
-    private static (string Name, byte[] Bytes)[] Entries => [("archive/data.pkl", OneTensor), ("archive/data/0", new byte[8]), ("archive/version", "3"u8.ToArray())];
+    private static (string Name, byte[] Bytes)[] Entries =>
+        [("archive/data.pkl", OneTensor), ("archive/data/0", new byte[8]), ("archive/version", "3"u8.ToArray())];
 
     [Test]
     public void An_archive_without_byteorder_opens()
@@ -47,7 +48,8 @@ public class ZipDirectoryTests
     }), "claims 1073741824 bytes");
 
     [Test]
-    public void A_size_that_refers_to_a_missing_64_bit_number_is_refused() => Refuses(Zip(Entries, central: (i, entry) => Set(i, entry, 24, -1, false)), "lacks the 64-bit numbers");
+    public void A_size_that_refers_to_a_missing_64_bit_number_is_refused() =>
+        Refuses(Zip(Entries, central: (i, entry) => Set(i, entry, 24, -1, false)), "lacks the 64-bit numbers");
 
     [TestCase("../etc/passwd")]
     [TestCase("/etc/passwd")]
@@ -136,5 +138,6 @@ public class ZipDirectoryTests
     }
 
     private static void Refuses(byte[] file, string said) => Assert.That(
-        () => TorchFile.FromBytes(file).Dispose(), Throws.TypeOf<CheckpointException>().With.Message.Contains(said).And.Message.StartsWith("pytorch_model.bin: "));
+        () => TorchFile.FromBytes(file).Dispose(),
+        Throws.TypeOf<CheckpointException>().With.Message.Contains(said).And.Message.StartsWith("pytorch_model.bin: "));
 }

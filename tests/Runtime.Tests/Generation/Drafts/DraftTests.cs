@@ -69,7 +69,8 @@ public sealed class DraftTests
     [Test]
     public void Repeating_text_takes_fewer_passes_with_lookup()
     {
-        GenerationUsage usage = _generator.GenerateSequences([Repeating], new GenerationOptions { MaxNewTokens = 16, EosTokenId = [], PromptLookupNumTokens = 7 }).Usage;
+        GenerationUsage usage =
+            _generator.GenerateSequences([Repeating], new GenerationOptions { MaxNewTokens = 16, EosTokenId = [], PromptLookupNumTokens = 7 }).Usage;
         Assert.That(usage.Passes, Is.LessThan(12), "15 without");
         Assert.That(usage.AcceptedTokens, Is.EqualTo(15 - usage.Passes));
     }
@@ -148,10 +149,13 @@ public sealed class DraftTests
     [Test]
     public void A_draft_model_with_another_tokenizer_is_refused()
     {
-        using CodeGenForCausalLM other = PretrainedModels.FromConfig<CodeGenForCausalLM>((CodeGenConfig)_generator.CausalLM.Config with { VocabSize = 9000, NLayer = 1 }, seed: 3);
+        using CodeGenForCausalLM other =
+            PretrainedModels.FromConfig<CodeGenForCausalLM>((CodeGenConfig)_generator.CausalLM.Config with { VocabSize = 9000, NLayer = 1 }, seed: 3);
         using TextGenerator stranger = TextGenerator.Create(other, _generator.Tokenizer);
-        Assert.That(() => _generator.Generate("x", new GenerationOptions { AssistantModel = stranger }), Throws.TypeOf<ModelInputException>().With.Message.Contains("9000"));
-        Assert.That(() => _generator.Generate("x", new GenerationOptions { AssistantModel = _generator, NumBeams = 2 }), Throws.TypeOf<ModelInputException>().With.Message.Contains("NumBeams is 2"));
+        Assert.That(() => _generator.Generate("x", new GenerationOptions { AssistantModel = stranger }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("9000"));
+        Assert.That(() => _generator.Generate("x", new GenerationOptions { AssistantModel = _generator, NumBeams = 2 }),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("NumBeams is 2"));
     }
 
     private double[] Probabilities(int[] tokens)

@@ -53,19 +53,25 @@ public sealed class GenerationContradictionTests
         // transformers' own defaults, as a request may spell them out
         var options = new GenerationOptions
         {
-            DoSample = false, Temperature = 1, TopK = 50, TopP = 1, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0, MinP = 0, NumBeams = 1, NumReturnSequences = 1,
+            DoSample = false, Temperature = 1, TopK = 50, TopP = 1, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0, MinP = 0,
+            NumBeams = 1, NumReturnSequences = 1,
             LengthPenalty = 1, EarlyStopping = EarlyStopping.False, BadWordsIds = [[9], [1]], StopStrings = [], EosTokenId = [],
         };
         Assert.That(() => options.Validate(None, 100, [9]), Throws.Nothing);
         Assert.That(() => new GenerationOptions { Temperature = 0.5 }.Validate(None, 100, [9]), Throws.Nothing, "ignored, as DoSample is not set");
-        Assert.That(() => new GenerationOptions { DoSample = true, Seed = 1, NumReturnSequences = 3, Temperature = 0.5 }.Validate(None, 100, [9]), Throws.Nothing);
-        Assert.That(() => new GenerationOptions { NumBeams = 4, NumReturnSequences = 4, LengthPenalty = 2, EarlyStopping = EarlyStopping.True }.Validate(None, 100, [9]), Throws.Nothing);
+        Assert.That(() => new GenerationOptions { DoSample = true, Seed = 1, NumReturnSequences = 3, Temperature = 0.5 }.Validate(None, 100, [9]),
+            Throws.Nothing);
+        Assert.That(() => new GenerationOptions { NumBeams = 4, NumReturnSequences = 4, LengthPenalty = 2, EarlyStopping = EarlyStopping.True }.Validate(None,
+            100, [9]), Throws.Nothing);
     }
 
     [Test]
     public void What_the_checkpoint_says_is_no_contradiction_of_the_callers()
     {
-        var checkpoint = new GenerationOptions { DoSample = true, Temperature = 0.2, TopP = 0.95, MaxNewTokens = 64, MinNewTokens = 10, LengthPenalty = 2, EosTokenId = [500] };
+        var checkpoint = new GenerationOptions
+        {
+            DoSample = true, Temperature = 0.2, TopP = 0.95, MaxNewTokens = 64, MinNewTokens = 10, LengthPenalty = 2, EosTokenId = [500],
+        };
         Assert.That(() => new GenerationOptions { DoSample = false, MaxLength = 8 }.Validate(checkpoint, 100, [500]), Throws.Nothing);
         Assert.That(() => new GenerationOptions { Seed = 4, NumReturnSequences = 2 }.Validate(checkpoint, 100, [500]), Throws.Nothing);
     }
@@ -73,8 +79,10 @@ public sealed class GenerationContradictionTests
     [Test]
     public void Minima_above_what_can_be_generated_are_refused()
     {
-        Assert.That(() => new GenerationOptions { MinNewTokens = 9 }.RequireMinimaWithin(promptLength: 3, maxNewTokens: 8), Throws.TypeOf<ModelInputException>().With.Message.Contains("MinNewTokens is 9, but at most 8"));
-        Assert.That(() => new GenerationOptions { MinLength = 12 }.RequireMinimaWithin(promptLength: 3, maxNewTokens: 8), Throws.TypeOf<ModelInputException>().With.Message.Contains("MinLength is 12"));
+        Assert.That(() => new GenerationOptions { MinNewTokens = 9 }.RequireMinimaWithin(promptLength: 3, maxNewTokens: 8),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("MinNewTokens is 9, but at most 8"));
+        Assert.That(() => new GenerationOptions { MinLength = 12 }.RequireMinimaWithin(promptLength: 3, maxNewTokens: 8),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("MinLength is 12"));
         Assert.That(() => new GenerationOptions { MinNewTokens = 8, MinLength = 11 }.RequireMinimaWithin(promptLength: 3, maxNewTokens: 8), Throws.Nothing);
     }
 }

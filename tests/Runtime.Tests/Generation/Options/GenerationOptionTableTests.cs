@@ -72,7 +72,8 @@ public sealed class GenerationOptionTableTests
     public void The_table_of_the_document_is_this_one()
     {
         string[] document = File.ReadAllLines(Path.Combine(TestData.Root, "docs", "generation.md"));
-        static string RowOf(GenerationOption option) => $"| {option.Name}{(option.InTransformers ? "" : " *")} | {option.Default} | {option.Help} | {option.Source} |";
+        static string RowOf(GenerationOption option) =>
+            $"| {option.Name}{(option.InTransformers ? "" : " *")} | {option.Default} | {option.Help} | {option.Source} |";
         string[] expected = ["| option | where nobody gives it | what it does | after |", "|---|---|---|---|", .. GenerationOption.All.Select(RowOf)];
         string[] shown = [.. document.SkipWhile(line => line != expected[0]).TakeWhile(line => line.StartsWith('|'))];
         Assert.That(shown, Is.EqualTo(expected), string.Join('\n', expected));

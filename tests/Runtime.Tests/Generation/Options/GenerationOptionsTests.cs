@@ -7,10 +7,13 @@ public sealed class GenerationOptionsTests
 {
     private static readonly GenerationOptions Everything = new()
     {
-        MaxNewTokens = 9, MinNewTokens = 1, DoSample = true, Seed = 7, NumBeams = 3, NumReturnSequences = 2, LengthPenalty = -0.5, EarlyStopping = EarlyStopping.Never,
-        PromptLookupNumTokens = 4, MaxMatchingNgramSize = 3, EosTokenId = [1], PadTokenId = 0, StopStrings = ["\n"], MaxTime = TimeSpan.FromSeconds(2), TruncatePrompt = true,
+        MaxNewTokens = 9, MinNewTokens = 1, DoSample = true, Seed = 7, NumBeams = 3, NumReturnSequences = 2, LengthPenalty = -0.5,
+        EarlyStopping = EarlyStopping.Never,
+        PromptLookupNumTokens = 4, MaxMatchingNgramSize = 3, EosTokenId = [1], PadTokenId = 0, StopStrings = ["\n"],
+        MaxTime = TimeSpan.FromSeconds(2), TruncatePrompt = true,
         TopLogProbabilities = 5, TruncateBeforePattern = ["^#"], LogitsProcessors = [new OnlyEvenTokens()], StoppingCriteria = [new EosTokenCriteria([2])],
-        Temperature = 0.2, TopK = 5, TopP = 0.9, MinP = 0.1, TypicalP = 0.8, EpsilonCutoff = 0.01, EtaCutoff = 0.02, RepetitionPenalty = 1.1, NoRepeatNgramSize = 2,
+        Temperature = 0.2, TopK = 5, TopP = 0.9, MinP = 0.1, TypicalP = 0.8, EpsilonCutoff = 0.01, EtaCutoff = 0.02,
+        RepetitionPenalty = 1.1, NoRepeatNgramSize = 2,
         BadWordsIds = [[3]], SequenceBias = [new([4], 1)], SuppressTokens = [5], BeginSuppressTokens = [6], ForcedEosTokenId = [7], RenormalizeLogits = true,
         MaxLength = 30, MinLength = 3, KeyValueType = WeightType.F16, BosTokenId = 2, Truncation = TruncationRecipe.HumanEval,
     };
@@ -43,7 +46,8 @@ public sealed class GenerationOptionsTests
     [TestCase(nameof(GenerationOptions.EtaCutoff), -0.1, "below 1")]
     [TestCase(nameof(GenerationOptions.LengthPenalty), double.NegativeInfinity, "finite")]
     [TestCase(nameof(GenerationOptions.EarlyStopping), (EarlyStopping)7, "Never")]
-    public void A_value_outside_its_range_is_refused_with_name_value_and_need(string option, object value, string needed) => AssertRefused(option, value, needed);
+    public void A_value_outside_its_range_is_refused_with_name_value_and_need(string option, object value, string needed) =>
+        AssertRefused(option, value, needed);
 
     [Test]
     public void No_option_takes_NaN()
@@ -58,12 +62,16 @@ public sealed class GenerationOptionsTests
     [Test]
     public void Values_that_switch_off_are_in_range() =>
         Assert.That(
-            () => new GenerationOptions { TopK = 0, TopP = 1, MinP = 0, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0, NoRepeatNgramSize = 0, MinLength = 0, MinNewTokens = 0 },
+            () => new GenerationOptions
+            {
+                TopK = 0, TopP = 1, MinP = 0, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0, NoRepeatNgramSize = 0, MinLength = 0, MinNewTokens = 0,
+            },
             Throws.Nothing);
 
     [Test]
     public void A_time_that_is_over_at_once_is_refused() =>
-        Assert.That(() => new GenerationOptions { MaxTime = TimeSpan.Zero }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("MaxTime is 00:00:00"));
+        Assert.That(() => new GenerationOptions { MaxTime = TimeSpan.Zero },
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("MaxTime is 00:00:00"));
 
     [Test]
     public void Every_option_goes_over_its_default_and_every_null_is_taken_from_it()
@@ -83,9 +91,11 @@ public sealed class GenerationOptionsTests
     public void One_limit_beats_both_of_the_defaults()
     {
         GenerationOptions byLength = new GenerationOptions { MaxLength = 12, MinLength = 2 }.Over(Everything);
-        Assert.That((byLength.MaxLength, byLength.MaxNewTokens, byLength.MinLength, byLength.MinNewTokens), Is.EqualTo(((int?)12, (int?)null, (int?)2, (int?)null)));
+        Assert.That((byLength.MaxLength, byLength.MaxNewTokens, byLength.MinLength, byLength.MinNewTokens),
+            Is.EqualTo(((int?)12, (int?)null, (int?)2, (int?)null)));
         GenerationOptions byTokens = new GenerationOptions { MaxNewTokens = 12, MinNewTokens = 2 }.Over(Everything);
-        Assert.That((byTokens.MaxLength, byTokens.MaxNewTokens, byTokens.MinLength, byTokens.MinNewTokens), Is.EqualTo(((int?)null, (int?)12, (int?)null, (int?)2)));
+        Assert.That((byTokens.MaxLength, byTokens.MaxNewTokens, byTokens.MinLength, byTokens.MinNewTokens),
+            Is.EqualTo(((int?)null, (int?)12, (int?)null, (int?)2)));
     }
 
     [Test]
@@ -94,8 +104,10 @@ public sealed class GenerationOptionsTests
         GenerationOptions options = Everything with { MinNewTokens = null };
         Type[] order =
         [
-            typeof(SequenceBiasLogitsProcessor), typeof(RepetitionPenaltyLogitsProcessor), typeof(NoRepeatNGramLogitsProcessor), typeof(NoBadWordsLogitsProcessor),
-            typeof(MinLengthLogitsProcessor), typeof(ForcedEosTokenLogitsProcessor), typeof(SuppressTokensLogitsProcessor), typeof(SuppressTokensAtBeginLogitsProcessor),
+            typeof(SequenceBiasLogitsProcessor), typeof(RepetitionPenaltyLogitsProcessor), typeof(NoRepeatNGramLogitsProcessor),
+            typeof(NoBadWordsLogitsProcessor),
+            typeof(MinLengthLogitsProcessor), typeof(ForcedEosTokenLogitsProcessor), typeof(SuppressTokensLogitsProcessor),
+            typeof(SuppressTokensAtBeginLogitsProcessor),
             typeof(OnlyEvenTokens), typeof(TemperatureLogitsWarper), typeof(TopKLogitsWarper), typeof(TopPLogitsWarper), typeof(MinPLogitsWarper),
             typeof(TypicalLogitsWarper), typeof(EpsilonLogitsWarper), typeof(EtaLogitsWarper), typeof(LogitNormalization),
         ];
@@ -112,7 +124,8 @@ public sealed class GenerationOptionsTests
         LogitsProcessors.For(new GenerationOptions { DoSample = true }, 1, 2, [], KernelOptions.Default)[0].Process([], scores);
         Assert.That(scores.Count(float.IsFinite), Is.EqualTo(50));
         Assert.That(TypesFor(GenerationOptions.Default), Is.Empty);
-        Assert.That(TypesFor(new GenerationOptions { DoSample = true, TopK = 0, TopP = 1, Temperature = 1, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0 }), Is.Empty);
+        Assert.That(TypesFor(new GenerationOptions { DoSample = true, TopK = 0, TopP = 1, Temperature = 1, TypicalP = 1, EpsilonCutoff = 0, EtaCutoff = 0 }),
+            Is.Empty);
     }
 
     [Test]
@@ -127,13 +140,15 @@ public sealed class GenerationOptionsTests
     [Test]
     public void A_processor_of_the_users_own_changes_scores()
     {
-        LogitsProcessor[] processors = LogitsProcessors.For(new GenerationOptions { LogitsProcessors = [new OnlyEvenTokens()] }, 1, 9, [], KernelOptions.Default);
+        LogitsProcessor[] processors =
+            LogitsProcessors.For(new GenerationOptions { LogitsProcessors = [new OnlyEvenTokens()] }, 1, 9, [], KernelOptions.Default);
         float[] scores = [1, 2, 3, 4];
         processors.Single().Process([0], scores);
         Assert.That(scores, Is.EqualTo(new[] { 1, float.NegativeInfinity, 3, float.NegativeInfinity }));
     }
 
-    private static Type[] TypesFor(GenerationOptions options) => [.. LogitsProcessors.For(options, 2, 9, [1], KernelOptions.Default).Select(processor => processor.GetType())];
+    private static Type[] TypesFor(GenerationOptions options) =>
+        [.. LogitsProcessors.For(options, 2, 9, [1], KernelOptions.Default).Select(processor => processor.GetType())];
 
     private static void AssertRefused(string option, object value, string needed) =>
         Assert.That(

@@ -59,7 +59,8 @@ public sealed class LargeVocabularyTests
         int[] order = [.. Enumerable.Range(0, VocabSize).OrderBy(token => distances[token])];
         double cumulated = 0;
         double last = distances[order.First(token => (cumulated += probabilities[token]) >= mass)];
-        Assert.That(order.Where(token => Math.Abs(distances[token] - last) > 1e-4 && float.IsNegativeInfinity(after[token]) != distances[token] > last), Is.Empty);
+        Assert.That(order.Where(token => Math.Abs(distances[token] - last) > 1e-4 && float.IsNegativeInfinity(after[token]) != distances[token] > last),
+            Is.Empty);
     }
 
     [TestCaseSource(nameof(All))]

@@ -43,7 +43,8 @@ public sealed class LogitsProcessorTests
             for (int token = 0; token < 64; token++)
             {
                 float wanted = expected[i * 64 + token];
-                Assert.That(scores[token], float.IsInfinity(wanted) ? Is.EqualTo(wanted) : Is.EqualTo(wanted).Within(1e-4 * Math.Abs(wanted)), $"row {i}, token {token}");
+                Assert.That(scores[token], float.IsInfinity(wanted) ? Is.EqualTo(wanted) : Is.EqualTo(wanted).Within(1e-4 * Math.Abs(wanted)),
+                    $"row {i}, token {token}");
             }
         }
     }

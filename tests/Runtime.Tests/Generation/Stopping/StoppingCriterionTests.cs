@@ -77,7 +77,8 @@ public sealed class StoppingCriterionTests
 
     [Test]
     public void Text_without_a_tokenizer_is_refused() =>
-        Assert.That(() => new StopStringCriteria(["x"]).IsMet(new([1], 0, TimeSpan.Zero)), Throws.TypeOf<ModelInputException>().With.Message.Contains("TextGenerator"));
+        Assert.That(() => new StopStringCriteria(["x"]).IsMet(new([1], 0, TimeSpan.Zero)),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("TextGenerator"));
 
     [Test]
     public void Criteria_are_those_asked_for_and_the_users_own()

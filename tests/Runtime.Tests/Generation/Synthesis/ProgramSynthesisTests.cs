@@ -107,7 +107,8 @@ public sealed class ProgramSynthesisTests
         var program = new ProgramSynthesis(_generator, new SynthesisOptions { Generation = new GenerationOptions { MaxNewTokens = 490 } });
         program.Next("x");
         string before = program.Context;
-        Assert.That(() => program.Next(Long(30)), Throws.TypeOf<ModelInputException>().With.Message.Contains("Turn 2").And.Message.Contains("up to 490; 512 fit (n_positions)"));
+        Assert.That(() => program.Next(Long(30)),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("Turn 2").And.Message.Contains("up to 490; 512 fit (n_positions)"));
         Assert.That(program.Context, Is.EqualTo(before));
         Assert.That(() => new ProgramSynthesis(_generator).Next(Long(600)), Throws.TypeOf<ModelInputException>().With.Message.Contains("at least 1; 512 fit"));
     }
@@ -124,7 +125,8 @@ public sealed class ProgramSynthesisTests
         Assert.That(_generator.Tokenizer.Encode(program.Context).Ids, Has.Length.GreaterThan(512));
 
         // The last turn is what the model makes of the preamble and the latest turns: as many as leave room for 40 tokens.
-        string[] contexts = [.. Enumerable.Range(0, 5).Select(first => preamble + string.Concat(program.Turns.Skip(first).SkipLast(1).Select(turn => turn.Text)) + program.Turns[^1].Comment)];
+        string[] contexts = [.. Enumerable.Range(0, 5)
+            .Select(first => preamble + string.Concat(program.Turns.Skip(first).SkipLast(1).Select(turn => turn.Text)) + program.Turns[^1].Comment)];
         string read = contexts.First(context => _generator.Tokenizer.Encode(context).Ids.Length <= 512 - 40);
         Assert.That(read, Is.Not.EqualTo(contexts[0]));
         Assert.That(program.Turns[^1].Subprogram, Is.EqualTo(TruncationRecipe.MultiTurn.Apply(_generator.Generate(read, Short.Generation))));

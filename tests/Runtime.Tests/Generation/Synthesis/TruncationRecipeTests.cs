@@ -9,11 +9,13 @@ public sealed class TruncationRecipeTests
     private static readonly string[] SamplePatterns = ["^#", "<\\|endoftext\\|>", "^'''", "^\"\"\"", "\n\n\n"];
 
     private static readonly string[] Fragments =
-        ["\n", "\n\n", "\n\n\n", "def ", "print", "#", "    ", "  ", "\t", "x", "x:", "'''", "\"\"\"", "<|endoftext|>", "<|end", "<eom>", "class ", "if ", "@", "from ", "import", "pri", "\r\n"];
+        ["\n", "\n\n", "\n\n\n", "def ", "print", "#", "    ", "  ", "\t", "x", "x:", "'''", "\"\"\"", "<|endoftext|>", "<|end", "<eom>", "class ", "if ", "@",
+            "from ", "import", "pri", "\r\n"];
 
     private static readonly (string Name, TruncationRecipe Recipe)[] Recipes =
     [
-        ("none", TruncationRecipe.None), ("human-eval", TruncationRecipe.HumanEval), ("codegen", TruncationRecipe.MultiTurn), ("dedent", TruncationRecipe.Dedent),
+        ("none", TruncationRecipe.None), ("human-eval", TruncationRecipe.HumanEval), ("codegen", TruncationRecipe.MultiTurn),
+        ("dedent", TruncationRecipe.Dedent),
         ("end-of-mask", TruncationRecipe.EndOfMask), ("patterns", TruncationRecipe.BeforePatterns("^@", "x+\n")),
     ];
 
@@ -97,7 +99,8 @@ public sealed class TruncationRecipeTests
     [Test]
     public void A_wrong_pattern_is_refused_at_once() => Assert.That(() => TruncationRecipe.BeforePatterns("("), Throws.TypeOf<TokenizerException>());
 
-    private static string RandomText(Random random) => string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => Fragments[random.Next(Fragments.Length)]));
+    private static string RandomText(Random random) =>
+        string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => Fragments[random.Next(Fragments.Length)]));
 
     private static readonly (TruncationRecipe Recipe, string Prompt)[] s_ends =
     [
