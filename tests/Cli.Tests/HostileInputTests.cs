@@ -106,7 +106,7 @@ internal sealed class HostileInputTests
     }
 
     [Test]
-    public void Output_that_cannot_be_written_gives_exit_code_3_and_is_told_on_standard_error()
+    public void Output_that_cannot_be_written_gives_exit_code_3_and_is_reported_on_standard_error()
     {
         using var error = new StringWriter();
         var console = new CliConsole(TextReader.Null, new StreamWriter(new FullDisk()), error);
@@ -116,7 +116,7 @@ internal sealed class HostileInputTests
     }
 
     [Test]
-    public void An_error_that_cannot_be_told_keeps_its_exit_code()
+    public void An_error_that_cannot_be_written_keeps_its_exit_code()
     {
         var console = new CliConsole(TextReader.Null, TextWriter.Null, new StreamWriter(new FullDisk()) { AutoFlush = true });
         Assert.That(ErrorReport.Write(new UsageException("wrong"), console, json: false), Is.EqualTo(ExitCodes.Usage));

@@ -61,11 +61,11 @@ public sealed class HubCacheTests
     }
 
     [Test]
-    public void What_is_not_in_the_cache_is_told_with_the_folder_and_the_command() =>
+    public void What_is_not_in_the_cache_is_reported_with_the_folder_and_the_command() =>
         AssertMissing(Path.Combine(_folder, "models--acme--tiny"), "\"mtx pull acme/tiny\"");
 
     [Test]
-    public void A_revision_that_is_not_in_the_cache_is_told_beside_those_that_are()
+    public void A_revision_that_is_not_in_the_cache_is_reported_with_those_that_are()
     {
         Put("refs/main", Commit);
         Assert.That(() => Find("acme/tiny@v2"), Throws.TypeOf<HubException>().With.Message.Contains("revision v2").And.Message.Contains("(there are main)")
@@ -73,7 +73,7 @@ public sealed class HubCacheTests
     }
 
     [Test]
-    public void A_ref_without_its_snapshot_is_told()
+    public void A_ref_without_its_snapshot_is_reported()
     {
         Put("refs/main", Commit);
         AssertMissing(Commit, "there is no " + Snapshot);
@@ -90,7 +90,7 @@ public sealed class HubCacheTests
 
     [TestCase("model.safetensors.index.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")]
     [TestCase("pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin")]
-    public void Weights_that_are_half_downloaded_are_told(string index, string first, string second)
+    public void Weights_that_are_half_downloaded_are_reported(string index, string first, string second)
     {
         Put("refs/main", Commit);
         Put($"snapshots/{Commit}/config.json", "{}");
@@ -118,7 +118,7 @@ public sealed class HubCacheTests
     [TestCase("[]", " is []; it must be an object")]
     [TestCase("""{"weights":{}}""", " has no \"weight_map\"")]
     [TestCase("""{"weight_map":{"a":1}}""", ": weight_map.a is 1; it must be a string")]
-    public void An_index_that_is_none_is_told_where_a_download_is_not_finished(string index, string problem)
+    public void An_index_that_is_none_is_reported_where_a_download_is_not_finished(string index, string problem)
     {
         Put("refs/main", Commit);
         Put($"blobs/{Etag}.incomplete", "1234");

@@ -88,7 +88,7 @@ public sealed class HubRefusalTests : HubFixture
         AssertRefusedAsync(HubAnswer.Error(429, ("Retry-After", "3600")), null, null, "asks to wait 60 minutes");
 
     [Test]
-    public async Task What_the_hub_refuses_is_told_with_what_to_do()
+    public async Task What_the_hub_refuses_is_reported_with_what_to_do()
     {
         await AssertRefusedAsync(HubAnswer.Error(401, ("X-Error-Code", "RepoNotFound")), null, HttpStatusCode.Unauthorized, "does not exist", "private",
             "HF_TOKEN", "hf auth login");
@@ -101,7 +101,7 @@ public sealed class HubRefusalTests : HubFixture
     }
 
     [Test]
-    public void Something_that_is_no_hub_is_told()
+    public void Something_that_is_no_hub_is_refused()
     {
         Hub.Answer = _ => new HubAnswer(200, [], "<html>"u8.ToArray());
         Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains("Is HF_ENDPOINT a hub?"));

@@ -86,7 +86,7 @@ public class RuleTests
 
     [TestCase("ab cab abc ab", "2,13")]
     [TestCase("éab ab\u0301 (ab)", "11")]
-    public void A_single_word_token_needs_no_word_character_beside_it(string text, string ends)
+    public void A_single_word_token_has_no_word_character_next_to_it(string text, string ends)
     {
         Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(256, "ab", singleWord: true)]);
         Encoding encoding = tokenizer.Encode(text);

@@ -65,7 +65,7 @@ internal sealed class InspectCommandTests
     }
 
     [Test]
-    public void Memory_is_told_for_every_format()
+    public void Memory_is_reported_for_every_format()
     {
         // qkv, out, fc_in, fc_out of 4 layers and lm_head are matrices; wte, LayerNorms and biases stay, and in Int8 and Int4 lm_head, too.
         JsonElement json = MtxRun.Of("inspect", "demo-codegen", "--json").Json;
@@ -110,7 +110,7 @@ internal sealed class InspectCommandTests
     }
 
     [Test]
-    public void What_is_missing_left_over_or_unknown_is_told()
+    public void What_is_missing_left_over_or_unknown_is_reported()
     {
         string copy = Folders.CopyOfCase("bert-embed"), file = Path.Combine(copy, "model.safetensors");
         Rewrite(file, weight => weight.Name.EndsWith("pooler.dense.bias", StringComparison.Ordinal) ? null : TensorEntry.Create(weight),
@@ -123,7 +123,7 @@ internal sealed class InspectCommandTests
     }
 
     [Test]
-    public void Old_names_and_unknown_tensors_are_told_where_only_those_are_wrong()
+    public void Old_names_and_unknown_tensors_are_reported_where_only_those_are_wrong()
     {
         string copy = Folders.CopyOfCase("bert-embed"), file = Path.Combine(copy, "model.safetensors");
         Rewrite(file, weight => TensorEntry.Create(weight, weight.Name.Replace("LayerNorm.weight", "LayerNorm.gamma", StringComparison.Ordinal)),

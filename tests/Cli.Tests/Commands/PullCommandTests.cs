@@ -68,7 +68,7 @@ internal sealed class PullCommandTests
     }
 
     [Test]
-    public void A_model_that_is_not_in_the_cache_is_not_downloaded_but_told()
+    public void A_model_that_is_not_in_the_cache_is_not_downloaded_but_reported()
     {
         MtxRun run = MtxRun.Of("classify", "x", "--model", Model, "--json");
         Assert.That(run.ExitCode, Is.EqualTo(3));
@@ -99,7 +99,7 @@ internal sealed class PullCommandTests
     [TestCase(3, "acme/language", "--revision", "v9")]
     [TestCase(2, "acme/language", "--model", "x")]
     [TestCase(2)]
-    public void What_cannot_be_pulled_is_told(int exitCode, params string[] args)
+    public void What_cannot_be_pulled_is_reported(int exitCode, params string[] args)
     {
         MtxRun run = MtxRun.Of(["pull", .. args]);
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((exitCode, "")));

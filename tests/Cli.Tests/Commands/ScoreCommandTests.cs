@@ -28,7 +28,7 @@ internal sealed class ScoreCommandTests
     }
 
     [Test]
-    public void Tokens_are_told_only_where_they_are_asked_for()
+    public void Tokens_are_shown_only_where_they_are_asked_for()
     {
         Assert.That(MtxRun.Of("score", "x = 1", "--json").Json.GetProperty("scores")[0].GetProperty("token_scores").ValueKind, Is.EqualTo(JsonValueKind.Null));
         Assert.That(MtxRun.Of("score", "x = 1").Out, Does.StartWith("log probability").And.Not.Contain("\" =\""));

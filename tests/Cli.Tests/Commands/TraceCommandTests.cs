@@ -44,7 +44,7 @@ internal sealed class TraceCommandTests
     }
 
     [Test]
-    public void A_pass_that_goes_on_from_a_cache_has_no_ids_that_could_be_run_alone()
+    public void A_pass_that_continues_from_a_cache_has_no_ids_that_could_be_run_alone()
     {
         string file = Path.Combine(Folders.Scratch(), "out.safetensors");
         using var model = CodeGenForCausalLM.Load(Path.Combine(Folders.Repository, "models", "demo-codegen"));

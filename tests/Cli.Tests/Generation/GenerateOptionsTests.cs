@@ -179,7 +179,7 @@ internal sealed class GenerateOptionsTests
     [TestCase("--prompt-lookup", "3", "--draft", "x")]
     [TestCase("--prompt-file", "x")]
     [TestCase("--logprobs", "-1")]
-    public void Wrong_options_are_told_by_their_name_before_anything_is_loaded(params string[] args)
+    public void Wrong_options_are_named_before_anything_is_loaded(params string[] args)
     {
         MtxRun run = MtxRun.Of(["generate", "x", .. args]);
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((2, "")));

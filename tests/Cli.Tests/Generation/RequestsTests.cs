@@ -70,7 +70,7 @@ internal sealed class RequestsTests
     [TestCase("""{"options": {}}""", "line 2 has neither input_ids")]
     [TestCase("""{"input_ids": [[5""", "line 2 is no JSON")]
     [TestCase("""[]""", "line 2 is a JSON Array")]
-    public void A_bad_line_is_told_and_those_before_it_are_answered(string line, string says)
+    public void A_bad_line_is_reported_and_those_before_it_are_answered(string line, string says)
     {
         MtxRun run = MtxRun.WithInput($"{{\"input_ids\": [[5, 6]]}}\n{line}\n{{\"input_ids\": [[5, 6]]}}\n", "generate", "--requests", "-", "--model",
             Reference, "--max-new-tokens", "2");

@@ -28,7 +28,7 @@ internal sealed class SampleCommandTests
     }
 
     [Test]
-    public void A_run_that_goes_on_makes_what_one_run_makes()
+    public void A_resumed_run_makes_what_one_run_makes()
     {
         string problems = Problems(Two), whole = Path.ChangeExtension(problems, ".whole"), parts = Path.ChangeExtension(problems, ".parts");
         string[] args = ["sample", "--problems", problems, "--greedy", "--max-new-tokens", "12"];
@@ -137,7 +137,7 @@ internal sealed class SampleCommandTests
     public void Wrong_options_give_exit_code_2(params string[] args) => Assert.That(MtxRun.Of(["sample", .. args]).ExitCode, Is.EqualTo(2));
 
     [Test]
-    public void Problems_in_turns_give_what_MTPBs_evaluator_reads()
+    public void Multi_turn_problems_give_what_MTPBs_evaluator_reads()
     {
         const string line = """{"id": "7", "prompts": ["Assign {A} to x{{}}.", "Print x."], "inputs": """
             + """[{"A": [1, "it's", true, null]}, {"A": "text"}], "outputs": [1, "2"], "max_gen_length": 12}""";

@@ -42,7 +42,7 @@ public sealed class CheckpointInspectionTests
     [TestCase(64, true)]
     [TestCase(96, true)]                                   // rows of 96 are no whole pairs of blocks; those of the feed-forward block's 128 are
     [TestCase(64, false)]
-    public void The_memory_of_heads_and_odd_rows_is_told_as_the_loader_holds_them(int hidden, bool knowsClass)
+    public void The_memory_of_heads_and_odd_rows_is_what_the_loader_holds(int hidden, bool knowsClass)
     {
         var config = new BertConfig
         {

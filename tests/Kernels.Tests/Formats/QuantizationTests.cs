@@ -173,7 +173,7 @@ public sealed class QuantizationTests
     }
 
     [Test]
-    public void Tiny_values_of_X_count_as_zero_beside_others([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+    public void Tiny_values_of_X_round_to_zero_next_to_large_ones([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
         [Values(1, 20)] int m)
     {
         const int N = 5, K = 128;

@@ -61,7 +61,7 @@ public sealed class QuantizedBitsTests
     }
 
     [Test]
-    public void Halves_are_quantized_as_the_floats_that_they_are([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
+    public void Fp16_values_are_quantized_as_the_floats_that_they_are([Levels] KernelLevel level, [Values(WeightType.Int8, WeightType.Int4)] WeightType type,
         [Values(WeightType.F16, WeightType.BF16)] WeightType from)
     {
         const int N = 64, K = 192;

@@ -59,7 +59,7 @@ public sealed class WeightFormatsTests
     /// <summary>docs/adr/0001 lists the files that a new format changes.</summary>
     [TestCase("BF16", "Formats/BF16Format.cs", "Formats/WeightFormats.cs", "Reference/ConversionReference.cs", "WeightMatrix.cs")]
     [TestCase("Int8", "Formats/Int8Format.cs", "Formats/WeightFormats.cs", "Reference/QuantizationReference.cs", "WeightMatrix.cs")]
-    public void Three_files_besides_its_own_know_a_format(string name, params string[] files)
+    public void A_format_changes_its_own_file_and_three_more(string name, params string[] files)
     {
         string folder = Path.Combine(Testing.RepositoryRoot.Path, "src", "Kernels");
         var code = new Regex($@"(?<!//.*|"".*)\b({name}|{name}Format)\b", RegexOptions.None, TimeSpan.FromSeconds(1));    // not in comments and messages
@@ -78,7 +78,7 @@ public sealed class WeightFormatsTests
     [TestCase(WeightType.BF16, false, 256)]
     [TestCase(WeightType.Int8, true, 128 + 8)]
     [TestCase(WeightType.Int4, true, 64 + 8)]
-    public void A_row_of_128_elements_has_so_many_bytes(WeightType type, bool blocked, long bytes) =>
+    public void Bytes_of_a_row_of_128_elements(WeightType type, bool blocked, long bytes) =>
         Assert.That((WeightMatrix.IsBlocked(type), WeightMatrix.BytesOfRow(type, 128)), Is.EqualTo((blocked, bytes)));
 
     [Test]

@@ -56,7 +56,7 @@ public sealed class ConfigJsonTests
     public void Eos_token_id_is_a_number_a_list_or_null(string json, int[] ids) => Assert.That(Parse(json).EosTokenId, Is.EqualTo(ids));
 
     [Test]
-    public void A_file_without_model_type_is_told_by_its_architecture() =>
+    public void A_file_without_model_type_is_recognised_by_its_architecture() =>
         Assert.That(Parse("""{"architectures": ["RobertaForMaskedLM"]}"""), Is.TypeOf<RobertaConfig>());
 
     [TestCase("""{"model_type": "bert", "num_labels": 5}""", 5)]

@@ -116,7 +116,7 @@ public class CheckpointConverterTests
     }
 
     [Test]
-    public void Configuration_and_tokenizer_come_along_and_the_type_is_told()
+    public void Configuration_and_tokenizer_are_copied_and_the_type_is_written()
     {
         Add(F32("x", 1));
         File.WriteAllText(_source["config.json"], """{"model_type": "bert", "torch_dtype": "float32", "z": [1, 2.50, "é"]}""");
@@ -166,7 +166,7 @@ public class CheckpointConverterTests
     }
 
     [Test]
-    public void Safetensors_can_be_put_beside_the_bin_file_they_come_from()
+    public void Safetensors_can_be_put_next_to_the_bin_file_they_come_from()
     {
         File.WriteAllBytes(_source[Checkpoint.TorchFileName], RawTorch.WithTensors("a"));
         File.WriteAllText(_source["merges.txt"], "a b\n");

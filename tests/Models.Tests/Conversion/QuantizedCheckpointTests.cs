@@ -68,7 +68,7 @@ public class QuantizedCheckpointTests
     }
 
     [Test]
-    public void A_row_has_its_integers_first_and_then_a_half_per_32([Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format)
+    public void A_row_has_its_integers_first_and_then_an_fp16_scale_per_32([Values(WeightFormat.Int8, WeightFormat.Int4)] WeightFormat format)
     {
         Save(Tiny);
         Convert(format);
@@ -232,7 +232,7 @@ public class QuantizedCheckpointTests
     [TestCase("managed_transformers.block_version", "2", "block_version = \"2\"; this version reads 1")]
     [TestCase("managed_transformers.blocks", null, "It is U8: if it was quantized, the metadata that said so is lost")]
     [TestCase("managed_transformers.blocks", "int4", "is [192, 68] bytes of Int4; config.json (codegen) needs [192, 64], which are [192, 36] bytes")]
-    public void Metadata_that_does_not_fit_is_told(string key, string? value, string says)
+    public void Metadata_that_does_not_fit_is_refused(string key, string? value, string says)
     {
         Save(Tiny);
         Convert(WeightFormat.Int8);
@@ -251,7 +251,7 @@ public class QuantizedCheckpointTests
     [TestCase("transformer.wte.weight", 40, 64, "only the matrices of linear layers can be quantized")]
     [TestCase("transformer.ln_f.weight", 1, 64, "is quantized (Int8); config.json (codegen) needs [64]")]
     [TestCase("transformer.ln_f.weight", 64, 0, "has type U8; F32, F16, BF16 or F64 is needed")]
-    public void A_tensor_that_cannot_be_what_it_stands_for_is_told(string name, int rows, int columns, string says)
+    public void A_tensor_that_cannot_be_what_it_is_named_for_is_refused(string name, int rows, int columns, string says)
     {
         Save(Tiny);
         Convert(WeightFormat.Int8);
@@ -261,7 +261,7 @@ public class QuantizedCheckpointTests
     }
 
     [Test]
-    public void Rows_of_the_configuration_that_no_blocks_hold_are_told()
+    public void Rows_of_the_configuration_that_no_blocks_hold_are_refused()
     {
         Save(Tiny);
         Convert(WeightFormat.Int8);
@@ -271,7 +271,7 @@ public class QuantizedCheckpointTests
     }
 
     [Test]
-    public void A_file_that_was_cut_is_told()
+    public void A_file_that_was_cut_is_refused()
     {
         Save(Tiny);
         Convert(WeightFormat.Int8);

@@ -92,7 +92,7 @@ public class CheckpointTests
     }
 
     [Test]
-    public void All_disagreements_of_index_and_shards_are_told_at_once()
+    public void All_disagreements_of_index_and_shards_are_reported_at_once()
     {
         _directory.Add(First, RawSafetensors.WithTensors("a", "extra", "twice"));
         _directory.Add(Second, RawSafetensors.WithTensors("twice"));

@@ -49,7 +49,7 @@ public sealed class KeyValueCacheTests
     }
 
     [Test]
-    public void A_copied_sequence_goes_on_as_its_original_would_also_in_another_session()
+    public void A_copied_sequence_continues_as_its_original_would_also_in_another_session()
     {
         using Session first = _model.CreateSession(new SessionOptions { BatchSize = 2, MaxLength = 20 });
         using Session second = _model.CreateSession(new SessionOptions { BatchSize = 1, MaxLength = 9 });

@@ -60,7 +60,7 @@ public sealed class ReadmeTests : DocumentTest
     }
 
     [Test]
-    public void Sample_4_writes_a_program_in_turns()
+    public void Sample_4_writes_a_program_turn_by_turn()
     {
         // sample
         using var generator = TextGenerator.Load("models/demo-codegen");

@@ -16,7 +16,7 @@ public sealed class GenerationSessionTests
     public void Dispose() => _generator.Dispose();
 
     [Test]
-    public void A_prompt_that_goes_on_computes_only_the_rest()
+    public void A_prompt_that_continues_the_session_computes_only_the_rest()
     {
         using GenerationSession session = _generator.CreateSession();
         GenerationOutput first = session.Generate(File, s_short);
@@ -47,7 +47,7 @@ public sealed class GenerationSessionTests
     }
 
     [Test]
-    public async Task Streamed_pieces_are_what_is_generated_and_the_session_goes_on()
+    public async Task Streamed_pieces_are_what_is_generated_and_the_session_continues()
     {
         using GenerationSession session = _generator.CreateSession();
         var text = new StringBuilder();
@@ -89,7 +89,7 @@ public sealed class GenerationSessionTests
     }
 
     [Test]
-    public void A_saved_session_goes_on_where_it_was()
+    public void A_saved_session_continues_where_it_was()
     {
         string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, "session.safetensors");
         using GenerationSession session = _generator.CreateSession(), other = _generator.CreateSession();

@@ -63,7 +63,7 @@ public sealed class BadCheckpointTests
     [TestCase("modules.json", """[{"type": "x.Transformer", "path": "a\u0000b"}]""", "leads out")]
     [TestCase("generation_config.json", """{"\udc00": 1}""", "half a surrogate pair")]
     [TestCase("modules.json", "[\"\u00FF\"]", "UTF-8")]
-    public void A_bad_file_beside_the_weights_is_refused(string file, string json, string says)
+    public void A_bad_file_next_to_the_weights_is_refused(string file, string json, string says)
     {
         bool generates = file == "generation_config.json";
         Dictionary<string, ReadOnlyMemory<byte>> files = generates ? DemoFiles("demo-codegen") : DemoFiles("demo-fill-mask");

@@ -70,7 +70,7 @@ public sealed class DependencyTests
     }
 
     [Test]
-    public void Everything_beside_the_tests_is_managed()
+    public void Everything_in_the_folder_of_the_tests_is_managed()
     {
         foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory, "ManagedTransformers*.dll"))
             Assert.That(() => AssemblyName.GetAssemblyName(file), Throws.Nothing, file);

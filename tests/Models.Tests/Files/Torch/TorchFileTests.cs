@@ -103,7 +103,7 @@ public class TorchFileTests
     [TestCase("safe", "The file begins with 73616665")]
     [TestCase("version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS")]
     [TestCase("PK\u0003\u0004 and no more", "truncated")]
-    public void Something_else_is_told_by_its_beginning(string content, string said) => Assert.That(
+    public void Something_else_is_recognised_by_its_beginning(string content, string said) => Assert.That(
         () => TorchFile.FromBytes(RawTorch.Bytes(content)),
         Throws.TypeOf<CheckpointException>().With.Message.StartsWith("pytorch_model.bin").And.Message.Contains(said));
 

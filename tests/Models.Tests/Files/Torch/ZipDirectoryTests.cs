@@ -79,7 +79,7 @@ public class ZipDirectoryTests
     [TestCase("archive/data.pkl", "has 0 entries NAME/data.pkl")]
     [TestCase("archive/version", "archive/version is missing")]
     [TestCase("archive/data/0", "archive/data/0 is missing")]
-    public void A_missing_entry_is_told(string name, string said) => Refuses(Zip([.. Entries.Where(entry => entry.Name != name)]), said);
+    public void A_missing_entry_is_named(string name, string said) => Refuses(Zip([.. Entries.Where(entry => entry.Name != name)]), said);
 
     [TestCase("archive/byteorder", "big", "byte order is \"big\"")]
     [TestCase("archive/constants.pkl", "", "TorchScript program")]

@@ -87,7 +87,7 @@ public sealed class GenerationDefaultsTests
     [TestCase("""{"exponential_decay_length_penalty": [5, 1.1]}""", "exponential_decay_length_penalty [5, 1.1]")]
     [TestCase("""{"token_healing": true}""", "token_healing true")]
     [TestCase("""{"num_beam_groups": 1, "penalty_alpha": null, "encoder_repetition_penalty": 1.0, "token_healing": false, "constraints": []}""", null)]
-    public void What_is_not_done_is_told_of_by_name_where_it_matters(string json, string? named)
+    public void What_is_not_supported_is_named_where_it_matters(string json, string? named)
     {
         GenerationDefaults defaults = GenerationDefaults.Of(Utf8(json), new CodeGenConfig(), tokenizer: null);
         Assert.That(defaults.Warnings, Has.Count.EqualTo(named is null ? 0 : 1));

@@ -25,7 +25,7 @@ public sealed class SamplingTests
     public void Dispose() => _model.Dispose();
 
     [TestCaseSource(nameof(Histories))]
-    public void A_seed_gives_a_prompt_its_text_whatever_stands_beside_it_and_whoever_drafts(GenerationOptions options)
+    public void A_seed_gives_a_prompt_its_text_in_any_batch_and_with_any_draft(GenerationOptions options)
     {
         int[][] alone = [.. s_prompts.Select(prompt => _model.Generate([prompt], options)[0])];
         Assert.That(_model.Generate(s_prompts, options), Is.EqualTo(alone), "in a batch");
