@@ -96,7 +96,8 @@ public sealed class OwnFamilyTests
     [Test]
     public void A_model_type_that_nobody_registered_names_itself_and_those_that_are_known()
     {
-        Assert.That(() => PretrainedModels.FromBytes(new Dictionary<string, ReadOnlyMemory<byte>> { ["config.json"] = """{"model_type": "t5"}"""u8.ToArray() }), Throws.TypeOf<ConfigException>()
+        var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["config.json"] = """{"model_type": "t5"}"""u8.ToArray() };
+        Assert.That(() => PretrainedModels.FromBytes(files), Throws.TypeOf<ConfigException>()
             .With.Message.Contains("model_type is \"t5\"").And.Message.Contains("Known are bert, roberta, codegen"));
     }
 

@@ -120,7 +120,8 @@ public sealed class DebuggerViewTests
     public void The_worked_example_of_the_documentation_shows_these_strings()
     {
         // sample
-        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen", new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } });
+        var options = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } };
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen", options);
         var tokenizer = Tokenizers.Tokenizer.Load("models/demo-codegen");
         Tokenizers.Encoding encoding = tokenizer.Encode("import numpy as");
         using Session session = model.CreateSession();
