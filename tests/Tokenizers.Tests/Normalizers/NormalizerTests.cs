@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+
+namespace ManagedTransformers.Tokenizers.Tests;
+
+public class NormalizerTests
+{
+    [TestCase("Hello\u0000\u00ad, WÖRLD", "hello|,|world")]
+    [TestCase("中文a", "中|文|a")]
+    [TestCase("İx ǅ ΑΣ", "ix|ǆ|ας")]
+    [TestCase("ﬁ 각", "ﬁ|\u1100\u1161\u11a8")]
+    public void The_bert_normalizer_cleans_lowers_and_strips(string text, string words)
+    {
+        // A final sigma is lowered as any other: ΑΣ is ασ.
+        string[] expected = words.Replace("ας", "ασ", StringComparison.Ordinal).Split('|');
+        Assert.That(Tiny.WordPiece(expected).Encode(text).Tokens, Is.EqualTo(expected));
+    }
+
+    [TestCase(null, true, "e")]
+    [TestCase(null, false, "é")]
+    [TestCase(false, true, "é")]
+    [TestCase(true, false, "e")]
+    public void Strip_accents_null_follows_lowercase(bool? stripAccents, bool lowercase, string token)
+    {
+        Tokenizer tokenizer = Tiny.WordPiece(["e", "é"], json =>
+        {
+            json["normalizer"]!["strip_accents"] = stripAccents;
+            json["normalizer"]!["lowercase"] = lowercase;
+        });
+        Assert.That(tokenizer.Encode("é").Tokens, Is.EqualTo(new[] { token }));
+    }
+
+    [Test]
+    public void Offsets_lead_back_to_the_text_through_normalisation()
+    {
+        Encoding encoding = Tiny.WordPiece(["cafe", "中", "##s"]).Encode("\u0007CAFE\u0301s中");
+        Assert.Multiple(() =>
+        {
+            Assert.That(encoding.Tokens, Is.EqualTo(new[] { "cafe", "##s", "中" }));
+            Assert.That(encoding.Offsets, Is.EqualTo(new[] { (1, 5), (6, 7), (7, 8) }));
+        });
+    }
+
+    [Test]
+    public void The_composition_of_nfc_and_the_decomposition_of_nfd_are_those_of_unicode()
+    {
+        static string Through(string type, string text) =>
+            string.Concat(Tiny.ByteLevel(change: json => json["normalizer"] = new JsonObject { ["type"] = type }) is var t ? t.Decode(t.Encode(text).Ids) : "");
+        Assert.Multiple(() =>
+        {
+            Assert.That(Through("NFD", "ế각\u1e9b\u0323"), Is.EqualTo("e\u0302\u0301\u1100\u1161\u11a8\u017f\u0323\u0307"));
+            Assert.That(Through("NFC", "e\u0302\u0301\u1100\u1161\u11a8a\u0315\u0300"), Is.EqualTo("ế각à\u0315"));
+            Assert.That(Through("NFC", "\u0344\u212b"), Is.EqualTo("\u0308\u0301Å"));
+        });
+    }
+}
