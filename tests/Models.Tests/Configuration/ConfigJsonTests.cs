@@ -6,50 +6,6 @@ public sealed class ConfigJsonTests
 {
     private static PretrainedConfig Parse(string json) => ConfigJson.Parse(Encoding.UTF8.GetBytes(json));
 
-    [Test]
-    public void CodeGen_defaults_are_those_of_transformers()
-    {
-        var config = (CodeGenConfig)Parse("""{"model_type": "codegen"}""");
-        Assert.Multiple(() =>
-        {
-            Assert.That((config.VocabSize, config.NPositions, config.NCtx, config.NEmbd, config.NLayer, config.NHead),
-                Is.EqualTo((50400, 2048, 2048, 4096, 28, 16)));
-            Assert.That((config.RotaryDim, config.NInner, config.InnerWidth, config.ActivationFunction), Is.EqualTo(((int?)64, (int?)null, 16384, "gelu_new")));
-            Assert.That((config.LayerNormEpsilon, config.InitializerRange, config.UseCache, config.TieWordEmbeddings), Is.EqualTo((1e-5, 0.02, true, false)));
-            Assert.That(config.EosTokenId, Is.EqualTo(new[] { 50256 }));
-            Assert.That(config.BosTokenId, Is.EqualTo(50256));
-            Assert.That(config, Is.EqualTo(new CodeGenConfig
-            {
-                OtherKeys = config.OtherKeys, EosTokenId = config.EosTokenId, Id2Label = config.Id2Label, Architectures = config.Architectures,
-            }));
-        });
-    }
-
-    [Test]
-    public void Bert_and_RoBERTa_defaults_are_those_of_transformers()
-    {
-        var bert = (BertConfig)Parse("""{"model_type": "bert"}""");
-        var roberta = (RobertaConfig)Parse("""{"model_type": "roberta"}""");
-        Assert.Multiple(() =>
-        {
-            Assert.That((bert.VocabSize, bert.HiddenSize, bert.MaxPositionEmbeddings, bert.TypeVocabSize, bert.LayerNormEps, bert.PadTokenId),
-                Is.EqualTo((30522, 768, 512, 2, 1e-12, (int?)0)));
-            Assert.That((roberta.VocabSize, roberta.PadTokenId, roberta.BosTokenId, roberta.MaxTokens), Is.EqualTo((50265, (int?)1, (int?)0, 510)));
-            Assert.That(roberta.EosTokenId, Is.EqualTo(new[] { 2 }));
-        });
-    }
-
-    [TestCase("""{"model_type": "codegen"}""", 4)]
-    [TestCase("""{"model_type": "codegen", "head_dim": 128, "n_embd": 2048}""", 8)]
-    [TestCase("""{"model_type": "codegen", "head_dim": 256}""", 8)]
-    [TestCase("""{"model_type": "codegen", "head_dim": 256, "mp_num": 2}""", 2)]
-    public void QkvBlocks_follow_head_dim_unless_mp_num_is_given(string json, int blocks) =>
-        Assert.That(((CodeGenConfig)Parse(json)).QkvBlocks, Is.EqualTo(blocks));
-
-    [Test]
-    public void CodeBERTa_reads_512_tokens_of_its_514_positions() =>
-        Assert.That(Parse("""{"model_type": "roberta", "max_position_embeddings": 514, "pad_token_id": 1}""").MaxTokens, Is.EqualTo(512));
-
     [TestCase("""{"model_type": "roberta", "eos_token_id": [2, 7]}""", new[] { 2, 7 })]
     [TestCase("""{"model_type": "roberta", "eos_token_id": 5}""", new[] { 5 })]
     [TestCase("""{"model_type": "roberta", "eos_token_id": null}""", new int[0])]
