@@ -92,7 +92,8 @@ public sealed class TraceParityTests
             string layer = paths.Layer(n), before = n == 0 ? paths.Embeddings : paths.Layer(n - 1), heads = $"{paths.Attention(n)}.heads";
             foreach ((string module, string input) in model.Config switch
             {
-                CodeGenConfig => [("attn.qkv_proj", $"{layer}.ln_1"), ("attn.out_proj", heads), ("mlp.fc_in", $"{layer}.ln_1"), ("mlp.fc_out", $"{layer}.mlp.act")],
+                CodeGenConfig =>
+                    [("attn.qkv_proj", $"{layer}.ln_1"), ("attn.out_proj", heads), ("mlp.fc_in", $"{layer}.ln_1"), ("mlp.fc_out", $"{layer}.mlp.act")],
                 DistilBertConfig =>
                 [
                     ("attention.q_lin", before), ("attention.k_lin", before), ("attention.v_lin", before), ("attention.out_lin", heads),

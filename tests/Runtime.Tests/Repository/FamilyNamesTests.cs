@@ -32,7 +32,8 @@ public sealed class FamilyNamesTests
     {
         string registry = File.ReadAllText(Path.Combine(TestData.Root, "src", "Models", "Families", "ModelFamilies.cs"));
         string[] others = [.. Directory.GetFiles(Path.Combine(TestData.Root, "src", "Models"), "*.cs", SearchOption.AllDirectories)
-            .Where(path => !FamilyFolders.Contains(Path.GetDirectoryName(path)) && !path.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))];
+            .Where(path => !FamilyFolders.Contains(Path.GetDirectoryName(path))
+                && !path.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))];
         foreach (string folder in FamilyFolders)
         {
             string family = Path.GetFileName(folder);
