@@ -17,9 +17,9 @@ internal static class Demo
 
     public static LoadOptions Load { get; } = new() { Kernels = Kernels };
 
-    public static CodeGenForCausalLM CodeGen() => CodeGenForCausalLM.Load(Folder("demo-codegen"), Load);
+    public static CodeGenForCausalLM CodeGen() => PretrainedModels.Load<CodeGenForCausalLM>(Folder("demo-codegen"), Load);
 
-    public static RobertaForMaskedLM FillMask() => RobertaForMaskedLM.Load(Folder("demo-fill-mask"), Load);
+    public static RobertaForMaskedLM FillMask() => PretrainedModels.Load<RobertaForMaskedLM>(Folder("demo-fill-mask"), Load);
 
     public static Tokenizer TokenizerOf(string model) => Tokenizer.Load(Folder(model));
 

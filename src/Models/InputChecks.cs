@@ -53,18 +53,21 @@ internal static class InputChecks
             if ((uint)ids[i] >= (uint)size)
             {
                 throw new ModelInputException(
-                    $"{name}[{i / sequence}, {i % sequence}] is {ids[i]}; the model's {sizeName} is {size}, so 0 … {size - 1} is needed. Do tokenizer and model belong together?");
+                    $"{name}[{i / sequence}, {i % sequence}] is {ids[i]}; the model's {sizeName} is {size}, so 0 … {size - 1} is needed. Do tokenizer " +
+                        "and model belong together?");
             }
         }
     }
 
     /// <summary>Rows that continue sequences: tokens and sequences must exist, each sequence once.</summary>
-    public static void CheckAppend(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, KeyValueCache cache, PretrainedConfig config)
+    public static void CheckAppend(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, KeyValueCache cache,
+        PretrainedConfig config)
     {
         if (tokenIds.IsEmpty)
             throw new ModelInputException($"No tokens were given for {sequences.Length} sequences; at least one for each is needed.");
         if (lengths.IsEmpty ? tokenIds.Length != sequences.Length : lengths.Length != sequences.Length)
-            throw new ModelInputException($"{tokenIds.Length} tokens in {(lengths.IsEmpty ? tokenIds.Length : lengths.Length)} rows were given for {sequences.Length} sequences; one row for each is needed.");
+            throw new ModelInputException($"{tokenIds.Length} tokens in {(lengths.IsEmpty ? tokenIds.Length : lengths.Length)} rows were given for " +
+                $"{sequences.Length} sequences; one row for each is needed.");
         long total = lengths.IsEmpty ? tokenIds.Length : 0;
         foreach (int length in lengths)
         {
@@ -90,7 +93,8 @@ internal static class InputChecks
     private static int LongestText(ModelInputs inputs, PretrainedConfig config)
     {
         PositionLimit positions = config.Positions;
-        if (positions.PaddingIdx is not int padding || inputs.RowLengths is not null || inputs.SequenceLength <= positions.MaxTokens || inputs.SequenceLength > positions.Count)
+        if (positions.PaddingIdx is not int padding || inputs.RowLengths is not null
+            || inputs.SequenceLength <= positions.MaxTokens || inputs.SequenceLength > positions.Count)
             return inputs.SequenceLength;
         if (inputs.PositionIds is not null)
             return 0;
@@ -117,7 +121,8 @@ internal static class InputChecks
     private static void CheckLength(string name, int[]? values, ModelInputs inputs)
     {
         if (values is not null && values.Length != inputs.Places)
-            throw new ModelInputException($"{name} has {values.Length} numbers; the inputs' shape [{inputs.BatchSize}, {inputs.SequenceLength}] needs {inputs.Places}.");
+            throw new ModelInputException($"{name} has {values.Length} numbers; the inputs' shape [{inputs.BatchSize}, {inputs.SequenceLength}] needs " +
+                $"{inputs.Places}.");
     }
 
     private static void CheckEmbeddings(ModelInputs inputs, PretrainedConfig config)
@@ -125,7 +130,8 @@ internal static class InputChecks
         if (inputs.InputsEmbeds is Tensor embeds && !embeds.Shape.SequenceEqual([inputs.BatchSize, inputs.SequenceLength, config.HiddenWidth]))
         {
             throw new ModelInputException(
-                $"inputs_embeds is [{string.Join(", ", embeds.Shape.ToArray())}]; the model needs [{inputs.BatchSize}, {inputs.SequenceLength}, {config.HiddenWidth}].");
+                $"inputs_embeds is [{string.Join(", ", embeds.Shape.ToArray())}]; the model needs [{inputs.BatchSize}, {inputs.SequenceLength}, " +
+                    $"{config.HiddenWidth}].");
         }
     }
 
@@ -155,7 +161,8 @@ internal static class InputChecks
     {
         if (mask is null || mask.Shape.SequenceEqual([config.Heads]) || mask.Shape.SequenceEqual([config.Layers, config.Heads]))
             return;
-        throw new ModelInputException($"head_mask is [{string.Join(", ", mask.Shape.ToArray())}]; the model needs [{config.Heads}] or [{config.Layers}, {config.Heads}].");
+        throw new ModelInputException($"head_mask is [{string.Join(", ", mask.Shape.ToArray())}]; the model needs [{config.Heads}] or [{config.Layers}, " +
+            $"{config.Heads}].");
     }
 
     private static void CheckPlaces(ModelInputs inputs, ForwardOptions options)

@@ -18,7 +18,8 @@ public sealed class ModelInputs
         if (batchSize < 1 || sequenceLength < 1)
             throw new ModelInputException($"Inputs of shape [{batchSize}, {sequenceLength}] hold no token. At least one row with one token is needed.");
         if ((long)batchSize * sequenceLength > Array.MaxLength)
-            throw new ModelInputException($"Inputs of shape [{batchSize}, {sequenceLength}] are more than {Array.MaxLength} tokens. Run them in smaller batches.");
+            throw new ModelInputException($"Inputs of shape [{batchSize}, {sequenceLength}] are more than {Array.MaxLength} tokens. Run them in smaller " +
+                "batches.");
         (BatchSize, SequenceLength) = (batchSize, sequenceLength);
     }
 
@@ -33,7 +34,8 @@ public sealed class ModelInputs
     /// <summary>Columns.</summary>
     public int SequenceLength { get; }
 
-    /// <summary>Tokens of each row where rows follow each other without padding (<see cref="OfRows"/>); null: all rows have <see cref="SequenceLength"/> places.</summary>
+    /// <summary>Tokens of each row where rows follow each other without padding (<see cref="OfRows"/>); null: all rows have <see cref="SequenceLength"/>
+    /// places.</summary>
     internal int[]? RowLengths { get; private init; }
 
     /// <summary>Places of all rows.</summary>
@@ -45,7 +47,8 @@ public sealed class ModelInputs
     /// <summary>Vectors in place of the token embeddings, [batch, sequence, hidden].</summary>
     public Tensor? InputsEmbeds { get; init; }
 
-    /// <summary>1 for tokens, 0 for padding, [batch, sequence]; with a filled KV cache [batch, past + sequence] or, for the new tokens alone, [batch, sequence].</summary>
+    /// <summary>1 for tokens, 0 for padding, [batch, sequence]; with a filled KV cache [batch, past + sequence] or, for the new tokens alone, [batch,
+    /// sequence].</summary>
     public int[]? AttentionMask { get; init; }
 
     /// <summary>Segment ids, [batch, sequence]. CodeGen embeds them with the token table and adds them, as transformers does.</summary>
@@ -57,10 +60,12 @@ public sealed class ModelInputs
     /// <summary>Factors of the attention heads, [heads] or [layers, heads].</summary>
     public Tensor? HeadMask { get; init; }
 
-    /// <summary>Targets of the loss: [batch, sequence] for language models and token classification (−100: ignored), [batch] for sequence classification.</summary>
+    /// <summary>Targets of the loss: [batch, sequence] for language models and token classification (−100: ignored), [batch] for sequence
+    /// classification.</summary>
     public int[]? Labels { get; init; }
 
-    /// <summary>Real-valued targets of sequence classification: [batch] or [batch, labels] for regression, [batch, labels] for several labels at once.</summary>
+    /// <summary>Real-valued targets of sequence classification: [batch] or [batch, labels] for regression, [batch, labels] for several labels at
+    /// once.</summary>
     public float[]? LabelValues { get; init; }
 
     /// <summary>0 where the second sentence follows the first, 1 where it is a random one, [batch].</summary>
@@ -70,7 +75,8 @@ public sealed class ModelInputs
     /// <exception cref="ModelInputException">There are no ids.</exception>
     public static ModelInputs Of(params ReadOnlySpan<int> inputIds) => new(1, inputIds.Length) { InputIds = inputIds.ToArray() };
 
-    /// <summary>Sequences of different lengths, one after the other without padding. Outputs are [batch, longest row, …], zero behind the end of a row.</summary>
+    /// <summary>Sequences of different lengths, one after the other without padding. Outputs are [batch, longest row, …], zero behind the end of a
+    /// row.</summary>
     /// <param name="rows">The sequences; each has at least one id.</param>
     /// <param name="tokenTypeIds">The segment of each token; null: none are given.</param>
     /// <exception cref="ModelInputException">There is no row, a row is empty, or segments are not as many as ids.</exception>

@@ -73,10 +73,12 @@ public abstract class LogitsOutput(Tensor logits) : ModelOutput
     private protected override IEnumerable<Tensor> HeadTensors() => [Logits];
 }
 
-/// <summary>transformers' MaskedLMOutput: logits are [batch, sequence, vocab_size], or [places, vocab_size] with <see cref="ForwardOptions.LogitsAt"/>.</summary>
+/// <summary>transformers' MaskedLMOutput: logits are [batch, sequence, vocab_size], or [places, vocab_size] with
+/// <see cref="ForwardOptions.LogitsAt"/>.</summary>
 public class MaskedLMOutput(Tensor logits) : LogitsOutput(logits);
 
-/// <summary>transformers' CausalLMOutputWithPast: logits are [batch, sequence, vocab_size], or [places, vocab_size] with <see cref="ForwardOptions.LogitsAt"/>.</summary>
+/// <summary>transformers' CausalLMOutputWithPast: logits are [batch, sequence, vocab_size], or [places, vocab_size] with
+/// <see cref="ForwardOptions.LogitsAt"/>.</summary>
 public sealed class CausalLMOutput(Tensor logits) : LogitsOutput(logits);
 
 /// <summary>transformers' SequenceClassifierOutput: logits are [batch, labels].</summary>
@@ -85,7 +87,8 @@ public sealed class SequenceClassifierOutput(Tensor logits) : LogitsOutput(logit
 /// <summary>transformers' TokenClassifierOutput: logits are [batch, sequence, labels].</summary>
 public sealed class TokenClassifierOutput(Tensor logits) : LogitsOutput(logits);
 
-/// <summary>Both heads of BERT's pre-training: transformers' BertForPreTrainingOutput. The logits are those of the masked language model, prediction_logits.</summary>
+/// <summary>Both heads of BERT's pre-training: transformers' BertForPreTrainingOutput. The logits are those of the masked language model,
+/// prediction_logits.</summary>
 public sealed class PreTrainingOutput(Tensor predictionLogits, Tensor seqRelationshipLogits) : MaskedLMOutput(predictionLogits)
 {
     /// <summary>Scores of "the second sentence follows" and "it does not", [batch, 2].</summary>

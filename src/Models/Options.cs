@@ -9,8 +9,10 @@ public sealed record LoadOptions
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;
 
     /// <summary>
-    /// Whether what is otherwise a warning is an error: a tensor of the checkpoint that the model does not know, or names that all begin with what a training framework
-    /// put before them. Known buffers and the heads of sibling architectures (the <c>cls</c> of a BertForPreTraining checkpoint opened as BertModel) are neither.
+    /// Whether what is otherwise a warning is an error: a tensor of the checkpoint that the model does not know, or names that all begin with what a
+    /// training framework
+    /// put before them. Known buffers and the heads of sibling architectures (the <c>cls</c> of a BertForPreTraining checkpoint opened as BertModel) are
+    /// neither.
     /// </summary>
     public bool Strict { get; init; }
 
@@ -19,12 +21,15 @@ public sealed record LoadOptions
 
     /// <summary>How the weights of linear layers are held: as stored, or quantized while loading, in a half or a quarter of F16's memory.</summary>
     /// <remarks>
-    /// Embeddings, LayerNorms and biases stay as they are, and so do matrices whose columns are no multiple of 64. Weights that are quantized while loading are held in memory;
-    /// those that a checkpoint stores in blocks (<see cref="ConversionOptions.WeightFormat"/>) are mapped as they are, and asking for blocks of another format is an error.
+    /// Embeddings, LayerNorms and biases stay as they are, and so do matrices whose columns are no multiple of 64. Weights that are quantized while loading
+    /// are held in memory;
+    /// those that a checkpoint stores in blocks (<see cref="ConversionOptions.WeightFormat"/>) are mapped as they are, and asking for blocks of another
+    /// format is an error.
     /// </remarks>
     public WeightFormat WeightFormat { get; init; }
 
-    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the embeddings stays as they are.</summary>
+    /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the
+    /// embeddings stays as they are.</summary>
     public bool QuantizeHead { get; init; }
 
     /// <summary>The defaults.</summary>

@@ -45,7 +45,8 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <summary>What is odd about the checkpoint and harms nothing, in sentences for people; <see cref="LoadOptions.Strict"/> makes it an error.</summary>
     public IReadOnlyList<string> Warnings => Source.Weights.Warnings;
 
-    /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and the insides of attentions.</summary>
+    /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and
+    /// the insides of attentions.</summary>
     public IReadOnlyList<string> ActivationNames => _activationNames ??= RecordActivationNames().AsReadOnly();
 
     /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
@@ -58,7 +59,8 @@ public abstract class PretrainedModel : IPretrainedModel
     internal IReadOnlySet<string> UnknownTensors => Source.Weights.Unknown;
 
     /// <summary>
-    /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes from 16 places of each, which a model
+    /// Tells this model's weights from others': a hash of the configuration, of all tensors' names, types and shapes, and of bytes from 16 places of each,
+    /// which a model
     /// trained further does not share. Weights count as they are held: quantized while loading they give what the same give that were stored so.
     /// </summary>
     public string Fingerprint => _fingerprint ??= ModelFingerprint.Of(this);
@@ -134,7 +136,8 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <summary>Whether it was disposed, for debugger views.</summary>
     internal bool IsDisposed => _disposed;
 
-    private string DebuggerText => $"{Architecture}: {Config.Sizes}, {Models.DebuggerText.Count(Weights.Sum(weight => weight.ElementCount))} parameters{(_disposed ? ", disposed" : "")}";
+    private string DebuggerText =>
+        $"{Architecture}: {Config.Sizes}, {Models.DebuggerText.Count(Weights.Sum(weight => weight.ElementCount))} parameters{(_disposed ? ", disposed" : "")}";
 
     /// <summary>Checks inputs and session, packs the batch, and starts the pass, which ends when the result is disposed.</summary>
     /// <inheritdoc cref="Forward"/>
@@ -146,7 +149,8 @@ public abstract class PretrainedModel : IPretrainedModel
         int past = session.Cache?.Columns ?? 0;
         CheckInputs(inputs, past, options);
         if (session.Cache is KeyValueCache held && held.BatchSize != inputs.BatchSize && inputs != ModelInputs.None)
-            throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session holds {held.BatchSize} sequences (SessionOptions.BatchSize), one for each row.");
+            throw new ModelInputException($"The inputs have {inputs.BatchSize} rows; the session holds {held.BatchSize} sequences " +
+                "(SessionOptions.BatchSize), one for each row.");
         Session.Pass pass = session.Begin(options, inputs.HeadMask);
         try
         {
@@ -159,7 +163,8 @@ public abstract class PretrainedModel : IPretrainedModel
             if (inputs.RowLengths is not null)
                 session.Tracer?.BeginPass(session.Batch);
             else
-                session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray(), mask.IsEmpty ? null : mask.ToArray(), isWhole: past == 0);
+                session.Tracer?.BeginPass(inputs.BatchSize, inputs.SequenceLength, inputs.InputIds?.ToArray(), mask.IsEmpty ? null : mask.ToArray(),
+                    isWhole: past == 0);
             return pass;
         }
         catch
@@ -205,7 +210,8 @@ public abstract class PretrainedModel : IPretrainedModel
         ArgumentNullException.ThrowIfNull(hiddenStates);
         CheckSession(session);
         if (hiddenStates.Rank != 2 || hiddenStates.Shape[1] != Config.HiddenWidth)
-            throw new ModelInputException($"{hiddenStates.Name} is [{string.Join(", ", hiddenStates.Shape.ToArray())}]; the head of {Architecture} reads [rows, {Config.HiddenWidth}].");
+            throw new ModelInputException($"{hiddenStates.Name} is [{string.Join(", ", hiddenStates.Shape.ToArray())}]; the head of {Architecture} " +
+                $"reads [rows, {Config.HiddenWidth}].");
         using Session.Pass pass = session.Begin(ForwardOptions.Default, traced: false);
         var logits = new Tensor("logits", hiddenStates.Shape[0], Config.VocabSize);
         if (hiddenStates.Length > 0)
@@ -220,6 +226,7 @@ public abstract class PretrainedModel : IPretrainedModel
         ArgumentNullException.ThrowIfNull(session);
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (session.Model != this)
-            throw new InvalidOperationException($"The session belongs to another model ({session.Model.Architecture}). Use a session that this model's CreateSession made.");
+            throw new InvalidOperationException($"The session belongs to another model ({session.Model.Architecture}). Use a session that this model's " +
+                "CreateSession made.");
     }
 }

@@ -17,7 +17,8 @@ public static class PretrainedModels
 
     /// <summary>Opens a checkpoint directory as a given class: the body of a masked-LM checkpoint as RobertaModel, for example.</summary>
     /// <typeparam name="T">
-    /// The model class; or a task such as <see cref="ICausalLM"/>, which the class that config.json names must do; or <see cref="IBaseModel"/> for the family's class without a head.
+    /// The model class; or a task such as <see cref="ICausalLM"/>, which the class that config.json names must do; or <see cref="IBaseModel"/> for the
+    /// family's class without a head.
     /// </typeparam>
     /// <param name="directory">A directory with config.json and model.safetensors or pytorch_model.bin, or shards of either with their index.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
@@ -31,11 +32,13 @@ public static class PretrainedModels
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="ConfigException">config.json is missing, broken, impossible, or names what this runtime does not have.</exception>
     /// <exception cref="CheckpointException">A weight file is missing or broken, or the tensors are not those of the architecture.</exception>
-    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) => Open(files, typeof(PretrainedModel), options);
+    public static PretrainedModel FromBytes(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, LoadOptions? options = null) =>
+        Open(files, typeof(PretrainedModel), options);
 
     /// <summary>Makes a model of a given class from files in memory, without a file system.</summary>
     /// <typeparam name="T">
-    /// The model class; or a task such as <see cref="ICausalLM"/>, which the class that config.json names must do; or <see cref="IBaseModel"/> for the family's class without a head.
+    /// The model class; or a task such as <see cref="ICausalLM"/>, which the class that config.json names must do; or <see cref="IBaseModel"/> for the
+    /// family's class without a head.
     /// </typeparam>
     /// <param name="files">config.json and the weight files by name.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
@@ -45,7 +48,8 @@ public static class PretrainedModels
         (T)(object)Open(files, typeof(T), options);
 
     /// <summary>Makes a model with random weights from a configuration, as transformers' <c>Model(config)</c> does.</summary>
-    /// <typeparam name="T">A task such as <see cref="ICausalLM"/>: the first class of the configuration's family that does it; or a class of that family.</typeparam>
+    /// <typeparam name="T">A task such as <see cref="ICausalLM"/>: the first class of the configuration's family that does it; or a class of that
+    /// family.</typeparam>
     /// <param name="config">The configuration; initializer_range is the standard deviation of the weights.</param>
     /// <param name="seed">Same seed, same weights.</param>
     /// <param name="options">Kernel level and threads.</param>
@@ -56,7 +60,8 @@ public static class PretrainedModels
         config.Validate();
         var source = new ModelSource(ModelWeights.Random(config, seed, options ?? LoadOptions.Default), options ?? LoadOptions.Default, checkpoint: null);
         string architecture = typeof(T).IsAbstract
-            ? ModelFamilies.Of(config).Classes.FirstOrDefault(typeof(T).IsAssignableFrom)?.Name ?? throw new ConfigException($"The family {config.ModelType} has no {typeof(T).Name}.")
+            ? ModelFamilies.Of(config).Classes.FirstOrDefault(typeof(T).IsAssignableFrom)?.Name ?? throw new ConfigException($"The family " +
+                $"{config.ModelType} has no {typeof(T).Name}.")
             : typeof(T).Name;
         return (T)(object)FamilyOf(architecture).Build(architecture, config, source);
     }
@@ -79,7 +84,8 @@ public static class PretrainedModels
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (!Directory.Exists(directory))
-            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and model.safetensors.");
+            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and " +
+                "model.safetensors.");
         string path = Path.Combine(directory, ConfigJson.FileName);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ClassOf(wanted, config, path);
@@ -127,9 +133,11 @@ public static class PretrainedModels
     private static string ArchitectureOf(PretrainedConfig config, string file)
     {
         if (config.Architectures.Count == 0)
-            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Name it there (one of {string.Join(", ", ModelFamilies.Architectures)}), or load the checkpoint for a task, such as PretrainedModels.Load<IBaseModel>.");
+            throw new ConfigException($"{file} names no architectures, so it does not say which head the checkpoint has. Name it there (one of " +
+                $"{string.Join(", ", ModelFamilies.Architectures)}), or load the checkpoint for a task, such as PretrainedModels.Load<IBaseModel>.");
         return config.Architectures.FirstOrDefault(name => ModelFamilies.Find(name) is not null)
-            ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has {string.Join(", ", ModelFamilies.Architectures)}.");
+            ?? throw new ConfigException($"{file}: architectures is [{string.Join(", ", config.Architectures)}]; this runtime has " +
+                $"{string.Join(", ", ModelFamilies.Architectures)}.");
     }
 
     private static ModelFamily FamilyOf(string architecture) => ModelFamilies.Find(architecture)

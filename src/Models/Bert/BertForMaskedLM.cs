@@ -13,10 +13,6 @@ internal class BertForMaskedLM : EncoderForMaskedLM
     {
     }
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static BertForMaskedLM Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertForMaskedLM>(directory, options);
-
     /// <summary>decoder(LayerNorm(act(dense(x)))), the decoder tied to the token table unless the configuration says otherwise.</summary>
     /// <remarks>transformers BertLMPredictionHead.</remarks>
     internal static MaskedLMHead Head(BertConfig config, ModelWeights weights, BertModel bert)

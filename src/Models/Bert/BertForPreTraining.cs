@@ -21,16 +21,13 @@ internal sealed class BertForPreTraining : PretrainedModel, IMaskedLM, INextSent
     /// <inheritdoc/>
     protected override bool ReadsFirstToken => true;
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static BertForPreTraining Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertForPreTraining>(directory, options);
-
     /// <inheritdoc/>
     public override PreTrainingOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
         Tensor x = _bert.Forward(session);                                       // [tokens, hidden]
-        Tensor predictions = VocabularyLogits.Compute("prediction_logits", x, Config.VocabSize, session, (rows, scores) => _predictions.ForwardTo(rows, scores, session));
+        Tensor predictions = VocabularyLogits.Compute("prediction_logits", x, Config.VocabSize, session,
+            (rows, scores) => _predictions.ForwardTo(rows, scores, session));
         Tensor relationship = _seqRelationship.Forward(_bert.Pool(x, session), session).Copy("seq_relationship_logits");
         float? loss = inputs.Labels is int[] labels && inputs.NextSentenceLabel is int[] next
             ? Loss.CrossEntropy(predictions, labels, session.Kernels) + Loss.CrossEntropy(relationship, next, session.Kernels)
@@ -39,10 +36,12 @@ internal sealed class BertForPreTraining : PretrainedModel, IMaskedLM, INextSent
     }
 
     /// <inheritdoc/>
-    public Tensor NextSentenceLogits(ModelInputs inputs, Session session) => Forward(inputs, session, new ForwardOptions { LogitsAt = [] }).SeqRelationshipLogits;
+    public Tensor NextSentenceLogits(ModelInputs inputs, Session session) =>
+        Forward(inputs, session, new ForwardOptions { LogitsAt = [] }).SeqRelationshipLogits;
 
     /// <inheritdoc/>
-    public Tensor Logits(Tensor hiddenStates, Session session) => RunHead(hiddenStates, session, (rows, scores) => _predictions.ForwardTo(rows, scores, session));
+    public Tensor Logits(Tensor hiddenStates, Session session) =>
+        RunHead(hiddenStates, session, (rows, scores) => _predictions.ForwardTo(rows, scores, session));
 
     MaskedLMOutput IMaskedLM.Forward(ModelInputs inputs, Session session, ForwardOptions? options) => Forward(inputs, session, options);
 }

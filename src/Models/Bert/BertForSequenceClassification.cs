@@ -16,10 +16,6 @@ internal class BertForSequenceClassification : EncoderForSequenceClassification
     private BertForSequenceClassification(BertConfig config, ModelSource source, BertModel bert) : base(config, source, bert) =>
         (_bert, _classifier) = (bert, new Linear(source.Weights, "classifier", config.HiddenSize, config.NumLabels));
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static BertForSequenceClassification Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertForSequenceClassification>(directory, options);
-
     /// <inheritdoc/>
     protected override Tensor Classify(Tensor x, Session session) => _classifier.Forward(_bert.Pool(x, session), session);
 }

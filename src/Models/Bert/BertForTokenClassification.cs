@@ -8,8 +8,4 @@ internal class BertForTokenClassification : EncoderForTokenClassification
     protected internal BertForTokenClassification(BertConfig config, ModelSource source) : base(config, source, new BertModel(config, source, pooler: false))
     {
     }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static BertForTokenClassification Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertForTokenClassification>(directory, options);
 }

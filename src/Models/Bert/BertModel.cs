@@ -34,7 +34,8 @@ internal class BertModel : EncoderModel
             _layers[i] = new BertLayer(config, weights, $"{name}.encoder.layer.{i}", i);
         if (pooler && (poolerIsNeeded || weights.Has($"{name}.pooler.dense.weight")))
             _pooler = new Linear(weights, $"{name}.pooler.dense", config.HiddenSize, config.HiddenSize);
-        Paths = new ModulePaths($"{name}.embeddings", $"{name}.encoder.layer.*", $"{name}.encoder.layer.*.attention.self", $"{name}.encoder.layer.*.output.dense");
+        Paths = new ModulePaths($"{name}.embeddings", $"{name}.encoder.layer.*", $"{name}.encoder.layer.*.attention.self",
+            $"{name}.encoder.layer.*.output.dense");
     }
 
     /// <inheritdoc/>
@@ -45,10 +46,6 @@ internal class BertModel : EncoderModel
 
     /// <inheritdoc/>
     public override bool HasPooler => _pooler is not null;
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static BertModel Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<BertModel>(directory, options);
 
     /// <inheritdoc/>
     public override Tensor Forward(Session session)

@@ -123,9 +123,12 @@ public sealed record CodeGenConfig : PretrainedConfig
         RequireSize("n_head", NHead);
         RequireSize("n_inner", InnerWidth);
         RequireSharedBy("n_embd", NEmbd, "n_head", NHead);
-        Require(QkvBlocks > 0 && NHead % QkvBlocks == 0, "n_head", NHead, $"a multiple of the {QkvBlocks} blocks of qkv_proj (set mp_num where the checkpoint has another number)");
-        Require(RotaryWidth > 0 && RotaryWidth <= HeadWidth && RotaryWidth % 2 == 0, "rotary_dim", RotaryWidth, $"an even number in 2 … n_embd / n_head = {HeadWidth}");
-        Require((long)RotaryWidth * NPositions <= MaxRotaryTable, "rotary_dim · n_positions", $"{RotaryWidth} · {NPositions}", $"at most {MaxRotaryTable}, the largest table of angles,");
+        Require(QkvBlocks > 0 && NHead % QkvBlocks == 0, "n_head", NHead,
+            $"a multiple of the {QkvBlocks} blocks of qkv_proj (set mp_num where the checkpoint has another number)");
+        Require(RotaryWidth > 0 && RotaryWidth <= HeadWidth && RotaryWidth % 2 == 0, "rotary_dim", RotaryWidth,
+            $"an even number in 2 … n_embd / n_head = {HeadWidth}");
+        Require((long)RotaryWidth * NPositions <= MaxRotaryTable, "rotary_dim · n_positions", $"{RotaryWidth} · {NPositions}",
+            $"at most {MaxRotaryTable}, the largest table of angles,");
         Require(double.IsFinite(LayerNormEpsilon) && LayerNormEpsilon >= 0, "layer_norm_epsilon", LayerNormEpsilon, "a number of at least 0");
         _ = Activation;
     }

@@ -14,8 +14,4 @@ internal sealed class CodeGenForCausalLM : DecoderForCausalLM
 
     /// <summary>The configuration.</summary>
     public new CodeGenConfig Config { get; }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static CodeGenForCausalLM Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<CodeGenForCausalLM>(directory, options);
 }

@@ -33,10 +33,6 @@ internal sealed class CodeGenModel : DecoderModel
     /// <summary>ln_f.</summary>
     public override LayerNormalization Norm { get; }
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static CodeGenModel Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<CodeGenModel>(directory, options);
-
     /// <inheritdoc/>
     public override Tensor Forward(Session session)
     {

@@ -2,7 +2,8 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>The two branches of a block, a layer of each at a time: neither needs the other, so that while decoding threads meet three times instead of five.</summary>
+/// <summary>The two branches of a block, a layer of each at a time: neither needs the other, so that while decoding threads meet three times instead of
+/// five.</summary>
 /// <remarks>The bits are those of one branch after the other. A step with Int4 weights takes 1.02 to 1.05 times as long without it.</remarks>
 internal static class ParallelBranches
 {

@@ -64,11 +64,13 @@ public abstract record PretrainedConfig
     [JsonIgnore]
     public abstract PositionLimit Positions { get; }
 
-    /// <summary>The key of config.json that counts the segments, and their number: token_type_ids name 0 … Count − 1; null: the model has none, and refuses them.</summary>
+    /// <summary>The key of config.json that counts the segments, and their number: token_type_ids name 0 … Count − 1; null: the model has none, and refuses
+    /// them.</summary>
     [JsonIgnore]
     public virtual (string Key, int Count)? TokenTypes => null;
 
-    /// <summary>Whether pipelines say which of two texts a token belongs to. Decoders get no segments: they would add the embedding of "segment 0" to every token.</summary>
+    /// <summary>Whether pipelines say which of two texts a token belongs to. Decoders get no segments: they would add the embedding of "segment 0" to every
+    /// token.</summary>
     [JsonIgnore]
     internal bool UsesTokenTypes => !IsCausal && TokenTypes is { Count: > 1 };
 
@@ -102,7 +104,8 @@ public abstract record PretrainedConfig
     internal string Sizes => $"{Layers} layers of {HiddenWidth}, {Heads} heads, vocabulary {VocabSize}, at most {MaxTokens} tokens";
 
     /// <summary>The name of class <paramref name="id"/>.</summary>
-    public string Label(int id) => Id2Label.TryGetValue(id.ToString(System.Globalization.CultureInfo.InvariantCulture), out string? label) ? label : $"LABEL_{id}";
+    public string Label(int id) =>
+        Id2Label.TryGetValue(id.ToString(System.Globalization.CultureInfo.InvariantCulture), out string? label) ? label : $"LABEL_{id}";
 
     /// <summary>Checks that the numbers are possible and agree with one another.</summary>
     /// <exception cref="ConfigException">They do not.</exception>
@@ -157,6 +160,7 @@ public abstract record PretrainedConfig
         "silu" or "swish" => ActivationFunction.Silu,
         "tanh" => ActivationFunction.Tanh,
         "sigmoid" => ActivationFunction.Sigmoid,
-        _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu, gelu_new (gelu_fast, gelu_pytorch_tanh), relu, silu (swish), tanh, sigmoid."),
+        _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu, gelu_new (gelu_fast, gelu_pytorch_tanh), relu, " +
+            "silu (swish), tanh, sigmoid."),
     };
 }

@@ -19,7 +19,8 @@ public sealed record DistilBertConfig : PretrainedConfig
     public int MaxPositionEmbeddings { get; set; } = 512;
 
     /// <summary>
-    /// Whether the position table began as sines and cosines. Files hold it in any case, and it is read from there; models that are made from a configuration draw
+    /// Whether the position table began as sines and cosines. Files hold it in any case, and it is read from there; models that are made from a
+    /// configuration draw
     /// it at random.
     /// </summary>
     public bool SinusoidalPosEmbds { get; set; }

@@ -13,10 +13,6 @@ internal sealed class DistilBertForMaskedLM : EncoderForMaskedLM
     {
     }
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static DistilBertForMaskedLM Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<DistilBertForMaskedLM>(directory, options);
-
     private static MaskedLMHead Head(DistilBertConfig config, ModelWeights weights, DistilBertModel distilbert)
     {
         var transform = new Linear(weights, "vocab_transform", config.Dim, config.Dim);

@@ -15,11 +15,6 @@ internal sealed class DistilBertForSequenceClassification : EncoderForSequenceCl
         _classifier = new Linear(source.Weights, "classifier", config.Dim, config.NumLabels);
     }
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static DistilBertForSequenceClassification Load(string directory, LoadOptions? options = null) =>
-        PretrainedModels.Load<DistilBertForSequenceClassification>(directory, options);
-
     /// <inheritdoc/>
     protected override Tensor Classify(Tensor x, Session session)
     {

@@ -7,9 +7,4 @@ internal sealed class DistilBertForTokenClassification : EncoderForTokenClassifi
     internal DistilBertForTokenClassification(DistilBertConfig config, ModelSource source) : base(config, source, new DistilBertModel(config, source))
     {
     }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static DistilBertForTokenClassification Load(string directory, LoadOptions? options = null) =>
-        PretrainedModels.Load<DistilBertForTokenClassification>(directory, options);
 }

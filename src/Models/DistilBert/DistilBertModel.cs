@@ -25,10 +25,6 @@ internal sealed class DistilBertModel : EncoderModel
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }
 
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static DistilBertModel Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<DistilBertModel>(directory, options);
-
     /// <inheritdoc/>
     public override Tensor Forward(Session session)
     {

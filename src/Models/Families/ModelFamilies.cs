@@ -26,11 +26,14 @@ public static class ModelFamilies
         lock (Gate)
         {
             if (Array.Find(_all, known => known.ModelType == family.ModelType) is not null)
-                throw new ArgumentException($"A family with model_type {family.ModelType} is registered already; each is registered once. Known are {Names}.", nameof(family));
+                throw new ArgumentException($"A family with model_type {family.ModelType} is registered already; each is registered once. Known are " +
+                    $"{Names}.", nameof(family));
             if (family.Architectures.FirstOrDefault(name => Find(name) is not null) is string twice)
-                throw new ArgumentException($"{twice} of the family {family.ModelType} is a class of {Find(twice)!.ModelType} already; the names of classes are unique. Rename it.", nameof(family));
+                throw new ArgumentException($"{twice} of the family {family.ModelType} is a class of {Find(twice)!.ModelType} already; the names of " +
+                    "classes are unique. Rename it.", nameof(family));
             if (family.Classes.FirstOrDefault(type => !type.IsSubclassOf(typeof(PretrainedModel))) is Type stranger)
-                throw new ArgumentException($"{stranger.Name} of the family {family.ModelType} is no PretrainedModel. Derive it from that class, or from one of a task such as EncoderForMaskedLM.", nameof(family));
+                throw new ArgumentException($"{stranger.Name} of the family {family.ModelType} is no PretrainedModel. Derive it from that class, or " +
+                    "from one of a task such as EncoderForMaskedLM.", nameof(family));
             Volatile.Write(ref _all, [.. _all, family]);
         }
     }

@@ -5,7 +5,8 @@ using System.Text.Json.Serialization.Metadata;
 namespace ManagedTransformers.Models;
 
 /// <summary>A family of models under one model_type: everything that the runtime has to know about it, in one registration.</summary>
-/// <remarks>Make a <see cref="ModelFamily{TConfig}"/>, and give it to <see cref="ModelFamilies.Register"/>; CONTRIBUTING.md, "Adding a model", has an example.</remarks>
+/// <remarks>Make a <see cref="ModelFamily{TConfig}"/>, and give it to <see cref="ModelFamilies.Register"/>; CONTRIBUTING.md, "Adding a model", has an
+/// example.</remarks>
 [DebuggerDisplay("{ModelType,nq}: {string.Join(\", \", Architectures),nq}")]
 public abstract class ModelFamily
 {
@@ -14,7 +15,8 @@ public abstract class ModelFamily
     /// <summary>model_type of config.json, such as <c>roberta</c>.</summary>
     public string ModelType { get; }
 
-    /// <summary>What the names of the base model's tensors begin with in files of models with a head, without the dot: transformers' base_model_prefix.</summary>
+    /// <summary>What the names of the base model's tensors begin with in files of models with a head, without the dot: transformers'
+    /// base_model_prefix.</summary>
     public required string BaseModelPrefix { get; init; }
 
     /// <summary>The classes; config.json's <c>architectures</c> has their names.</summary>
@@ -32,7 +34,8 @@ public abstract class ModelFamily
     /// <summary>What the names of tensors begin with that belong to heads of the family's other classes, such as <c>lm_head.</c>.</summary>
     public IReadOnlyList<string> OtherHeads { get; init; } = [];
 
-    /// <summary>Endings that parameters had in older files, each with today's; those of TensorFlow's time, which transformers reads in every model, by default.</summary>
+    /// <summary>Endings that parameters had in older files, each with today's; those of TensorFlow's time, which transformers reads in every model, by
+    /// default.</summary>
     /// <remarks>modeling_utils.py, _fix_state_dict_key_on_load.</remarks>
     public IReadOnlyList<(string Old, string New)> OldNames { get; init; } = DefaultOldNames;
 
@@ -63,7 +66,8 @@ public abstract class ModelFamily
 /// <summary>A family whose configuration is a <typeparamref name="TConfig"/>.</summary>
 /// <typeparam name="TConfig">The record that its config.json is read into.</typeparam>
 /// <param name="modelType">model_type of config.json.</param>
-/// <param name="configJson">How the configuration is read and written: the type's property of a source-generated JsonSerializerContext (snake_case names).</param>
+/// <param name="configJson">How the configuration is read and written: the type's property of a source-generated JsonSerializerContext (snake_case
+/// names).</param>
 public sealed class ModelFamily<TConfig>(string modelType, JsonTypeInfo<TConfig> configJson) : ModelFamily(modelType)
     where TConfig : PretrainedConfig
 {

@@ -3,7 +3,8 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>softmax(q · kᵀ / √head_dim) · v from a fused projection, each token attending to itself and what is before it in its sequence.</summary>
-/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2, with rotated q and k (Su et al. 2021, arXiv:2104.09864). Keys and values are in the session's cache.</remarks>
+/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2, with rotated q and k (Su et al. 2021, arXiv:2104.09864). Keys and values are in the
+/// session's cache.</remarks>
 internal sealed class CausalSelfAttention
 {
     private readonly int _layer, _heads, _headDim;

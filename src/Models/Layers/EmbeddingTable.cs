@@ -26,7 +26,8 @@ public sealed class EmbeddingTable
     /// <summary>The table; a head over the vocabulary may be tied to it.</summary>
     internal Matrix Matrix { get; }
 
-    /// <summary>The vectors of the packed tokens, or those that were given in their place (inputs_embeds): [tokens, width], in the session's workspace.</summary>
+    /// <summary>The vectors of the packed tokens, or those that were given in their place (inputs_embeds): [tokens, width], in the session's
+    /// workspace.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <param name="session">The running session.</param>
     public Tensor Forward(string name, Session session)

@@ -40,7 +40,8 @@ public sealed class LayerNormalization(ModelWeights weights, string name, int hi
         ForwardTo(y, y, session);
     }
 
-    /// <summary>part ← (part − mean(part)) / sqrt(var(whole) + eps) · weight: each part's share of y where all parts sum to the whole; the bias is left out.</summary>
+    /// <summary>part ← (part − mean(part)) / sqrt(var(whole) + eps) · weight: each part's share of y where all parts sum to the whole; the bias is left
+    /// out.</summary>
     /// <param name="parts">[parts, hidden], in place.</param>
     /// <param name="whole">[hidden].</param>
     internal void ScaleParts(Tensor parts, ReadOnlySpan<float> whole)

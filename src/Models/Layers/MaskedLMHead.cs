@@ -10,7 +10,8 @@ namespace ManagedTransformers.Models;
 /// <param name="decoder">The last layer, over the vocabulary; <see cref="Linear.OverVocabulary"/> makes it.</param>
 /// <param name="name">The module path of the whole head; null: it is no module of its own.</param>
 /// <remarks>transformers BertLMPredictionHead, RobertaLMHead, DistilBertForMaskedLM.</remarks>
-public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, LayerNormalization layerNorm, string transformName, Linear decoder, string? name = null)
+public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, LayerNormalization layerNorm, string transformName, Linear decoder,
+    string? name = null)
 {
     /// <summary>[rows, hidden] → [rows, vocab_size] into <paramref name="logits"/>.</summary>
     /// <param name="x">[rows, hidden].</param>

@@ -30,7 +30,8 @@ internal static class SelectedRows
         {
             int token = session.Batch.TokenAt(places[i].Row, places[i].Column);
             if (token < 0)
-                throw new ModelInputException($"LogitsAt names row {places[i].Row}, column {places[i].Column}, which is padding (attention_mask 0). Set ComputePadding to have it computed.");
+                throw new ModelInputException($"LogitsAt names row {places[i].Row}, column {places[i].Column}, which is padding (attention_mask 0). Set " +
+                    "ComputePadding to have it computed.");
             x.Row(token).CopyTo(rows.Row(i));
         }
         return rows;

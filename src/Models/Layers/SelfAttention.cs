@@ -3,7 +3,8 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>softmax(q · kᵀ / √head_dim) · v, every token attending to every token of its row.</summary>
-/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2; transformers BertSelfAttention and DistilBERT's MultiHeadSelfAttention before its out_lin.</remarks>
+/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2; transformers BertSelfAttention and DistilBERT's MultiHeadSelfAttention before its
+/// out_lin.</remarks>
 internal sealed class SelfAttention
 {
     private readonly int _layer, _heads, _headDim;

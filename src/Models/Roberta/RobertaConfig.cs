@@ -34,6 +34,7 @@ public record RobertaConfig : BertConfig
     {
         base.Validate();
         Require(PaddingIdx >= 0 && PaddingIdx < VocabSize, "pad_token_id", PaddingIdx, $"an id in 0 … vocab_size − 1 = {VocabSize - 1}");
-        Require(MaxTokens > 0, "max_position_embeddings", MaxPositionEmbeddings, $"more than pad_token_id + 1 = {PaddingIdx + 1}, where RoBERTa's positions start,");
+        Require(MaxTokens > 0, "max_position_embeddings", MaxPositionEmbeddings,
+            $"more than pad_token_id + 1 = {PaddingIdx + 1}, where RoBERTa's positions start,");
     }
 }

@@ -11,13 +11,10 @@ internal class RobertaForMaskedLM : EncoderForMaskedLM
     {
     }
 
-    private RobertaForMaskedLM(RobertaConfig config, ModelSource source, BertModel roberta) : base(config, source, roberta, Head(config, source.Weights, roberta))
+    private RobertaForMaskedLM(RobertaConfig config, ModelSource source, BertModel roberta)
+        : base(config, source, roberta, Head(config, source.Weights, roberta))
     {
     }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static RobertaForMaskedLM Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<RobertaForMaskedLM>(directory, options);
 
     /// <summary>decoder(layer_norm(gelu(dense(x)))): gelu whatever hidden_act says.</summary>
     /// <remarks>transformers RobertaLMHead.</remarks>

@@ -10,15 +10,12 @@ internal class RobertaForSequenceClassification : EncoderForSequenceClassificati
     private readonly Linear _outProj;
 
     /// <inheritdoc cref="BertModel(BertConfig, ModelSource)"/>
-    protected internal RobertaForSequenceClassification(RobertaConfig config, ModelSource source) : base(config, source, new BertModel(config, source, pooler: false))
+    protected internal RobertaForSequenceClassification(RobertaConfig config, ModelSource source)
+        : base(config, source, new BertModel(config, source, pooler: false))
     {
         _dense = new Linear(source.Weights, "classifier.dense", config.HiddenSize, config.HiddenSize);
         _outProj = new Linear(source.Weights, "classifier.out_proj", config.HiddenSize, config.NumLabels);
     }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static RobertaForSequenceClassification Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<RobertaForSequenceClassification>(directory, options);
 
     /// <inheritdoc/>
     protected override Tensor Classify(Tensor x, Session session)

@@ -8,8 +8,4 @@ internal class RobertaForTokenClassification : BertForTokenClassification
     protected internal RobertaForTokenClassification(RobertaConfig config, ModelSource source) : base(config, source)
     {
     }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static new RobertaForTokenClassification Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<RobertaForTokenClassification>(directory, options);
 }

@@ -8,8 +8,4 @@ internal class RobertaModel : BertModel
     protected internal RobertaModel(RobertaConfig config, ModelSource source) : base(config, source)
     {
     }
-
-    /// <summary>Opens a checkpoint directory.</summary>
-    /// <inheritdoc cref="PretrainedModels.Load{T}(string, LoadOptions?)"/>
-    public static new RobertaModel Load(string directory, LoadOptions? options = null) => PretrainedModels.Load<RobertaModel>(directory, options);
 }

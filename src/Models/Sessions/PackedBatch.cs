@@ -201,7 +201,9 @@ public sealed class PackedBatch
     public Tensor Unpack(Tensor packed, string name)
     {
         bool isFull = Tokens == (long)Rows * Width;                    // every element is written
-        var padded = isFull ? new Tensor(GC.AllocateUninitializedArray<float>(packed.Length), name, Rows, Width, packed.Shape[^1]) : new Tensor(name, Rows, Width, packed.Shape[^1]);
+        var padded = isFull
+            ? new Tensor(GC.AllocateUninitializedArray<float>(packed.Length), name, Rows, Width, packed.Shape[^1])
+            : new Tensor(name, Rows, Width, packed.Shape[^1]);
         for (int row = 0; row < Rows; row++)
             for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
                 packed.Row(t).CopyTo(padded.Row(row * Width + _columns[t]));

@@ -13,7 +13,8 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     /// <param name="source">Where weights come from.</param>
     /// <param name="body">The model without a head.</param>
     /// <param name="lmHead">hidden → vocab_size.</param>
-    protected DecoderForCausalLM(PretrainedConfig config, ModelSource source, DecoderModel body, Linear lmHead) : base(config, source) => (_body, _lmHead) = (body, lmHead);
+    protected DecoderForCausalLM(PretrainedConfig config, ModelSource source, DecoderModel body, Linear lmHead)
+        : base(config, source) => (_body, _lmHead) = (body, lmHead);
 
     /// <inheritdoc/>
     public override ModulePaths Paths => _body.Paths;
@@ -77,7 +78,8 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
         return logits;
     }
 
-    /// <summary>The last norm and the head alone, on the residual stream after any layer: what the model would answer if it ended there (the logit lens).</summary>
+    /// <summary>The last norm and the head alone, on the residual stream after any layer: what the model would answer if it ended there (the logit
+    /// lens).</summary>
     /// <param name="residual">[rows, hidden], before the last norm; it stays as it is.</param>
     /// <param name="session">A session of this model; its KV cache is not touched.</param>
     /// <returns>[rows, vocab_size].</returns>
@@ -96,7 +98,8 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     });
 
     /// <summary>
-    /// What each part of a residual stream adds to logit(first) − logit(second), with the scale of the last norm frozen at what it is for the whole. The norm is then
+    /// What each part of a residual stream adds to logit(first) − logit(second), with the scale of the last norm frozen at what it is for the whole. The
+    /// norm is then
     /// linear, so the parts' effects and <paramref name="constant"/> (the biases of norm and head) sum to the difference.
     /// </summary>
     /// <param name="parts">[parts, hidden]; together they are <paramref name="residual"/>. Overwritten.</param>

@@ -15,7 +15,8 @@ public abstract class DecoderModel : PretrainedModel, IBaseModel
     /// <summary>The norm after the last layer.</summary>
     public abstract LayerNormalization Norm { get; }
 
-    /// <summary>The last hidden state of the session's packed tokens, after <see cref="Norm"/>: [tokens, hidden], in its workspace. One pass for prompts, steps and drafts.</summary>
+    /// <summary>The last hidden state of the session's packed tokens, after <see cref="Norm"/>: [tokens, hidden], in its workspace. One pass for prompts,
+    /// steps and drafts.</summary>
     /// <param name="session">The running session.</param>
     public abstract Tensor Forward(Session session);
 

@@ -11,7 +11,8 @@ public abstract class EncoderForMaskedLM : PretrainedModel, IMaskedLM
     /// <param name="source">Where weights come from.</param>
     /// <param name="body">The model without a head.</param>
     /// <param name="head">The head.</param>
-    protected EncoderForMaskedLM(PretrainedConfig config, ModelSource source, EncoderModel body, MaskedLMHead head) : base(config, source) => (_body, _head) = (body, head);
+    protected EncoderForMaskedLM(PretrainedConfig config, ModelSource source, EncoderModel body, MaskedLMHead head)
+        : base(config, source) => (_body, _head) = (body, head);
 
     /// <inheritdoc/>
     public override ModulePaths Paths => _body.Paths;

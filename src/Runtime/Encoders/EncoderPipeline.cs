@@ -65,7 +65,8 @@ public abstract class EncoderPipeline : Pipeline
             cancellationToken);
 
     /// <exception cref="ConfigException">The model has a head; its hidden states are not what it returns.</exception>
-    private protected static void RequireBody(PretrainedModel model) => model.Require<IBaseModel>("returns the scores of its head, and features are those of the body");
+    private protected static void RequireBody(PretrainedModel model) =>
+        model.Require<IBaseModel>("returns the scores of its head, and features are those of the body");
 
     /// <summary>Takes one row's last hidden state, [tokens, hidden].</summary>
     private protected delegate void ReadRow(int row, ReadOnlySpan<float> hidden);

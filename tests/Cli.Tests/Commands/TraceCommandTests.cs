@@ -47,7 +47,7 @@ internal sealed class TraceCommandTests
     public void A_pass_that_continues_from_a_cache_has_no_ids_that_could_be_run_alone()
     {
         string file = Path.Combine(Folders.Scratch(), "out.safetensors");
-        using var model = CodeGenForCausalLM.Load(Path.Combine(Folders.Repository, "models", "demo-codegen"));
+        using var model = PretrainedModels.Load<CodeGenForCausalLM>(Path.Combine(Folders.Repository, "models", "demo-codegen"));
         using Session session = model.CreateSession();
         model.Forward([5, 6], session);
         using ActivationTrace trace = session.Trace("lm_head");

@@ -115,7 +115,8 @@ internal sealed partial class ExplainCommandTests
         string family = architecture[..architecture.IndexOf("For", StringComparison.Ordinal)];
         if (family == "Roberta")
             family = "Bert";                               // whose layers they are
-        Assert.That(files, Does.Contain($"{family}Attention").And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
+        string attention = family == "DistilBert" ? "SelfAttention" : $"{family}Attention";      // its layer has the attention that encoders share
+        Assert.That(files, Does.Contain(attention).And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
         Assert.That(sources.Select(source => source.Method), Does.Contain("Logits"));
     }
 

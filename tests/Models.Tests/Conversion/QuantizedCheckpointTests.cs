@@ -130,8 +130,8 @@ public class QuantizedCheckpointTests
     {
         Save(Tiny with { NEmbd = 32 });
         Assert.That(Convert(WeightFormat.Int4).Quantized, Is.EqualTo(2), "fc_out of both layers, with 128 columns");
-        using CodeGenForCausalLM loaded = CodeGenForCausalLM.Load(_source.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }),
-            stored = CodeGenForCausalLM.Load(_destination.Path);
+        using CodeGenForCausalLM loaded = PretrainedModels.Load<CodeGenForCausalLM>(_source.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }),
+            stored = PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path);
         Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)));
         Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint), "config.json, which says no torch_dtype, was left as it is");
     }
@@ -143,12 +143,12 @@ public class QuantizedCheckpointTests
         Convert(WeightFormat.Int8, head: true);
         using var saved = new TemporaryDirectory();
         using var shards = new TemporaryDirectory();
-        using CodeGenForCausalLM stored = CodeGenForCausalLM.Load(_destination.Path);
+        using CodeGenForCausalLM stored = PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path);
         stored.Save(saved.Path);
         ConversionResult result = CheckpointConverter.Convert(saved.Path, shards.Path, new ConversionOptions { MaxShardSize = 20_000 });
         Assert.That(result.Files.Select(file => new FileInfo(shards[file]).Length), Has.All.LessThan(25_000).And.Exactly(result.Files.Count).Items);
         Assert.That(result.Files, Has.Count.GreaterThan(4));
-        using CodeGenForCausalLM back = CodeGenForCausalLM.Load(shards.Path);
+        using CodeGenForCausalLM back = PretrainedModels.Load<CodeGenForCausalLM>(shards.Path);
         Assert.That(Outputs(back), Is.EqualTo(Outputs(stored)));
     }
 
@@ -157,11 +157,12 @@ public class QuantizedCheckpointTests
     {
         Save(Tiny);
         Convert(WeightFormat.Int8);
-        using (CodeGenForCausalLM same = CodeGenForCausalLM.Load(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int8 }),
-            stored = CodeGenForCausalLM.Load(_destination.Path))
+        using (CodeGenForCausalLM same = PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int8 }),
+            stored = PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path))
             Assert.That(same.Fingerprint, Is.EqualTo(stored.Fingerprint));
         CheckpointException refused =
-            Assert.Throws<CheckpointException>(() => CodeGenForCausalLM.Load(_destination.Path, new LoadOptions { WeightFormat = WeightFormat.Int4 }))!;
+            Assert.Throws<CheckpointException>(() => PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path,
+                new LoadOptions { WeightFormat = WeightFormat.Int4 }))!;
         Assert.That(refused.Problems, Has.Count.EqualTo(1));
         Assert.That(refused.Message, Does.Contain("stored as Int8").And.Contain("asks for Int4").And.Contain("Load them as they are stored"));
     }
@@ -241,7 +242,7 @@ public class QuantizedCheckpointTests
             metadata.Remove(key);
             if (value is not null) metadata[key] = value;
         });
-        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path),
+        Assert.That(() => PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path),
             Throws.TypeOf<CheckpointException>().With.Message.Contains("model.safetensors").And.Message.Contains(says));
     }
 
@@ -257,7 +258,7 @@ public class QuantizedCheckpointTests
         Convert(WeightFormat.Int8);
         long[] shape = columns == 0 ? [rows] : [rows, columns];
         Change("model.safetensors", name, weight => new TensorEntry(name, ElementType.U8, shape, new byte[rows * Math.Max(1, columns)]), _destination);
-        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path), Throws.TypeOf<CheckpointException>().With.Message.Contains(says));
+        Assert.That(() => PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path), Throws.TypeOf<CheckpointException>().With.Message.Contains(says));
     }
 
     [Test]
@@ -266,7 +267,7 @@ public class QuantizedCheckpointTests
         Save(Tiny);
         Convert(WeightFormat.Int8);
         File.WriteAllBytes(_destination["config.json"], ConfigJson.Write(Tiny with { NEmbd = 96, Architectures = ["CodeGenForCausalLM"] }));
-        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path),
+        Assert.That(() => PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path),
             Throws.TypeOf<CheckpointException>().With.Message.Contains("rows of 96 weights are no whole pairs of blocks (64)"));
     }
 
@@ -277,7 +278,8 @@ public class QuantizedCheckpointTests
         Convert(WeightFormat.Int8);
         byte[] file = File.ReadAllBytes(_destination[Checkpoint.SingleFileName]);
         File.WriteAllBytes(_destination[Checkpoint.SingleFileName], file[..^1]);
-        Assert.That(() => CodeGenForCausalLM.Load(_destination.Path), Throws.TypeOf<CheckpointException>().With.Message.Contains("The file is truncated"));
+        Assert.That(() => PretrainedModels.Load<CodeGenForCausalLM>(_destination.Path),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("The file is truncated"));
     }
 
     [Test]
@@ -323,7 +325,8 @@ public class QuantizedCheckpointTests
         ConversionResult result = CheckpointConverter.Convert(_source.Path, _destination.Path);
         Assert.That(result.Dropped.Select(tensor => (tensor.Name, tensor.TiedTo)),
             Is.EqualTo(same ? [("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight")] : Array.Empty<(string, string?)>()));
-        using RobertaForMaskedLM before = RobertaForMaskedLM.Load(_source.Path), after = RobertaForMaskedLM.Load(_destination.Path);
+        using RobertaForMaskedLM before = PretrainedModels.Load<RobertaForMaskedLM>(_source.Path),
+            after = PretrainedModels.Load<RobertaForMaskedLM>(_destination.Path);
         Assert.That(Outputs(after), Is.EqualTo(Outputs(before)));
     }
 

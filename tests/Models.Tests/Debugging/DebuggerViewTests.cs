@@ -146,7 +146,7 @@ public sealed class DebuggerViewTests
     {
         using var directory = new TemporaryDirectory();
         _model.Save(directory.Path);
-        var model = CodeGenForCausalLM.Load(directory.Path);
+        var model = PretrainedModels.Load<CodeGenForCausalLM>(directory.Path);
         // wte 40·32, lm_head 40·32 + 40, ln_f 2·32, layers 3 · (ln_1 2·32, qkv 96·32, out 32·32, fc_in 128·32 + 128, fc_out 32·128 + 32)
         Assert.That(DebuggerReader.Display(model),
             Is.EqualTo("CodeGenForCausalLM: 3 layers of 32, 4 heads, vocabulary 40, at most 64 tokens, 40.2 K parameters"));

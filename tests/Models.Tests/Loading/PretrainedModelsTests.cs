@@ -22,7 +22,7 @@ public sealed class PretrainedModelsTests
     [Test]
     public void The_body_of_a_masked_lm_checkpoint_opens_as_RobertaModel_without_a_pooler()
     {
-        using var model = RobertaModel.Load(RepositoryFiles.PathOf("models/demo-fill-mask"));
+        using var model = PretrainedModels.Load<RobertaModel>(RepositoryFiles.PathOf("models/demo-fill-mask"));
         using Session session = model.CreateSession();
         BaseModelOutput output = model.Forward(ModelInputs.Of(0, 5, 2), session);
         Assert.That(output.LastHiddenState.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, 256 }));

@@ -83,7 +83,7 @@ public sealed class QuantizedModelTests
         var options = new LoadOptions { WeightFormat = WeightFormat.Int4 };
         using (CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, options))
             model.Save(directory);
-        using CodeGenForCausalLM back = CodeGenForCausalLM.Load(directory);
+        using CodeGenForCausalLM back = PretrainedModels.Load<CodeGenForCausalLM>(directory);
         using Session session = back.CreateSession();
         Assert.That(back.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(Logits(new LoadOptions())));
     }

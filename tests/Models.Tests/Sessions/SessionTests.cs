@@ -177,7 +177,7 @@ public sealed class SessionTests
         {
             using (CodeGenForCausalLM saved = NewModel())
                 saved.Save(directory);
-            CodeGenForCausalLM model = CodeGenForCausalLM.Load(directory);
+            CodeGenForCausalLM model = PretrainedModels.Load<CodeGenForCausalLM>(directory);
             using Session session = model.CreateSession();
             float[] expected = model.Forward(Prompt, session).Logits.ToArray();
             session.Cache!.Clear();

@@ -33,7 +33,7 @@ public sealed class EmbeddingTests
     {
         string directory = TestData.Reference("models/bert-embed");
         using SafetensorsFile expected = SafetensorsFile.Open(Path.Combine(directory, "expected.safetensors"));
-        using BertModel model = BertModel.Load(directory);
+        using BertModel model = PretrainedModels.Load<BertModel>(directory);
         using Session session = model.CreateSession();
         (int[] ids, int[] mask) = (Longs(expected, "input_ids"), Longs(expected, "attention_mask"));
         var inputs = new ModelInputs(3, ids.Length / 3) { InputIds = ids, AttentionMask = mask };

@@ -102,7 +102,7 @@ public sealed class GenerationLimitTests
     [Test]
     public void What_was_disposed_says_so()
     {
-        CodeGenForCausalLM loaded = CodeGenForCausalLM.Load(TestData.Model("demo-codegen"));
+        CodeGenForCausalLM loaded = PretrainedModels.Load<CodeGenForCausalLM>(TestData.Model("demo-codegen"));
         loaded.Dispose();
         using TextGenerator gone = TextGenerator.Create(loaded, Tokenizer);
         Assert.That(() => gone.Generate("x"), Throws.TypeOf<ObjectDisposedException>());

@@ -23,7 +23,7 @@ public sealed class DraftTests
     public void Load()
     {
         _generator = TextGenerator.Load(TestData.Model("demo-codegen"));
-        _model = CodeGenForCausalLM.Load(TestData.Reference("generation"));
+        _model = PretrainedModels.Load<CodeGenForCausalLM>(TestData.Reference("generation"));
     }
 
     [OneTimeTearDown]

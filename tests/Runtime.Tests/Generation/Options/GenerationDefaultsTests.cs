@@ -48,7 +48,7 @@ public sealed class GenerationDefaultsTests
         GenerationDefaults defaults = GenerationDefaults.Load(TestData.Reference("generation"));
         Assert.That((defaults.Options.PadTokenId, defaults.Options.MaxLength, defaults.Warnings.Count), Is.EqualTo(((int?)0, (int?)null, 0)));
         Assert.That(defaults.Options.EosTokenId, Is.EqualTo(new[] { 2 }));
-        using CodeGenForCausalLM model = CodeGenForCausalLM.Load(TestData.Reference("generation"));
+        using CodeGenForCausalLM model = PretrainedModels.Load<CodeGenForCausalLM>(TestData.Reference("generation"));
         GenerationOptions four = new() { MaxNewTokens = 4 };
         Assert.That(model.Generate([[63, 150]], defaults: four)[0], Is.EqualTo(model.Generate([[63, 150]], four)[0]));
         Assert.That(model.Generate([[63, 150]], new GenerationOptions { MaxNewTokens = 2 }, four)[0], Has.Length.EqualTo(2), "they give way");

@@ -17,7 +17,7 @@ public sealed class SearchTests
     }
 
     [OneTimeSetUp]
-    public void Load() => _model = CodeGenForCausalLM.Load(TestData.Reference("generation"));
+    public void Load() => _model = PretrainedModels.Load<CodeGenForCausalLM>(TestData.Reference("generation"));
 
     [OneTimeTearDown]
     public void Dispose() => _model.Dispose();
@@ -64,7 +64,7 @@ public sealed class SearchTests
         IReadOnlyList<int[]> texts = _model.Generate([s_prompts[0]], several);
         Assert.That(texts.Select(text => string.Join(' ', text)).Distinct().Count(), Is.EqualTo(11), "texts of one prompt differ");
         Assert.That(_model.Generate([s_prompts[0]], s_sampling)[0], Is.EqualTo(texts[0]));
-        using var alone = CodeGenForCausalLM.Load(TestData.Reference("generation"), new LoadOptions { Kernels = new() { MaxThreads = 1 } });
+        using var alone = PretrainedModels.Load<CodeGenForCausalLM>(TestData.Reference("generation"), new LoadOptions { Kernels = new() { MaxThreads = 1 } });
         Assert.That(alone.Generate([s_prompts[0]], several), Is.EqualTo(texts));
         Assert.That(_model.Generate([s_prompts[0]], s_sampling with { Seed = 6 })[0], Is.Not.EqualTo(texts[0]));
         IReadOnlyList<int[]> unseeded = [.. Enumerable.Range(0, 2).Select(_ => _model.Generate([s_prompts[0]], s_sampling with { Seed = null })[0])];
