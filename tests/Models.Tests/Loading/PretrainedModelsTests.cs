@@ -160,6 +160,7 @@ public sealed class PretrainedModelsTests
         var roberta =
             new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
         CodeGenConfig codegen = SmallConfig();
+        var distilbert = new DistilBertConfig { VocabSize = 30, Dim = 8, NLayers = 1, NHeads = 2, HiddenDim = 16, MaxPositionEmbeddings = 12 };
         PretrainedModel[] models =
         [
             PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
@@ -168,6 +169,9 @@ public sealed class PretrainedModelsTests
             PretrainedModels.FromConfig<RobertaModel>(roberta), PretrainedModels.FromConfig<RobertaForMaskedLM>(roberta),
             PretrainedModels.FromConfig<RobertaForSequenceClassification>(roberta), PretrainedModels.FromConfig<RobertaForTokenClassification>(roberta),
             PretrainedModels.FromConfig<CodeGenModel>(codegen), PretrainedModels.FromConfig<CodeGenForCausalLM>(codegen),
+            PretrainedModels.FromConfig<DistilBertModel>(distilbert), PretrainedModels.FromConfig<DistilBertForMaskedLM>(distilbert),
+            PretrainedModels.FromConfig<DistilBertForSequenceClassification>(distilbert),
+            PretrainedModels.FromConfig<DistilBertForTokenClassification>(distilbert),
         ];
         Assert.That(models.Select(m => m.Architecture), Is.EquivalentTo(PretrainedModels.SupportedArchitectures));
         foreach (PretrainedModel model in models)
