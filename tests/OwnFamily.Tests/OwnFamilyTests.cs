@@ -94,6 +94,19 @@ public sealed class OwnFamilyTests
     }
 
     [Test]
+    public void A_registration_without_a_name_a_class_or_with_one_twice_is_refused()
+    {
+        (Type, Func<FastTextConfig, ModelSource, PretrainedModel>) one =
+            (typeof(FastTextForSequenceClassification), (config, source) => new FastTextForSequenceClassification(config, source));
+        Assert.That(() => ModelFamilies.Register(Family(" ", one)), Throws.ArgumentException.With.Message.Contains("no model_type"));
+        Assert.That(() => ModelFamilies.Register(Family("empty")), Throws.ArgumentException.With.Message.Contains("empty has no class"));
+        Assert.That(() => ModelFamilies.Register(Family("double", one, one)), Throws.ArgumentException.With.Message.Contains("twice"));
+
+        static ModelFamily<FastTextConfig> Family(string type, params (Type, Func<FastTextConfig, ModelSource, PretrainedModel>)[] builders) =>
+            new(type, FastTextJson.Default.FastTextConfig) { BaseModelPrefix = "x", Builders = builders };
+    }
+
+    [Test]
     public void A_model_type_that_nobody_registered_names_itself_and_those_that_are_known()
     {
         var files = new Dictionary<string, ReadOnlyMemory<byte>> { ["config.json"] = """{"model_type": "t5"}"""u8.ToArray() };

@@ -12,15 +12,19 @@ internal static partial class ActivationOrder
     private static readonly string[] InLayer =
     [
         "ln_1", "attn.qkv_proj", "attention.self.query", "attention.self.key", "attention.self.value", "attn.query", "attn.key", "attn.value",
-        "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs", "attention.self.scores", "attention.self.probabilities", "attention.self.heads",
+        "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.scores", "attention.probabilities", "attention.heads", "attention.head_outputs",
+        "attention.out_lin", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs",
+        "attention.self.scores", "attention.self.probabilities", "attention.self.heads",
         "attention.self", "attention.self.head_outputs", "attn.out_proj", "attn", "attention.output.dense", "attention.output", "attention",
-        "mlp.fc_in", "mlp.act", "mlp.fc_out", "mlp", "intermediate.dense", "intermediate", "output.dense", "output", "",
+        "mlp.fc_in", "mlp.act", "mlp.fc_out", "mlp", "intermediate.dense", "intermediate", "output.dense", "output",
+        "sa_layer_norm", "ffn.lin1", "ffn.activation", "ffn.lin2", "ffn", "output_layer_norm", "",
     ];
 
     private static readonly string[] Last =
     [
         "ln_f", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head", "cls.predictions.transform.dense", "cls.predictions.transform",
-        "cls.predictions.decoder", "cls.predictions", "pooler.dense", "pooler", "cls.seq_relationship", "classifier.dense", "classifier.out_proj", "classifier",
+        "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler.dense", "pooler",
+        "cls.seq_relationship", "pre_classifier", "classifier.dense", "classifier.out_proj", "classifier",
     ];
 
     /// <summary>The names as a model computes them; unknown ones come last, layer by layer.</summary>

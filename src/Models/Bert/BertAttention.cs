@@ -26,7 +26,7 @@ internal sealed class BertAttention
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor context = session.Tap(_selfName, _self.Forward(x, session));                                         // [tokens, hidden]
-        Tensor attention = _self.Traced.HeadOutputs(_dense, context, session) ?? _dense.Forward(context, session);  // [tokens, hidden]
+        Tensor attention = _self.Project(_dense, context, session);                         // [tokens, hidden]
         _layerNorm.ForwardTo(x, attention, x, session);                                                             // x ← LayerNorm(x + attention)
         session.Tap(_outputName, x);
         session.Tap(_name, x);

@@ -31,7 +31,7 @@ internal sealed class DistilBertLayer
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
         Tensor context = _attention.Forward(x, session);                                                                // [tokens, dim]
-        Tensor attention = _attention.Traced.HeadOutputs(_outLin, context, session) ?? _outLin.Forward(context, session);
+        Tensor attention = _attention.Project(_outLin, context, session);
         session.Tap(_attentionName, attention);
         _saLayerNorm.ForwardTo(x, attention, x, session);                                                               // x ← sa_layer_norm(x + attention)
         session.Tap(_saLayerNorm.Name, x);

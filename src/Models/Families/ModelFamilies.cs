@@ -23,6 +23,7 @@ public static class ModelFamilies
     public static void Register(ModelFamily family)
     {
         ArgumentNullException.ThrowIfNull(family);
+        family.Check(nameof(family));
         lock (Gate)
         {
             if (Array.Find(_all, known => known.ModelType == family.ModelType) is not null)
@@ -31,9 +32,6 @@ public static class ModelFamilies
             if (family.Architectures.FirstOrDefault(name => Find(name) is not null) is string twice)
                 throw new ArgumentException($"{twice} of the family {family.ModelType} is a class of {Find(twice)!.ModelType} already; the names of " +
                     "classes are unique. Rename it.", nameof(family));
-            if (family.Classes.FirstOrDefault(type => !type.IsSubclassOf(typeof(PretrainedModel))) is Type stranger)
-                throw new ArgumentException($"{stranger.Name} of the family {family.ModelType} is no PretrainedModel. Derive it from that class, or " +
-                    "from one of a task such as EncoderForMaskedLM.", nameof(family));
             Volatile.Write(ref _all, [.. _all, family]);
         }
     }

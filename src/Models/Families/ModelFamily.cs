@@ -54,6 +54,21 @@ public abstract class ModelFamily
     /// <summary>Whether a tensor belongs to a head that this family's other classes have.</summary>
     internal bool IsOtherHead(string name) => OtherHeads.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
+    /// <summary>What a registration needs by itself.</summary>
+    /// <exception cref="ArgumentException">model_type is blank, there is no class, or one is there twice or is no model.</exception>
+    internal void Check(string parameter)
+    {
+        if (string.IsNullOrWhiteSpace(ModelType))
+            throw new ArgumentException("The family has no model_type; a name is needed, such as that of its config.json.", parameter);
+        if (Classes.Count == 0)
+            throw new ArgumentException($"The family {ModelType} has no class; give each with what builds it (Builders).", parameter);
+        if (Classes.GroupBy(type => type.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException($"The family {ModelType} has the class {twice.Key} twice; each is built in one way.", parameter);
+        if (Classes.FirstOrDefault(type => !type.IsSubclassOf(typeof(PretrainedModel))) is Type stranger)
+            throw new ArgumentException($"{stranger.Name} of the family {ModelType} is no PretrainedModel. Derive it from that class, or from one of a task " +
+                "such as EncoderForMaskedLM.", parameter);
+    }
+
     /// <summary>Reads a configuration; null where the JSON is the value null.</summary>
     internal abstract PretrainedConfig? ReadConfig(ReadOnlySpan<byte> json);
 
@@ -77,12 +92,20 @@ public sealed class ModelFamily<TConfig>(string modelType, JsonTypeInfo<TConfig>
     /// <inheritdoc/>
     public override IReadOnlyList<Type> Classes => [.. Builders.Select(builder => builder.Class)];
 
-    internal override PretrainedConfig? ReadConfig(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, configJson);
+    internal override PretrainedConfig? ReadConfig(ReadOnlySpan<byte> json)
+    {
+        TConfig? config = JsonSerializer.Deserialize(json, configJson);
+        return config is null || config.ModelType == ModelType ? config : throw new ConfigException(
+            $"The family {ModelType} is registered with {typeof(TConfig).Name}, whose ModelType is {config.ModelType}; both must be the same. Rename one.");
+    }
 
     internal override byte[] WriteConfig(PretrainedConfig config) => JsonSerializer.SerializeToUtf8Bytes((TConfig)config, configJson);
 
     internal override PretrainedModel Build(string architecture, PretrainedConfig config, ModelSource source) =>
         config.GetType() == typeof(TConfig)
-            ? Builders.First(builder => builder.Class.Name == architecture).Build((TConfig)config, source)
+            ? Checked(architecture, Builders.First(builder => builder.Class.Name == architecture).Build((TConfig)config, source))
             : throw new ConfigException($"config.json has model_type {config.ModelType}; {typeof(TConfig).Name} ({ModelType}) is needed for {architecture}.");
+
+    private PretrainedModel Checked(string architecture, PretrainedModel model) => model.Architecture == architecture ? model : throw new ConfigException(
+        $"The family {ModelType} builds a {model.Architecture} where {architecture} is asked for. Correct that line of its Builders.");
 }

@@ -8,16 +8,16 @@ namespace ManagedTransformers.Models;
 /// <param name="activationName">The module path of that.</param>
 /// <param name="down">The second layer.</param>
 /// <remarks>transformers BertIntermediate and BertOutput.dense; CodeGenMLP.</remarks>
-internal sealed class FeedForwardBlock(Linear up, ActivationFunction activation, string activationName, Linear down)
+public sealed class FeedForwardBlock(Linear up, ActivationFunction activation, string activationName, Linear down)
 {
     /// <summary>The first layer.</summary>
-    public Linear Up => up;
+    internal Linear Up => up;
 
     /// <summary>What follows it.</summary>
-    public ActivationFunction Activation => activation;
+    internal ActivationFunction Activation => activation;
 
     /// <summary>The second layer.</summary>
-    public Linear Down => down;
+    internal Linear Down => down;
 
     /// <summary>In the session's workspace. What is between the two layers becomes a tensor only where somebody traces it.</summary>
     public Tensor Forward(Tensor x, Session session)

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Models;
 /// <summary>softmax(q · kᵀ / √head_dim) · v, every token attending to every token of its row.</summary>
 /// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2; transformers BertSelfAttention and DistilBERT's MultiHeadSelfAttention before its
 /// out_lin.</remarks>
-internal sealed class SelfAttention
+public sealed class SelfAttention
 {
     private readonly int _layer, _heads, _headDim;
     private readonly Linear _query, _key, _value;
@@ -19,13 +19,14 @@ internal sealed class SelfAttention
     /// <param name="value">hidden → values of all heads.</param>
     public SelfAttention(PretrainedConfig config, string name, int layer, Linear query, Linear key, Linear value)
     {
+        ArgumentNullException.ThrowIfNull(config);
         (_layer, _heads, _headDim, _name) = (layer, config.Heads, config.HeadWidth, name);
         (_query, _key, _value) = (query, key, value);
         Traced = new TracedAttention(name, layer, new HeadLayout(_heads, _headDim), causal: false);
     }
 
     /// <summary>Its insides, for whoever traces them.</summary>
-    public TracedAttention Traced { get; }
+    internal TracedAttention Traced { get; }
 
     /// <summary>[tokens, hidden] → [tokens, heads · head_dim].</summary>
     public Tensor Forward(Tensor x, Session session)
@@ -36,6 +37,16 @@ internal sealed class SelfAttention
             Attend(row, query, key, value, context, session);
         Traced.Run(query, key, value, context, session);
         return context;
+    }
+
+    /// <summary>The output projection, with each head's share of it for whoever traces that: [tokens, heads · head_dim] → [tokens, hidden].</summary>
+    /// <param name="projection">heads · head_dim → hidden.</param>
+    /// <param name="context">What <see cref="Forward"/> gave.</param>
+    /// <param name="session">The running session.</param>
+    public Tensor Project(Linear projection, Tensor context, Session session)
+    {
+        ArgumentNullException.ThrowIfNull(projection);
+        return Traced.HeadOutputs(projection, context, session) ?? projection.Forward(context, session);
     }
 
     private void Attend(int row, Tensor query, Tensor key, Tensor value, Tensor context, Session session)

@@ -166,6 +166,7 @@ public sealed class ModelWeights
         Weight[] unknown = [.. _checkpoint?.Weights.Values.Where(weight => !_read.Contains(weight.Name) && !IsKnown(Unwrapped(weight))) ?? []];
         _unknown.UnionWith(unknown.Select(weight => weight.Name));
         _warnings.AddRange(new[] { _names?.Warning(), DescribeUnknown(unknown, architecture) }.OfType<string>());
+        if (FurtherLayers(unknown) is string contradiction) _problems.Add(contradiction);
         // They help to find what is missing, too.
         if (strict || _problems.Any) _warnings.ForEach(_problems.Add);
         _problems.Throw(architecture);
@@ -174,6 +175,19 @@ public sealed class ModelWeights
 
     /// <summary>Whether a tensor that nobody read is a buffer, or belongs to another class's head.</summary>
     private bool IsKnown(string name) => _family.IsBuffer(name) || _family.IsOtherHead(name);
+
+    /// <summary>Tensors that differ from ones that were read in a number alone: the file has more layers than config.json, and without
+    /// them outputs are wrong.</summary>
+    private string? FurtherLayers(Weight[] unknown)
+    {
+        HashSet<string> known = [.. _read.Select(WithoutNumbers)];
+        Weight[] further = [.. unknown.Where(weight => WithoutNumbers(weight.Name) is string name && name != weight.Name && known.Contains(name))];
+        return further.Length == 0 ? null : $"{further[0].Name} in {further[0].File} and {further.Length - 1} more belong to further layers than " +
+            $"config.json ({_family.ModelType}) has. " +
+            "Set its number of layers to the file's, or use the weights that were saved with it.";
+
+        static string WithoutNumbers(string name) => string.Join('.', name.Split('.').Select(part => part.All(char.IsAsciiDigit) ? "*" : part));
+    }
 
     private static string? DescribeUnknown(Weight[] unknown, string architecture)
     {

@@ -8,10 +8,20 @@ namespace ManagedTransformers.Cli.Tests;
 [TestFixture]
 internal sealed class DumpScriptTests
 {
-    private static IEnumerable<Type> Classes() =>
-        typeof(PretrainedModel).Assembly.GetExportedTypes().Where(type => PretrainedModels.SupportedArchitectures.Contains(type.Name));
+    private static IEnumerable<Type> Classes() => ModelFamilies.All.SelectMany(family => family.Classes);
 
-    [TestCaseSource(nameof(Classes))]
+    // The script knows the modules of three families.
+    private static IEnumerable<Type> KnownClasses() => Classes().Where(type => !type.Name.StartsWith("DistilBert", StringComparison.Ordinal));
+
+    [Test]
+    public void A_class_that_it_does_not_know_is_refused_with_those_that_it_knows()
+    {
+        (int exitCode, _, string error) = PythonScript.Run("dump.py", "--list", "DistilBertModel:2");
+        Assert.That(exitCode, Is.Not.Zero);
+        Assert.That(error, Does.Contain("DistilBertModel is not a class that it knows").And.Contain("BertForMaskedLM"));
+    }
+
+    [TestCaseSource(nameof(KnownClasses))]
     public void Names_are_those_of_the_traces_without_what_no_module_gives(Type type)
     {
         using PretrainedModel model = Make(type);
@@ -95,7 +105,9 @@ internal sealed class DumpScriptTests
     /// <summary>A small model of a class, with random weights and two layers.</summary>
     private static PretrainedModel Make(Type type)
     {
-        PretrainedConfig config = type.Name.StartsWith("CodeGen", StringComparison.Ordinal)
+        PretrainedConfig config = type.Name.StartsWith("DistilBert", StringComparison.Ordinal)
+            ? new DistilBertConfig { VocabSize = 20, Dim = 16, NLayers = 2, NHeads = 4, HiddenDim = 32, MaxPositionEmbeddings = 20 }
+            : type.Name.StartsWith("CodeGen", StringComparison.Ordinal)
             ? new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
             : (type.Name.StartsWith("Roberta", StringComparison.Ordinal) ? new RobertaConfig() : new BertConfig()) with
             {

@@ -153,6 +153,19 @@ public sealed class PretrainedModelsTests
     }
 
     [Test]
+    public void Weights_of_more_layers_than_the_configuration_has_are_refused()
+    {
+        var config =
+            new BertConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 3, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
+        string directory = Path.Combine(_directory, "three");
+        PretrainedModels.FromConfig<BertForMaskedLM>(config).Save(directory);
+        string json = Path.Combine(directory, "config.json");
+        File.WriteAllText(json, File.ReadAllText(json).Replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1", StringComparison.Ordinal));
+        Assert.That(() => PretrainedModels.Load(directory), Throws.TypeOf<CheckpointException>()
+            .With.Message.Contains("bert.encoder.layer.1.").And.Message.Contains("belong to further layers than config.json (bert) has"));
+    }
+
+    [Test]
     public void Every_class_can_be_made_from_a_configuration_saved_and_loaded()
     {
         var bert =
