@@ -127,9 +127,7 @@ public sealed unsafe class WorkerPoolTests
         int[] counts = new int[16];
         pool.Run(16, 2, new Count(counts));
         pool.Run(16, 2, new Count(counts));
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < 100; round++) pool.Run(16, 2, new Count(counts));
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(ManagedTransformers.Testing.Allocations.Of(() => pool.Run(16, 2, new Count(counts))), Is.Zero);
     }
 
     [Test]
@@ -140,9 +138,7 @@ public sealed unsafe class WorkerPoolTests
         KernelOptions options = Samples.At(KernelDispatch.Supported[^1], threads: 1);
         void Run() => MatMul.Run(x, m, new WeightMatrix(w, WeightType.F16, 100, 64), y, default, options);
         Run();
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        Run();
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(ManagedTransformers.Testing.Allocations.Of(Run), Is.Zero);
     }
 
     [Test]

@@ -246,10 +246,7 @@ public sealed class ActivationTraceTests
             _decoder.Step(token, sequence, session);
         for (int i = 0; i < 8; i++)
             _decoder.Step(token, sequence, session);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 8; i++)
-            _decoder.Step(token, sequence, session);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        Assert.That(ManagedTransformers.Testing.Allocations.Of(() => _decoder.Step(token, sequence, session)), Is.Zero);
     }
 
     [Test]
