@@ -32,7 +32,7 @@ internal sealed class CodeGenAttention
     {
         Tensor qkv = QkvProj.Forward(x, session);                                                                   // [tokens, 3 · n_embd]
         Tensor context = Attend(qkv, session);                                                                      // [tokens, n_embd]
-        Tensor attention = _heads.Traced.HeadOutputs(OutProj, context, session) ?? OutProj.Forward(context, session);
+        Tensor attention = _heads.Traced.Project(OutProj, context, session);                                       // [tokens, n_embd]
         return session.Tap(_name, attention);
     }
 

@@ -46,7 +46,7 @@ public sealed class SelfAttention
     public Tensor Project(Linear projection, Tensor context, Session session)
     {
         ArgumentNullException.ThrowIfNull(projection);
-        return Traced.HeadOutputs(projection, context, session) ?? projection.Forward(context, session);
+        return Traced.Project(projection, context, session);
     }
 
     private void Attend(int row, Tensor query, Tensor key, Tensor value, Tensor context, Session session)

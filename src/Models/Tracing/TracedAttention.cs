@@ -45,12 +45,13 @@ internal sealed class TracedAttention
             Run(query, context, Attended(session), session.Cache!.ColumnsWith(session.Batch), session);
     }
 
-    /// <summary>Taps each head's share of the output projection, without its bias.</summary>
-    /// <returns>The projection's output where an intervention changed a share: their sum, whose bits are others. Null: nothing changed.</returns>
-    public Tensor? HeadOutputs(Linear projection, Tensor context, Session session) =>
+    /// <summary>The output projection of an attention. Whoever traces them gets each head's share of it, without its bias; where an intervention changed
+    /// a share, the output is the shares' sum, whose bits are others.</summary>
+    public Tensor Project(Linear projection, Tensor context, Session session) =>
         session.Tracer is ActivationTrace trace && trace.Wants(_headOutputs)
-            ? HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace)
-            : null;
+            && HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace) is Tensor changed
+                ? changed
+                : projection.Forward(context, session);
 
     private Func<int, AttendedRow> Attended(Session session) => row => session.Cache!.Attended(session.Batch, row, _layer);
 

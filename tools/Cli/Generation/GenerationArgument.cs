@@ -11,9 +11,6 @@ namespace ManagedTransformers.Cli;
 internal sealed partial record GenerationArgument(
     GenerationOptionGroup Group, Option Option, Func<CommandContext, Tokenizer?, GenerationOptions, GenerationOptions> Set)
 {
-    /// <summary>All of a text's tokens and nothing else.</summary>
-    private static readonly EncodeOptions s_plain = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
-
     // Where the command line says it in another way than with transformers' name.
     private static readonly Dictionary<string, string[]> s_names = new(StringComparer.Ordinal)
     {
@@ -116,7 +113,7 @@ internal sealed partial record GenerationArgument(
     private static string IdsOf(string text, bool biased, Tokenizer tokenizer)
     {
         int end = biased ? text.LastIndexOf('=') : text.Length;
-        int[] ids = end > 0 ? tokenizer.Encode(text[..end], pair: null, s_plain).Ids : [];
+        int[] ids = end > 0 ? tokenizer.Encode(text[..end], pair: null, EncodeOptions.Plain).Ids : [];
         return ids.Length > 0
             ? string.Join(',', ids) + text[end..]
             : throw new FormatException($"a text with at least one token is needed{(biased ? ", an equals sign and a number" : "")}.");
