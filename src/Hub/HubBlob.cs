@@ -1,6 +1,9 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace ManagedTransformers.Hub;
+
 
 /// <summary>A file as the hub describes it before it is read.</summary>
 /// <param name="Name">Its path in the repository.</param>
@@ -109,4 +112,60 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
 
     private Task<int> ReadAsync(Stream input, byte[] buffer, CancellationToken cancellationToken) => requests.ReceiveAsync(
         silence => input.ReadAsync(buffer, silence).AsTask(), $"Nothing arrived for {options.Timeout.TotalSeconds:0} seconds.", cancellationToken);
+}
+
+/// <summary>The hub's ETags are checksums: of a file in git LFS its SHA-256 (64 hexadecimal digits), of any other git's blob hash (40), which is SHA-1("blob "
+/// + length + "\0" + content).</summary>
+/// <remarks>https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.</remarks>
+internal static class HubChecksum
+{
+    private const int Sha1Digits = 40;
+    private const int Sha256Digits = 64;
+
+    /// <summary>Whether an ETag is one of the two. It also names the blob, so nothing but digits may be in it.</summary>
+    public static bool IsOne(string etag) => etag.Length is Sha1Digits or Sha256Digits && etag.All(char.IsAsciiHexDigitLower);
+
+    /// <summary>Whether a file has the checksum; reads it to its end.</summary>
+    public static async Task<bool> MatchesAsync(string path, string etag, CancellationToken cancellationToken)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.SequentialScan | FileOptions.Asynchronous);
+#pragma warning disable CA5350 // git names blobs by SHA-1: it tells damage here, and is not trusted against forgers
+        using var hash = IncrementalHash.CreateHash(etag.Length == Sha1Digits ? HashAlgorithmName.SHA1 : HashAlgorithmName.SHA256);
+#pragma warning restore CA5350
+        if (etag.Length == Sha1Digits)
+            hash.AppendData(Encoding.ASCII.GetBytes($"blob {stream.Length}\0"));
+        byte[] buffer = new byte[1 << 20];
+        for (int read; (read = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0;)
+            hash.AppendData(buffer, 0, read);
+        return Convert.ToHexStringLower(hash.GetHashAndReset()) == etag;
+    }
+}
+
+/// <summary>A lock file, held by one process at a time: huggingface_hub's own (flock), so that its downloads are waited for too.</summary>
+internal static class HubLock
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Waits until nobody has it.</summary>
+    /// <returns>Disposing it lets go.</returns>
+    /// <exception cref="OperationCanceledException">It was cancelled while it waited.</exception>
+    public static async Task<FileStream> TakeAsync(string path, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException e) when (IsHeld(e))
+            {
+                await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION on Windows, EWOULDBLOCK (11 on Linux, 35 on macOS) elsewhere.</summary>
+    private static bool IsHeld(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35;
 }

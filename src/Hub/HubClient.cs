@@ -1,4 +1,7 @@
+using System.Net;
+
 namespace ManagedTransformers.Hub;
+
 
 /// <summary>Downloads models from the Hugging Face hub into its cache, where every Hugging Face tool finds them. Nothing else in this library uses the network.
 /// Thread-safe; processes that download the same model wait for each other.</summary>
@@ -90,4 +93,88 @@ public sealed class HubClient : IDisposable
         throw new HubException($"{model} has no weights that this runtime reads: model.safetensors or pytorch_model.bin, whole or in shards, is needed; " +
             $"found is {found}. --all (allFiles) downloads everything all the same.");
     }
+}
+
+/// <summary>A model that was downloaded.</summary>
+/// <param name="Model">Its name and revision.</param>
+/// <param name="Commit">The commit that the revision stands for.</param>
+/// <param name="Directory">The snapshot: a checkpoint directory.</param>
+/// <param name="Files">Its files, in the order in which they were asked for.</param>
+public sealed record HubDownload(HubModelId Model, string Commit, string Directory, IReadOnlyList<HubFile> Files);
+
+/// <summary>A file of a downloaded model.</summary>
+/// <param name="Name">Its path in the repository, with slashes.</param>
+/// <param name="Bytes">Its size.</param>
+/// <param name="Downloaded">Whether it came now; false: it was in the cache.</param>
+public sealed record HubFile(string Name, long Bytes, bool Downloaded);
+
+/// <summary>How far a download is.</summary>
+/// <param name="File">The file that is being read.</param>
+/// <param name="FileBytes">Bytes of it that are there.</param>
+/// <param name="FileSize">Its size; null where the server does not say it.</param>
+/// <param name="Bytes">Bytes of all files that are there.</param>
+/// <param name="TotalSize">The size of all files; null where a server does not say one.</param>
+public sealed record HubProgress(string File, long FileBytes, long? FileSize, long Bytes, long? TotalSize);
+
+/// <summary>Adds up what is there and tells it.</summary>
+internal sealed class HubTally(IProgress<HubProgress>? progress, long? total)
+{
+    private long _done;
+
+    /// <summary>Some of a file is there; less than before where it had to be begun again.</summary>
+    public void Report(HubRemoteFile file, long bytes) => progress?.Report(new HubProgress(file.Name, bytes, file.Size, _done + bytes, total));
+
+    /// <summary>All of a file is there.</summary>
+    public void Finish(HubRemoteFile file, long bytes)
+    {
+        Report(file, bytes);
+        _done += bytes;
+    }
+}
+
+/// <summary>How a <see cref="HubClient"/> downloads. The defaults are what the environment says, as huggingface_hub reads it.</summary>
+public sealed record HubOptions
+{
+    /// <summary>The hub's address; HF_ENDPOINT, else https://huggingface.co. http is taken for an address of this machine only.</summary>
+    public string Endpoint { get; init; } = HubEnvironment.OfProcess.Endpoint;
+
+    /// <summary>The access token, for private and gated models; null for none. HF_TOKEN, else what <c>hf auth login</c> stored. It is sent to
+    /// <see cref="Endpoint"/> only, never to where a redirect leads.</summary>
+    public string? Token { get; init; } = HubEnvironment.OfProcess.ReadToken();
+
+    /// <summary>Where downloads go.</summary>
+    public HubCache Cache { get; init; } = HubCache.Default;
+
+    /// <summary>Whether nothing may be downloaded (HF_HUB_OFFLINE).</summary>
+    public bool Offline { get; init; } = HubEnvironment.OfProcess.Offline;
+
+    /// <summary>Whether snapshots link to blobs. Where links are impossible, files take their place by themselves.</summary>
+    public bool UseSymlinks { get; init; } = !HubEnvironment.OfProcess.DisableSymlinks;
+
+    /// <summary>How often a request is tried again after a cut connection or an error of the server, with nothing gained in between.</summary>
+    public int MaxRetries { get; init; } = 5;
+
+    /// <summary>The wait before the first retry; each further one is twice as long, up to half a minute, or as long as the server asks.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a server may say nothing before the connection counts as cut.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>A model of the hub that cannot be had: it is not in the cache, its download was broken off, the hub refuses it, or what arrived is not what was
+/// asked for. The message says where, what was found, what was needed and what to do; it never holds a token or a signed address.</summary>
+public sealed class HubException : IOException
+{
+    /// <summary>Creates the exception from its whole message.</summary>
+    public HubException(string message) : base(message)
+    {
+    }
+
+    /// <summary>Creates the exception from its whole message and its cause.</summary>
+    public HubException(string message, Exception? inner) : base(message, inner)
+    {
+    }
+
+    /// <summary>What the server answered, where it was an answer that is wrong.</summary>
+    public HttpStatusCode? StatusCode { get; init; }
 }

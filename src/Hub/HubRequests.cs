@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 
 namespace ManagedTransformers.Hub;
 
+
 /// <summary>HTTP as the hub needs it: redirects are followed by hand, so that the token stays with the hub.</summary>
 internal sealed class HubRequests : IDisposable
 {
@@ -135,4 +136,98 @@ internal sealed class HubRequests : IDisposable
             ? uri
             : throw new HubException($"The hub's endpoint {uri} is not encrypted: http is taken for this machine only. {Advice}");
     }
+}
+
+/// <summary>A failure that may pass: a cut connection, silence, an overloaded server.</summary>
+internal sealed class HubTransientException(string message, TimeSpan? retryAfter = null, Exception? inner = null) : IOException(message, inner)
+{
+    public TimeSpan? RetryAfter => retryAfter;
+}
+
+/// <summary>Tries again what may pass, with longer and longer waits.</summary>
+internal sealed class HubRetry(HubOptions options)
+{
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestRequested = TimeSpan.FromMinutes(5);
+
+    /// <summary>Runs until it succeeds, fails for good, or failed too often with nothing gained: <paramref name="gained"/> grows as bytes arrive.</summary>
+    /// <exception cref="HubException">It failed for good.</exception>
+    public async Task<T> RunAsync<T>(string what, Func<Task<T>> attempt, Func<long> gained, CancellationToken cancellationToken)
+    {
+        int failures = 0;
+        long before = gained();
+        while (true)
+        {
+            try
+            {
+                return await attempt().ConfigureAwait(false);
+            }
+            catch (HubTransientException e)
+            {
+                long now = gained();
+                failures = now > before ? 1 : failures + 1;
+                before = now;
+                string? tooLong = e.RetryAfter > LongestRequested ? $"The server asks to wait {e.RetryAfter.Value.TotalMinutes:0} minutes." : null;
+                if (failures > options.MaxRetries || tooLong is not null)
+                    throw new HubException($"{what}: {e.Message} {tooLong ?? $"It failed {failures} times in a row."} " +
+                        "What has arrived is kept: try again later, and it is gone on with.", e);
+                await Task.Delay(Delay(failures, e.RetryAfter), cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private TimeSpan Delay(int failures, TimeSpan? requested)
+    {
+        TimeSpan own = options.RetryDelay * Math.Pow(2, Math.Min(failures, 16) - 1);
+        own = own < LongestDelay ? own : LongestDelay;
+        return requested > own ? requested.Value : own;
+    }
+}
+
+/// <summary>Answers that are none, as exceptions that say what to do.</summary>
+/// <remarks>The hub tells the reason in X-Error-Code (huggingface_hub.utils.hf_raise_for_status).</remarks>
+internal sealed class HubErrors(HubOptions options, HubModelId model)
+{
+    /// <summary>Passes good answers on, and disposes others. <paramref name="what"/> was asked for: the list of files, or a file.</summary>
+    /// <exception cref="HubTransientException">The server is overloaded or broken for now.</exception>
+    /// <exception cref="HubException">It refuses.</exception>
+    public HttpResponseMessage Require(HttpResponseMessage response, string what)
+    {
+        int status = (int)response.StatusCode;
+        if (status is >= 200 and < 400) return response;
+        using (response)
+        {
+            if (status is 408 or 429 or >= 500)
+                throw new HubTransientException($"The server answers {status} ({response.ReasonPhrase}).", Wait(response.Headers.RetryAfter));
+            throw Refusal(response, what);
+        }
+    }
+
+    private HubException Refusal(HttpResponseMessage response, string what)
+    {
+        string login = options.Token is null
+            ? "No token was sent: set HF_TOKEN, or log in with \"hf auth login\"."
+            : "The token that was sent (HF_TOKEN, or that of \"hf auth login\") does not give access.";
+        string message = (Header(response, "X-Error-Code"), (int)response.StatusCode) switch
+        {
+            ("GatedRepo", _) => $"{model.Name} is gated: its authors ask for consent. " +
+                $"Open {options.Endpoint}/{model.Name} in a browser, accept the terms, and use a token of that account. {login}",
+            ("RevisionNotFound", _) => $"{model.Name} has no revision {model.Revision}. Give a branch, a tag or a whole commit hash; main is the default.",
+            ("EntryNotFound", _) => $"{model} has no file {what}, although the list of its files names it. Try again.",
+            ("RepoNotFound", _) or (_, 401) => $"{model.Name} does not exist at {options.Endpoint}, or it is private. Look at the name's spelling. {login}",
+            (_, 403) => $"Access to {model.Name} is refused. If it is gated, accept its terms at {options.Endpoint}/{model.Name}; " +
+                $"if it is private, its owner gives access. {login}",
+            (_, 404) => $"{model} does not exist at {options.Endpoint}: {what} was not found. Look at the spelling of name and revision.",
+            (_, int status) => $"{options.Endpoint} answers {status} ({response.ReasonPhrase}) where {what} of {model} was asked for.",
+        };
+        string reason = Header(response, "X-Error-Message") is { Length: > 0 } said ? $" (The hub says: {HubModelId.Shown(said)})" : "";
+        return new HubException(message + reason) { StatusCode = response.StatusCode };
+    }
+
+    private static TimeSpan? Wait(RetryConditionHeaderValue? retryAfter) =>
+        retryAfter?.Delta ?? (retryAfter?.Date is DateTimeOffset date ? date - DateTimeOffset.UtcNow : null);
+
+    /// <summary>A header of the answer; null where it has none.</summary>
+    public static string? Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out IEnumerable<string>? values) ? values.FirstOrDefault() : null;
 }

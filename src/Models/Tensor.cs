@@ -3,6 +3,7 @@ using System.Globalization;
 
 namespace ManagedTransformers.Models;
 
+
 /// <summary>A float32 array with a name and a shape, rows contiguous (C order).</summary>
 /// <remarks>Tensors that a model returns belong to the caller. Kernels never see this class: they take spans and sizes.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
@@ -122,4 +123,19 @@ public sealed class Tensor
     private string DebuggerText => Length == 1
         ? string.Create(CultureInfo.InvariantCulture, $"{Name} {ShapeText} = {_data[0]:G4}")
         : $"{Name} {ShapeText} {NumberSummary.Of(Span)}".TrimEnd();
+}
+
+/// <summary>A tensor as a debugger opens it: its shape, what its numbers are like, and its rows by index.</summary>
+internal sealed class TensorDebugView(Tensor tensor)
+{
+    public string Name => tensor.Name;
+
+    public int[] Shape => tensor.Shape.ToArray();
+
+    public NumberSummary Numbers => NumberSummary.Of(tensor.Span);
+
+    [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
+    public object[] Rows => new NumberRows([.. Shape.Select(size => (long)size)], Read).Items();
+
+    private float[] Read(long start, int count) => start + count <= tensor.Length ? tensor.Span.Slice((int)start, count).ToArray() : [];
 }

@@ -1,4 +1,8 @@
+using System.Collections.Concurrent;
+using ManagedTransformers.Models;
+
 namespace ManagedTransformers;
+
 
 /// <summary>A model and its tokenizer, made for one task. Pipelines are thread-safe: every call runs in a session of its own.</summary>
 /// <remarks>transformers' Pipeline.</remarks>
@@ -36,5 +40,60 @@ public abstract class Pipeline : IDisposable
         if (_ownsModel)
             Model.Dispose();
         GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>How a pipeline is loaded.</summary>
+public sealed record PipelineOptions
+{
+    /// <summary>The defaults.</summary>
+    public static PipelineOptions Default => field ??= new PipelineOptions();          // lazy: a wrong MTX_KERNELS throws its own message
+
+    /// <summary>Kernel level, threads and strictness of the model.</summary>
+    public LoadOptions Load { get; init; } = LoadOptions.Default;
+
+    /// <summary>What the tokenizer's files do not say themselves; null: nothing is missing.</summary>
+    public TokenizerLoadOptions? Tokenizer { get; init; }
+}
+
+/// <summary>Sessions of a model that wait for the next call, so that calls from many threads never share one and a warm call allocates no workspace.</summary>
+/// <remarks>A decoder's session owns a KV cache of a fixed size and is made for each call; only encoders' sessions are kept.</remarks>
+internal sealed class SessionPool(PretrainedModel model) : IDisposable
+{
+    private readonly ConcurrentBag<Session> _idle = [];
+    private volatile bool _disposed;
+
+    /// <summary>A session that has room for <paramref name="inputs"/>. Give it back with <see cref="Return"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The pipeline was disposed.</exception>
+    public Session Rent(ModelInputs inputs)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, typeof(Pipeline));
+        if (model.Config.IsCausal)
+            return model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = inputs.SequenceLength });
+        return _idle.TryTake(out Session? session) ? session : model.CreateSession();
+    }
+
+    /// <summary>Takes a session back.</summary>
+    public void Return(Session session)
+    {
+        if (_disposed || session.Cache is not null)
+            session.Dispose();
+        else
+            _idle.Add(session);
+        if (_disposed)
+            DisposeIdle();
+    }
+
+    /// <summary>Disposes what waits now; what is still running follows when it is returned.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        DisposeIdle();
+    }
+
+    private void DisposeIdle()
+    {
+        while (_idle.TryTake(out Session? session))
+            session.Dispose();
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 
 namespace ManagedTransformers.Tokenizers;
 
+
 /// <summary>Text to ids and back, equal to Hugging Face's tokenizers library (0.22). Immutable and thread-safe.</summary>
 /// <remarks>Lone surrogates in a text, which UTF-8 cannot say, count as U+FFFD.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
@@ -248,4 +249,41 @@ internal sealed class TokenizerDebugView(Tokenizer tokenizer)
     public AddedToken[] AddedTokens => [.. tokenizer.AddedTokens];
     public SpecialTokens SpecialTokens => tokenizer.SpecialTokens;
     public int? ModelMaxLength => tokenizer.ModelMaxLength;
+}
+
+/// <summary>What a directory's files do not say themselves.</summary>
+public sealed record TokenizerLoadOptions
+{
+    /// <summary>The kind of model that the tokenizer belongs to, whatever tokenizer_config.json and config.json say: "roberta", "gpt2", "codegen", "bert" or
+    /// another model_type whose tokenizer runs here.</summary>
+    public string? ModelType { get; init; }
+
+    /// <summary>Ignores tokenizer.json, so that vocab.json + merges.txt or vocab.txt are read.</summary>
+    public bool IgnoreTokenizerJson { get; init; }
+
+    /// <summary>Tokenizer classes (with or without Fast) that are a known one under another name, and kinds of model (model_type) that have its tokenizer:
+    /// <c>["MyTokenizer"] = "RobertaTokenizer"</c>.</summary>
+    public IReadOnlyDictionary<string, string> ClassAliases { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>A tokenizer that cannot be loaded, or an encoding that its options forbid. The message says where, what was found, what was needed and what to
+/// do.</summary>
+public sealed class TokenizerException : Exception
+{
+    /// <summary>An exception without a message.</summary>
+    public TokenizerException()
+    {
+    }
+
+    /// <summary>An exception that says <paramref name="message"/>.</summary>
+    public TokenizerException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>An exception that says <paramref name="message"/>, caused by <paramref name="innerException"/>.</summary>
+    public TokenizerException(string message, Exception? innerException)
+        : base(message, innerException)
+    {
+    }
 }

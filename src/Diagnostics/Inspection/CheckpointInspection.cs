@@ -1,5 +1,6 @@
 namespace ManagedTransformers.Diagnostics;
 
+
 /// <summary>What a checkpoint holds and whether it can run: its tensors and what becomes of each, what is missing, the memory that it takes, and whether its
 /// tokenizer fits. Problems are collected, not thrown, so that a checkpoint that cannot run can be looked at.</summary>
 public sealed record CheckpointInspection
@@ -131,5 +132,126 @@ public sealed record CheckpointInspection
                 missing.AddRange(checkpoint.MissingTensors);
             return null;
         }
+    }
+}
+
+/// <summary>What the model of a checkpoint does with one of its tensors.</summary>
+public enum TensorUse
+{
+    /// <summary>It is not known: there is no model to ask.</summary>
+    NotKnown,
+
+    /// <summary>It is a weight.</summary>
+    Read,
+
+    /// <summary>It is a weight, under the name that old files give it: gamma for weight, beta for bias.</summary>
+    ReadByOldName,
+
+    /// <summary>It is left, because another tensor that is read is the same: a tied decoder.</summary>
+    Tied,
+
+    /// <summary>It is left, because the model computes it: masks, position numbers, rotary tables.</summary>
+    Buffer,
+
+    /// <summary>It is left: the head of another class of the family, in a checkpoint that is opened without it.</summary>
+    OtherHead,
+
+    /// <summary>The architecture has no such tensor. Loading warns of it, and refuses it where LoadOptions.Strict is true.</summary>
+    NotOfArchitecture,
+}
+
+/// <summary>A tensor of a checkpoint, and what becomes of it.</summary>
+/// <param name="Name">Its name in the file.</param>
+/// <param name="Type">How its elements are stored; U8 where they are quantized.</param>
+/// <param name="Shape">The dimensions, slowest first; those of the matrix where it is quantized.</param>
+/// <param name="Elements">Their product.</param>
+/// <param name="Bytes">What it takes in the file.</param>
+/// <param name="File">The file that holds it.</param>
+/// <param name="Use">What the model does with it.</param>
+public sealed record InspectedTensor(string Name, ElementType Type, IReadOnlyList<long> Shape, long Elements, long Bytes, string File, TensorUse Use)
+{
+    /// <summary>The blocks of integers that a quantized matrix is stored in; null where elements are stored one by one.</summary>
+    public WeightType? BlockType { get; init; }
+
+    /// <summary>How its elements are stored, in a word: F16, I64, Int8 …</summary>
+    public string Format => BlockType?.ToString() ?? Type.SafetensorsName();
+
+    /// <summary>Whether it counts as a parameter; where there is no model to ask, every tensor does but buffers.</summary>
+    public bool IsParameter => Use is TensorUse.NotKnown or TensorUse.Read or TensorUse.ReadByOldName;
+}
+
+/// <summary>Which tensors of a checkpoint are the matrices of linear layers, whose format can be chosen: names in the checkpoint.</summary>
+/// <param name="All">All of them, heads over the vocabulary too.</param>
+/// <param name="Quantized">Those that become blocks of integers.</param>
+/// <param name="QuantizedWithHead">Those that do with <see cref="LoadOptions.QuantizeHead"/>.</param>
+internal sealed record LinearMatrices(IReadOnlyCollection<string> All, IReadOnlyCollection<string> Quantized, IReadOnlyCollection<string> QuantizedWithHead)
+{
+    /// <summary>What loading would do with a checkpoint that is not quantized yet: the answer of the code that does it.</summary>
+    /// <exception cref="ConfigException">config.json does not say which class it is of.</exception>
+    /// <exception cref="CheckpointException">The tensors are not those of the class.</exception>
+    public static LinearMatrices Of(string directory, Checkpoint checkpoint)
+    {
+        // Int8 and Int4 are the same to it: both take whole pairs of blocks.
+        ModelWeights plan = PretrainedModels.Plan(directory, checkpoint, new LoadOptions { WeightFormat = WeightFormat.Int8 });
+        ModelWeights withHead = PretrainedModels.Plan(directory, checkpoint, new LoadOptions { WeightFormat = WeightFormat.Int8, QuantizeHead = true });
+        return new LinearMatrices(plan.Linear, plan.Quantized, withHead.Quantized);
+    }
+
+    /// <summary>A guess where there is no model to ask: by shapes and names.</summary>
+    public static LinearMatrices Guess(IEnumerable<InspectedTensor> tensors)
+    {
+        InspectedTensor[] all = [.. tensors.Where(tensor => tensor.Shape.Count == 2 && IsFloat(tensor.Type) && !IsEmbedding(tensor.Name))];
+        InspectedTensor[] withHead = [.. all.Where(tensor =>
+            tensor.Elements > 0 && tensor.Shape[1] is <= int.MaxValue and long columns && columns % StoredBlocks.PairColumns == 0)];
+        return new LinearMatrices(Names(all), Names(withHead.Where(tensor => !IsHead(tensor.Name))), Names(withHead));
+    }
+
+    private static HashSet<string> Names(IEnumerable<InspectedTensor> tensors) => [.. tensors.Select(tensor => tensor.Name)];
+
+    private static bool IsFloat(ElementType type) => type is ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F64;
+
+    private static bool IsEmbedding(string name) =>
+        name.Contains("embeddings.", StringComparison.Ordinal)
+        || name.EndsWith("wte.weight", StringComparison.Ordinal) || name.EndsWith("wpe.weight", StringComparison.Ordinal);
+
+    private static bool IsHead(string name) =>
+        name.EndsWith("lm_head.weight", StringComparison.Ordinal) || name.EndsWith(".decoder.weight", StringComparison.Ordinal);
+}
+
+/// <summary>What a model's weights take with the matrices of its linear layers in one format; embeddings, LayerNorms and biases stay as they are
+/// stored.</summary>
+/// <param name="Format">F32, F16, BF16, Int8 or Int4.</param>
+/// <param name="Bytes">Of all weights together; in Int8 and Int4 what <see cref="LoadOptions.WeightFormat"/> makes of them. The head over the vocabulary and
+/// matrices that cannot be quantized stay as they are stored there.</param>
+public sealed record MemoryEstimate(string Format, long Bytes)
+{
+    private static readonly WeightType[] Formats = [WeightType.F32, WeightType.F16, WeightType.BF16, WeightType.Int8, WeightType.Int4];
+
+    /// <summary>The same with <see cref="LoadOptions.QuantizeHead"/>; null where that changes nothing: there is no head over the vocabulary, it is the table of
+    /// embeddings, or the format is not Int8 or Int4.</summary>
+    public long? BytesWithHead { get; private init; }
+
+    /// <summary>The estimates for all formats; of a quantized checkpoint for its own, in which alone it can be loaded.</summary>
+    /// <param name="tensors">All tensors of the checkpoint.</param>
+    /// <param name="linear">Which of them are matrices of linear layers; null where there is no model to ask.</param>
+    internal static IReadOnlyList<MemoryEstimate> Of(IEnumerable<InspectedTensor> tensors, LinearMatrices? linear)
+    {
+        InspectedTensor[] parameters = [.. tensors.Where(tensor => tensor.IsParameter)];
+        if (parameters.Select(tensor => tensor.BlockType).FirstOrDefault(type => type is not null) is WeightType blocks)
+            return [new MemoryEstimate($"{blocks}", parameters.Sum(tensor => tensor.Bytes))];
+        linear ??= LinearMatrices.Guess(parameters);
+        return [.. Formats.Select(format => In(format, parameters, linear))];
+    }
+
+    private static MemoryEstimate In(WeightType format, InspectedTensor[] parameters, LinearMatrices linear)
+    {
+        if (!WeightMatrix.IsBlocked(format))
+            return new MemoryEstimate($"{format}", BytesWith(linear.All, tensor => tensor.Elements * WeightMatrix.ElementSize(format)));
+        long bytes = BytesWith(linear.Quantized, InBlocks), withHead = BytesWith(linear.QuantizedWithHead, InBlocks);
+        return new MemoryEstimate($"{format}", bytes) { BytesWithHead = withHead == bytes ? null : withHead };
+
+        long InBlocks(InspectedTensor matrix) => matrix.Shape[0] * WeightMatrix.BytesOfRow(format, (int)matrix.Shape[1]);
+        long BytesWith(IReadOnlyCollection<string> matrices, Func<InspectedTensor, long> size) =>
+            parameters.Sum(tensor => matrices.Contains(tensor.Name) ? size(tensor) : tensor.Bytes);
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels;
 
+
 /// <summary>Scaled dot-product attention of several heads.</summary>
 internal static unsafe class Attention
 {
@@ -150,4 +151,92 @@ internal interface IAttentionRows
 {
     /// <summary>The call for one row. Any thread may ask, and more than once.</summary>
     AttentionArguments Row(int row);
+}
+
+/// <summary>Sizes, inputs and outputs of one call of <see cref="Attention"/>. Strides count elements.</summary>
+/// <remarks>
+/// Value d of head h at token t is at t · TokenStride + h · HeadStride + d: a fused [tokens, 3 · hidden] projection, a
+/// [heads, tokens, dim] cache and a plain [tokens, heads · dim] tensor are all read in place.
+/// </remarks>
+internal ref struct AttentionArguments
+{
+    public int Heads, HeadDim;            // HeadDim: values per head
+    public int Queries;                   // query tokens
+    public int Keys;                      // key and value tokens, cached ones included; the queries are the last of them where Causal
+    public float Scale;                   // multiplies every score; 1/√HeadDim in the paper
+    public bool Causal;                   // query i sees keys 0 … Keys − Queries + i only
+    public ReadOnlySpan<float> Q;         // queries
+    public int QTokenStride, QHeadStride; // elements from one query to the next, and from one head of it to the next
+    public StoredSpan K;                  // keys: floats, or stored values that are widened as they are read
+    public int KTokenStride, KHeadStride;
+    public StoredSpan V;                  // values, in the type of the keys
+    public int VTokenStride, VHeadStride;
+    public ReadOnlySpan<byte> KeyMask;    // [Keys], 0 hides a key from all queries; empty: all are visible
+    public ReadOnlySpan<float> HeadMask;  // [Heads], multiplies the probabilities of a head; empty: none
+    public Span<float> Output;            // [Queries, Heads · HeadDim]
+    public Span<float> Probabilities;     // empty, or [Heads, Queries, Keys]: receives the probabilities after softmax and head mask
+
+    internal readonly void Validate()
+    {
+        Check.NotNegative(Heads);
+        Check.NotNegative(HeadDim);
+        Check.NotNegative(Queries);
+        Check.NotNegative(Keys);
+        if (Causal) Check.AtLeast(Keys, Queries, $"causal attention, whose {Queries} queries are the last of the keys,");
+        Check.Same(K.Type, V.Type);
+        CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, "Q.Length");
+        CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, "K.Length");
+        CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, "V.Length");
+        if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, $"a mask of all keys");
+        if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, $"a mask of all heads");
+        Check.Length(Output.Length, (long)Queries * Heads * HeadDim, $"Output [{Queries}, {Heads} · {HeadDim}]");
+        if (!Probabilities.IsEmpty)
+            Check.Length(Probabilities.Length, (long)Heads * Queries * Keys, $"Probabilities [{Heads}, {Queries}, {Keys}]");
+    }
+
+    private readonly void CheckStrided(int length, int tokens, int tokenStride, int headStride, string name)
+    {
+        if (tokens == 0 || Heads == 0 || HeadDim == 0) return;
+        if (tokenStride < 0 || headStride < 0)
+            throw new ArgumentException($"{name[0]} has strides {tokenStride} (token) and {headStride} (head); they must not be negative.", name);
+        Check.AtLeast(length, ((tokens - 1L) * tokenStride) + ((Heads - 1L) * headStride) + HeadDim,
+            $"{tokens} tokens with stride {tokenStride} and {Heads} heads of {HeadDim} with stride {headStride}", name);
+    }
+}
+
+/// <summary>The arguments of one call as pointers, which worker threads may hold. The key mask has become a list of the visible keys.</summary>
+internal unsafe struct AttentionCall
+{
+    public int Heads, HeadDim, Queries, Keys;
+    public float Scale;
+    public bool Causal;
+    public float* Q;
+    public nint QTokenStride, QHeadStride;
+    public byte* K, V;                            // keys and values as stored
+    public nint KTokenBytes, KHeadBytes;          // bytes from a key or value, or from one head of it, to the next
+    public nint VTokenBytes, VHeadBytes;
+    public int* Visible;                          // ascending numbers of the keys that the mask leaves, or null where there is no mask
+    public int VisibleCount;                      // how many keys the mask leaves
+    public float* HeadMask;                       // [Heads] or null
+    public float* Output;
+    public float* Probabilities;                  // [Heads, Queries, Keys] or null
+
+    /// <summary>The number of the j-th visible key.</summary>
+    public readonly int KeyAt(int j) => Visible == null ? j : Visible[j];
+
+    /// <summary>How many visible keys query i sees: always the first ones, so that causal and key mask are one and the same.</summary>
+    public readonly int CountFor(int i)
+    {
+        if (!Causal) return VisibleCount;
+        int limit = Keys - Queries + i + 1;
+        if (Visible == null) return limit;
+        int position = new ReadOnlySpan<int>(Visible, VisibleCount).BinarySearch(limit);
+        return position < 0 ? ~position : position;
+    }
+
+    public readonly float* QueryOf(int head, int i) => Q + (i * QTokenStride) + (head * QHeadStride);
+    public readonly byte* KeyOf(int head, int key) => K + (key * KTokenBytes) + (head * KHeadBytes);
+    public readonly byte* ValueOf(int head, int key) => V + (key * VTokenBytes) + (head * VHeadBytes);
+    public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
+    public readonly float HeadFactor(int head) => HeadMask == null ? 1 : HeadMask[head];
 }

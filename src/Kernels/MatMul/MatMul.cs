@@ -1,4 +1,7 @@
+using System.Runtime.CompilerServices;
+
 namespace ManagedTransformers.Kernels;
+
 
 /// <summary>Matrix multiplication with a weight: the heart of every layer.</summary>
 internal static unsafe class MatMul
@@ -105,5 +108,148 @@ internal static unsafe class MatMul
         int same = 1;
         while (same < count && ProductPaths.Choose(level, type, m, calls[same].K) == ProductPaths.Choose(level, type, m, calls->K)) same++;
         return same;
+    }
+}
+
+/// <summary>Two products in a row, the feed-forward block of a layer: Y = act(X · W1ᵀ + b1) · W2ᵀ + b2.</summary>
+/// <remarks>
+/// A tile's products have rows of W as rows and rows of X as columns, which is how the next product wants its X packed. So
+/// what lies between the two is never transposed, stored as rows, and packed again.
+/// </remarks>
+internal static unsafe class FeedForward
+{
+    // Whole tiles at every level: tasks of the first product write where others' rows begin otherwise.
+    private const int InnerMultiple = 48;
+    private const int BlockInnerMultiple = 2 * Blocks.Size;
+
+    /// <summary>
+    /// Whether <see cref="Run"/> takes m rows of X and these weights at this level; otherwise two calls of <see cref="MatMul"/> do it. W2 must be computed in
+    /// the same way as W1 and, where products take X as bytes, be of its type.
+    /// </summary>
+    public static bool Fits(int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (up.N == 0) return false;
+        ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+        if (path != ProductPaths.Choose(options.Level, down.Type, m, down.K)) return false;
+        return path switch
+        {
+            ProductPath.Tiled => up.N % InnerMultiple == 0,
+            ProductPath.TiledInBytes => up.N % BlockInnerMultiple == 0 && up.Type == down.Type,
+            _ => false,
+        };
+    }
+
+    /// <summary>
+    /// Y [m, n] = act(X · W1ᵀ + b1) · W2ᵀ + b2 for X [m, k], W1 [inner, k] and W2 [n, inner]; only the second epilogue may have a residual. Y must not
+    /// overlap X. The result does not depend on the threads.
+    /// </summary>
+    /// <exception cref="ArgumentException">A length does not fit, or the sizes are not such that <see cref="Fits"/>.</exception>
+    public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue,
+        KernelOptions options)
+    {
+        if (down.K != up.N)
+            throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
+        MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
+        MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
+        if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty)
+            throw new ArgumentException(
+                $"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), "
+                + $"a multiple of {InnerMultiple} (of {BlockInnerMultiple} for blocks of integers), weights of one type, no residual between, "
+                + "and a level other than Reference; use MatMul.Run twice.", nameof(up));
+        if (y.IsEmpty) return;
+        fixed (float* px = x, py = y, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
+        fixed (byte* pUp = up.Data, pDown = down.Data)
+        {
+            ProductCall* calls = stackalloc ProductCall[]
+            {
+                new ProductCall(px, up, pUp, y: null, upEpilogue.Activation, upBias, residual: null),
+                new ProductCall(x: null, down, pDown, py, downEpilogue.Activation, downBias, residual),
+            };
+            ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+            var first = (TiledProducts)ProductKernel.Of(path, options.Level, up.Type);
+            var second = (TiledProducts)ProductKernel.Of(path, options.Level, down.Type);
+            first.RunBoth(calls, second, m, MatMul.Threads(calls, 1, m, options.MaxThreads));
+        }
+    }
+}
+
+/// <summary>Where a product goes and what happens to it on the way: Y and the epilogue as pointers, which worker threads may hold.</summary>
+internal unsafe struct Output
+{
+    public float* Y;                       // [m, N]
+    public int N;                          // columns of Y
+    public float* Bias;                    // [N] or null
+    public ActivationFunction Activation;  // applied after the bias
+    public float* Residual;                // [m, N] or null; may be Y
+
+    /// <summary>Finishes a block of products and stores it at Y[row …, column …]. The products are overwritten.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public readonly void Store<S, V>(float* products, nint stride, int row, int rows, int column, int columns) where S : struct, ISimd<V>
+    {
+        for (int r = 0; r < rows; r++)
+        {
+            float* c = products + (r * stride);
+            nint at = ((nint)(row + r) * N) + column;
+            if (Bias != null) Sum.Body<S, V>(c, Bias + column, c, columns);
+            if (Activation != ActivationFunction.None) Elementwise.Body<S, V>(Activation, c, c, columns);
+            if (Residual != null) Sum.Body<S, V>(c, Residual + at, Y + at, columns);
+            else Elementwise.Body<S, V>(ActivationFunction.None, c, Y + at, columns);
+        }
+    }
+
+    /// <summary>
+    /// Finishes a block of products [columns, stride] that has rows of W as its rows and stores it at Y[row …, column …], transposed. The products are
+    /// overwritten; a row of them has room for rows, rounded up to whole vectors, and block for Width × Width floats.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public readonly void StoreTransposed<S, V>(float* products, nint stride, int column, int columns, int row, int rows, float* block)
+        where S : struct, ISimd<V>
+    {
+        Finish<S, V>(products, stride, column, columns, rows);
+        for (int r = 0; r < rows; r += S.Width)
+        {
+            int height = Math.Min(S.Width, rows - r);
+            for (int j = 0; j < columns; j += S.Width)
+            {
+                int width = Math.Min(S.Width, columns - j);
+                nint at = ((nint)(row + r) * N) + column + j;
+                if (Residual == null && height == S.Width && width == S.Width)
+                    S.Transpose(products + (j * stride) + r, stride, Y + at, N);
+                else
+                    StoreBlock<S, V>(products + (j * stride) + r, stride, at, height, width, block);
+            }
+        }
+    }
+
+    /// <summary>Bias and activation of products that have rows of W as their rows, in place.</summary>
+    public readonly void Finish<S, V>(float* products, nint stride, int column, int columns, int rows) where S : struct, ISimd<V>
+    {
+        for (int j = 0; j < columns; j++)
+        {
+            float* c = products + (j * stride);
+            if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
+            if (Activation != ActivationFunction.None) Elementwise.Body<S, V>(Activation, c, c, rows);
+        }
+    }
+
+    private readonly void StoreBlock<S, V>(float* products, nint stride, nint at, int height, int width, float* block) where S : struct, ISimd<V>
+    {
+        if (width == S.Width)
+        {
+            S.Transpose(products, stride, block, S.Width);
+        }
+        else
+        {
+            for (int j = 0; j < width; j++)
+            {
+                for (int r = 0; r < height; r++) block[(r * S.Width) + j] = products[(j * stride) + r];
+            }
+        }
+        for (int r = 0; r < height; r++, at += N)
+        {
+            if (Residual != null) Sum.Body<S, V>(block + (r * S.Width), Residual + at, Y + at, width);
+            else Elementwise.Body<S, V>(ActivationFunction.None, block + (r * S.Width), Y + at, width);
+        }
     }
 }

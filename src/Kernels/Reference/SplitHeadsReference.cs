@@ -1,5 +1,6 @@
 namespace ManagedTransformers.Kernels;
 
+
 /// <summary>Queries, keys and values of one token at a time.</summary>
 internal static class SplitHeadsReference
 {
@@ -34,5 +35,19 @@ internal static class SplitHeadsReference
     {
         int bytes = vector.Length * WeightMatrix.ElementSize(a.Type);
         ConversionReference.Narrow(vector, a.Type, cache.Slice(((head * a.MaxLength) + token) * bytes, bytes));
+    }
+}
+
+/// <summary>Rotation of the pairs of one head.</summary>
+internal static class RotaryReference
+{
+    public static void Run(Span<float> x, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin)
+    {
+        for (int i = 0; i < cos.Length; i++)
+        {
+            double a = x[2 * i], b = x[(2 * i) + 1];
+            x[2 * i] = (float)((a * cos[i]) - (b * sin[i]));
+            x[(2 * i) + 1] = (float)((b * cos[i]) + (a * sin[i]));
+        }
     }
 }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedTransformers.Kernels;
 
+
 /// <summary>exp, tanh and the normal distribution on vectors. The polynomials are weighted least-squares fits at Chebyshev nodes.</summary>
 /// <remarks>
 /// Largest errors, tested over the whole range at every level: Exp 2 ulp, Tanh 4 ulp, NormalCdf 3 ulp above 0, 16 below down to −3 and 64 down to −5. NaN
@@ -84,4 +85,26 @@ internal static class VectorMath
     // The sign of x on a value that is not negative; NaN in either stays.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V WithSign<S, V>(V magnitude, V x) where S : struct, ISimd<V> => S.Or(magnitude, S.And(x, S.BroadcastInt(int.MinValue)));
+}
+
+/// <summary>The last, partial vector of a span: never a byte beyond the end is read or written.</summary>
+internal static unsafe class Tail
+{
+    /// <summary>The <paramref name="count"/> floats at <paramref name="p"/>, the other lanes holding <paramref name="fill"/>.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static V Load<S, V>(float* p, nint count, float fill = 0) where S : struct, ISimd<V>
+    {
+        float* lanes = stackalloc float[S.Width];
+        for (int i = 0; i < S.Width; i++) lanes[i] = i < count ? p[i] : fill;
+        return S.Load(lanes);
+    }
+
+    /// <summary>Stores the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Store<S, V>(float* p, nint count, V v) where S : struct, ISimd<V>
+    {
+        float* lanes = stackalloc float[S.Width];
+        S.Store(lanes, v);
+        for (int i = 0; i < count; i++) p[i] = lanes[i];
+    }
 }

@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace ManagedTransformers.Kernels;
+
 
 /// <summary>Work that falls into numbered, independent tasks.</summary>
 internal interface IJob
@@ -128,5 +131,118 @@ internal sealed unsafe class WorkerPool
                 if (Interlocked.Decrement(ref _pool._running) == 0) _pool._done.Open();
             }
         }
+    }
+}
+
+/// <summary>A job that knows how many tasks it has.</summary>
+internal interface ICountedJob : IJob
+{
+    /// <summary>Its tasks are 0 … Tasks − 1.</summary>
+    int Tasks { get; }
+}
+
+/// <summary>Several jobs of one kind as one: their tasks are numbered one after the other, and all threads work until the last is done.</summary>
+internal readonly unsafe struct JobGroup<TJob> : IJob where TJob : unmanaged, ICountedJob
+{
+    private readonly TJob* _jobs;
+
+    // The jobs stay alive until the group has run.
+    public JobGroup(TJob* jobs, int count)
+    {
+        _jobs = jobs;
+        for (int i = 0; i < count; i++) Tasks += jobs[i].Tasks;
+    }
+
+    public int Tasks { get; }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Execute(int task)
+    {
+        TJob* job = _jobs;
+        for (; task >= job->Tasks; job++) task -= job->Tasks;
+        job->Execute(task);
+    }
+}
+
+/// <summary>A door for one waiter: it spins for a while, as the next piece of work mostly comes within microseconds, then sleeps.</summary>
+internal sealed class Gate
+{
+    // Long enough for the gaps inside a layer, short enough to leave the core to others between requests.
+    private static readonly long s_spinTicks = Stopwatch.Frequency / 10_000;
+
+    private readonly object _wake = new();   // a plain object: Monitor.Wait and Pulse need one
+    private int _open;
+    private int _asleep;
+
+    /// <summary>Lets the waiter through, now or when it comes.</summary>
+    public void Open()
+    {
+        Interlocked.Exchange(ref _open, 1);
+        if (Volatile.Read(ref _asleep) == 0) return;
+        lock (_wake) Monitor.Pulse(_wake);
+    }
+
+    /// <summary>Waits until the gate is opened, and closes it behind itself.</summary>
+    public void Wait()
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Volatile.Read(ref _open) == 0)
+        {
+            Thread.SpinWait(8);
+            if (Stopwatch.GetTimestamp() - start < s_spinTicks) continue;
+            Sleep();
+            break;
+        }
+        Volatile.Write(ref _open, 0);
+    }
+
+    // Each side writes its own flag, then reads the other's, with a fence between: at least one of them sees that it has to act.
+    private void Sleep()
+    {
+        lock (_wake)
+        {
+            Interlocked.Exchange(ref _asleep, 1);
+            while (Volatile.Read(ref _open) == 0) Monitor.Wait(_wake);
+            Volatile.Write(ref _asleep, 0);
+        }
+    }
+}
+
+/// <summary>Working memory of a thread: grows to the largest need, is used again by the next call, and goes with the thread.</summary>
+/// <remarks>
+/// Two buffers, because the calling thread also executes tasks: <see cref="ForCall"/> holds what all tasks of a call share,
+/// <see cref="ForTask"/> what one task needs. Blocking bounds both; contents are undefined.
+/// </remarks>
+internal sealed unsafe class Scratch
+{
+    private const int Alignment = 64;        // a cache line, and a 512-bit vector
+
+    [ThreadStatic]
+    private static Scratch? t_call;
+
+    [ThreadStatic]
+    private static Scratch? t_task;
+
+    private float[] _memory = [];
+    private float* _aligned;
+
+    /// <summary>At least <paramref name="count"/> floats, aligned to a cache line, valid until this thread's next request.</summary>
+    public static float* ForCall(long count) => (t_call ??= new Scratch()).Rent(count);
+
+    /// <summary>At least <paramref name="count"/> floats, aligned to a cache line, valid until this thread's next request.</summary>
+    public static float* ForTask(long count) => (t_task ??= new Scratch()).Rent(count);
+
+    // On the pinned heap: the address holds while the array lives, and the collector frees it after the thread.
+    private float* Rent(long count)
+    {
+        const int Slack = Alignment / sizeof(float);
+        if (count + Slack > _memory.Length)
+        {
+            _memory = [];                    // first, so that the old one need not live as long as the new one
+            _memory = GC.AllocateUninitializedArray<float>(checked((int)(count + Slack)), pinned: true);
+            nint address = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory));
+            _aligned = (float*)((address + Alignment - 1) & ~(nint)(Alignment - 1));
+        }
+        return _aligned;
     }
 }

@@ -2,6 +2,7 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
+
 /// <summary>BERT without a head: embeddings, layers and, where the checkpoint has it, the pooler.</summary>
 /// <remarks>Devlin et al. 2018, arXiv:1810.04805; transformers BertModel.</remarks>
 internal class BertModel : EncoderModel
@@ -63,4 +64,101 @@ internal class BertModel : EncoderModel
     /// <inheritdoc/>
     public override Tensor Pool(Tensor x, Session session) =>
         session.Tap(_poolerName, _pooler!.Forward(SelectedRows.First(x, session), session, ActivationFunction.Tanh));
+}
+
+/// <summary>LayerNorm(word + segment + position embeddings): ids → [tokens, hidden].</summary>
+/// <remarks>Devlin et al. 2018, arXiv:1810.04805, figure 2; transformers BertEmbeddings and RobertaEmbeddings.</remarks>
+internal sealed class BertEmbeddings
+{
+    private readonly string _name;
+    private readonly EmbeddingTable _tokenTypes;
+    private readonly EmbeddingTable _positions;
+    private readonly LayerNormalization _layerNorm;
+
+    public BertEmbeddings(BertConfig config, ModelWeights weights, string name)
+    {
+        _name = name;
+        Words = new EmbeddingTable(weights, $"{name}.word_embeddings", config.VocabSize, config.HiddenSize, config.PadTokenId);
+        _positions = new EmbeddingTable(weights, $"{name}.position_embeddings", config.MaxPositionEmbeddings, config.HiddenSize, config.Positions.PaddingIdx);
+        _tokenTypes = new EmbeddingTable(weights, $"{name}.token_type_embeddings", config.TypeVocabSize, config.HiddenSize);
+        _layerNorm = new LayerNormalization(weights, $"{name}.LayerNorm", config.HiddenSize, config.LayerNormEps);
+    }
+
+    /// <summary>The token table, [vocab_size, hidden].</summary>
+    public EmbeddingTable Words { get; }
+
+    /// <summary>The packed tokens → [tokens, hidden].</summary>
+    public Tensor Forward(Session session)
+    {
+        Tensor x = Words.Forward(_name, session);                    // [tokens, hidden]
+        _tokenTypes.Add(session.Batch.TypeIds, x, session);
+        _positions.Add(session.Batch.Positions, x, session);
+        _layerNorm.ForwardTo(x, x, session);
+        return session.Tap(_name, x);
+    }
+}
+
+/// <summary>x ← LayerNorm(x + attention(x)); x ← LayerNorm(x + dense(act(dense(x)))).</summary>
+/// <remarks>Devlin et al. 2018; transformers BertLayer and RobertaLayer.</remarks>
+internal sealed class BertLayer
+{
+    private readonly BertAttention _attention;
+    private readonly FeedForwardBlock _feedForward;
+    private readonly LayerNormalization _layerNorm;
+    private readonly string _name, _outputName;
+
+    public BertLayer(BertConfig config, ModelWeights weights, string name, int layer)
+    {
+        (_name, _outputName) = (name, $"{name}.output");
+        _attention = new BertAttention(config, weights, $"{name}.attention", layer);
+        var intermediate = new Linear(weights, $"{name}.intermediate.dense", config.HiddenSize, config.IntermediateSize);
+        var output = new Linear(weights, $"{name}.output.dense", config.IntermediateSize, config.HiddenSize);
+        _feedForward = new FeedForwardBlock(intermediate, config.Activation, $"{name}.intermediate", output);
+        _layerNorm = new LayerNormalization(weights, $"{name}.output.LayerNorm", config.HiddenSize, config.LayerNormEps);
+    }
+
+    /// <summary>One layer, in place: [tokens, hidden].</summary>
+    public void Forward(Tensor x, Session session)
+    {
+        _attention.Forward(x, session);
+
+        using Workspace.Scope scope = session.Workspace.BeginScope();
+        Tensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
+        _layerNorm.ForwardTo(x, output, x, session);                              // x ← LayerNorm(x + output)
+        session.Tap(_outputName, x);
+        session.Tap(_name, x);
+    }
+}
+
+/// <summary>x ← LayerNorm(x + dense(softmax(q · kᵀ / √head_dim) · v)).</summary>
+/// <remarks>Devlin et al. 2018; transformers BertAttention: its self (<see cref="SelfAttention"/>) and its output.</remarks>
+internal sealed class BertAttention
+{
+    private readonly SelfAttention _self;
+    private readonly Linear _dense;
+    private readonly LayerNormalization _layerNorm;
+    private readonly string _name, _selfName, _outputName;
+
+    public BertAttention(BertConfig config, ModelWeights weights, string name, int layer)
+    {
+        int hidden = config.HiddenSize;
+        (_name, _selfName, _outputName) = (name, $"{name}.self", $"{name}.output");
+        var query = new Linear(weights, $"{name}.self.query", hidden, hidden);
+        var key = new Linear(weights, $"{name}.self.key", hidden, hidden);
+        var value = new Linear(weights, $"{name}.self.value", hidden, hidden);
+        _self = new SelfAttention(config, _selfName, layer, query, key, value);
+        _dense = new Linear(weights, $"{name}.output.dense", hidden, hidden);
+        _layerNorm = new LayerNormalization(weights, $"{name}.output.LayerNorm", hidden, config.LayerNormEps);
+    }
+
+    /// <summary>In place, [tokens, hidden].</summary>
+    public void Forward(Tensor x, Session session)
+    {
+        using Workspace.Scope scope = session.Workspace.BeginScope();
+        Tensor context = session.Tap(_selfName, _self.Forward(x, session));                                         // [tokens, hidden]
+        Tensor attention = _self.Project(_dense, context, session);                         // [tokens, hidden]
+        _layerNorm.ForwardTo(x, attention, x, session);                                                             // x ← LayerNorm(x + attention)
+        session.Tap(_outputName, x);
+        session.Tap(_name, x);
+    }
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 
 namespace ManagedTransformers.Models;
 
+
 /// <summary>
 /// The rows of an array of any rank as a debugger lists them: each under its index, many of them in ranges that are read when they are opened.
 /// </summary>
@@ -80,4 +81,88 @@ internal sealed class NumberRowRange(NumberRows rows, long first, long count)
 
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
     private string Text => $"{rows.Label(first)} … {rows.Label(first + count - 1)}";
+}
+
+/// <summary>What numbers are like, for debugger views: range and mean of the finite ones, and how many are none.</summary>
+/// <param name="Min">The least finite number.</param>
+/// <param name="Max">The greatest finite number.</param>
+/// <param name="Mean">The mean of the finite numbers.</param>
+/// <param name="NaN">How many are NaN.</param>
+/// <param name="Infinite">How many are infinite.</param>
+/// <param name="Count">How many were looked at.</param>
+/// <param name="Length">How many there are.</param>
+[DebuggerDisplay("{ToString(),nq}")]
+internal sealed record NumberSummary(float Min, float Max, double Mean, int NaN, int Infinite, int Count, long Length)
+{
+    /// <summary>Of more numbers only the first are looked at: a debugger asks anew at every stop, for everything in sight.</summary>
+    public const int MostCounted = 1 << 22;
+
+    public static NumberSummary Of(ReadOnlySpan<float> numbers)
+    {
+        (float min, float max, double sum, int nan, int infinite) = (float.PositiveInfinity, float.NegativeInfinity, 0, 0, 0);
+        ReadOnlySpan<float> counted = numbers[..Math.Min(numbers.Length, MostCounted)];
+        foreach (float x in counted)
+        {
+            if (float.IsFinite(x)) (min, max, sum) = (Math.Min(min, x), Math.Max(max, x), sum + x);
+            else if (float.IsNaN(x)) nan++;
+            else infinite++;
+        }
+        return new NumberSummary(min, max, sum / Math.Max(1, counted.Length - nan - infinite), nan, infinite, counted.Length, numbers.Length);
+    }
+
+    public override string ToString()
+    {
+        if (Count == 0) return "";
+        List<string> parts = [];
+        if (Count > NaN + Infinite)
+            parts.Add(string.Create(CultureInfo.InvariantCulture, $"min {Min:G4} max {Max:G4} mean {Mean:G4}"));
+        if (NaN > 0) parts.Add($"{NaN} NaN");
+        if (Infinite > 0) parts.Add($"{Infinite} infinite");
+        return string.Join(", ", parts) + (Count < Length ? $" (of the first {Count})" : "");
+    }
+}
+
+/// <summary>A token that a row of scores makes likely, if it is one.</summary>
+/// <param name="Index">Its id.</param>
+/// <param name="Probability">Softmax of the row.</param>
+/// <param name="Logit">Its score.</param>
+[DebuggerDisplay("{ToString(),nq}")]
+internal readonly record struct LikelyIndex(int Index, double Probability, float Logit)
+{
+    /// <summary>A row that is no longer than this has the width of a layer rather than of a vocabulary.</summary>
+    public const int ShortestRow = 1000;
+
+    private const int Most = 10;
+
+    /// <summary>The ten most likely, best first, of equals the lower index first; none where softmax has no value.</summary>
+    public static LikelyIndex[] Of(float[] logits)
+    {
+        float max = float.NegativeInfinity;
+        foreach (float x in logits)
+            max = Math.Max(max, x);                     // NaN stays
+        if (!float.IsFinite(max)) return [];
+        double sum = 0;
+        foreach (float x in logits) sum += Math.Exp((double)x - max);
+        return [.. Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).Take(Most)
+            .Select(i => new LikelyIndex(i, Math.Exp((double)logits[i] - max) / sum, logits[i]))];
+    }
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Index}: {Probability:F4} (logit {Logit:G4})");
+}
+
+/// <summary>Words that debugger views share.</summary>
+internal static class DebuggerText
+{
+    /// <summary>A number of bytes: <c>1.5 MB</c>.</summary>
+    public static string Bytes(long bytes) => Scaled(bytes, 1024, ["B", "KB", "MB", "GB", "TB"]);
+
+    /// <summary>A large number: <c>3.2 M</c>.</summary>
+    public static string Count(long count) => Scaled(count, 1000, ["", "K", "M", "G", "T"]).TrimEnd();
+
+    private static string Scaled(double value, int step, string[] units)
+    {
+        int unit = 0;
+        for (; value >= step && unit < units.Length - 1; unit++) value /= step;
+        return string.Create(CultureInfo.InvariantCulture, $"{Math.Round(value, 1)} {units[unit]}");
+    }
 }

@@ -1,5 +1,6 @@
 namespace ManagedTransformers.Models;
 
+
 /// <summary>DistilBERT without a head: embeddings and layers. It has no segments and no pooler.</summary>
 /// <remarks>Sanh et al. 2019, arXiv:1910.01108; transformers DistilBertModel.</remarks>
 internal sealed class DistilBertModel : EncoderModel
@@ -39,5 +40,47 @@ internal sealed class DistilBertModel : EncoderModel
             session.KeepHiddenState(x);
         }
         return x;
+    }
+}
+
+/// <summary>x ← sa_layer_norm(x + attention(x)); x ← output_layer_norm(x + lin2(act(lin1(x)))).</summary>
+/// <remarks>Sanh et al. 2019; transformers' TransformerBlock, MultiHeadSelfAttention and FFN of DistilBERT.</remarks>
+internal sealed class DistilBertLayer
+{
+    private readonly SelfAttention _attention;
+    private readonly Linear _outLin;
+    private readonly LayerNormalization _saLayerNorm;
+    private readonly FeedForwardBlock _ffn;
+    private readonly LayerNormalization _outputLayerNorm;
+    private readonly string _name, _attentionName, _ffnName;
+
+    public DistilBertLayer(DistilBertConfig config, ModelWeights weights, string name, int layer)
+    {
+        (_name, _attentionName, _ffnName) = (name, $"{name}.attention", $"{name}.ffn");
+        var query = new Linear(weights, $"{name}.attention.q_lin", config.Dim, config.Dim);
+        var key = new Linear(weights, $"{name}.attention.k_lin", config.Dim, config.Dim);
+        var value = new Linear(weights, $"{name}.attention.v_lin", config.Dim, config.Dim);
+        _attention = new SelfAttention(config, _attentionName, layer, query, key, value);
+        _outLin = new Linear(weights, $"{name}.attention.out_lin", config.Dim, config.Dim);
+        _saLayerNorm = new LayerNormalization(weights, $"{name}.sa_layer_norm", config.Dim, DistilBertConfig.LayerNormEps);
+        var lin1 = new Linear(weights, $"{name}.ffn.lin1", config.Dim, config.HiddenDim);
+        var lin2 = new Linear(weights, $"{name}.ffn.lin2", config.HiddenDim, config.Dim);
+        _ffn = new FeedForwardBlock(lin1, config.ActivationFunction, $"{name}.ffn.activation", lin2);
+        _outputLayerNorm = new LayerNormalization(weights, $"{name}.output_layer_norm", config.Dim, DistilBertConfig.LayerNormEps);
+    }
+
+    /// <summary>One layer, in place: [tokens, dim].</summary>
+    public void Forward(Tensor x, Session session)
+    {
+        using Workspace.Scope scope = session.Workspace.BeginScope();
+        Tensor context = _attention.Forward(x, session);                                                                // [tokens, dim]
+        Tensor attention = _attention.Project(_outLin, context, session);
+        session.Tap(_attentionName, attention);
+        _saLayerNorm.ForwardTo(x, attention, x, session);                                                               // x ← sa_layer_norm(x + attention)
+        session.Tap(_saLayerNorm.Name, x);
+        Tensor ffn = session.Tap(_ffnName, _ffn.Forward(x, session));                                                   // [tokens, dim]
+        _outputLayerNorm.ForwardTo(x, ffn, x, session);                                                                 // x ← output_layer_norm(x + ffn)
+        session.Tap(_outputLayerNorm.Name, x);
+        session.Tap(_name, x);
     }
 }

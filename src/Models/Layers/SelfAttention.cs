@@ -2,6 +2,7 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
+
 /// <summary>softmax(q · kᵀ / √head_dim) · v, every token attending to every token of its row.</summary>
 /// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2; transformers BertSelfAttention and DistilBERT's MultiHeadSelfAttention before its
 /// out_lin.</remarks>
@@ -75,5 +76,120 @@ public sealed class SelfAttention
             Output = context.Span.Slice(start, length * width),
         };
         Attention.Run(arguments, session.Kernels);
+    }
+}
+
+/// <summary>softmax(q · kᵀ / √head_dim) · v from a fused projection, each token attending to itself and what is before it in its sequence.</summary>
+/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2, with rotated q and k (Su et al. 2021, arXiv:2104.09864). Keys and values are in the
+/// session's cache.</remarks>
+internal sealed class CausalSelfAttention
+{
+    private readonly int _layer, _heads, _headDim;
+    private readonly HeadLayout _queries, _keys, _values;
+    private readonly RotaryTable? _rotary;
+    private readonly string _queryName, _keyName, _valueName, _contextName;
+
+    /// <param name="config">Heads, and their width.</param>
+    /// <param name="name">The module path below which its insides are traced.</param>
+    /// <param name="layer">Its layer.</param>
+    /// <param name="queries">Where the queries are in a row of the fused projection.</param>
+    /// <param name="keys">Where the keys are.</param>
+    /// <param name="values">Where the values are.</param>
+    /// <param name="rotary">The angles by which queries and keys turn; null: none.</param>
+    public CausalSelfAttention(PretrainedConfig config, string name, int layer, HeadLayout queries, HeadLayout keys, HeadLayout values, RotaryTable? rotary)
+    {
+        (_layer, _heads, _headDim) = (layer, config.Heads, config.HeadWidth);
+        (_queries, _keys, _values, _rotary) = (queries, keys, values, rotary);
+        (_queryName, _keyName, _valueName, _contextName) = ($"{name}.query", $"{name}.key", $"{name}.value", $"{name}.context");
+        Traced = new TracedAttention(name, layer, new HeadLayout(_heads, _headDim), causal: true);
+    }
+
+    /// <summary>Its insides, for whoever traces them.</summary>
+    public TracedAttention Traced { get; }
+
+    /// <summary>[tokens, fused] → [tokens, heads · head_dim]; appends keys and values to the session's cache.</summary>
+    public Tensor Forward(Tensor qkv, Session session)
+    {
+        Tensor query = session.Workspace.Rent(_queryName, qkv.Shape[0], _heads * _headDim);           // [tokens, heads · head_dim]
+        for (int row = 0; row < session.Batch.Rows; row++)
+            SplitHeads.Run(Split(qkv, query, row, session), session.Kernels);                         // q and k rotated; k and v → cache
+        session.Tracer?.TapHeads(this, qkv, query);
+        Tensor context = session.Workspace.Rent(_contextName, qkv.Shape[0], _heads * _headDim);
+        Attention.Run(session.Batch.Rows, new CachedRows(this, query, context, session), session.Kernels);
+        Traced.Run(query, context, session);
+        return context;
+    }
+
+    /// <summary>Queries and keys after their rotation, and values. Changed ones go to the cache in place of those that are there.</summary>
+    public void Tap(Tensor qkv, Tensor query, ActivationTrace trace, Session session)
+    {
+        trace.Tap(_queryName, query, new HeadLayout(_heads, _headDim));
+        bool keysChanged = trace.Tap(_keyName, qkv, _keys), valuesChanged = trace.Tap(_valueName, qkv, _values);
+        for (int row = 0; (keysChanged || valuesChanged) && row < session.Batch.Rows; row++)
+        {
+            SplitHeadsArguments changed = Split(qkv, query, row, session);
+            changed.QueryLayout = new HeadLayout(0, _headDim);
+            changed.Q = [];
+            changed.Rotary = null;                                                                    // keys are turned already
+            SplitHeads.Run(changed, session.Kernels);
+        }
+    }
+
+    private SplitHeadsArguments Split(Tensor qkv, Tensor query, int row, Session session)
+    {
+        (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
+        CachedSequence held = cache.Of(batch.Slot(row));
+        (int start, int tokens, int fused, int width) = (batch.RowStart(row), batch.RowLength(row), qkv.Shape[1], query.Shape[1]);
+        return new SplitHeadsArguments
+        {
+            Tokens = tokens,
+            Width = fused,
+            X = qkv.Span.Slice(start * fused, tokens * fused),
+            QueryLayout = _queries,
+            KeyLayout = _keys,
+            ValueLayout = _values,
+            Rotary = _rotary,
+            Positions = batch.Positions.Slice(start, tokens),
+            Q = query.Span.Slice(start * width, tokens * width),
+            K = held.Keys(_layer),
+            V = held.Values(_layer),
+            Type = cache.Type,
+            MaxLength = cache.MaxLength,
+            Past = held.Length,
+        };
+    }
+
+    /// <summary>What each row of the batch attends to: its sequence's keys and values in the cache.</summary>
+    private readonly struct CachedRows(CausalSelfAttention attention, Tensor query, Tensor context, Session session) : IAttentionRows
+    {
+        public AttentionArguments Row(int row)
+        {
+            (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
+            (int layer, int headDim, int width) = (attention._layer, attention._headDim, query.Shape[1]);
+            (int slot, int start, int queries) = (batch.Slot(row), batch.RowStart(row) * width, batch.RowLength(row));
+            CachedSequence held = cache.Of(slot);
+            int keys = held.Length + queries;
+            return new AttentionArguments
+            {
+                Heads = attention._heads,
+                HeadDim = headDim,
+                Queries = queries,
+                Keys = keys,
+                Scale = 1 / MathF.Sqrt(headDim),
+                Causal = true,
+                Q = query.Span.Slice(start, queries * width),
+                QTokenStride = width,
+                QHeadStride = headDim,
+                K = new StoredSpan(held.Keys(layer), cache.Type),
+                KTokenStride = headDim,
+                KHeadStride = cache.MaxLength * headDim,
+                V = new StoredSpan(held.Values(layer), cache.Type),
+                VTokenStride = headDim,
+                VHeadStride = cache.MaxLength * headDim,
+                KeyMask = cache.KeyMask(slot, keys),
+                HeadMask = session.HeadMaskOf(layer),
+                Output = context.Span.Slice(start, queries * width),
+            };
+        }
     }
 }

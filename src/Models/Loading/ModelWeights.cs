@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
+
 
 /// <summary>
 /// Gives a model that is being built its weights by Hugging Face name: from a checkpoint, or random where there is none. Collects
@@ -246,4 +248,17 @@ public sealed class ModelSource
     public LoadOptions Options { get; }
 
     internal Checkpoint? Checkpoint { get; }
+}
+
+/// <summary>A weight of a model as kernels read it: [n, k], rows contiguous, in its stored type.</summary>
+[DebuggerDisplay("{Weight.Name,nq} {Type} [{N}, {K}]")]
+internal sealed class Matrix(Weight weight, WeightType type, int n, int k)
+{
+    public Weight Weight { get; } = weight;
+    public WeightType Type { get; } = type;
+    public int N { get; } = n;
+    public int K { get; } = k;
+
+    /// <summary>The stored bytes; in a mapped file, no copy.</summary>
+    public WeightMatrix View => new(Weight.Bytes, Type, N, K);
 }

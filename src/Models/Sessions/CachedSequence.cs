@@ -1,6 +1,8 @@
+using System.Globalization;
 using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
+
 
 /// <summary>What a KV cache holds of one sequence: keys and values of every layer, and where its tokens stood.</summary>
 internal sealed class CachedSequence
@@ -115,4 +117,108 @@ internal sealed class CachedSequence
         for (int head = 0; head < _heads; head++)
             from.Slice(head * fromMaxLength * _vectorBytes, length * _vectorBytes).CopyTo(to[(head * _maxLength * _vectorBytes)..]);
     }
+}
+
+/// <summary>A sequence of a session as a safetensors file: its tokens, and the keys and values of every layer.</summary>
+/// <remarks>
+/// Tensors: input_ids [length] and past_key_values.N.key and .value [heads, length, head_dim] in the cache's type. The metadata says
+/// which model they were computed with: keys and values of other weights would be silently wrong.
+/// </remarks>
+internal static class SavedSequence
+{
+    /// <summary>What the metadata's <c>format</c> says.</summary>
+    public const string Format = "ManagedTransformers.SavedSequence";
+
+    private const string Version = "1";
+
+    /// <summary>Writes a sequence of a session, which holds these tokens. The file is replaced only once the new one is complete.</summary>
+    /// <exception cref="ArgumentException">The session has no KV cache, or holds another number of tokens.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(string path, Session session, int sequence, ReadOnlySpan<int> inputIds)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        KeyValueCache cache = CacheOf(session);
+        CachedSequence held = cache.Of(sequence);
+        if (held.Length != inputIds.Length)
+            throw new ArgumentException($"Sequence {sequence} holds {held.Length} tokens; {inputIds.Length} ids were given.", nameof(inputIds));
+        if (held.HasHidden)
+            throw new ArgumentException($"Sequence {sequence} holds padding; only sequences without it can be saved.", nameof(sequence));
+        var tensors = new List<TensorEntry> { TensorEntry.Create("input_ids", [inputIds.Length], inputIds.ToArray()) };
+        long[] shape = [cache.Heads, held.Length, cache.HeadDim];
+        for (int layer = 0; layer < cache.Layers; layer++)
+        {
+            tensors.Add(new TensorEntry(NameOf(layer, "key"), cache.Type.ToElementType(), shape, held.HeadsOf(held.Keys(layer))));
+            tensors.Add(new TensorEntry(NameOf(layer, "value"), cache.Type.ToElementType(), shape, held.HeadsOf(held.Values(layer))));
+        }
+        var metadata = new Dictionary<string, string> { ["format"] = Format, ["version"] = Version, ["model"] = session.Model.Fingerprint };
+        SafetensorsWriter.Write(path, tensors, metadata);
+    }
+
+    /// <summary>
+    /// Reads what <see cref="Write"/> wrote into a sequence of a session of the same model, which forgets what it held, and returns its tokens.
+    /// </summary>
+    /// <exception cref="CheckpointException">The file is damaged, no saved sequence, of another version, another model or another type of keys
+    /// and values, or too long for the session.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static int[] Read(string path, Session session, int sequence)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        KeyValueCache cache = CacheOf(session);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        CheckOrigin(file, session.Model);
+        Weight ids = Find(file, "input_ids");
+        long[] tokens = ids.Type is ElementType.I32 or ElementType.I64 && ids.Shape.Count == 1
+            ? ids.ToInt64()
+            : throw Bad(file, "input_ids", $"is {ids.Type} {ids.ShapeText}; whole numbers [length] are needed");
+        if (tokens.Length > cache.MaxLength)
+            throw Bad(file, "input_ids", $"has {tokens.Length} tokens; this session holds at most {cache.MaxLength} (SessionOptions.MaxLength). " +
+                "Create a longer session");
+        int vocabSize = session.Model.Config.VocabSize;
+        if (Array.Find(tokens, token => (ulong)token >= (ulong)vocabSize) is not 0 and long wrong)
+            throw Bad(file, "input_ids", $"holds token {wrong}; the model's tokens are 0 … {vocabSize - 1}");
+        // All is checked before anything is overwritten.
+        Weight[] keys = [.. Enumerable.Range(0, cache.Layers).Select(layer => Check(file, cache, NameOf(layer, "key"), tokens.Length))];
+        Weight[] values = [.. Enumerable.Range(0, cache.Layers).Select(layer => Check(file, cache, NameOf(layer, "value"), tokens.Length))];
+        CachedSequence held = cache.Of(sequence);
+        for (int layer = 0; layer < cache.Layers; layer++)
+        {
+            held.SetHeads(held.Keys(layer), keys[layer].Bytes, tokens.Length);
+            held.SetHeads(held.Values(layer), values[layer].Bytes, tokens.Length);
+        }
+        held.Fill(tokens.Length);
+        cache.Truncate(sequence, tokens.Length);           // counts the columns anew: what was held may have been longer
+        return [.. tokens.Select(token => (int)token)];
+    }
+
+    private static void CheckOrigin(SafetensorsFile file, PretrainedModel model)
+    {
+        string Said(string key) => file.Metadata.GetValueOrDefault(key, "nothing");
+        if (Said("format") != Format)
+            throw Bad(file, null, $"its format is {Said("format")}; a saved sequence says {Format}. Give a file that a session was saved to");
+        if (Said("version") != Version)
+            throw Bad(file, null, $"its version is {Said("version")}; this runtime reads {Version}. Save the session again");
+        if (Said("model") != model.Fingerprint)
+            throw Bad(file, null, $"it was saved with another model (fingerprint {Said("model")}; this {model.Architecture} has {model.Fingerprint}). " +
+                "Its keys and values mean nothing to this one: load it with the model that saved it, or read the text again");
+    }
+
+    private static Weight Check(SafetensorsFile file, KeyValueCache cache, string name, int length)
+    {
+        Weight tensor = Find(file, name);
+        return tensor.Type == cache.Type.ToElementType() && tensor.Shape.SequenceEqual([cache.Heads, length, cache.HeadDim])
+            ? tensor
+            : throw Bad(file, name, string.Create(CultureInfo.InvariantCulture, $"is {tensor.Type} {tensor.ShapeText}; " +
+                $"this session needs {cache.Type.ToElementType()} [{cache.Heads}, {length}, {cache.HeadDim}] (SessionOptions.KeyValueType)"));
+    }
+
+    private static Weight Find(SafetensorsFile file, string name) =>
+        file.Weights.GetValueOrDefault(name) ?? throw Bad(file, name, "is missing. The file is incomplete: save the session again");
+
+    private static KeyValueCache CacheOf(Session session) =>
+        session.Cache ?? throw new ArgumentException($"A session of {session.Model.Architecture} has no KV cache; a decoder's is needed.", nameof(session));
+
+    private static string NameOf(int layer, string kind) => string.Create(CultureInfo.InvariantCulture, $"past_key_values.{layer}.{kind}");
+
+    private static CheckpointException Bad(SafetensorsFile file, string? tensor, string what) =>
+        new($"{file.Name}: {(tensor is null ? "" : tensor + " ")}{what}.") { FileName = file.Name, TensorName = tensor };
 }

@@ -3,6 +3,7 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
+
 /// <summary>What changes while a model runs: workspace, KV cache, and the current pass. One thread at a time; a model may have many.</summary>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(SessionDebugView))]
@@ -143,5 +144,71 @@ public sealed class Session : IDisposable
 
         /// <summary>Ends it: another may begin.</summary>
         public void Dispose() => Volatile.Write(ref _session._running, 0);
+    }
+}
+
+/// <summary>A session as a debugger opens it.</summary>
+internal sealed class SessionDebugView(Session session)
+{
+    public string State => session.State;
+    public PretrainedModel Model => session.Model;
+    public PretrainedConfig Config => session.Model.Config;
+
+    /// <summary>Keys and values; null for encoders, and once they were given back.</summary>
+    public KeyValueCache? Cache => session.State == "disposed" ? null : session.Cache;
+
+    /// <summary>The tensors of the pass that runs, in the order in which its modules made them.</summary>
+    public Workspace Workspace => session.Workspace;
+
+    public KernelOptions Kernels => session.Kernels;
+}
+
+/// <summary>
+/// Memory for the tensors inside a forward pass. Tensors are handed out in order and given back scope by scope, so that every
+/// layer reuses those of the layer before, and a pass of the same shape as the last allocates nothing.
+/// </summary>
+[DebuggerDisplay("{_next} of {_slots.Count} tensors in use, {Size,nq}")]
+public sealed class Workspace
+{
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    private readonly List<Tensor> _slots = [];
+    private int _next;
+
+    internal Workspace()
+    {
+    }
+
+    /// <summary>A [rows, columns] tensor of undefined content, valid until the scope ends in which it was asked for.</summary>
+    public Tensor Rent(string name, int rows, int columns)
+    {
+        if (_next == _slots.Count) _slots.Add(new Tensor(name, 0, 0));
+        Tensor tensor = _slots[_next++];
+        tensor.Reuse(name, rows, columns);
+        return tensor;
+    }
+
+    /// <summary>Starts a scope: <c>using var scope = workspace.BeginScope();</c>.</summary>
+    public Scope BeginScope() => new(this);
+
+    /// <summary>Takes all tensors back, whatever scopes an exception left open.</summary>
+    internal void Reset() => _next = 0;
+
+    /// <summary>The memory that it holds on to, for debugger views.</summary>
+    internal string Size => DebuggerText.Bytes(_slots.Sum(tensor => tensor.CapacityBytes));
+
+    /// <summary>The tensors in use, in the order in which they were asked for; for debugger views.</summary>
+    [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
+    public Tensor[] InUse => [.. _slots.Take(_next)];
+
+    /// <summary>Gives back what was asked for since it began.</summary>
+    public readonly ref struct Scope
+    {
+        private readonly Workspace _workspace;
+        private readonly int _start;
+
+        internal Scope(Workspace workspace) => (_workspace, _start) = (workspace, workspace._next);
+
+        /// <summary>Ends the scope.</summary>
+        public void Dispose() => _workspace._next = _start;
     }
 }

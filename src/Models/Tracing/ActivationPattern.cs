@@ -1,4 +1,7 @@
+using System.Globalization;
+
 namespace ManagedTransformers.Models;
+
 
 /// <summary>A name in which <c>*</c> stands for any characters but a dot and <c>**</c> for any.</summary>
 internal static class ActivationPattern
@@ -48,4 +51,58 @@ internal static class ActivationPattern
     {
         for (int i = 1; i < reached.Length; i++) reached[i] |= reached[i - 1] && tokens[i - 1][0] == '*';
     }
+}
+
+/// <summary>The names that somebody may have meant.</summary>
+internal static class NearestNames
+{
+    private const int Shown = 3;
+
+    /// <summary>The nearest of <paramref name="names"/>, as part of a message; empty where there are none.</summary>
+    public static string Of(string wanted, IEnumerable<string> names)
+    {
+        string[] nearest = [.. names.OrderBy(name => Distance(wanted, name)).ThenBy(name => name.Length).Take(Shown)];
+        return string.Join(", ", nearest);
+    }
+
+    /// <summary>Characters to insert, delete or replace.</summary>
+    /// <remarks>Levenshtein 1966, by Wagner &amp; Fischer's table, a row at a time.</remarks>
+    public static int Distance(string a, string b)
+    {
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
+        for (int i = 0; i < a.Length; i++)
+        {
+            (int diagonal, row[0]) = (row[0], i + 1);
+            for (int j = 0; j < b.Length; j++)
+            {
+                int replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+                diagonal = row[j + 1];
+                row[j + 1] = Math.Min(replaced, 1 + Math.Min(row[j], row[j + 1]));
+            }
+        }
+        return row[^1];
+    }
+}
+
+/// <summary>
+/// Where the parts of a model's layers are, so that one tool traces and changes models of every family. In each path <c>*</c> stands for the layer.
+/// </summary>
+/// <param name="Embeddings">The stream before the first layer.</param>
+/// <param name="Layers">The stream after a layer, such as <c>transformer.h.*</c>.</param>
+/// <param name="Attentions">
+/// The attention of a layer; its heads are traced as <c>scores</c>, <c>probabilities</c>, <c>heads</c> and <c>head_outputs</c> below it.
+/// </param>
+/// <param name="Mlps">What the feed-forward block adds to the stream, before any LayerNorm after it.</param>
+public sealed record ModulePaths(string Embeddings, string Layers, string Attentions, string Mlps)
+{
+    /// <summary>The path of one layer.</summary>
+    public string Layer(int layer) => At(Layers, layer);
+
+    /// <summary>The path of a layer's attention.</summary>
+    public string Attention(int layer) => At(Attentions, layer);
+
+    /// <summary>The path of a layer's feed-forward block.</summary>
+    public string Mlp(int layer) => At(Mlps, layer);
+
+    private static string At(string pattern, int layer) => pattern.Replace("*", layer.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 }

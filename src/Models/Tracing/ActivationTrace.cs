@@ -1,4 +1,7 @@
+using System.Text.Json.Nodes;
+
 namespace ManagedTransformers.Models;
+
 
 /// <summary>
 /// Activations of a session's passes under their Hugging Face module paths, from <see cref="Session.Trace(TraceOptions)"/> until it is disposed.
@@ -78,4 +81,50 @@ public sealed partial class ActivationTrace : IDisposable
 
     /// <summary>Ends the trace: the session's next passes run without it.</summary>
     public void Dispose() => _session.EndTrace(this);
+}
+
+/// <summary>What a trace keeps, and what it changes.</summary>
+public sealed record TraceOptions
+{
+    /// <summary>
+    /// Names or patterns of the activations to keep: <c>*</c> stands for any characters but a dot, <c>**</c> for any. Empty: nothing is kept, which
+    /// is enough for interventions. Names that end in <c>.head_outputs</c> are large and need a pattern that ends in <c>head_outputs</c> as well.
+    /// </summary>
+    public IReadOnlyList<string> Names { get; init; } = ["**"];
+
+    /// <summary>The most bytes of tensors that are kept, of all passes together; 1 GiB by default.</summary>
+    public long MemoryLimit { get; init; } = 1L << 30;
+
+    /// <summary>Changes of activations, applied in this order.</summary>
+    public IReadOnlyList<Intervention> Interventions { get; init; } = [];
+}
+
+/// <summary>What a file of activations says of itself under <c>__metadata__</c>; all values but <c>format</c> are JSON.</summary>
+internal static class TraceMetadata
+{
+    public static Dictionary<string, string> Of(PretrainedModel model, IReadOnlyList<TracedPass> passes, IEnumerable<string> names)
+    {
+        var metadata = new Dictionary<string, string>
+        {
+            ["format"] = "pt",
+            ["names"] = new JsonArray([.. names.Select(name => (JsonNode)name)]).ToJsonString(),
+            ["architecture"] = ((JsonNode)model.Architecture).ToJsonString(),
+            ["made_by"] = ((JsonNode)$"ManagedTransformers {typeof(TraceMetadata).Assembly.GetName().Version?.ToString(3)}").ToJsonString(),
+        };
+        // The inputs of a later pass mean nothing without those before it.
+        if (passes is [{ IsWhole: true, InputIds: { } ids } pass])
+        {
+            metadata["input_ids"] = Rows(ids, pass);
+            if (pass.AttentionMask is { } mask) metadata["attention_mask"] = Rows(mask, pass);
+        }
+        return metadata;
+    }
+
+    private static string Rows(IReadOnlyList<int> values, TracedPass pass)
+    {
+        var rows = new JsonArray();
+        for (int row = 0; row < pass.BatchSize; row++)
+            rows.Add((JsonNode)new JsonArray([.. values.Skip(row * pass.SequenceLength).Take(pass.SequenceLength).Select(value => (JsonNode)value)]));
+        return rows.ToJsonString();
+    }
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.AI;
 
 namespace ManagedTransformers;
 
+
 /// <summary>One vector per text, so that texts of like meaning have like vectors.</summary>
 /// <remarks>sentence-transformers' SentenceTransformer, whose files are honoured: modules.json with the modules that it names, sentence_bert_config.json (limit
 /// and case) and config_sentence_transformers.json (prompts, similarity, dimensions); docs/embeddings.md has the list. Any other checkpoint is pooled by mean.
@@ -200,5 +201,75 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
                 warn(warning);
         }
         return pipeline;
+    }
+}
+
+/// <summary>How sentences are embedded.</summary>
+public sealed record EmbeddingOptions
+{
+    /// <summary>What the checkpoint itself says.</summary>
+    public static EmbeddingOptions Default { get; } = new();
+
+    /// <summary>How tokens become one vector, several joined; null: what modules.json says, mean where there is none.</summary>
+    public IReadOnlyList<Pooling>? Pooling { get; init; }
+
+    /// <summary>Divide by the vector's length (L2 norm); null: what modules.json says, no where there is none.</summary>
+    public bool? Normalize { get; init; }
+
+    /// <summary>The name of the checkpoint's prompt to put before every text; null: its default_prompt_name, if it has one.</summary>
+    public string? PromptName { get; init; }
+
+    /// <summary>What to put before every text in place of the checkpoint's prompts; empty: nothing.</summary>
+    public string? Prompt { get; init; }
+
+    /// <summary>Cuts a text that is too long at its end, instead of refusing it.</summary>
+    public bool Truncation { get; init; }
+}
+
+/// <summary>How alike two vectors are; more is more alike.</summary>
+/// <remarks>sentence-transformers' similarity_fn_name.</remarks>
+public enum SimilarityFunction
+{
+    /// <summary>a · b / (|a| |b|), −1 … 1; "cosine".</summary>
+    Cosine,
+
+    /// <summary>a · b; "dot".</summary>
+    Dot,
+
+    /// <summary>−|a − b|; "euclidean".</summary>
+    Euclidean,
+
+    /// <summary>−Σ |aᵢ − bᵢ|; "manhattan".</summary>
+    Manhattan,
+}
+
+/// <summary>The arithmetic of <see cref="SimilarityFunction"/>, in doubles.</summary>
+internal static class VectorSimilarity
+{
+    /// <summary>How alike two vectors of one length are; a vector of zeros has a cosine of 0 with any.</summary>
+    public static double Of(ReadOnlySpan<float> a, ReadOnlySpan<float> b, SimilarityFunction function) => function switch
+    {
+        SimilarityFunction.Cosine => Dot(a, b) / Math.Max(Math.Sqrt(Dot(a, a) * Dot(b, b)), 1e-24),
+        SimilarityFunction.Dot => Dot(a, b),
+        SimilarityFunction.Euclidean => -Distance(a, b, difference => difference * difference, Math.Sqrt),
+        SimilarityFunction.Manhattan => -Distance(a, b, Math.Abs, sum => sum),
+        _ => throw new ArgumentOutOfRangeException(
+            nameof(function), $"{function} is no similarity; there are {string.Join(", ", Enum.GetNames<SimilarityFunction>())}."),
+    };
+
+    private static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++)
+            sum += (double)a[i] * b[i];
+        return sum;
+    }
+
+    private static double Distance(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Func<double, double> term, Func<double, double> whole)
+    {
+        double sum = 0;
+        for (int i = 0; i < a.Length; i++)
+            sum += term((double)a[i] - b[i]);
+        return whole(sum);
     }
 }

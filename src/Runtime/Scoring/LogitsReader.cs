@@ -1,5 +1,6 @@
 namespace ManagedTransformers;
 
+
 /// <summary>Takes the probability of one token of a text.</summary>
 /// <param name="index">The token's place among the ids that are read.</param>
 /// <param name="logits">The scores of all tokens at that place, [vocab_size].</param>
@@ -83,5 +84,73 @@ internal sealed class LogitsReader : IDisposable
         if (!double.IsFinite(denominator) || !float.IsFinite(logits[id]))
             Scores.RequireFinite(logits, "score of token", _model);
         return logits[id] - denominator;
+    }
+}
+
+/// <summary>Adds the probabilities of a text's tokens up to its score. Its first token stands at <paramref name="place"/> among the ids that are read: after
+/// the beginning-of-text token, or a context.</summary>
+internal sealed class ScoreCollector(Tokenizer tokenizer, string text, Encoding encoding, int place, ScoringOptions options)
+{
+    private readonly List<TokenScore> _tokens = [];
+    private double _sum;
+    private int _count;
+
+    /// <summary>Takes the next token's probability; a <see cref="TokenVisitor"/>.</summary>
+    public void Visit(int index, ReadOnlySpan<float> logits, double logProbability)
+    {
+        _sum += logProbability;
+        _count++;
+        if (options.OutputTokens)
+            _tokens.Add(Describe(index - place, logits, logProbability));
+    }
+
+    public TextScore ToScore()
+    {
+        ReadOnlySpan<char> scored = text.AsSpan(StartOfScored());
+        int characters = 0;
+        foreach (System.Text.Rune _ in scored.EnumerateRunes())
+            characters++;
+        return new TextScore(_sum, _count, System.Text.Encoding.UTF8.GetByteCount(scored), characters, _tokens);
+    }
+
+    private TokenScore Describe(int i, ReadOnlySpan<float> logits, double logProbability)
+    {
+        (int id, double logSum) = (encoding.Ids[i], logits[encoding.Ids[i]] - logProbability);
+        ((int start, int end), (int codePointStart, int codePointEnd)) = (encoding.Utf16Offsets[i], encoding.Offsets[i]);
+        return new TokenScore(
+            id, tokenizer.IdToToken(id) ?? "", tokenizer.Decode([id]), logProbability, Ranking.RankOf(logits, id), start, end, codePointStart, codePointEnd)
+        {
+            Alternatives = TokenProbability.Best(logits, logSum, options.TopK, tokenizer),
+        };
+    }
+
+    /// <summary>Where the scored text begins: without a token before it, the first token has no probability and its text does not count.</summary>
+    private int StartOfScored()
+    {
+        int unscored = encoding.Length - _count;
+        // A character of which both tokens have a part counts.
+        return unscored == 0 ? 0 : Math.Min(encoding.Utf16Offsets[unscored - 1].End, encoding.Utf16Offsets[unscored].Start);
+    }
+}
+
+/// <summary>A part of a text that the model reads at once: the tokens from Begin to End, of which those from FirstTarget on are scored.</summary>
+internal readonly record struct SlidingWindow(int Begin, int End, int FirstTarget)
+{
+    /// <summary>Windows that score every token from <paramref name="firstTarget"/> (at least 1: a token needs one before it) on once. Windows that would score
+    /// none are left out.</summary>
+    /// <remarks>transformers' guide "Perplexity of fixed-length models". With stride = window it leaves the first token of every further window out, which has
+    /// nothing before it; here neighbours then share that one token.</remarks>
+    public static IEnumerable<SlidingWindow> Over(int length, int firstTarget, int window, int stride)
+    {
+        stride = Math.Min(stride, window - 1);
+        int next = firstTarget;
+        for (int begin = 0; next < length; begin += stride)
+        {
+            int end = length - begin <= window ? length : begin + window;
+            if (end <= next)
+                continue;
+            yield return new SlidingWindow(begin, end, next);
+            next = end;
+        }
     }
 }

@@ -1,5 +1,6 @@
 namespace ManagedTransformers;
 
+
 /// <summary>Finds the parts of a text that a token classifier labels: names, keys, addresses with StarPII.</summary>
 /// <remarks>transformers' TokenClassificationPipeline; windows over long texts as bigcode-dataset's pii_inference reads them. Labels always come from
 /// id2label.</remarks>
@@ -123,4 +124,133 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         (start, end) = (start + leading, end - trailing);
         return new Entity(run.Label, run.Score, start, end, text[start..end], first, last);
     }
+}
+
+/// <summary>How tokens with labels become entities; names and meanings are those of transformers' AggregationStrategy.</summary>
+public enum AggregationStrategy
+{
+    /// <summary>Every token is an entity, with its label as the model has it (<c>B-NAME</c>).</summary>
+    None,
+
+    /// <summary>Neighbours with the same tag are joined; <c>B-</c> starts a new entity. A word may be split between entities.</summary>
+    Simple,
+
+    /// <summary>As Simple, each word labelled by its first token.</summary>
+    First,
+
+    /// <summary>As Simple, each word labelled by the mean of its tokens' probabilities.</summary>
+    Average,
+
+    /// <summary>As Simple, each word labelled by its token with the highest probability.</summary>
+    Max,
+}
+
+/// <summary>What token classification returns, and how it reads long texts.</summary>
+public sealed record TokenClassificationOptions
+{
+    /// <summary>The defaults.</summary>
+    public static TokenClassificationOptions Default { get; } = new();
+
+    /// <summary>How tokens become entities.</summary>
+    public AggregationStrategy Aggregation { get; init; } = AggregationStrategy.Simple;
+
+    /// <summary>Labels that are left out, as the model has them or without <c>B-</c> and <c>I-</c>.</summary>
+    public IReadOnlyList<string> IgnoreLabels { get; init; } = ["O"];
+
+    /// <summary>Leaves the white space at both ends out of an entity's span. Byte-level tokens carry the space before a word, and where the tokenizer does not
+    /// trim it (StarEncoder's), the span begins with it, as in transformers: <c>" ada@example.org"</c>. A span of white space alone stays.</summary>
+    public bool TrimOffsets { get; init; }
+
+    /// <summary>Reads a text that is too long in windows that share this many tokens with their neighbour; where windows overlap, their probabilities are
+    /// summed and renormalised, as StarPII's inference does. Null: such a text is refused.</summary>
+    public int? Stride { get; init; }
+
+    /// <summary>Tokens of a window, special tokens included; null: as many as the model reads. StarPII was used with 512.</summary>
+    public int? WindowLength { get; init; }
+}
+
+/// <summary>A part of a text with a label.</summary>
+/// <param name="Label">The tag (<c>NAME</c>; transformers' entity_group), or the token's whole label (<c>B-NAME</c>) with <see
+/// cref="AggregationStrategy.None"/>.</param>
+/// <param name="Score">Mean probability of the label over the entity's tokens, or words where they are aggregated.</param>
+/// <param name="Start">Where it starts in the .NET string, in UTF-16 units.</param>
+/// <param name="End">Where it ends, exclusive.</param>
+/// <param name="Text">The text between.</param>
+/// <param name="CodePointStart">Start in Unicode code points: transformers' start.</param>
+/// <param name="CodePointEnd">End in Unicode code points, exclusive.</param>
+public sealed record Entity(string Label, float Score, int Start, int End, string Text, int CodePointStart, int CodePointEnd);
+
+/// <summary>A token's probabilities, [labels], and whether it goes on with the word of the token before it.</summary>
+internal readonly record struct TokenScores(float[] Probabilities, bool IsSubword);
+
+/// <summary>A run of tokens with a label; the last token is included.</summary>
+internal readonly record struct LabelledRun(string Label, float Score, int FirstToken, int LastToken);
+
+/// <summary>Joins labelled tokens to entities: the arithmetic of transformers' TokenClassificationPipeline, without its texts.</summary>
+internal static class EntityAggregation
+{
+    /// <summary>Entities in the order of the text; nothing is left out, the label "O" is one like others. Special tokens are not among the tokens.</summary>
+    public static IReadOnlyList<LabelledRun> Aggregate(IReadOnlyList<TokenScores> tokens, AggregationStrategy strategy, Func<int, string> label)
+    {
+        List<LabelledRun> units = strategy is AggregationStrategy.None or AggregationStrategy.Simple
+            ? [.. tokens.Select((token, i) => Labelled(token.Probabilities, i, i, label))]
+            : [.. Words(tokens).Select(word => Labelled(WordScores(tokens, word.First, word.Last, strategy), word.First, word.Last, label))];
+        return strategy == AggregationStrategy.None ? units : Group(units);
+    }
+
+    private static LabelledRun Labelled(ReadOnlySpan<float> probabilities, int first, int last, Func<int, string> label)
+    {
+        int best = Ranking.Best(probabilities, 1)[0];
+        return new LabelledRun(label(best), probabilities[best], first, last);
+    }
+
+    private static IEnumerable<(int First, int Last)> Words(IReadOnlyList<TokenScores> tokens)
+    {
+        for (int first = 0; first < tokens.Count;)
+        {
+            int next = first + 1;
+            while (next < tokens.Count && tokens[next].IsSubword)
+                next++;
+            yield return (first, next - 1);
+            first = next;
+        }
+    }
+
+    private static float[] WordScores(IReadOnlyList<TokenScores> tokens, int first, int last, AggregationStrategy strategy)
+    {
+        float[][] scores = [.. Enumerable.Range(first, last - first + 1).Select(i => tokens[i].Probabilities)];
+        return strategy switch
+        {
+            AggregationStrategy.First => scores[0],
+            AggregationStrategy.Max => scores.MaxBy(token => token.Max())!,
+            AggregationStrategy.Average => [.. Enumerable.Range(0, scores[0].Length).Select(label => scores.Average(token => token[label]))],
+            _ => throw new ArgumentOutOfRangeException(nameof(strategy), strategy, "This strategy does not look at words."),
+        };
+    }
+
+    /// <summary>Joins neighbours with the same tag. I-X after I-X or B-X goes on, B-X begins anew, and so does another tag.</summary>
+    private static List<LabelledRun> Group(List<LabelledRun> units)
+    {
+        var groups = new List<LabelledRun>();
+        for (int first = 0; first < units.Count;)
+        {
+            string tag = Tag(units[first].Label).Name;
+            int next = first + 1;
+            while (next < units.Count && Tag(units[next].Label) is { Begins: false } following && following.Name == tag)
+                next++;
+            float score = units.GetRange(first, next - first).Average(unit => unit.Score);
+            groups.Add(new LabelledRun(GroupName(units[first].Label), score, units[first].FirstToken, units[next - 1].LastToken));
+            first = next;
+        }
+        return groups;
+    }
+
+    /// <summary>B-X → X, begins; I-X and, without either, the whole label → goes on.</summary>
+    private static (bool Begins, string Name) Tag(string label) =>
+        label.StartsWith("B-", StringComparison.Ordinal) ? (true, label[2..])
+        : label.StartsWith("I-", StringComparison.Ordinal) ? (false, label[2..])
+        : (false, label);
+
+    /// <summary>What stands after the first hyphen, as transformers names the group.</summary>
+    private static string GroupName(string label) => label[(label.IndexOf('-', StringComparison.Ordinal) + 1)..];
 }

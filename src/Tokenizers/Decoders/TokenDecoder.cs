@@ -2,6 +2,7 @@ using System.Text;
 
 namespace ManagedTransformers.Tokenizers;
 
+
 /// <summary>Turns tokens into text: the kind of decoder. The work is done by a <see cref="DecoderState"/> per text.</summary>
 internal abstract class TokenDecoder
 {
@@ -167,5 +168,85 @@ internal sealed class SequenceDecoder(IReadOnlyList<TokenDecoder> decoders) : To
         }
 
         private static bool GivesOneToken(DecoderState state) => state is ByteLevelDecoder.State;
+    }
+}
+
+/// <summary>Takes out the spaces that a tokenizer put before punctuation and English contractions.</summary>
+internal static class CleanUp
+{
+    /// <summary>clean_up_tokenization of transformers.</summary>
+    public static string Transformers(string text)
+    {
+        if (!text.Contains(' ', StringComparison.Ordinal)) return text;
+        return Start(text).Replace(" n't", "n't").Replace(" 'm", "'m").Replace(" 's", "'s").Replace(" 've", "'ve").Replace(" 're", "'re").ToString();
+    }
+
+    /// <summary>cleanup of the library's WordPiece decoder, which has one rule more.</summary>
+    public static string WordPiece(string text)
+    {
+        if (!text.Contains(' ', StringComparison.Ordinal)) return text;
+        return Start(text).Replace(" n't", "n't").Replace(" 'm", "'m").Replace(" do not", " don't")
+            .Replace(" 's", "'s").Replace(" 've", "'ve").Replace(" 're", "'re").ToString();
+    }
+
+    /// <summary>How much of a text can be cleaned on its own, whatever follows it: a rule begins with a space and is at most four characters long, so no rule
+    /// reaches over a place with three characters before it that are no space, nor over one after a space and a character that no rule has there.</summary>
+    public static int SafeLength(ReadOnlySpan<char> text)
+    {
+        for (int end = text.Length; end > 0; end--)
+        {
+            if (text[end - 1] == ' ') continue;
+            int space = text[..end].LastIndexOf(' ');
+            if (space < 0 || end - space > 3 || !MayBeRemoved(text, space)) return end;
+        }
+        return 0;
+    }
+
+    // A space that begins a rule, or ends the one of the lone quote.
+    private static bool MayBeRemoved(ReadOnlySpan<char> text, int space) =>
+        ".?!,'n".Contains(text[space + 1], StringComparison.Ordinal) || (space > 0 && text[space - 1] == '\'');
+
+    private static StringBuilder Start(string text) =>
+        new StringBuilder(text).Replace(" .", ".").Replace(" ?", "?").Replace(" !", "!").Replace(" ,", ",").Replace(" ' ", "'");
+}
+
+/// <summary>A text in which one token is replaced by each of several candidates.</summary>
+internal static class FilledText
+{
+    /// <inheritdoc cref="Tokenizer.DecodeFilled"/>
+    public static string[] Decode(Tokenizer tokenizer, ReadOnlySpan<int> ids, int place, ReadOnlySpan<int> candidates, DecodeOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(place);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(place, ids.Length);
+        var texts = new string[candidates.Length];
+        (string before, bool begun) = Part(tokenizer, ids[..place], continues: false, options);
+        string? after = null;
+        for (int i = 0; i < texts.Length; i++)
+        {
+            (string candidate, bool written) = Part(tokenizer, candidates.Slice(i, 1), begun, options);
+            // What comes first in a text may be written otherwise: where nothing is written up to here, the rest begins the text.
+            if (!tokenizer.Decoder.DecodesParts || !(begun || written))
+            {
+                texts[i] = tokenizer.Decode([.. ids[..place], candidates[i], .. ids[(place + 1)..]], options);
+                continue;
+            }
+            after ??= Part(tokenizer, ids[(place + 1)..], continues: true, options).Text;
+            string text = string.Concat(before, candidate, after);
+            texts[i] = options.CleanUpTokenizationSpaces ? CleanUp.Transformers(text) : text;
+        }
+        return texts;
+    }
+
+    private static (string Text, bool Begun) Part(Tokenizer tokenizer, ReadOnlySpan<int> ids, bool continues, DecodeOptions options)
+    {
+        var text = new StringBuilder();
+        DecoderState state = tokenizer.Decoder.Start(options.Errors, continues);
+        foreach (int id in ids)
+        {
+            if (tokenizer.TokenToDecode(id, options) is not string token) continue;
+            text.Append(state.Append(token));
+            continues = true;
+        }
+        return (text.Append(state.Flush()).ToString(), continues);
     }
 }

@@ -1,4 +1,7 @@
+using System.Globalization;
+
 namespace ManagedTransformers.Tokenizers;
+
 
 /// <summary>Adds special tokens and corrects offsets, after truncation.</summary>
 internal abstract class PostProcessor
@@ -77,4 +80,105 @@ internal sealed record Special(string[] Tokens, int[] Ids)
     }
 
     public Encoding Encode(int typeId) => Encoding.OfSpecialTokens([.. Ids], [.. Tokens], typeId);
+}
+
+/// <summary>A piece of a template: one of the two texts (Sequence 0 or 1), or special tokens.</summary>
+internal sealed record TemplatePiece(int TypeId, int? Sequence, Special? Special)
+{
+    /// <summary>Reads a template such as <c>[CLS] $A [SEP] $B:1 [SEP]:1</c>.</summary>
+    /// <param name="template">Pieces with spaces between them.</param>
+    /// <param name="texts">1: only A; 2: A and B.</param>
+    /// <param name="idOf">The id of a token; null where there is none.</param>
+    /// <exception cref="TokenizerException">A token is not in the vocabulary, or a text is missing, comes twice or is B where there is none.</exception>
+    public static TemplatePiece[] Parse(string template, int texts, Func<string, int?> idOf)
+    {
+        TemplatePiece[] pieces = [.. template.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(piece => ParsePiece(piece, template, idOf))];
+        int?[] found = [.. pieces.Where(piece => piece.Sequence is not null).Select(piece => piece.Sequence).Order()];
+        if (!found.SequenceEqual(texts == 1 ? [0] : [0, 1]))
+            throw new TokenizerException($"The template \"{template}\" must have {(texts == 1 ? "$A once, and no other text" : "$A and $B, each once")}.");
+        return pieces;
+    }
+
+    private static TemplatePiece ParsePiece(string piece, string template, Func<string, int?> idOf)
+    {
+        (string name, int type) = (piece, 0);
+        int colon = piece.LastIndexOf(':');
+        if (colon > 0 && int.TryParse(piece.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int said))
+            (name, type) = (piece[..colon], said);
+        if (name is "$A" or "$B") return new TemplatePiece(type, name == "$A" ? 0 : 1, null);
+        return idOf(name) is int id ? new TemplatePiece(type, null, new Special(name, id)) : throw new TokenizerException(
+            $"The template \"{template}\" has {Vocabulary.Show(name)}, which is not in the vocabulary. "
+            + "Name tokens that are, $A and $B, each with :1 behind it for token_type_id 1.");
+    }
+}
+
+/// <summary>Texts and special tokens in the order that a template says.</summary>
+internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IReadOnlyList<TemplatePiece> pair) : PostProcessor
+{
+    public override int AddedTokens(bool isPair) => (isPair ? pair : single).Sum(p => p.Special?.Ids.Length ?? 0);
+
+    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    {
+        if (encodings.Count > 2)
+            throw new TokenizerException("A TemplateProcessing post-processor stands after another one that adds special tokens; " +
+                "it must stand before it, or alone.");
+        var pieces = new List<Encoding>();
+        foreach (TemplatePiece piece in encodings.Count == 1 ? single : pair)
+        {
+            if (piece.Special is not null)
+            {
+                if (addSpecialTokens) pieces.Add(piece.Special.Encode(piece.TypeId));
+            }
+            else if (piece.Sequence is int sequence)
+            {
+                pieces.Add(Typed(encodings[sequence], piece.TypeId));
+            }
+        }
+        return pieces;
+    }
+
+    // A template may name a text twice, with two types: each gets its own array.
+    private static Encoding Typed(Encoding encoding, int typeId)
+    {
+        Encoding copy = Encoding.Concat(encoding, new Encoding());
+        copy.TypeIds = Encoding.Filled(encoding.Length, typeId);
+        copy.Windows = encoding.Windows;
+        return copy;
+    }
+}
+
+/// <summary>Takes white space out of the offsets of byte-level tokens; process_offsets of the library.</summary>
+internal static class OffsetTrimmer
+{
+    private static readonly char Space = ByteAlphabet.CharacterOf((byte)' ');
+
+    /// <summary>Trims an encoding, in place; its windows are encodings of their own.</summary>
+    public static Encoding Trim(Encoding encoding, bool addPrefixSpace)
+    {
+        for (int i = 0; i < encoding.Length; i++)
+        {
+            string token = encoding.Tokens[i];
+            int leading = 0, trailing = 0;
+            while (leading < token.Length && IsSpace(token[leading])) leading++;
+            while (trailing < token.Length && IsSpace(token[^(trailing + 1)])) trailing++;
+            if (leading == 0 && trailing == 0) continue;
+
+            // A single space at the very beginning is the one that the pre-tokenizer put there.
+            if (leading == 1 && addPrefixSpace && (i == 0 || encoding.Offsets[i].Start == 0)) leading = 0;
+            bool both = !ReferenceEquals(encoding.Offsets, encoding.Utf16Offsets);
+            encoding.Offsets[i] = Trim(encoding.Offsets[i], leading, trailing);
+            if (both) encoding.Utf16Offsets[i] = Trim(encoding.Utf16Offsets[i], leading, trailing);
+        }
+        return encoding;
+    }
+
+    private static (int Start, int End) Trim((int Start, int End) offsets, int leading, int trailing)
+    {
+        (int start, int end) = offsets;
+        if (leading > 0) start = Math.Min(start + leading, end);
+        if (trailing > 0 && end >= trailing) end = Math.Max(end - trailing, start);
+        return (start, end);
+    }
+
+    private static bool IsSpace(char c) => c == Space || CodePoints.Is(c, CodePointClass.Space);
 }

@@ -1,5 +1,6 @@
 namespace ManagedTransformers.Tokenizers;
 
+
 /// <summary>Splits a text into the words that the model then splits into tokens.</summary>
 internal abstract class PreTokenizer
 {
@@ -71,5 +72,72 @@ internal sealed class DigitsPreTokenizer(bool individualDigits) : PreTokenizer
             i += length;
         }
         if (word < end) words.Add(text, word, end);
+    }
+}
+
+/// <summary>Splits as GPT-2 does. The bytes of a word become characters in <see cref="Bpe"/>, which knows that its words come from here.</summary>
+internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
+{
+    public bool AddPrefixSpace { get; } = addPrefixSpace;
+    public bool UseRegex { get; } = useRegex;
+
+    public override void Split(AlignedText text, int start, int end, IWordConsumer words)
+    {
+        if (AddPrefixSpace && text.Value[start] != ' ')
+        {
+            text = text.WithSpaceBefore(start, end);
+            (start, end) = (0, text.Value.Length);
+        }
+        if (!UseRegex)
+        {
+            words.Add(text, start, end);
+            return;
+        }
+        ReadOnlySpan<char> part = text.Value.AsSpan(0, end);
+        while (start < end)
+        {
+            int next = Gpt2Pattern.NextWord(part, start);
+            words.Add(text, start, next);
+            start = next;
+        }
+    }
+}
+
+/// <summary>The pattern of GPT-2, by hand: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.</summary>
+internal static class Gpt2Pattern
+{
+    private const CodePointClass Any = CodePointClass.Letter | CodePointClass.Number | CodePointClass.Space;
+
+    /// <summary>Where the word that begins at <paramref name="start"/> ends. Every text is all words: nothing stands between two matches.</summary>
+    public static int NextWord(ReadOnlySpan<char> text, int start)
+    {
+        if (text[start] == '\'' && Contraction(text[(start + 1)..]) is int length and > 0) return start + 1 + length;
+
+        // " ?": a space belongs to what follows it, unless that is more white space.
+        int body = text[start] == ' ' && start + 1 < text.Length ? start + 1 : start;
+        CodePointClass kind = CodePoints.ClassOf(CodePoints.At(text, body, out int first)) & Any;
+        if (kind != CodePointClass.Space) return EndOfRun(text, body + first, kind);
+
+        // "\s+(?!\S)": white space up to the end, or all but its last character where something follows.
+        int end = EndOfRun(text, start + 1, CodePointClass.Space);
+        return end == text.Length || end == start + 1 ? end : end - 1;
+    }
+
+    private static int EndOfRun(ReadOnlySpan<char> text, int i, CodePointClass kind)
+    {
+        while (i < text.Length)
+        {
+            int codePoint = CodePoints.At(text, i, out int length);
+            if ((CodePoints.ClassOf(codePoint) & Any) != kind) return i;
+            i += length;
+        }
+        return i;
+    }
+
+    private static int Contraction(ReadOnlySpan<char> after)
+    {
+        if (after.IsEmpty) return 0;
+        if (after[0] is 's' or 't' or 'm' or 'd') return 1;
+        return after is ['r', 'e', ..] or ['v', 'e', ..] or ['l', 'l', ..] ? 2 : 0;
     }
 }

@@ -3,6 +3,7 @@ using System.Text;
 
 namespace ManagedTransformers.Tokenizers;
 
+
 /// <summary>A text under normalisation: code points, each with the part of the text as given (in UTF-16 units) that it stands for.</summary>
 internal sealed class NormalizedText
 {
@@ -157,3 +158,130 @@ internal sealed class NormalizedText
 
 /// <summary>A character of the new text: it replaces one (0), is inserted (1), or replaces one and removes the n after it (−n).</summary>
 internal readonly record struct Change(int CodePoint, int Kind);
+
+/// <summary>A normalised text that knows which part of the text as given each of its characters stands for; NormalizedString of the library.</summary>
+/// <remarks>All positions are UTF-16 units. Immutable.</remarks>
+internal sealed class AlignedText
+{
+    private readonly int _shift;
+    private readonly int[]? _starts;    // [units]; null: unit i is unit _shift + i of the text as given
+    private readonly int[]? _ends;      // [units]
+
+    /// <summary>A text that is the text as given, or the part of it that starts at <paramref name="shift"/>.</summary>
+    public AlignedText(string value, int shift = 0)
+    {
+        Value = value;
+        _shift = shift;
+    }
+
+    /// <summary>A text whose unit i stands for the units from starts[i] to ends[i] of the text as given.</summary>
+    public AlignedText(string value, int[] starts, int[] ends)
+    {
+        Value = value;
+        _starts = starts;
+        _ends = ends;
+    }
+
+    /// <summary>The normalised text; well-formed UTF-16.</summary>
+    public string Value { get; }
+
+    /// <summary>Where the unit at <paramref name="index"/> begins in the text as given.</summary>
+    public int Start(int index) => _starts is null ? _shift + index : _starts[index];
+
+    /// <summary>Where the unit before <paramref name="end"/> ends in the text as given.</summary>
+    public int End(int end) => _ends is null ? _shift + end : _ends[end - 1];
+
+    /// <summary>The part from <paramref name="start"/> to <paramref name="end"/> with a space before it, which stands for the same as the first
+    /// character.</summary>
+    public AlignedText WithSpaceBefore(int start, int end)
+    {
+        var starts = new int[end - start + 1];
+        var ends = new int[starts.Length];
+        for (int i = 1; i < starts.Length; i++) (starts[i], ends[i]) = CharacterAt(start + i - 1);
+        starts[0] = starts[1];
+        ends[0] = ends[1];
+        return new AlignedText(string.Concat(" ", Value.AsSpan(start, end - start)), starts, ends);
+    }
+
+    /// <summary>The same text with lone surrogates replaced by U+FFFD, which UTF-8 has no bytes for.</summary>
+    public static string WellFormed(string text)
+    {
+        int first = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF');
+        if (first < 0) return text;
+        char[]? repaired = null;
+        for (int i = first; i < text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i])) continue;
+            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) i++;
+            else (repaired ??= text.ToCharArray())[i] = '\uFFFD';
+        }
+        return repaired is null ? text : new string(repaired);
+    }
+
+    /// <summary>For every UTF-16 position (and the end) the number of code points before it; null where they are the same.</summary>
+    public static int[]? CodePointIndex(string text)
+    {
+        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0) return null;
+        var index = new int[text.Length + 1];
+        int codePoints = 0;
+        for (int i = 0; i < text.Length; i++)
+        {
+            index[i] = codePoints;
+            if (!char.IsHighSurrogate(text[i])) codePoints++;
+        }
+        index[text.Length] = codePoints;
+        return index;
+    }
+
+    // What a unit stands for: the whole of a surrogate pair, whichever of its units is asked for.
+    private (int Start, int End) CharacterAt(int unit)
+    {
+        if (_starts is not null && _ends is not null) return (_starts[unit], _ends[unit]);
+        int first = char.IsLowSurrogate(Value[unit]) ? unit - 1 : unit;
+        return (_shift + first, _shift + first + (char.IsSurrogate(Value[unit]) ? 2 : 1));
+    }
+}
+
+/// <summary>Canonical composition (Unicode Standard, D117), keeping count of what it removes.</summary>
+internal static class Composition
+{
+    /// <summary>Composes a text in canonical order. A mark that is blocked by one before it stays.</summary>
+    public static List<Change> Of(List<Change> decomposed)
+    {
+        var composed = new List<Change>(decomposed.Count);
+        var marks = new List<Change>();         // marks after the starter that did not compose with it
+        Change? starter = null;
+        int lastClass = -1;
+        foreach (Change c in decomposed)
+        {
+            int combiningClass = Decomposition.CombiningClass(c.CodePoint);
+            if (starter is not Change s)
+            {
+                if (combiningClass == 0) starter = c;
+                else composed.Add(c);
+                continue;
+            }
+            bool blocked = lastClass >= combiningClass && lastClass >= 0;
+            if (!blocked && Decomposition.Compose(s.CodePoint, c.CodePoint) is int composite)
+            {
+                starter = new Change(composite, s.Kind + c.Kind - 1);
+            }
+            else if (combiningClass == 0)
+            {
+                composed.Add(s);
+                composed.AddRange(marks);
+                marks.Clear();
+                starter = c;
+                lastClass = -1;
+            }
+            else
+            {
+                marks.Add(c);
+                lastClass = combiningClass;
+            }
+        }
+        if (starter is Change last) composed.Add(last);
+        composed.AddRange(marks);
+        return composed;
+    }
+}

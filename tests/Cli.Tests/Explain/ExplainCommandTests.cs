@@ -111,12 +111,11 @@ internal sealed partial class ExplainCommandTests
         bool causal = architecture.EndsWith("ForCausalLM", StringComparison.Ordinal);
         ExplainSource[] sources = CodeSources.Of(architecture, causal, generation: false);
         Assert.That(sources.Select(source => source.Panel).Distinct(), Is.EqualTo(new[] { "tokens", "attention", "residual", "lens", "prediction" }));
-        string[] files = [.. sources.Select(source => Path.GetFileNameWithoutExtension(source.Path))];
         string family = architecture[..architecture.IndexOf("For", StringComparison.Ordinal)];
         if (family == "Roberta")
             family = "Bert";                               // whose layers they are
         string attention = family == "DistilBert" ? "SelfAttention" : $"{family}Attention";      // its layer has the attention that encoders share
-        Assert.That(files, Does.Contain(attention).And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
+        Assert.That(sources.Select(source => source.Class), Does.Contain(attention).And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
         Assert.That(sources.Select(source => source.Method), Does.Contain("Logits"));
     }
 

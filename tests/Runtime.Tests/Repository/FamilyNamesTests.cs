@@ -11,7 +11,10 @@ public sealed class FamilyNamesTests
     [Test]
     public void No_file_of_the_runtime_tools_or_samples_names_a_family_the_tour_excepted()
     {
-        string[] types = [.. FamilyFolders.SelectMany(folder => Directory.GetFiles(folder, "*.cs")).Select(path => Path.GetFileNameWithoutExtension(path))];
+        var declaration = new Regex(@"^(public|internal) ([a-z]+ )*(class|record|struct) (?<name>\w+)",
+            RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
+        string[] types = [.. FamilyFolders.SelectMany(folder => Directory.GetFiles(folder, "*.cs"))
+            .SelectMany(path => declaration.Matches(File.ReadAllText(path))).Select(match => match.Groups["name"].Value)];
         Assert.That(types, Does.Contain("CodeGenForCausalLM").And.Contain("BertConfig"));
         var name = new Regex($@"\b({string.Join('|', types)})\b|transformer\.h\.|\.encoder\.layer\.", RegexOptions.None, TimeSpan.FromSeconds(5));
         string[] folders = ["src/Runtime", "src/Diagnostics", "src/Hub", "src/Tokenizers", "tools/Cli", "samples"];

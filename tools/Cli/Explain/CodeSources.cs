@@ -49,21 +49,21 @@ internal static partial class CodeSources
     public static ExplainSource[] Of(string architecture, bool causal, bool generation)
     {
         Kinds kinds = (causal ? Kinds.Decoder : Kinds.Encoder) | (generation ? Kinds.Generation : Kinds.None);
-        string[] classes = [.. ClassesOf(architecture)];
+        CodeClass[] classes = [.. ClassesOf(architecture)];
         return [.. Entries.Where(entry => (entry.Kinds & kinds) != Kinds.None).Select(entry => Find(entry, classes)).OfType<ExplainSource>()];
     }
 
-    /// <summary>The files of a model's classes: its own, then those that these name, and so on, as their code reads.</summary>
-    private static IEnumerable<string> ClassesOf(string architecture)
+    /// <summary>A model's classes: its own, then those that this names, and so on, as their code reads.</summary>
+    private static IEnumerable<CodeClass> ClassesOf(string architecture)
     {
-        Dictionary<string, string> files = EmbeddedFiles.Names("source/")
-            .ToDictionary(name => Path.GetFileNameWithoutExtension(name), name => name["source/".Length..]);
+        Dictionary<string, CodeClass> known = EmbeddedFiles.Names("source/").SelectMany(name => ClassesIn(name["source/".Length..]))
+            .DistinctBy(one => one.Name).ToDictionary(one => one.Name);
         var found = new HashSet<string> { architecture };
-        for (var next = new Queue<string>(found.Where(files.ContainsKey)); next.TryDequeue(out string? name);)
+        for (var next = new Queue<string>(found.Where(known.ContainsKey)); next.TryDequeue(out string? name);)
         {
-            yield return files[name];
-            string[] code = [.. LinesOf(files[name]).Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal))];
-            foreach (string word in code.SelectMany(line => ClassName().Matches(line)).Select(match => match.Value).Where(files.ContainsKey))
+            yield return known[name];
+            IEnumerable<string> code = LinesOf(known[name].File)[known[name].Lines].Where(line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal));
+            foreach (string word in code.SelectMany(line => ClassName().Matches(line)).Select(match => match.Value).Where(known.ContainsKey))
             {
                 if (found.Add(word))
                     next.Enqueue(word);
@@ -71,26 +71,36 @@ internal static partial class CodeSources
         }
     }
 
+    /// <summary>The classes of a file, each with the lines from its declaration to the next.</summary>
+    private static IEnumerable<CodeClass> ClassesIn(string file)
+    {
+        string[] lines = LinesOf(file);
+        (int Line, string Name)[] starts = [.. lines.Index().Select(line => (line.Index, Declaration().Match(line.Item)))
+            .Where(one => one.Item2.Success).Select(one => (one.Index, one.Item2.Groups["name"].Value))];
+        return starts.Index().Select(one => new CodeClass(one.Item.Name, file,
+            one.Item.Line..(one.Index + 1 < starts.Length ? starts[one.Index + 1].Line : lines.Length)));
+    }
+
     private static string[] LinesOf(string file) => EmbeddedFiles.Read($"source/{file}").ReplaceLineEndings("\n").Split('\n');
 
     /// <summary>
     /// The method of the entry's file, or of the first of the model's classes that has it; null: a model from elsewhere, whose code is not here.
     /// </summary>
-    private static ExplainSource? Find(Entry entry, string[] classes)
+    private static ExplainSource? Find(Entry entry, CodeClass[] classes)
     {
         string[] endings = entry.File.StartsWith('*') ? [.. entry.File.Split('|').Select(ending => ending[1..])] : [];
-        string[] files = endings.Length == 0
-            ? [entry.File]
-            : Array.FindAll(classes,
-                path => Array.Exists(endings, ending => Path.GetFileNameWithoutExtension(path).EndsWith(ending, StringComparison.Ordinal)));
+        CodeClass[] places = endings.Length == 0
+            ? [new CodeClass(Path.GetFileNameWithoutExtension(entry.File), entry.File, ..)]
+            : Array.FindAll(classes, one => Array.Exists(endings, ending => one.Name.EndsWith(ending, StringComparison.Ordinal)));
         var declaration = new Regex($@"^ {{4}}(public|internal|private)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
-        foreach (string file in files)
+        foreach (CodeClass place in places)
         {
-            string[] lines = LinesOf(file);
+            string[] lines = LinesOf(place.File);
+            (int start, int length) = place.Lines.GetOffsetAndLength(lines.Length);
             // The method itself, not an overload that only calls it.
-            int at = Array.FindLastIndex(lines, line => declaration.IsMatch(line));
+            int at = Array.FindLastIndex(lines, start + length - 1, length, line => declaration.IsMatch(line));
             if (at >= 0)
-                return new ExplainSource(entry.Panel, entry.What, file, entry.Method, at + 1, Url(file, at + 1), MethodAt(lines, at));
+                return new ExplainSource(entry.Panel, entry.What, place.File, place.Name, entry.Method, at + 1, Url(place.File, at + 1), MethodAt(lines, at));
         }
         return endings.Length > 0 ? null : throw new InvalidOperationException($"{entry.File} has no method {entry.Method}.");
     }
@@ -132,6 +142,12 @@ internal static partial class CodeSources
 
     [GeneratedRegex(@"\b[A-Z]\w+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ClassName();
+
+    [GeneratedRegex(@"^(public|internal) ([a-z]+ )*(class|record|struct|interface) (struct )?(?<name>\w+)", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Declaration();
+
+    /// <summary>A class, and where it is declared.</summary>
+    private sealed record CodeClass(string Name, string File, Range Lines);
 
     /// <param name="File">A file of the repository, or *NAME|*NAME: the class of the model whose name ends so.</param>
     private sealed record Entry(string Panel, string File, string Method, string What, Kinds Kinds);

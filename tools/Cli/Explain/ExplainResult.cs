@@ -34,4 +34,4 @@ internal sealed record ExplainEffects(double? Embedding, double? Bias, double[][
 internal sealed record ExplainStep(int Read, int Keys, long Bytes, int[] Ids, double[] Probabilities, ExplainToken Chosen, string[] Attention);
 
 /// <summary>The code behind a panel.</summary>
-internal sealed record ExplainSource(string Panel, string What, string Path, string Method, int Line, string Url, string Code);
+internal sealed record ExplainSource(string Panel, string What, string Path, string Class, string Method, int Line, string Url, string Code);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 
 namespace ManagedTransformers;
 
+
 /// <summary>What a call comes to: its prompts, and its options over the checkpoint's, with limits settled, contradictions refused, processors and
 /// criteria made.</summary>
 internal sealed class GenerationPlan
@@ -99,5 +100,104 @@ internal sealed class GenerationPlan
         if (Options.AssistantModel is TextGenerator assistant)
             return new DraftModel(assistant.CausalLM, Math.Min(Prompts.Count * Sequences, MatMul.StreamedRows), MaxLength, this);
         return Options.PromptLookupNumTokens is int tokens ? new PromptLookup(tokens, Options.MaxMatchingNgramSize ?? GenerationOptionTable.UsualNgram) : null;
+    }
+}
+
+/// <summary>One call of generate from prompts to texts.</summary>
+internal static class GenerationRun
+{
+    /// <summary>Continues the prompts of a plan; a session that has read the one prompt already is the <paramref name="beginning"/>.</summary>
+    public static GenerationOutput Run(GenerationPlan plan, IProgress<int>? progress, CancellationToken cancellationToken, Session? beginning = null)
+    {
+        if (plan.Prompts.Count == 0)
+            return new GenerationOutput([], new GenerationUsage());
+        if (plan.Beams > 1)
+            return SearchBeams(plan, progress, beginning, cancellationToken);
+        using var search = new TokenSearch(plan);
+        if (beginning is not null)
+            search.Begin(beginning, plan.Prompts[0]);
+        while (search.MoveNext(cancellationToken))
+            progress?.Report(search.Ended);
+        return new GenerationOutput([.. search.Rows.Select(row => ResultOf(row, plan))], search.Usage);
+    }
+
+    public static GeneratedSequence ResultOf(SearchRow row, GenerationPlan plan)
+    {
+        int[] tokens = row.Generated.ToArray();
+        string text = CompletedText.Of(tokens, row.Prompt, plan);
+        return new GeneratedSequence(row.Prompt.Index, tokens, text, row.FinishReason!.Value) { LogProbabilities = row.LogProbabilities };
+    }
+
+    private static GenerationOutput SearchBeams(GenerationPlan plan, IProgress<int>? progress, Session? beginning, CancellationToken cancellationToken)
+    {
+        var (sequences, usage) = (new List<GeneratedSequence>(), new GenerationUsage());
+        long start = Stopwatch.GetTimestamp();
+        foreach (SearchPrompt prompt in plan.Prompts)
+        {
+            using var search = new BeamSearch(prompt, plan, start, beginning);
+            while (search.MoveNext(cancellationToken))
+                progress?.Report(sequences.Count);
+            prompt.Scores = null;
+            foreach (BeamHypothesis found in search.Results)
+            {
+                // Of several end tokens transformers writes the first, whichever came.
+                int[] tokens = found.FinishReason == FinishReason.EndToken ? [.. found.Tokens, plan.EosTokenId[0]] : found.Tokens;
+                sequences.Add(new GeneratedSequence(prompt.Index, tokens, CompletedText.Of(tokens, prompt, plan), found.FinishReason) { Score = found.Score });
+                search.Usage.NewTokens += tokens.Length;
+            }
+            usage.Add(search.Usage);
+            progress?.Report(sequences.Count);
+        }
+        return new GenerationOutput(sequences, usage);
+    }
+}
+
+/// <summary>How many tokens a text may have, and what that leaves for its prompt and for new ones.</summary>
+internal sealed class TextRoom
+{
+    private readonly int _tokens;
+    private readonly string _limit;            // who sets it, for messages
+
+    /// <summary>All that a model reads, or what a session holds, which may be less.</summary>
+    public TextRoom(PretrainedConfig config, KeyValueCache? cache) => (_tokens, _limit) = cache is null || cache.MaxLength == config.MaxTokens
+        ? (config.MaxTokens, $"the model reads at most {config.MaxTokens} (n_positions)")
+        : (cache.MaxLength, $"the session holds at most {cache.MaxLength} (SessionOptions.MaxLength)");
+
+    /// <summary>The most new tokens after a prompt.</summary>
+    /// <exception cref="ModelInputException">None, or fewer than was asked for.</exception>
+    public int NewTokens(GenerationOptions options, GenerationOptions defaults, int promptLength)
+    {
+        int room = _tokens - promptLength;
+        if (room < 1)
+            throw new ModelInputException($"The prompt is {promptLength} tokens; {_limit}, " +
+                "and at least one must be left to generate. Drop tokens at the prompt's beginning, or set TruncatePrompt.");
+        if (options.MaxNewTokens is int tokens)
+        {
+            return tokens <= room
+                ? tokens
+                : throw new ModelInputException($"The prompt is {promptLength} tokens and MaxNewTokens is {tokens}, " +
+                    $"together {(long)promptLength + tokens}; {_limit}. Ask for at most {room}, " +
+                    "drop tokens at the prompt's beginning, or set TruncatePrompt.");
+        }
+        if (options.MaxLength is int asked && (asked > _tokens || asked <= promptLength))
+        {
+            throw new ModelInputException(asked <= promptLength
+                ? $"The prompt is {promptLength} tokens and MaxLength is {asked}, which leaves none to generate. Raise MaxLength, or give MaxNewTokens, " +
+                    "which does not count the prompt."
+                : $"MaxLength is {asked}; {_limit}.");
+        }
+        // The checkpoint's own limits are wishes: they give way to what fits.
+        int? byLength = (options.MaxLength ?? (defaults.MaxNewTokens is null ? defaults.MaxLength : null)) - promptLength;
+        return byLength >= 1 ? Math.Min(byLength.Value, room) : Math.Min(defaults.MaxNewTokens ?? GenerationOptionTable.UsualNewTokens, room);
+    }
+
+    /// <summary>The most tokens that a prompt keeps: all, unless the options ask to drop what leaves no room for new ones.</summary>
+    public int PromptTokens(GenerationOptions options, GenerationOptions defaults)
+    {
+        if (options.Over(defaults).TruncatePrompt != true)
+            return int.MaxValue;
+        if (options.MaxLength is int length)
+            return Math.Max(1, Math.Min(length, _tokens) - 1);
+        return Math.Max(1, _tokens - (options.MaxNewTokens ?? defaults.MaxNewTokens ?? GenerationOptionTable.UsualNewTokens));
     }
 }

@@ -1,0 +1,283 @@
+using System.Buffers;
+using System.Diagnostics;
+
+namespace ManagedTransformers.Tokenizers;
+
+
+/// <summary>The added tokens of a tokenizer: found in a text before anything else is done with it, and named when decoding.</summary>
+internal sealed class AddedVocabulary
+{
+    private readonly Normalizer? _normalizer;
+    private readonly Dictionary<int, AddedToken> _byId = [];
+    private readonly Dictionary<string, int> _ids = [];
+    private readonly HashSet<string> _special = [];
+    private readonly TokenTrie _asGiven;
+    private readonly TokenTrie _normalized;
+
+    /// <summary>Added tokens with the ids that the library gives them: those of the model for tokens that the model has; the others are numbered upwards from
+    /// the model's size, in the order of the file, whatever ids the file says.</summary>
+    public AddedVocabulary(IEnumerable<AddedToken> tokens, Vocabulary vocabulary, Normalizer? normalizer)
+    {
+        _normalizer = normalizer;
+        int highest = -1;
+        foreach (AddedToken token in tokens)
+        {
+            if (token.Content.Length == 0) continue;
+            if (token.Special) _special.Add(token.Content);
+            if (!_ids.TryGetValue(token.Content, out int id) && !vocabulary.TryGetId(token.Content, out id))
+                id = highest >= vocabulary.Count ? highest + 1 : vocabulary.Count;
+            highest = Math.Max(highest, id);
+            _ids[token.Content] = id;
+            _byId[id] = token with { Id = id };
+        }
+
+        // Special tokens first: of equal patterns the first is found.
+        AddedToken[] ordered = [.. _byId.Values.Where(t => _special.Contains(t.Content)), .. _byId.Values.Where(t => !_special.Contains(t.Content))];
+        _asGiven = new TokenTrie(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id)));
+        _normalized = new TokenTrie(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id)));
+    }
+
+    public IReadOnlyDictionary<int, AddedToken> ById => _byId;
+
+    public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
+
+    /// <summary>Is it left out when special tokens are?</summary>
+    public bool IsSpecial(string token) => _special.Contains(token);
+
+    /// <summary>Takes the added tokens out of a text; what is between them is normalised and goes, in order, to <paramref name="tokens"/>.</summary>
+    public void Extract(string text, TokenCollector tokens)
+    {
+        var given = new AlignedText(text);
+        foreach (Match match in Matches(given.Value, 0, text.Length, _asGiven))
+        {
+            if (match.Id >= 0)
+            {
+                tokens.AddToken(match.Id, given, match.Start, match.End);
+                continue;
+            }
+            AlignedText part = given;
+            (int start, int end) = (match.Start, match.End);
+            if (_normalizer is not null)
+            {
+                var normalized = new NormalizedText(text, start, end);
+                _normalizer.Normalize(normalized);
+                part = normalized.ToAligned();
+                (start, end) = (0, part.Value.Length);
+            }
+            foreach (Match inner in Matches(part.Value, start, end, _normalized))
+            {
+                if (inner.Id >= 0) tokens.AddToken(inner.Id, part, inner.Start, inner.End);
+                else tokens.AddText(part, inner.Start, inner.End);
+            }
+        }
+    }
+
+    private string Normalize(string content)
+    {
+        if (_normalizer is null) return content;
+        var text = new NormalizedText(content, 0, content.Length);
+        _normalizer.Normalize(text);
+        return text.ToAligned().Value;
+    }
+
+    // find_matches of the library: tokens and what is between them, in order.
+    private List<Match> Matches(string whole, int from, int to, TokenTrie trie)
+    {
+        var matches = new List<Match>();
+        ReadOnlySpan<char> text = whole.AsSpan(from, to - from);
+        int done = 0;
+        for (int next = 0; !trie.IsEmpty && trie.TryFind(text, next, out int start, out int end, out int id);)
+        {
+            next = end;
+            AddedToken token = _byId[id];
+            if (token.SingleWord && !StandsAlone(text, start, end)) continue;
+            if (token.LStrip) start = Math.Max(text[..start].TrimEnd(CodePointClass.Space), done);
+            if (token.RStrip) end += text[end..].TrimStart(CodePointClass.Space);
+            if (done < start) matches.Add(new Match(from + done, from + start, -1));
+            matches.Add(new Match(from + start, from + end, id));
+            done = end;
+        }
+        if (done != text.Length) matches.Add(new Match(from + done, to, -1));
+        return matches;
+    }
+
+    private static bool StandsAlone(ReadOnlySpan<char> text, int start, int end) =>
+        (start == 0 || !CodePoints.Is(CodePoints.Before(text, start), CodePointClass.Word))
+        && (end == text.Length || !CodePoints.Is(CodePoints.At(text, end, out _), CodePointClass.Word));
+
+    private readonly record struct Match(int Start, int End, int Id);
+}
+
+/// <summary>White space at the ends of spans.</summary>
+internal static class WhiteSpaceSpans
+{
+    /// <summary>How many units at the start are of the class.</summary>
+    public static int TrimStart(this ReadOnlySpan<char> text, CodePointClass any)
+    {
+        int i = 0;
+        while (i < text.Length && CodePoints.Is(text[i], any)) i++;
+        return i;
+    }
+
+    /// <summary>Where the units of the class at the end begin.</summary>
+    public static int TrimEnd(this ReadOnlySpan<char> text, CodePointClass any)
+    {
+        int i = text.Length;
+        while (i > 0 && CodePoints.Is(text[i - 1], any)) i--;
+        return i;
+    }
+}
+
+/// <summary>Finds tokens in a text: the leftmost, and of those that begin there the longest. Works on UTF-16 units.</summary>
+internal sealed class TokenTrie
+{
+    private readonly List<Node> _nodes = [new Node()];
+    private readonly SearchValues<char> _firstUnits;
+
+    /// <summary>A trie of these patterns; empty ones are never found, of equal ones the first.</summary>
+    public TokenTrie(IEnumerable<(string Pattern, int Id)> patterns)
+    {
+        foreach ((string pattern, int id) in patterns)
+        {
+            if (pattern.Length == 0) continue;
+            int node = 0;
+            foreach (char c in pattern)
+            {
+                if (!_nodes[node].Children.TryGetValue(c, out int child))
+                {
+                    child = _nodes.Count;
+                    _nodes[node].Children.Add(c, child);
+                    _nodes.Add(new Node());
+                }
+                node = child;
+            }
+            if (_nodes[node].Id < 0) _nodes[node].Id = id;
+        }
+        _firstUnits = SearchValues.Create([.. _nodes[0].Children.Keys]);
+    }
+
+    public bool IsEmpty => _nodes.Count == 1;
+
+    /// <summary>The next match at or after <paramref name="from"/>.</summary>
+    public bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end, out int id)
+    {
+        for (start = from; start < text.Length; start++)
+        {
+            int skipped = text[start..].IndexOfAny(_firstUnits);
+            if (skipped < 0) break;
+            start += skipped;
+            if (TryMatch(text, start, out end, out id)) return true;
+        }
+        (start, end, id) = (text.Length, text.Length, -1);
+        return false;
+    }
+
+    private bool TryMatch(ReadOnlySpan<char> text, int start, out int end, out int id)
+    {
+        (end, id) = (start, -1);
+        Node node = _nodes[0];
+        for (int i = start; i < text.Length && node.Children.TryGetValue(text[i], out int child); i++)
+        {
+            node = _nodes[child];
+            if (node.Id >= 0) (end, id) = (i + 1, node.Id);
+        }
+        return id >= 0;
+    }
+
+    private sealed class Node
+    {
+        public Dictionary<char, int> Children { get; } = [];
+        public int Id { get; set; } = -1;
+    }
+}
+
+/// <summary>A token that is found in the text as a whole, before the model splits the rest; Hugging Face's AddedToken.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Content">Its text.</param>
+[DebuggerDisplay("{Id}: {Content}")]
+public sealed record AddedToken(int Id, string Content)
+{
+    /// <summary>Left out when decoding with <see cref="DecodeOptions.SkipSpecialTokens"/>.</summary>
+    public bool Special { get; init; }
+
+    /// <summary>Searched for in the normalised text (true) or in the text as given (false).</summary>
+    public bool Normalized { get; init; }
+
+    /// <summary>Takes the white space on its left with it.</summary>
+    public bool LStrip { get; init; }
+
+    /// <summary>Takes the white space on its right with it.</summary>
+    public bool RStrip { get; init; }
+
+    /// <summary>Found only where no word character stands next to it.</summary>
+    public bool SingleWord { get; init; }
+}
+
+/// <summary>The tokens with a role, as tokenizer_config.json and special_tokens_map.json name them; null where there is none.</summary>
+[DebuggerDisplay("{Summary,nq}")]
+public sealed record SpecialTokens
+{
+    /// <summary>None at all.</summary>
+    public static SpecialTokens None { get; } = new();
+
+    /// <summary>Beginning of a text.</summary>
+    public string? BosToken { get; init; }
+
+    /// <summary>End of a text.</summary>
+    public string? EosToken { get; init; }
+
+    /// <summary>What the vocabulary does not know.</summary>
+    public string? UnkToken { get; init; }
+
+    /// <summary>Between two texts.</summary>
+    public string? SepToken { get; init; }
+
+    /// <summary>Fills a batch up to equal lengths.</summary>
+    public string? PadToken { get; init; }
+
+    /// <summary>Stands for the whole text.</summary>
+    public string? ClsToken { get; init; }
+
+    /// <summary>Hides a token that the model is to predict.</summary>
+    public string? MaskToken { get; init; }
+
+    /// <summary>Further tokens with a meaning of their own.</summary>
+    public IReadOnlyList<string> AdditionalSpecialTokens { get; init; } = [];
+
+    /// <summary>Id of <see cref="BosToken"/>; null where there is none.</summary>
+    public int? BosTokenId { get; init; }
+
+    /// <summary>Id of <see cref="EosToken"/>; null where there is none.</summary>
+    public int? EosTokenId { get; init; }
+
+    /// <summary>Id of <see cref="UnkToken"/>; null where there is none.</summary>
+    public int? UnkTokenId { get; init; }
+
+    /// <summary>Id of <see cref="SepToken"/>; null where there is none.</summary>
+    public int? SepTokenId { get; init; }
+
+    /// <summary>Id of <see cref="PadToken"/>; null where there is none.</summary>
+    public int? PadTokenId { get; init; }
+
+    /// <summary>Id of <see cref="ClsToken"/>; null where there is none.</summary>
+    public int? ClsTokenId { get; init; }
+
+    /// <summary>Id of <see cref="MaskToken"/>; null where there is none.</summary>
+    public int? MaskTokenId { get; init; }
+
+    /// <summary>Those that there are, for debugger views: <c>bos &lt;s> 0, eos &lt;/s> 2</c>.</summary>
+    [DebuggerBrowsable(DebuggerBrowsableState.Never)]
+    internal string Summary
+    {
+        get
+        {
+            (string Role, string? Token, int? Id)[] all =
+            [
+                ("bos", BosToken, BosTokenId), ("eos", EosToken, EosTokenId), ("unk", UnkToken, UnkTokenId), ("sep", SepToken, SepTokenId),
+                ("pad", PadToken, PadTokenId), ("cls", ClsToken, ClsTokenId), ("mask", MaskToken, MaskTokenId),
+            ];
+            string[] named = [.. all.Where(one => one.Token is not null).Select(one => $"{one.Role} {one.Token} {one.Id}".TrimEnd())];
+            return named.Length == 0 ? "none" : string.Join(", ", named);
+        }
+    }
+}
