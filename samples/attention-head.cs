@@ -20,7 +20,7 @@ string name = $"{model.Paths.Attention(layer)}.probabilities";
 using Session session = model.CreateSession();
 using ActivationTrace trace = session.Trace(name);
 model.Forward(ids, session);
-Tensor probabilities = trace[name];                       // [batch, heads, sequence, sequence]
+FloatTensor probabilities = trace[name];                       // [batch, heads, sequence, sequence]
 
 Console.WriteLine($"layer {layer}, head {head} of {probabilities.Shape[1]}: % of the attention of each token (row) to each token (column)");
 string[] tokens = [.. ids.Select(id => tokenizer.Decode([id]).Replace("\n", "\\n"))];

@@ -21,13 +21,13 @@ model.Forward(ids, session);
 Console.WriteLine($"after \"{text.Replace("\n", "\\n")}\" comes:");
 for (int layer = -1; layer < model.Config.Layers; layer++)
 {
-    Tensor residual = stream[layer < 0 ? model.Paths.Embeddings : model.Paths.Layer(layer)];
-    var lastToken = new Tensor(residual.Row(ids.Length - 1).ToArray(), residual.Name, 1, model.Config.HiddenWidth);
+    FloatTensor residual = stream[layer < 0 ? model.Paths.Embeddings : model.Paths.Layer(layer)];
+    var lastToken = new FloatTensor(residual.Row(ids.Length - 1).ToArray(), residual.Name, 1, model.Config.HiddenWidth);
     Print(layer < 0 ? "embeddings" : $"layer {layer}", model.Logits(lastToken, session));      // last norm and head, as after the last block
 }
 
 // The five best next tokens.
-void Print(string name, Tensor logits)
+void Print(string name, FloatTensor logits)
 {
     float[] scores = logits.ToArray();
     double sum = scores.Sum(score => Math.Exp(score - scores.Max()));

@@ -80,7 +80,7 @@ internal sealed class EncoderWork : Work
         return (output is BaseModelOutput body ? body.LastHiddenState : Logits(output)).ToArray();
     }
 
-    private static Tensor Logits(ModelOutput output) => ((MaskedLMOutput)output).Logits;
+    private static FloatTensor Logits(ModelOutput output) => ((MaskedLMOutput)output).Logits;
 
     private PretrainedModel LoadBody() => _size == ModelSize.CodeBerta
         ? _models.Load<RobertaModel>(_size.Checkpoint, Kernels, _format)
@@ -90,7 +90,7 @@ internal sealed class EncoderWork : Work
         ? _models.Load<RobertaForMaskedLM>(_size.Checkpoint, Kernels, _format)
         : _models.Load<BertForPreTraining>(_size.Checkpoint, Kernels, _format);
 
-    private void FindBest(Tensor logits)
+    private void FindBest(FloatTensor logits)
     {
         if (_probabilities.Length != logits.Length)
             _probabilities = new float[logits.Length];

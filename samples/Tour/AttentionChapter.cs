@@ -19,7 +19,7 @@ internal static class AttentionChapter
             $"{Attn}.probabilities", $"{Attn}.heads");
         int last = ids.Length - 1, dim = model.Config.HeadWidth;
 
-        Tensor query = trace[$"{Attn}.query"], key = trace[$"{Attn}.key"];         // [1, heads, tokens, head_dim]
+        FloatTensor query = trace[$"{Attn}.query"], key = trace[$"{Attn}.key"];         // [1, heads, tokens, head_dim]
         Span<float> q = query.Row((Head * ids.Length) + last);
         page.Begin("attention-query");
         page.Heads("", [.. Enumerable.Range(0, 6).Select(d => $"d = {d}")]);
@@ -50,7 +50,7 @@ internal static class AttentionChapter
         page.Line($"{string.Join(" + ", e.Select(one => one.ToString("F3")))} = {e.Sum():F3}");
         page.Line($"{e[1]:F3} / {e.Sum():F3} = {e[1] / e.Sum():F3}");
 
-        Tensor value = trace[$"{Attn}.value"], heads = trace[$"{Attn}.heads"];
+        FloatTensor value = trace[$"{Attn}.value"], heads = trace[$"{Attn}.heads"];
         page.Begin("attention-mix");
         page.Heads("", ["p", "v[j][0]", "p · v"]);
         for (int j = 0; j < ids.Length; j++)

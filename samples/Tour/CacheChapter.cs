@@ -21,9 +21,9 @@ internal static class CacheChapter
         page.Line($"{config.NPositions} tokens  {perToken * config.NPositions} bytes");
 
         model.Forward(ids.AsSpan(0, ids.Length - 1), session);
-        Tensor before = session.Cache!.Keys(0);
+        FloatTensor before = session.Cache!.Keys(0);
         float[] step = model.Step([ids[^1]], [0], session).ToArray();
-        Tensor after = session.Cache.Keys(0);
+        FloatTensor after = session.Cache.Keys(0);
         page.Begin("cache-grows");
         page.Line($"keys of layer 0 after {string.Join(' ', tokens[..^1])}: [{string.Join(", ", before.Shape.ToArray())}]");
         page.Line($"keys of layer 0 after {tokens[^1]} as well: [{string.Join(", ", after.Shape.ToArray())}]");
@@ -32,7 +32,7 @@ internal static class CacheChapter
         page.Row("after", Column(after));
 
         using Session other = model.CreateSession();
-        Tensor logits = model.Forward(ids, other).Logits;
+        FloatTensor logits = model.Forward(ids, other).Logits;
         float[] full = logits.Row(ids.Length - 1).ToArray();
         page.Begin("cache-same");
         page.Heads("next token", ["id", "step", "full"]);
@@ -49,5 +49,5 @@ internal static class CacheChapter
         page.Line($"token 100, all anew          {(100 * weightProducts) + (attention * 5050)}");
     }
 
-    private static IEnumerable<double> Column(Tensor keys) => Enumerable.Range(0, keys.Shape[2]).Select(j => (double)keys[0, 0, j, 0]);
+    private static IEnumerable<double> Column(FloatTensor keys) => Enumerable.Range(0, keys.Shape[2]).Select(j => (double)keys[0, 0, j, 0]);
 }

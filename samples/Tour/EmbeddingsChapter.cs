@@ -18,7 +18,7 @@ internal static class EmbeddingsChapter
     {
         const string model = "demo-fill-mask", prefix = "roberta.embeddings";
         Tokenizer tokenizer = Demo.TokenizerOf(model);
-        Encoding encoding = tokenizer.Encode(Demo.MaskText);
+        TokenEncoding encoding = tokenizer.Encode(Demo.MaskText);
         using RobertaForMaskedLM roberta = Demo.FillMask();
         using ActivationTrace trace = Demo.Trace(roberta, ModelInputs.Of(encoding.Ids), prefix);
 

@@ -20,7 +20,7 @@ internal static class MasksChapter
         string[] tokens = Demo.Tokens(tokenizer, ids);
         using CodeGenForCausalLM model = Demo.CodeGen();
         using ActivationTrace trace = Demo.Trace(model, ModelInputs.Of(ids), $"{attn}.scores", $"{attn}.probabilities");
-        Tensor scores = trace[$"{attn}.scores"];
+        FloatTensor scores = trace[$"{attn}.scores"];
         foreach ((string id, string name) in new[] { ("masks-scores", "scores"), ("masks-probabilities", "probabilities") })
         {
             page.Begin(id);

@@ -11,7 +11,7 @@ internal static class TokensChapter
     public static void Write(Page page)
     {
         Tokenizer tokenizer = Demo.TokenizerOf("demo-codegen");
-        Encoding encoding = tokenizer.Encode(Text, pair: null, Demo.Plain);
+        TokenEncoding encoding = tokenizer.Encode(Text, pair: null, Demo.Plain);
 
         page.Begin("tokens-bytes");
         page.Line($"{"character",-10} {"bytes",-6} stand-in");

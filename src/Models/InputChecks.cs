@@ -127,7 +127,7 @@ internal static class InputChecks
 
     private static void CheckEmbeddings(ModelInputs inputs, PretrainedConfig config)
     {
-        if (inputs.InputsEmbeds is Tensor embeds && !embeds.Shape.SequenceEqual([inputs.BatchSize, inputs.SequenceLength, config.HiddenWidth]))
+        if (inputs.InputsEmbeds is FloatTensor embeds && !embeds.Shape.SequenceEqual([inputs.BatchSize, inputs.SequenceLength, config.HiddenWidth]))
         {
             throw new ModelInputException(
                 $"inputs_embeds is [{string.Join(", ", embeds.Shape.ToArray())}]; the model needs [{inputs.BatchSize}, {inputs.SequenceLength}, " +
@@ -157,7 +157,7 @@ internal static class InputChecks
         }
     }
 
-    private static void CheckHeadMask(Tensor? mask, PretrainedConfig config)
+    private static void CheckHeadMask(FloatTensor? mask, PretrainedConfig config)
     {
         if (mask is null || mask.Shape.SequenceEqual([config.Heads]) || mask.Shape.SequenceEqual([config.Layers, config.Heads]))
             return;

@@ -46,7 +46,7 @@ public sealed class ModelInputs
     public int[]? InputIds { get; init; }
 
     /// <summary>Vectors in place of the token embeddings, [batch, sequence, hidden].</summary>
-    public Tensor? InputsEmbeds { get; init; }
+    public FloatTensor? InputsEmbeds { get; init; }
 
     /// <summary>1 for tokens, 0 for padding, [batch, sequence]; with a filled KV cache [batch, past + sequence] or, for the new tokens alone, [batch,
     /// sequence].</summary>
@@ -59,7 +59,7 @@ public sealed class ModelInputs
     public int[]? PositionIds { get; init; }
 
     /// <summary>Factors of the attention heads, [heads] or [layers, heads].</summary>
-    public Tensor? HeadMask { get; init; }
+    public FloatTensor? HeadMask { get; init; }
 
     /// <summary>Targets of the loss: [batch, sequence] for language models and token classification (−100: ignored), [batch] for sequence
     /// classification.</summary>
@@ -135,31 +135,31 @@ public abstract class ModelOutput
     public float? Loss { get; init; }
 
     /// <summary>The embeddings' output and each layer's, [batch, sequence, hidden]; with <see cref="ForwardOptions.OutputHiddenStates"/>.</summary>
-    public IReadOnlyList<Tensor>? HiddenStates { get; internal set; }
+    public IReadOnlyList<FloatTensor>? HiddenStates { get; internal set; }
 
     /// <summary>Each layer's attention probabilities, [batch, heads, sequence, past + sequence]; with <see cref="ForwardOptions.OutputAttentions"/>.</summary>
-    public IReadOnlyList<Tensor>? Attentions { get; internal set; }
+    public IReadOnlyList<FloatTensor>? Attentions { get; internal set; }
 
     /// <summary>Each layer's keys and values, [batch, heads, past + sequence, head_dim]; with <see cref="ForwardOptions.OutputPastKeyValues"/>.</summary>
-    public IReadOnlyList<(Tensor Key, Tensor Value)>? PastKeyValues { get; internal set; }
+    public IReadOnlyList<(FloatTensor Key, FloatTensor Value)>? PastKeyValues { get; internal set; }
 
     /// <summary>Every tensor under the name that it has in a file of reference outputs: <c>hidden_states.0</c>, <c>logits</c>, <c>loss</c>, …</summary>
-    public IEnumerable<Tensor> NamedTensors()
+    public IEnumerable<FloatTensor> NamedTensors()
     {
-        foreach (Tensor tensor in HeadTensors())
+        foreach (FloatTensor tensor in HeadTensors())
             yield return tensor;
-        foreach (Tensor tensor in (HiddenStates ?? []).Concat(Attentions ?? []))
+        foreach (FloatTensor tensor in (HiddenStates ?? []).Concat(Attentions ?? []))
             yield return tensor;
-        foreach ((Tensor key, Tensor value) in PastKeyValues ?? [])
+        foreach ((FloatTensor key, FloatTensor value) in PastKeyValues ?? [])
         {
             yield return key;
             yield return value;
         }
         if (Loss is float loss)
-            yield return new Tensor([loss], "loss", 1);
+            yield return new FloatTensor([loss], "loss", 1);
     }
 
-    private protected abstract IEnumerable<Tensor> HeadTensors();
+    private protected abstract IEnumerable<FloatTensor> HeadTensors();
 
     private string DebuggerText
     {
@@ -178,46 +178,46 @@ public abstract class ModelOutput
 }
 
 /// <summary>The body of a model: transformers' BaseModelOutputWithPooling and BaseModelOutputWithPast.</summary>
-public sealed class BaseModelOutput(Tensor lastHiddenState, Tensor? poolerOutput) : ModelOutput
+public sealed class BaseModelOutput(FloatTensor lastHiddenState, FloatTensor? poolerOutput) : ModelOutput
 {
     /// <summary>The last layer's output, [batch, sequence, hidden].</summary>
-    public Tensor LastHiddenState { get; } = lastHiddenState;
+    public FloatTensor LastHiddenState { get; } = lastHiddenState;
 
     /// <summary>tanh(dense(first token)), [batch, hidden]; null where the checkpoint has no pooler.</summary>
-    public Tensor? PoolerOutput { get; } = poolerOutput;
+    public FloatTensor? PoolerOutput { get; } = poolerOutput;
 
-    private protected override IEnumerable<Tensor> HeadTensors() => PoolerOutput is null ? [LastHiddenState] : [LastHiddenState, PoolerOutput];
+    private protected override IEnumerable<FloatTensor> HeadTensors() => PoolerOutput is null ? [LastHiddenState] : [LastHiddenState, PoolerOutput];
 }
 
 /// <summary>The output of a model whose head gives one tensor of scores.</summary>
-public abstract class LogitsOutput(Tensor logits) : ModelOutput
+public abstract class LogitsOutput(FloatTensor logits) : ModelOutput
 {
     /// <summary>The scores before softmax; the derived classes say their shape.</summary>
-    public Tensor Logits { get; } = logits;
+    public FloatTensor Logits { get; } = logits;
 
-    private protected override IEnumerable<Tensor> HeadTensors() => [Logits];
+    private protected override IEnumerable<FloatTensor> HeadTensors() => [Logits];
 }
 
 /// <summary>transformers' MaskedLMOutput: logits are [batch, sequence, vocab_size], or [places, vocab_size] with
 /// <see cref="ForwardOptions.LogitsAt"/>.</summary>
-public class MaskedLMOutput(Tensor logits) : LogitsOutput(logits);
+public class MaskedLMOutput(FloatTensor logits) : LogitsOutput(logits);
 
 /// <summary>transformers' CausalLMOutputWithPast: logits are [batch, sequence, vocab_size], or [places, vocab_size] with
 /// <see cref="ForwardOptions.LogitsAt"/>.</summary>
-public sealed class CausalLMOutput(Tensor logits) : LogitsOutput(logits);
+public sealed class CausalLMOutput(FloatTensor logits) : LogitsOutput(logits);
 
 /// <summary>transformers' SequenceClassifierOutput: logits are [batch, labels].</summary>
-public sealed class SequenceClassifierOutput(Tensor logits) : LogitsOutput(logits);
+public sealed class SequenceClassifierOutput(FloatTensor logits) : LogitsOutput(logits);
 
 /// <summary>transformers' TokenClassifierOutput: logits are [batch, sequence, labels].</summary>
-public sealed class TokenClassifierOutput(Tensor logits) : LogitsOutput(logits);
+public sealed class TokenClassifierOutput(FloatTensor logits) : LogitsOutput(logits);
 
 /// <summary>Both heads of BERT's pre-training: transformers' BertForPreTrainingOutput. The logits are those of the masked language model,
 /// prediction_logits.</summary>
-public sealed class PreTrainingOutput(Tensor predictionLogits, Tensor seqRelationshipLogits) : MaskedLMOutput(predictionLogits)
+public sealed class PreTrainingOutput(FloatTensor predictionLogits, FloatTensor seqRelationshipLogits) : MaskedLMOutput(predictionLogits)
 {
     /// <summary>Scores of "the second sentence follows" and "it does not", [batch, 2].</summary>
-    public Tensor SeqRelationshipLogits { get; } = seqRelationshipLogits;
+    public FloatTensor SeqRelationshipLogits { get; } = seqRelationshipLogits;
 
-    private protected override IEnumerable<Tensor> HeadTensors() => [Logits, SeqRelationshipLogits];
+    private protected override IEnumerable<FloatTensor> HeadTensors() => [Logits, SeqRelationshipLogits];
 }

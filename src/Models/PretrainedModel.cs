@@ -206,7 +206,7 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <param name="hiddenStates">[rows, hidden].</param>
     /// <param name="session">A session of this model.</param>
     /// <param name="head">The head: [rows, hidden] → [rows, vocab_size] into the second tensor.</param>
-    private protected Tensor RunHead(Tensor hiddenStates, Session session, Action<Tensor, Tensor> head)
+    private protected FloatTensor RunHead(FloatTensor hiddenStates, Session session, Action<FloatTensor, FloatTensor> head)
     {
         ArgumentNullException.ThrowIfNull(hiddenStates);
         CheckSession(session);
@@ -214,7 +214,7 @@ public abstract class PretrainedModel : IPretrainedModel
             throw new ModelInputException($"{hiddenStates.Name} is [{string.Join(", ", hiddenStates.Shape.ToArray())}]; the head of {Architecture} " +
                 $"reads [rows, {Config.HiddenWidth}].");
         using Session.Pass pass = session.Begin(ForwardOptions.Default, traced: false);
-        var logits = new Tensor("logits", hiddenStates.Shape[0], Config.VocabSize);
+        var logits = new FloatTensor("logits", hiddenStates.Shape[0], Config.VocabSize);
         if (hiddenStates.Length > 0)
             head(hiddenStates, logits);
         return logits;

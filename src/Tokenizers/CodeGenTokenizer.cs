@@ -117,7 +117,7 @@ public sealed class CodeGenTokenizer
         int sep = Tokenizer.SpecialTokens.SepTokenId is null ? 0 : 1;
         int cls = sep;      // transformers asks for the sep token here too
         int first = cls + tokenIds0.Count + sep;
-        return tokenIds1 is null ? new int[first] : [.. new int[first], .. Encoding.Filled(tokenIds1.Count + sep, 1)];
+        return tokenIds1 is null ? new int[first] : [.. new int[first], .. TokenEncoding.Filled(tokenIds1.Count + sep, 1)];
     }
 
     /// <summary>Ids as text.</summary>
@@ -146,7 +146,7 @@ public sealed class CodeGenTokenizer
     public IReadOnlyList<string> SaveVocabulary(string directory, string? filenamePrefix = null) =>
         VocabularyWriter.Write((Bpe)Tokenizer.Parts.Model, directory, filenamePrefix);
 
-    private CodeGenInputs Inputs(Encoding encoding) => new(encoding.Ids, encoding.AttentionMask, _options.ReturnTokenTypeIds ? encoding.TypeIds : null);
+    private CodeGenInputs Inputs(TokenEncoding encoding) => new(encoding.Ids, encoding.AttentionMask, _options.ReturnTokenTypeIds ? encoding.TypeIds : null);
 
     private string Prepare(string text, bool isSplitIntoWords) => !_options.Fast && (isSplitIntoWords || _addPrefixSpace) ? " " + text : text;
 

@@ -45,8 +45,8 @@ public enum TextSide
 
 /// <summary>Cuts an encoding down to <paramref name="MaxLength"/> tokens, special tokens included.</summary>
 /// <param name="MaxLength">Most tokens that are left, special tokens included.</param>
-/// <remarks>What is cut off comes back in <see cref="Encoding.Overflowing"/>, in windows of the same length that share <see cref="Stride"/> tokens with their
-/// neighbour.</remarks>
+/// <remarks>What is cut off comes back in <see cref="TokenEncoding.Overflowing"/>, in windows of the same length that share <see cref="Stride"/> tokens with
+/// their neighbour.</remarks>
 public sealed record Truncation(int MaxLength)
 {
     /// <summary>Turns truncation off even where tokenizer.json asks for it.</summary>

@@ -88,29 +88,29 @@ public sealed class Tokenizer
 
     /// <summary>Encodes a text, or a pair of texts.</summary>
     /// <exception cref="TokenizerException">Truncation is impossible as asked.</exception>
-    public Encoding Encode(string text, string? pair = null, EncodeOptions? options = null)
+    public TokenEncoding Encode(string text, string? pair = null, EncodeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= EncodeOptions.Default;
-        Encoding first = EncodePart(text, sequence: 0, word: null);
-        Encoding? second = pair is null ? null : EncodePart(pair, sequence: 1, word: null);
+        TokenEncoding first = EncodePart(text, sequence: 0, word: null);
+        TokenEncoding? second = pair is null ? null : EncodePart(pair, sequence: 1, word: null);
         return Pad([Finish(first, second, options)], options)[0];
     }
 
     /// <summary>Encodes words that were split before; offsets are within each word, word ids count the words.</summary>
     /// <exception cref="TokenizerException">Truncation is impossible as asked.</exception>
-    public Encoding EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pair = null, EncodeOptions? options = null)
+    public TokenEncoding EncodeWords(IReadOnlyList<string> words, IReadOnlyList<string>? pair = null, EncodeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(words);
         options ??= EncodeOptions.Default;
-        Encoding first = EncodeParts(words, sequence: 0);
-        Encoding? second = pair is null ? null : EncodeParts(pair, sequence: 1);
+        TokenEncoding first = EncodeParts(words, sequence: 0);
+        TokenEncoding? second = pair is null ? null : EncodeParts(pair, sequence: 1);
         return Pad([Finish(first, second, options)], options)[0];
     }
 
     /// <summary>Encodes texts, padded to one length where the options ask for it.</summary>
     /// <exception cref="TokenizerException">Truncation or padding is impossible as asked.</exception>
-    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<string> texts, EncodeOptions? options = null)
+    public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<string> texts, EncodeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(texts);
         return EncodeBatch([.. texts.Select(text => (text, (string?)null))], options);
@@ -118,11 +118,11 @@ public sealed class Tokenizer
 
     /// <summary>Encodes pairs of texts, padded to one length where the options ask for it.</summary>
     /// <exception cref="TokenizerException">Truncation or padding is impossible as asked.</exception>
-    public IReadOnlyList<Encoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> pairs, EncodeOptions? options = null)
+    public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> pairs, EncodeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         options ??= EncodeOptions.Default;
-        Encoding[] encodings = [.. pairs.Select(p => Finish(
+        TokenEncoding[] encodings = [.. pairs.Select(p => Finish(
             EncodePart(p.Text, sequence: 0, word: null),
             p.Pair is null ? null : EncodePart(p.Pair, sequence: 1, word: null),
             options))];
@@ -177,14 +177,14 @@ public sealed class Tokenizer
     private string DebuggerText =>
         $"{_parts.Model.GetType().Name}, {VocabularySize} tokens, {AddedTokens.Count} of them added; special: {SpecialTokens.Summary}";
 
-    private Encoding EncodeParts(IReadOnlyList<string> words, int sequence)
+    private TokenEncoding EncodeParts(IReadOnlyList<string> words, int sequence)
     {
-        var encodings = new Encoding[words.Count];
+        var encodings = new TokenEncoding[words.Count];
         for (int i = 0; i < encodings.Length; i++) encodings[i] = EncodePart(words[i], sequence, word: i);
-        return encodings.Length == 0 ? new Encoding() : Encoding.Concat(encodings);
+        return encodings.Length == 0 ? new TokenEncoding() : TokenEncoding.Concat(encodings);
     }
 
-    private Encoding EncodePart(string text, int sequence, int? word)
+    private TokenEncoding EncodePart(string text, int sequence, int? word)
     {
         ArgumentNullException.ThrowIfNull(text);
         text = AlignedText.WellFormed(text);
@@ -193,7 +193,7 @@ public sealed class Tokenizer
         return collector.ToEncoding(text, sequence, word);
     }
 
-    private Encoding Finish(Encoding first, Encoding? second, EncodeOptions options)
+    private TokenEncoding Finish(TokenEncoding first, TokenEncoding? second, EncodeOptions options)
     {
         Truncation? truncation = options.Truncation ?? _parts.Truncation;
         if (truncation is not null && !ReferenceEquals(truncation, Truncation.None))
@@ -201,12 +201,12 @@ public sealed class Tokenizer
             int added = options.AddSpecialTokens ? CountSpecialTokens(second is not null) : 0;
             (first, second) = Truncator.Truncate(first, second, truncation, added, CountSpecialTokens(pair: false));
         }
-        List<Encoding> encodings = second is null ? [first] : [first, second];
+        List<TokenEncoding> encodings = second is null ? [first] : [first, second];
         if (_parts.PostProcessor is not null) encodings = _parts.PostProcessor.Process(encodings, options.AddSpecialTokens);
-        return Encoding.Merge(encodings);
+        return TokenEncoding.Merge(encodings);
     }
 
-    private Encoding[] Pad(Encoding[] encodings, EncodeOptions options)
+    private TokenEncoding[] Pad(TokenEncoding[] encodings, EncodeOptions options)
     {
         Padding? padding = options.Padding ?? _parts.Padding;
         if (padding is null || ReferenceEquals(padding, Padding.None) || encodings.Length == 0) return encodings;

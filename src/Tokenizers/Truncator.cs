@@ -9,8 +9,8 @@ internal static class Truncator
     /// <summary>Cuts a text, or a pair, so that with its special tokens it is no longer than asked. The library checks the stride with the special
     /// tokens of a single text.</summary>
     /// <exception cref="TokenizerException">That is impossible as asked.</exception>
-    public static (Encoding First, Encoding? Second) Truncate(
-        Encoding first, Encoding? second, Truncation options, int specialTokens, int specialTokensOfOne)
+    public static (TokenEncoding First, TokenEncoding? Second) Truncate(
+        TokenEncoding first, TokenEncoding? second, Truncation options, int specialTokens, int specialTokensOfOne)
     {
         int room = options.MaxLength - specialTokens;
         int roomOfOne = options.MaxLength - specialTokensOfOne;
@@ -55,7 +55,7 @@ internal static class Truncator
         return swapped ? (longer, shorter) : (shorter, longer);
     }
 
-    private static Encoding CutBy(Encoding encoding, int excess, Truncation options, string which)
+    private static TokenEncoding CutBy(TokenEncoding encoding, int excess, Truncation options, string which)
     {
         if (encoding.Length > excess) return Cut(encoding, encoding.Length - excess, options);
         throw new TokenizerException(
@@ -64,22 +64,22 @@ internal static class Truncator
     }
 
     // Windows of `keep` tokens, each sharing `stride` with the one before; the first is what stays.
-    private static Encoding Cut(Encoding encoding, int keep, Truncation options)
+    private static TokenEncoding Cut(TokenEncoding encoding, int keep, Truncation options)
     {
         int length = encoding.Length;
         if (keep >= length) return encoding;
-        if (keep == 0) return new Encoding { Windows = new WindowList(1, _ => encoding.Slice(0, length)) };
+        if (keep == 0) return new TokenEncoding { Windows = new WindowList(1, _ => encoding.Slice(0, length)) };
         if (options.Stride >= keep)
             throw new TokenizerException(
                 $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves " +
                 $"{keep} for this text. Use a smaller stride or a larger MaxLength.");
 
         int step = keep - options.Stride;
-        Encoding kept = Window(0);
+        TokenEncoding kept = Window(0);
         kept.Windows = new WindowList((length - keep + step - 1) / step, i => Window((int)i + 1));
         return kept;
 
-        Encoding Window(int number)
+        TokenEncoding Window(int number)
         {
             int done = number * step;
             if (options.Direction == TextSide.Right) return encoding.Slice(done, Math.Min(done + keep, length));
@@ -95,7 +95,7 @@ internal static class Padder
     private const int LargestLength = 1 << 24;
 
     /// <summary>Fills up all encodings of a batch.</summary>
-    public static Encoding[] Pad(Encoding[] encodings, Padding options, int padId, string padToken)
+    public static TokenEncoding[] Pad(TokenEncoding[] encodings, Padding options, int padId, string padToken)
     {
         if (options.Length < 0 || options.MultipleOf < 0)
             throw new TokenizerException($"Padding to length {options.Length} and a multiple of {options.MultipleOf}: both must be 0 or more.");
@@ -108,14 +108,14 @@ internal static class Padder
         return [.. encodings.Select(e => Pad(e, (int)length, options, padId, padToken))];
     }
 
-    private static Encoding Pad(Encoding encoding, int length, Padding options, int padId, string padToken) => encoding.WithWindows(window =>
+    private static TokenEncoding Pad(TokenEncoding encoding, int length, Padding options, int padId, string padToken) => encoding.WithWindows(window =>
     {
         int missing = length - window.Length;
         if (missing <= 0) return window;
         var tokens = new string[missing];
         Array.Fill(tokens, padToken);
-        Encoding filling = Encoding.OfSpecialTokens(Encoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
-        return options.Direction == TextSide.Left ? Encoding.Concat(filling, window) : Encoding.Concat(window, filling);
+        TokenEncoding filling = TokenEncoding.OfSpecialTokens(TokenEncoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
+        return options.Direction == TextSide.Left ? TokenEncoding.Concat(filling, window) : TokenEncoding.Concat(window, filling);
     });
 }
 
@@ -165,7 +165,7 @@ internal sealed class TokenCollector : IWordConsumer
 
     /// <summary>The tokens of the text as given, the first (0) or second (1) of a pair, as an encoding. <paramref name="word"/> is the word that it is,
     /// where the caller split it; null: words as found.</summary>
-    public Encoding ToEncoding(string text, int sequence, int? word)
+    public TokenEncoding ToEncoding(string text, int sequence, int? word)
     {
         int length = _ids.Count;
         var tokens = new string[length];
@@ -179,15 +179,15 @@ internal sealed class TokenCollector : IWordConsumer
         }
         foreach ((int index, string content) in _texts) tokens[index] = content;
         (int, int)[] utf16 = [.. _offsets];
-        return new Encoding
+        return new TokenEncoding
         {
             Ids = [.. _ids],
             Tokens = tokens,
             Offsets = InCodePoints(text, utf16),
             Utf16Offsets = utf16,
-            TypeIds = Encoding.Filled(length, sequence),
+            TypeIds = TokenEncoding.Filled(length, sequence),
             SpecialTokensMask = new int[length],
-            AttentionMask = Encoding.Filled(length, 1),
+            AttentionMask = TokenEncoding.Filled(length, 1),
             WordIds = words,
             SequenceIds = sequences,
             Sources = word is not null ? default : sequence == 0 ? (text, null) : (null, text),
@@ -211,28 +211,28 @@ internal sealed class TokenCollector : IWordConsumer
 }
 
 /// <summary>Windows of a text, each made when it is asked for: a long text has many, and they overlap.</summary>
-internal sealed class WindowList : IReadOnlyList<Encoding>
+internal sealed class WindowList : IReadOnlyList<TokenEncoding>
 {
-    public static readonly WindowList None = new(0, _ => new Encoding());
+    public static readonly WindowList None = new(0, _ => new TokenEncoding());
 
     private readonly long _count;
-    private readonly Func<long, Encoding> _window;
+    private readonly Func<long, TokenEncoding> _window;
 
-    public WindowList(long count, Func<long, Encoding> window) => (_count, _window) = (count, window);
+    public WindowList(long count, Func<long, TokenEncoding> window) => (_count, _window) = (count, window);
 
     /// <exception cref="TokenizerException">There are more than an int can count: windows of a text with windows of its pair.</exception>
     public int Count => _count <= int.MaxValue ? (int)_count : throw new TokenizerException(
         $"The two texts have {_count} windows (each of the first with each of the second); at most {int.MaxValue} can be counted. Use a larger MaxLength.");
 
-    public Encoding this[int index] => index >= 0 && index < _count
+    public TokenEncoding this[int index] => index >= 0 && index < _count
         ? _window(index)
         : throw new ArgumentOutOfRangeException(nameof(index), $"Window {index} was asked for; there are {_count}.");
 
     /// <summary>These, each processed when it is asked for.</summary>
-    public WindowList Select(Func<Encoding, Encoding> process) => _count == 0 ? this : new WindowList(_count, i => process(_window(i)));
+    public WindowList Select(Func<TokenEncoding, TokenEncoding> process) => _count == 0 ? this : new WindowList(_count, i => process(_window(i)));
 
     /// <summary>Every combination of the windows of two texts, in the order of the library's merge_with.</summary>
-    public static WindowList OfPair(Encoding first, Encoding second)
+    public static WindowList OfPair(TokenEncoding first, TokenEncoding second)
     {
         (WindowList mine, WindowList others) = (first.Windows, second.Windows);
         if (mine._count == 0 && others._count == 0) return None;
@@ -240,12 +240,12 @@ internal sealed class WindowList : IReadOnlyList<Encoding>
         long ofFirst = mine._count * each;
         return new WindowList(ofFirst + others._count, i =>
         {
-            if (i >= ofFirst) return Encoding.Concat(first, others._window(i - ofFirst));
-            return Encoding.Concat(mine._window(i / each), i % each == 0 ? second : others._window((i % each) - 1));
+            if (i >= ofFirst) return TokenEncoding.Concat(first, others._window(i - ofFirst));
+            return TokenEncoding.Concat(mine._window(i / each), i % each == 0 ? second : others._window((i % each) - 1));
         });
     }
 
-    public IEnumerator<Encoding> GetEnumerator()
+    public IEnumerator<TokenEncoding> GetEnumerator()
     {
         for (long i = 0; i < _count; i++) yield return _window(i);
     }

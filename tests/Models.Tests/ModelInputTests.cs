@@ -14,15 +14,15 @@ public sealed class ModelInputTests
         yield return Case(new ModelInputs(1, 2) { InputIds = [-1, 3] }, "input_ids[0, 0] is -1");
         yield return Case(new ModelInputs(1, 7) { InputIds = [1, 2, 3, 4, 5, 6, 7] }, "7 tokens; the model reads at most 6");
         yield return Case(new ModelInputs(1, 2), "Exactly one of input_ids and inputs_embeds");
-        yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], InputsEmbeds = new Tensor("inputs_embeds", 1, 2, 8) }, "Exactly one");
-        yield return Case(new ModelInputs(1, 2) { InputsEmbeds = new Tensor("inputs_embeds", 1, 2, 9) }, "[1, 2, 9]; the model needs [1, 2, 8]");
+        yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], InputsEmbeds = new FloatTensor("inputs_embeds", 1, 2, 8) }, "Exactly one");
+        yield return Case(new ModelInputs(1, 2) { InputsEmbeds = new FloatTensor("inputs_embeds", 1, 2, 9) }, "[1, 2, 9]; the model needs [1, 2, 8]");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2, 3] }, "input_ids has 3 numbers");
         yield return Case(new ModelInputs(2, 2) { InputIds = [1, 2, 3, 4], AttentionMask = [1, 1, 0, 0] }, "Row 1 of attention_mask is all zeros");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], AttentionMask = [1, 2] }, "attention_mask[0, 1] is 2");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], AttentionMask = [1, 1, 1] }, "attention_mask has 3 numbers");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], TokenTypeIds = [0, 2] }, "token_type_ids[0, 1] is 2; the model's type_vocab_size is 2");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], PositionIds = [0, 6] }, "position_ids[0, 1] is 6");
-        yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], HeadMask = new Tensor("head_mask", 3) },
+        yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], HeadMask = new FloatTensor("head_mask", 3) },
             "head_mask is [3]; the model needs [2] or [1, 2]");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], Labels = [1, 30] }, "labels[1] is 30");
         yield return Case(new ModelInputs(1, 2) { InputIds = [1, 2], Labels = [1] }, "labels has 1 numbers; logits needs 2");

@@ -63,14 +63,14 @@ public sealed class FastTextForSequenceClassification : PretrainedModel, ISequen
     public override SequenceClassifierOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = session.Tap("fasttext.words", _words.Forward("fasttext.words", session));        // [tokens, dim]
-        Tensor mean = session.Workspace.Rent("fasttext.mean", session.Batch.Rows, x.Shape[1]);      // [rows, dim]
+        FloatTensor x = session.Tap("fasttext.words", _words.Forward("fasttext.words", session));        // [tokens, dim]
+        FloatTensor mean = session.Workspace.Rent("fasttext.mean", session.Batch.Rows, x.Shape[1]);      // [rows, dim]
         for (int row = 0; row < session.Batch.Rows; row++)
             Mean(x, session.Batch.RowStart(row), session.Batch.RowLength(row), mean.Row(row));
         return EndPass(new SequenceClassifierOutput(_classifier.Forward(mean, session).Copy("logits")), session);
     }
 
-    private static void Mean(Tensor x, int start, int tokens, Span<float> mean)
+    private static void Mean(FloatTensor x, int start, int tokens, Span<float> mean)
     {
         mean.Clear();
         for (int token = start; token < start + tokens; token++)

@@ -122,7 +122,7 @@ public sealed class TraceParityTests
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(directory, ReferenceCase.ExpectedFileName));
         using PretrainedModel model = PretrainedModels.Load(directory, new LoadOptions { Kernels = new KernelOptions { Level = level } });
         ActivationTrace trace = Run(model, file.Weights, out _);
-        Tensor shares = trace[$"{model.Paths.Attention(0)}.head_outputs"];
+        FloatTensor shares = trace[$"{model.Paths.Attention(0)}.head_outputs"];
         string projection = Linears(model).First(linear => linear.Input == $"{model.Paths.Attention(0)}.heads").Module;
         float[]? bias = Find(model, $"{projection}.bias");
         (int rows, int heads, int width, int hidden) = (shares.Shape[0], shares.Shape[1], shares.Shape[2], shares.Shape[3]);
@@ -137,7 +137,7 @@ public sealed class TraceParityTests
     }
 
     /// <summary>[batch, heads, sequence, head_dim] as [batch · sequence, heads · head_dim]; other tensors as rows.</summary>
-    private static float[][] Merged(Tensor x)
+    private static float[][] Merged(FloatTensor x)
     {
         if (x.Rank < 4)
             return [.. Enumerable.Range(0, x.Length / x.Shape[^1]).Select(row => x.Row(row).ToArray())];
@@ -159,7 +159,7 @@ public sealed class TraceParityTests
         return y;
     }
 
-    private static void AssertClose(Tensor found, double[] expected, string name)
+    private static void AssertClose(FloatTensor found, double[] expected, string name)
     {
         Assert.That(found.Length, Is.EqualTo(expected.Length), name);
         double magnitude = expected.Max(Math.Abs), worst = expected.Zip(found.ToArray(), (a, b) => Math.Abs(a - b)).Max();

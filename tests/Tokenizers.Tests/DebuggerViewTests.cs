@@ -11,7 +11,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void An_encoding_opens_to_its_tokens_with_the_text_of_each()
     {
-        Encoding encoding = s_fillMask.Encode("def 😀\n");
+        TokenEncoding encoding = s_fillMask.Encode("def 😀\n");
         Assert.That(DebuggerReader.Display(encoding), Is.EqualTo("9 tokens: <s> def Ġ ð Ł ĺ Ģ Ċ </s>"));
         string[] tokens = [.. DebuggerReader.Items(encoding).Select(DebuggerReader.Display)];
         Assert.That(tokens[..2], Is.EqualTo(new[] { "0: 0 <s> special", $"1: {encoding.Ids[1]} def \"def\" [0, 3)" }));
@@ -21,7 +21,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void The_tokens_of_a_pair_are_cut_out_of_their_own_texts()
     {
-        Encoding encoding = s_fillMask.Encode("return a", "import b");
+        TokenEncoding encoding = s_fillMask.Encode("return a", "import b");
         object?[] texts = [.. DebuggerReader.Items(encoding).Select(token => DebuggerReader.Property(token, "Text"))];
         Assert.That(texts, Is.EqualTo(new[] { null, "return", "a", null, null, "import", "b", null }), "as trim_offsets has it, without the space before");
     }
@@ -29,7 +29,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void Words_that_were_split_before_and_padding_have_no_text()
     {
-        Encoding encoding = s_fillMask.EncodeWords(["def", "return"], pair: null, new EncodeOptions { Padding = new Padding { Length = 6 } });
+        TokenEncoding encoding = s_fillMask.EncodeWords(["def", "return"], pair: null, new EncodeOptions { Padding = new Padding { Length = 6 } });
         Assert.That(DebuggerReader.Items(encoding).Select(token => DebuggerReader.Property(token, "Text")), Is.All.Null);
         Assert.That(DebuggerReader.Open(encoding)[^1], Is.EqualTo("5: 1 <pad> padding"));
     }
@@ -37,7 +37,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void A_long_encoding_shows_its_first_tokens_and_the_text_outlives_truncation()
     {
-        Encoding encoding = s_codegen.Encode(string.Concat(Enumerable.Repeat("return ", 40)), pair: null,
+        TokenEncoding encoding = s_codegen.Encode(string.Concat(Enumerable.Repeat("return ", 40)), pair: null,
             new EncodeOptions { Truncation = new Truncation(20) });
         Assert.That(DebuggerReader.Display(encoding), Does.StartWith("20 tokens: return Ġreturn Ġreturn").And.EndsWith("Ġreturn …"));
         Assert.That(DebuggerReader.Property(DebuggerReader.Items(encoding)[3], "Text"), Is.EqualTo(" return"));
@@ -47,7 +47,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void Arrays_that_the_caller_wrote_to_are_shown_as_they_are()
     {
-        Encoding encoding = s_codegen.Encode("return a");
+        TokenEncoding encoding = s_codegen.Encode("return a");
         encoding.Utf16Offsets[0] = (5, 500);
         Assert.That(DebuggerReader.Property(DebuggerReader.Items(encoding)[0], "Text"), Is.Null);
     }

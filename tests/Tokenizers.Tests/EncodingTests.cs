@@ -5,7 +5,7 @@ public class EncodingTests
     [Test]
     public void Words_that_were_split_before_keep_their_numbers()
     {
-        Encoding encoding = Tiny.ByteLevel().EncodeWords(["ab", "c"]);
+        TokenEncoding encoding = Tiny.ByteLevel().EncodeWords(["ab", "c"]);
         Assert.Multiple(() =>
         {
             Assert.That(encoding.WordIds, Is.EqualTo(new int?[] { 0, 0, 1 }));
@@ -17,7 +17,8 @@ public class EncodingTests
     [TestCase(TextSide.Left, "c,d,e", "b,c,d;a,b,c")]
     public void Truncation_gives_windows_that_share_the_stride(TextSide side, string kept, string windows)
     {
-        Encoding encoding = Tiny.ByteLevel().Encode("abcde", options: new EncodeOptions { Truncation = new Truncation(3) { Stride = 2, Direction = side } });
+        TokenEncoding encoding = Tiny.ByteLevel().Encode("abcde",
+            options: new EncodeOptions { Truncation = new Truncation(3) { Stride = 2, Direction = side } });
         Assert.Multiple(() =>
         {
             Assert.That(string.Join(',', encoding.Tokens), Is.EqualTo(kept));
@@ -30,7 +31,7 @@ public class EncodingTests
     public void Padding_fills_to_the_longest_or_a_length_and_a_multiple(TextSide side, int? length, string tokens)
     {
         var padding = new Padding { Direction = side, Length = length is null ? null : 5, MultipleOf = length is null ? null : 4, PadId = 1, PadToken = "p" };
-        Encoding padded = Tiny.ByteLevel().EncodeBatch(["ab", "abcd"], new EncodeOptions { Padding = padding })[0];
+        TokenEncoding padded = Tiny.ByteLevel().EncodeBatch(["ab", "abcd"], new EncodeOptions { Padding = padding })[0];
         Assert.Multiple(() =>
         {
             Assert.That(string.Join(',', padded.Tokens), Is.EqualTo(tokens));

@@ -16,7 +16,7 @@ public class ParityTests
         foreach (JsonElement row in TestFiles.Reference(name + ".jsonl"))
         {
             string text = row.GetProperty("text").GetString()!;
-            Encoding encoding = tokenizer.Encode(text);
+            TokenEncoding encoding = tokenizer.Encode(text);
             int[] plain = tokenizer.Encode(text, options: new EncodeOptions { AddSpecialTokens = false }).Ids;
             mismatches.Row(text);
             Compare(mismatches, row, encoding);
@@ -90,7 +90,7 @@ public class ParityTests
         mismatches.AssertNone();
     }
 
-    private static void Compare(Mismatches mismatches, JsonElement row, Encoding encoding)
+    private static void Compare(Mismatches mismatches, JsonElement row, TokenEncoding encoding)
     {
         mismatches.Compare("ids", row, encoding.Ids);
         mismatches.Compare("tokens", row, encoding.Tokens);
@@ -113,7 +113,7 @@ public class ParityTests
         string? error = row.TryGetProperty("error", out JsonElement refused) ? refused.GetString() : null;
         try
         {
-            Encoding encoding = tokenizer.Encode(row.GetProperty("text").GetString()!, row.GetProperty("pair").GetString(),
+            TokenEncoding encoding = tokenizer.Encode(row.GetProperty("text").GetString()!, row.GetProperty("pair").GetString(),
                 new EncodeOptions { Truncation = truncation });
             if (error is not null) mismatches.Add("error", error, "none");
             else Compare(mismatches, row, encoding);
@@ -133,7 +133,7 @@ public class ParityTests
             PadId = row.GetProperty("pad_id").GetInt32(),
             Direction = row.GetProperty("direction").GetString() == "left" ? TextSide.Left : TextSide.Right,
         };
-        IReadOnlyList<Encoding> encodings = tokenizer.EncodeBatch(texts, new EncodeOptions { Padding = padding });
+        IReadOnlyList<TokenEncoding> encodings = tokenizer.EncodeBatch(texts, new EncodeOptions { Padding = padding });
         mismatches.Compare("ids", row, encodings.Select(e => e.Ids));
         mismatches.Compare("attention_mask", row, encodings.Select(e => e.AttentionMask));
     }

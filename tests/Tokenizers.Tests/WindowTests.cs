@@ -10,12 +10,12 @@ public class WindowTests
     public void Every_window_knows_which_tokens_of_the_text_it_has(TextSide side)
     {
         const string text = "def add(a, b):\n    return a + b  # 1 2 3";
-        Encoding whole = Tokenizer.Encode(text, options: EncodeOptions.Plain);
-        Encoding first = Tokenizer.Encode(text, options: new EncodeOptions { Truncation = new Truncation(7) { Stride = 2, Direction = side } });
-        Encoding[] windows = [first, .. first.Overflowing];
+        TokenEncoding whole = Tokenizer.Encode(text, options: EncodeOptions.Plain);
+        TokenEncoding first = Tokenizer.Encode(text, options: new EncodeOptions { Truncation = new Truncation(7) { Stride = 2, Direction = side } });
+        TokenEncoding[] windows = [first, .. first.Overflowing];
         int expected = (whole.Length - 5 + 2) / 3 + 1;                   // 5 tokens fit, 3 are new in each further window
         Assert.That(windows, Has.Length.EqualTo(expected));
-        foreach (Encoding window in windows)
+        foreach (TokenEncoding window in windows)
         {
             int[] own = [.. window.Ids.Where((_, i) => window.SequenceIds[i] is not null)];
             Assert.That(window.Ids, Is.EqualTo((int[])[0, .. own, 2]));
@@ -31,7 +31,7 @@ public class WindowTests
         // 200,000 tokens in windows that move by one: all at once they would be some 100 GB.
         Tokenizer bytes = Tiny.ByteLevel();
         string text = string.Concat(Enumerable.Range(0, 200_000).Select(i => (char)('a' + i % 26)));
-        Encoding first = bytes.Encode(text, options: new EncodeOptions { Truncation = new Truncation(10_000) { Stride = 9_999 } });
+        TokenEncoding first = bytes.Encode(text, options: new EncodeOptions { Truncation = new Truncation(10_000) { Stride = 9_999 } });
         Assert.That(first.Overflowing, Has.Count.EqualTo(190_000));
         Assert.That(first.Overflowing[^1].Offsets[^1], Is.EqualTo((199_999, 200_000)));
         Assert.That(first.Overflowing[99_999].FirstToken, Is.EqualTo(100_000));
@@ -42,17 +42,17 @@ public class WindowTests
     public void Windows_of_a_pair_that_nobody_can_count_cost_nothing_until_they_are_counted()
     {
         string text = new('a', 60_000);
-        Encoding pair = Tiny.ByteLevel().Encode(text, text, new EncodeOptions { Truncation = new Truncation(2) });
+        TokenEncoding pair = Tiny.ByteLevel().Encode(text, text, new EncodeOptions { Truncation = new Truncation(2) });
         Assert.That(pair.Tokens, Is.EqualTo(new[] { "a", "a" }));
         Assert.That(() => pair.Overflowing.Count, Throws.TypeOf<TokenizerException>().With.Message.Contains("3599999999 windows"));
-        foreach (Encoding window in pair.Overflowing.Take(3)) Assert.That(window.Tokens, Is.EqualTo(new[] { "a", "a" }));
+        foreach (TokenEncoding window in pair.Overflowing.Take(3)) Assert.That(window.Tokens, Is.EqualTo(new[] { "a", "a" }));
     }
 
     [Test]
     public void A_template_replaces_the_special_tokens_and_leaves_the_tokenizer_as_it_is()
     {
         Tokenizer other = Tokenizer.WithTemplate("<mask> $A", "$B:1 <pad>:3 $A");
-        Encoding one = other.Encode("x"), two = other.Encode("x", "y z");
+        TokenEncoding one = other.Encode("x"), two = other.Encode("x", "y z");
         int x = Tokenizer.Encode("x").Ids[1];
         Assert.That(one.Ids, Is.EqualTo(new[] { 4, x }));
         Assert.That(two.Tokens, Is.EqualTo(new[] { "y", "Ġz", "<pad>", "x" }));

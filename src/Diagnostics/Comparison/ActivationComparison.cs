@@ -35,7 +35,7 @@ public sealed record ActivationComparison(IReadOnlyList<TensorError> Tensors, IR
         int? heads = null;
         foreach (string name in common)
         {
-            Tensor expected = theirs[name];
+            FloatTensor expected = theirs[name];
             heads ??= expected.Rank == 4 ? expected.Shape[1] : null;
             Func<int, bool>? counts = theirs.RealTokens(expected) ?? ours.RealTokens(expected);
             rows.Add(TensorComparison.Compare(ours[name], expected, theirs.IsWhole(name) ? 0 : tolerance, counts));

@@ -14,7 +14,7 @@ namespace ManagedTransformers.Diagnostics;
 public sealed class ActivationSet : IDisposable
 {
     private readonly SafetensorsFile? _file;
-    private readonly Dictionary<string, Tensor> _tensors = [];
+    private readonly Dictionary<string, FloatTensor> _tensors = [];
 
     private ActivationSet(string source, SafetensorsFile file)
     {
@@ -103,13 +103,13 @@ public sealed class ActivationSet : IDisposable
 
     /// <summary>An activation in float32.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
-    public Tensor this[string name] => _file is null ? _tensors[name] : TensorComparison.AsTensor(_file.Weights[name]);
+    public FloatTensor this[string name] => _file is null ? _tensors[name] : TensorComparison.AsTensor(_file.Weights[name]);
 
     /// <summary>Whether an activation's elements are whole numbers, which have no tolerance.</summary>
     internal bool IsWhole(string name) => _file is not null && !ForwardFiles.IsReal(_file.Weights[name].Type);
 
     /// <summary>Which elements of a tensor are of tokens and not of padding.</summary>
-    internal Func<int, bool>? RealTokens(Tensor tensor) => AttentionMask is null ? null : TensorComparison.RealTokens(
+    internal Func<int, bool>? RealTokens(FloatTensor tensor) => AttentionMask is null ? null : TensorComparison.RealTokens(
         [.. tensor.Shape.ToArray().Select(size => (long)size)], [.. AttentionMask.SelectMany(row => row)], AttentionMask.Count, AttentionMask[0].Count);
 
     /// <summary>Lets go of the file.</summary>

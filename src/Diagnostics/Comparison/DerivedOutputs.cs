@@ -2,20 +2,20 @@ namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What reference files hold besides plain outputs: chosen rows of large tensors, best tokens, pooled states, greedy continuations.</summary>
 internal sealed class DerivedOutputs(
-    PretrainedModel model, ModelInputs inputs, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, Tensor> outputs)
+    PretrainedModel model, ModelInputs inputs, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, FloatTensor> outputs)
 {
     /// <summary>Names that say what to derive and are no outputs themselves.</summary>
     public static bool IsInput(string name) => name is "rows" or "greedy.input_ids";
 
     /// <summary>The tensor of that name, or null where it cannot be derived.</summary>
-    public Tensor? Compute(string name)
+    public FloatTensor? Compute(string name)
     {
         if (name == "greedy.sequences")
             return Greedy(name);
         if (name.StartsWith("pooling.", StringComparison.Ordinal))
             return Pool(name);
         int cut = name.IndexOf(".rows", StringComparison.Ordinal);
-        if (cut < 0 || !outputs.TryGetValue(name[..cut], out Tensor? whole) || !reference.TryGetValue("rows", out Weight? rows))
+        if (cut < 0 || !outputs.TryGetValue(name[..cut], out FloatTensor? whole) || !reference.TryGetValue("rows", out Weight? rows))
             return null;
         int[] chosen = Chosen(rows, whole);
         return name[(cut + ".rows".Length)..] switch
@@ -28,7 +28,7 @@ internal sealed class DerivedOutputs(
         };
     }
 
-    private static int[] Chosen(Weight rows, Tensor whole)
+    private static int[] Chosen(Weight rows, FloatTensor whole)
     {
         int[] numbers = ForwardFiles.Integers(rows);
         int count = whole.Rank == 0 ? 0 : whole.Length / whole.Shape[^1];
@@ -41,19 +41,19 @@ internal sealed class DerivedOutputs(
         return numbers;
     }
 
-    private static Tensor Rows(string name, Tensor whole, int[] rows, int width)
+    private static FloatTensor Rows(string name, FloatTensor whole, int[] rows, int width)
     {
-        var chosen = new Tensor(name, rows.Length, width);
+        var chosen = new FloatTensor(name, rows.Length, width);
         for (int i = 0; i < rows.Length; i++)
             whole.Row(rows[i])[..width].CopyTo(chosen.Row(i));
         return chosen;
     }
 
     /// <summary>The 50 best of each row, in falling order.</summary>
-    private static Tensor Top(string name, Tensor whole, int[] rows, Func<(int Id, float Value), float> take)
+    private static FloatTensor Top(string name, FloatTensor whole, int[] rows, Func<(int Id, float Value), float> take)
     {
         const int Best = 50;
-        var top = new Tensor(name, rows.Length, Best);
+        var top = new FloatTensor(name, rows.Length, Best);
         for (int i = 0; i < rows.Length; i++)
         {
             float[] values = whole.Row(rows[i]).ToArray();
@@ -64,9 +64,9 @@ internal sealed class DerivedOutputs(
     }
 
     /// <summary>Pooled last hidden states: pooling.cls, .mean, .max, and .mean.normalized.</summary>
-    private Tensor? Pool(string name)
+    private FloatTensor? Pool(string name)
     {
-        if (!outputs.TryGetValue("last_hidden_state", out Tensor? states))
+        if (!outputs.TryGetValue("last_hidden_state", out FloatTensor? states))
             return null;
         Pooling? pooling = name switch
         {
@@ -78,7 +78,7 @@ internal sealed class DerivedOutputs(
         if (pooling is not Pooling kind)
             return null;
         (int batch, int sequence, int hidden) = (states.Shape[0], states.Shape[1], states.Shape[2]);
-        var pooled = new Tensor(name, batch, hidden);
+        var pooled = new FloatTensor(name, batch, hidden);
         for (int row = 0; row < batch; row++)
         {
             IEnumerable<int> real = Enumerable.Range(0, sequence).Where(column => inputs.AttentionMask?[row * sequence + column] != 0);
@@ -91,7 +91,7 @@ internal sealed class DerivedOutputs(
         return pooled;
     }
 
-    private Tensor? Greedy(string name)
+    private FloatTensor? Greedy(string name)
     {
         if (model is not ICausalLM decoder || !reference.TryGetValue("greedy.input_ids", out Weight? prompt))
             return null;
@@ -103,6 +103,6 @@ internal sealed class DerivedOutputs(
         int length = (int)expected.Shape[1];
         var toTheEnd = new GenerationOptions { MaxNewTokens = length - sequence.Count, EosTokenId = [] };
         sequence.AddRange(decoder.Generate([[.. sequence]], toTheEnd)[0]);
-        return new Tensor([.. sequence.Select(id => (float)id)], name, 1, length);
+        return new FloatTensor([.. sequence.Select(id => (float)id)], name, 1, length);
     }
 }

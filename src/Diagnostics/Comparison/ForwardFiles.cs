@@ -42,7 +42,7 @@ public static class ForwardFiles
     /// <param name="model">The model.</param>
     /// <param name="inputs">Its inputs.</param>
     /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
-    public static IReadOnlyList<Tensor> Run(PretrainedModel model, ModelInputs inputs)
+    public static IReadOnlyList<FloatTensor> Run(PretrainedModel model, ModelInputs inputs)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
@@ -57,7 +57,7 @@ public static class ForwardFiles
     /// <param name="path">The file; an existing one is replaced once the new one is complete.</param>
     /// <param name="tensors">What to write.</param>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, IReadOnlyList<Tensor> tensors)
+    public static void Write(string path, IReadOnlyList<FloatTensor> tensors)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         TensorEntry[] entries = [.. tensors.Select(t => TensorEntry.Create(t.Name, [.. t.Shape.ToArray().Select(size => (long)size)], t.ToArray()))];
@@ -114,8 +114,8 @@ public static class ForwardFiles
         return values;
     }
 
-    private static Tensor? Reals(IReadOnlyDictionary<string, Weight> tensors, string name) =>
-        tensors.TryGetValue(name, out Weight? weight) ? new Tensor(weight.ToSingle(), name, ShapeOf(weight)) : null;
+    private static FloatTensor? Reals(IReadOnlyDictionary<string, Weight> tensors, string name) =>
+        tensors.TryGetValue(name, out Weight? weight) ? new FloatTensor(weight.ToSingle(), name, ShapeOf(weight)) : null;
 
     internal static bool IsReal(ElementType type) =>
         type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F8E4M3 or ElementType.F8E5M2;

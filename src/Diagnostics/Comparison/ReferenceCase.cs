@@ -69,14 +69,14 @@ public static class ReferenceCase
         PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, double tolerance = TensorComparison.DefaultTolerance)
     {
         ModelInputs inputs = ForwardFiles.ReadInputs(reference);
-        Dictionary<string, Tensor> outputs = ForwardFiles.Run(model, inputs).ToDictionary(tensor => tensor.Name);
+        Dictionary<string, FloatTensor> outputs = ForwardFiles.Run(model, inputs).ToDictionary(tensor => tensor.Name);
         var derived = new DerivedOutputs(model, inputs, reference, outputs);
         var rows = new List<TensorError>();
         foreach (Weight weight in reference.Values)
         {
             if (InputNames.Contains(weight.Name) || DerivedOutputs.IsInput(weight.Name))
                 continue;
-            Tensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
+            FloatTensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
             Func<int, bool>? counts = TensorComparison.RealTokens(weight.Shape, inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
             rows.Add(found is null
                 ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")

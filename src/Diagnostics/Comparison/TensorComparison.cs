@@ -37,7 +37,7 @@ public static class TensorComparison
     /// <param name="tolerance">The largest relative error that passes.</param>
     /// <param name="counts">Which elements count, by their index in C order; all when null.</param>
     /// <exception cref="ArgumentOutOfRangeException">The tolerance is negative or not finite.</exception>
-    public static TensorError Compare(Tensor found, Tensor expected, double tolerance = DefaultTolerance, Func<int, bool>? counts = null)
+    public static TensorError Compare(FloatTensor found, FloatTensor expected, double tolerance = DefaultTolerance, Func<int, bool>? counts = null)
     {
         ArgumentNullException.ThrowIfNull(found);
         ArgumentNullException.ThrowIfNull(expected);
@@ -75,12 +75,12 @@ public static class TensorComparison
 
     /// <summary>Compares with a tensor of a file: real numbers within the tolerance, whole ones exactly.</summary>
     /// <exception cref="CheckpointException">An axis of the file's tensor is too long.</exception>
-    internal static TensorError Compare(Tensor found, Weight expected, double tolerance, Func<int, bool>? counts) =>
+    internal static TensorError Compare(FloatTensor found, Weight expected, double tolerance, Func<int, bool>? counts) =>
         Compare(found, AsTensor(expected), ForwardFiles.IsReal(expected.Type) ? tolerance : 0, counts);
 
     /// <summary>A file's tensor in float32.</summary>
     /// <exception cref="CheckpointException">An axis is too long.</exception>
-    internal static Tensor AsTensor(Weight weight) => weight.Shape.All(size => size <= int.MaxValue)
+    internal static FloatTensor AsTensor(Weight weight) => weight.Shape.All(size => size <= int.MaxValue)
         ? new(weight.ToSingle(), weight.Name, [.. weight.Shape.Select(size => (int)size)])
         : throw new CheckpointException($"{weight.Name} in {weight.File} is {weight.ShapeText}; no axis may be longer than {int.MaxValue}.");
 
@@ -110,7 +110,7 @@ public static class TensorComparison
         return magnitude;
     }
 
-    private static TensorPlace PlaceOf(int place, Tensor found, Tensor expected) =>
+    private static TensorPlace PlaceOf(int place, FloatTensor found, FloatTensor expected) =>
         new(IndexOf(place, expected.Shape), found.Span[place], expected.Span[place]);
 
     internal static string Describe(ReadOnlySpan<int> numbers) => $"[{string.Join(", ", numbers.ToArray())}]";

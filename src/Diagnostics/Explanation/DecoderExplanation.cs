@@ -11,11 +11,11 @@ internal sealed class DecoderExplanation(ICausalLM model, ExplanationRun run)
         var attribution = new DirectAttribution(model, run);
         run.Passes = 1 + attribution.Passes + Math.Max(0, run.Options.Generate - 1);
         using Session session = model.CreateSession(new SessionOptions { MaxLength = tokens + run.Options.Generate });
-        (Tensor[] streams, CausalLMOutput output) = Read(session);
-        Tensor logits = model.Logits(streams[^1], session);                      // [tokens, vocab_size]
+        (FloatTensor[] streams, CausalLMOutput output) = Read(session);
+        FloatTensor logits = model.Logits(streams[^1], session);                      // [tokens, vocab_size]
         TokenCandidate[][] candidates = [.. Enumerable.Range(0, tokens).Select(token => run.Candidates(logits.Row(token), run.Options.TopK, model))];
         Attribution[] attributions = attribution.Effects(streams, candidates);
-        Tensor[] attentions = [.. output.Attentions!.Select(layer => new Tensor(layer.ToArray(), layer.Name, _config.Heads, tokens, tokens))];
+        FloatTensor[] attentions = [.. output.Attentions!.Select(layer => new FloatTensor(layer.ToArray(), layer.Name, _config.Heads, tokens, tokens))];
         return new ModelExplanation
         {
             Architecture = model.Architecture,
@@ -32,12 +32,12 @@ internal sealed class DecoderExplanation(ICausalLM model, ExplanationRun run)
     }
 
     /// <summary>Reads the text: the residual stream after the embedding and after each block, [tokens, n_embd], and the pass's output.</summary>
-    private (Tensor[] Streams, CausalLMOutput Output) Read(Session session)
+    private (FloatTensor[] Streams, CausalLMOutput Output) Read(Session session)
     {
         run.ThrowIfCancelled();
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = [model.Paths.Embeddings, model.Paths.Layers], MemoryLimit = long.MaxValue });
         CausalLMOutput output = model.Forward(ModelInputs.Of(run.Ids), session, new ForwardOptions { OutputAttentions = true, LogitsAt = [] });
         run.PassDone();
-        return ([.. trace.Passes[0].Tensors.Select(stream => new Tensor(stream.ToArray(), stream.Name, run.Ids.Length, _config.HiddenWidth))], output);
+        return ([.. trace.Passes[0].Tensors.Select(stream => new FloatTensor(stream.ToArray(), stream.Name, run.Ids.Length, _config.HiddenWidth))], output);
     }
 }

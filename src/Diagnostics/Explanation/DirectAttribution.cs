@@ -14,7 +14,7 @@ internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
     /// <summary>The effects after every token.</summary>
     /// <param name="streams">The residual stream after the embedding and after each block, [tokens, n_embd].</param>
     /// <param name="candidates">What the model predicts after every token, best first.</param>
-    public Attribution[] Effects(Tensor[] streams, TokenCandidate[][] candidates)
+    public Attribution[] Effects(FloatTensor[] streams, TokenCandidate[][] candidates)
     {
         var effects = new List<PartEffect>[candidates.Length];
         for (int token = 0; token < effects.Length; token++)
@@ -31,9 +31,9 @@ internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
         return [.. effects.Select((list, token) => new Attribution(AttributionMethod.Direct, candidates[token][0].Logit - candidates[token][1].Logit, list))];
     }
 
-    private void AddLayer(int layer, TracedPass pass, Tensor stream, TokenCandidate[][] candidates, List<PartEffect>[] effects)
+    private void AddLayer(int layer, TracedPass pass, FloatTensor stream, TokenCandidate[][] candidates, List<PartEffect>[] effects)
     {
-        Tensor heads = pass[HeadsOf(layer)], mlp = pass[MlpOf(layer)];           // [1, heads, tokens, n_embd], [1, tokens, n_embd]
+        FloatTensor heads = pass[HeadsOf(layer)], mlp = pass[MlpOf(layer)];           // [1, heads, tokens, n_embd], [1, tokens, n_embd]
         for (int token = 0; token < effects.Length; token++)
         {
             float[] parts = [.. Enumerable.Range(0, _config.Heads).SelectMany(head => heads.Row(head * effects.Length + token).ToArray()), .. mlp.Row(token)];
@@ -46,7 +46,7 @@ internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
 
     private float[] Shares(ReadOnlySpan<float> parts, ReadOnlySpan<float> stream, TokenCandidate[] candidates, out float constant)
     {
-        var rows = new Tensor(parts.ToArray(), "parts", parts.Length / _config.HiddenWidth, _config.HiddenWidth);
+        var rows = new FloatTensor(parts.ToArray(), "parts", parts.Length / _config.HiddenWidth, _config.HiddenWidth);
         return model.LogitShares(rows, stream, candidates[0].TokenId, candidates[1].TokenId, out constant);
     }
 

@@ -13,8 +13,8 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
         MaskedLMOutput output = model.Forward(inputs, session, new ForwardOptions { OutputAttentions = true, OutputHiddenStates = true });
         run.PassDone();
         int tokens = run.Ids.Length;
-        Tensor[] streams = [.. output.HiddenStates!.Select(state => new Tensor(state.ToArray(), state.Name, tokens, model.Config.HiddenWidth))];
-        Tensor logits = output.Logits;                                       // [1, tokens, vocab_size]
+        FloatTensor[] streams = [.. output.HiddenStates!.Select(state => new FloatTensor(state.ToArray(), state.Name, tokens, model.Config.HiddenWidth))];
+        FloatTensor logits = output.Logits;                                       // [1, tokens, vocab_size]
         TokenCandidate[][] candidates = [.. masks.Select(mask => run.Candidates(logits.Row(mask), run.Options.TopK, model))];
         Attribution[] attributions = AblationEffects(
             session, masks, [.. candidates.Select(all => all[0].TokenId)], [.. candidates.Select(all => all[0].Logit)]);
@@ -24,7 +24,7 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
             Config = model.Config,
             Text = text,
             Tokens = run.Tokens(),
-            Attentions = [.. output.Attentions!.Select(layer => new Tensor(layer.ToArray(), layer.Name, _heads, tokens, tokens))],
+            Attentions = [.. output.Attentions!.Select(layer => new FloatTensor(layer.ToArray(), layer.Name, _heads, tokens, tokens))],
             ResidualNorms = ExplanationRun.Norms(streams),
             LogitLens = [.. streams.Select(stream => run.Lens(stream, hidden => model.Logits(hidden, session), model))],
             Predictions = [.. masks.Select((mask, i) => new ExplainedPrediction(mask, candidates[i], attributions[i]))],
@@ -47,7 +47,7 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
 
         void Measure(ModelPart part, int layer, int head, Intervention without)
         {
-            Tensor logits = LogitsWith(without, session, masks);
+            FloatTensor logits = LogitsWith(without, session, masks);
             for (int i = 0; i < masks.Length; i++)
                 effects[i].Add(new PartEffect(part, layer, head, whole[i] - logits.Row(i)[answers[i]]));
             run.PassDone();
@@ -55,7 +55,7 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
     }
 
     /// <summary>The masks' scores in a pass with a change, [masks, vocab_size].</summary>
-    private Tensor LogitsWith(Intervention change, Session session, int[] masks)
+    private FloatTensor LogitsWith(Intervention change, Session session, int[] masks)
     {
         run.ThrowIfCancelled();
         using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [change] });

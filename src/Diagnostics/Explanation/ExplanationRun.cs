@@ -2,7 +2,7 @@ namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What decoders and encoders share while they are explained: tokens, candidates, the logit lens, progress.</summary>
 internal sealed class ExplanationRun(
-    Tokenizer tokenizer, Encoding row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
+    Tokenizer tokenizer, TokenEncoding row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
 {
     // Scores of the vocabulary exist for a few rows at a time: [64, vocab_size] is 13 MB at 51,200.
     private const int LensRows = 64;
@@ -47,7 +47,7 @@ internal sealed class ExplanationRun(
 
     /// <summary>The candidates at every place of a stream, [tokens, hidden], if the model ended there: <paramref name="head"/> is the final norm and the head,
     /// [rows, hidden] → [rows, vocab_size].</summary>
-    public TokenCandidate[][] Lens(Tensor hidden, Func<Tensor, Tensor> head, IPretrainedModel model)
+    public TokenCandidate[][] Lens(FloatTensor hidden, Func<FloatTensor, FloatTensor> head, IPretrainedModel model)
     {
         (int tokens, int width) = (hidden.Shape[0], hidden.Shape[1]);
         var places = new TokenCandidate[tokens][];
@@ -55,7 +55,7 @@ internal sealed class ExplanationRun(
         {
             ThrowIfCancelled();
             int count = Math.Min(LensRows, tokens - start);
-            Tensor logits = head(new Tensor(hidden.Span.Slice(start * width, count * width).ToArray(), hidden.Name, count, width));
+            FloatTensor logits = head(new FloatTensor(hidden.Span.Slice(start * width, count * width).ToArray(), hidden.Name, count, width));
             for (int i = 0; i < count; i++)
                 places[start + i] = Candidates(logits.Row(i), options.LensTopK, model);
         }
@@ -63,7 +63,7 @@ internal sealed class ExplanationRun(
     }
 
     /// <summary>√Σx² of every row of every tensor, [tensors, rows].</summary>
-    public static Tensor Norms(IReadOnlyList<Tensor> streams)
+    public static FloatTensor Norms(IReadOnlyList<FloatTensor> streams)
     {
         int tokens = streams[0].Shape[0];
         var norms = new float[streams.Count * tokens];
@@ -77,6 +77,6 @@ internal sealed class ExplanationRun(
                 norms[layer * tokens + token] = (float)Math.Sqrt(sum);
             }
         }
-        return new Tensor(norms, "residual_norms", streams.Count, tokens);
+        return new FloatTensor(norms, "residual_norms", streams.Count, tokens);
     }
 }

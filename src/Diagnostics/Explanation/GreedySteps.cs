@@ -5,7 +5,7 @@ internal sealed class GreedySteps(ICausalLM model, ExplanationRun run, Session s
 {
     /// <summary>The steps; fewer than asked for where an end token comes. The first is of the pass that read the text: its candidates, and its attention by
     /// layer, [heads, tokens, tokens].</summary>
-    public List<ExplainedStep> Explain(TokenCandidate[] first, Tensor[] attentions, IReadOnlyList<int> endTokens)
+    public List<ExplainedStep> Explain(TokenCandidate[] first, FloatTensor[] attentions, IReadOnlyList<int> endTokens)
     {
         var steps = new List<ExplainedStep>();
         if (run.Options.Generate == 0)
@@ -23,14 +23,14 @@ internal sealed class GreedySteps(ICausalLM model, ExplanationRun run, Session s
         return steps;
     }
 
-    private ExplainedStep Step(int read, TokenCandidate[] candidates, Tensor[] attentions) =>
+    private ExplainedStep Step(int read, TokenCandidate[] candidates, FloatTensor[] attentions) =>
         new(read, attentions[0].Shape[1], candidates, run.Token(candidates[0].TokenId), attentions);
 
     /// <summary>[heads, queries, keys] → [heads, keys] of the last query.</summary>
-    private static Tensor LastQuery(Tensor layer, int queries, int keys)
+    private static FloatTensor LastQuery(FloatTensor layer, int queries, int keys)
     {
         int heads = layer.Length / (queries * keys);
-        var last = new Tensor(layer.Name, heads, keys);
+        var last = new FloatTensor(layer.Name, heads, keys);
         for (int head = 0; head < heads; head++)
             layer.Span.Slice((head * queries + queries - 1) * keys, keys).CopyTo(last.Row(head));
         return last;

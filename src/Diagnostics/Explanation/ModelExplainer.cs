@@ -53,7 +53,7 @@ public sealed class ModelExplainer : EncoderPipeline
     {
         options ??= ExplanationOptions.Default;
         options.Validate();
-        Encoding row = Texts.Encode(text, advice: "Shorten it.");
+        TokenEncoding row = Texts.Encode(text, advice: "Shorten it.");
         CheckLength(row, options);
         var run = new ExplanationRun(Tokenizer, row, options, progress, cancellationToken);
         return Model is ICausalLM decoder
@@ -66,7 +66,7 @@ public sealed class ModelExplainer : EncoderPipeline
 
     private static (string Token, int Id) MaskOf(Tokenizer tokenizer) => FillMaskPipeline.FindMask(tokenizer);
 
-    private int[] MaskColumns(Encoding row)
+    private int[] MaskColumns(TokenEncoding row)
     {
         int[] columns = [.. Enumerable.Range(0, row.Length).Where(column => row.Ids[column] == _maskId)];
         return columns.Length > 0
@@ -75,7 +75,7 @@ public sealed class ModelExplainer : EncoderPipeline
                 $"Write {MaskToken} where a token is to be filled in.");
     }
 
-    private void CheckLength(Encoding row, ExplanationOptions options)
+    private void CheckLength(TokenEncoding row, ExplanationOptions options)
     {
         if (options.Generate > 0 && Model is not ICausalLM)
             throw new ModelInputException($"{options.Generate} tokens are to be generated, and {Model.Architecture} is an encoder, which generates none. " +

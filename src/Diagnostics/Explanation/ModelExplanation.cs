@@ -20,11 +20,11 @@ public sealed record ModelExplanation
 
     /// <summary>Attention probabilities of each layer, [heads, tokens, tokens]: row = the token that looks, column = the token it looks at; rows sum to
     /// 1.</summary>
-    public required IReadOnlyList<Tensor> Attentions { get; init; }
+    public required IReadOnlyList<FloatTensor> Attentions { get; init; }
 
     /// <summary>The Euclidean length of the residual stream (an encoder's hidden state), [1 + layers, tokens]: after the embeddings, then after each
     /// layer.</summary>
-    public required Tensor ResidualNorms { get; init; }
+    public required FloatTensor ResidualNorms { get; init; }
 
     /// <summary>The likeliest tokens if the model ended there, [1 + layers][tokens][candidates]: the final norm (decoders) and the head on the stream after the
     /// embeddings and after each layer. The last layer's are the model's own.</summary>
@@ -114,4 +114,4 @@ public sealed record PartEffect(ModelPart Part, int Layer, int Head, double Effe
 /// <param name="Candidates">What could follow, best first.</param>
 /// <param name="Chosen">What was chosen: the likeliest.</param>
 /// <param name="Attentions">Whom the last token that was read looked at, layer by layer, [heads, keys].</param>
-public sealed record ExplainedStep(int Read, int Keys, IReadOnlyList<TokenCandidate> Candidates, ExplainedToken Chosen, IReadOnlyList<Tensor> Attentions);
+public sealed record ExplainedStep(int Read, int Keys, IReadOnlyList<TokenCandidate> Candidates, ExplainedToken Chosen, IReadOnlyList<FloatTensor> Attentions);

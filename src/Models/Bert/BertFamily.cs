@@ -77,10 +77,10 @@ internal sealed class BertForPreTraining : PretrainedModel, IMaskedLM, INextSent
     public override PreTrainingOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _bert.Forward(session);                                       // [tokens, hidden]
-        Tensor predictions = VocabularyLogits.Compute("prediction_logits", x, Config.VocabSize, session,
+        FloatTensor x = _bert.Forward(session);                                       // [tokens, hidden]
+        FloatTensor predictions = VocabularyLogits.Compute("prediction_logits", x, Config.VocabSize, session,
             (rows, scores) => _predictions.ForwardTo(rows, scores, session));
-        Tensor relationship = _seqRelationship.Forward(_bert.Pool(x, session), session).Copy("seq_relationship_logits");
+        FloatTensor relationship = _seqRelationship.Forward(_bert.Pool(x, session), session).Copy("seq_relationship_logits");
         float? loss = inputs.Labels is int[] labels && inputs.NextSentenceLabel is int[] next
             ? Loss.CrossEntropy(predictions, labels, session.Kernels) + Loss.CrossEntropy(relationship, next, session.Kernels)
             : null;
@@ -88,11 +88,11 @@ internal sealed class BertForPreTraining : PretrainedModel, IMaskedLM, INextSent
     }
 
     /// <inheritdoc/>
-    public Tensor NextSentenceLogits(ModelInputs inputs, Session session) =>
+    public FloatTensor NextSentenceLogits(ModelInputs inputs, Session session) =>
         Forward(inputs, session, new ForwardOptions { LogitsAt = [] }).SeqRelationshipLogits;
 
     /// <inheritdoc/>
-    public Tensor Logits(Tensor hiddenStates, Session session) =>
+    public FloatTensor Logits(FloatTensor hiddenStates, Session session) =>
         RunHead(hiddenStates, session, (rows, scores) => _predictions.ForwardTo(rows, scores, session));
 
     MaskedLMOutput IMaskedLM.Forward(ModelInputs inputs, Session session, ForwardOptions? options) => Forward(inputs, session, options);
@@ -115,7 +115,7 @@ internal class BertForSequenceClassification : EncoderForSequenceClassification
         (_bert, _classifier) = (bert, new Linear(source.Weights, "classifier", config.HiddenSize, config.NumLabels));
 
     /// <inheritdoc/>
-    protected override Tensor Classify(Tensor x, Session session) => _classifier.Forward(_bert.Pool(x, session), session);
+    protected override FloatTensor Classify(FloatTensor x, Session session) => _classifier.Forward(_bert.Pool(x, session), session);
 }
 
 /// <summary>BERT that labels every token.</summary>

@@ -49,9 +49,9 @@ internal class BertModel : EncoderModel
     public override bool HasPooler => _pooler is not null;
 
     /// <inheritdoc/>
-    public override Tensor Forward(Session session)
+    public override FloatTensor Forward(Session session)
     {
-        Tensor x = _embeddings.Forward(session);                               // [tokens, hidden]
+        FloatTensor x = _embeddings.Forward(session);                               // [tokens, hidden]
         session.KeepHiddenState(x);
         foreach (BertLayer layer in _layers)
         {
@@ -62,7 +62,7 @@ internal class BertModel : EncoderModel
     }
 
     /// <inheritdoc/>
-    public override Tensor Pool(Tensor x, Session session) =>
+    public override FloatTensor Pool(FloatTensor x, Session session) =>
         session.Tap(_poolerName, _pooler!.Forward(SelectedRows.First(x, session), session, ActivationFunction.Tanh));
 }
 
@@ -88,9 +88,9 @@ internal sealed class BertEmbeddings
     public EmbeddingTable Words { get; }
 
     /// <summary>The packed tokens → [tokens, hidden].</summary>
-    public Tensor Forward(Session session)
+    public FloatTensor Forward(Session session)
     {
-        Tensor x = Words.Forward(_name, session);                    // [tokens, hidden]
+        FloatTensor x = Words.Forward(_name, session);                    // [tokens, hidden]
         _tokenTypes.Add(session.Batch.TypeIds, x, session);
         _positions.Add(session.Batch.Positions, x, session);
         _layerNorm.ForwardTo(x, x, session);
@@ -118,12 +118,12 @@ internal sealed class BertLayer
     }
 
     /// <summary>One layer, in place: [tokens, hidden].</summary>
-    public void Forward(Tensor x, Session session)
+    public void Forward(FloatTensor x, Session session)
     {
         _attention.Forward(x, session);
 
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
+        FloatTensor output = _feedForward.Forward(x, session);                         // [tokens, hidden]
         _layerNorm.ForwardTo(x, output, x, session);                              // x ← LayerNorm(x + output)
         session.Tap(_outputName, x);
         session.Tap(_name, x);
@@ -152,11 +152,11 @@ internal sealed class BertAttention
     }
 
     /// <summary>In place, [tokens, hidden].</summary>
-    public void Forward(Tensor x, Session session)
+    public void Forward(FloatTensor x, Session session)
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor context = session.Tap(_selfName, _self.Forward(x, session));                                         // [tokens, hidden]
-        Tensor attention = _self.Project(_dense, context, session);                         // [tokens, hidden]
+        FloatTensor context = session.Tap(_selfName, _self.Forward(x, session));                                         // [tokens, hidden]
+        FloatTensor attention = _self.Project(_dense, context, session);                         // [tokens, hidden]
         _layerNorm.ForwardTo(x, attention, x, session);                                                             // x ← LayerNorm(x + attention)
         session.Tap(_outputName, x);
         session.Tap(_name, x);

@@ -35,9 +35,9 @@ internal sealed class CodeGenModel : DecoderModel
     public override LayerNormalization Norm { get; }
 
     /// <inheritdoc/>
-    public override Tensor Forward(Session session)
+    public override FloatTensor Forward(Session session)
     {
-        Tensor x = session.Tap(Wte, Words.Forward(Wte, session));             // [tokens, n_embd]
+        FloatTensor x = session.Tap(Wte, Words.Forward(Wte, session));             // [tokens, n_embd]
         if (session.Batch.HasTypeIds)
             Words.Add(session.Batch.TypeIds, x, session);                     // transformers embeds segments with the token table itself
         session.Tap(Drop, x);
@@ -46,7 +46,7 @@ internal sealed class CodeGenModel : DecoderModel
             session.KeepHiddenState(x);
             block.Forward(x, session);
         }
-        Tensor last = Norm.Forward(x, session);
+        FloatTensor last = Norm.Forward(x, session);
         session.KeepHiddenState(last);                                        // as transformers: the last one is after ln_f
         return last;
     }
@@ -72,11 +72,11 @@ internal sealed class CodeGenBlock
     }
 
     /// <summary>One block, in place.</summary>
-    public void Forward(Tensor x, Session session)
+    public void Forward(FloatTensor x, Session session)
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
-        (Tensor attn, Tensor mlp) = ParallelBranches.Pay(normed, session)
+        FloatTensor normed = _ln1.Forward(x, session);                               // [tokens, n_embd]
+        (FloatTensor attn, FloatTensor mlp) = ParallelBranches.Pay(normed, session)
             ? ParallelBranches.Forward(_attn, _mlp, normed, session)
             : (_attn.Forward(normed, session), session.Tap(_mlpName, _mlp.Forward(normed, session)));
         Add.Run(attn.Span, mlp.Span, attn.Span, session.Kernels);               // attn ← attn + mlp
@@ -111,16 +111,16 @@ internal sealed class CodeGenAttention
     public Linear OutProj { get; }
 
     /// <summary>[tokens, n_embd] → [tokens, n_embd]; appends keys and values to the session's cache.</summary>
-    public Tensor Forward(Tensor x, Session session)
+    public FloatTensor Forward(FloatTensor x, Session session)
     {
-        Tensor qkv = QkvProj.Forward(x, session);                                                                   // [tokens, 3 · n_embd]
-        Tensor context = Attend(qkv, session);                                                                      // [tokens, n_embd]
-        Tensor attention = _heads.Traced.Project(OutProj, context, session);                                       // [tokens, n_embd]
+        FloatTensor qkv = QkvProj.Forward(x, session);                                                                   // [tokens, 3 · n_embd]
+        FloatTensor context = Attend(qkv, session);                                                                      // [tokens, n_embd]
+        FloatTensor attention = _heads.Traced.Project(OutProj, context, session);                                       // [tokens, n_embd]
         return session.Tap(_name, attention);
     }
 
     /// <summary>What is between the two layers: softmax(q · kᵀ / √head_dim) · v. [tokens, 3 · n_embd] → [tokens, n_embd].</summary>
-    public Tensor Attend(Tensor qkv, Session session) => _heads.Forward(qkv, session);
+    public FloatTensor Attend(FloatTensor qkv, Session session) => _heads.Forward(qkv, session);
 }
 
 /// <summary>The two branches of a block, a layer of each at a time: neither needs the other, so that while decoding threads meet three times instead of
@@ -129,13 +129,13 @@ internal sealed class CodeGenAttention
 internal static class ParallelBranches
 {
     /// <summary>Whether it pays: few tokens, and nobody who traces what is inside a branch.</summary>
-    public static bool Pay(Tensor x, Session session) => x.Shape[0] <= MatMul.StreamedRows && session.Tracer is null;
+    public static bool Pay(FloatTensor x, Session session) => x.Shape[0] <= MatMul.StreamedRows && session.Tracer is null;
 
     /// <summary>[tokens, n_embd] → [tokens, n_embd] twice; appends to the KV cache.</summary>
-    public static (Tensor Attn, Tensor Mlp) Forward(CodeGenAttention attn, FeedForwardBlock mlp, Tensor x, Session session)
+    public static (FloatTensor Attn, FloatTensor Mlp) Forward(CodeGenAttention attn, FeedForwardBlock mlp, FloatTensor x, Session session)
     {
-        (Tensor qkv, Tensor inner) = Linear.Forward(attn.QkvProj, x, mlp.Up, x, session, mlp.Activation);
-        Tensor context = attn.Attend(qkv, session);
+        (FloatTensor qkv, FloatTensor inner) = Linear.Forward(attn.QkvProj, x, mlp.Up, x, session, mlp.Activation);
+        FloatTensor context = attn.Attend(qkv, session);
         return Linear.Forward(attn.OutProj, context, mlp.Down, inner, session);
     }
 }

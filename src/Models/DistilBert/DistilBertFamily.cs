@@ -63,9 +63,9 @@ internal sealed class DistilBertForSequenceClassification : EncoderForSequenceCl
     }
 
     /// <inheritdoc/>
-    protected override Tensor Classify(Tensor x, Session session)
+    protected override FloatTensor Classify(FloatTensor x, Session session)
     {
-        Tensor hidden = _preClassifier.Forward(SelectedRows.First(x, session), session, ActivationFunction.Relu);       // [batch, dim]
+        FloatTensor hidden = _preClassifier.Forward(SelectedRows.First(x, session), session, ActivationFunction.Relu);       // [batch, dim]
         return _classifier.Forward(hidden, session);                                                                    // [batch, labels]
     }
 }

@@ -27,9 +27,9 @@ internal sealed class DistilBertModel : EncoderModel
     public override EmbeddingTable Words { get; }
 
     /// <inheritdoc/>
-    public override Tensor Forward(Session session)
+    public override FloatTensor Forward(Session session)
     {
-        Tensor x = Words.Forward(Embeddings, session);                       // [tokens, dim]
+        FloatTensor x = Words.Forward(Embeddings, session);                       // [tokens, dim]
         _positions.Add(session.Batch.Positions, x, session);
         _layerNorm.ForwardTo(x, x, session);
         session.Tap(Embeddings, x);
@@ -70,15 +70,15 @@ internal sealed class DistilBertLayer
     }
 
     /// <summary>One layer, in place: [tokens, dim].</summary>
-    public void Forward(Tensor x, Session session)
+    public void Forward(FloatTensor x, Session session)
     {
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor context = _attention.Forward(x, session);                                                                // [tokens, dim]
-        Tensor attention = _attention.Project(_outLin, context, session);
+        FloatTensor context = _attention.Forward(x, session);                                                                // [tokens, dim]
+        FloatTensor attention = _attention.Project(_outLin, context, session);
         session.Tap(_attentionName, attention);
         _saLayerNorm.ForwardTo(x, attention, x, session);                                                               // x ← sa_layer_norm(x + attention)
         session.Tap(_saLayerNorm.Name, x);
-        Tensor ffn = session.Tap(_ffnName, _ffn.Forward(x, session));                                                   // [tokens, dim]
+        FloatTensor ffn = session.Tap(_ffnName, _ffn.Forward(x, session));                                                   // [tokens, dim]
         _outputLayerNorm.ForwardTo(x, ffn, x, session);                                                                 // x ← output_layer_norm(x + ffn)
         session.Tap(_outputLayerNorm.Name, x);
         session.Tap(_name, x);

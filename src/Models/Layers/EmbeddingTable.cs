@@ -30,11 +30,11 @@ public sealed class EmbeddingTable
     /// workspace.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <param name="session">The running session.</param>
-    public Tensor Forward(string name, Session session)
+    public FloatTensor Forward(string name, Session session)
     {
         ArgumentNullException.ThrowIfNull(session);
-        Tensor x = session.Workspace.Rent(name, session.Batch.Tokens, Matrix.K);
-        if (session.Batch.InputsEmbeds is Tensor embeds)
+        FloatTensor x = session.Workspace.Rent(name, session.Batch.Tokens, Matrix.K);
+        if (session.Batch.InputsEmbeds is FloatTensor embeds)
             session.Batch.Gather(embeds.Span, x);
         else
             Embedding.Lookup(session.Batch.TokenIds, Matrix.View, x.Span, session.Kernels);
@@ -45,7 +45,7 @@ public sealed class EmbeddingTable
     /// <param name="ids">One per token.</param>
     /// <param name="x">[tokens, width].</param>
     /// <param name="session">The running session.</param>
-    public void Add(ReadOnlySpan<int> ids, Tensor x, Session session)
+    public void Add(ReadOnlySpan<int> ids, FloatTensor x, Session session)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(session);

@@ -23,18 +23,18 @@ public sealed class LayerNormalization(ModelWeights weights, string name, int hi
     internal ReadOnlySpan<float> Bias => _bias;
 
     /// <summary>[tokens, hidden] → [tokens, hidden], in the session's workspace.</summary>
-    public Tensor Forward(Tensor x, Session session)
+    public FloatTensor Forward(FloatTensor x, Session session)
     {
-        Tensor y = session.Workspace.Rent(Name, x.Shape[0], x.Shape[1]);
+        FloatTensor y = session.Workspace.Rent(Name, x.Shape[0], x.Shape[1]);
         ForwardTo(x, y, session);
         return session.Tap(Name, y);
     }
 
     /// <summary>The same into a tensor of the caller's, which may be <paramref name="x"/> itself.</summary>
-    public void ForwardTo(Tensor x, Tensor y, Session session) => LayerNorm.Run(x.Span, _weight, _bias, _eps, y.Span, session.Kernels);
+    public void ForwardTo(FloatTensor x, FloatTensor y, Session session) => LayerNorm.Run(x.Span, _weight, _bias, _eps, y.Span, session.Kernels);
 
     /// <summary>y = LayerNorm(x + residual), into a tensor of the caller's, which may be <paramref name="x"/> itself.</summary>
-    public void ForwardTo(Tensor x, Tensor residual, Tensor y, Session session)
+    public void ForwardTo(FloatTensor x, FloatTensor residual, FloatTensor y, Session session)
     {
         Add.Run(x.Span, residual.Span, y.Span, session.Kernels);
         ForwardTo(y, y, session);
@@ -44,7 +44,7 @@ public sealed class LayerNormalization(ModelWeights weights, string name, int hi
     /// out.</summary>
     /// <param name="parts">[parts, hidden], in place.</param>
     /// <param name="whole">[hidden].</param>
-    internal void ScaleParts(Tensor parts, ReadOnlySpan<float> whole)
+    internal void ScaleParts(FloatTensor parts, ReadOnlySpan<float> whole)
     {
         double mean = Mean(whole), variance = 0;
         foreach (float x in whole)

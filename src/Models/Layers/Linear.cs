@@ -73,10 +73,10 @@ public sealed class Linear
     /// <param name="x">[tokens, in].</param>
     /// <param name="session">The running session.</param>
     /// <param name="activation">What follows the product.</param>
-    public Tensor Forward(Tensor x, Session session, ActivationFunction activation = ActivationFunction.None)
+    public FloatTensor Forward(FloatTensor x, Session session, ActivationFunction activation = ActivationFunction.None)
     {
         ArgumentNullException.ThrowIfNull(session);
-        Tensor y = Rent(x, session);
+        FloatTensor y = Rent(x, session);
         ForwardTo(x, y, session, activation);
         session.Tracer?.TapProduct(this, x, y, activation);
         return y;
@@ -87,7 +87,7 @@ public sealed class Linear
     /// <param name="y">[tokens, out].</param>
     /// <param name="session">The running session.</param>
     /// <param name="activation">What follows the product.</param>
-    public void ForwardTo(Tensor x, Tensor y, Session session, ActivationFunction activation = ActivationFunction.None)
+    public void ForwardTo(FloatTensor x, FloatTensor y, Session session, ActivationFunction activation = ActivationFunction.None)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
@@ -96,25 +96,26 @@ public sealed class Linear
     }
 
     /// <summary>Three layers over the same x, which share the work of reading it.</summary>
-    internal static (Tensor First, Tensor Second, Tensor Third) Forward(Linear first, Linear second, Linear third, Tensor x, Session session)
+    internal static (FloatTensor First, FloatTensor Second, FloatTensor Third) Forward(
+        Linear first, Linear second, Linear third, FloatTensor x, Session session)
     {
-        Tensor a = first.Rent(x, session), b = second.Rent(x, session), c = third.Rent(x, session);
+        FloatTensor a = first.Rent(x, session), b = second.Rent(x, session), c = third.Rent(x, session);
         MatMul.Run(x.Shape[0], first.Product(x, a), second.Product(x, b), third.Product(x, c), session.Kernels);
         return (session.Tap(first.Name, a), session.Tap(second.Name, b), session.Tap(third.Name, c));
     }
 
     /// <summary>Two layers that do not need each other: few tokens then have threads meet once. Nothing is traced.</summary>
-    internal static (Tensor First, Tensor Second) Forward(
-        Linear first, Tensor x, Linear second, Tensor secondX, Session session, ActivationFunction secondActivation = ActivationFunction.None)
+    internal static (FloatTensor First, FloatTensor Second) Forward(
+        Linear first, FloatTensor x, Linear second, FloatTensor secondX, Session session, ActivationFunction secondActivation = ActivationFunction.None)
     {
-        Tensor a = first.Rent(x, session), b = second.Rent(secondX, session);
+        FloatTensor a = first.Rent(x, session), b = second.Rent(secondX, session);
         MatMul.Run(x.Shape[0], first.Product(x, a), second.Product(secondX, b, secondActivation), default, session.Kernels);
         return (a, b);
     }
 
-    private Tensor Rent(Tensor x, Session session) => session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
+    private FloatTensor Rent(FloatTensor x, Session session) => session.Workspace.Rent(Name, x.Shape[0], OutFeatures);
 
-    private Product Product(Tensor x, Tensor y, ActivationFunction activation = ActivationFunction.None) =>
+    private Product Product(FloatTensor x, FloatTensor y, ActivationFunction activation = ActivationFunction.None) =>
         new(x.Span, _weight.View, y.Span, new Epilogue { Bias = _bias, Activation = activation });
 }
 
@@ -136,14 +137,14 @@ public sealed class FeedForwardBlock(Linear up, ActivationFunction activation, s
     internal Linear Down => down;
 
     /// <summary>In the session's workspace. What is between the two layers becomes a tensor only where somebody traces it.</summary>
-    public Tensor Forward(Tensor x, Session session)
+    public FloatTensor Forward(FloatTensor x, Session session)
     {
         int tokens = x.Shape[0];
         bool traced = session.Tracer is ActivationTrace trace && (trace.Wants(up.Name) || trace.Wants(activationName));
         if (traced || !FeedForward.Fits(tokens, up.Weight, down.Weight, session.Kernels))
             return down.Forward(session.Tap(activationName, up.Forward(x, session, activation)), session);
 
-        Tensor y = session.Workspace.Rent(down.Name, tokens, down.OutFeatures);
+        FloatTensor y = session.Workspace.Rent(down.Name, tokens, down.OutFeatures);
         var first = new Epilogue { Bias = up.Bias, Activation = activation };
         FeedForward.Run(x.Span, tokens, up.Weight, first, down.Weight, y.Span, new Epilogue { Bias = down.Bias }, session.Kernels);
         return session.Tap(down.Name, y);

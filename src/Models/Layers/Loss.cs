@@ -14,17 +14,17 @@ internal static class Loss
     /// <param name="labels">A class or −100 for each row.</param>
     /// <param name="options">Kernel level.</param>
     /// <exception cref="ModelInputException">A label is no class.</exception>
-    public static float CrossEntropy(Tensor logits, ReadOnlySpan<int> labels, KernelOptions options) =>
+    public static float CrossEntropy(FloatTensor logits, ReadOnlySpan<int> labels, KernelOptions options) =>
         CrossEntropy(logits, labels, rowsPerSequence: labels.Length, shift: 0, options);
 
     /// <summary>The loss of a causal language model: the logits after token i are scored by the label of token i + 1.</summary>
     /// <param name="logits">[batch, sequence, vocab_size].</param>
     /// <param name="labels">[batch, sequence].</param>
     /// <param name="options">Kernel level.</param>
-    public static float CausalCrossEntropy(Tensor logits, ReadOnlySpan<int> labels, KernelOptions options) =>
+    public static float CausalCrossEntropy(FloatTensor logits, ReadOnlySpan<int> labels, KernelOptions options) =>
         CrossEntropy(logits, labels, logits.Shape[1], shift: 1, options);
 
-    private static float CrossEntropy(Tensor logits, ReadOnlySpan<int> labels, int rowsPerSequence, int shift, KernelOptions options)
+    private static float CrossEntropy(FloatTensor logits, ReadOnlySpan<int> labels, int rowsPerSequence, int shift, KernelOptions options)
     {
         (double sum, int count, int classes) = (0, 0, logits.Shape[^1]);
         if (labels.Length != logits.Length / classes)
@@ -74,7 +74,7 @@ internal static class SequenceLoss
     /// <param name="inputs">Labels or LabelValues.</param>
     /// <param name="config">problem_type and the number of labels.</param>
     /// <param name="session">The running session.</param>
-    public static float? Compute(Tensor logits, ModelInputs inputs, PretrainedConfig config, Session session)
+    public static float? Compute(FloatTensor logits, ModelInputs inputs, PretrainedConfig config, Session session)
     {
         if (inputs.Labels is null && inputs.LabelValues is null)
             return null;

@@ -18,11 +18,11 @@ public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, La
     /// <param name="x">[rows, hidden].</param>
     /// <param name="logits">[rows, vocab_size].</param>
     /// <param name="session">The running session.</param>
-    public void ForwardTo(Tensor x, Tensor logits, Session session)
+    public void ForwardTo(FloatTensor x, FloatTensor logits, Session session)
     {
         ArgumentNullException.ThrowIfNull(session);
         using Workspace.Scope scope = session.Workspace.BeginScope();
-        Tensor transformed = dense.Forward(x, session, activation);
+        FloatTensor transformed = dense.Forward(x, session, activation);
         layerNorm.ForwardTo(transformed, transformed, session);
         session.Tap(transformName, transformed);
         decoder.ForwardTo(transformed, logits, session);
@@ -36,18 +36,18 @@ public sealed class MaskedLMHead(Linear dense, ActivationFunction activation, La
 internal static class SelectedRows
 {
     /// <summary>The first token of each row of the batch.</summary>
-    public static Tensor First(Tensor x, Session session)
+    public static FloatTensor First(FloatTensor x, Session session)
     {
-        Tensor first = Rent("first_token", session.Batch.Rows, x, session);
+        FloatTensor first = Rent("first_token", session.Batch.Rows, x, session);
         for (int row = 0; row < session.Batch.Rows; row++)
             x.Row(session.Batch.RowStart(row)).CopyTo(first.Row(row));
         return first;
     }
 
     /// <summary>The last token of each row of the batch.</summary>
-    public static Tensor Last(Tensor x, Session session)
+    public static FloatTensor Last(FloatTensor x, Session session)
     {
-        Tensor last = Rent("selected", session.Batch.Rows, x, session);
+        FloatTensor last = Rent("selected", session.Batch.Rows, x, session);
         for (int row = 0; row < session.Batch.Rows; row++)
             x.Row(session.Batch.RowStart(row + 1) - 1).CopyTo(last.Row(row));
         return last;
@@ -55,9 +55,9 @@ internal static class SelectedRows
 
     /// <summary>The tokens at some places of the padded batch.</summary>
     /// <exception cref="ModelInputException">A place is padding.</exception>
-    public static Tensor At(IReadOnlyList<(int Row, int Column)> places, Tensor x, Session session)
+    public static FloatTensor At(IReadOnlyList<(int Row, int Column)> places, FloatTensor x, Session session)
     {
-        Tensor rows = Rent("selected", places.Count, x, session);
+        FloatTensor rows = Rent("selected", places.Count, x, session);
         for (int i = 0; i < places.Count; i++)
         {
             int token = session.Batch.TokenAt(places[i].Row, places[i].Column);
@@ -69,7 +69,7 @@ internal static class SelectedRows
         return rows;
     }
 
-    private static Tensor Rent(string name, int rows, Tensor x, Session session)
+    private static FloatTensor Rent(string name, int rows, FloatTensor x, Session session)
     {
         session.RowsAreSelected = true;
         return session.Workspace.Rent(name, rows, x.Shape[1]);
@@ -85,24 +85,24 @@ internal static class VocabularyLogits
     /// <param name="vocabSize">Scores per place.</param>
     /// <param name="session">The running session.</param>
     /// <param name="head">What computes them: [rows, hidden] → [rows, vocab_size] into the second tensor.</param>
-    public static Tensor Compute(string name, Tensor x, int vocabSize, Session session, Action<Tensor, Tensor> head)
+    public static FloatTensor Compute(string name, FloatTensor x, int vocabSize, Session session, Action<FloatTensor, FloatTensor> head)
     {
         PackedBatch batch = session.Batch;
         if (session.Options.LogitsAt is { } places)
         {
-            var selected = new Tensor(name, places.Count, vocabSize);
-            Tensor rows = SelectedRows.At(places, x, session);
+            var selected = new FloatTensor(name, places.Count, vocabSize);
+            FloatTensor rows = SelectedRows.At(places, x, session);
             if (places.Count > 0)
                 head(rows, selected);
             return selected;
         }
         if (batch.Tokens == batch.Rows * batch.Width)
         {
-            var all = new Tensor(name, batch.Rows, batch.Width, vocabSize);
+            var all = new FloatTensor(name, batch.Rows, batch.Width, vocabSize);
             head(x, all);
             return all;
         }
-        var packed = new Tensor(name, batch.Tokens, vocabSize);
+        var packed = new FloatTensor(name, batch.Tokens, vocabSize);
         head(x, packed);
         return batch.Unpack(packed, name);
     }

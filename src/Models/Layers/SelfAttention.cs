@@ -30,10 +30,10 @@ public sealed class SelfAttention
     internal TracedAttention Traced { get; }
 
     /// <summary>[tokens, hidden] → [tokens, heads · head_dim].</summary>
-    public Tensor Forward(Tensor x, Session session)
+    public FloatTensor Forward(FloatTensor x, Session session)
     {
-        (Tensor query, Tensor key, Tensor value) = Linear.Forward(_query, _key, _value, x, session);      // [tokens, heads · head_dim]
-        Tensor context = session.Workspace.Rent(_name, x.Shape[0], _heads * _headDim);
+        (FloatTensor query, FloatTensor key, FloatTensor value) = Linear.Forward(_query, _key, _value, x, session);      // [tokens, heads · head_dim]
+        FloatTensor context = session.Workspace.Rent(_name, x.Shape[0], _heads * _headDim);
         for (int row = 0; row < session.Batch.Rows; row++)
             Attend(row, query, key, value, context, session);
         Traced.Run(query, key, value, context, session);
@@ -44,13 +44,13 @@ public sealed class SelfAttention
     /// <param name="projection">heads · head_dim → hidden.</param>
     /// <param name="context">What <see cref="Forward"/> gave.</param>
     /// <param name="session">The running session.</param>
-    public Tensor Project(Linear projection, Tensor context, Session session)
+    public FloatTensor Project(Linear projection, FloatTensor context, Session session)
     {
         ArgumentNullException.ThrowIfNull(projection);
         return Traced.Project(projection, context, session);
     }
 
-    private void Attend(int row, Tensor query, Tensor key, Tensor value, Tensor context, Session session)
+    private void Attend(int row, FloatTensor query, FloatTensor key, FloatTensor value, FloatTensor context, Session session)
     {
         PackedBatch batch = session.Batch;
         int width = _heads * _headDim;
@@ -108,20 +108,20 @@ internal sealed class CausalSelfAttention
     public TracedAttention Traced { get; }
 
     /// <summary>[tokens, fused] → [tokens, heads · head_dim]; appends keys and values to the session's cache.</summary>
-    public Tensor Forward(Tensor qkv, Session session)
+    public FloatTensor Forward(FloatTensor qkv, Session session)
     {
-        Tensor query = session.Workspace.Rent(_queryName, qkv.Shape[0], _heads * _headDim);           // [tokens, heads · head_dim]
+        FloatTensor query = session.Workspace.Rent(_queryName, qkv.Shape[0], _heads * _headDim);           // [tokens, heads · head_dim]
         for (int row = 0; row < session.Batch.Rows; row++)
             SplitHeads.Run(Split(qkv, query, row, session), session.Kernels);                         // q and k rotated; k and v → cache
         session.Tracer?.TapHeads(this, qkv, query);
-        Tensor context = session.Workspace.Rent(_contextName, qkv.Shape[0], _heads * _headDim);
+        FloatTensor context = session.Workspace.Rent(_contextName, qkv.Shape[0], _heads * _headDim);
         Attention.Run(session.Batch.Rows, new CachedRows(this, query, context, session), session.Kernels);
         Traced.Run(query, context, session);
         return context;
     }
 
     /// <summary>Queries and keys after their rotation, and values. Changed ones go to the cache in place of those that are there.</summary>
-    public void Tap(Tensor qkv, Tensor query, ActivationTrace trace, Session session)
+    public void Tap(FloatTensor qkv, FloatTensor query, ActivationTrace trace, Session session)
     {
         trace.Tap(_queryName, query, new HeadLayout(_heads, _headDim));
         bool keysChanged = trace.Tap(_keyName, qkv, _keys), valuesChanged = trace.Tap(_valueName, qkv, _values);
@@ -135,7 +135,7 @@ internal sealed class CausalSelfAttention
         }
     }
 
-    private SplitHeadsArguments Split(Tensor qkv, Tensor query, int row, Session session)
+    private SplitHeadsArguments Split(FloatTensor qkv, FloatTensor query, int row, Session session)
     {
         (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
         CachedSequence held = cache.Of(batch.Slot(row));
@@ -160,7 +160,7 @@ internal sealed class CausalSelfAttention
     }
 
     /// <summary>What each row of the batch attends to: its sequence's keys and values in the cache.</summary>
-    private readonly struct CachedRows(CausalSelfAttention attention, Tensor query, Tensor context, Session session) : IAttentionRows
+    private readonly struct CachedRows(CausalSelfAttention attention, FloatTensor query, FloatTensor context, Session session) : IAttentionRows
     {
         public AttentionArguments Row(int row)
         {

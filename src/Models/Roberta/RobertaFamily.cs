@@ -78,9 +78,9 @@ internal class RobertaForSequenceClassification : EncoderForSequenceClassificati
     }
 
     /// <inheritdoc/>
-    protected override Tensor Classify(Tensor x, Session session)
+    protected override FloatTensor Classify(FloatTensor x, Session session)
     {
-        Tensor hidden = _dense.Forward(SelectedRows.First(x, session), session, ActivationFunction.Tanh);      // [batch, hidden]
+        FloatTensor hidden = _dense.Forward(SelectedRows.First(x, session), session, ActivationFunction.Tanh);      // [batch, hidden]
         return session.Tap("classifier", _outProj.Forward(hidden, session));                                   // [batch, labels]
     }
 }

@@ -145,21 +145,21 @@ public sealed class KeyValueCache
     }
 
     /// <summary>A copy of a layer's keys, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
-    public Tensor Keys(int layer) => Export(layer, "key", static (sequence, l) => sequence.Keys(l));
+    public FloatTensor Keys(int layer) => Export(layer, "key", static (sequence, l) => sequence.Keys(l));
 
     /// <summary>A copy of a layer's values, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
-    public Tensor Values(int layer) => Export(layer, "value", static (sequence, l) => sequence.Values(l));
+    public FloatTensor Values(int layer) => Export(layer, "value", static (sequence, l) => sequence.Values(l));
 
     /// <summary>Replaces what is held by keys and values of the same form as <see cref="Keys"/> gives: past_key_values as an input.</summary>
     /// <param name="pastKeyValues">One pair per layer, each [batch, heads, length, head_dim].</param>
     /// <exception cref="ModelInputException">The number of layers or a shape does not fit.</exception>
-    public void Load(IReadOnlyList<(Tensor Key, Tensor Value)> pastKeyValues)
+    public void Load(IReadOnlyList<(FloatTensor Key, FloatTensor Value)> pastKeyValues)
     {
         ArgumentNullException.ThrowIfNull(pastKeyValues);
         if (pastKeyValues.Count != Layers)
             throw new ModelInputException($"past_key_values has {pastKeyValues.Count} layers; the model has {Layers}.");
         int length = pastKeyValues[0].Key.Rank == 4 ? pastKeyValues[0].Key.Shape[2] : 0;
-        foreach ((Tensor key, Tensor value) in pastKeyValues)
+        foreach ((FloatTensor key, FloatTensor value) in pastKeyValues)
         {
             CheckShape(key, length);
             CheckShape(value, length);
@@ -296,11 +296,11 @@ public sealed class KeyValueCache
 
     private delegate Span<byte> Buffer(CachedSequence sequence, int layer);
 
-    private Tensor Export(int layer, string kind, Buffer buffer)
+    private FloatTensor Export(int layer, string kind, Buffer buffer)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer, (uint)Layers, nameof(layer));
         int length = _sequences.Max(sequence => sequence.Length), stride = Heads * length * HeadDim;
-        var copy = new Tensor($"past_key_values.{layer}.{kind}", BatchSize, Heads, length, HeadDim);
+        var copy = new FloatTensor($"past_key_values.{layer}.{kind}", BatchSize, Heads, length, HeadDim);
         for (int i = 0; i < BatchSize; i++)
         {
             CachedSequence sequence = _sequences[i];
@@ -309,13 +309,13 @@ public sealed class KeyValueCache
         return copy;
     }
 
-    private void Import(Tensor tensor, int sequence, int length, Span<byte> buffer)
+    private void Import(FloatTensor tensor, int sequence, int length, Span<byte> buffer)
     {
         for (int head = 0; head < Heads; head++)
             Write(buffer, head, 0, tensor.Span.Slice((sequence * Heads + head) * length * HeadDim, length * HeadDim), KernelOptions.Default);
     }
 
-    private void CheckShape(Tensor tensor, int length)
+    private void CheckShape(FloatTensor tensor, int length)
     {
         if (!tensor.Shape.SequenceEqual([BatchSize, Heads, length, HeadDim]) || length > MaxLength)
             throw new ModelInputException(

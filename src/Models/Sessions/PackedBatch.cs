@@ -38,7 +38,7 @@ public sealed class PackedBatch
     public Span<int> TokenIds => _tokenIds.AsSpan(0, Tokens);
 
     /// <summary>Vectors in place of token ids, [rows, width, hidden] with the padding; null where ids were given.</summary>
-    public Tensor? InputsEmbeds { get; private set; }
+    public FloatTensor? InputsEmbeds { get; private set; }
 
     /// <summary>Whether segments were given; without them <see cref="TypeIds"/> are 0.</summary>
     public bool HasTypeIds { get; private set; }
@@ -189,7 +189,7 @@ public sealed class PackedBatch
     }
 
     /// <summary>Takes the vectors of the packed tokens from a padded [rows, width, n] array.</summary>
-    internal void Gather(ReadOnlySpan<float> padded, Tensor packed)
+    internal void Gather(ReadOnlySpan<float> padded, FloatTensor packed)
     {
         int n = packed.Shape[^1];
         for (int row = 0; row < Rows; row++)
@@ -198,12 +198,12 @@ public sealed class PackedBatch
     }
 
     /// <summary>Lays packed vectors [tokens, n] out as a padded [rows, width, n] tensor; padding is zero.</summary>
-    public Tensor Unpack(Tensor packed, string name)
+    public FloatTensor Unpack(FloatTensor packed, string name)
     {
         bool isFull = Tokens == (long)Rows * Width;                    // every element is written
         var padded = isFull
-            ? new Tensor(GC.AllocateUninitializedArray<float>(packed.Length), name, Rows, Width, packed.Shape[^1])
-            : new Tensor(name, Rows, Width, packed.Shape[^1]);
+            ? new FloatTensor(GC.AllocateUninitializedArray<float>(packed.Length), name, Rows, Width, packed.Shape[^1])
+            : new FloatTensor(name, Rows, Width, packed.Shape[^1]);
         for (int row = 0; row < Rows; row++)
             for (int t = _rowStarts[row]; t < _rowStarts[row + 1]; t++)
                 packed.Row(t).CopyTo(padded.Row(row * Width + _columns[t]));

@@ -41,10 +41,10 @@ public sealed class Session : IDisposable
     public ForwardOptions Options { get; private set; } = ForwardOptions.Default;
 
     /// <summary>Factors of the heads in the pass that runs: [heads] or [layers, heads].</summary>
-    internal Tensor? HeadMask { get; private set; }
+    internal FloatTensor? HeadMask { get; private set; }
 
-    internal List<Tensor>? HiddenStates { get; private set; }
-    internal List<Tensor>? Attentions { get; private set; }
+    internal List<FloatTensor>? HiddenStates { get; private set; }
+    internal List<FloatTensor>? Attentions { get; private set; }
 
     /// <summary>Who traces the pass that runs.</summary>
     internal ActivationTrace? Tracer { get; private set; }
@@ -75,7 +75,7 @@ public sealed class Session : IDisposable
     /// <param name="name">The Hugging Face module path.</param>
     /// <param name="output">[tokens, n], or [rows, n] where a head gets chosen rows.</param>
     /// <returns><paramref name="output"/> itself.</returns>
-    public Tensor Tap(string name, Tensor output)
+    public FloatTensor Tap(string name, FloatTensor output)
     {
         Tracer?.Tap(name, output);
         return output;
@@ -91,7 +91,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Keeps the hidden state between two layers, [tokens, hidden], where the caller asked for it (output_hidden_states).</summary>
-    public void KeepHiddenState(Tensor x) => HiddenStates?.Add(Batch.Unpack(x, $"hidden_states.{HiddenStates.Count}"));
+    public void KeepHiddenState(FloatTensor x) => HiddenStates?.Add(Batch.Unpack(x, $"hidden_states.{HiddenStates.Count}"));
 
     /// <summary>The head mask of one layer, [heads]; empty for none.</summary>
     internal ReadOnlySpan<float> HeadMaskOf(int layer) =>
@@ -111,7 +111,7 @@ public sealed class Session : IDisposable
     /// <summary>Starts a pass; the caller ends it by disposing what this returns.</summary>
     /// <exception cref="InvalidOperationException">Another thread runs this session.</exception>
     /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
-    internal Pass Begin(ForwardOptions options, Tensor? headMask = null, bool traced = true)
+    internal Pass Begin(ForwardOptions options, FloatTensor? headMask = null, bool traced = true)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (Interlocked.Exchange(ref _running, 1) != 0)
@@ -171,7 +171,7 @@ internal sealed class SessionDebugView(Session session)
 public sealed class Workspace
 {
     [DebuggerBrowsable(DebuggerBrowsableState.Never)]
-    private readonly List<Tensor> _slots = [];
+    private readonly List<FloatTensor> _slots = [];
     private int _next;
 
     internal Workspace()
@@ -179,10 +179,10 @@ public sealed class Workspace
     }
 
     /// <summary>A [rows, columns] tensor of undefined content, valid until the scope ends in which it was asked for.</summary>
-    public Tensor Rent(string name, int rows, int columns)
+    public FloatTensor Rent(string name, int rows, int columns)
     {
-        if (_next == _slots.Count) _slots.Add(new Tensor(name, 0, 0));
-        Tensor tensor = _slots[_next++];
+        if (_next == _slots.Count) _slots.Add(new FloatTensor(name, 0, 0));
+        FloatTensor tensor = _slots[_next++];
         tensor.Reuse(name, rows, columns);
         return tensor;
     }
@@ -198,7 +198,7 @@ public sealed class Workspace
 
     /// <summary>The tensors in use, in the order in which they were asked for; for debugger views.</summary>
     [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
-    public Tensor[] InUse => [.. _slots.Take(_next)];
+    public FloatTensor[] InUse => [.. _slots.Take(_next)];
 
     /// <summary>Gives back what was asked for since it began.</summary>
     public readonly ref struct Scope

@@ -42,7 +42,7 @@ public interface IMaskedLM : IPretrainedModel
     /// <param name="session">A session of this model.</param>
     /// <returns>[rows, vocab_size].</returns>
     /// <exception cref="ModelInputException">The hidden states are of another shape.</exception>
-    Tensor Logits(Tensor hiddenStates, Session session);
+    FloatTensor Logits(FloatTensor hiddenStates, Session session);
 }
 
 /// <summary>A model that classifies a text or a pair of texts.</summary>
@@ -67,7 +67,7 @@ public interface INextSentence : IPretrainedModel
 {
     /// <summary>Scores of "the second text follows" and "it does not", [batch, 2]; nothing else is computed.</summary>
     /// <inheritdoc cref="PretrainedModel.Forward" path="/param|/exception"/>
-    Tensor NextSentenceLogits(ModelInputs inputs, Session session);
+    FloatTensor NextSentenceLogits(ModelInputs inputs, Session session);
 }
 
 /// <summary>A decoder that predicts the next token.</summary>
@@ -82,16 +82,16 @@ public interface ICausalLM : IPretrainedModel
     CausalLMOutput Forward(ReadOnlySpan<int> inputIds, Session session, ForwardOptions? options = null) => Forward(ModelInputs.Of(inputIds), session, options);
 
     /// <inheritdoc cref="DecoderForCausalLM.Step"/>
-    Tensor Step(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, Session session) => Append(tokenIds, [], sequences, session, ScoresOf.AllTokens);
+    FloatTensor Step(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, Session session) => Append(tokenIds, [], sequences, session, ScoresOf.AllTokens);
 
     /// <inheritdoc cref="DecoderForCausalLM.Append"/>
-    Tensor Append(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, Session session, ScoresOf scores);
+    FloatTensor Append(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, Session session, ScoresOf scores);
 
     /// <inheritdoc cref="DecoderForCausalLM.Logits"/>
-    Tensor Logits(Tensor residual, Session session);
+    FloatTensor Logits(FloatTensor residual, Session session);
 
     /// <inheritdoc cref="DecoderForCausalLM.LogitShares"/>
-    float[] LogitShares(Tensor parts, ReadOnlySpan<float> residual, int first, int second, out float constant);
+    float[] LogitShares(FloatTensor parts, ReadOnlySpan<float> residual, int first, int second, out float constant);
 }
 
 /// <summary>After which of the appended tokens the scores of the next one are wanted.</summary>

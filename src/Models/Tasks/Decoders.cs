@@ -21,13 +21,13 @@ public abstract class DecoderModel : PretrainedModel, IBaseModel
     /// <summary>The last hidden state of the session's packed tokens, after <see cref="Norm"/>: [tokens, hidden], in its workspace. One pass for prompts,
     /// steps and drafts.</summary>
     /// <param name="session">The running session.</param>
-    public abstract Tensor Forward(Session session);
+    public abstract FloatTensor Forward(Session session);
 
     /// <inheritdoc/>
     public override BaseModelOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = Forward(session);                                          // [tokens, hidden]
+        FloatTensor x = Forward(session);                                          // [tokens, hidden]
         return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), poolerOutput: null), session);
     }
 }
@@ -54,8 +54,8 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     public override CausalLMOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _body.Forward(session);                                    // [tokens, hidden]
-        Tensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, (rows, scores) =>
+        FloatTensor x = _body.Forward(session);                                    // [tokens, hidden]
+        FloatTensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, (rows, scores) =>
         {
             _lmHead.ForwardTo(rows, scores, session);
             session.Tap(_lmHead.Name, scores);
@@ -77,7 +77,7 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     /// <param name="sequences">Those sequences' numbers in the KV cache, 0 … batch − 1. Their positions count the tokens that they hold.</param>
     /// <param name="session">A session of this model.</param>
     /// <exception cref="ModelInputException">An id is outside the vocabulary, a sequence outside the batch or full.</exception>
-    public Tensor Step(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, Session session) =>
+    public FloatTensor Step(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> sequences, Session session) =>
         Append(tokenIds, lengths: [], sequences, session, ScoresOf.AllTokens);
 
     /// <summary>
@@ -93,11 +93,11 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     /// <returns>[tokens, vocab_size], or [rows, vocab_size] for the rows' last tokens, or [0, vocab_size]. The tensor is the session's
     /// and holds until its next pass.</returns>
     /// <exception cref="ModelInputException">An id is outside the vocabulary, a sequence outside the batch or full.</exception>
-    public Tensor Append(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, Session session, ScoresOf scores)
+    public FloatTensor Append(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> lengths, ReadOnlySpan<int> sequences, Session session, ScoresOf scores)
     {
         using Session.Pass pass = BeginPass(tokenIds, lengths, sequences, session);
-        Tensor x = _body.Forward(session);                                    // [tokens, hidden]
-        Tensor logits = scores switch
+        FloatTensor x = _body.Forward(session);                                    // [tokens, hidden]
+        FloatTensor logits = scores switch
         {
             ScoresOf.AllTokens => _lmHead.Forward(x, session),
             ScoresOf.LastTokens => _lmHead.Forward(SelectedRows.Last(x, session), session),
@@ -114,9 +114,9 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     /// <param name="session">A session of this model; its KV cache is not touched.</param>
     /// <returns>[rows, vocab_size].</returns>
     /// <exception cref="ModelInputException">The residual stream is of another shape.</exception>
-    public Tensor Logits(Tensor residual, Session session) => RunHead(residual, session, (rows, logits) =>
+    public FloatTensor Logits(FloatTensor residual, Session session) => RunHead(residual, session, (rows, logits) =>
     {
-        Tensor x = _body.Norm.Forward(rows, session);
+        FloatTensor x = _body.Norm.Forward(rows, session);
         // Few rows at a time, as decoding computes them: products of many rows with blocked weights round x further.
         int step = WeightMatrix.IsBlocked(_lmHead.Weight.Type) ? MatMul.StreamedRows : x.Shape[0];
         for (int row = 0; row < x.Shape[0]; row += step)
@@ -139,14 +139,14 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     /// <param name="constant">What does not depend on the stream.</param>
     /// <returns>[parts].</returns>
     /// <remarks>Direct logit attribution: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits".</remarks>
-    public float[] LogitShares(Tensor parts, ReadOnlySpan<float> residual, int first, int second, out float constant)
+    public float[] LogitShares(FloatTensor parts, ReadOnlySpan<float> residual, int first, int second, out float constant)
     {
         ArgumentNullException.ThrowIfNull(parts);
         _body.Norm.ScaleParts(parts, residual);                               // (part − mean(part)) / √(var(residual) + eps) · weight
         float[] shares = Scores(parts, first), others = Scores(parts, second);
         for (int i = 0; i < shares.Length; i++)
             shares[i] -= others[i];
-        var shift = new Tensor(_body.Norm.Bias.ToArray(), $"{_body.Norm.Name}.bias", 1, Config.HiddenWidth);
+        var shift = new FloatTensor(_body.Norm.Bias.ToArray(), $"{_body.Norm.Name}.bias", 1, Config.HiddenWidth);
         constant = Scores(shift, first)[0] - Scores(shift, second)[0];
         if (!_lmHead.Bias.IsEmpty)
             constant += _lmHead.Bias[first] - _lmHead.Bias[second];
@@ -154,7 +154,7 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     }
 
     /// <summary>x · W[token]ᵀ: one output of every row, without the bias, [rows].</summary>
-    private float[] Scores(Tensor x, int token)
+    private float[] Scores(FloatTensor x, int token)
     {
         WeightMatrix all = _lmHead.Weight;
         var one = new WeightMatrix(all.Row(token), all.Type, 1, all.K);

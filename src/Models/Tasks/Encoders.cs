@@ -20,20 +20,20 @@ public abstract class EncoderModel : PretrainedModel, IBaseModel
 
     /// <summary>The last hidden state of the session's packed tokens, [tokens, hidden], in its workspace.</summary>
     /// <param name="session">The running session.</param>
-    public abstract Tensor Forward(Session session);
+    public abstract FloatTensor Forward(Session session);
 
     /// <summary>One vector for each row: tanh(dense(first token)), [batch, hidden], in the session's workspace.</summary>
     /// <param name="x">The last hidden state, [tokens, hidden].</param>
     /// <param name="session">The running session.</param>
     /// <exception cref="NotSupportedException">There is no pooler.</exception>
-    public virtual Tensor Pool(Tensor x, Session session) => throw new NotSupportedException($"{Architecture} has no pooler.");
+    public virtual FloatTensor Pool(FloatTensor x, Session session) => throw new NotSupportedException($"{Architecture} has no pooler.");
 
     /// <inheritdoc/>
     public override BaseModelOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = Forward(session);                                          // [tokens, hidden]
-        Tensor? pooled = HasPooler ? Pool(x, session).Copy("pooler_output") : null;
+        FloatTensor x = Forward(session);                                          // [tokens, hidden]
+        FloatTensor? pooled = HasPooler ? Pool(x, session).Copy("pooler_output") : null;
         return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), pooled), session);
     }
 }
@@ -59,14 +59,15 @@ public abstract class EncoderForMaskedLM : PretrainedModel, IMaskedLM
     public override MaskedLMOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _body.Forward(session);                                    // [tokens, hidden]
-        Tensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, (rows, scores) => _head.ForwardTo(rows, scores, session));
+        FloatTensor x = _body.Forward(session);                                    // [tokens, hidden]
+        FloatTensor logits = VocabularyLogits.Compute("logits", x, Config.VocabSize, session, (rows, scores) => _head.ForwardTo(rows, scores, session));
         float? loss = inputs.Labels is int[] labels ? Loss.CrossEntropy(logits, labels, session.Kernels) : null;
         return EndPass(new MaskedLMOutput(logits) { Loss = loss }, session);
     }
 
     /// <inheritdoc/>
-    public Tensor Logits(Tensor hiddenStates, Session session) => RunHead(hiddenStates, session, (rows, scores) => _head.ForwardTo(rows, scores, session));
+    public FloatTensor Logits(FloatTensor hiddenStates, Session session) =>
+        RunHead(hiddenStates, session, (rows, scores) => _head.ForwardTo(rows, scores, session));
 }
 
 /// <summary>An encoder that classifies a text, or scores it where there is one label.</summary>
@@ -93,8 +94,8 @@ public abstract class EncoderForSequenceClassification : PretrainedModel, ISeque
     public override SequenceClassifierOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _body.Forward(session);                                    // [tokens, hidden]
-        Tensor logits = Classify(x, session).Copy("logits");                  // [batch, labels]
+        FloatTensor x = _body.Forward(session);                                    // [tokens, hidden]
+        FloatTensor logits = Classify(x, session).Copy("logits");                  // [batch, labels]
         float? loss = SequenceLoss.Compute(logits, inputs, Config, session);
         return EndPass(new SequenceClassifierOutput(logits) { Loss = loss }, session);
     }
@@ -102,7 +103,7 @@ public abstract class EncoderForSequenceClassification : PretrainedModel, ISeque
     /// <summary>The head: [tokens, hidden] → [batch, labels], in the session's workspace.</summary>
     /// <param name="x">The last hidden state.</param>
     /// <param name="session">The running session.</param>
-    protected abstract Tensor Classify(Tensor x, Session session);
+    protected abstract FloatTensor Classify(FloatTensor x, Session session);
 }
 
 /// <summary>An encoder that labels every token: classifier(last hidden state).</summary>
@@ -125,8 +126,8 @@ public abstract class EncoderForTokenClassification : PretrainedModel, ITokenCla
     public override TokenClassifierOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
-        Tensor x = _body.Forward(session);                                    // [tokens, hidden]
-        Tensor logits = session.Batch.Unpack(_classifier.Forward(x, session), "logits");
+        FloatTensor x = _body.Forward(session);                                    // [tokens, hidden]
+        FloatTensor logits = session.Batch.Unpack(_classifier.Forward(x, session), "logits");
         float? loss = inputs.Labels is int[] labels ? Loss.CrossEntropy(logits, labels, session.Kernels) : null;
         return EndPass(new TokenClassifierOutput(logits) { Loss = loss }, session);
     }

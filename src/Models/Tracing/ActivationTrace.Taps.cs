@@ -40,19 +40,19 @@ public sealed partial class ActivationTrace
     }
 
     /// <summary>A module's output, [tokens, n] or, where only some rows are computed, [rows, n]. Returns whether an intervention changed it.</summary>
-    internal bool Tap(string name, Tensor packed)
+    internal bool Tap(string name, FloatTensor packed)
     {
         if (!IsRequested(name, out Request? request)) return false;
         bool selected = _session.RowsAreSelected;
         int[] shape = selected ? [packed.Length / packed.Shape[^1], packed.Shape[^1]] : [_session.Batch.Rows, _session.Batch.Width, packed.Shape[^1]];
         RequireMemory(name, shape, request);
         return selected
-            ? See(request, () => new Tensor(packed.ToArray(), name, shape), changed => changed.Span.CopyTo(packed.Span))
+            ? See(request, () => new FloatTensor(packed.ToArray(), name, shape), changed => changed.Span.CopyTo(packed.Span))
             : See(request, () => _session.Batch.Unpack(packed, name), changed => _session.Batch.Gather(changed.Span, packed));
     }
 
     /// <summary>Heads that lie in packed rows, kept as [batch, heads, sequence, head_dim]. Returns whether an intervention changed them.</summary>
-    internal bool Tap(string name, Tensor packed, HeadLayout layout)
+    internal bool Tap(string name, FloatTensor packed, HeadLayout layout)
     {
         if (!IsRequested(name, out Request? request)) return false;
         RequireMemory(name, layout.Shape(_session.Batch), request);
@@ -60,7 +60,7 @@ public sealed partial class ActivationTrace
     }
 
     /// <summary>A tensor of <see cref="NewTensor"/>, which the trace takes over. Returns whether an intervention changed it.</summary>
-    internal bool Tap(Tensor whole)
+    internal bool Tap(FloatTensor whole)
     {
         if (!IsRequested(whole.Name, out Request? request)) return false;
         bool changed = request.Edits.Length > 0 && Edit(request, whole);
@@ -69,10 +69,10 @@ public sealed partial class ActivationTrace
     }
 
     /// <summary>Room for an activation that is computed for the trace alone; refused where keeping it would exceed the limit.</summary>
-    internal Tensor NewTensor(string name, params ReadOnlySpan<int> shape)
+    internal FloatTensor NewTensor(string name, params ReadOnlySpan<int> shape)
     {
         if (_requests.TryGetValue(name, out Request? request)) RequireMemory(name, shape, request);
-        return new Tensor(name, shape);
+        return new FloatTensor(name, shape);
     }
 
     private bool IsRequested(string name, [NotNullWhen(true)] out Request? request)
@@ -81,9 +81,9 @@ public sealed partial class ActivationTrace
         return _requests.TryGetValue(name, out request);
     }
 
-    private bool See(Request request, Func<Tensor> unpack, Action<Tensor> pack)
+    private bool See(Request request, Func<FloatTensor> unpack, Action<FloatTensor> pack)
     {
-        Tensor view = unpack();
+        FloatTensor view = unpack();
         bool changed = request.Edits.Length > 0 && Edit(request, view);
         if (changed) pack(view);
         if (request.Keep)
@@ -91,7 +91,7 @@ public sealed partial class ActivationTrace
         return changed;
     }
 
-    private static bool Edit(Request request, Tensor activation)
+    private static bool Edit(Request request, FloatTensor activation)
     {
         float[] before = activation.ToArray();
         foreach (Intervention intervention in request.Edits) intervention.Apply(activation);
@@ -143,7 +143,7 @@ public sealed partial class ActivationTrace
 public sealed partial class ActivationTrace
 {
     /// <summary>A layer's product next to its result, which keeps its bits unless an intervention changed the product.</summary>
-    internal void TapProduct(Linear layer, Tensor x, Tensor y, ActivationFunction activation)
+    internal void TapProduct(Linear layer, FloatTensor x, FloatTensor y, ActivationFunction activation)
     {
         if (activation == ActivationFunction.None)
         {
@@ -152,11 +152,11 @@ public sealed partial class ActivationTrace
         }
         if (!Wants(layer.Name)) return;
         using Workspace.Scope scope = _session.Workspace.BeginScope();
-        Tensor product = _session.Workspace.Rent(layer.Name, y.Shape[0], y.Shape[1]);
+        FloatTensor product = _session.Workspace.Rent(layer.Name, y.Shape[0], y.Shape[1]);
         layer.ForwardTo(x, product, _session);
         if (Tap(layer.Name, product)) Activations.Run(activation, product.Span, y.Span, _session.Kernels);
     }
 
     /// <summary>The heads of a decoder's attention before it runs.</summary>
-    internal void TapHeads(CausalSelfAttention attention, Tensor qkv, Tensor query) => attention.Tap(qkv, query, this, _session);
+    internal void TapHeads(CausalSelfAttention attention, FloatTensor qkv, FloatTensor query) => attention.Tap(qkv, query, this, _session);
 }

@@ -14,7 +14,7 @@ namespace ManagedTransformers.Models;
 /// <example><code>
 /// using ActivationTrace trace = session.Trace("transformer.h.*");
 /// model.Forward(inputIds, session);
-/// Tensor residual = trace["transformer.h.3"];      // [batch, sequence, n_embd]
+/// FloatTensor residual = trace["transformer.h.3"];      // [batch, sequence, n_embd]
 /// </code></example>
 public sealed partial class ActivationTrace : IDisposable
 {
@@ -45,7 +45,7 @@ public sealed partial class ActivationTrace : IDisposable
 
     /// <summary>An activation of the last pass.</summary>
     /// <exception cref="TraceException">No pass has run, or it kept no activation of that name; the message lists the nearest ones.</exception>
-    public Tensor this[string name] => Last[name];
+    public FloatTensor this[string name] => Last[name];
 
     /// <summary>
     /// Writes what was kept to a safetensors file: under the activations' names after one pass, with <c>pass.0.</c>, <c>pass.1.</c> … before them after

@@ -6,12 +6,12 @@ namespace ManagedTransformers.Models;
 /// <remarks>An edit that leaves every bit as it was changes nothing. What is written at places of padding that is not computed is read by nothing.</remarks>
 public sealed class Intervention
 {
-    private readonly Action<Tensor> _edit;
+    private readonly Action<FloatTensor> _edit;
 
     /// <summary>An edit in place.</summary>
     /// <param name="name">The activation's name, or a pattern as in <see cref="TraceOptions.Names"/>.</param>
     /// <param name="edit">Gets the activation in the shape that a trace keeps it in; the tensor holds for the time of the call.</param>
-    public Intervention(string name, Action<Tensor> edit)
+    public Intervention(string name, Action<FloatTensor> edit)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(edit);
@@ -27,7 +27,7 @@ public sealed class Intervention
     /// <summary>Puts another value in the place of an activation, such as one from another run's trace (activation patching).</summary>
     /// <param name="name">The activation's name, or a pattern.</param>
     /// <param name="value">The value. A pass in which the activation has another shape throws a <see cref="TraceException"/>.</param>
-    public static Intervention Replace(string name, Tensor value)
+    public static Intervention Replace(string name, FloatTensor value)
     {
         ArgumentNullException.ThrowIfNull(value);
         return new Intervention(name, activation =>
@@ -49,10 +49,10 @@ public sealed class Intervention
         return new Intervention($"{attentionName}.heads", heads => Zero(heads, head)) { Head = head };
     }
 
-    internal void Apply(Tensor activation) => _edit(activation);
+    internal void Apply(FloatTensor activation) => _edit(activation);
 
     /// <summary>[batch, heads, sequence, head_dim].</summary>
-    private static void Zero(Tensor heads, int head)
+    private static void Zero(FloatTensor heads, int head)
     {
         int size = heads.Shape[2] * heads.Shape[3];
         for (int row = 0; row < heads.Shape[0]; row++)

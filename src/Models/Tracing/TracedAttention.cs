@@ -34,13 +34,13 @@ internal sealed class TracedAttention
     }
 
     /// <summary>Taps an encoder's attention after it has run: its keys are the row's own.</summary>
-    public void Run(Tensor query, Tensor key, Tensor value, Tensor context, Session session)
+    public void Run(FloatTensor query, FloatTensor key, FloatTensor value, FloatTensor context, Session session)
     {
         if (IsWanted(session)) Run(query, context, Attended(key, value, session.Batch), session.Batch.Width, session);
     }
 
     /// <summary>Taps a decoder's attention after it has run: its keys and values are in the session's cache.</summary>
-    public void Run(Tensor query, Tensor context, Session session)
+    public void Run(FloatTensor query, FloatTensor context, Session session)
     {
         if (IsWanted(session))
             Run(query, context, Attended(session), session.Cache!.ColumnsWith(session.Batch), session);
@@ -48,15 +48,15 @@ internal sealed class TracedAttention
 
     /// <summary>The output projection of an attention. Whoever traces them gets each head's share of it, without its bias; where an intervention changed
     /// a share, the output is the shares' sum, whose bits are others.</summary>
-    public Tensor Project(Linear projection, Tensor context, Session session) =>
+    public FloatTensor Project(Linear projection, FloatTensor context, Session session) =>
         session.Tracer is ActivationTrace trace && trace.Wants(_headOutputs)
-            && HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace) is Tensor changed
+            && HeadShares.Tap(_headOutputs, projection, context, _layout, session, trace) is FloatTensor changed
                 ? changed
                 : projection.Forward(context, session);
 
     private Func<int, AttendedRow> Attended(Session session) => row => session.Cache!.Attended(session.Batch, row, _layer);
 
-    private Func<int, AttendedRow> Attended(Tensor key, Tensor value, PackedBatch batch) => row =>
+    private Func<int, AttendedRow> Attended(FloatTensor key, FloatTensor value, PackedBatch batch) => row =>
     {
         (int start, int length) = (batch.RowStart(row), batch.RowLength(row));
         byte[] visible = batch.HasHiddenTokens ? batch.Visible.Slice(start, length).ToArray() : [];
@@ -71,14 +71,14 @@ internal sealed class TracedAttention
     /// Taps scores, probabilities and heads after the attention has run. Its output context, [tokens, heads · head_dim] as the queries, is overwritten where
     /// an intervention changed something.
     /// </summary>
-    private void Run(Tensor query, Tensor context, Func<int, AttendedRow> attended, int keys, Session session)
+    private void Run(FloatTensor query, FloatTensor context, Func<int, AttendedRow> attended, int keys, Session session)
     {
         ActivationTrace? trace = session.Tracer;
         if (session.Attentions is not null || trace!.Wants(_scores) || trace.Wants(_probabilities))
         {
             PackedBatch batch = session.Batch;
             AttendedRow[] rows = [.. Enumerable.Range(0, batch.Rows).Select(attended)];
-            Tensor scores = NewTensor(_scores, keys, session), probabilities = NewTensor(_probabilities, keys, session);
+            FloatTensor scores = NewTensor(_scores, keys, session), probabilities = NewTensor(_probabilities, keys, session);
             for (int row = 0; row < rows.Length; row++) Score(query, rows[row], scores, row, session);
             bool changed = trace is not null && trace.Tap(scores);
             for (int row = 0; row < rows.Length; row++) Normalize(scores, rows[row], probabilities, row, session);
@@ -90,14 +90,14 @@ internal sealed class TracedAttention
         trace?.Tap(_heads, context, _layout);
     }
 
-    private Tensor NewTensor(string name, int keys, Session session)
+    private FloatTensor NewTensor(string name, int keys, Session session)
     {
         ReadOnlySpan<int> shape = [session.Batch.Rows, _layout.Heads, session.Batch.Width, keys];
-        return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, shape) : new Tensor(name, shape);
+        return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, shape) : new FloatTensor(name, shape);
     }
 
     /// <summary>scores = q · kᵀ / √head_dim; −∞ where the key may not be seen or is padding.</summary>
-    private void Score(Tensor query, AttendedRow attended, Tensor scores, int row, Session session)
+    private void Score(FloatTensor query, AttendedRow attended, FloatTensor scores, int row, Session session)
     {
         PackedBatch batch = session.Batch;
         (int start, int queries, int keys, int dim) = (batch.RowStart(row), batch.RowLength(row), attended.Columns.Length, _layout.HeadDim);
@@ -122,7 +122,7 @@ internal sealed class TracedAttention
     }
 
     /// <summary>probabilities = softmax(scores) · head mask; a token that sees none attends to all keys equally, as the attention does.</summary>
-    private void Normalize(Tensor scores, AttendedRow attended, Tensor probabilities, int row, Session session)
+    private void Normalize(FloatTensor scores, AttendedRow attended, FloatTensor probabilities, int row, Session session)
     {
         PackedBatch batch = session.Batch;
         ReadOnlySpan<float> mask = session.HeadMaskOf(_layer);
@@ -145,7 +145,7 @@ internal sealed class TracedAttention
     }
 
     /// <summary>context = probabilities · v.</summary>
-    private void Weigh(Tensor probabilities, AttendedRow attended, Tensor context, int row, Session session)
+    private void Weigh(FloatTensor probabilities, AttendedRow attended, FloatTensor context, int row, Session session)
     {
         PackedBatch batch = session.Batch;
         (int start, int queries, int keys, int dim) = (batch.RowStart(row), batch.RowLength(row), attended.Columns.Length, _layout.HeadDim);
@@ -164,7 +164,7 @@ internal sealed class TracedAttention
         }
     }
 
-    private Span<float> RowOf(Tensor scores, int row, int head, int column) => scores.Row((row * _layout.Heads + head) * scores.Shape[2] + column);
+    private Span<float> RowOf(FloatTensor scores, int row, int head, int column) => scores.Row((row * _layout.Heads + head) * scores.Shape[2] + column);
 }
 
 /// <summary>Packed rows as heads, and the other way round.</summary>
@@ -174,9 +174,9 @@ internal static class HeadTensors
     public static int[] Shape(this HeadLayout layout, PackedBatch batch) => [batch.Rows, layout.Heads, batch.Width, layout.HeadDim];
 
     /// <summary>Packed rows as [batch, heads, sequence, head_dim]; padding is zero.</summary>
-    public static Tensor Unpack(this HeadLayout layout, Tensor packed, PackedBatch batch, string name)
+    public static FloatTensor Unpack(this HeadLayout layout, FloatTensor packed, PackedBatch batch, string name)
     {
-        var heads = new Tensor(name, layout.Shape(batch));
+        var heads = new FloatTensor(name, layout.Shape(batch));
         for (int row = 0; row < batch.Rows; row++)
             for (int token = batch.RowStart(row); token < batch.RowStart(row + 1); token++)
                 for (int head = 0; head < layout.Heads; head++)
@@ -184,7 +184,7 @@ internal static class HeadTensors
         return heads;
     }
 
-    public static void Pack(this HeadLayout layout, Tensor heads, Tensor packed, PackedBatch batch)
+    public static void Pack(this HeadLayout layout, FloatTensor heads, FloatTensor packed, PackedBatch batch)
     {
         for (int row = 0; row < batch.Rows; row++)
             for (int token = batch.RowStart(row); token < batch.RowStart(row + 1); token++)
@@ -193,7 +193,7 @@ internal static class HeadTensors
     }
 
     /// <summary>The heads of some packed rows one after the other, [heads, count, head_dim].</summary>
-    public static float[] Gather(this HeadLayout layout, Tensor packed, int first, int count)
+    public static float[] Gather(this HeadLayout layout, FloatTensor packed, int first, int count)
     {
         float[] gathered = new float[layout.Heads * count * layout.HeadDim];
         for (int i = 0; i < count; i++)

@@ -7,8 +7,8 @@ namespace ManagedTransformers.Models;
 public sealed class TracedPass
 {
     private readonly PretrainedModel _model;
-    private readonly List<Tensor> _tensors = [];
-    private readonly Dictionary<string, Tensor> _byName = [];
+    private readonly List<FloatTensor> _tensors = [];
+    private readonly Dictionary<string, FloatTensor> _byName = [];
 
     internal TracedPass(PretrainedModel model, int batchSize, int sequenceLength, int[]? inputIds, int[]? attentionMask, bool isWhole)
     {
@@ -29,7 +29,7 @@ public sealed class TracedPass
     public IReadOnlyList<int>? AttentionMask { get; }
 
     /// <summary>The activations that were kept, in execution order. They belong to the trace's owner and outlive trace and session.</summary>
-    public IReadOnlyList<Tensor> Tensors => _tensors;
+    public IReadOnlyList<FloatTensor> Tensors => _tensors;
 
     /// <summary>Whether the pass began with an empty cache, so that its inputs are all that the model read.</summary>
     internal bool IsWhole { get; }
@@ -39,16 +39,16 @@ public sealed class TracedPass
 
     /// <summary>An activation by name.</summary>
     /// <exception cref="TraceException">The pass kept no activation of that name; the message lists the nearest ones.</exception>
-    public Tensor this[string name]
+    public FloatTensor this[string name]
     {
         get
         {
             ArgumentNullException.ThrowIfNull(name);
-            return _byName.TryGetValue(name, out Tensor? tensor) ? tensor : throw new TraceException(Missing(name));
+            return _byName.TryGetValue(name, out FloatTensor? tensor) ? tensor : throw new TraceException(Missing(name));
         }
     }
 
-    internal void Add(Tensor tensor)
+    internal void Add(FloatTensor tensor)
     {
         _tensors.Add(tensor);
         _byName.Add(tensor.Name, tensor);

@@ -28,7 +28,7 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
     /// <param name="cancellationToken">Ends the work before it starts.</param>
     /// <returns>[1, tokens, hidden], special tokens included.</returns>
     /// <exception cref="ModelInputException">The text is empty, or too long and <paramref name="truncation"/> is off.</exception>
-    public Tensor Extract(string text, bool truncation = false, CancellationToken cancellationToken = default) =>
+    public FloatTensor Extract(string text, bool truncation = false, CancellationToken cancellationToken = default) =>
         Extract([text], truncation, progress: null, cancellationToken)[0];
 
     /// <summary>Extracts the features of many texts.</summary>
@@ -38,14 +38,14 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     /// <returns>For every text [1, tokens, hidden], special tokens included.</returns>
     /// <exception cref="ModelInputException">A text is empty, or too long and <paramref name="truncation"/> is off.</exception>
-    public IReadOnlyList<Tensor> Extract(
+    public IReadOnlyList<FloatTensor> Extract(
         IReadOnlyList<string> texts, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, truncation))];
-        var features = new Tensor[rows.Length];
+        TokenEncoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, truncation))];
+        var features = new FloatTensor[rows.Length];
         int width = Model.Config.HiddenWidth;
-        RunBody(rows, (row, hidden) => features[row] = new Tensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Length, width), progress,
+        RunBody(rows, (row, hidden) => features[row] = new FloatTensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Length, width), progress,
             cancellationToken);
         return features;
     }

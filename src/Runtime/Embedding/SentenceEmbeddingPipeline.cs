@@ -89,7 +89,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         options ??= EmbeddingOptions.Default;
         RequirePooling(options);
         string prompt = _modules.Config.PromptOf(options) ?? "";
-        Encoding[] rows = [.. texts.Select(text => Row(prompt, text, options.Truncation))];
+        TokenEncoding[] rows = [.. texts.Select(text => Row(prompt, text, options.Truncation))];
         int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt, rows);
         var vectors = new float[rows.Length][];
         RunBody(rows, (row, hidden) =>
@@ -132,7 +132,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     }
 
     /// <summary>A text with its prompt, as the tokenizer gets it.</summary>
-    private Encoding Row(string prompt, string text, bool truncation)
+    private TokenEncoding Row(string prompt, string text, bool truncation)
     {
         ArgumentNullException.ThrowIfNull(text);
         // A prompt alone would have tokens: an empty text stays an error.
@@ -143,11 +143,11 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
 
     /// <summary>The tokens that are a prompt's: those of the prompt alone, and the special ones before it.</summary>
     /// <remarks>sentence-transformers counts them so; the space at a prompt's end belongs to the text's first token.</remarks>
-    private int PromptTokens(string prompt, Encoding[] rows)
+    private int PromptTokens(string prompt, TokenEncoding[] rows)
     {
         string stripped = Cased(prompt.Trim());
         int tokens = (stripped.Length == 0 ? 0 : Texts.EncodeWhole(stripped).Length) + (rows.Length == 0 ? 0 : Array.IndexOf(rows[0].SequenceIds, 0));
-        return Array.Find(rows, row => row.Length <= tokens) is Encoding row
+        return Array.Find(rows, row => row.Length <= tokens) is TokenEncoding row
             ? throw new ModelInputException($"The prompt \"{prompt}\" takes {tokens} tokens and the text with it has {row.Length}: " +
                 "nothing is left to be pooled. Use a shorter prompt.")
             : tokens;

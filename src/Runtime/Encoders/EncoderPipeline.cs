@@ -27,7 +27,7 @@ public abstract class EncoderPipeline : Pipeline
     /// <param name="progress">Told how many rows are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
     private protected void RunBatches(
-        IReadOnlyList<Encoding> rows, Action<int[], ModelInputs, Session> run, IProgress<int>? progress, CancellationToken cancellationToken)
+        IReadOnlyList<TokenEncoding> rows, Action<int[], ModelInputs, Session> run, IProgress<int>? progress, CancellationToken cancellationToken)
     {
         int done = 0;
         foreach (int[] batch in Batches(rows))
@@ -48,16 +48,16 @@ public abstract class EncoderPipeline : Pipeline
     }
 
     /// <summary>Rows of different lengths, one after the other.</summary>
-    private protected ModelInputs ToInputs(IReadOnlyList<Encoding> rows) =>
+    private protected ModelInputs ToInputs(IReadOnlyList<TokenEncoding> rows) =>
         ModelInputs.OfRows([.. rows.Select(row => row.Ids)], Model.Config.UsesTokenTypes ? [.. rows.Select(row => row.TypeIds)] : null);
 
     /// <summary>Runs the body of a model and hands out each row's last hidden state.</summary>
-    private protected void RunBody(IReadOnlyList<Encoding> rows, ReadRow read, IProgress<int>? progress, CancellationToken cancellationToken) =>
+    private protected void RunBody(IReadOnlyList<TokenEncoding> rows, ReadRow read, IProgress<int>? progress, CancellationToken cancellationToken) =>
         RunBatches(
             rows,
             (batch, inputs, session) =>
             {
-                Tensor hidden = ((IBaseModel)Model).Forward(inputs, session).LastHiddenState;      // [rows, columns, hidden]
+                FloatTensor hidden = ((IBaseModel)Model).Forward(inputs, session).LastHiddenState;      // [rows, columns, hidden]
                 int size = hidden.Shape[1] * hidden.Shape[2];
                 for (int r = 0; r < batch.Length; r++)
                     read(batch[r], hidden.Span.Slice(r * size, rows[batch[r]].Length * hidden.Shape[2]));
@@ -73,7 +73,7 @@ public abstract class EncoderPipeline : Pipeline
     private protected delegate void ReadRow(int row, ReadOnlySpan<float> hidden);
 
     /// <summary>The row numbers, longest first, cut into batches: rows of a batch differ little, so its padded outputs stay small.</summary>
-    internal static IEnumerable<int[]> Batches(IReadOnlyList<Encoding> rows)
+    internal static IEnumerable<int[]> Batches(IReadOnlyList<TokenEncoding> rows)
     {
         int[] order = [.. Enumerable.Range(0, rows.Count).OrderByDescending(i => rows[i].Length)];
         for (int start = 0; start < order.Length;)
@@ -122,10 +122,11 @@ internal sealed class EncoderTexts
     /// <param name="advice">What to do about a text that is too long.</param>
     /// <exception cref="ModelInputException">A text is empty, or too long and <paramref name="truncation"/> is off, or it has a token without an
     /// embedding.</exception>
-    public Encoding Encode(string text, string? pair = null, bool truncation = false, string? advice = null)
+    public TokenEncoding Encode(string text, string? pair = null, bool truncation = false, string? advice = null)
     {
         int special = _tokenizer.CountSpecialTokens(pair is not null);
-        Encoding row = _tokenizer.Encode(text, pair, new EncodeOptions { Truncation = new Truncation(Math.Max(MaxTokens, special)), Padding = Padding.None });
+        TokenEncoding row = _tokenizer.Encode(text, pair,
+            new EncodeOptions { Truncation = new Truncation(Math.Max(MaxTokens, special)), Padding = Padding.None });
         if (!row.SequenceIds.Contains(0))
             RequireTokens(text);
         if (pair is not null && !row.SequenceIds.Contains(1))
@@ -141,9 +142,9 @@ internal sealed class EncoderTexts
 
     /// <summary>All of a text's tokens, without special ones, however many.</summary>
     /// <exception cref="ModelInputException">The text is empty, or has a token without an embedding.</exception>
-    public Encoding EncodeWhole(string text)
+    public TokenEncoding EncodeWhole(string text)
     {
-        Encoding encoding = RequireTokens(text);
+        TokenEncoding encoding = RequireTokens(text);
         RequireEmbeddings(encoding);
         return encoding;
     }
@@ -151,7 +152,7 @@ internal sealed class EncoderTexts
     /// <summary>A text as windows of some tokens, special ones included, that share tokens of the text with the one before; each is made when it is asked
     /// for.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The window does not fit the model, or has no room for a new token.</exception>
-    public IEnumerable<Encoding> Windows(string text, int windowTokens, int overlap)
+    public IEnumerable<TokenEncoding> Windows(string text, int windowTokens, int overlap)
     {
         int special = _tokenizer.CountSpecialTokens(pair: false), room = windowTokens - special;
         if (windowTokens > MaxTokens || room < 1)
@@ -161,19 +162,19 @@ internal sealed class EncoderTexts
             throw new ArgumentOutOfRangeException(nameof(overlap), $"Windows that share {overlap} tokens were asked for; a window has room for {room}, " +
                 $"so 0 … {room - 1} is needed.");
         var truncation = new Truncation(windowTokens) { Stride = overlap };
-        Encoding first = _tokenizer.Encode(text, pair: null, new EncodeOptions { Truncation = truncation, Padding = Padding.None });
+        TokenEncoding first = _tokenizer.Encode(text, pair: null, new EncodeOptions { Truncation = truncation, Padding = Padding.None });
         return first.Overflowing.Prepend(first);
     }
 
-    private Encoding RequireTokens(string text)
+    private TokenEncoding RequireTokens(string text)
     {
-        Encoding encoding = _tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
+        TokenEncoding encoding = _tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
         return encoding.Length > 0 ? encoding : throw new ModelInputException(text.Length == 0
             ? "The text is empty; at least one token is needed."
             : $"The text ({text.Length} characters) has no token left after the tokenizer's normalisation; at least one is needed.");
     }
 
-    private void RequireEmbeddings(Encoding row)
+    private void RequireEmbeddings(TokenEncoding row)
     {
         int vocabSize = _model.Config.VocabSize, beyond = Array.FindIndex(row.Ids, id => id >= vocabSize);
         if (beyond >= 0)

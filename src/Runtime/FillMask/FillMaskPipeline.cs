@@ -61,13 +61,13 @@ public sealed class FillMaskPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(texts);
         options ??= FillMaskOptions.Default;
         int[]? targets = TargetIds(options.Targets);
-        Encoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, options.Truncation))];
+        TokenEncoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, options.Truncation))];
         int[][] masks = [.. rows.Select((row, i) => MaskColumns(row, texts[i]))];
         var results = new MaskedText[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
             (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
-            Tensor logits = _model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }).Logits;      // [places, vocab_size]
+            FloatTensor logits = _model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }).Logits;      // [places, vocab_size]
             int place = 0;
             foreach (int i in batch)
             {
@@ -101,7 +101,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         throw new ConfigException("The tokenizer has no mask token; fill-mask needs one. Name it in tokenizer_config.json (mask_token).");
     }
 
-    private int[] MaskColumns(Encoding row, string text)
+    private int[] MaskColumns(TokenEncoding row, string text)
     {
         int[] columns = [.. Enumerable.Range(0, row.Length).Where(column => row.Ids[column] == _maskId)];
         if (columns.Length > 0)
@@ -143,7 +143,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
         return targets is null ? Ranking.Best(scores, topK) : Ranking.Best(scores, topK, targets);
     }
 
-    private FilledMask Filled(ReadOnlySpan<float> scores, int[] ids, Encoding row, int column, DecodeOptions decoding)
+    private FilledMask Filled(ReadOnlySpan<float> scores, int[] ids, TokenEncoding row, int column, DecodeOptions decoding)
     {
         IReadOnlyList<string> sequences = Tokenizer.DecodeFilled(row.Ids, column, ids, decoding);
         var predictions = new FillMaskPrediction[ids.Length];

@@ -46,11 +46,11 @@ public sealed class NextSentencePipeline : EncoderPipeline
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        Encoding[] rows = [.. pairs.Select(pair => Encode(pair.First, pair.Second, truncation))];
+        TokenEncoding[] rows = [.. pairs.Select(pair => Encode(pair.First, pair.Second, truncation))];
         var results = new NextSentenceScore[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
-            Tensor logits = _model.NextSentenceLogits(inputs, session);                                 // [rows, 2]
+            FloatTensor logits = _model.NextSentenceLogits(inputs, session);                                 // [rows, 2]
             for (int r = 0; r < batch.Length; r++)
             {
                 Span<float> scores = logits.Row(r);
@@ -62,7 +62,7 @@ public sealed class NextSentencePipeline : EncoderPipeline
         return results;
     }
 
-    private Encoding Encode(string first, string second, bool truncation)
+    private TokenEncoding Encode(string first, string second, bool truncation)
     {
         ArgumentNullException.ThrowIfNull(second);
         return Texts.Encode(first, second, truncation);

@@ -11,7 +11,7 @@ internal delegate void TokenVisitor(int index, ReadOnlySpan<float> logits, doubl
 /// <param name="Logits">[count, vocab_size]; row i is of the place before id FirstIndex + i.</param>
 /// <param name="FirstIndex">The first of the ids.</param>
 /// <param name="Count">How many they are.</param>
-internal readonly record struct LogitsPart(Tensor Logits, int FirstIndex, int Count);
+internal readonly record struct LogitsPart(FloatTensor Logits, int FirstIndex, int Count);
 
 /// <summary>Reads ids and gives each its probability after those before it. The vocabulary's scores exist for a few places at a time only.</summary>
 internal sealed class LogitsReader : IDisposable
@@ -89,7 +89,7 @@ internal sealed class LogitsReader : IDisposable
 
 /// <summary>Adds the probabilities of a text's tokens up to its score. Its first token stands at <paramref name="place"/> among the ids that are read: after
 /// the beginning-of-text token, or a context.</summary>
-internal sealed class ScoreCollector(Tokenizer tokenizer, string text, Encoding encoding, int place, ScoringOptions options)
+internal sealed class ScoreCollector(Tokenizer tokenizer, string text, TokenEncoding encoding, int place, ScoringOptions options)
 {
     private readonly List<TokenScore> _tokens = [];
     private double _sum;

@@ -90,7 +90,7 @@ public sealed class TextScorer : Pipeline
             return [];
         options ??= ScoringOptions.Default;
         int[] before = ContextIds(context, options);
-        Encoding[] encodings = [.. continuations.Select((text, i) => Encode(text, $"continuation {i}"))];
+        TokenEncoding[] encodings = [.. continuations.Select((text, i) => Encode(text, $"continuation {i}"))];
         int longest = before.Length + encodings.Max(encoding => encoding.Length);
         using LogitsReader? shared = longest <= options.WindowsOf(_model.Config).Window ? new LogitsReader(_model, longest) : null;
         var tally = new Tally(progress, encodings.Sum(encoding => encoding.Length));
@@ -119,7 +119,7 @@ public sealed class TextScorer : Pipeline
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextScorer(model, tokenizer, ownsModel: true));
 
     private TextScore Score(
-        int[] before, string text, Encoding encoding, ScoringOptions options, IProgress<ScoringProgress>? progress, CancellationToken cancellationToken)
+        int[] before, string text, TokenEncoding encoding, ScoringOptions options, IProgress<ScoringProgress>? progress, CancellationToken cancellationToken)
     {
         RequireContext(before.Length + encoding.Length);
         var collector = new ScoreCollector(Tokenizer, text, encoding, before.Length, options);
@@ -129,7 +129,7 @@ public sealed class TextScorer : Pipeline
 
     /// <summary>Scores a continuation of a context that the reader holds from the call before.</summary>
     private TextScore ScoreAfter(
-        int[] before, string text, Encoding encoding, LogitsReader reader, ScoringOptions options, Tally tally, CancellationToken cancellationToken)
+        int[] before, string text, TokenEncoding encoding, LogitsReader reader, ScoringOptions options, Tally tally, CancellationToken cancellationToken)
     {
         var collector = new ScoreCollector(Tokenizer, text, encoding, before.Length, options);
         // The context's last token is read again, for the scores after it.
@@ -163,10 +163,10 @@ public sealed class TextScorer : Pipeline
                 "Set ScoringOptions.AddBeginOfText to false: the first token then has no probability.")];
     }
 
-    private Encoding Encode(string text, string what)
+    private TokenEncoding Encode(string text, string what)
     {
         ArgumentNullException.ThrowIfNull(text);
-        Encoding encoding = Tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
+        TokenEncoding encoding = Tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
         return encoding.Length > 0 ? encoding : throw new ModelInputException($"The {what} has no token ({text.Length} characters); at least one is needed.");
     }
 

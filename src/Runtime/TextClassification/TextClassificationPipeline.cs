@@ -52,11 +52,11 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(pairs);
         options ??= TextClassificationOptions.Default;
         ClassificationFunction function = options.Function ?? DefaultFunction(Model.Config);
-        Encoding[] rows = [.. pairs.Select(p => Texts.Encode(p.Text, p.Pair, options.Truncation))];
+        TokenEncoding[] rows = [.. pairs.Select(p => Texts.Encode(p.Text, p.Pair, options.Truncation))];
         var results = new IReadOnlyList<LabelScore>[rows.Length];
         RunBatches(rows, (batch, inputs, session) =>
         {
-            Tensor logits = _model.Forward(inputs, session).Logits;           // [rows, labels]
+            FloatTensor logits = _model.Forward(inputs, session).Logits;           // [rows, labels]
             for (int r = 0; r < batch.Length; r++)
                 results[batch[r]] = Rank(logits.Row(r), function, options.TopK ?? Model.Config.NumLabels, session.Kernels);
         }, progress, cancellationToken);

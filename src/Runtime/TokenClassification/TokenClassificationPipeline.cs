@@ -45,12 +45,12 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= TokenClassificationOptions.Default;
-        Encoding[] encodings = [.. texts.Select(Texts.EncodeWhole)];
+        TokenEncoding[] encodings = [.. texts.Select(Texts.EncodeWhole)];
         float[][] sums = [.. encodings.Select(encoding => new float[encoding.Length * Model.Config.NumLabels])];
-        (Encoding Row, int Text)[] windows = [.. texts.SelectMany((text, i) => Windows(text, options).Select(row => (row, i)))];
+        (TokenEncoding Row, int Text)[] windows = [.. texts.SelectMany((text, i) => Windows(text, options).Select(row => (row, i)))];
         RunBatches([.. windows.Select(window => window.Row)], (batch, inputs, session) =>
         {
-            Tensor logits = _model.Forward(inputs, session).Logits;              // [rows, columns, labels]
+            FloatTensor logits = _model.Forward(inputs, session).Logits;              // [rows, columns, labels]
             for (int r = 0; r < batch.Length; r++)
                 AddProbabilities(logits, r, windows[batch[r]].Row, sums[windows[batch[r]].Text], session.Kernels);
         }, progress, cancellationToken);
@@ -60,11 +60,11 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     private static TokenClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TokenClassificationPipeline(model, tokenizer, ownsModel: true));
 
-    private IEnumerable<Encoding> Windows(string text, TokenClassificationOptions options) => options.Stride is int stride
+    private IEnumerable<TokenEncoding> Windows(string text, TokenClassificationOptions options) => options.Stride is int stride
         ? Texts.Windows(text, options.WindowLength ?? MaxTokens, stride)
         : [Texts.Encode(text, advice: "Set Stride to read it in windows, or split it.")];
 
-    private void AddProbabilities(Tensor logits, int r, Encoding row, Span<float> sums, KernelOptions kernels)
+    private void AddProbabilities(FloatTensor logits, int r, TokenEncoding row, Span<float> sums, KernelOptions kernels)
     {
         int labels = logits.Shape[2], token = row.FirstToken;
         for (int column = 0; column < row.Length; column++)
@@ -79,7 +79,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         }
     }
 
-    private Entity[] Entities(string text, Encoding encoding, float[] sums, TokenClassificationOptions options)
+    private Entity[] Entities(string text, TokenEncoding encoding, float[] sums, TokenClassificationOptions options)
     {
         int labels = Model.Config.NumLabels;
         var tokens = new TokenScores[encoding.Length];
@@ -104,7 +104,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
 
     /// <summary>As transformers decides it: a WordPiece token that is longer than its text (<c>##</c>) goes on with a word; byte-level tokens do where no space
     /// stands at their start.</summary>
-    private bool IsSubword(string text, Encoding encoding, int token)
+    private bool IsSubword(string text, TokenEncoding encoding, int token)
     {
         (int start, int end) = encoding.Utf16Offsets[token];
         if (!_byteLevel)
@@ -112,7 +112,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         return start > 0 && !text.AsSpan(start - 1, Math.Min(2, text.Length - start + 1)).Contains(' ');
     }
 
-    private static Entity Span(string text, Encoding encoding, LabelledRun run, bool trim)
+    private static Entity Span(string text, TokenEncoding encoding, LabelledRun run, bool trim)
     {
         (int start, int end) = (encoding.Utf16Offsets[run.FirstToken].Start, encoding.Utf16Offsets[run.LastToken].End);
         ReadOnlySpan<char> span = text.AsSpan(start..end);

@@ -92,8 +92,8 @@ internal static class TokenizerLoader
     /// <summary>The ids of a text of one token, −1, with the special tokens that are put around it.</summary>
     private static int[] ProbeOf(PostProcessor? processor)
     {
-        Encoding text = Encoding.OfSpecialTokens([-1], [""], typeId: 0);
-        return processor is null ? text.Ids : Encoding.Merge(processor.Process([text], addSpecialTokens: true)).Ids;
+        TokenEncoding text = TokenEncoding.OfSpecialTokens([-1], [""], typeId: 0);
+        return processor is null ? text.Ids : TokenEncoding.Merge(processor.Process([text], addSpecialTokens: true)).Ids;
     }
 
     private static List<AddedToken> ReadAddedTokens(JsonPart? part)

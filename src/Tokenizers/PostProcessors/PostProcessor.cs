@@ -9,7 +9,7 @@ internal abstract class PostProcessor
     public virtual int AddedTokens(bool pair) => 0;
 
     /// <summary>Processes a text, or a pair; the results are merged in order.</summary>
-    public abstract List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens);
+    public abstract List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens);
 }
 
 /// <summary>Several, one after the other.</summary>
@@ -17,7 +17,7 @@ internal sealed class SequencePostProcessor(IReadOnlyList<PostProcessor> process
 {
     public override int AddedTokens(bool pair) => processors.Sum(p => p.AddedTokens(pair));
 
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens)
     {
         foreach (PostProcessor processor in processors) encodings = processor.Process(encodings, addSpecialTokens);
         return encodings;
@@ -27,13 +27,13 @@ internal sealed class SequencePostProcessor(IReadOnlyList<PostProcessor> process
 /// <summary>Another one without the special tokens that it adds.</summary>
 internal sealed class WithoutSpecialTokens(PostProcessor inner) : PostProcessor
 {
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens) => inner.Process(encodings, addSpecialTokens: false);
+    public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens) => inner.Process(encodings, addSpecialTokens: false);
 }
 
 /// <summary>Takes white space at the ends of byte-level tokens out of their offsets.</summary>
 internal sealed class ByteLevelPostProcessor(bool trimOffsets, bool addPrefixSpace) : PostProcessor
 {
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens) =>
+    public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens) =>
         trimOffsets ? [.. encodings.Select(encoding => encoding.WithWindows(window => OffsetTrimmer.Trim(window, addPrefixSpace)))] : encodings;
 }
 
@@ -42,11 +42,11 @@ internal sealed class BertProcessing(Special sep, Special cls) : PostProcessor
 {
     public override int AddedTokens(bool pair) => pair ? 3 : 2;
 
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens)
     {
         if (!addSpecialTokens) return encodings;
         return [.. encodings.Select((encoding, i) => encoding.WithWindows(
-            window => i == 0 ? Encoding.Concat(cls.Encode(0), window, sep.Encode(0)) : Encoding.Concat(window, sep.Encode(1))))];
+            window => i == 0 ? TokenEncoding.Concat(cls.Encode(0), window, sep.Encode(0)) : TokenEncoding.Concat(window, sep.Encode(1))))];
     }
 }
 
@@ -55,17 +55,17 @@ internal sealed class RobertaProcessing(Special sep, Special cls, bool trimOffse
 {
     public override int AddedTokens(bool pair) => pair ? 4 : 2;
 
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens)
     {
         if (trimOffsets) encodings = [.. encodings.Select(encoding => encoding.WithWindows(window => OffsetTrimmer.Trim(window, addPrefixSpace)))];
-        foreach (Encoding encoding in encodings) encoding.TypeIds = new int[encoding.Length];
+        foreach (TokenEncoding encoding in encodings) encoding.TypeIds = new int[encoding.Length];
         if (!addSpecialTokens) return encodings;    // the windows of a second text then keep type id 1, as in the library
         return [.. encodings.Select((encoding, i) => encoding.WithWindows(window => Surround(i == 0 ? cls : sep, window)))];
     }
 
-    private Encoding Surround(Special before, Encoding encoding)
+    private TokenEncoding Surround(Special before, TokenEncoding encoding)
     {
-        Encoding surrounded = Encoding.Concat(before.Encode(0), encoding, sep.Encode(0));
+        TokenEncoding surrounded = TokenEncoding.Concat(before.Encode(0), encoding, sep.Encode(0));
         surrounded.TypeIds = new int[surrounded.Length];
         return surrounded;
     }
@@ -79,7 +79,7 @@ internal sealed record Special(string[] Tokens, int[] Ids)
     {
     }
 
-    public Encoding Encode(int typeId) => Encoding.OfSpecialTokens([.. Ids], [.. Tokens], typeId);
+    public TokenEncoding Encode(int typeId) => TokenEncoding.OfSpecialTokens([.. Ids], [.. Tokens], typeId);
 }
 
 /// <summary>A piece of a template: one of the two texts (Sequence 0 or 1), or special tokens.</summary>
@@ -117,12 +117,12 @@ internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IR
 {
     public override int AddedTokens(bool isPair) => (isPair ? pair : single).Sum(p => p.Special?.Ids.Length ?? 0);
 
-    public override List<Encoding> Process(List<Encoding> encodings, bool addSpecialTokens)
+    public override List<TokenEncoding> Process(List<TokenEncoding> encodings, bool addSpecialTokens)
     {
         if (encodings.Count > 2)
             throw new TokenizerException("A TemplateProcessing post-processor stands after another one that adds special tokens; " +
                 "it must stand before it, or alone.");
-        var pieces = new List<Encoding>();
+        var pieces = new List<TokenEncoding>();
         foreach (TemplatePiece piece in encodings.Count == 1 ? single : pair)
         {
             if (piece.Special is not null)
@@ -138,10 +138,10 @@ internal sealed class TemplateProcessing(IReadOnlyList<TemplatePiece> single, IR
     }
 
     // A template may name a text twice, with two types: each gets its own array.
-    private static Encoding Typed(Encoding encoding, int typeId)
+    private static TokenEncoding Typed(TokenEncoding encoding, int typeId)
     {
-        Encoding copy = Encoding.Concat(encoding, new Encoding());
-        copy.TypeIds = Encoding.Filled(encoding.Length, typeId);
+        TokenEncoding copy = TokenEncoding.Concat(encoding, new TokenEncoding());
+        copy.TypeIds = TokenEncoding.Filled(encoding.Length, typeId);
         copy.Windows = encoding.Windows;
         return copy;
     }
@@ -153,7 +153,7 @@ internal static class OffsetTrimmer
     private static readonly char Space = ByteAlphabet.CharacterOf((byte)' ');
 
     /// <summary>Trims an encoding, in place; its windows are encodings of their own.</summary>
-    public static Encoding Trim(Encoding encoding, bool addPrefixSpace)
+    public static TokenEncoding Trim(TokenEncoding encoding, bool addPrefixSpace)
     {
         for (int i = 0; i < encoding.Length; i++)
         {

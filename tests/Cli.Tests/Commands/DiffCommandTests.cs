@@ -204,7 +204,7 @@ internal sealed class DiffCommandTests
         return stream.ToArray();
     }
 
-    private static int Offset(Tensor tensor, int[] index)
+    private static int Offset(FloatTensor tensor, int[] index)
     {
         int offset = 0;
         for (int axis = 0; axis < index.Length; axis++)

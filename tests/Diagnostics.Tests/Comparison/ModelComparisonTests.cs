@@ -91,7 +91,7 @@ public sealed class ModelComparisonTests
     private static double[][] Probabilities(CodeGenForCausalLM model, int[] ids)
     {
         using Session session = model.CreateSession();
-        Tensor logits = model.Forward(ids, session).Logits;
+        FloatTensor logits = model.Forward(ids, session).Logits;
         return [.. Enumerable.Range(0, ids.Length - 1).Select(place =>
         {
             double[] exp = [.. logits.Row(place).ToArray().Select(x => Math.Exp(x))];

@@ -15,7 +15,7 @@ public sealed class ExplainDocumentTests : DocumentTest
         ExplainedPrediction next = explanation.Predictions[^1];                  // after the last token
         PartEffect strongest = next.Attribution.Effects.MaxBy(part => part.Effect)!;
         Console.WriteLine($"{next.Candidates[0].TokenText}: {strongest.Part} {strongest.Layer}.{strongest.Head} pushed it by {strongest.Effect:F2}");
-        Tensor attention = explanation.Attentions[strongest.Layer];              // [heads, tokens, tokens]
+        FloatTensor attention = explanation.Attentions[strongest.Layer];              // [heads, tokens, tokens]
         // end
         Assert.That(Output.ToString(), Does.StartWith(" b: Head 3.2 pushed it by "));
         Assert.That(attention.Shape.ToArray(), Is.EqualTo(new[] { 4, explanation.Tokens.Count, explanation.Tokens.Count }));

@@ -60,7 +60,7 @@ public sealed class ModelExplainerTests
         var model = (RobertaForMaskedLM)_encoder.Model;
         MaskedLMOutput output = model.Forward(ModelInputs.Of([.. explanation.Tokens.Select(token => token.TokenId)]), session,
             new ForwardOptions { OutputHiddenStates = true });
-        Tensor logits = model.Logits(new Tensor(output.HiddenStates![2].ToArray(), "hidden_states.2", explanation.Tokens.Count, 256), session);
+        FloatTensor logits = model.Logits(new FloatTensor(output.HiddenStates![2].ToArray(), "hidden_states.2", explanation.Tokens.Count, 256), session);
         for (int token = 0; token < explanation.Tokens.Count; token++)
             Assert.That(explanation.LogitLens[2][token][0].TokenId, Is.EqualTo(logits.Row(token).ToArray().Index().MaxBy(score => score.Item).Index));
     }
@@ -95,8 +95,8 @@ public sealed class ModelExplainerTests
         factors[layer * 4 + head] = 0;
         int[] ids = [.. explanation.Tokens.Select(token => token.TokenId)];
         using Session session = _encoder.Model.CreateSession();
-        var inputs = new ModelInputs(1, ids.Length) { InputIds = ids, HeadMask = new Tensor(factors, "head_mask", 4, 4) };
-        Tensor logits = ((MaskedLMOutput)_encoder.Model.Forward(inputs, session)).Logits;
+        var inputs = new ModelInputs(1, ids.Length) { InputIds = ids, HeadMask = new FloatTensor(factors, "head_mask", 4, 4) };
+        FloatTensor logits = ((MaskedLMOutput)_encoder.Model.Forward(inputs, session)).Logits;
         foreach (ExplainedPrediction prediction in explanation.Predictions)
         {
             TokenCandidate answer = prediction.Candidates[0];
@@ -114,11 +114,11 @@ public sealed class ModelExplainerTests
         ModelExplanation explanation = _encoder.Explain(Php);
         ModelInputs inputs = ModelInputs.Of([.. explanation.Tokens.Select(token => token.TokenId)]);
         using Session session = _encoder.Model.CreateSession();
-        Tensor attention = TraceOne(session, inputs, $"{layer}.attention.output");
+        FloatTensor attention = TraceOne(session, inputs, $"{layer}.attention.output");
         for (int token = 0; token < explanation.Tokens.Count; token++)
             LayerNorm(attention.Row(token), WeightOf($"{layer}.output.LayerNorm.weight"), WeightOf($"{layer}.output.LayerNorm.bias"));
         using ActivationTrace changed = session.Trace(new TraceOptions { Names = [], Interventions = [Intervention.Replace(layer, attention)] });
-        Tensor logits = ((MaskedLMOutput)_encoder.Model.Forward(inputs, session)).Logits;
+        FloatTensor logits = ((MaskedLMOutput)_encoder.Model.Forward(inputs, session)).Logits;
         ExplainedPrediction prediction = explanation.Predictions[0];
         PartEffect effect = prediction.Attribution.Effects.Single(one => one.Part == ModelPart.Mlp && one.Layer == 2);
         Assert.That(effect.Effect, Is.EqualTo(prediction.Candidates[0].Logit - logits[0, prediction.Position, prediction.Candidates[0].TokenId]).Within(1e-3));
@@ -243,12 +243,12 @@ public sealed class ModelExplainerTests
     {
         var model = (CodeGenForCausalLM)_decoder.Model;
         using Session session = model.CreateSession();
-        Assert.That(() => model.Logits(new Tensor("x", 2, 255), session),
+        Assert.That(() => model.Logits(new FloatTensor("x", 2, 255), session),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("x is [2, 255]").And.Message.Contains("[rows, 256]"));
-        Assert.That(model.Logits(new Tensor("x", 0, 256), session).Shape.ToArray(), Is.EqualTo(new[] { 0, 8192 }));
+        Assert.That(model.Logits(new FloatTensor("x", 0, 256), session).Shape.ToArray(), Is.EqualTo(new[] { 0, 8192 }));
 
         using ActivationTrace trace = session.Trace("**");
-        model.Logits(new Tensor("x", 2, 256), session);
+        model.Logits(new FloatTensor("x", 2, 256), session);
         Assert.That(trace.Passes, Is.Empty, "a head alone is no pass");
     }
 
@@ -258,7 +258,7 @@ public sealed class ModelExplainerTests
         Assert.That(lens.Select(one => one.Probability), Is.EqualTo(own.Select(one => one.Probability)).Within(1e-5));
     }
 
-    private Tensor TraceOne(Session session, ModelInputs inputs, string name)
+    private FloatTensor TraceOne(Session session, ModelInputs inputs, string name)
     {
         using ActivationTrace trace = session.Trace(name);
         _encoder.Model.Forward(inputs, session);

@@ -18,7 +18,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void A_matrix_shows_its_range_and_opens_to_rows()
     {
-        var x = new Tensor([1, -2, 3.25f, 0, 0.5f, 6], "x", 2, 3);
+        var x = new FloatTensor([1, -2, 3.25f, 0, 0.5f, 6], "x", 2, 3);
         Assert.That(DebuggerReader.Display(x), Is.EqualTo("x [2, 3] min -2 max 6 mean 1.458"));
         Assert.That(DebuggerReader.Open(x)[^2..], Is.EqualTo(new[] { "row 0: 1 -2 3.25", "row 1: 0 0.5 6" }));
         Assert.That(DebuggerReader.Property(DebuggerReader.Items(x)[1], "Values"), Is.EqualTo(new[] { 0, 0.5f, 6 }));
@@ -28,7 +28,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void Rows_of_more_axes_are_labelled_with_their_index()
     {
-        var x = new Tensor([.. Enumerable.Range(0, 24).Select(i => (float)i)], "attentions.0", 1, 3, 4, 2);
+        var x = new FloatTensor([.. Enumerable.Range(0, 24).Select(i => (float)i)], "attentions.0", 1, 3, 4, 2);
         string[] rows = [.. DebuggerReader.Items(x).Select(DebuggerReader.Display)];
         Assert.That(rows, Has.Length.EqualTo(12));
         Assert.That(rows[0], Is.EqualTo("[0, 0, 0]: 0 1"));
@@ -38,19 +38,19 @@ public sealed class DebuggerViewTests
     [Test]
     public void Numbers_that_are_none_are_counted_and_left_out_of_the_range()
     {
-        Assert.That(DebuggerReader.Display(new Tensor([1, float.NaN, 3, float.NegativeInfinity, float.PositiveInfinity], "x", 5)),
+        Assert.That(DebuggerReader.Display(new FloatTensor([1, float.NaN, 3, float.NegativeInfinity, float.PositiveInfinity], "x", 5)),
             Is.EqualTo("x [5] min 1 max 3 mean 2, 1 NaN, 2 infinite"));
-        Assert.That(DebuggerReader.Display(new Tensor([float.NaN, float.NaN], "x", 2)), Is.EqualTo("x [2] 2 NaN"));
+        Assert.That(DebuggerReader.Display(new FloatTensor([float.NaN, float.NaN], "x", 2)), Is.EqualTo("x [2] 2 NaN"));
     }
 
     [Test]
     public void A_tensor_of_one_number_shows_it_and_one_of_none_shows_its_shape()
     {
-        Assert.That(DebuggerReader.Display(new Tensor([2.5f], "loss", 1)), Is.EqualTo("loss [1] = 2.5"));
-        Assert.That(DebuggerReader.Open(new Tensor([2.5f], "scalar"))[^1], Is.EqualTo("values: 2.5"));
+        Assert.That(DebuggerReader.Display(new FloatTensor([2.5f], "loss", 1)), Is.EqualTo("loss [1] = 2.5"));
+        Assert.That(DebuggerReader.Open(new FloatTensor([2.5f], "scalar"))[^1], Is.EqualTo("values: 2.5"));
         foreach (int[] shape in (int[][])[[0, 4], [4, 0], [0]])
         {
-            var empty = new Tensor("empty", shape);
+            var empty = new FloatTensor("empty", shape);
             Assert.That(DebuggerReader.Display(empty), Is.EqualTo($"empty [{string.Join(", ", shape)}]"));
             Assert.That(DebuggerReader.Items(empty), Is.Empty);
         }
@@ -59,7 +59,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void A_row_as_wide_as_a_vocabulary_opens_to_the_likeliest_tokens()
     {
-        var logits = new Tensor("logits", 1, 2, 1001);
+        var logits = new FloatTensor("logits", 1, 2, 1001);
         logits.Row(1)[700] = 10;
         logits.Row(1)[3] = 9;
         object row = DebuggerReader.Items(logits)[1];
@@ -74,7 +74,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void Many_rows_open_in_ranges()
     {
-        var x = new Tensor("hidden_states.0", 1, 25_000, 2);
+        var x = new FloatTensor("hidden_states.0", 1, 25_000, 2);
         x.Row(12_345).Fill(7);
         object[] tenThousands = DebuggerReader.Items(x);
         Assert.That(tenThousands.Select(DebuggerReader.Display),
@@ -87,7 +87,7 @@ public sealed class DebuggerViewTests
     [Test]
     public void Of_very_many_numbers_the_first_are_looked_at()
     {
-        var x = new Tensor("x", 5, 1_000_000);
+        var x = new FloatTensor("x", 5, 1_000_000);
         x.Span[^1] = 9;
         Assert.That(DebuggerReader.Display(x), Is.EqualTo("x [5, 1000000] min 0 max 0 mean 0 (of the first 4194304)"));
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -101,7 +101,7 @@ public sealed class DebuggerViewTests
         using Session session = _model.CreateSession(new SessionOptions { MaxLength = 8, BatchSize = 2, KeyValueType = WeightType.F16 });
         KeyValueCache cache = session.Cache!;
         Assert.That(DebuggerReader.Display(cache), Is.EqualTo("3 layers, 4 heads of 8, F16: 0 + 0 of 2 × 8 tokens"));
-        Tensor keys = new("key", 2, 4, 2, 8), values = new("value", 2, 4, 2, 8);
+        FloatTensor keys = new("key", 2, 4, 2, 8), values = new("value", 2, 4, 2, 8);
         // sequence 0, head 0: keys of lengths 5 and 1, values of 0 and 2
         (keys.Span[0], keys.Span[1], keys.Span[8], values.Span[15]) = (3, 4, 1, 2);
         cache.Load([(keys, values), (keys, keys), (values, values)]);
@@ -125,7 +125,7 @@ public sealed class DebuggerViewTests
         {
             during = DebuggerReader.Display(session);
             workspace = DebuggerReader.Display(DebuggerReader.Property(session, "Workspace"));
-            rented = [.. DebuggerReader.Items(DebuggerReader.Property(session, "Workspace")!).Cast<Tensor>().Select(tensor => tensor.Name)];
+            rented = [.. DebuggerReader.Items(DebuggerReader.Property(session, "Workspace")!).Cast<FloatTensor>().Select(tensor => tensor.Name)];
         });
         using (session.Trace(new TraceOptions { Names = [], Interventions = [look] }))
             _model.Forward([1, 2, 3], session);

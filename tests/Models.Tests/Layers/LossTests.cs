@@ -8,13 +8,13 @@ public sealed class LossTests
 
     [Test]
     public void Cross_entropy_of_equal_logits_is_the_logarithm_of_the_number_of_classes() =>
-        Assert.That(Loss.CrossEntropy(new Tensor("logits", 3, 4), [0, 3, 2], Options), Is.EqualTo(Math.Log(4)).Within(1e-6));
+        Assert.That(Loss.CrossEntropy(new FloatTensor("logits", 3, 4), [0, 3, 2], Options), Is.EqualTo(Math.Log(4)).Within(1e-6));
 
     [Test]
     public void Labels_of_minus_100_do_not_count()
     {
         // −log softmax([0, ln 3])[1] = −log(3/4) = 0.28768
-        var logits = new Tensor([0, MathF.Log(3), 9, 9], "logits", 2, 2);
+        var logits = new FloatTensor([0, MathF.Log(3), 9, 9], "logits", 2, 2);
         Assert.That(Loss.CrossEntropy(logits, [1, -100], Options), Is.EqualTo(0.28768).Within(1e-5));
         Assert.That(Loss.CrossEntropy(logits, [-100, -100], Options), Is.NaN);
     }
@@ -23,7 +23,7 @@ public sealed class LossTests
     public void A_causal_loss_scores_each_token_by_the_label_of_the_next()
     {
         // Row 0 is scored by label 1, row 2 by label 3; labels 0 and 2 start sequences and have nothing before them.
-        var logits = new Tensor([0, MathF.Log(3), 5, 5, MathF.Log(3), 0, 7, 7], "logits", 2, 2, 2);
+        var logits = new FloatTensor([0, MathF.Log(3), 5, 5, MathF.Log(3), 0, 7, 7], "logits", 2, 2, 2);
         Assert.That(Loss.CausalCrossEntropy(logits, [0, 1, 1, 0], Options), Is.EqualTo(0.28768).Within(1e-5));
     }
 
@@ -44,7 +44,7 @@ public sealed class LossTests
         using var model = PretrainedModels.FromConfig<BertForSequenceClassification>(Config(labels, problemType));
         using Session session = model.CreateSession();
         var inputs = new ModelInputs(1, 2) { InputIds = [1, 2], LabelValues = targets };
-        float? found = SequenceLoss.Compute(new Tensor([3], "logits", 1, 1), inputs, model.Config, session);
+        float? found = SequenceLoss.Compute(new FloatTensor([3], "logits", 1, 1), inputs, model.Config, session);
         Assert.That(found, Is.EqualTo(loss).Within(1e-6));
     }
 
@@ -54,9 +54,9 @@ public sealed class LossTests
         using var model = PretrainedModels.FromConfig<BertForSequenceClassification>(Config(2, problemType: null));
         using Session session = model.CreateSession();
         var inputs = new ModelInputs(1, 2) { InputIds = [1, 2], LabelValues = [1, 0] };
-        Assert.That(SequenceLoss.Compute(new Tensor("logits", 1, 2), inputs, model.Config, session), Is.EqualTo(Math.Log(2)).Within(1e-6));
+        Assert.That(SequenceLoss.Compute(new FloatTensor("logits", 1, 2), inputs, model.Config, session), Is.EqualTo(Math.Log(2)).Within(1e-6));
         var single = new ModelInputs(1, 2) { InputIds = [1, 2], Labels = [1, 0] };
-        Assert.That(() => SequenceLoss.Compute(new Tensor("logits", 1, 2), single, model.Config, session), Throws.TypeOf<ModelInputException>());
+        Assert.That(() => SequenceLoss.Compute(new FloatTensor("logits", 1, 2), single, model.Config, session), Throws.TypeOf<ModelInputException>());
     }
 
     private static BertConfig Config(int labels, string? problemType) => new()

@@ -28,11 +28,11 @@ public sealed class CachedMaskTests
         using CodeGenForCausalLM model = NewModel();
         var options = new ForwardOptions { ComputePadding = computePadding };
         using Session whole = NewSession(model);
-        Tensor expected = model.Forward(Columns(0, Width, mask, positionIds), whole, options).Logits;
+        FloatTensor expected = model.Forward(Columns(0, Width, mask, positionIds), whole, options).Logits;
 
         using Session parts = NewSession(model);
         model.Forward(Columns(0, cut, Slice(mask, 0, cut), positionIds), parts, options);
-        Tensor found = model.Forward(Columns(cut, Width, mask, positionIds), parts, options).Logits;
+        FloatTensor found = model.Forward(Columns(cut, Width, mask, positionIds), parts, options).Logits;
         AssertSameTokens(found, expected, mask, cut);
     }
 
@@ -44,11 +44,11 @@ public sealed class CachedMaskTests
         using CodeGenForCausalLM model = NewModel();
         var options = new ForwardOptions { ComputePadding = computePadding };
         using Session whole = NewSession(model);
-        Tensor expected = model.Forward(Columns(0, Width, mask, positionIds: false), whole, options).Logits;
+        FloatTensor expected = model.Forward(Columns(0, Width, mask, positionIds: false), whole, options).Logits;
 
         using Session parts = NewSession(model);
         model.Forward(Columns(0, cut, Slice(mask, 0, cut), positionIds: false), parts, options);
-        Tensor found = model.Forward(Columns(cut, Width, Slice(mask, cut, Width), positionIds: false), parts, options).Logits;
+        FloatTensor found = model.Forward(Columns(cut, Width, Slice(mask, cut, Width), positionIds: false), parts, options).Logits;
         AssertSameTokens(found, expected, mask, cut);
     }
 
@@ -63,8 +63,8 @@ public sealed class CachedMaskTests
         var everything = new ForwardOptions { ComputePadding = true };
         model.Forward(Columns(0, 4, first, positionIds: false), kept, everything);
         model.Forward(Columns(0, 4, first, positionIds: false), packed);
-        Tensor expected = model.Forward(Columns(4, Width, mask, positionIds: false), kept, everything).Logits;
-        Tensor found = model.Forward(Columns(4, Width, mask, positionIds: false), packed).Logits;
+        FloatTensor expected = model.Forward(Columns(4, Width, mask, positionIds: false), kept, everything).Logits;
+        FloatTensor found = model.Forward(Columns(4, Width, mask, positionIds: false), packed).Logits;
         AssertSameTokens(found, expected, mask, cut: 4, expectedFrom: 4);
     }
 
@@ -89,7 +89,7 @@ public sealed class CachedMaskTests
 
     private static int[] Slice(int[] batch, int from, int to) => [.. batch[from..to], .. batch[(Width + from)..(Width + to)]];
 
-    private static void AssertSameTokens(Tensor found, Tensor expected, int[] mask, int cut, int expectedFrom = 0)
+    private static void AssertSameTokens(FloatTensor found, FloatTensor expected, int[] mask, int cut, int expectedFrom = 0)
     {
         for (int row = 0; row < Rows; row++)
         {

@@ -13,9 +13,9 @@ public sealed class SessionTests
         using CodeGenForCausalLM model = NewModel();
         using Session whole = model.CreateSession();
         using Session parts = model.CreateSession();
-        Tensor expected = model.Forward(Prompt, whole).Logits;
+        FloatTensor expected = model.Forward(Prompt, whole).Logits;
         model.Forward(Prompt.AsSpan(0, cut), parts);
-        Tensor found = model.Forward(Prompt.AsSpan(cut), parts).Logits;
+        FloatTensor found = model.Forward(Prompt.AsSpan(cut), parts).Logits;
         for (int i = 0; i < found.Shape[1]; i++)
             Assert.That(found.Row(i).ToArray(), Is.EqualTo(expected.Row(cut + i).ToArray()).Within(1e-4));
         Assert.That(parts.Cache!.Length(0), Is.EqualTo(Prompt.Length));
@@ -27,7 +27,7 @@ public sealed class SessionTests
         using CodeGenForCausalLM model = NewModel();
         using Session whole = model.CreateSession();
         using Session steps = model.CreateSession();
-        Tensor expected = model.Forward(Prompt, whole).Logits;
+        FloatTensor expected = model.Forward(Prompt, whole).Logits;
         model.Forward(Prompt.AsSpan(0, 1), steps);
         for (int i = 1; i < Prompt.Length; i++)
             Assert.That(model.Step([Prompt[i]], [0], steps).ToArray(), Is.EqualTo(expected.Row(i).ToArray()).Within(1e-4));
@@ -67,7 +67,7 @@ public sealed class SessionTests
     {
         using CodeGenForCausalLM model = NewModel();
         using Session session = model.CreateSession();
-        var wrong = new Tensor("past_key_values.0.key", 1, 4, 3, 9);
+        var wrong = new FloatTensor("past_key_values.0.key", 1, 4, 3, 9);
         Assert.That(() => session.Cache!.Load([(wrong, wrong), (wrong, wrong), (wrong, wrong)]),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("[1, 4, 3, 9]"));
         Assert.That(() => session.Cache!.Load([(wrong, wrong)]), Throws.TypeOf<ModelInputException>().With.Message.Contains("1 layers"));
@@ -84,11 +84,11 @@ public sealed class SessionTests
         {
             InputIds = padded.InputIds, AttentionMask = padded.AttentionMask, PositionIds = [0, 1, 2, 3, 4, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0],
         };
-        Tensor logits = model.Forward(inputs, together, new ForwardOptions { ComputePadding = computePadding }).Logits;
+        FloatTensor logits = model.Forward(inputs, together, new ForwardOptions { ComputePadding = computePadding }).Logits;
         for (int row = 0; row < 3; row++)
         {
             using Session alone = model.CreateSession();
-            Tensor expected = model.Forward(rows[row], alone).Logits;
+            FloatTensor expected = model.Forward(rows[row], alone).Logits;
             for (int i = 0; i < rows[row].Length; i++)
                 Assert.That(logits.Row(row * 5 + 5 - rows[row].Length + i).ToArray(), Is.EqualTo(expected.Row(i).ToArray()).Within(1e-5));
         }
@@ -118,9 +118,9 @@ public sealed class SessionTests
         ModelInputs padded = ModelInputs.OfBatch([[5, 17, 3], [30]], padLeft: true);
         model.Forward(new ModelInputs(2, 3) { InputIds = padded.InputIds, AttentionMask = padded.AttentionMask, PositionIds = [0, 1, 2, 1, 1, 0] }, together);
         var asked = new ForwardOptions { OutputAttentions = true };
-        Tensor found = model.Forward(new ModelInputs(2, 2) { InputIds = [4, 6, 4, 6], PositionIds = [3, 4, 1, 2] }, together, asked).Attentions![1];
+        FloatTensor found = model.Forward(new ModelInputs(2, 2) { InputIds = [4, 6, 4, 6], PositionIds = [3, 4, 1, 2] }, together, asked).Attentions![1];
         model.Forward([30], alone);
-        Tensor expected = model.Forward([4, 6], alone, asked).Attentions![1];
+        FloatTensor expected = model.Forward([4, 6], alone, asked).Attentions![1];
         Assert.That(found.Shape.ToArray(), Is.EqualTo(new[] { 2, 4, 2, 5 }));
         for (int i = 0; i < 8; i++)
             Assert.That(found.Row(8 + i).ToArray(), Is.EqualTo((float[])[0, 0, .. expected.Row(i)]).Within(1e-6));
@@ -131,9 +131,9 @@ public sealed class SessionTests
     {
         using CodeGenForCausalLM model = NewModel();
         using Session session = model.CreateSession();
-        Tensor all = model.Forward(Prompt, session).Logits;
+        FloatTensor all = model.Forward(Prompt, session).Logits;
         session.Cache!.Clear();
-        Tensor some = model.Forward(Prompt, session, new ForwardOptions { LogitsAt = [(0, 9), (0, 2)] }).Logits;
+        FloatTensor some = model.Forward(Prompt, session, new ForwardOptions { LogitsAt = [(0, 9), (0, 2)] }).Logits;
         Assert.That(some.Shape.ToArray(), Is.EqualTo(new[] { 2, 40 }));
         Assert.That(some.Row(0).ToArray(), Is.EqualTo(all.Row(9).ToArray()).Within(1e-5));
         Assert.That(some.Row(1).ToArray(), Is.EqualTo(all.Row(2).ToArray()).Within(1e-5));

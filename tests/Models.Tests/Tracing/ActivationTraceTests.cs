@@ -77,15 +77,15 @@ public sealed class ActivationTraceTests
         using ActivationTrace trace = session.Trace("transformer.h.2.attn.**");
         _decoder.Forward(TracedModels.Inputs(5), session);
         _decoder.Forward([7, 8], session);
-        (Tensor scores, Tensor query) = (trace["transformer.h.2.attn.scores"], trace["transformer.h.2.attn.query"]);
-        Tensor[] keys = [.. trace.Passes.Select(pass => pass["transformer.h.2.attn.key"])];
+        (FloatTensor scores, FloatTensor query) = (trace["transformer.h.2.attn.scores"], trace["transformer.h.2.attn.query"]);
+        FloatTensor[] keys = [.. trace.Passes.Select(pass => pass["transformer.h.2.attn.key"])];
         for (int head = 0; head < 4; head++)
         {
             for (int i = 0; i < 2; i++)
             {
                 for (int j = 0; j < 7; j++)
                 {
-                    Tensor key = keys[j / 5];
+                    FloatTensor key = keys[j / 5];
                     double dot = Enumerable.Range(0, 16).Sum(d => (double)query[0, head, i, d] * key[0, head, j % 5, d]);
                     Assert.That(scores[0, head, i, j], j <= 5 + i ? Is.EqualTo(dot / 4).Within(1e-5) : Is.EqualTo(float.NegativeInfinity));
                 }
@@ -105,7 +105,7 @@ public sealed class ActivationTraceTests
         _encoder.Forward(new ModelInputs(1, 5) { InputIds = TracedModels.Inputs(9, 5).InputIds![9..14] }, alone);
         foreach (string name in padded.Names)
         {
-            (Tensor of, Tensor expected) = (padded[name], single[name]);
+            (FloatTensor of, FloatTensor expected) = (padded[name], single[name]);
             bool heads = of.Rank == 4, keys = name.EndsWith("scores", StringComparison.Ordinal) || name.EndsWith("probabilities", StringComparison.Ordinal);
             int groups = heads ? of.Shape[1] : 1;
             for (int group = 0; group < groups; group++)

@@ -111,7 +111,7 @@ public sealed class InterventionTests
     {
         PretrainedModel model = Models.ElementAt(which);
         string attention = which == 0 ? "transformer.h.1.attn" : "bert.encoder.layer.1.attention.self";
-        var mask = new Tensor("head_mask", model.Config.Layers, 4);
+        var mask = new FloatTensor("head_mask", model.Config.Layers, 4);
         mask.Span.Fill(1);
         mask.Row(1)[head] = 0;
         float[] expected = Run(model, new ModelInputs(1, 12) { InputIds = s_prompt, HeadMask = mask }, []).Logits;
@@ -180,7 +180,7 @@ public sealed class InterventionTests
     [Test]
     public void A_value_of_another_shape_is_refused_with_both_shapes()
     {
-        var wrong = Intervention.Replace("transformer.h.1", new Tensor("mine", 1, 11, 64));
+        var wrong = Intervention.Replace("transformer.h.1", new FloatTensor("mine", 1, 11, 64));
         Assert.That(() => Logits(_decoder, s_prompt, wrong),
             Throws.TypeOf<TraceException>().With.Message.Contains("[1, 12, 64]").And.Message.Contains("[1, 11, 64]"));
     }

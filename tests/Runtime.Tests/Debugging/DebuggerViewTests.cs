@@ -123,7 +123,7 @@ public sealed class DebuggerViewTests
         var options = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } };
         using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen", options);
         var tokenizer = Tokenizers.Tokenizer.Load("models/demo-codegen");
-        Tokenizers.Encoding encoding = tokenizer.Encode("import numpy as");
+        Tokenizers.TokenEncoding encoding = tokenizer.Encode("import numpy as");
         using Session session = model.CreateSession();
         CausalLMOutput output = model.Forward(encoding.Ids, session, new ForwardOptions { OutputAttentions = true });
         // end

@@ -95,7 +95,7 @@ public sealed class ReadmeTests : DocumentTest
         using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
         using Session session = model.CreateSession();
         CausalLMOutput output = model.Forward([313, 5282, 323], session, new ForwardOptions { OutputAttentions = true });
-        Tensor probabilities = output.Attentions![0];            // [batch, heads, sequence, sequence]
+        FloatTensor probabilities = output.Attentions![0];            // [batch, heads, sequence, sequence]
         // end
         Assert.That(probabilities.Shape.ToArray(), Is.EqualTo(new[] { 1, 4, 3, 3 }));
         Assert.That(output.Logits.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, 8192 }));
@@ -112,8 +112,8 @@ public sealed class ReadmeTests : DocumentTest
             Names = ["transformer.h.*", "**.probabilities"], Interventions = [Intervention.ZeroHead("transformer.h.0.attn", head: 2)],
         };
         using ActivationTrace trace = session.Trace(withoutHead);
-        Tensor logits = model.Forward([313, 5282, 323], session).Logits;
-        Tensor residual = trace["transformer.h.1"];              // [batch, sequence, n_embd]
+        FloatTensor logits = model.Forward([313, 5282, 323], session).Logits;
+        FloatTensor residual = trace["transformer.h.1"];              // [batch, sequence, n_embd]
         // end
         Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.HiddenWidth }));
         using Session untouched = model.CreateSession();

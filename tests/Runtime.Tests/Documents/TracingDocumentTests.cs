@@ -15,8 +15,8 @@ public sealed class TracingDocumentTests : DocumentTest
         using Session session = model.CreateSession();
         using ActivationTrace trace = session.Trace("transformer.h.*", "**.probabilities");
         model.Forward([313, 5282, 323], session);
-        Tensor residual = trace["transformer.h.1"];                      // [batch, sequence, n_embd]
-        Tensor attention = trace["transformer.h.1.attn.probabilities"];  // [batch, heads, sequence, past + sequence]
+        FloatTensor residual = trace["transformer.h.1"];                      // [batch, sequence, n_embd]
+        FloatTensor attention = trace["transformer.h.1.attn.probabilities"];  // [batch, heads, sequence, past + sequence]
         trace.Save(Path.Combine(folder, "activations.safetensors"));     // safetensors.torch.load_file reads it
         // end
         Assert.That(residual.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, model.Config.HiddenWidth }));

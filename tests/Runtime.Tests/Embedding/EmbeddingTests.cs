@@ -37,7 +37,7 @@ public sealed class EmbeddingTests
         using Session session = model.CreateSession();
         (int[] ids, int[] mask) = (Longs(expected, "input_ids"), Longs(expected, "attention_mask"));
         var inputs = new ModelInputs(3, ids.Length / 3) { InputIds = ids, AttentionMask = mask };
-        Tensor hidden = model.Forward(inputs, session).LastHiddenState;
+        FloatTensor hidden = model.Forward(inputs, session).LastHiddenState;
         float[] reference = Floats(expected, name);
         for (int row = 0; row < 3; row++)
         {
@@ -88,7 +88,7 @@ public sealed class EmbeddingTests
     public void Mean_of_the_features_is_the_embedding()
     {
         using FeatureExtractionPipeline features = FeatureExtractionPipeline.Create(_model, _pipeline.Tokenizer);
-        Tensor hidden = features.Extract(Texts[0]);
+        FloatTensor hidden = features.Extract(Texts[0]);
         int tokens = _pipeline.Tokenizer.Encode(Texts[0]).Length;
         Assert.That(hidden.Shape.ToArray(), Is.EqualTo(new[] { 1, tokens, 16 }));
         float[] mean = [.. Enumerable.Range(0, 16).Select(i => Enumerable.Range(0, tokens).Average(t => hidden[0, t, i]))];
@@ -180,10 +180,10 @@ public sealed class EmbeddingTests
         Assert.That(special, Is.EqualTo(2));
         foreach (FeatureExtractionPipeline pipeline in new[] { roberta, codegen })
         {
-            IReadOnlyList<Tensor> together = pipeline.Extract(Texts);
+            IReadOnlyList<FloatTensor> together = pipeline.Extract(Texts);
             for (int i = 0; i < Texts.Length; i++)
             {
-                Tensor alone = pipeline.Extract(Texts[i]);
+                FloatTensor alone = pipeline.Extract(Texts[i]);
                 Assert.That(alone.Shape.ToArray(), Is.EqualTo(new[] { 1, pipeline.Tokenizer.Encode(Texts[i]).Length, 256 }));
                 Assert.That(together[i].ToArray(), Is.EqualTo(alone.ToArray()).Within(2e-4));
             }

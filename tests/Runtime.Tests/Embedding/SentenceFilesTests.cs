@@ -36,7 +36,7 @@ public sealed class SentenceFilesTests
     {
         using SentenceEmbeddingPipeline pipeline = Open(name);
         using FeatureExtractionPipeline features = FeatureExtractionPipeline.FromFiles(TestData.Case(name));
-        Tensor hidden = features.Extract(Text);
+        FloatTensor hidden = features.Extract(Text);
         int n = hidden.Shape[1];
         double[] expected = [.. Enumerable.Range(0, 256).Select(i => mode switch
         {
@@ -105,7 +105,7 @@ public sealed class SentenceFilesTests
         using SentenceEmbeddingPipeline pipeline = Open("st-prompt",
             ("1_Pooling/config.json", $$"""{"embedding_dimension": 256, "pooling_mode": "{{mode}}", "include_prompt": false}"""));
         using FeatureExtractionPipeline features = FeatureExtractionPipeline.FromFiles(TestData.Case("st-prompt"));
-        Tensor hidden = features.Extract($"query: {Text}");
+        FloatTensor hidden = features.Extract($"query: {Text}");
         int[] ids = pipeline.Tokenizer.Encode($"query: {Text}").Ids, prompt = pipeline.Tokenizer.Encode("query:").Ids;
         int first = prompt.Length - 1;                      // <s> and the prompt's tokens; not </s>
         Assert.That(ids[..first], Is.EqualTo(prompt[..first]));

@@ -10,7 +10,7 @@ public sealed class SharedTokenizerTests
     public void StarEncoder_reads_cls_text_sep_though_its_tokenizer_adds_nothing()
     {
         Tokenizer tokenizer = TokenizerFit.WithSpecialTokens(Load("starencoder"), new BertConfig { VocabSize = 49156 });
-        Encoding one = tokenizer.Encode("x"), two = tokenizer.Encode("x", "x");
+        TokenEncoding one = tokenizer.Encode("x"), two = tokenizer.Encode("x", "x");
         Assert.That((one.Ids[0], one.Length, one.Ids[^1]), Is.EqualTo((49154, 3, 49153)));
         Assert.That((two.Ids[2], two.Ids[^1]), Is.EqualTo((49153, 49153)));
         Assert.That(two.TypeIds, Is.EqualTo(new[] { 0, 0, 0, 1, 1 }));

@@ -10,10 +10,10 @@ public sealed class NextSentenceTests
     {
         using BertForPreTraining model = TestData.Tiny<BertForPreTraining>(8200);
         using NextSentencePipeline pipeline = NextSentencePipeline.Create(model, TestData.Tokenizer("wordpiece-code-4k"));
-        Encoding pair = pipeline.Tokenizer.Encode("import os", "print(os.name)");
+        TokenEncoding pair = pipeline.Tokenizer.Encode("import os", "print(os.name)");
         Assert.That(pair.TypeIds, Has.Member(1));
         using Session session = model.CreateSession();
-        Tensor logits = model.Forward(new ModelInputs(1, pair.Length) { InputIds = pair.Ids, TokenTypeIds = pair.TypeIds }, session).SeqRelationshipLogits;
+        FloatTensor logits = model.Forward(new ModelInputs(1, pair.Length) { InputIds = pair.Ids, TokenTypeIds = pair.TypeIds }, session).SeqRelationshipLogits;
         NextSentenceScore score = pipeline.Score("import os", "print(os.name)");
         Assert.That(score.IsNext, Is.EqualTo(1 / (1 + Math.Exp(logits[0, 1] - logits[0, 0]))).Within(1e-6));
         Assert.That(score.IsNext + score.NotNext, Is.EqualTo(1).Within(1e-6));
@@ -29,7 +29,7 @@ public sealed class NextSentenceTests
         (int cls, int mask, int sep) =
             (tokenizer.SpecialTokens.ClsTokenId!.Value, tokenizer.SpecialTokens.MaskTokenId!.Value, tokenizer.SpecialTokens.SepTokenId!.Value);
         using Session session = model.CreateSession();
-        Tensor logits = model.Forward(ModelInputs.Of(cls, mask, sep), session).Logits;
+        FloatTensor logits = model.Forward(ModelInputs.Of(cls, mask, sep), session).Logits;
         float[] row = logits.Row(1).ToArray();
         Assert.That(pipeline.Predict("<mask>")[0].TokenId, Is.EqualTo(Array.IndexOf(row, row.Max())));
     }

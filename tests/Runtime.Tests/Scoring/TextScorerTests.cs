@@ -185,7 +185,7 @@ public sealed class TextScorerTests
     private double[] SlowLogProbabilities(int[] ids)
     {
         using Session session = _model.CreateSession();
-        Tensor logits = _model.Forward(ids, session).Logits;
+        FloatTensor logits = _model.Forward(ids, session).Logits;
         return [.. Enumerable.Range(1, ids.Length - 1).Select(i =>
         {
             double[] row = [.. logits.Row(i - 1).ToArray().Select(score => (double)score)];

@@ -77,7 +77,7 @@ public sealed class TokenClassificationTests
     [Test]
     public void Overlapping_windows_are_summed_and_renormalised()
     {
-        Encoding encoding = Plain(Text);
+        TokenEncoding encoding = Plain(Text);
         int room = encoding.Length - 3;                                     // two windows: the second begins 4 tokens before the first ends
         float[][] first = Probabilities(encoding.Ids[..room]), second = Probabilities(encoding.Ids[(room - 4)..]);
         var entities = _tagger.Tag(Text, EveryToken with { WindowLength = room + 2, Stride = 4 });
@@ -113,7 +113,7 @@ public sealed class TokenClassificationTests
         using TokenClassificationPipeline wordPiece = TokenClassificationPipeline.Create(model, TestData.Tokenizer("wordpiece-code-4k"));
         var options = new TokenClassificationOptions { Aggregation = AggregationStrategy.First, IgnoreLabels = [] };
         Assert.That(_tagger.Tag("a.b.c", options), Has.Count.EqualTo(1));
-        Encoding encoding = wordPiece.Tokenizer.Encode("unbelievablexyz.foo");
+        TokenEncoding encoding = wordPiece.Tokenizer.Encode("unbelievablexyz.foo");
         Assert.That(encoding.Tokens, Has.Some.StartsWith("##"));
         foreach (Entity entity in wordPiece.Tag("unbelievablexyz.foo", options))
             Assert.That(encoding.Tokens[Array.FindIndex(encoding.Offsets, o => o.Start == entity.Start && o.End > o.Start)], Does.Not.StartWith("##"));
@@ -132,13 +132,13 @@ public sealed class TokenClassificationTests
 
     private float[][] Probabilities(string text) => Probabilities(Plain(text).Ids);
 
-    private Encoding Plain(string text) => _tagger.Tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
+    private TokenEncoding Plain(string text) => _tagger.Tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
 
     private float[][] Probabilities(int[] text)
     {
         SpecialTokens special = _tagger.Tokenizer.SpecialTokens;
         using Session session = _model.CreateSession();
-        Tensor logits =
+        FloatTensor logits =
             ((TokenClassifierOutput)_model.Forward(ModelInputs.Of([special.ClsTokenId!.Value, .. text, special.SepTokenId!.Value]), session)).Logits;
         return [.. Enumerable.Range(1, text.Length).Select(t => Softmax(logits.Row(t).ToArray()))];
     }

@@ -15,7 +15,7 @@ public class AddedTokenTests
     public void Lstrip_and_rstrip_take_white_space_into_the_token()
     {
         Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(256, "<l>", lstrip: true), Tiny.Added(257, "<r>", rstrip: true)]);
-        Encoding encoding = tokenizer.Encode("a \n<l> <r> \t");
+        TokenEncoding encoding = tokenizer.Encode("a \n<l> <r> \t");
         Assert.Multiple(() =>
         {
             Assert.That(encoding.Tokens, Is.EqualTo(new[] { "a", " \n<l>", "Ġ", "<r> \t" }));
@@ -28,7 +28,7 @@ public class AddedTokenTests
     public void A_single_word_token_has_no_word_character_next_to_it(string text, string ends)
     {
         Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(256, "ab", singleWord: true)]);
-        Encoding encoding = tokenizer.Encode(text);
+        TokenEncoding encoding = tokenizer.Encode(text);
         IEnumerable<int> found = Enumerable.Range(0, encoding.Length).Where(i => encoding.Ids[i] == 256).Select(i => encoding.Offsets[i].End);
         Assert.That(string.Join(',', found), Is.EqualTo(ends));
     }

@@ -17,7 +17,7 @@ public class DecodingTests
         for (int i = 0; i < 500; i++)
         {
             string text = RandomText(random);
-            Encoding encoding = tokenizer.Encode(text, options: plain);
+            TokenEncoding encoding = tokenizer.Encode(text, options: plain);
             Assert.That(tokenizer.Decode(encoding.Ids), Is.EqualTo(text));
             int covered = 0;
             foreach ((int start, int end) in encoding.Utf16Offsets)

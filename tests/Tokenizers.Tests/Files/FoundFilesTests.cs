@@ -29,7 +29,7 @@ public class FoundFilesTests
     {
         Dictionary<string, ReadOnlyMemory<byte>> files = WithVocabulary("mask-nomap");
         files["tokenizer_config.json"] = Tiny.Bytes("{" + config + "}");
-        Encoding encoding = Tokenizer.FromFiles(files).Encode($"a {tokens.Split(',')[^1]}", options: EncodeOptions.Plain);
+        TokenEncoding encoding = Tokenizer.FromFiles(files).Encode($"a {tokens.Split(',')[^1]}", options: EncodeOptions.Plain);
         Assert.That(encoding.Tokens[1..].Select(token => token.TrimStart(' ')), Is.EqualTo(tokens.Split(',')));
     }
 

@@ -27,7 +27,7 @@ public class BpeTests
     [Test]
     public void A_character_of_four_bytes_has_four_tokens_with_one_offset()
     {
-        Encoding encoding = Tiny.ByteLevel().Encode("a😀b");
+        TokenEncoding encoding = Tiny.ByteLevel().Encode("a😀b");
         Assert.Multiple(() =>
         {
             Assert.That(encoding.Offsets, Is.EqualTo(new[] { (0, 1), (1, 2), (1, 2), (1, 2), (1, 2), (2, 3) }));

@@ -32,7 +32,7 @@ public class NormalizerTests
     [Test]
     public void Offsets_lead_back_to_the_text_through_normalisation()
     {
-        Encoding encoding = Tiny.WordPiece(["cafe", "中", "##s"]).Encode("\u0007CAFE\u0301s中");
+        TokenEncoding encoding = Tiny.WordPiece(["cafe", "中", "##s"]).Encode("\u0007CAFE\u0301s中");
         Assert.Multiple(() =>
         {
             Assert.That(encoding.Tokens, Is.EqualTo(new[] { "cafe", "##s", "中" }));

@@ -13,7 +13,7 @@ public class TemplateProcessingTests
              "pair":[{"Sequence":{"id":"B","type_id":3}},{"SpecialToken":{"id":"<e>","type_id":4}},{"Sequence":{"id":"A","type_id":5}}],
              "special_tokens":{"<e>":{"id":"<e>","ids":[256],"tokens":["<e>"]}}}
             """));
-        Encoding encoding = tokenizer.Encode("a", "b");
+        TokenEncoding encoding = tokenizer.Encode("a", "b");
         Assert.Multiple(() =>
         {
             Assert.That(encoding.Tokens, Is.EqualTo(new[] { "b", "<e>", "a" }));

@@ -41,7 +41,7 @@ public class PreTokenizerTests
     public void A_prefix_space_shares_the_offset_of_the_first_character()
     {
         Tokenizer tokenizer = Tiny.ByteLevel(change: json => json["pre_tokenizer"]!["add_prefix_space"] = true);
-        Encoding encoding = tokenizer.Encode("ab");
+        TokenEncoding encoding = tokenizer.Encode("ab");
         Assert.Multiple(() =>
         {
             Assert.That(encoding.Tokens, Is.EqualTo(new[] { "Ġ", "a", "b" }));

@@ -64,7 +64,7 @@ internal sealed record DiffFirst(string Name, int? Layer, int Beyond, long Eleme
     {
         if (found.First is not TensorError error)
             return null;
-        Tensor tensor = theirs[error.Name];
+        FloatTensor tensor = theirs[error.Name];
         DiffPlace? Place(TensorPlace? place) =>
             place is null ? null : DiffPlace.Of(place, found.Locate(error.Name, place.Index, tensor.Rank == 0 ? 1 : tensor.Shape[^1]));
         return new DiffFirst(error.Name, found.Locate(error.Name, [], 1).Layer, error.Beyond, tensor.Length, Place(error.Largest), Place(error.First));

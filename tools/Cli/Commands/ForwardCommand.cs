@@ -32,7 +32,7 @@ internal sealed class ForwardCommand : MtxCommand
 
         using PretrainedModel model = PretrainedModels.Load(directory, context.LoadOptions());
         using SafetensorsFile inputs = SafetensorsFile.Open(context.Get(_inputs)!);
-        IReadOnlyList<Tensor> outputs = ForwardFiles.Run(model, ForwardFiles.ReadInputs(inputs.Weights));
+        IReadOnlyList<FloatTensor> outputs = ForwardFiles.Run(model, ForwardFiles.ReadInputs(inputs.Weights));
         cancellationToken.ThrowIfCancellationRequested();
         ForwardFiles.Write(output, outputs);
 

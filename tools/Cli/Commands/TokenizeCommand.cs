@@ -58,7 +58,7 @@ internal sealed class TokenizeCommand : MtxCommand
 
     private static TokenizeResult Encode(Tokenizer tokenizer, string text, string? pair, EncodeOptions options)
     {
-        Encoding encoding = tokenizer.Encode(text, pair, options);
+        TokenEncoding encoding = tokenizer.Encode(text, pair, options);
         int[] own = [.. encoding.Ids.Where((_, i) => encoding.SpecialTokensMask[i] == 0)];
         return new TokenizeResult(text, pair, encoding.Ids, encoding.Tokens, [.. encoding.Offsets.Select(offset => (int[])[offset.Start, offset.End])],
             encoding.TypeIds, encoding.SpecialTokensMask, encoding.WordIds, tokenizer.Decode(own), [.. encoding.Overflowing.Select(window => window.Ids)]);

@@ -56,7 +56,7 @@ internal static class ExplainData
             explanation.Causal ? "lower" : "full",
             [.. explanation.Attentions.Select(layer => (string[])[.. Enumerable.Range(0, explanation.Config.Heads).Select(head => Head(layer, head))])]);
 
-        string Head(Tensor layer, int head)
+        string Head(FloatTensor layer, int head)
         {
             var weights = new List<byte>(tokens * tokens);
             for (int from = 0; from < tokens; from++)

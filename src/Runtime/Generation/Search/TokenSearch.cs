@@ -21,7 +21,7 @@ internal sealed class TokenSearch : IDisposable
     private readonly int[] _lengths = new int[MatMul.StreamedRows];
     private readonly int[] _slots = new int[MatMul.StreamedRows];
     private readonly float[] _scores;
-    private Tensor? _passScores;                   // of the last pass, for the debugger view; null: a prompt was read last, and _scores has its end's
+    private FloatTensor? _passScores;                   // of the last pass, for the debugger view; null: a prompt was read last, and _scores has its end's
 
     /// <summary>Prepares the KV cache; a session that holds the beginning of the one row's prompt is gone on with, and stays the caller's.</summary>
     public TokenSearch(GenerationPlan plan, Session? session = null) : this(plan, plan.NewDrafter(), session)
@@ -97,7 +97,7 @@ internal sealed class TokenSearch : IDisposable
     {
         if (_active.Count == 0 && _passScores is null && Usage.NewTokens == 0)
             return [];
-        if (_passScores is not Tensor scores)
+        if (_passScores is not FloatTensor scores)
             return [new NextTokenView("after the prompt", _plan.Tokenizer, _scores)];
         // While another pass runs, the session uses the tensor for something else.
         return scores.Rank != 2 || scores.Shape[1] != _scores.Length
@@ -163,7 +163,7 @@ internal sealed class TokenSearch : IDisposable
             count += 1 + drafted;
             Usage.DraftedTokens += drafted;
         }
-        Tensor scores = _model.Append(
+        FloatTensor scores = _model.Append(
             _tokens.AsSpan(0, count), _lengths.AsSpan(0, _active.Count), _slots.AsSpan(0, _active.Count), _session, ScoresOf.AllTokens);
         _passScores = scores;
         Usage.Passes++;
@@ -175,7 +175,7 @@ internal sealed class TokenSearch : IDisposable
         }
     }
 
-    private void Accept(SearchRow row, ReadOnlySpan<int> draft, Tensor scores, int first)
+    private void Accept(SearchRow row, ReadOnlySpan<int> draft, FloatTensor scores, int first)
     {
         int agreed = 0;
         try

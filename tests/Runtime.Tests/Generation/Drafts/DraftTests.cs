@@ -161,7 +161,7 @@ public sealed class DraftTests
     private double[] Probabilities(int[] tokens)
     {
         using Session session = _model.CreateSession();
-        Tensor scores = _model.Append(tokens, [tokens.Length], [0], session, ScoresOf.LastTokens);
+        FloatTensor scores = _model.Append(tokens, [tokens.Length], [0], session, ScoresOf.LastTokens);
         var row = new float[scores.Shape[1]];
         Softmax.Run(scores.Row(0), row, KernelOptions.Default);
         return [.. row.Select(p => (double)p)];

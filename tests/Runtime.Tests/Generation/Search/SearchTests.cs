@@ -165,7 +165,7 @@ public sealed class SearchTests
     private double LogProbability(int[] prompt, IReadOnlyList<int> tokens)
     {
         using Session session = _model.CreateSession();
-        Tensor logits = _model.Forward([.. prompt, .. tokens], session).Logits;
+        FloatTensor logits = _model.Forward([.. prompt, .. tokens], session).Logits;
         return tokens.Select((token, i) => LogOf(logits.Row(prompt.Length - 1 + i), token)).Sum();
     }
 

@@ -8,7 +8,7 @@ namespace ManagedTransformers.Models;
 /// <remarks>Tensors that a model returns belong to the caller. Kernels never see this class: they take spans and sizes.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(TensorDebugView))]
-public sealed class Tensor
+public sealed class FloatTensor
 {
     private float[] _data;
     private int[] _shape;
@@ -17,7 +17,7 @@ public sealed class Tensor
     /// <param name="name">The Hugging Face name, such as <c>hidden_states.0</c>.</param>
     /// <param name="shape">The sizes of the axes; none for a scalar.</param>
     /// <exception cref="ArgumentException">A size is negative, or the elements are more than an array holds.</exception>
-    public Tensor(string name, params ReadOnlySpan<int> shape)
+    public FloatTensor(string name, params ReadOnlySpan<int> shape)
     {
         Name = name;
         _shape = shape.ToArray();
@@ -30,7 +30,7 @@ public sealed class Tensor
     /// <param name="name">The Hugging Face name.</param>
     /// <param name="shape">The sizes of the axes; their product is the length of <paramref name="data"/>.</param>
     /// <exception cref="ArgumentException">The shape does not hold as many elements as <paramref name="data"/>.</exception>
-    public Tensor(float[] data, string name, params ReadOnlySpan<int> shape)
+    public FloatTensor(float[] data, string name, params ReadOnlySpan<int> shape)
     {
         ArgumentNullException.ThrowIfNull(data);
         Name = name;
@@ -79,7 +79,7 @@ public sealed class Tensor
     internal long CapacityBytes => (long)_data.Length * sizeof(float);
 
     /// <summary>A copy under another name.</summary>
-    public Tensor Copy(string name) => new(ToArray(), name, _shape);
+    public FloatTensor Copy(string name) => new(ToArray(), name, _shape);
 
     /// <summary>Makes this tensor [rows, columns] of undefined content, reusing its memory where that is large enough.</summary>
     internal void Reuse(string name, int rows, int columns)
@@ -126,7 +126,7 @@ public sealed class Tensor
 }
 
 /// <summary>A tensor as a debugger opens it: its shape, what its numbers are like, and its rows by index.</summary>
-internal sealed class TensorDebugView(Tensor tensor)
+internal sealed class TensorDebugView(FloatTensor tensor)
 {
     public string Name => tensor.Name;
 

@@ -2,12 +2,12 @@ using System.Diagnostics;
 
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>A text as tokens: one entry per token in every array. Hugging Face's Encoding. The arrays belong to the caller.</summary>
+/// <summary>A text as tokens: one entry per token in every array. Hugging Face's TokenEncoding. The arrays belong to the caller.</summary>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(EncodingDebugView))]
-public sealed class Encoding
+public sealed class TokenEncoding
 {
-    internal Encoding()
+    internal TokenEncoding()
     {
     }
 
@@ -43,7 +43,7 @@ public sealed class Encoding
     public int?[] SequenceIds { get; internal set; } = [];
 
     /// <summary>What truncation cut off, in windows of their own. Each is made anew when it is asked for.</summary>
-    public IReadOnlyList<Encoding> Overflowing => Windows;
+    public IReadOnlyList<TokenEncoding> Overflowing => Windows;
 
     /// <summary>How many tokens of the (first) text stand before those of this window; 0 where nothing was cut off on the left.</summary>
     public int FirstToken { get; private init; }
@@ -65,10 +65,10 @@ public sealed class Encoding
     }
 
     /// <summary>Tokens that stand for no text: what a post-processor adds, or padding.</summary>
-    internal static Encoding OfSpecialTokens(int[] ids, string[] tokens, int typeId, int attention = 1)
+    internal static TokenEncoding OfSpecialTokens(int[] ids, string[] tokens, int typeId, int attention = 1)
     {
         var offsets = new (int, int)[ids.Length];
-        return new Encoding
+        return new TokenEncoding
         {
             Ids = ids, Tokens = tokens, Offsets = offsets, Utf16Offsets = offsets,
             TypeIds = Filled(ids.Length, typeId), SpecialTokensMask = Filled(ids.Length, 1), AttentionMask = Filled(ids.Length, attention),
@@ -77,10 +77,10 @@ public sealed class Encoding
     }
 
     /// <summary>The tokens from <paramref name="start"/> to <paramref name="end"/>, without overflow.</summary>
-    internal Encoding Slice(int start, int end)
+    internal TokenEncoding Slice(int start, int end)
     {
         (int, int)[] offsets = Offsets[start..end];
-        return new Encoding
+        return new TokenEncoding
         {
             Ids = Ids[start..end], Tokens = Tokens[start..end],
             Offsets = offsets, Utf16Offsets = ReferenceEquals(Offsets, Utf16Offsets) ? offsets : Utf16Offsets[start..end],
@@ -91,45 +91,45 @@ public sealed class Encoding
     }
 
     /// <summary>This encoding processed, and its windows as well, each when it is asked for.</summary>
-    internal Encoding WithWindows(Func<Encoding, Encoding> process)
+    internal TokenEncoding WithWindows(Func<TokenEncoding, TokenEncoding> process)
     {
         WindowList windows = Windows.Select(process);
-        Encoding processed = process(this);
+        TokenEncoding processed = process(this);
         processed.Windows = windows;
         return processed;
     }
 
     /// <summary>The tokens of both, and every combination of their windows.</summary>
-    internal static Encoding Merge(Encoding first, Encoding second)
+    internal static TokenEncoding Merge(TokenEncoding first, TokenEncoding second)
     {
-        Encoding merged = Concat(first, second);
+        TokenEncoding merged = Concat(first, second);
         merged.Windows = WindowList.OfPair(first, second);
         return merged;
     }
 
     /// <summary>All of them, merged one after the other.</summary>
-    internal static Encoding Merge(IReadOnlyList<Encoding> encodings)
+    internal static TokenEncoding Merge(IReadOnlyList<TokenEncoding> encodings)
     {
-        if (encodings.Count == 0) return new Encoding();
-        Encoding merged = encodings[0];
+        if (encodings.Count == 0) return new TokenEncoding();
+        TokenEncoding merged = encodings[0];
         for (int i = 1; i < encodings.Count; i++) merged = Merge(merged, encodings[i]);
         return merged;
     }
 
     /// <summary>The tokens of all, one after the other, without overflow.</summary>
-    internal static Encoding Concat(params ReadOnlySpan<Encoding> parts)
+    internal static TokenEncoding Concat(params ReadOnlySpan<TokenEncoding> parts)
     {
         if (parts.Length == 1) return parts[0];
         int length = 0, firstToken = 0;
         bool oneKindOfOffset = true;
-        foreach (Encoding part in parts)
+        foreach (TokenEncoding part in parts)
         {
             length += part.Length;
             firstToken = Math.Max(firstToken, part.FirstToken);
             oneKindOfOffset &= ReferenceEquals(part.Offsets, part.Utf16Offsets);
         }
         var offsets = new (int, int)[length];
-        var all = new Encoding
+        var all = new TokenEncoding
         {
             Ids = new int[length], Tokens = new string[length], Offsets = offsets, Utf16Offsets = oneKindOfOffset ? offsets : new (int, int)[length],
             TypeIds = new int[length], SpecialTokensMask = new int[length], AttentionMask = new int[length],
@@ -138,7 +138,7 @@ public sealed class Encoding
             FirstToken = firstToken,
         };
         int at = 0;
-        foreach (Encoding part in parts)
+        foreach (TokenEncoding part in parts)
         {
             part.CopyTo(all, at);
             at += part.Length;
@@ -146,10 +146,10 @@ public sealed class Encoding
         return all;
     }
 
-    private static string? OneOf(ReadOnlySpan<Encoding> parts, Func<Encoding, string?> source)
+    private static string? OneOf(ReadOnlySpan<TokenEncoding> parts, Func<TokenEncoding, string?> source)
     {
         string? one = null;
-        foreach (Encoding part in parts)
+        foreach (TokenEncoding part in parts)
         {
             if (source(part) is not string text)
                 continue;
@@ -160,7 +160,7 @@ public sealed class Encoding
         return one;
     }
 
-    private void CopyTo(Encoding target, int at)
+    private void CopyTo(TokenEncoding target, int at)
     {
         Ids.CopyTo(target.Ids, at);
         Tokens.CopyTo(target.Tokens, at);
@@ -182,18 +182,18 @@ public sealed class Encoding
 }
 
 /// <summary>An encoding as a debugger opens it: token by token, all arrays side by side.</summary>
-internal sealed class EncodingDebugView(Encoding encoding)
+internal sealed class EncodingDebugView(TokenEncoding encoding)
 {
     private const int MostTokens = 10_000;
 
-    public Encoding[] Overflowing => [.. encoding.Overflowing];
+    public TokenEncoding[] Overflowing => [.. encoding.Overflowing];
 
     [DebuggerBrowsable(DebuggerBrowsableState.RootHidden)]
     public EncodedToken[] Tokens => [.. Enumerable.Range(0, Math.Min(encoding.Length, MostTokens)).Select(i => new EncodedToken(encoding, i))];
 
     /// <summary>One token of an encoding.</summary>
     [DebuggerDisplay("{Describe(),nq}")]
-    internal sealed class EncodedToken(Encoding encoding, int index)
+    internal sealed class EncodedToken(TokenEncoding encoding, int index)
     {
         public int Id => At(encoding.Ids);
 
