@@ -96,11 +96,12 @@ internal sealed class TaskCommandTests
     [Test]
     public void Embed_puts_a_prompt_before_texts_and_joins_poolings()
     {
-        JsonElement prompted = MtxRun.Of("embed", "def f(): pass", "--prompt", "query: ", "--json").Json,
-            whole = MtxRun.Of("embed", "query: def f(): pass", "--json").Json;
+        JsonElement prompted = MtxRun.Of("embed", "def f(): pass", "--prompt", "query: ", "--no-normalize", "--json").Json,
+            whole = MtxRun.Of("embed", "query: def f(): pass", "--no-normalize", "--json").Json;
         Assert.That(Vector(prompted, 0), Is.EqualTo(Vector(whole, 0)));
         Assert.That(prompted.GetProperty("embeddings")[0].GetProperty("text").GetString(), Is.EqualTo("def f(): pass"));
-        JsonElement joined = MtxRun.Of("embed", "query: def f(): pass", "--pooling", "lasttoken", "--pooling", "mean", "--json").Json;
+        string[] both = ["--pooling", "lasttoken", "--pooling", "mean", "--no-normalize", "--json"];
+        JsonElement joined = MtxRun.Of(["embed", "query: def f(): pass", .. both]).Json;
         Assert.That(joined.GetProperty("dimensions").GetInt32(), Is.EqualTo(512));
         Assert.That(Vector(joined, 0)[256..], Is.EqualTo(Vector(whole, 0)));
     }
@@ -126,7 +127,16 @@ internal sealed class TaskCommandTests
         JsonElement last = run.Json.GetProperty("entities").EnumerateArray().Last();
         Assert.That(MtxRun.Names(last), Is.EqualTo(new[] { "label", "score", "start", "end", "text" }));
         Assert.That((last.GetProperty("start").GetInt32(), last.GetProperty("end").GetInt32(), last.GetProperty("text").GetString()), Is.EqualTo((6, 7, "y")));
-        Assert.That(MtxRun.Of("tag", "x").ExitCode, Is.EqualTo(2), "there is no demo model for tagging");
+    }
+
+    [Test]
+    public void Tag_without_a_model_asks_the_demo_model()
+    {
+        JsonElement row = JsonDocument.Parse(File.ReadLines(Path.Combine(Folders.Reference, "demo", "tag.jsonl")).First()).RootElement;
+        JsonElement found = MtxRun.Of("tag", row.GetProperty("text").GetString()!, "--json").Json.GetProperty("entities")[0];
+        JsonElement expected = row.GetProperty("entities")[0];
+        Assert.That(found.GetProperty("text").GetString(), Is.EqualTo(expected.GetProperty("text").GetString()));
+        Assert.That(found.GetProperty("score").GetDouble(), Is.EqualTo(expected.GetProperty("score").GetDouble()).Within(2e-5));
     }
 
     [Test]
@@ -138,9 +148,11 @@ internal sealed class TaskCommandTests
     }
 
     [Test]
-    public void Demo_fills_a_mask_tells_a_language_completes_a_function_and_fills_a_gap()
+    public void Demo_shows_what_each_model_does()
     {
         JsonElement json = MtxRun.Of("demo", "--json").Json;
+        Assert.That(json.GetProperty("tag").EnumerateArray().Select(text => text.GetString()), Is.EqualTo(new[] { "Grace Holm", "grace.holm@example.com" }));
+        Assert.That(json.GetProperty("embed").GetString(), Is.EqualTo("with open(path) as f: return [line for line in f]"));
         Assert.That(json.GetProperty("fill_mask").GetString(), Is.EqualTo("public static function set(string $key, $value) {"));
         Assert.That(json.GetProperty("classify").GetString(), Is.EqualTo("javascript"));
         Assert.That(json.GetProperty("generate").GetString(), Does.StartWith("def hello_world():\n").And.Contain("return name"));

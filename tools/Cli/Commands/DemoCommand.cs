@@ -7,12 +7,15 @@ internal sealed class DemoCommand : MtxCommand
 {
     private const string Php = "public static <mask> set(string $key, $value) {";
     private const string Snippet = "const total = items.map(x => x.price).reduce((a, b) => a + b, 0);";
+    private const string Mail = "# Author: Grace Holm <grace.holm@example.com>";
     private const string Python = "def hello_world():";
+    private const string Question = "read a file line by line";
+    private static readonly string[] Functions = ["def add(a, b): return a + b", "with open(path) as f: return [line for line in f]", "fn main() {}"];
     private const string Prefix = "def hello_world():\n    ";
     private const string Suffix = "\n    return name\n";
 
     public DemoCommand(CliConsole console)
-        : base("demo", "Show what the demo models do: fill a mask, tell a language, complete a function, fill a gap", console)
+        : base("demo", "Show what the demo models do: fill a mask, tell a language, find names, compare texts, complete a function, fill a gap", console)
     {
         Options.Remove(Common.Model);
         Options.Remove(Common.Revision);
@@ -24,12 +27,16 @@ internal sealed class DemoCommand : MtxCommand
         PipelineOptions options = context.PipelineOptions();
         FillMaskPrediction mask = FillMask(options, cancellationToken);
         LabelScore language = Classify(options, cancellationToken);
+        IReadOnlyList<Entity> entities = Tag(options, cancellationToken);
+        int nearest = Nearest(options, cancellationToken);
         using TextGenerator generator = TextGenerator.Load(ModelLocator.Demo(ModelLocator.Generator), options);
         if (context.Json)
         {
             string written = generator.Generate(Python, FirstFunction, cancellationToken);
             string between = generator.Infill(Prefix, Suffix, options: null, cancellationToken);
-            return context.WriteJson(new DemoResult(mask.Sequence, language.Label, Python + written, Prefix + between + Suffix),
+            return context.WriteJson(new DemoResult(
+                    mask.Sequence, language.Label,
+                    [.. entities.Select(entity => entity.Text)], Functions[nearest], Python + written, Prefix + between + Suffix),
                 CliJsonContext.Relaxed.DemoResult) ? ExitCodes.Ok : ExitCodes.Defect;
         }
 
@@ -37,6 +44,11 @@ internal sealed class DemoCommand : MtxCommand
         console.Out.WriteLine($"{mask.Sequence}   ({mask.Score:P1})");
         Title(console, $"mtx classify '{Snippet}'");
         console.Out.WriteLine($"{language.Label}   ({language.Score:P1})");
+        Title(console, $"mtx tag '{Mail}'");
+        foreach (Entity entity in entities)
+            console.Out.WriteLine($"{entity.Label} {entity.Text}   ({entity.Score:P1})");
+        Title(console, $"mtx embed '{Question}' {string.Join(' ', Functions.Select(function => $"'{function}'"))}");
+        console.Out.WriteLine($"{Functions[nearest]}   (the nearest)");
         Title(console, $"mtx generate '{Python}' --truncate-before-pattern '\\n\\n\\n'");
         var view = new StreamView(console);
         view.WriteGiven(Python);
@@ -65,6 +77,21 @@ internal sealed class DemoCommand : MtxCommand
         return pipeline.Classify(Snippet, pair: null, options: null, cancellationToken)[0];
     }
 
+    private static IReadOnlyList<Entity> Tag(PipelineOptions options, CancellationToken cancellationToken)
+    {
+        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(ModelLocator.Demo(ModelLocator.Tagger), options);
+        return pipeline.Tag(Mail, new TokenClassificationOptions { Aggregation = AggregationStrategy.Simple, TrimOffsets = true }, cancellationToken);
+    }
+
+    /// <summary>Which of the functions is nearest to the question.</summary>
+    private static int Nearest(PipelineOptions options, CancellationToken cancellationToken)
+    {
+        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(ModelLocator.Demo(ModelLocator.Embedder), options);
+        string[] texts = [Question, .. Functions];
+        IReadOnlyList<float[]> vectors = pipeline.Embed(texts, options: null, cancellationToken: cancellationToken);
+        return Enumerable.Range(0, Functions.Length).MaxBy(i => pipeline.Similarity(vectors[0], vectors[i + 1]));
+    }
+
     private static void Title(CliConsole console, string command)
     {
         console.Out.WriteLine();
@@ -72,5 +99,8 @@ internal sealed class DemoCommand : MtxCommand
     }
 }
 
-/// <summary>What the models gave: the filled text, the language's name, the completed function, the text with its gap filled.</summary>
-internal sealed record DemoResult(string FillMask, string Classify, string Generate, string Infill);
+/// <summary>
+/// What the models gave: the filled text, the language's name, the personal data found, the function nearest to a question, the completed function, the
+/// text with its gap filled.
+/// </summary>
+internal sealed record DemoResult(string FillMask, string Classify, string[] Tag, string Embed, string Generate, string Infill);

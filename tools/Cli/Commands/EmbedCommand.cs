@@ -53,7 +53,7 @@ internal sealed class EmbedCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(context.ModelDirectory(ModelLocator.FillMask), context.PipelineOptions());
+        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(context.ModelDirectory(ModelLocator.Embedder), context.PipelineOptions());
         var options = new EmbeddingOptions
         {
             Pooling = context.Get(_pooling) is { Length: > 0 } words ? [.. words.Select(PoolingOf)] : null,

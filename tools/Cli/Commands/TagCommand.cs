@@ -26,7 +26,7 @@ internal sealed class TagCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(context.ModelDirectory(demo: null), context.PipelineOptions());
+        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(context.ModelDirectory(ModelLocator.Tagger), context.PipelineOptions());
         string text = context.Text(context.Get(_text)!);
         var options = new TokenClassificationOptions
         {

@@ -10,6 +10,8 @@ internal static class ModelLocator
 {
     public const string FillMask = "demo-fill-mask";
     public const string LanguageId = "demo-language-id";
+    public const string Tagger = "demo-tag";
+    public const string Embedder = "demo-embed";
     public const string Generator = "demo-codegen";
 
     /// <summary>The directory that --model names. A name that is also a directory means the directory.</summary>
@@ -20,7 +22,7 @@ internal static class ModelLocator
     public static string Resolve(string given, string? revision)
     {
         bool directory = Directory.Exists(given);
-        bool demo = given is FillMask or LanguageId or Generator;
+        bool demo = given is FillMask or LanguageId or Tagger or Embedder or Generator;
         if (revision is not null && (directory || demo))
             throw new UsageException(
                 $"--revision {revision} is for models in the hub's cache; {given} is {(directory ? "a directory" : "a demo model")}. Leave it out.");
