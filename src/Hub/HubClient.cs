@@ -163,7 +163,7 @@ public sealed record HubOptions
 
 /// <summary>A model of the hub that cannot be had: it is not in the cache, its download was broken off, the hub refuses it, or what arrived is not what was
 /// asked for. The message says where, what was found, what was needed and what to do; it never holds a token or a signed address.</summary>
-public sealed class HubException : IOException
+public sealed class HubException : ManagedTransformersException
 {
     /// <summary>Creates the exception from its whole message.</summary>
     public HubException(string message) : base(message)

@@ -1,25 +1,7 @@
 namespace ManagedTransformers.Models;
 
-
-/// <summary>A configuration that is not valid JSON, lacks what is needed, contradicts itself or names something this runtime does not have.</summary>
-public sealed class ConfigException : FormatException
-{
-    /// <summary>An exception that says where, what was found, what was needed and what to do.</summary>
-    public ConfigException(string message) : base(message)
-    {
-    }
-
-    /// <summary>An exception with the error behind it.</summary>
-    public ConfigException(string message, Exception inner) : base(message, inner)
-    {
-    }
-
-    /// <summary>As a <see cref="JsonError"/>.</summary>
-    internal static ConfigException Of(string message, Exception? inner) => inner is null ? new ConfigException(message) : new ConfigException(message, inner);
-}
-
 /// <summary>Inputs that a model cannot read: ids outside the vocabulary, too many tokens, shapes that do not fit, masks without a one.</summary>
-public sealed class ModelInputException : ArgumentException
+public sealed class ModelInputException : ManagedTransformersException
 {
     /// <summary>An exception that says where, what was found, what was needed and what to do.</summary>
     public ModelInputException(string message) : base(message)
@@ -36,7 +18,7 @@ public sealed class ModelInputException : ArgumentException
 /// A weight file, index or checkpoint directory that cannot be used: missing, unreadable, truncated, inconsistent or of an unknown kind.
 /// The message says where, what was found, what was needed and what to do.
 /// </summary>
-public class CheckpointException : IOException
+public class CheckpointException : ManagedTransformersException
 {
     /// <summary>Creates the exception without a message of its own.</summary>
     public CheckpointException()
@@ -86,7 +68,7 @@ public class CheckpointException : IOException
 /// A trace that cannot be: names that no activation of the model has, activations that were not kept, more memory than allowed, values of
 /// another shape than the activation they replace, a head that the model lacks, a second trace of a session.
 /// </summary>
-public sealed class TraceException : InvalidOperationException
+public sealed class TraceException : ManagedTransformersException
 {
     /// <summary>An exception that says where, what was found, what was needed and what to do.</summary>
     public TraceException(string message) : base(message)

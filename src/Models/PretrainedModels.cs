@@ -63,7 +63,9 @@ public static class PretrainedModels
             ? ModelFamilies.Of(config).Classes.FirstOrDefault(typeof(T).IsAssignableFrom)?.Name ?? throw new ConfigException($"The family " +
                 $"{config.ModelType} has no {typeof(T).Name}.")
             : typeof(T).Name;
-        return (T)(object)FamilyOf(architecture).Build(architecture, config, source);
+        PretrainedModel model = FamilyOf(architecture).Build(architecture, config, source);
+        source.Weights.Finish(architecture, source.Options.Strict);
+        return (T)(object)model;
     }
 
     /// <summary>What loading a directory would do with each tensor of its checkpoint, without making any weight.</summary>
@@ -71,7 +73,7 @@ public static class PretrainedModels
     /// <exception cref="CheckpointException">The tensors are not those of the architecture; more of them than it has do no harm.</exception>
     internal static ModelWeights Plan(string directory, Checkpoint checkpoint, LoadOptions options)
     {
-        string path = Path.Combine(directory, ConfigJson.FileName);
+        string path = ConfigJson.PathIn(directory);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ArchitectureOf(config, path);
         var weights = ModelWeights.Plan(checkpoint, config, options);
@@ -82,11 +84,8 @@ public static class PretrainedModels
 
     private static PretrainedModel Open(string directory, Type wanted, LoadOptions? options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(directory);
-        if (!Directory.Exists(directory))
-            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, tokenizer files and " +
-                "model.safetensors.");
-        string path = Path.Combine(directory, ConfigJson.FileName);
+        directory = MissingDirectory.Require(directory);
+        string path = ConfigJson.PathIn(directory);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ClassOf(wanted, config, path);
         return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
@@ -123,7 +122,11 @@ public static class PretrainedModels
         if (wanted == typeof(IBaseModel))
             return ModelFamilies.Of(config).BaseModel?.Name ?? throw new ConfigException($"{file}: the family {config.ModelType} has no class without a head.");
         if (!wanted.IsAbstract)
-            return wanted.Name;
+        {
+            string needed = FamilyOf(wanted.Name).ModelType;
+            return needed == config.ModelType ? wanted.Name : throw new ConfigException($"{file} has model_type {config.ModelType}; {needed} is needed for " +
+                $"{wanted.Name}. Load the class of this checkpoint, such as {ModelFamilies.Of(config).Classes[0].Name}.");
+        }
         string architecture = ArchitectureOf(config, file);
         return FamilyOf(architecture).Classes.Any(type => type.Name == architecture && wanted.IsAssignableFrom(type))
             ? architecture

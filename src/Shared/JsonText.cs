@@ -20,6 +20,8 @@ internal static class JsonText
     /// <inheritdoc cref="Parse"/>
     public static ReadOnlyMemory<byte> Check(string file, ReadOnlyMemory<byte> json, JsonError error)
     {
+        if (GitLfsPointer.Problem(file, json.Span) is string pointer)
+            throw error(pointer);
         if (json.Span.StartsWith("\uFEFF"u8))
             json = json[3..];
         if (!Utf8.IsValid(json.Span))
@@ -37,7 +39,7 @@ internal static class JsonText
         catch (JsonException e)
         {
             throw error($"{file} cannot be read: it is not JSON ({e.Message.TrimEnd('.')}). " +
-                "The file is damaged, cut off, or (where it is tiny) a Git LFS pointer: get it again.", e);
+                "The file is damaged or cut off: get it again.", e);
         }
     }
 

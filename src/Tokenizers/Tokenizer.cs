@@ -268,13 +268,8 @@ public sealed record TokenizerLoadOptions
 
 /// <summary>A tokenizer that cannot be loaded, or an encoding that its options forbid. The message says where, what was found, what was needed and what to
 /// do.</summary>
-public sealed class TokenizerException : Exception
+public sealed class TokenizerException : ManagedTransformersException
 {
-    /// <summary>An exception without a message.</summary>
-    public TokenizerException()
-    {
-    }
-
     /// <summary>An exception that says <paramref name="message"/>.</summary>
     public TokenizerException(string message)
         : base(message)

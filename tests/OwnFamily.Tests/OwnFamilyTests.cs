@@ -94,6 +94,28 @@ public sealed class OwnFamilyTests
     }
 
     [Test]
+    public void A_tokenizer_class_is_one_tokenizer_whichever_family_names_it()
+    {
+        var other = new ModelFamily<FastTextConfig>("fasttext3", FastTextJson.Default.FastTextConfig)
+        {
+            BaseModelPrefix = "fasttext3",
+            TokenizerClasses = new Dictionary<string, string> { ["FastTextTokenizerFast"] = "BertTokenizer" },
+            Builders = [(typeof(FastTextForSequenceClassification), (config, source) => new FastTextForSequenceClassification(config, source))],
+        };
+        Assert.That(() => ModelFamilies.Register(other), Throws.ArgumentException.With.Message.Contains("FastTextTokenizerFast is a BertTokenizer to the " +
+            "family fasttext3 and a RobertaTokenizer to the family fasttext (TokenizerClasses)"));
+    }
+
+    [Test]
+    public void Features_are_read_from_a_model_that_has_them()
+    {
+        Tokenizer tokenizer = Tokenizer.Load(Demo("demo-fill-mask"));
+        using var model = PretrainedModels.FromConfig<FastTextForSequenceClassification>(new FastTextConfig { VocabSize = tokenizer.VocabularySize });
+        Assert.That(() => FeatureExtractionPipeline.Create(model, tokenizer), Throws.TypeOf<ConfigException>()
+            .With.Message.StartsWith("FastTextForSequenceClassification has no part that gives a vector for every token"));
+    }
+
+    [Test]
     public void A_registration_without_a_name_a_class_or_with_one_twice_is_refused()
     {
         (Type, Func<FastTextConfig, ModelSource, PretrainedModel>) one =

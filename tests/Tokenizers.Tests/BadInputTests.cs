@@ -6,7 +6,7 @@ namespace ManagedTransformers.Tokenizers.Tests;
 public class BadInputTests
 {
     [Test]
-    public void A_missing_directory_is_named() => AssertRefused(() => Tokenizer.Load("/no/such/directory"), "/no/such/directory", "not a directory");
+    public void A_missing_directory_is_named() => AssertRefused(() => Tokenizer.Load("/no/such/directory"), "There is no directory /no/such/directory.");
 
     [Test]
     public void A_directory_without_a_tokenizer_says_what_it_needs() =>
@@ -14,9 +14,9 @@ public class BadInputTests
 
     [TestCase("")]
     [TestCase("{")]
-    [TestCase("version https://git-lfs.github.com/spec/v1")]
     public void Broken_json_is_refused(string json) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "tokenizer.json", "is not JSON");
 
+    [TestCase("version https://git-lfs.github.com/spec/v1", "is a pointer of Git LFS, not the file itself. Get the file with: git lfs pull.")]
     [TestCase("[]", "must be an object")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"\ud800":0},"merges":[]}}""", "half a surrogate pair")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":NaN},"merges":[]}}""", "vocab[\"a\"] is NaN; it must be an id")]

@@ -125,7 +125,7 @@ public sealed record CheckpointInspection
         {
             return load();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is ManagedTransformersException or IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             problems.Add(e.Message);
             if (e is CheckpointException checkpoint)

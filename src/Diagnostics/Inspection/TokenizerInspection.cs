@@ -24,7 +24,7 @@ public sealed record TokenizerInspection(
         {
             return Of(Tokenizer.Load(directory), config, problems);
         }
-        catch (TokenizerException e)
+        catch (Exception e) when (e is TokenizerException or ConfigException)
         {
             problems.Add(e.Message);
             return new TokenizerInspection(Present: true, null, null, null, null, config?.VocabSize, Fits: false);

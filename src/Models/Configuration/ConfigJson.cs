@@ -17,8 +17,11 @@ internal static class ConfigJson
         var source = new DirectorySource(directory);
         return source.Contains(FileName)
             ? source.ReadWhole(FileName)
-            : throw new ConfigException($"{directory} holds no {FileName}; it is needed to know the architecture. Download it with the weights.");
+            : throw new ConfigException($"{source.Description} holds no {FileName}; it is needed to know the architecture. Download it with the weights.");
     }
+
+    /// <summary>What messages call the file of a directory: its absolute path.</summary>
+    public static string PathIn(string directory) => Path.Combine(Path.GetFullPath(directory), FileName);
 
     /// <summary>Reads a config.json, chooses the record by its model_type and validates it.</summary>
     /// <param name="json">The file's bytes, UTF-8.</param>

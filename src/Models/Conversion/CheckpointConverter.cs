@@ -63,7 +63,7 @@ public static class CheckpointConverter
                 Warnings = plan.Warnings,
             };
         }
-        catch (Exception e) when (e is IOException and not CheckpointException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             target.Abandon();
             throw new IOException($"The checkpoint cannot be written to {destination}: {e.Message.TrimEnd('.')}. " +

@@ -19,7 +19,8 @@ public static class ModelFamilies
 
     /// <summary>Adds a family, for the whole process: its checkpoints then load like any other.</summary>
     /// <param name="family">Its registration.</param>
-    /// <exception cref="ArgumentException">A family of that model_type, or a class of one of those names, is registered already.</exception>
+    /// <exception cref="ArgumentException">A family of that model_type, or a class of one of those names, is registered already, or another family means
+    /// another tokenizer by the same name.</exception>
     public static void Register(ModelFamily family)
     {
         ArgumentNullException.ThrowIfNull(family);
@@ -29,11 +30,29 @@ public static class ModelFamilies
             if (Array.Find(_all, known => known.ModelType == family.ModelType) is not null)
                 throw new ArgumentException($"A family with model_type {family.ModelType} is registered already; each is registered once. Known are " +
                     $"{Names}.", nameof(family));
+            RequireSameTokenizers(family);
             if (family.Architectures.FirstOrDefault(name => Find(name) is not null) is string twice)
                 throw new ArgumentException($"{twice} of the family {family.ModelType} is a class of {Find(twice)!.ModelType} already; the names of " +
                     "classes are unique. Rename it.", nameof(family));
             Volatile.Write(ref _all, [.. _all, family]);
         }
+    }
+
+    /// <summary>A tokenizer class means one tokenizer, with and without Fast, whichever family names it.</summary>
+    private static void RequireSameTokenizers(ModelFamily family)
+    {
+        var meant = new Dictionary<string, (string Known, string Family)>(StringComparer.Ordinal);
+        foreach (ModelFamily one in _all.Append(family))
+        {
+            foreach ((string name, string known) in one.TokenizerClasses)
+            {
+                if (!meant.TryAdd(WithoutFast(name), (known, one.ModelType)) && WithoutFast(meant[WithoutFast(name)].Known) != WithoutFast(known))
+                    throw new ArgumentException($"{name} is a {known} to the family {one.ModelType} and a {meant[WithoutFast(name)].Known} to the family " +
+                        $"{meant[WithoutFast(name)].Family} (TokenizerClasses); a tokenizer class is one tokenizer. Rename one.", nameof(family));
+            }
+        }
+
+        static string WithoutFast(string name) => name.EndsWith("Fast", StringComparison.Ordinal) ? name[..^4] : name;
     }
 
     /// <summary>The known model_types, for messages.</summary>

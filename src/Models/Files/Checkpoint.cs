@@ -42,7 +42,7 @@ public sealed class Checkpoint : IDisposable
         });
     }
 
-    /// <summary>Where it came from, for messages: the directory as it was given.</summary>
+    /// <summary>Where it came from, for messages: the absolute path of the directory.</summary>
     public string Description { get; }
 
     /// <summary>All tensors by name (case-sensitive), in the order of the files.</summary>

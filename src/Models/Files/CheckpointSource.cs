@@ -36,12 +36,11 @@ internal sealed class DirectorySource : CheckpointSource
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (File.Exists(directory))
             throw new CheckpointException(
-                $"{directory} is a file; needed is a checkpoint directory. " +
+                $"{Path.GetFullPath(directory)} is a file; needed is a checkpoint directory. " +
                 "Pass its directory; a single safetensors file is opened with SafetensorsFile.Open.");
-        if (!Directory.Exists(directory))
-            throw new CheckpointException($"The directory {directory} does not exist. Check the path, or download the checkpoint first.");
-        _directory = directory;
-        _roots = new DirectoryRoots(directory);
+        if (!Directory.Exists(directory)) throw new CheckpointException(MissingDirectory.Describe(directory));
+        _directory = Path.GetFullPath(directory);
+        _roots = new DirectoryRoots(_directory);
     }
 
     public override string Description => _directory;

@@ -38,6 +38,7 @@ internal sealed unsafe class MappedFile : IDisposable
     public static MappedFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        path = System.IO.Path.GetFullPath(path);
         if (Directory.Exists(path))
             throw Unusable(path, "is a directory; needed is a file. Pass the file itself, or open the directory with Checkpoint.Open.");
 
@@ -92,7 +93,7 @@ internal sealed unsafe class MappedFile : IDisposable
                 destination = destination[read..];
             }
         }
-        catch (Exception e) when (e is IOException and not CheckpointException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw Unusable(Path, $"cannot be read: {e.Message}", e);
         }

@@ -37,6 +37,8 @@ internal sealed class SafetensorsHeader
     /// <summary>Reads the first eight bytes, or what could be read of them; remaining bytes follow, where that is known.</summary>
     public static int ReadLength(ReadOnlySpan<byte> prefix, long? remaining, string file)
     {
+        if (GitLfsPointer.Problem(file, prefix) is string pointer)
+            throw new CheckpointException(pointer) { FileName = file };
         if (prefix.Length < PrefixLength)
             throw Bad(file, null, $"The file has {prefix.Length} bytes; " +
                 $"a safetensors file starts with {PrefixLength} bytes that give the length of its header.");

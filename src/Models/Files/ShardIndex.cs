@@ -22,6 +22,7 @@ internal sealed class ShardIndex
     public static ShardIndex Parse(ReadOnlySpan<byte> json, string file)
     {
         var index = new ShardIndex(file);
+        if (GitLfsPointer.Problem(file, json) is string pointer) throw new CheckpointException(pointer) { FileName = file };
         if (!Utf8.IsValid(json)) throw index.Bad("It is not valid UTF-8.");
         if (json.StartsWith("\uFEFF"u8)) json = json[3..];
         try

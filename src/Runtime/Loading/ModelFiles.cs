@@ -16,14 +16,7 @@ internal abstract class ModelFiles
 
     /// <summary>A directory on disk; nothing outside it is read.</summary>
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
-    public static ModelFiles In(string directory)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(directory);
-        if (!Directory.Exists(directory))
-            throw new DirectoryNotFoundException($"There is no directory {directory}. A checkpoint directory holds config.json, " +
-                "tokenizer files and model.safetensors.");
-        return new OnDisk(directory);
-    }
+    public static ModelFiles In(string directory) => new OnDisk(MissingDirectory.Require(directory));
 
     /// <summary>Files in memory; no file system is used.</summary>
     public static ModelFiles Of(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
@@ -31,6 +24,9 @@ internal abstract class ModelFiles
         ArgumentNullException.ThrowIfNull(files);
         return new InMemory(files);
     }
+
+    /// <summary>What the checkpoint is called: <c>org/name</c> of a snapshot in the hub's cache, else the directory's name; null where there is none.</summary>
+    public virtual string? Name => null;
 
     /// <summary>A small file beside the weights, such as generation_config.json; null where there is none.</summary>
     /// <param name="file">Its path below the directory, with slashes.</param>
@@ -59,14 +55,16 @@ internal abstract class ModelFiles
     public abstract ModelFiles Folder(string path);
 
     /// <summary>Loads model and tokenizer and makes a pipeline of them, which then owns the model; on failure nothing stays open.</summary>
-    public T Open<T>(PipelineOptions? options, Func<LoadOptions, PretrainedModel> loadModel, Func<PretrainedModel, Tokenizer, T> create)
+    public T Open<T>(PipelineOptions? options, Func<LoadOptions, PretrainedModel> loadModel, Func<PretrainedModel, Tokenizer, T> create) where T : Pipeline
     {
         options ??= PipelineOptions.Default;
         Tokenizer tokenizer = LoadTokenizer(WithFamilies(options.Tokenizer));
         PretrainedModel model = loadModel(options.Load);
         try
         {
-            return create(model, tokenizer);
+            T pipeline = create(model, tokenizer);
+            pipeline.ComesFrom(this, options.ModelId);
+            return pipeline;
         }
         catch
         {
@@ -79,14 +77,33 @@ internal abstract class ModelFiles
     private static TokenizerLoadOptions WithFamilies(TokenizerLoadOptions? options)
     {
         options ??= new TokenizerLoadOptions();
-        Dictionary<string, string> aliases = new(ModelFamilies.All.SelectMany(family => family.TokenizerClasses).DistinctBy(pair => pair.Key));
+        Dictionary<string, string> aliases = AliasesOf(ModelFamilies.All);
         foreach ((string name, string known) in options.ClassAliases)
             aliases[name] = known;
         return options with { ClassAliases = aliases };
     }
 
+    /// <summary>The tokenizer classes of some families, each with the known one that it is.</summary>
+    /// <exception cref="TokenizerException">A family says of a known class that it is another, or names one that is not there.</exception>
+    internal static Dictionary<string, string> AliasesOf(IEnumerable<ModelFamily> families)
+    {
+        var aliases = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (ModelFamily family in families)
+        {
+            foreach ((string name, string known) in family.TokenizerClasses)
+            {
+                if (TokenizerClass.AliasProblem(name, known) is string problem)
+                    throw new TokenizerException($"The family {family.ModelType} says that {name} is a {known} (TokenizerClasses), but {problem}");
+                aliases[name] = known;
+            }
+        }
+        return aliases;
+    }
+
     private sealed class OnDisk(string directory) : ModelFiles(new DirectorySource(directory))
     {
+        public override string? Name => DirectoryRoots.HubName(directory) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
+
         public override PretrainedModel LoadModel(LoadOptions options) => PretrainedModels.Load(directory, options);
 
         public override T LoadModel<T>(LoadOptions options) => PretrainedModels.Load<T>(directory, options);

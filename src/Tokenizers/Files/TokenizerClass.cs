@@ -80,15 +80,23 @@ internal sealed record TokenizerClass(string Name, TokenizerKind Kind, IReadOnly
         string alias = meant == name ? "" : $" (ClassAliases: {meant})";
         return Named(meant) ?? throw new TokenizerException(
             $"tokenizer_class {name}{alias} of tokenizer_config.json or config.json is not among the tokenizers that run here; "
-            + $"read as one of them, its ids would be wrong. They are {string.Join(", ", All.Select(one => one.Name))}, each with and without Fast. "
+            + $"read as one of them, its ids would be wrong. They are {Names}, each with and without Fast. "
             + "If it is one of these under another name, say so in TokenizerLoadOptions.ClassAliases.");
     }
+
+    /// <summary>What is wrong with saying that a class is a known one under another name, as the end of a sentence; null: nothing.</summary>
+    public static string? AliasProblem(string name, string known) =>
+        Named(name) is not null || Array.Exists(All, one => one.ModelTypes.Contains(name))
+            ? $"{name} is a tokenizer that is known here already, and its checkpoints would be read as something else. Give the class another name."
+            : Named(known) is null ? $"{known} is not among the tokenizers that run here: {Names}. Name one of them." : null;
 
     /// <summary>The first class of a kind, which gave it its name.</summary>
     public static TokenizerClass Of(TokenizerKind kind) => Array.Find(All, one => one.Kind == kind)!;
 
     private static TokenizerClass? OfModelType(string type, TokenizerLoadOptions options) =>
         options.ClassAliases.TryGetValue(type, out string? name) ? Named(name) : Array.Find(All, one => one.ModelTypes.Contains(type));
+
+    private static string Names => string.Join(", ", All.Select(one => one.Name));
 
     private static TokenizerClass? Named(string name) => Array.Find(All, one => one.Name == WithoutFast(name));
 

@@ -37,12 +37,11 @@ internal sealed class TokenizerFiles
     /// <exception cref="TokenizerException">The directory is missing.</exception>
     public static TokenizerFiles Read(string directory)
     {
-        ArgumentNullException.ThrowIfNull(directory);
-        if (!Directory.Exists(directory))
-            throw new TokenizerException($"{directory} is not a directory. Give the directory that holds tokenizer.json, or vocab.json and merges.txt, " +
-                "or vocab.txt.");
-        var roots = new DirectoryRoots(directory);
-        return new TokenizerFiles(name => ReadFile(Path.Combine(directory, name), roots), directory);
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        if (!Directory.Exists(directory)) throw new TokenizerException(MissingDirectory.Describe(directory));
+        string full = Path.GetFullPath(directory);
+        var roots = new DirectoryRoots(full);
+        return new TokenizerFiles(name => ReadFile(full, name, roots), full);
     }
 
     /// <summary>Is there such a file?</summary>
@@ -55,8 +54,9 @@ internal sealed class TokenizerFiles
 
     /// <summary>A file as JSON; its root must be an object.</summary>
     /// <exception cref="TokenizerException">It is missing or broken.</exception>
+    /// <exception cref="ConfigException">It is config.json, and broken.</exception>
     public JsonPart Json(string name) =>
-        new JsonPart(JsonText.Parse($"{name} in {Place}", Bytes(name), Error).RootElement, name, Error).Object();
+        new JsonPart(JsonText.Parse($"{name} in {Place}", Bytes(name), ErrorOf(name)).RootElement, name, ErrorOf(name)).Object();
 
     /// <summary>A text file as lines, which end with \n or \r\n.</summary>
     /// <exception cref="TokenizerException">It is missing or not UTF-8.</exception>
@@ -76,37 +76,42 @@ internal sealed class TokenizerFiles
         return lines;
     }
 
-    private static TokenizerException Error(string message, Exception? inner) => new(message, inner);
+    /// <summary>config.json is the model's, which a tokenizer only looks into.</summary>
+    private static JsonError ErrorOf(string name) =>
+        name == ConfigJson ? ConfigException.Of : (message, inner) => new TokenizerException(message, inner);
 
     private ReadOnlyMemory<byte>? Find(string name)
     {
         if (!_files.TryGetValue(name, out ReadOnlyMemory<byte>? bytes))
         {
             bytes = _read(name);
+            if (bytes is { } read && GitLfsPointer.Problem($"{name} in {Place}", read.Span) is string pointer) throw ErrorOf(name)(pointer);
             _files.Add(name, bytes);
         }
         return bytes;
     }
 
-    private static ReadOnlyMemory<byte>? ReadFile(string path, DirectoryRoots roots)
+    private static ReadOnlyMemory<byte>? ReadFile(string directory, string name, DirectoryRoots roots)
     {
-        if (Directory.Exists(path)) throw new TokenizerException($"{path} is a directory; a file of that name is needed, or none.");
+        string path = Path.Combine(directory, name);
+        JsonError error = ErrorOf(name);
+        if (Directory.Exists(path)) throw error($"{path} is a directory; a file of that name is needed, or none.");
         if (!File.Exists(path) && new FileInfo(path).LinkTarget is null) return null;
         try
         {
             string real = RealPath.Of(path);
             if (!roots.Contain(real))
-                throw new TokenizerException($"{path} is a link to {real}, outside the directory. " +
+                throw error($"{path} is a link to {real}, outside the directory. " +
                     "Nothing is read from there: copy the file, or open the directory that holds it.");
             long length = new FileInfo(real).Length;
             if (length > LargestFile)
-                throw new TokenizerException($"{path} has {length} bytes; a tokenizer's file has at most {LargestFile}. It is something else.");
+                throw error($"{path} has {length} bytes; a tokenizer's file has at most {LargestFile}. It is something else.");
             // Opening a pipe, which has no length, would wait for a writer.
             return length == 0 ? ReadOnlyMemory<byte>.Empty : File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new TokenizerException($"{path} cannot be read: {e.Message}", e);
+            throw error($"{path} cannot be read: {e.Message}", e);
         }
     }
 }

@@ -3,17 +3,18 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; the hub on its own; nothing native.</summary>
+/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; the hub on its own; Shared below all but Kernels; nothing native.</summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
     {
         ["Kernels"] = ([], ["System.Numerics.Tensors"]),
-        ["Tokenizers"] = ([], []),
-        ["Models"] = (["Kernels"], []),
+        ["Shared"] = ([], []),
+        ["Tokenizers"] = (["Shared"], []),
+        ["Models"] = (["Kernels", "Shared"], []),
         ["Runtime"] = (["Models", "Tokenizers"], ["Microsoft.Extensions.AI.Abstractions"]),
         ["Diagnostics"] = (["Runtime"], []),
-        ["Hub"] = ([], []),
+        ["Hub"] = (["Shared"], []),
     };
 
     private static string[] Projects => [.. Directory.GetDirectories(Path.Combine(TestData.Root, "src"))
@@ -33,13 +34,14 @@ public sealed class DependencyTests
     }
 
     [TestCase("ManagedTransformers.Kernels")]
-    [TestCase("ManagedTransformers.Tokenizers")]
-    [TestCase("ManagedTransformers.Models", "ManagedTransformers.Kernels")]
+    [TestCase("ManagedTransformers.Shared")]
+    [TestCase("ManagedTransformers.Tokenizers", "ManagedTransformers.Shared")]
+    [TestCase("ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Shared")]
     [TestCase("ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers",
-        "Microsoft.Extensions.AI.Abstractions")]
+        "ManagedTransformers.Shared", "Microsoft.Extensions.AI.Abstractions")]
     [TestCase("ManagedTransformers.Diagnostics", "ManagedTransformers", "ManagedTransformers.Models", "ManagedTransformers.Kernels",
-        "ManagedTransformers.Tokenizers")]
-    [TestCase("ManagedTransformers.Hub")]
+        "ManagedTransformers.Tokenizers", "ManagedTransformers.Shared")]
+    [TestCase("ManagedTransformers.Hub", "ManagedTransformers.Shared")]
     public void Assemblies_refer_to_the_base_library_and_what_is_allowed(string assembly, params string[] allowed)
     {
         string[] foreign = [.. Assembly.Load(assembly).GetReferencedAssemblies().Select(name => name.Name!)

@@ -47,6 +47,7 @@ public sealed class PackageTests
                 $"places to stop in {type}.{method}");
     }
 
+    [TestCase("Shared")]
     [TestCase("Kernels")]
     [TestCase("Tokenizers")]
     [TestCase("Models")]

@@ -6,7 +6,7 @@ namespace ManagedTransformers.Runtime.Tests;
 public sealed class PublicSurfaceTests
 {
     private static readonly string[] Core =
-        ["ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "ManagedTransformers.Models", "ManagedTransformers"];
+        ["ManagedTransformers.Shared", "ManagedTransformers.Kernels", "ManagedTransformers.Tokenizers", "ManagedTransformers.Models", "ManagedTransformers"];
 
     [Test]
     public void The_core_packages_have_at_most_150_public_types()

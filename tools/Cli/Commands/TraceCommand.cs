@@ -77,7 +77,7 @@ internal sealed class TraceCommand : MtxCommand
         {
             return Tokenizer.Load(directory);
         }
-        catch (Exception e) when (e is TokenizerException or IOException)
+        catch (Exception e) when (e is ManagedTransformersException or IOException)
         {
             return null;
         }

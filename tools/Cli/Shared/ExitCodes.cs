@@ -1,6 +1,3 @@
-using ManagedTransformers.Models;
-using ManagedTransformers.Tokenizers;
-
 namespace ManagedTransformers.Cli;
 
 /// <summary>A command line that asks for what the command cannot do.</summary>
@@ -32,7 +29,7 @@ internal static class ExitCodes
     {
         UsageException => Usage,
         OperationCanceledException => Cancelled,
-        CheckpointException or TokenizerException or ConfigException or ModelInputException or TraceException => BadInput,
+        ManagedTransformersException => BadInput,
         IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or System.Text.Json.JsonException =>
             BadInput,
         _ => Defect,
@@ -51,7 +48,8 @@ internal static class ErrorReport
             ExitCodes.Cancelled => "Cancelled.",
             ExitCodes.Defect =>
                 $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
-            _ => exception.Message,
+            // .NET puts the name of the method's parameter at the end, which no command line has.
+            _ => exception is ArgumentException { ParamName: string name } ? exception.Message.Replace($" (Parameter '{name}')", "") : exception.Message,
         };
         try
         {

@@ -83,10 +83,8 @@ internal sealed class TorchFile : IWeightFile
         ReadOnlySpan<byte> start = content.Slice(0, (int)Math.Min(content.Length, 64));
         if (TorchArchive.IsArchive(start)) return TorchArchive.Read(content);
         if (LegacyTorchFile.IsPickle(start)) return LegacyTorchFile.Read(content);
-        if (start.StartsWith("version https://git-lfs"u8))
-            throw new CheckpointException($"{content.Name} is a pointer of Git LFS ({content.Length} bytes), not the file itself. " +
-                "Get the file with: git lfs pull.")
-            { FileName = content.Name };
+        if (GitLfsPointer.Problem(content.Name, start) is string pointer)
+            throw new CheckpointException(pointer) { FileName = content.Name };
         throw TorchErrors.Damaged(content.Name, start.IsEmpty
             ? "The file is empty."
             : $"The file begins with {Convert.ToHexString(start[..Math.Min(4, start.Length)])}; " +

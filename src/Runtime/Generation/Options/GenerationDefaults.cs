@@ -20,7 +20,7 @@ public sealed record GenerationDefaults(GenerationOptions Options, IReadOnlyList
     public static GenerationDefaults Load(string directory)
     {
         ModelFiles files = ModelFiles.In(directory);
-        return Of(files.Find(File), ConfigJson.Parse(ConfigJson.ReadFile(directory).Span), tokenizer: null);
+        return Of(files.Find(File), ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, ConfigJson.PathIn(directory)), tokenizer: null);
     }
 
     /// <summary>Settles what files and tokenizer say.</summary>
