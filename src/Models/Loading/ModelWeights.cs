@@ -167,7 +167,7 @@ public sealed class ModelWeights
     {
         Weight[] unknown = [.. _checkpoint?.Weights.Values.Where(weight => !_read.Contains(weight.Name) && !IsKnown(Unwrapped(weight))) ?? []];
         _unknown.UnionWith(unknown.Select(weight => weight.Name));
-        _warnings.AddRange(new[] { _names?.Warning(), DescribeUnknown(unknown, architecture) }.OfType<string>());
+        _warnings.AddRange(new[] { _names?.Warning(), DescribeUnknown(unknown, architecture), DescribeUnquantized(architecture) }.OfType<string>());
         if (FurtherLayers(unknown) is string contradiction) _problems.Add(contradiction);
         // They help to find what is missing, too.
         if (strict || _problems.Any) _warnings.ForEach(_problems.Add);
@@ -189,6 +189,17 @@ public sealed class ModelWeights
             "Set its number of layers to the file's, or use the weights that were saved with it.";
 
         static string WithoutNumbers(string name) => string.Join('.', name.Split('.').Select(part => part.All(char.IsAsciiDigit) ? "*" : part));
+    }
+
+    /// <summary>A format that was asked for and that no matrix can have.</summary>
+    private string? DescribeUnquantized(string architecture)
+    {
+        if (_options.WeightFormat == WeightFormat.AsStored || _quantized.Count > 0) return null;
+        Weight[] matrices = [.. _weights.Where(weight => _linear.Contains(weight.Name))];
+        return matrices.Length == 0 || matrices.Any(weight => weight.BlockType is not null) ? null
+            : $"No matrix of {architecture} could be quantized: {_options.WeightFormat} (LoadOptions.WeightFormat, --weights) needs a multiple of " +
+                $"{StoredBlocks.PairColumns} columns, and {matrices[0].Name} is {matrices[0].ShapeText}. All {matrices.Length} linear layers are held as " +
+                "they are stored.";
     }
 
     private static string? DescribeUnknown(Weight[] unknown, string architecture)

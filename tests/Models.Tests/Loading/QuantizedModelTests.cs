@@ -28,6 +28,39 @@ public sealed class QuantizedModelTests
         Assert.That(error, Is.GreaterThan(0).And.LessThan(within));
     }
 
+    [TestCase(WeightFormat.Int8)]
+    [TestCase(WeightFormat.Int4)]
+    public void A_format_that_no_matrix_can_have_is_warned_of_by_name(WeightFormat format)
+    {
+        using var made = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config with { NEmbd = 48, NHead = 4, RotaryDim = 4 });
+        string directory = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            made.Save(directory);
+            using var loaded = PretrainedModels.Load<CodeGenForCausalLM>(directory, new LoadOptions { WeightFormat = format });
+            Assert.That(loaded.Warnings.Single(), Is.EqualTo($"No matrix of CodeGenForCausalLM could be quantized: {format} (LoadOptions.WeightFormat, " +
+                "--weights) needs a multiple of 64 columns, and transformer.h.0.attn.qkv_proj.weight is [144, 48]. All 10 linear layers are held as they " +
+                "are stored."));
+            using var stored = PretrainedModels.Load<CodeGenForCausalLM>(directory);
+            Assert.That(stored.Warnings, Is.Empty);
+            using var random = PretrainedModels.FromConfig<CodeGenForCausalLM>((CodeGenConfig)made.Config, options: new LoadOptions { WeightFormat = format });
+            Assert.That(random.Warnings, Is.EqualTo(loaded.Warnings));
+            Assert.That(() => PretrainedModels.Load(directory, new LoadOptions { WeightFormat = format, Strict = true }),
+                Throws.TypeOf<CheckpointException>().With.Message.Contains("No matrix of CodeGenForCausalLM could be quantized"));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test]
+    public void A_model_of_which_a_matrix_is_quantized_has_no_warning()
+    {
+        using var model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, options: new LoadOptions { WeightFormat = WeightFormat.Int8 });
+        Assert.That(model.Warnings, Is.Empty);
+    }
+
     [Test]
     public void An_unknown_format_is_not_taken_for_AsStored() => Assert.That(
         () => Logits(new LoadOptions { WeightFormat = (WeightFormat)9 }, Prompt),
