@@ -1,8 +1,12 @@
+using System.ComponentModel;
+using System.Globalization;
+
 namespace ManagedTransformers.Hub;
 
 /// <summary>The cache in which Hugging Face's tools keep what they downloaded: <c>models--org--name/</c> with <c>refs/REVISION</c> (a commit),
 /// <c>snapshots/COMMIT/</c> (links, or files where links are impossible) and <c>blobs/</c>. Finding reads only; nothing is downloaded.</summary>
 /// <remarks>https://huggingface.co/docs/huggingface_hub/guides/manage-cache.</remarks>
+[TypeConverter(typeof(HubCacheConverter))]
 public sealed class HubCache
 {
     private readonly string? _because;
@@ -133,4 +137,12 @@ public sealed class HubCache
         var blobs = new DirectoryInfo(Path.Combine(RepositoryOf(model), "blobs"));
         return blobs.Exists ? blobs.EnumerateFiles("*" + HubBlob.IncompleteSuffix).OrderByDescending(file => file.Length).FirstOrDefault() : null;
     }
+}
+
+/// <summary>A cache from its folder, for options that are bound from configuration.</summary>
+internal sealed class HubCacheConverter : TypeConverter
+{
+    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+
+    public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) => new HubCache((string)value);
 }

@@ -78,7 +78,7 @@ public enum KernelLevel
 public sealed record KernelOptions
 {
     /// <summary>The best level of this CPU (or that of <c>MTX_KERNELS</c>), on all processors.</summary>
-    public static KernelOptions Default => field ??= new KernelOptions();
+    public static KernelOptions Default => new();
 
     /// <summary>The level; by default <see cref="KernelDispatch.Level"/>.</summary>
     /// <exception cref="PlatformNotSupportedException">This CPU does not have the level.</exception>

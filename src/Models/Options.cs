@@ -33,7 +33,7 @@ public sealed record LoadOptions
     public bool QuantizeHead { get; init; }
 
     /// <summary>The defaults.</summary>
-    public static LoadOptions Default => field ??= new LoadOptions();          // lazy: a wrong MTX_KERNELS throws its own message
+    public static LoadOptions Default => new();
 }
 
 /// <summary>How the weights of linear layers are held in memory.</summary>
@@ -90,5 +90,8 @@ public sealed record ForwardOptions
     public IReadOnlyList<(int Row, int Column)>? LogitsAt { get; init; }
 
     /// <summary>The defaults.</summary>
-    public static ForwardOptions Default { get; } = new();
+    public static ForwardOptions Default => new();
+
+    /// <summary>The defaults for passes that allocate nothing; nobody else gets them.</summary>
+    internal static ForwardOptions OfSteps { get; } = new();
 }

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Tokenizers;
 public sealed record EncodeOptions
 {
     /// <summary>Special tokens added, nothing cut, nothing padded.</summary>
-    public static EncodeOptions Default { get; } = new();
+    public static EncodeOptions Default => new();
 
     /// <summary>All of a text's tokens and nothing else, whatever tokenizer.json asks for.</summary>
     public static EncodeOptions Plain { get; } = new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
@@ -91,7 +91,7 @@ public sealed record Padding
 public sealed record DecodeOptions
 {
     /// <summary>Everything is written, as the decoder of the tokenizer writes it.</summary>
-    public static DecodeOptions Default { get; } = new();
+    public static DecodeOptions Default => new();
 
     /// <summary>Leaves special tokens out.</summary>
     public bool SkipSpecialTokens { get; init; }

@@ -10,7 +10,7 @@ public sealed record ExplanationOptions
     private const long MostAttentions = 16 << 20;
 
     /// <summary>The defaults.</summary>
-    public static ExplanationOptions Default { get; } = new();
+    public static ExplanationOptions Default => new();
 
     /// <summary>Candidates of every prediction.</summary>
     public int TopK { get; init; } = 20;

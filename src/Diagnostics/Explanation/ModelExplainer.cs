@@ -37,7 +37,7 @@ public sealed class ModelExplainer : EncoderPipeline
     public static ModelExplainer FromFiles(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) =>
         Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static ModelExplainer Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, generationConfig: null, ownsModel: false);
 
     /// <summary>Explains how the model treats a text.</summary>

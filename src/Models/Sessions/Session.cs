@@ -38,7 +38,7 @@ public sealed class Session : IDisposable
     public PackedBatch Batch { get; } = new();
 
     /// <summary>The options of the pass that runs.</summary>
-    public ForwardOptions Options { get; private set; } = ForwardOptions.Default;
+    public ForwardOptions Options { get; private set; } = ForwardOptions.OfSteps;
 
     /// <summary>Factors of the heads in the pass that runs: [heads] or [layers, heads].</summary>
     internal FloatTensor? HeadMask { get; private set; }

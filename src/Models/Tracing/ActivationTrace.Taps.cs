@@ -112,7 +112,8 @@ public sealed partial class ActivationTrace
     /// <summary>What each of the model's activations is wanted for.</summary>
     private static Dictionary<string, Request> RequestsOf(PretrainedModel model, TraceOptions options)
     {
-        foreach (string pattern in options.Names.Concat(options.Interventions.Select(intervention => intervention.Name)))
+        IReadOnlyList<string> names = options.Names ?? ["**"];
+        foreach (string pattern in names.Concat(options.Interventions.Select(intervention => intervention.Name)))
             RequireMatch(model, pattern);
         foreach (Intervention intervention in options.Interventions)
         {
@@ -124,7 +125,7 @@ public sealed partial class ActivationTrace
         foreach (string name in model.ActivationNames)
         {
             var request = new Request(
-                options.Names.Any(pattern => ActivationPattern.Matches(pattern, name)),
+                names.Any(pattern => ActivationPattern.Matches(pattern, name)),
                 [.. options.Interventions.Where(intervention => ActivationPattern.Matches(intervention.Name, name))]);
             if (request.Keep || request.Edits.Length > 0) requests.Add(name, request);
         }

@@ -88,9 +88,9 @@ public sealed record TraceOptions
 {
     /// <summary>
     /// Names or patterns of the activations to keep: <c>*</c> stands for any characters but a dot, <c>**</c> for any. Empty: nothing is kept, which
-    /// is enough for interventions. Names that end in <c>.head_outputs</c> are large and need a pattern that ends in <c>head_outputs</c> as well.
+    /// is enough for interventions. Null: all. Names that end in <c>.head_outputs</c> are large and need a pattern that ends in <c>head_outputs</c> as well.
     /// </summary>
-    public IReadOnlyList<string> Names { get; init; } = ["**"];
+    public IReadOnlyList<string>? Names { get; init; }
 
     /// <summary>The most bytes of tensors that are kept, of all passes together; 1 GiB by default.</summary>
     public long MemoryLimit { get; init; } = 1L << 30;

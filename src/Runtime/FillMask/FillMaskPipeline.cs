@@ -38,6 +38,12 @@ public sealed class FillMaskPipeline : EncoderPipeline
     /// <exception cref="ConfigException">The model is of another task, or the tokenizer does not fit it.</exception>
     public static FillMaskPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
 
+    /// <summary>Makes the pipeline of what another one has opened: its model, its tokenizer and its checkpoint's other files. The weights are there once.
+    /// They stay the other's, which is disposed last.</summary>
+    /// <param name="other">A pipeline whose model has the head that this one needs.</param>
+    /// <exception cref="ConfigException">The model is of another task.</exception>
+    public static FillMaskPipeline Create(Pipeline other) => Share(other, Create);
+
     /// <summary>Fills the one mask of a text.</summary>
     /// <returns>The best candidates, best first.</returns>
     /// <exception cref="ModelInputException">The text has no mask or several, is empty or too long; or a target is not one token.</exception>
@@ -158,7 +164,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
 public sealed record FillMaskOptions
 {
     /// <summary>The defaults.</summary>
-    public static FillMaskOptions Default { get; } = new();
+    public static FillMaskOptions Default => new();
 
     /// <summary>Candidates per mask, at least 1; fewer where there are fewer targets.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>

@@ -68,7 +68,7 @@ public sealed record ContinuationScore(int Index, string Text, TextScore Score);
 public sealed record ScoringOptions
 {
     /// <summary>The defaults.</summary>
-    public static ScoringOptions Default { get; } = new();
+    public static ScoringOptions Default => new();
 
     /// <summary>Puts the token that begins a text (GPT-2's &lt;|endoftext|>) before it, or before the context, so that the first token has a probability too
     /// and all of the text counts. Without it the first token of a text is only read. <see cref="TextGenerator"/> does not put it there: set this to false for

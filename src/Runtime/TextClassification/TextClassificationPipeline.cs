@@ -20,8 +20,11 @@ public sealed class TextClassificationPipeline : EncoderPipeline
     public static TextClassificationPipeline FromFiles(
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static TextClassificationPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
+    public static TextClassificationPipeline Create(Pipeline other) => Share(other, Create);
 
     /// <summary>Classifies a text, or a pair such as a question and an answer.</summary>
     /// <returns>Classes and scores, best first.</returns>
@@ -105,7 +108,7 @@ public enum ClassificationFunction
 public sealed record TextClassificationOptions
 {
     /// <summary>The defaults.</summary>
-    public static TextClassificationOptions Default { get; } = new();
+    public static TextClassificationOptions Default => new();
 
     /// <summary>How scores become probabilities; null: as config.json's problem_type and number of labels say (see <see
     /// cref="TextClassificationPipeline"/>).</summary>

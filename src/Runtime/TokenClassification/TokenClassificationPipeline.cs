@@ -23,8 +23,11 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     public static TokenClassificationPipeline FromFiles(
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static TokenClassificationPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
+    public static TokenClassificationPipeline Create(Pipeline other) => Share(other, Create);
 
     /// <summary>Finds the entities of a text.</summary>
     /// <returns>Entities in the order of the text.</returns>
@@ -86,7 +89,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         for (int t = 0; t < tokens.Length; t++)
             tokens[t] = new TokenScores(Renormalise(sums.AsSpan(t * labels, labels)), IsSubword(text, encoding, t));
         return [.. EntityAggregation.Aggregate(tokens, options.Aggregation, Model.Config.Label)
-            .Where(run => !options.IgnoreLabels.Contains(run.Label))
+            .Where(run => !(options.IgnoreLabels ?? ["O"]).Contains(run.Label))
             .Select(run => Span(text, encoding, run, options.TrimOffsets))];
     }
 
@@ -149,13 +152,13 @@ public enum AggregationStrategy
 public sealed record TokenClassificationOptions
 {
     /// <summary>The defaults.</summary>
-    public static TokenClassificationOptions Default { get; } = new();
+    public static TokenClassificationOptions Default => new();
 
     /// <summary>How tokens become entities.</summary>
     public AggregationStrategy Aggregation { get; init; } = AggregationStrategy.Simple;
 
-    /// <summary>Labels that are left out, as the model has them or without <c>B-</c> and <c>I-</c>.</summary>
-    public IReadOnlyList<string> IgnoreLabels { get; init; } = ["O"];
+    /// <summary>Labels that are left out, as the model has them or without <c>B-</c> and <c>I-</c>. Null: <c>O</c> alone.</summary>
+    public IReadOnlyList<string>? IgnoreLabels { get; init; }
 
     /// <summary>Leaves the white space at both ends out of an entity's span. Byte-level tokens carry the space before a word, and where the tokenizer does not
     /// trim it (StarEncoder's), the span begins with it, as in transformers: <c>" ada@example.org"</c>. A span of white space alone stays.</summary>

@@ -9,7 +9,7 @@ namespace ManagedTransformers;
 public sealed partial record GenerationOptions
 {
     /// <summary>Nothing asked for: the checkpoint's own settings.</summary>
-    public static GenerationOptions Default { get; } = new();
+    public static GenerationOptions Default => new();
 
     /// <summary>The most tokens to generate, at least 1. Null here, in <see cref="MaxLength"/> and in the checkpoint: 64, or as many as still fit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>

@@ -168,7 +168,7 @@ public sealed record SynthesisOptions
     public const string BenchmarkPreamble = "# Import libraries.\n\nimport numpy as np\n\n";
 
     /// <summary>The benchmark's settings, but for the preamble.</summary>
-    public static SynthesisOptions Default { get; } = new();
+    public static SynthesisOptions Default => new();
 
     /// <summary>Text before the first turn, such as imports; it ends with an empty line where it is not empty.</summary>
     public string Preamble { get; init; } = "";

@@ -1,11 +1,13 @@
-namespace ManagedTransformers;
+using System.ComponentModel;
 
+namespace ManagedTransformers;
 
 /// <summary>Where a completion ends: the rules with which model cards and benchmarks cut what a model wrote (<see cref="GenerationOptions.Truncation"/>).
 /// Immutable.</summary>
 /// <example><code>
 /// string body = TruncationRecipe.HumanEval.Apply("    return a + b\n\nprint(add(1, 2))");      // "    return a + b"
 /// </code></example>
+[TypeConverter(typeof(TruncationRecipeConverter))]
 public abstract class TruncationRecipe
 {
     private static readonly string[] TopLevelStatements = ["\ndef ", "\n#", "\nclass ", "\nif ", "\nprint", "\n\n\n", "\nimport", "\nfrom ", "\n@"];
@@ -78,6 +80,18 @@ public abstract class TruncationRecipe
 
     /// <summary>Where to cut a completion.</summary>
     internal abstract TruncationPoint Find(string prompt, string completion, bool complete);
+}
+
+/// <summary>A recipe from its name, for options that are bound from configuration.</summary>
+internal sealed class TruncationRecipeConverter : TypeConverter
+{
+    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+
+    /// <exception cref="FormatException">There is no such recipe.</exception>
+    public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) =>
+        TruncationRecipe.Named.TryGetValue((string)value, out TruncationRecipe? recipe)
+            ? recipe
+            : throw new FormatException($"{value} is no recipe; there are {string.Join(", ", TruncationRecipe.Named.Keys)}.");
 }
 
 /// <summary>Where a completion is cut, as far as that is known.</summary>
