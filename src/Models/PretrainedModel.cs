@@ -72,6 +72,9 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <summary>Whether the loss takes real-valued labels (regression, several labels at once).</summary>
     protected virtual bool ReadsLabelValues => false;
 
+    /// <summary>The model below the head, over the same weights; a model without a head is its own. Null: it has no such part.</summary>
+    internal virtual PretrainedModel? Body => null;
+
     private protected ModelSource Source { get; }
 
     /// <summary>Prepares a session: its workspace and, for decoders, its KV cache.</summary>
@@ -146,7 +149,7 @@ public abstract class PretrainedModel : IPretrainedModel
     {
         ArgumentNullException.ThrowIfNull(inputs);
         CheckSession(session);
-        options ??= ForwardOptions.Default;
+        options ??= ForwardOptions.OfSteps;
         int past = session.Cache?.Columns ?? 0;
         CheckInputs(inputs, past, options);
         if (session.Cache is KeyValueCache held && held.BatchSize != inputs.BatchSize && inputs != ModelInputs.None)
@@ -213,7 +216,7 @@ public abstract class PretrainedModel : IPretrainedModel
         if (hiddenStates.Rank != 2 || hiddenStates.Shape[1] != Config.HiddenWidth)
             throw new ModelInputException($"{hiddenStates.Name} is [{string.Join(", ", hiddenStates.Shape.ToArray())}]; the head of {Architecture} " +
                 $"reads [rows, {Config.HiddenWidth}].");
-        using Session.Pass pass = session.Begin(ForwardOptions.Default, traced: false);
+        using Session.Pass pass = session.Begin(ForwardOptions.OfSteps, traced: false);
         var logits = new FloatTensor("logits", hiddenStates.Shape[0], Config.VocabSize);
         if (hiddenStates.Length > 0)
             head(hiddenStates, logits);

@@ -10,6 +10,7 @@ namespace ManagedTransformers;
 public abstract class Pipeline : IDisposable
 {
     private readonly bool _ownsModel;
+    private string? _modelId;
 
     private protected Pipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel)
     {
@@ -26,12 +27,32 @@ public abstract class Pipeline : IDisposable
     /// <summary>The tokenizer, with the special tokens that the model wants around a text.</summary>
     public Tokenizer Tokenizer { get; }
 
+    /// <summary>What the model is called in answers, logs, and where a vector is kept: <see cref="PipelineOptions.ModelId"/>, else a hub model's
+    /// <c>org/name</c> or the name of the checkpoint's directory; of a model that comes from neither, class and
+    /// <see cref="PretrainedModel.Fingerprint"/>.</summary>
+    public string ModelId => _modelId ??= Files?.Name ?? $"{Model.Architecture}-{Model.Fingerprint}";
+
+    /// <summary>The checkpoint that it was opened from; null where it was made of parts.</summary>
+    internal ModelFiles? Files { get; private set; }
+
     private protected SessionPool Sessions { get; }
     private string DebuggerText => $"{GetType().Name} with {Model.Architecture}: {Model.Config.Sizes}{(Model.IsDisposed ? ", disposed" : "")}";
 
     /// <summary>The token that begins a text: the tokenizer's beginning-of-text token, else its end token, else what config.json says; null: there is
     /// none.</summary>
     private protected int? BeginningOfText => Tokenizer.SpecialTokens.BosTokenId ?? Tokenizer.SpecialTokens.EosTokenId ?? Model.Config.BosTokenId;
+
+    /// <summary>Notes where the pipeline comes from.</summary>
+    internal void ComesFrom(ModelFiles? files, string? modelId) => (Files, _modelId) = (files, modelId);
+
+    /// <summary>Makes a pipeline of another's parts, which stay the other's.</summary>
+    private protected static T Share<T>(Pipeline other, Func<PretrainedModel, Tokenizer, T> create) where T : Pipeline
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        T pipeline = create(other.Model, other.Tokenizer);
+        pipeline.ComesFrom(other.Files, other._modelId);
+        return pipeline;
+    }
 
     /// <summary>Gives the sessions back, and the model where the pipeline loaded it itself. Calls that are running finish.</summary>
     public void Dispose()
@@ -47,13 +68,17 @@ public abstract class Pipeline : IDisposable
 public sealed record PipelineOptions
 {
     /// <summary>The defaults.</summary>
-    public static PipelineOptions Default => field ??= new PipelineOptions();          // lazy: a wrong MTX_KERNELS throws its own message
+    public static PipelineOptions Default => new();
 
     /// <summary>Kernel level, threads and strictness of the model.</summary>
     public LoadOptions Load { get; init; } = LoadOptions.Default;
 
     /// <summary>What the tokenizer's files do not say themselves; null: nothing is missing.</summary>
     public TokenizerLoadOptions? Tokenizer { get; init; }
+
+    /// <summary>What the model is called where an answer says which model it is from (<see cref="Pipeline.ModelId"/>); null: the name of its
+    /// directory, or of its repository on the hub.</summary>
+    public string? ModelId { get; init; }
 }
 
 /// <summary>Sessions of a model that wait for the next call, so that calls from many threads never share one and a warm call allocates no workspace.</summary>

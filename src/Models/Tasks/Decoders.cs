@@ -18,6 +18,8 @@ public abstract class DecoderModel : PretrainedModel, IBaseModel
     /// <summary>The norm after the last layer.</summary>
     public abstract LayerNormalization Norm { get; }
 
+    internal override PretrainedModel? Body => this;
+
     /// <summary>The last hidden state of the session's packed tokens, after <see cref="Norm"/>: [tokens, hidden], in its workspace. One pass for prompts,
     /// steps and drafts.</summary>
     /// <param name="session">The running session.</param>
@@ -48,6 +50,8 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
 
     /// <inheritdoc/>
     public override ModulePaths Paths => _body.Paths;
+
+    internal override PretrainedModel? Body => _body;
 
     /// <summary>Runs the tokens after those that the session's cache holds.</summary>
     /// <inheritdoc/>
@@ -168,7 +172,7 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     {
         CheckSession(session);
         InputChecks.CheckAppend(tokenIds, lengths, sequences, session.Cache!, Config);
-        Session.Pass pass = session.Begin(ForwardOptions.Default);
+        Session.Pass pass = session.Begin(ForwardOptions.OfSteps);
         try
         {
             session.Batch.PackRows(tokenIds, lengths, sequences, session.Cache!);

@@ -18,6 +18,8 @@ public abstract class EncoderModel : PretrainedModel, IBaseModel
     /// <inheritdoc/>
     protected override bool ReadsFirstToken => HasPooler;
 
+    internal override PretrainedModel? Body => this;
+
     /// <summary>The last hidden state of the session's packed tokens, [tokens, hidden], in its workspace.</summary>
     /// <param name="session">The running session.</param>
     public abstract FloatTensor Forward(Session session);
@@ -55,6 +57,8 @@ public abstract class EncoderForMaskedLM : PretrainedModel, IMaskedLM
     /// <inheritdoc/>
     public override ModulePaths Paths => _body.Paths;
 
+    internal override PretrainedModel? Body => _body;
+
     /// <inheritdoc/>
     public override MaskedLMOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)
     {
@@ -83,6 +87,8 @@ public abstract class EncoderForSequenceClassification : PretrainedModel, ISeque
 
     /// <inheritdoc/>
     public override ModulePaths Paths => _body.Paths;
+
+    internal override PretrainedModel? Body => _body;
 
     /// <inheritdoc/>
     protected override bool ReadsFirstToken => true;
@@ -121,6 +127,8 @@ public abstract class EncoderForTokenClassification : PretrainedModel, ITokenCla
 
     /// <inheritdoc/>
     public override ModulePaths Paths => _body.Paths;
+
+    internal override PretrainedModel? Body => _body;
 
     /// <inheritdoc/>
     public override TokenClassifierOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null)

@@ -17,10 +17,16 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
-    /// <param name="model">A model without a head (<see cref="IBaseModel"/>).</param>
+    /// <param name="model">A model; of one with a head, what is below the head is used.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
-    /// <exception cref="ConfigException">The model has a head, or the tokenizer does not fit it.</exception>
-    public static FeatureExtractionPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+    /// <exception cref="ConfigException">The model has no hidden states, or the tokenizer does not fit it.</exception>
+    public static FeatureExtractionPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(BodyOf(model), tokenizer, ownsModel: false);
+
+    /// <summary>Makes the pipeline of what another one has opened, with a head or without: its model below the head, its tokenizer and its checkpoint's
+    /// other files. The weights are there once. They stay the other's, which is disposed last.</summary>
+    /// <param name="other">Any pipeline.</param>
+    /// <exception cref="ConfigException">The model has no hidden states.</exception>
+    public static FeatureExtractionPipeline Create(Pipeline other) => Share(other, Create);
 
     /// <summary>Extracts the features of a text.</summary>
     /// <param name="text">The text.</param>

@@ -12,13 +12,15 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     private const string NoPooling = "Pooling is an empty list; one mode at least is needed, or null for the default.";
 
     private readonly SentenceModules _modules;
+    private readonly int _width;                // of the vectors before they are cut
 
     private SentenceEmbeddingPipeline(PretrainedModel model, Tokenizer tokenizer, SentenceModules modules, bool ownsModel)
         : base(model, tokenizer, ownsModel, LimitOf(modules, tokenizer))
     {
         RequireBody(model);
         _modules = modules;
-        Dimensions = modules.CheckedWidth(model.Config.HiddenWidth);
+        _width = modules.CheckedWidth(model.Config.HiddenWidth);
+        Dimensions = Math.Min(_width, modules.Config.TruncateDim ?? _width);
     }
 
     /// <summary>The pooling that the checkpoint asks for: one, or several whose vectors are joined.</summary>
@@ -27,7 +29,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <summary>Whether the checkpoint asks for vectors of length 1.</summary>
     public bool Normalize => _modules.Normalize;
 
-    /// <summary>Numbers per vector, after all modules.</summary>
+    /// <summary>Numbers per vector, after all modules and truncate_dim.</summary>
     public int Dimensions { get; }
 
     /// <summary>The prompts that the checkpoint has for its texts, by name; <see cref="EmbeddingOptions.PromptName"/> chooses one.</summary>
@@ -53,43 +55,52 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <summary>Makes the pipeline of parts, which stay the caller's.</summary>
-    /// <param name="model">A model without a head (<see cref="IBaseModel"/>).</param>
+    /// <param name="model">A model; of one with a head, what is below the head is used.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="pooling">How tokens become one vector, where the options of a call do not say; null: by mean.</param>
     /// <param name="normalize">Whether vectors get length 1, where the options of a call do not say.</param>
     /// <exception cref="ArgumentException"><paramref name="pooling"/> is empty.</exception>
-    /// <exception cref="ConfigException">The model has a head, or the tokenizer does not fit it.</exception>
+    /// <exception cref="ConfigException">The model has no hidden states to pool, or the tokenizer does not fit it.</exception>
     public static SentenceEmbeddingPipeline Create(PretrainedModel model, Tokenizer tokenizer, IReadOnlyList<Pooling>? pooling = null, bool normalize = false)
     {
         if (pooling?.Count == 0)
             throw new ArgumentException(NoPooling, nameof(pooling));
         var modules = new SentenceModules { Normalize = normalize };
-        return new(model, tokenizer, pooling is null ? modules : modules with { Pooling = new PoolingConfig(pooling, IncludePrompt: true) }, ownsModel: false);
+        modules = pooling is null ? modules : modules with { Pooling = new PoolingConfig(pooling, IncludePrompt: true) };
+        return new(BodyOf(model), tokenizer, modules, ownsModel: false);
     }
 
+    /// <inheritdoc cref="FeatureExtractionPipeline.Create(Pipeline)"/>
+    public static SentenceEmbeddingPipeline Create(Pipeline other) => Share(other, (model, tokenizer) =>
+        new SentenceEmbeddingPipeline(BodyOf(model), tokenizer, other.Files is { } files ? SentenceModules.Read(files) : new(), ownsModel: false));
+
     /// <summary>Embeds a text.</summary>
-    /// <returns>[<see cref="Dimensions"/>], unless the options join another number of poolings.</returns>
-    /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, or a pooling that its modules cannot read.</exception>
-    /// <exception cref="ModelInputException">The text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
+    /// <returns>[<see cref="Dimensions"/>], unless the options cut it, or join another number of poolings.</returns>
+    /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, a pooling that its modules cannot read, or more
+    /// dimensions than its vectors have.</exception>
+    /// <exception cref="ModelInputException">The text is too long and <see cref="EmbeddingOptions.Truncation"/> is off, or has no token at all.</exception>
     public float[] Embed(string text, EmbeddingOptions? options = null, CancellationToken cancellationToken = default) =>
         Embed([text], options, progress: null, cancellationToken)[0];
 
-    /// <summary>Embeds many texts.</summary>
+    /// <summary>Embeds many texts. An empty text is its special tokens, as in sentence-transformers.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="options">Prompt, pooling and normalisation, where they are to differ from the checkpoint's.</param>
     /// <param name="progress">Told how many texts are done.</param>
     /// <param name="cancellationToken">Ends the work between two batches.</param>
-    /// <returns>For every text, [<see cref="Dimensions"/>], unless the options join another number of poolings.</returns>
-    /// <exception cref="ArgumentException">The options name a prompt that the checkpoint does not have, or a pooling that its modules cannot read.</exception>
-    /// <exception cref="ModelInputException">A text is empty, or too long and <see cref="EmbeddingOptions.Truncation"/> is off.</exception>
+    /// <returns>For every text, [<see cref="Dimensions"/>], unless the options cut it, or join another number of poolings.</returns>
+    /// <inheritdoc cref="Embed(string, EmbeddingOptions?, CancellationToken)" path="/exception"/>
     public IReadOnlyList<float[]> Embed(
-        IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
+        Embed(texts, options ?? new EmbeddingOptions(), progress, cancellationToken, out _);
+
+    private float[][] Embed(
+        IReadOnlyList<string> texts, EmbeddingOptions options, IProgress<int>? progress, CancellationToken cancellationToken, out long tokens)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        options ??= EmbeddingOptions.Default;
         RequirePooling(options);
         string prompt = _modules.Config.PromptOf(options) ?? "";
-        TokenEncoding[] rows = [.. texts.Select(text => Row(prompt, text, options.Truncation))];
+        TokenEncoding[] rows = [.. texts.Select((_, i) => Row(prompt, texts, i, options.Truncation))];
+        tokens = rows.Sum(row => (long)row.Length);
         int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt, rows);
         var vectors = new float[rows.Length][];
         RunBody(rows, (row, hidden) =>
@@ -106,18 +117,28 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         ? VectorSimilarity.Of(a, b, SimilarityFunction)
         : throw new ArgumentException($"One vector has {a.Length} numbers, the other {b.Length}; vectors of one length are needed.", nameof(b));
 
-    /// <summary>Embeds texts as Microsoft.Extensions.AI asks for it; what is too long is cut, as sentence-transformers does. An <see cref="EmbeddingOptions"/>
-    /// that RawRepresentationFactory makes says anything else, such as the prompt.</summary>
-    /// <exception cref="NotSupportedException">The options ask for another number of dimensions than the model has.</exception>
+    /// <summary>Embeds texts as Microsoft.Extensions.AI asks for it, like <see cref="Embed(IReadOnlyList{string}, EmbeddingOptions?, IProgress{int}?,
+    /// CancellationToken)"/>. An <see cref="EmbeddingOptions"/> that RawRepresentationFactory makes says anything else, such as the prompt.</summary>
+    /// <exception cref="ArgumentException">The options ask for another model, or for more dimensions than this one has.</exception>
     async Task<GeneratedEmbeddings<Embedding<float>>> IEmbeddingGenerator<string, Embedding<float>>.GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options, CancellationToken cancellationToken)
     {
-        if (options?.Dimensions is int dimensions && dimensions != Dimensions)
-            throw new NotSupportedException($"Embeddings of {dimensions} dimensions were asked for; {Model.Architecture} has {Dimensions}.");
+        ArgumentNullException.ThrowIfNull(values);
+        if (options?.ModelId is string model && model != ModelId)
+            throw new ArgumentException($"The options ask for the model {model}; this generator has {ModelId}. Ask the generator that has it, or leave " +
+                "ModelId out.", nameof(options));
         string[] texts = [.. values];
-        EmbeddingOptions own = options?.RawRepresentationFactory?.Invoke(this) as EmbeddingOptions ?? new EmbeddingOptions { Truncation = true };
-        IReadOnlyList<float[]> vectors = await Task.Run(() => Embed(texts, own, progress: null, cancellationToken), cancellationToken).ConfigureAwait(false);
-        return new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector)));
+        EmbeddingOptions own = options?.RawRepresentationFactory?.Invoke(this) as EmbeddingOptions ?? new EmbeddingOptions();
+        if (options?.Dimensions is int dimensions)
+            own = own with { TruncateDim = dimensions };
+        long tokens = 0;
+        float[][] vectors =
+            await Task.Run(() => Embed(texts, own, progress: null, cancellationToken, out tokens), cancellationToken).ConfigureAwait(false);
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        return new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector) { CreatedAt = now, ModelId = ModelId }))
+        {
+            Usage = new UsageDetails { InputTokenCount = tokens, TotalTokenCount = tokens },
+        };
     }
 
     /// <inheritdoc/>
@@ -127,16 +148,22 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         if (serviceKey is not null)
             return null;
         if (serviceType == typeof(EmbeddingGeneratorMetadata))
-            return new EmbeddingGeneratorMetadata("ManagedTransformers", defaultModelDimensions: Dimensions);
-        return serviceType.IsInstanceOfType(this) ? this : null;
+            return new EmbeddingGeneratorMetadata("ManagedTransformers", providerUri: null, ModelId, Dimensions);
+        return Array.Find<object>([this, Model, Tokenizer], serviceType.IsInstanceOfType);
     }
 
     /// <summary>A text with its prompt, as the tokenizer gets it.</summary>
-    private TokenEncoding Row(string prompt, string text, bool truncation)
+    private TokenEncoding Row(string prompt, IReadOnlyList<string> texts, int index, bool truncation)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        // A prompt alone would have tokens: an empty text stays an error.
-        return Texts.Encode(text.Length == 0 ? text : Cased(prompt + text), pair: null, truncation);
+        string text = texts[index] ?? throw new ArgumentException($"Text {index} is null; a text is needed.", nameof(texts));
+        try
+        {
+            return Texts.Encode(Cased(prompt + text), pair: null, truncation, allowEmpty: true);
+        }
+        catch (ModelInputException e) when (texts.Count > 1)
+        {
+            throw new ModelInputException($"Text {index} of {texts.Count}: {e.Message}", e);
+        }
     }
 
     private string Cased(string text) => _modules.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
@@ -146,7 +173,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     private int PromptTokens(string prompt, TokenEncoding[] rows)
     {
         string stripped = Cased(prompt.Trim());
-        int tokens = (stripped.Length == 0 ? 0 : Texts.EncodeWhole(stripped).Length) + (rows.Length == 0 ? 0 : Array.IndexOf(rows[0].SequenceIds, 0));
+        int special = rows.Length == 0 ? 0 : Math.Max(0, Array.IndexOf(rows[0].SequenceIds, 0));
+        int tokens = (stripped.Length == 0 ? 0 : Texts.EncodeWhole(stripped).Length) + special;
         return Array.Find(rows, row => row.Length <= tokens) is TokenEncoding row
             ? throw new ModelInputException($"The prompt \"{prompt}\" takes {tokens} tokens and the text with it has {row.Length}: " +
                 "nothing is left to be pooled. Use a shorter prompt.")
@@ -158,20 +186,25 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     {
         foreach (SentenceLayer layer in _modules.Layers)
             vector = layer.Forward(vector, Model.LoadOptions.Kernels);
-        if (options.Normalize ?? Normalize)
+        bool normalize = options.Normalize ?? Normalize;
+        if (normalize)
             SentencePooling.Normalize(vector);
-        if (_modules.Config.TruncateDim is not int kept || kept >= vector.Length)
+        if ((options.TruncateDim ?? _modules.Config.TruncateDim) is not int kept || kept >= vector.Length)
             return vector;
         vector = vector[..kept];
-        if (options.Normalize == true)
-            SentencePooling.Normalize(vector);              // what is kept is shorter than 1
+        // What is kept is shorter than 1. sentence-transformers leaves it so where nothing but the checkpoint's files asks for both.
+        if (normalize && (options.Normalize is not null || options.TruncateDim is not null))
+            SentencePooling.Normalize(vector);
         return vector;
     }
 
     private void RequirePooling(EmbeddingOptions options)
     {
-        if (options.Pooling is not IReadOnlyList<Pooling> modes)
-            return;
+        IReadOnlyList<Pooling> modes = options.Pooling ?? Pooling;
+        int width = _width * modes.Count / Pooling.Count;
+        if (options.TruncateDim > width)
+            throw new ArgumentException($"Vectors of {options.TruncateDim} dimensions were asked for; those of {ModelId} have {width}, and 1 … {width} can " +
+                "be kept.", nameof(options));
         if (modes.Count == 0)
             throw new ArgumentException(NoPooling, nameof(options));
         if (_modules.Layers.Count > 0 && modes.Count != Pooling.Count)
@@ -195,6 +228,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         ModelFiles modelFiles = modules.ModelFolder.Length == 0 ? files : files.Folder(modules.ModelFolder);
         SentenceEmbeddingPipeline pipeline = modelFiles.Open(
             options, modelFiles.LoadBody, (model, tokenizer) => new SentenceEmbeddingPipeline(model, tokenizer, modules, ownsModel: true));
+        pipeline.ComesFrom(files, options.ModelId);
         if (options.Load.OnWarning is Action<string> warn)
         {
             foreach (string warning in modules.Warnings)
@@ -208,7 +242,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
 public sealed record EmbeddingOptions
 {
     /// <summary>What the checkpoint itself says.</summary>
-    public static EmbeddingOptions Default { get; } = new();
+    public static EmbeddingOptions Default => new();
 
     /// <summary>How tokens become one vector, several joined; null: what modules.json says, mean where there is none.</summary>
     public IReadOnlyList<Pooling>? Pooling { get; init; }
@@ -222,8 +256,14 @@ public sealed record EmbeddingOptions
     /// <summary>What to put before every text in place of the checkpoint's prompts; empty: nothing.</summary>
     public string? Prompt { get; init; }
 
-    /// <summary>Cuts a text that is too long at its end, instead of refusing it.</summary>
-    public bool Truncation { get; init; }
+    /// <summary>Cuts a text that is too long at its end, as sentence-transformers does; false: it is refused.</summary>
+    public bool Truncation { get; init; } = true;
+
+    /// <summary>How many numbers of each vector are kept, from its beginning; where the vector has length 1, what is kept gets it again. For models that are
+    /// trained so that beginnings of vectors are vectors too (Matryoshka; Kusupati et al. 2022, arXiv:2205.13147). Null: what
+    /// config_sentence_transformers.json says, else all.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public int? TruncateDim { get; init => field = OptionRange.Least(1, value); }
 }
 
 /// <summary>How alike two vectors are; more is more alike.</summary>

@@ -108,6 +108,9 @@ internal sealed record PoolingConfig(IReadOnlyList<Pooling> Modes, bool IncludeP
         IEnumerable<string> others = json.Keys.Where(key => key.StartsWith(OldPrefix, StringComparison.Ordinal)).Except(known);
         if (others.FirstOrDefault(key => json.Flag(key, otherwise: false)) is string unknown)
             throw Unknown(json, unknown, known);
+        if (json.Find("pooling_mode") is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() == 0)
+            throw new ConfigException($"{json.File}: pooling_mode is an empty list; {string.Join(", ", PoolingNames.All.Select(name => name.Word))}, or " +
+                "several of them, are needed.");
         Pooling[] modes = json.Find("pooling_mode") is JsonElement mode
             ? [.. (mode.ValueKind == JsonValueKind.Array ? mode.EnumerateArray() : Enumerable.Repeat(mode, 1)).Select(word => ModeOf(json, word))]
             : [.. PoolingNames.All.Where((_, i) => switches[i]).Select(name => name.Mode)];
@@ -166,15 +169,14 @@ internal sealed record SentenceModules
         };
     }
 
-    /// <summary>The length of the vectors, for tokens' vectors of <paramref name="hidden"/> numbers.</summary>
+    /// <summary>The length of the vectors before they are cut, for tokens' vectors of <paramref name="hidden"/> numbers.</summary>
     /// <exception cref="ConfigException">The modules do not fit together, or not this model.</exception>
     public int CheckedWidth(int hidden)
     {
         if (Pooling.Width is int width && width != hidden)
             throw new ConfigException($"{Pooling.File} says that tokens' vectors have {width} numbers; the model's have {hidden}. " +
                 "Are the files of one checkpoint?");
-        int pooled = Layers.Aggregate(hidden * Pooling.Modes.Count, (length, layer) => layer.OutWidth(length));
-        return Math.Min(pooled, Config.TruncateDim ?? pooled);
+        return Layers.Aggregate(hidden * Pooling.Modes.Count, (length, layer) => layer.OutWidth(length));
     }
 
     private static SentenceModules ReadModules(ReadOnlyMemory<byte> json, ModuleReader reader)

@@ -65,6 +65,14 @@ public abstract class EncoderPipeline : Pipeline
             progress,
             cancellationToken);
 
+    /// <summary>What is below the head of a model, over the same weights; a model without a head itself.</summary>
+    /// <exception cref="ConfigException">It has no such part.</exception>
+    private protected static PretrainedModel BodyOf(PretrainedModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return model.Body ?? throw new ConfigException($"{model.Architecture} has no part that gives a vector for every token, which features are read from.");
+    }
+
     /// <exception cref="ConfigException">The model has a head; its hidden states are not what it returns.</exception>
     private protected static void RequireBody(PretrainedModel model) =>
         model.Require<IBaseModel>("returns the scores of its head, and features are those of the body");
@@ -120,14 +128,15 @@ internal sealed class EncoderTexts
     /// <param name="pair">The second text; null: there is none.</param>
     /// <param name="truncation">Cut what is too long, of two texts the longer one first, instead of refusing it.</param>
     /// <param name="advice">What to do about a text that is too long.</param>
+    /// <param name="allowEmpty">Take a text without tokens for the special ones alone, if there are any.</param>
     /// <exception cref="ModelInputException">A text is empty, or too long and <paramref name="truncation"/> is off, or it has a token without an
     /// embedding.</exception>
-    public TokenEncoding Encode(string text, string? pair = null, bool truncation = false, string? advice = null)
+    public TokenEncoding Encode(string text, string? pair = null, bool truncation = false, string? advice = null, bool allowEmpty = false)
     {
         int special = _tokenizer.CountSpecialTokens(pair is not null);
         TokenEncoding row = _tokenizer.Encode(text, pair,
             new EncodeOptions { Truncation = new Truncation(Math.Max(MaxTokens, special)), Padding = Padding.None });
-        if (!row.SequenceIds.Contains(0))
+        if (!row.SequenceIds.Contains(0) && !(allowEmpty && row.Length > 0))
             RequireTokens(text);
         if (pair is not null && !row.SequenceIds.Contains(1))
             RequireTokens(pair);

@@ -43,9 +43,13 @@ public sealed class TextGenerator : Pipeline
     public static TextGenerator FromFiles(
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static TextGenerator Create(ICausalLM model, Tokenizer tokenizer) =>
         new((PretrainedModel)model, tokenizer, generationConfig: null, ownsModel: false);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
+    public static TextGenerator Create(Pipeline other) => Share(
+        other, (model, tokenizer) => new TextGenerator(model, tokenizer, other.Files?.Find(GenerationDefaults.File), ownsModel: false));
 
     /// <summary>Continues a text.</summary>
     /// <param name="prompt">The text; empty: generation starts from the beginning-of-text token (<see cref="GenerationOptions.BosTokenId"/>).</param>

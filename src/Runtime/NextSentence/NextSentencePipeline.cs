@@ -23,8 +23,11 @@ public sealed class NextSentencePipeline : EncoderPipeline
     public static NextSentencePipeline FromFiles(
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static NextSentencePipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
+    public static NextSentencePipeline Create(Pipeline other) => Share(other, Create);
 
     /// <summary>Scores a pair.</summary>
     /// <param name="first">The first text.</param>

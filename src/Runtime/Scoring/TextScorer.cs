@@ -29,8 +29,11 @@ public sealed class TextScorer : Pipeline
     public static TextScorer FromFiles(
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static TextScorer Create(ICausalLM model, Tokenizer tokenizer) => new((PretrainedModel)model, tokenizer, ownsModel: false);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
+    public static TextScorer Create(Pipeline other) => Share(other, (model, tokenizer) => new TextScorer(model, tokenizer, ownsModel: false));
 
     /// <summary>How likely a text is, whole and per token.</summary>
     /// <param name="text">The text, of any length.</param>

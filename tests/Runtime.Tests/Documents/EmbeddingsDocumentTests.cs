@@ -13,7 +13,7 @@ public sealed class EmbeddingsDocumentTests : DocumentTest
         using var embedder = SentenceEmbeddingPipeline.Load("models/demo-fill-mask");
         IReadOnlyList<float[]> vectors = embedder.Embed(["def f(): pass", "fn main() {}"]);
         double alike = embedder.Similarity(vectors[0], vectors[1]);                     // as the checkpoint compares them
-        float[] query = embedder.Embed("sort a list", new EmbeddingOptions { Prompt = "query: ", Truncation = true });
+        float[] query = embedder.Embed("sort a list", new EmbeddingOptions { Prompt = "query: " });
         float[] joined = embedder.Embed("sort a list", new EmbeddingOptions { Pooling = [Pooling.Mean, Pooling.Max], Normalize = true });
         // end
         Assert.That(alike, Is.EqualTo(0.523).Within(1e-3));
@@ -27,7 +27,7 @@ public sealed class EmbeddingsDocumentTests : DocumentTest
         // sample
         using var embedder = SentenceEmbeddingPipeline.Load("models/demo-fill-mask");
         IEmbeddingGenerator<string, Embedding<float>> generator = embedder;
-        var asQuery = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Prompt = "query: ", Truncation = true } };
+        var asQuery = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Prompt = "query: " } };
         Embedding<float> embedding = (await generator.GenerateAsync(["sort a list"], asQuery))[0];
         // end
         Assert.That(embedding.Vector.ToArray(), Is.EqualTo(embedder.Embed("query: sort a list")));
@@ -35,4 +35,7 @@ public sealed class EmbeddingsDocumentTests : DocumentTest
 
     [Test]
     public void The_samples_are_those_of_the_document() => DocumentSamples.AssertSame("docs/embeddings.md");
+
+    [Test]
+    public void Every_sample_compiles_as_it_is_shown() => SampleCompiler.AssertCompiles("docs/embeddings.md");
 }
