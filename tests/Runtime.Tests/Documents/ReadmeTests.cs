@@ -26,10 +26,9 @@ public sealed class ReadmeTests : DocumentTest
     [Test]
     public async Task Sample_2_completes_and_infills()
     {
-        CancellationToken cancellationToken = CancellationToken.None;
         // sample
         using var generator = TextGenerator.Load("models/demo-codegen");
-        await foreach (TextPiece piece in generator.StreamAsync("def hello_world():", new GenerationOptions { MaxNewTokens = 64 }, cancellationToken))
+        await foreach (TextPiece piece in generator.StreamAsync("def hello_world():", new GenerationOptions { MaxNewTokens = 64 }))
             Console.Write(piece.Text);
         string middle = generator.Infill(prefix: "def hello_world():\n    ", suffix: "    return name");
         // end
@@ -121,7 +120,18 @@ public sealed class ReadmeTests : DocumentTest
     }
 
     [Test]
-    public void Sample_8_chooses_level_and_threads()
+    public void Sample_8_shares_a_model()
+    {
+        // sample
+        using var fillMask = FillMaskPipeline.Load("models/demo-fill-mask");
+        using var embedder = SentenceEmbeddingPipeline.Create(fillMask);
+        float[] vector = embedder.Embed("def add(a, b):");
+        // end
+        Assert.That((vector.Length, embedder.ModelId), Is.EqualTo((256, "demo-fill-mask")));
+    }
+
+    [Test]
+    public void Sample_9_chooses_level_and_threads()
     {
         // sample
         var options = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Portable, MaxThreads = 1 } } };
@@ -132,7 +142,7 @@ public sealed class ReadmeTests : DocumentTest
     }
 
     [Test]
-    public async Task Sample_9_downloads_a_model_and_finds_it()
+    public async Task Sample_10_downloads_a_model_and_finds_it()
     {
         using var server = new HubServer("huggingface/CodeBERTa-small-v1");
         foreach (string file in Directory.EnumerateFiles(TestData.Model("demo-fill-mask")))
@@ -171,4 +181,35 @@ public sealed class ReadmeTests : DocumentTest
 
     [Test]
     public void The_samples_are_those_of_the_README() => DocumentSamples.AssertSame("README.md");
+
+    [Test]
+    public void Every_sample_of_the_README_compiles_as_it_is_shown() => SampleCompiler.AssertCompiles("README.md");
+
+    [Test]
+    public async Task Files_of_models_are_copied_as_the_README_says()
+    {
+        string readme = await File.ReadAllTextAsync(Path.Combine(TestData.Root, "README.md"));
+        string items = readme.Split("```xml\n")[1].Split("```")[0];
+        string app = Directory.CreateTempSubdirectory("mt-readme-").FullName;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(app, "App.csproj"),
+                $"<Project Sdk=\"Microsoft.NET.Sdk\"><PropertyGroup><TargetFramework>net10.0</TargetFramework></PropertyGroup>{items}</Project>");
+            Directory.CreateDirectory(Path.Combine(app, "models", "mine"));
+            await File.WriteAllTextAsync(Path.Combine(app, "models", "mine", "config.json"), "{}");
+            var start = new System.Diagnostics.ProcessStartInfo("dotnet", ["msbuild", "-getItem:None"])
+            {
+                WorkingDirectory = app, RedirectStandardOutput = true, UseShellExecute = false,
+            };
+            using var msbuild = System.Diagnostics.Process.Start(start)!;
+            using var found = System.Text.Json.JsonDocument.Parse(await msbuild.StandardOutput.ReadToEndAsync());
+            System.Text.Json.JsonElement file = found.RootElement.GetProperty("Items").GetProperty("None")[0];
+            Assert.That((file.GetProperty("Identity").GetString()!.Replace('\\', '/'), file.GetProperty("CopyToOutputDirectory").GetString()),
+                Is.EqualTo(("models/mine/config.json", "PreserveNewest")));
+        }
+        finally
+        {
+            Directory.Delete(app, recursive: true);
+        }
+    }
 }
