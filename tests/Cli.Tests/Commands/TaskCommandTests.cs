@@ -89,8 +89,9 @@ internal sealed class TaskCommandTests
         Assert.That(MtxRun.Of("embed", "x", "--pooling", "sum").ExitCode, Is.EqualTo(2));
         Assert.That(MtxRun.Of("embed", "x", "--prompt", "a", "--prompt-name", "b").ExitCode, Is.EqualTo(2));
         MtxRun unknown = MtxRun.Of("embed", "x", "--prompt-name", "query");
-        Assert.That((unknown.ExitCode, unknown.Out), Is.EqualTo((3, "")));
-        Assert.That(unknown.Error, Does.Contain("no prompt named query"));
+        Assert.That((unknown.ExitCode, unknown.Out), Is.EqualTo((2, "")));
+        Assert.That(unknown.Error, Is.EqualTo(
+            "mtx: --prompt-name is query, and the checkpoint has no such prompt; it has none. Name one of them, or give the text: --prompt TEXT.\n"));
     }
 
     [Test]

@@ -110,6 +110,19 @@ internal sealed class GenerationCommandTests
     [TestCase("generate", "x", "--max-new-tokens", "2", "--max-length", "9")]
     public void Contradictory_options_give_exit_code_2(params string[] args) => Assert.That(MtxRun.Of(args).ExitCode, Is.EqualTo(2));
 
+    [TestCase("--num-beams is 2", "generate", "x", "--num-beams", "2", "--prompt-lookup", "4")]
+    [TestCase("--num-return-sequences is 3 and --num-beams is 2", "generate", "x", "--num-beams", "2", "--n", "3")]
+    [TestCase("--length-penalty is 2 and --num-beams is 1", "generate", "x", "--length-penalty", "2")]
+    [TestCase("--logprobs is 2 and --num-beams is 2", "generate", "x", "--num-beams", "2", "--logprobs", "2", "--json")]
+    [TestCase("--min-new-tokens is 9 and --max-new-tokens is 4", "generate", "x", "--min-new-tokens", "9", "--max-new-tokens", "4")]
+    [TestCase("--min-new-tokens is 9 and --max-new-tokens is 4", "infill", "--prefix", "x", "--suffix", "y", "--min-new-tokens", "9", "--max-new-tokens", "4")]
+    public void Options_that_contradict_each_other_are_named_as_the_command_line_has_them(string says, params string[] args)
+    {
+        MtxRun run = MtxRun.Of(args);
+        Assert.That(run.ExitCode, Is.EqualTo(2));
+        Assert.That(run.Error, Does.Contain(says).And.Not.Match("NumBeams|PromptLookup|LengthPenalty|NewTokens|LogProb"));
+    }
+
     [Test]
     public void A_prompt_that_leaves_no_room_gives_exit_code_3_with_the_number()
     {

@@ -54,6 +54,9 @@ internal sealed class EmbedCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(context.ModelDirectory(ModelLocator.Embedder), context.PipelineOptions());
+        if (context.Get(_promptName) is string name && !pipeline.Prompts.ContainsKey(name))
+            throw new UsageException($"{_promptName.Name} is {name}, and the checkpoint has no such prompt; it has " +
+                $"{(pipeline.Prompts.Count == 0 ? "none" : string.Join(", ", pipeline.Prompts.Keys))}. Name one of them, or give the text: --prompt TEXT.");
         var options = new EmbeddingOptions
         {
             Pooling = context.Get(_pooling) is { Length: > 0 } words ? [.. words.Select(PoolingOf)] : null,

@@ -40,7 +40,7 @@ internal sealed class SampleCommand : MtxCommand
         GenerationArguments.Warn(context.Console, generator.Warnings);
         using TextGenerator? draft = _generation.OpenDraft(context);
         var sampler = new Sampler(generator);
-        GenerationOptions options = Sampled(_generation.Read(context, generator, draft));
+        GenerationOptions options = _generation.Read(context, generator, draft, Sampled);
         sampler.RequireRoom(problems, options);
         int rounds = context.Get(_n) ?? 1;
         int made = MakeMissing(context.Console, problems, rounds, samples, sampler, options, cancellationToken);

@@ -95,6 +95,11 @@ internal sealed partial record GenerationArgument(
         return text + (option.Repeats ? " Repeat it for more." : "") + (usual.Length > 0 ? $" Default: {usual}." : "");
     }
 
+    /// <summary>A message of the library about its options, with other names for them: those of the command line, or of a request.</summary>
+    public static string WithNames(string message, Func<GenerationOption, string> nameOf) => Words().Replace(message, word =>
+        word.Value == nameof(GenerationOptions.AssistantModel) ? "--draft"
+        : GenerationOption.All.FirstOrDefault(one => one.Property == word.Value) is { } option ? nameOf(option) : word.Value);
+
     private static void RequireEach(Option argument, GenerationOption option) => argument.Validators.Add(result =>
     {
         foreach (string text in result.Tokens.Select(token => token.Value))
@@ -118,6 +123,9 @@ internal sealed partial record GenerationArgument(
             ? string.Join(',', ids) + text[end..]
             : throw new FormatException($"a text with at least one token is needed{(biased ? ", an equals sign and a number" : "")}.");
     }
+
+    [GeneratedRegex("[A-Z][A-Za-z]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Words();
 
     [GeneratedRegex("[a-z]+(_[a-z]+)+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Names();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Cli;
@@ -73,9 +74,29 @@ internal sealed class GenerationArguments
         return draws && options.DoSample is null ? options with { DoSample = true } : options;
     }
 
-    /// <summary>The same for a generator.</summary>
-    public GenerationOptions Read(CommandContext context, TextGenerator generator, TextGenerator? draft) =>
-        Read(context, generator.Tokenizer, generator.Defaults, draft);
+    /// <summary>The same for a generator, which gets no others: what contradicts itself is refused by the names of the command line.</summary>
+    /// <param name="context">The command line.</param>
+    /// <param name="generator">The generator.</param>
+    /// <param name="draft">What --draft opened.</param>
+    /// <param name="adapt">What the command makes of them.</param>
+    /// <exception cref="UsageException">They contradict each other, or the checkpoint's own.</exception>
+    public GenerationOptions Read(
+        CommandContext context, TextGenerator generator, TextGenerator? draft, Func<GenerationOptions, GenerationOptions>? adapt = null)
+    {
+        GenerationOptions options = Read(context, generator.Tokenizer, generator.Defaults, draft);
+        options = adapt?.Invoke(options) ?? options;
+        try
+        {
+            options.Validate(generator.Defaults);
+            return options;
+        }
+        catch (ModelInputException e)
+        {
+            throw new UsageException(GenerationArgument.WithNames(e.Message, NameOf));
+        }
+
+        static string NameOf(GenerationOption option) => GenerationArgument.NamesOf(option.Name)[0];
+    }
 
     /// <summary>Says what is odd about the checkpoint, on standard error.</summary>
     public static void Warn(CliConsole console, IReadOnlyList<string> warnings)

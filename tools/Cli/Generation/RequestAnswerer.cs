@@ -54,7 +54,7 @@ internal sealed class RequestAnswerer : IDisposable
             }
             catch (ModelInputException e)
             {
-                throw new ModelInputException($"{request.Where}: {e.Message}", e);
+                throw new ModelInputException($"{request.Where}: {GenerationArgument.WithNames(e.Message, option => option.Name)}", e);
             }
             catch (TokenizerException e)
             {

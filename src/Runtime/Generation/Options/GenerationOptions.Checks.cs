@@ -3,17 +3,27 @@ namespace ManagedTransformers;
 /// <content>Options that contradict each other, all in one place.</content>
 public sealed partial record GenerationOptions
 {
-    /// <summary>Refuses what cannot be meant. Of contradictions in what the checkpoint says, only those that matter to this call.</summary>
+    /// <summary>Refuses options that contradict each other, as every call does; an application may do it when it starts. Of contradictions in what the
+    /// checkpoint says, only those that matter to these options.</summary>
+    /// <param name="defaults">What the checkpoint says (<see cref="TextGenerator.Defaults"/>); null: nothing.</param>
+    /// <exception cref="ModelInputException">They do; the message names both.</exception>
+    public void Validate(GenerationOptions? defaults = null)
+    {
+        GenerationOptions all = Over(defaults ?? new GenerationOptions());
+        RequireLimitsThatFit();
+        RequireSampling(all);
+        RequireBeams(all);
+    }
+
+    /// <summary>Refuses what cannot be meant, for a model.</summary>
     /// <param name="defaults">What the checkpoint says.</param>
     /// <param name="vocabSize">Tokens of the model.</param>
     /// <param name="eosTokenId">The end tokens, as settled.</param>
     /// <exception cref="ModelInputException">Options contradict each other, or name a token outside the vocabulary.</exception>
     internal void Validate(GenerationOptions defaults, int vocabSize, IReadOnlyList<int> eosTokenId)
     {
+        Validate(defaults);
         GenerationOptions all = Over(defaults);
-        RequireLimitsThatFit();
-        RequireSampling(all);
-        RequireBeams(all);
         RequireSequences(all, eosTokenId);
         RequireTokens(all, vocabSize);
         if (all.StopStrings?.ToList().FindIndex(string.IsNullOrEmpty) is >= 0 and int empty)
