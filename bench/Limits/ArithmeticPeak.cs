@@ -38,6 +38,7 @@ internal static class ArithmeticPeak
     {
         KernelLevel.Avx512 => (Avx512Loop, Vector512<float>.Count),
         KernelLevel.Avx2 => (Avx2Loop, Vector256<float>.Count),
+        KernelLevel.Vector128 => (Vector128Loop, Vector128<float>.Count),
         _ => (PortableLoop, Vector<float>.Count),
     };
 
@@ -92,6 +93,29 @@ internal static class ArithmeticPeak
             j = Fma.MultiplyAdd(j, x, y);
             k = Fma.MultiplyAdd(k, x, y);
             l = Fma.MultiplyAdd(l, x, y);
+        }
+        return (a + b + c + d + e + f + g + h + i + j + k + l).GetElement(0);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Vector128Loop(int iterations)
+    {
+        Vector128<float> x = Vector128.Create(0.999f), y = Vector128.Create(1e-6f);
+        Vector128<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
+        for (int n = 0; n < iterations; n++)
+        {
+            a = Vector128.FusedMultiplyAdd(a, x, y);
+            b = Vector128.FusedMultiplyAdd(b, x, y);
+            c = Vector128.FusedMultiplyAdd(c, x, y);
+            d = Vector128.FusedMultiplyAdd(d, x, y);
+            e = Vector128.FusedMultiplyAdd(e, x, y);
+            f = Vector128.FusedMultiplyAdd(f, x, y);
+            g = Vector128.FusedMultiplyAdd(g, x, y);
+            h = Vector128.FusedMultiplyAdd(h, x, y);
+            i = Vector128.FusedMultiplyAdd(i, x, y);
+            j = Vector128.FusedMultiplyAdd(j, x, y);
+            k = Vector128.FusedMultiplyAdd(k, x, y);
+            l = Vector128.FusedMultiplyAdd(l, x, y);
         }
         return (a + b + c + d + e + f + g + h + i + j + k + l).GetElement(0);
     }

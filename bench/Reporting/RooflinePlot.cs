@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Numerics;
-using System.Runtime.Intrinsics;
 using System.Text;
 using ManagedTransformers.Kernels;
 
@@ -32,9 +31,9 @@ internal static class RooflinePlot
         Append(svg, $"<rect width=\"{Width}\" height=\"{Height}\" fill=\"white\"/>");
         Append(svg, $"<text x=\"{Left}\" y=\"22\" font-size=\"14\">{Escape($"{MachineDescription.Text}; {threads} threads")}</text>");
         AppendGrid(svg, axes);
-        // Vector<T> is as wide as AVX2 on most CPUs: one roof, not two on top of each other.
-        bool sameAsAvx2 = Vector<float>.Count == Vector256<float>.Count && levels.Contains(KernelLevel.Avx2);
-        foreach (KernelLevel level in levels.Where(level => level != KernelLevel.Portable || !sameAsAvx2))
+        // Vector<T> is as wide as the vectors of another level: one roof, not two on top of each other.
+        KernelLevel portable = Vector<float>.Count switch { 4 => KernelLevel.Vector128, 8 => KernelLevel.Avx2, _ => KernelLevel.Avx512 };
+        foreach (KernelLevel level in levels.Where(level => level != KernelLevel.Portable || !levels.Contains(portable)))
             AppendRoof(svg, axes, limits.Read(threads) / 1e9, limits.Fma(level, threads) / 1e9, $"{level}");
         // A work that was measured with several peers is one point.
         Measurement[] points = [.. results.Where(r => r.Threads == threads && r.Intensity > 0 && r.Gflops > 0).DistinctBy(r => (r.Work, r.Level))];

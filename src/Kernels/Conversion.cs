@@ -19,6 +19,7 @@ internal static unsafe class Conversion
             {
                 case KernelLevel.Avx512: Widening.Run<Avx512, Vector512<float>>(row, type, y, destination.Length); break;
                 case KernelLevel.Avx2: Widening.Run<Avx2, Vector256<float>>(row, type, y, destination.Length); break;
+                case KernelLevel.Vector128: Widening.Run<Simd128, Vector128<float>>(row, type, y, destination.Length); break;
                 case KernelLevel.Portable: Widening.Run<Portable, Vector<float>>(row, type, y, destination.Length); break;
                 case KernelLevel.Reference: ConversionReference.Widen(source, type, destination); break;
                 default: throw KernelDispatch.Unknown(options.Level);
@@ -42,6 +43,7 @@ internal static unsafe class Conversion
             {
                 case KernelLevel.Avx512: Narrowing.Run<Avx512, Vector512<float>>(x, type, row, source.Length); break;
                 case KernelLevel.Avx2: Narrowing.Run<Avx2, Vector256<float>>(x, type, row, source.Length); break;
+                case KernelLevel.Vector128: Narrowing.Run<Simd128, Vector128<float>>(x, type, row, source.Length); break;
                 case KernelLevel.Portable: Narrowing.Run<Portable, Vector<float>>(x, type, row, source.Length); break;
                 case KernelLevel.Reference: ConversionReference.Narrow(source, type, destination); break;
                 default: throw KernelDispatch.Unknown(options.Level);

@@ -74,6 +74,7 @@ internal static unsafe class Add
             {
                 case KernelLevel.Avx512: Run<Avx512, Vector512<float>>(px, py, pd, x.Length, options.MaxThreads); break;
                 case KernelLevel.Avx2: Run<Avx2, Vector256<float>>(px, py, pd, x.Length, options.MaxThreads); break;
+                case KernelLevel.Vector128: Run<Simd128, Vector128<float>>(px, py, pd, x.Length, options.MaxThreads); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>>(px, py, pd, x.Length, options.MaxThreads); break;
                 case KernelLevel.Reference:
                     for (int i = 0; i < x.Length; i++) destination[i] = x[i] + y[i];
@@ -165,6 +166,7 @@ internal static unsafe class Activations
             {
                 case KernelLevel.Avx512: Run<Avx512, Vector512<float>>(activation, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Avx2: Run<Avx2, Vector256<float>>(activation, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Vector128: Run<Simd128, Vector128<float>>(activation, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>>(activation, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Reference: ActivationReference.Run(activation, x, y); break;
                 default: throw KernelDispatch.Unknown(options.Level);

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using X86 = System.Runtime.Intrinsics.X86;
 
 namespace ManagedTransformers.Kernels;
@@ -6,7 +7,7 @@ namespace ManagedTransformers.Kernels;
 /// <summary>Which kernel levels this CPU has, and which one is used by default.</summary>
 public static class KernelDispatch
 {
-    /// <summary>The environment variable that overrides the default level: Reference, Portable, Avx2 or Avx512, in any case.</summary>
+    /// <summary>The environment variable that overrides the default level: Reference, Portable, Vector128, Avx2 or Avx512, in any case.</summary>
     public const string EnvironmentVariable = "MTX_KERNELS";
 
     /// <summary>The levels of this CPU, slowest first; Reference and Portable are always there.</summary>
@@ -24,12 +25,13 @@ public static class KernelDispatch
 
     /// <summary>Whether this CPU can run <paramref name="level"/>.</summary>
     /// <remarks>
-    /// <see cref="System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated"/> is false on CPUs that lower their clock for
+    /// <see cref="Vector512.IsHardwareAccelerated"/> is false on CPUs that lower their clock for
     /// 512-bit work, although 512-bit FMA is still far faster there; so the instruction set itself decides.
     /// </remarks>
     public static bool IsSupported(KernelLevel level) => level switch
     {
         KernelLevel.Reference or KernelLevel.Portable => true,
+        KernelLevel.Vector128 => Vector128.IsHardwareAccelerated,
         KernelLevel.Avx2 => X86.Avx2.IsSupported && X86.Fma.IsSupported,
         KernelLevel.Avx512 => X86.Avx512F.IsSupported && X86.Avx512BW.IsSupported && X86.Avx512DQ.IsSupported
                               && X86.Avx512F.VL.IsSupported && X86.Fma.IsSupported,
@@ -58,7 +60,7 @@ public static class KernelDispatch
     }
 }
 
-/// <summary>How the kernels compute: one meaning, four ways to get there.</summary>
+/// <summary>How the kernels compute: one meaning, five ways to get there.</summary>
 public enum KernelLevel
 {
     /// <summary>Plain loops with sums in double: the definition of what is right, written to be stepped through. One thread.</summary>
@@ -66,6 +68,9 @@ public enum KernelLevel
 
     /// <summary><see cref="System.Numerics.Vector{T}"/>: any CPU that .NET runs on.</summary>
     Portable,
+
+    /// <summary>128-bit vectors: Arm (AdvSimd), a browser's WebAssembly, and x64 without AVX2.</summary>
+    Vector128,
 
     /// <summary>256-bit vectors with fused multiply-add (x86-64-v3).</summary>
     Avx2,
@@ -93,13 +98,13 @@ public sealed record KernelOptions
 
     /// <summary>
     /// The most threads that a call may use, its own included; 1 means: never another thread. By default all processors; always 1 at
-    /// <see cref="KernelLevel.Reference"/>, whose plain loops are there to be stepped through.
+    /// <see cref="KernelLevel.Reference"/>, whose plain loops are there to be stepped through, and in a browser, where .NET has one thread.
     /// </summary>
     /// <remarks>Results do not depend on it.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
     public int MaxThreads
     {
-        get => Level == KernelLevel.Reference ? 1 : field;
+        get => Level == KernelLevel.Reference || OperatingSystem.IsBrowser() ? 1 : field;
         init => field = value >= 1
             ? value
             : throw new ArgumentOutOfRangeException(nameof(value), value, "MaxThreads counts the calling thread and must be at least 1.");

@@ -33,6 +33,7 @@ internal static unsafe class LayerNorm
             {
                 case KernelLevel.Avx512: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx512, Vector512<float>> { Rows = rows }); break;
                 case KernelLevel.Avx2: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
+                case KernelLevel.Vector128: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Simd128, Vector128<float>> { Rows = rows }); break;
                 case KernelLevel.Portable: WorkerPool.Shared.Run(count, threads, new LayerNormJob<Portable, Vector<float>> { Rows = rows }); break;
                 case KernelLevel.Reference:
                     for (int at = 0; at < x.Length; at += hidden)

@@ -24,6 +24,7 @@ internal static unsafe class Softmax
             {
                 case KernelLevel.Avx512: SoftmaxRow.Run<Avx512, Vector512<float>>(px, py, x.Length); break;
                 case KernelLevel.Avx2: SoftmaxRow.Run<Avx2, Vector256<float>>(px, py, x.Length); break;
+                case KernelLevel.Vector128: SoftmaxRow.Run<Simd128, Vector128<float>>(px, py, x.Length); break;
                 case KernelLevel.Portable: SoftmaxRow.Run<Portable, Vector<float>>(px, py, x.Length); break;
                 case KernelLevel.Reference: SoftmaxReference.Run(x, y); break;
                 default: throw KernelDispatch.Unknown(options.Level);
@@ -45,6 +46,7 @@ internal static unsafe class Softmax
             {
                 KernelLevel.Avx512 => SoftmaxRow.LogSumExp<Avx512, Vector512<float>>(px, x.Length),
                 KernelLevel.Avx2 => SoftmaxRow.LogSumExp<Avx2, Vector256<float>>(px, x.Length),
+                KernelLevel.Vector128 => SoftmaxRow.LogSumExp<Simd128, Vector128<float>>(px, x.Length),
                 KernelLevel.Portable => SoftmaxRow.LogSumExp<Portable, Vector<float>>(px, x.Length),
                 KernelLevel.Reference => double.NaN,
                 _ => throw KernelDispatch.Unknown(options.Level),

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace ManagedTransformers.Kernels.Tests;
@@ -23,9 +24,9 @@ public sealed class KernelDispatchTests
     [TestCase("sse")]
     [TestCase("2")]
     [TestCase("Avx2,Portable")]
-    public void An_unknown_name_is_refused_and_the_message_lists_all_four(string value) =>
+    public void An_unknown_name_is_refused_and_the_message_lists_all(string value) =>
         Assert.That(() => KernelDispatch.Choose(value, s_upToAvx2), Throws.InvalidOperationException.With.Message.Contains(value)
-            .And.Message.Contains("Reference, Portable, Avx2, Avx512"));
+            .And.Message.Contains("Reference, Portable, Vector128, Avx2, Avx512"));
 
     [Test]
     public void A_level_that_the_CPU_lacks_is_refused_and_the_message_lists_what_it_has() =>
@@ -35,6 +36,13 @@ public sealed class KernelDispatchTests
     [Test]
     public void Reference_and_Portable_are_always_supported() =>
         Assert.That(KernelDispatch.Supported, Is.SupersetOf(new[] { KernelLevel.Reference, KernelLevel.Portable }));
+
+    [Test]
+    public void Vector128_is_chosen_where_vectors_of_128_bits_are_all_there_is()
+    {
+        Assert.That(KernelDispatch.Choose(null, [KernelLevel.Reference, KernelLevel.Portable, KernelLevel.Vector128]), Is.EqualTo(KernelLevel.Vector128));
+        Assert.That(KernelDispatch.IsSupported(KernelLevel.Vector128), Is.EqualTo(Vector128.IsHardwareAccelerated));
+    }
 
     [Test]
     public void Avx512_needs_the_instruction_set_not_the_opinion_of_Vector512() =>

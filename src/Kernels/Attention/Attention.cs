@@ -115,6 +115,7 @@ internal static unsafe class Attention
             {
                 case KernelLevel.Avx512: Run<Avx512, Vector512<float>, Tiles32, TFormat>(); break;
                 case KernelLevel.Avx2: Run<Avx2, Vector256<float>, Tiles16, TFormat>(); break;
+                case KernelLevel.Vector128: Run<Simd128, Vector128<float>, Tiles16, TFormat>(); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>, Tiles16, TFormat>(); break;
                 default: throw KernelDispatch.Unknown(Level);
             }

@@ -95,7 +95,7 @@ internal static class ProductPaths
         bool multipliesBytes = level switch
         {
             KernelLevel.Avx512 or KernelLevel.Avx2 => true,
-            KernelLevel.Portable or KernelLevel.Reference => false,
+            KernelLevel.Vector128 or KernelLevel.Portable or KernelLevel.Reference => false,
             _ => throw KernelDispatch.Unknown(level),
         };
         if (level == KernelLevel.Reference || k == 0) return ProductPath.Reference;
@@ -151,6 +151,7 @@ internal abstract unsafe class ProductKernel
     {
         KernelLevel.Avx512 => Single<Streamed<Avx512, Vector512<float>, TFormat>>.Kernel,
         KernelLevel.Avx2 => Single<Streamed<Avx2, Vector256<float>, TFormat>>.Kernel,
+        KernelLevel.Vector128 => Single<Streamed<Simd128, Vector128<float>, TFormat>>.Kernel,
         KernelLevel.Portable => Single<Streamed<Portable, Vector<float>, TFormat>>.Kernel,
         _ => null,
     };
@@ -159,6 +160,7 @@ internal abstract unsafe class ProductKernel
     {
         KernelLevel.Avx512 => Single<StreamedInIntegers<Avx512, Vector512<float>, TFormat, Int16Dots<Avx512, Vector512<float>, TFormat>>>.Kernel,
         KernelLevel.Avx2 => Single<StreamedInIntegers<Avx2, Vector256<float>, TFormat, Int16Dots<Avx2, Vector256<float>, TFormat>>>.Kernel,
+        KernelLevel.Vector128 => Single<StreamedInIntegers<Simd128, Vector128<float>, TFormat, Int16Dots<Simd128, Vector128<float>, TFormat>>>.Kernel,
         KernelLevel.Portable => Single<StreamedInIntegers<Portable, Vector<float>, TFormat, Int16Dots<Portable, Vector<float>, TFormat>>>.Kernel,
         _ => null,
     };
@@ -174,6 +176,7 @@ internal abstract unsafe class ProductKernel
     {
         KernelLevel.Avx512 => Single<TiledInFloats<Avx512, Vector512<float>, Tiles32, TFormat>>.Kernel,
         KernelLevel.Avx2 => Single<TiledInFloats<Avx2, Vector256<float>, Tiles16, TFormat>>.Kernel,
+        KernelLevel.Vector128 => Single<TiledInFloats<Simd128, Vector128<float>, Tiles16, TFormat>>.Kernel,
         KernelLevel.Portable => Single<TiledInFloats<Portable, Vector<float>, Tiles16, TFormat>>.Kernel,
         _ => null,
     };

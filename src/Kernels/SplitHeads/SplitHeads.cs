@@ -68,6 +68,7 @@ internal static unsafe class SplitHeads
             {
                 case KernelLevel.Avx512: Run(new SplitHeadsJob<Avx512, Vector512<float>, TFormat> { Call = Call }); break;
                 case KernelLevel.Avx2: Run(new SplitHeadsJob<Avx2, Vector256<float>, TFormat> { Call = Call }); break;
+                case KernelLevel.Vector128: Run(new SplitHeadsJob<Simd128, Vector128<float>, TFormat> { Call = Call }); break;
                 case KernelLevel.Portable: Run(new SplitHeadsJob<Portable, Vector<float>, TFormat> { Call = Call }); break;
                 default: throw KernelDispatch.Unknown(Level);
             }

@@ -33,6 +33,7 @@ internal sealed class ProductPathTests
     public void Int4_is_multiplied_in_bytes_where_the_level_has_them(int m, int k, ProductPath portable, ProductPath avx)
     {
         Assert.That(Choose(KernelLevel.Portable, WeightType.Int4, m, k), Is.EqualTo(portable));
+        Assert.That(Choose(KernelLevel.Vector128, WeightType.Int4, m, k), Is.EqualTo(portable));
         Assert.That(Choose(KernelLevel.Avx2, WeightType.Int4, m, k), Is.EqualTo(avx));
         Assert.That(Choose(KernelLevel.Avx512, WeightType.Int4, m, k), Is.EqualTo(avx));
     }
@@ -42,6 +43,7 @@ internal sealed class ProductPathTests
     public void Int8_is_multiplied_in_bytes_for_many_rows_only(int m, ProductPath portable, ProductPath avx)
     {
         Assert.That(Choose(KernelLevel.Portable, WeightType.Int8, m, 128), Is.EqualTo(portable));
+        Assert.That(Choose(KernelLevel.Vector128, WeightType.Int8, m, 128), Is.EqualTo(portable));
         Assert.That(Choose(KernelLevel.Avx2, WeightType.Int8, m, 128), Is.EqualTo(avx));
         Assert.That(Choose(KernelLevel.Avx512, WeightType.Int8, m, 128), Is.EqualTo(avx));
     }
@@ -69,6 +71,7 @@ internal sealed class ProductPathTests
     [TestCase(ProductPath.TiledInQuads, KernelLevel.Avx2, WeightType.F32)]
     [TestCase(ProductPath.TiledInBytes, KernelLevel.Avx2, WeightType.F16)]
     [TestCase(ProductPath.TiledInBytes, KernelLevel.Portable, WeightType.Int8)]
+    [TestCase(ProductPath.StreamedInNibbles, KernelLevel.Vector128, WeightType.Int4)]
     [TestCase(ProductPath.StreamedInNibbles, KernelLevel.Avx2, WeightType.Int8)]
     [TestCase(ProductPath.Reference, KernelLevel.Reference, WeightType.F32)]
     [TestCase((ProductPath)9, KernelLevel.Avx2, WeightType.F32)]
@@ -80,7 +83,7 @@ internal sealed class ProductPathTests
     public void An_unknown_level_or_type_is_refused_with_those_that_there_are()
     {
         Assert.That(() => Choose((KernelLevel)9, WeightType.F32, 1, 1),
-            Throws.ArgumentException.With.Message.Contains("9 is no kernel level").And.Message.Contains("Reference, Portable, Avx2, Avx512"));
+            Throws.ArgumentException.With.Message.Contains("9 is no kernel level").And.Message.Contains("Reference, Portable, Vector128, Avx2, Avx512"));
         Assert.That(() => Choose(KernelLevel.Avx2, (WeightType)9, 1, 1),
             Throws.ArgumentException.With.Message.Contains("9 is no weight type").And.Message.Contains("F32, F16, BF16, Int8, Int4"));
     }
