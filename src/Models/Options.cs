@@ -32,6 +32,12 @@ public sealed record LoadOptions
     /// embeddings stays as they are.</summary>
     public bool QuantizeHead { get; init; }
 
+    /// <summary>
+    /// Whether weights of linear layers in F16 and BF16 are held as F32, in twice the memory: for where .NET is interpreted, and decoding them costs more
+    /// than multiplying. By default true in a browser and false elsewhere. Blocks of integers, embeddings and a head that is tied to them stay as they are.
+    /// </summary>
+    public bool WidenWeights { get; init; } = OperatingSystem.IsBrowser();
+
     /// <summary>The defaults.</summary>
     public static LoadOptions Default => new();
 }

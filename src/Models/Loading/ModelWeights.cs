@@ -97,12 +97,14 @@ public sealed class ModelWeights
             RequireSame(stored, asked);
             return new Matrix(weight, stored, n, k);
         }
-        return asked is WeightType type && k % StoredBlocks.PairColumns == 0 && weight.ByteLength > 0 ? Quantize(weight, type, n, k) : Stored(weight, n, k);
+        return asked is WeightType type && k % StoredBlocks.PairColumns == 0 && weight.ByteLength > 0
+            ? Quantize(weight, type, n, k)
+            : Stored(weight, n, k, _options.WidenWeights);
     }
 
-    private Matrix Stored(Weight weight, int n, int k)
+    private Matrix Stored(Weight weight, int n, int k, bool widen = false)
     {
-        if (weight.Type.ToWeightType() is WeightType stored) return new Matrix(weight, stored, n, k);
+        if (weight.Type.ToWeightType() is WeightType stored && (stored == WeightType.F32 || !widen)) return new Matrix(weight, stored, n, k);
         return new Matrix(_planOnly ? weight : ToF32(weight), WeightType.F32, n, k);
     }
 
