@@ -1,0 +1,207 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.VectorData.ProviderServices;
+
+namespace ManagedTransformers.Extensions.VectorData;
+
+/// <summary>A collection as a safetensors file, which Python's safetensors reads as well. A vector that is missing is a row of NaN.</summary>
+internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel model, JsonSerializerOptions json)
+    where TKey : notnull
+    where TRecord : class
+{
+    private const string Records = "__records__", Format = "managed-transformers-collection";
+    private const int MaxHeader = 1 << 20;
+
+    private IEnumerable<PropertyModel> Values =>
+        model.Properties.Where(property => property is not VectorPropertyModel || !VectorTypes.IsVector(property.Type));
+
+    public void Save(VectorTable<TKey, TRecord> table, string path, CancellationToken cancellationToken)
+    {
+        string unfinished = path + ".tmp";
+        try
+        {
+            using (FileStream file = File.Create(unfinished))
+            {
+                // Room for the greatest numbers: how long the records are is known when they are written.
+                int room = Header(table.Count, long.MaxValue / 2, 0).Length;
+                file.Position = sizeof(long) + room;
+                WriteVectors(table, file, cancellationToken);
+                long records = WriteRecords(table, file, cancellationToken);
+                file.Position = 0;
+                Span<byte> length = stackalloc byte[sizeof(long)];
+                BinaryPrimitives.WriteInt64LittleEndian(length, room);
+                file.Write(length);
+                file.Write(Header(table.Count, records, room));
+            }
+            File.Move(unfinished, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(unfinished);
+            throw;
+        }
+    }
+
+    /// <exception cref="InvalidDataException">The file is no such file, is truncated, or is of a collection with other properties.</exception>
+    public VectorRow<TKey, TRecord>[] Load(string path, CancellationToken cancellationToken)
+    {
+        using FileStream file = File.OpenRead(path);
+        try
+        {
+            (int rows, long records) = ReadHeader(file, path);
+            var vectors = new ReadOnlyMemory<float>?[rows][];
+            for (int row = 0; row < rows; row++)
+                vectors[row] = new ReadOnlyMemory<float>?[model.VectorProperties.Count];
+            for (int p = 0; p < model.VectorProperties.Count; p++)
+                ReadVectors(file, vectors, p, cancellationToken);
+            return ReadRecords(file, path, vectors, records, cancellationToken);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new InvalidDataException($"{path} ends after {file.Length} bytes, before what its header says. Save the collection again.", e);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new InvalidDataException($"{path} is no collection that this store has saved: {e.Message}", e);
+        }
+    }
+
+    private byte[] Header(int rows, long recordBytes, int length)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+        {
+            writer.WriteStartObject();
+            writer.WriteStartObject("__metadata__");
+            writer.WriteString("format", Format);
+            writer.WriteString("collection", name);
+            writer.WriteEndObject();
+            long at = 0;
+            foreach (VectorPropertyModel property in model.VectorProperties)
+                WriteTensor(writer, property.StorageName, "F32", [rows, property.Dimensions], ref at, (long)rows * property.Dimensions * sizeof(float));
+            WriteTensor(writer, Records, "U8", [recordBytes], ref at, recordBytes);
+            writer.WriteEndObject();
+        }
+        while (stream.Length < length || stream.Length % sizeof(long) != 0)
+            stream.WriteByte((byte)' ');
+        return stream.ToArray();
+    }
+
+    private static void WriteTensor(Utf8JsonWriter writer, string tensor, string type, ReadOnlySpan<long> shape, ref long at, long bytes)
+    {
+        writer.WriteStartObject(tensor);
+        writer.WriteString("dtype", type);
+        writer.WriteStartArray("shape");
+        foreach (long size in shape)
+            writer.WriteNumberValue(size);
+        writer.WriteEndArray();
+        writer.WriteStartArray("data_offsets");
+        writer.WriteNumberValue(at);
+        writer.WriteNumberValue(at += bytes);
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private void WriteVectors(VectorTable<TKey, TRecord> table, FileStream file, CancellationToken cancellationToken)
+    {
+        for (int p = 0; p < model.VectorProperties.Count; p++)
+        {
+            for (int block = 0; block < table.Vectors(p).Blocks; block++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                file.Write(MemoryMarshal.AsBytes(table.Vectors(p).Block(block).Vectors.Span));
+            }
+        }
+    }
+
+    private long WriteRecords(VectorTable<TKey, TRecord> table, FileStream file, CancellationToken cancellationToken)
+    {
+        long start = file.Position;
+        for (int row = 0; row < table.Count; row++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using (var writer = new Utf8JsonWriter(file))
+            {
+                writer.WriteStartObject();
+                foreach (PropertyModel property in Values)
+                {
+                    writer.WritePropertyName(property.StorageName);
+                    JsonSerializer.Serialize(writer, property.GetValueAsObject(table.Record(row)), json.GetTypeInfo(property.Type));
+                }
+                writer.WriteEndObject();
+            }
+            file.WriteByte((byte)'\n');
+        }
+        return file.Position - start;
+    }
+
+    private (int Rows, long RecordBytes) ReadHeader(FileStream file, string path)
+    {
+        Span<byte> length = stackalloc byte[sizeof(long)];
+        file.ReadExactly(length);
+        long size = BinaryPrimitives.ReadInt64LittleEndian(length);
+        if (size is < 2 or > MaxHeader)
+            throw new InvalidDataException($"{path} has a header of {size} bytes; a collection's has at most {MaxHeader}. It is no file of this store.");
+        var header = new byte[size];
+        file.ReadExactly(header);
+        using JsonDocument document = JsonDocument.Parse(header);
+        JsonElement root = document.RootElement;
+        if (root.GetProperty("__metadata__").GetProperty("format").GetString() != Format)
+            throw new InvalidDataException($"{path} has no format \"{Format}\" in its metadata. It is no file of this store.");
+        long rows = -1;
+        foreach (VectorPropertyModel property in model.VectorProperties)
+        {
+            long[] shape = root.TryGetProperty(property.StorageName, out JsonElement tensor) ? Shape(tensor) : [];
+            if (shape is not [var count, var width] || width != property.Dimensions || (rows >= 0 && rows != count))
+                throw new InvalidDataException($"{path} has the vectors {property.StorageName} of the shape [{string.Join(", ", shape)}]; " +
+                    $"the collection {name} needs [records, {property.Dimensions}].");
+            rows = count;
+        }
+        long records = Shape(root.GetProperty(Records))[0];
+        long vectorBytes = model.VectorProperties.Sum(property => rows * property.Dimensions * sizeof(float));
+        if (rows > Array.MaxLength || file.Length != file.Position + vectorBytes + records)
+            throw new InvalidDataException($"{path} has {file.Length} bytes; its header needs {file.Position + vectorBytes + records}. " +
+                "Save the collection again.");
+        return ((int)rows, records);
+    }
+
+    private static long[] Shape(JsonElement tensor) => [.. tensor.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
+
+    private void ReadVectors(FileStream file, ReadOnlyMemory<float>?[][] vectors, int property, CancellationToken cancellationToken)
+    {
+        foreach (ReadOnlyMemory<float>?[] row in vectors)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var numbers = new float[model.VectorProperties[property].Dimensions];
+            file.ReadExactly(MemoryMarshal.AsBytes(numbers.AsSpan()));
+            row[property] = float.IsNaN(numbers[0]) ? (ReadOnlyMemory<float>?)null : numbers;
+        }
+    }
+
+    private VectorRow<TKey, TRecord>[] ReadRecords(
+        FileStream file, string path, ReadOnlyMemory<float>?[][] vectors, long bytes, CancellationToken cancellationToken)
+    {
+        var rows = new List<VectorRow<TKey, TRecord>>();
+        using var reader = new StreamReader(file, Encoding.UTF8, detectEncodingFromByteOrderMarks: false, bufferSize: 1 << 16, leaveOpen: true);
+        for (string? line = reader.ReadLine(); line is not null; line = reader.ReadLine())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (model.VectorProperties.Count > 0 && rows.Count == vectors.Length)
+                throw new InvalidDataException($"{path} has more records than vectors ({vectors.Length}).");
+            rows.Add(Row(line, model.VectorProperties.Count == 0 ? [] : vectors[rows.Count]));
+        }
+        return model.VectorProperties.Count == 0 || rows.Count == vectors.Length ? [.. rows]
+            : throw new InvalidDataException($"{path} has {rows.Count} records in {bytes} bytes and {vectors.Length} vectors; one of each is needed.");
+    }
+
+    private VectorRow<TKey, TRecord> Row(string line, ReadOnlyMemory<float>?[] vectors)
+    {
+        using JsonDocument document = JsonDocument.Parse(line);
+        TRecord record = model.CreateRecord<TRecord>() ?? throw new InvalidOperationException($"{typeof(TRecord)} cannot be made.");
+        foreach (PropertyModel property in Values)
+            property.SetValueAsObject(record, document.RootElement.GetProperty(property.StorageName).Deserialize(json.GetTypeInfo(property.Type)));
+        return new VectorRow<TKey, TRecord>((TKey)model.KeyProperty.GetValueAsObject(record)!, record, vectors);
+    }
+}
