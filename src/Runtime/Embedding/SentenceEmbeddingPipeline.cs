@@ -166,6 +166,9 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         }
     }
 
+    /// <summary>The tokens that a text takes, its prompt and the special ones included.</summary>
+    internal int CountTokens(string text, EmbeddingOptions options) => Row(_modules.Config.PromptOf(options) ?? "", text, options.Truncation).Length;
+
     private string Cased(string text) => _modules.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
 
     /// <summary>The tokens that are a prompt's: those of the prompt alone, and the special ones before it.</summary>

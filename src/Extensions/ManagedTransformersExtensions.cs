@@ -1,0 +1,149 @@
+using ManagedTransformers;
+using ManagedTransformers.Extensions.AI;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Models as services of an app.</summary>
+/// <remarks>A path that is not absolute begins at the host's content root (the current directory where there is no host); what is not there is looked for
+/// beside the app's own files. A service that is asked for before its model is loaded waits for it: a generator's call asynchronously, a pipeline that is
+/// injected, and a generator's metadata, by blocking.</remarks>
+public static class ManagedTransformersExtensions
+{
+    /// <summary>Adds every model of a configuration: <c>Models:NAME:Path</c>, <c>Models:NAME:Task</c>, and what <see cref="HostedModelOptions"/>
+    /// has.</summary>
+    /// <param name="services">The app's services.</param>
+    /// <param name="configuration">A section, such as <c>configuration.GetSection("ManagedTransformers")</c>.</param>
+    /// <remarks>NAME is the service key. The only model of a task is found without a key as well.</remarks>
+    /// <exception cref="OptionsValidationException">A key is unknown or missing, or a value is none; the message names all of them, with their
+    /// paths.</exception>
+    public static IServiceCollection AddManagedTransformers(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configuration);
+        foreach (IGrouping<Type, ConfiguredModel> kind in ModelConfiguration.Read(configuration).GroupBy(model => model.Kind.Type))
+        {
+            foreach (ConfiguredModel model in kind)
+                Registrations[kind.Key](services, model.Path, model.Options, model.Name, kind.Count() == 1);
+        }
+        return services;
+    }
+
+    /// <summary>Adds an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> that merges the calls of many callers into batches, and its
+    /// <see cref="HostedPipeline{TPipeline}"/>.</summary>
+    /// <param name="services">The app's services.</param>
+    /// <param name="path">A checkpoint's directory.</param>
+    /// <param name="options">How the model is held; null: the defaults.</param>
+    /// <param name="serviceKey">Its key and name; null: it is found without one.</param>
+    /// <returns>For what goes around it: <c>UseDistributedCache()</c>, <c>UseOpenTelemetry()</c>, <c>UseLogging()</c>.</returns>
+    public static EmbeddingGeneratorBuilder<string, Embedding<float>> AddManagedTransformersEmbeddingGenerator(
+        this IServiceCollection services, string path, HostedModelOptions? options = null, object? serviceKey = null)
+    {
+        services.AddHosted<SentenceEmbeddingPipeline>(path, options, serviceKey);
+        IEmbeddingGenerator<string, Embedding<float>> Make(IServiceProvider provider) =>
+            new MergingEmbeddingGenerator(provider.Hosted<SentenceEmbeddingPipeline>(serviceKey));
+        return serviceKey is null ? services.AddEmbeddingGenerator(Make) : services.AddKeyedEmbeddingGenerator(serviceKey, Make);
+    }
+
+    /// <summary>Adds a pipeline, such as <see cref="FillMaskPipeline"/> or <see cref="TextGenerator"/>, and its
+    /// <see cref="HostedPipeline{TPipeline}"/>, which loads it without blocking and limits the calls at once.</summary>
+    /// <inheritdoc cref="AddManagedTransformersEmbeddingGenerator"/>
+    /// <returns>The services.</returns>
+    /// <exception cref="NotSupportedException"><typeparamref name="TPipeline"/> is none of the pipelines.</exception>
+    public static IServiceCollection AddManagedTransformersPipeline<TPipeline>(
+        this IServiceCollection services, string path, HostedModelOptions? options = null, object? serviceKey = null)
+        where TPipeline : Pipeline
+    {
+        PipelineKind.Of<TPipeline>();
+        services.AddHosted<TPipeline>(path, options, serviceKey);
+        return serviceKey is null
+            ? services.AddSingleton(provider => provider.Hosted<TPipeline>(key: null).GetAsync().GetAwaiter().GetResult())
+            : services.AddKeyedSingleton(serviceKey, (provider, key) => provider.Hosted<TPipeline>(key).GetAsync().GetAwaiter().GetResult());
+    }
+
+    /// <summary>Refuses to make an <see cref="IChatClient"/>: a chat needs the template that the model was trained with, and this version renders none.
+    /// Models that continue text are <see cref="TextGenerator"/>s.</summary>
+    /// <param name="services">The app's services.</param>
+    /// <param name="path">A checkpoint's directory.</param>
+    /// <exception cref="NotSupportedException">Always; it says whether the model has a chat template at all.</exception>
+    public static ChatClientBuilder AddManagedTransformersChatClient(this IServiceCollection services, string path)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        throw ChatTemplates.Refusal(ModelDirectories.Find(path, ContentRootOf(services)));
+    }
+
+    /// <summary>Adds a check of all models: healthy when each answers, or will be loaded by the first call that needs it (<see cref="WarmUp.None"/>).</summary>
+    /// <param name="builder">The app's health checks.</param>
+    /// <param name="name">The check's name.</param>
+    /// <param name="failureStatus">What it reports while a model is being loaded, could not be loaded, or changed on disk; null: unhealthy.</param>
+    /// <param name="tags">Tags to filter by, such as "ready".</param>
+    public static IHealthChecksBuilder AddManagedTransformers(
+        this IHealthChecksBuilder builder, string name = "managed-transformers", HealthStatus? failureStatus = null, IEnumerable<string>? tags = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        return builder.Add(new HealthCheckRegistration(name, provider => new ModelHealthCheck(provider.GetServices<HostedModel>()), failureStatus, tags));
+    }
+
+    private delegate void Registration(IServiceCollection services, string path, HostedModelOptions options, string name, bool isOnlyOne);
+
+    private static Dictionary<Type, Registration> Registrations { get; } = new()
+    {
+        [typeof(SentenceEmbeddingPipeline)] = AddGenerator,
+        [typeof(FeatureExtractionPipeline)] = Add<FeatureExtractionPipeline>,
+        [typeof(FillMaskPipeline)] = Add<FillMaskPipeline>,
+        [typeof(TextClassificationPipeline)] = Add<TextClassificationPipeline>,
+        [typeof(TokenClassificationPipeline)] = Add<TokenClassificationPipeline>,
+        [typeof(NextSentencePipeline)] = Add<NextSentencePipeline>,
+        [typeof(TextGenerator)] = Add<TextGenerator>,
+        [typeof(TextScorer)] = Add<TextScorer>,
+    };
+
+    private static void AddGenerator(IServiceCollection services, string path, HostedModelOptions options, string name, bool isOnlyOne)
+    {
+        services.AddManagedTransformersEmbeddingGenerator(path, options, name);
+        if (!isOnlyOne)
+            return;
+        services.TryAddSingleton(provider => provider.Hosted<SentenceEmbeddingPipeline>(name));
+        services.TryAddSingleton(provider => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(name));
+        services.TryAddSingleton<IEmbeddingGenerator>(provider => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(name));
+    }
+
+    private static void Add<TPipeline>(IServiceCollection services, string path, HostedModelOptions options, string name, bool isOnlyOne)
+        where TPipeline : Pipeline
+    {
+        services.AddManagedTransformersPipeline<TPipeline>(path, options, name);
+        if (!isOnlyOne)
+            return;
+        services.TryAddSingleton(provider => provider.Hosted<TPipeline>(name));
+        services.TryAddSingleton(provider => provider.GetRequiredKeyedService<TPipeline>(name));
+    }
+
+    private static void AddHosted<TPipeline>(this IServiceCollection services, string path, HostedModelOptions? options, object? serviceKey)
+        where TPipeline : Pipeline
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        HostedPipeline<TPipeline> Make(IServiceProvider provider) => new(
+            ModelDirectories.Find(path, provider.GetService<IHostEnvironment>()?.ContentRootPath), options, serviceKey?.ToString(),
+            provider.GetService<ILoggerFactory>());
+        if (serviceKey is null)
+            services.AddSingleton(Make);
+        else
+            services.AddKeyedSingleton(serviceKey, (provider, _) => Make(provider));
+        services.AddSingleton<HostedModel>(provider => provider.Hosted<TPipeline>(serviceKey));
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelWarmUpService>());
+    }
+
+    private static HostedPipeline<TPipeline> Hosted<TPipeline>(this IServiceProvider provider, object? key) where TPipeline : Pipeline => key is null
+        ? provider.GetRequiredService<HostedPipeline<TPipeline>>()
+        : provider.GetRequiredKeyedService<HostedPipeline<TPipeline>>(key);
+
+    private static string? ContentRootOf(IServiceCollection services) =>
+        (services.LastOrDefault(one => one.ServiceType == typeof(IHostEnvironment))?.ImplementationInstance as IHostEnvironment)?.ContentRootPath;
+}

@@ -1,0 +1,187 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace ManagedTransformers.Extensions.AI;
+
+/// <summary>A model as a configuration names it.</summary>
+/// <param name="Name">Its service key.</param>
+/// <param name="Path">Its directory.</param>
+/// <param name="Kind">What it is for.</param>
+/// <param name="Options">How it is held.</param>
+internal sealed record ConfiguredModel(string Name, string Path, PipelineKind Kind, HostedModelOptions Options);
+
+/// <summary>Reads models from a configuration. Written out, so that it runs trimmed and ahead-of-time compiled, and every wrong key is named with its
+/// path.</summary>
+internal sealed class ModelConfiguration
+{
+    private readonly List<string> _errors = [];
+
+    /// <exception cref="OptionsValidationException">A key is unknown or missing, or a value is none; the message has all of them, with their paths.</exception>
+    public static IReadOnlyList<ConfiguredModel> Read(IConfiguration configuration)
+    {
+        var reader = new ModelConfiguration();
+        IReadOnlyList<ConfiguredModel> models = reader.Models(configuration);
+        return reader._errors.Count == 0 ? models
+            : throw new OptionsValidationException("ManagedTransformers", typeof(HostedModelOptions), reader._errors);
+    }
+
+    private List<ConfiguredModel> Models(IConfiguration configuration)
+    {
+        var top = new Keys(configuration, _errors);
+        var models = new List<ConfiguredModel>();
+        if (top.Section("Models") is not IConfigurationSection list)
+            _errors.Add($"{top.PathOf("Models")} is missing. It has one section per model, whose name is the model's service key.");
+        else
+        {
+            foreach (IConfigurationSection one in list.GetChildren())
+            {
+                if (Model(one) is ConfiguredModel model)
+                    models.Add(model);
+            }
+        }
+        top.RefuseOthers();
+        return models;
+    }
+
+    private ConfiguredModel? Model(IConfigurationSection section)
+    {
+        var keys = new Keys(section, _errors);
+        string? path = keys.Text("Path"), task = keys.Text("Task");
+        PipelineKind? kind = PipelineKind.All.FirstOrDefault(one => one.Task.Equals(task, StringComparison.OrdinalIgnoreCase));
+        if (string.IsNullOrEmpty(path))
+            _errors.Add($"{keys.PathOf("Path")} is missing; the directory of a checkpoint is needed.");
+        if (kind is null)
+            _errors.Add($"{keys.PathOf("Task")} is {Shown(task)}; one of {string.Join(", ", PipelineKind.All.Select(one => one.Task))} is needed.");
+        var defaults = new HostedModelOptions();
+        var options = new HostedModelOptions
+        {
+            Pipeline = Nested(keys, "Pipeline", Pipeline),
+            Embedding = Nested(keys, "Embedding", Embedding),
+            WarmUp = keys.Enum<WarmUp>("WarmUp") ?? defaults.WarmUp,
+            MaxConcurrency = keys.Count("MaxConcurrency"),
+            MaxBatchSize = keys.Count("MaxBatchSize") ?? defaults.MaxBatchSize,
+        };
+        if (options.Embedding is not null && kind is not null && kind.Type != typeof(SentenceEmbeddingPipeline))
+            _errors.Add($"{keys.PathOf("Embedding")} is for sentence-embedding; {section.Path} has the task {kind.Task}.");
+        keys.RefuseOthers();
+        return path is null || kind is null ? null : new ConfiguredModel(section.Key, path, kind, options);
+    }
+
+    private PipelineOptions Pipeline(Keys keys) => new()
+    {
+        Load = Nested(keys, "Load", Load) ?? LoadOptions.Default, Tokenizer = Nested(keys, "Tokenizer", Tokenizer),
+    };
+
+    private LoadOptions Load(Keys keys) => LoadOptions.Default with
+    {
+        Kernels = Nested(keys, "Kernels", Kernels) ?? KernelOptions.Default,
+        Strict = keys.Flag("Strict") ?? false,
+        WeightFormat = keys.Enum<WeightFormat>("WeightFormat") ?? default,
+        QuantizeHead = keys.Flag("QuantizeHead") ?? false,
+    };
+
+    private KernelOptions Kernels(Keys keys)
+    {
+        KernelOptions options = KernelOptions.Default;
+        if (keys.Count("MaxThreads") is int threads)
+            options = options with { MaxThreads = threads };
+        if (keys.Enum<KernelLevel>("Level") is not KernelLevel level)
+            return options;
+        try
+        {
+            return options with { Level = level };
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            _errors.Add($"{keys.PathOf("Level")}: {e.Message}");
+            return options;
+        }
+    }
+
+    private TokenizerLoadOptions Tokenizer(Keys keys) => new()
+    {
+        ModelType = keys.Text("ModelType"),
+        IgnoreTokenizerJson = keys.Flag("IgnoreTokenizerJson") ?? false,
+        ClassAliases = keys.Section("ClassAliases")?.GetChildren().ToDictionary(one => one.Key, one => one.Value ?? "") ?? [],
+    };
+
+    private static EmbeddingOptions Embedding(Keys keys) => new()
+    {
+        Pooling = keys.Enums<Pooling>("Pooling"),
+        Normalize = keys.Flag("Normalize"),
+        PromptName = keys.Text("PromptName"),
+        Prompt = keys.Text("Prompt"),
+        Truncation = keys.Flag("Truncation") ?? true,                   // as a generator without options
+    };
+
+    private T? Nested<T>(Keys keys, string name, Func<Keys, T> read) where T : class
+    {
+        if (keys.Section(name) is not IConfigurationSection section)
+            return null;
+        var inner = new Keys(section, _errors);
+        T value = read(inner);
+        inner.RefuseOthers();
+        return value;
+    }
+
+    private static string Shown(string? value) => value is null ? "missing" : $"\"{value}\"";
+
+    /// <summary>The keys of a section, each to be read once; what nobody read is unknown.</summary>
+    private sealed class Keys(IConfiguration section, List<string> errors)
+    {
+        private readonly List<string> _known = [];
+
+        public string PathOf(string key) => section is IConfigurationSection { Path: string path } ? ConfigurationPath.Combine(path, key) : key;
+
+        public IConfigurationSection? Section(string key)
+        {
+            _known.Add(key);
+            IConfigurationSection child = section.GetSection(key);
+            return child.Exists() ? child : null;
+        }
+
+        public string? Text(string key) => Section(key)?.Value;
+
+        public bool? Flag(string key) => Parse<bool>(key, (string text, out bool value) => bool.TryParse(text, out value), "true or false");
+
+        public int? Count(string key) => Parse<int>(key,
+            (string text, out int value) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0,
+            "a whole number from 1 on");
+
+        public T? Enum<T>(string key) where T : struct, Enum => Parse<T>(key, TryName, $"one of {string.Join(", ", System.Enum.GetNames<T>())}");
+
+        /// <summary>One value, or a list of them.</summary>
+        public IReadOnlyList<T>? Enums<T>(string key) where T : struct, Enum
+        {
+            if (Section(key) is not IConfigurationSection { Value: null } list)
+                return Enum<T>(key) is T one ? [one] : null;
+            var elements = new Keys(list, errors);
+            T?[] values = [.. list.GetChildren().Select(child => elements.Enum<T>(child.Key))];
+            return [.. values.OfType<T>()];
+        }
+
+        public void RefuseOthers()
+        {
+            foreach (IConfigurationSection child in section.GetChildren())
+            {
+                if (!_known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
+                    errors.Add($"{child.Path} is no option; there are {string.Join(", ", _known.Distinct())}.");
+            }
+        }
+
+        private static bool TryName<T>(string text, out T value) where T : struct, Enum =>
+            System.Enum.TryParse(text, ignoreCase: true, out value) && System.Enum.IsDefined(value) && !char.IsAsciiDigit(text[0]);
+
+        private T? Parse<T>(string key, TryParse<T> parse, string needed) where T : struct
+        {
+            if (Section(key) is not IConfigurationSection one)
+                return null;
+            if (one.Value is string text && parse(text, out T value))
+                return value;
+            errors.Add($"{one.Path} is {(one.Value is null ? "a section" : Shown(one.Value))}; {needed} is needed.");
+            return null;
+        }
+
+        private delegate bool TryParse<T>(string text, out T value);
+    }
+}
