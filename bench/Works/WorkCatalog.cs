@@ -11,7 +11,8 @@ internal static class WorkCatalog
 
     private const string Gemm = "gemm";
 
-    public static IReadOnlyList<string> Groups { get; } = [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "load"];
+    public static IReadOnlyList<string> Groups { get; } =
+        [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "callers", "vectors", "load"];
 
     /// <summary>The levels that a group is measured at where none were asked for.</summary>
     public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
@@ -44,6 +45,8 @@ internal static class WorkCatalog
             new LookupWork("prose without repetition", "no_repetition.txt", lookup: true, models, kernels),
             new RowsWork(8, 512, models, kernels),
         ],
+        "callers" => [new CallersWork(32, kernels)],
+        "vectors" => [new VectorSearchWork(1_000_000, 384, kernels)],
         "load" => Loads(models.Checkpoints, kernels),
         _ => [],
     };
