@@ -3,7 +3,10 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; the hub on its own; Shared below all but Kernels; nothing native.</summary>
+/// <summary>
+/// Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Extensions ← SemanticKernel → VectorData; the hub on its own; Shared below all
+/// but Kernels and VectorData; nothing native.
+/// </summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
@@ -15,6 +18,9 @@ public sealed class DependencyTests
         ["Runtime"] = (["Models", "Tokenizers"], ["Microsoft.Extensions.AI.Abstractions"]),
         ["Diagnostics"] = (["Runtime"], []),
         ["Hub"] = (["Shared"], []),
+        ["Extensions"] = (["Runtime"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
+        ["VectorData"] = ([], ["Microsoft.Extensions.DependencyInjection.Abstractions", "Microsoft.Extensions.VectorData.Abstractions", "System.Numerics.Tensors"]),
+        ["SemanticKernel"] = (["Extensions", "VectorData"], ["Microsoft.SemanticKernel.Abstractions"]),
     };
 
     private static string[] Projects => [.. Directory.GetDirectories(Path.Combine(TestData.Root, "src"))

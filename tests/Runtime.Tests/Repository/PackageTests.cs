@@ -54,6 +54,9 @@ public sealed class PackageTests
     [TestCase("Runtime")]
     [TestCase("Diagnostics")]
     [TestCase("Hub")]
+    [TestCase("Extensions")]
+    [TestCase("VectorData")]
+    [TestCase("SemanticKernel")]
     public void A_package_says_what_it_is_and_under_which_licence(string project)
     {
         XElement own = XDocument.Load(Path.Combine(TestData.Root, "src", project, $"{project}.csproj")).Root!;

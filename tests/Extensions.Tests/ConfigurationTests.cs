@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+
+namespace ManagedTransformers.Extensions.Tests;
+
+/// <summary>Models from a configuration, and what is wrong with one.</summary>
+public sealed class ConfigurationTests
+{
+    [Test]
+    public void Every_option_is_read()
+    {
+        using ServiceProvider provider = Add(
+            ("MT:Models:code:Path", Demo.Embed), ("MT:Models:code:Task", "sentence-embedding"), ("MT:Models:code:WarmUp", "none"),
+            ("MT:Models:code:MaxConcurrency", "3"), ("MT:Models:code:MaxBatchSize", "7"),
+            ("MT:Models:code:Pipeline:Load:Strict", "true"), ("MT:Models:code:Pipeline:Load:WeightFormat", "Int8"),
+            ("MT:Models:code:Pipeline:Load:QuantizeHead", "true"),
+            ("MT:Models:code:Pipeline:Load:Kernels:Level", "Portable"), ("MT:Models:code:Pipeline:Load:Kernels:MaxThreads", "1"),
+            ("MT:Models:code:Pipeline:Tokenizer:IgnoreTokenizerJson", "false"), ("MT:Models:code:Pipeline:Tokenizer:ModelType", "roberta"),
+            ("MT:Models:code:Pipeline:Tokenizer:ClassAliases:MyTokenizer", "RobertaTokenizer"),
+            ("MT:Models:code:Embedding:Pooling:0", "Mean"), ("MT:Models:code:Embedding:Pooling:1", "Max"), ("MT:Models:code:Embedding:Normalize", "false"),
+            ("MT:Models:code:Embedding:Prompt", "query: "), ("MT:Models:code:Embedding:Truncation", "false"));
+        HostedModelOptions options = provider.GetRequiredKeyedService<HostedPipeline<SentenceEmbeddingPipeline>>("code").Options;
+        Assert.That((options.WarmUp, options.MaxConcurrency, options.MaxBatchSize), Is.EqualTo((WarmUp.None, (int?)3, 7)));
+        LoadOptions load = options.Pipeline!.Load;
+        Assert.That((load.Strict, load.WeightFormat, load.QuantizeHead), Is.EqualTo((true, WeightFormat.Int8, true)));
+        Assert.That((load.Kernels.Level, load.Kernels.MaxThreads), Is.EqualTo((KernelLevel.Portable, 1)));
+        Assert.That((options.Pipeline.Tokenizer!.ModelType, options.Pipeline.Tokenizer.ClassAliases["MyTokenizer"]),
+            Is.EqualTo(("roberta", "RobertaTokenizer")));
+        EmbeddingOptions embedding = options.Embedding!;
+        Assert.That(embedding.Pooling, Is.EqualTo(new[] { Pooling.Mean, Pooling.Max }));
+        Assert.That((embedding.Normalize, embedding.Prompt, embedding.Truncation), Is.EqualTo(((bool?)false, "query: ", false)));
+        Assert.That((KernelOptions.Default.MaxThreads, LoadOptions.Default.Strict), Is.EqualTo((Environment.ProcessorCount, false)), "defaults of the process");
+    }
+
+    [Test]
+    public void What_is_not_said_stays_the_default()
+    {
+        using ServiceProvider provider = Add(("MT:Models:m:Path", Demo.FillMask), ("MT:Models:m:Task", "fill-mask"));
+        Assert.That(provider.GetRequiredKeyedService<HostedPipeline<FillMaskPipeline>>("m").Options, Is.EqualTo(new HostedModelOptions()));
+    }
+
+    [TestCase("MT:Models:m:Pth", "x", "MT:Models:m:Pth is no option; there are Path, Task,")]
+    [TestCase("MT:Models:m:WarmUp", "Sometimes", "MT:Models:m:WarmUp is \"Sometimes\"; one of Background, BeforeStart, None is needed.")]
+    [TestCase("MT:Models:m:WarmUp", "1", "MT:Models:m:WarmUp is \"1\"; one of")]
+    [TestCase("MT:Models:m:MaxBatchSize", "0", "MT:Models:m:MaxBatchSize is \"0\"; a whole number from 1 on is needed.")]
+    [TestCase("MT:Models:m:Pipeline:Load:Strict", "yes", "MT:Models:m:Pipeline:Load:Strict is \"yes\"; true or false is needed.")]
+    [TestCase("MT:Models:m:Pipeline:Load:Kernels:Threads", "2", "MT:Models:m:Pipeline:Load:Kernels:Threads is no option; there are MaxThreads, Level.")]
+    [TestCase("MT:Models:m:Pipeline:Load:Kernels:Level", "Avx3", "MT:Models:m:Pipeline:Load:Kernels:Level is \"Avx3\"; one of")]
+    [TestCase("MT:Models:m:Pipeline:Load:Kernels:MaxThreads:X", "2", "MT:Models:m:Pipeline:Load:Kernels:MaxThreads is a section;")]
+    [TestCase("MT:Models:m:Embedding:Prompt", "x", "MT:Models:m:Embedding is for sentence-embedding; MT:Models:m has the task fill-mask.")]
+    [TestCase("MT:Modles", "x", "MT:Modles is no option; there are Models.")]
+    [TestCase("MT:Models:n:Path", "models/x", "MT:Models:n:Task is missing; one of sentence-embedding, feature-extraction, fill-mask,")]
+    [TestCase("MT:Models:n:Task", "fill-mask", "MT:Models:n:Path is missing;")]
+    public void What_is_wrong_is_named_with_its_path(string key, string value, string message) =>
+        Assert.That(() => Add(("MT:Models:m:Path", Demo.FillMask), ("MT:Models:m:Task", "fill-mask"), (key, value)),
+            Throws.TypeOf<OptionsValidationException>().With.Message.Contains(message));
+
+    [Test]
+    public void Everything_that_is_wrong_is_said_at_once() =>
+        Assert.That(() => Add(("MT:Models:m:Path", "x"), ("MT:Models:m:Task", "poetry"), ("MT:Models:m:Speed", "11")),
+            Throws.TypeOf<OptionsValidationException>().With.Property("Failures").Count.EqualTo(2));
+
+    [Test]
+    public void A_section_without_models_is_refused() =>
+        Assert.That(() => Add(), Throws.TypeOf<OptionsValidationException>().With.Message.Contains("Models is missing"));
+
+    [Test]
+    public void The_only_model_of_a_task_needs_no_key_and_of_two_each_does()
+    {
+        using ServiceProvider provider = Add(
+            ("MT:Models:a:Path", Demo.FillMask), ("MT:Models:a:Task", "fill-mask"), ("MT:Models:b:Path", Demo.FillMask), ("MT:Models:b:Task", "fill-mask"),
+            ("MT:Models:c:Path", Demo.Embed), ("MT:Models:c:Task", "sentence-embedding"));
+        Assert.That(provider.GetService<FillMaskPipeline>(), Is.Null);
+        Assert.That(provider.GetKeyedService<FillMaskPipeline>("a"), Is.Not.Null.And.Not.SameAs(provider.GetKeyedService<FillMaskPipeline>("b")));
+        Assert.That(provider.GetService<IEmbeddingGenerator<string, Embedding<float>>>(),
+            Is.Not.Null.And.SameAs(provider.GetKeyedService<IEmbeddingGenerator<string, Embedding<float>>>("c")));
+        Assert.That(provider.GetServices<HostedModel>().Select(model => model.Name), Is.EquivalentTo(new[] { "a", "b", "c" }));
+    }
+
+    private static ServiceProvider Add(params (string Key, string Value)[] settings)
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(one => KeyValuePair.Create(one.Key, (string?)one.Value))).Build();
+        return new ServiceCollection().AddManagedTransformers(configuration.GetSection("MT")).BuildServiceProvider();
+    }
+}
