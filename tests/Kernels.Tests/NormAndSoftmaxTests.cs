@@ -66,6 +66,53 @@ public sealed class NormAndSoftmaxTests
     }
 
     [Test]
+    public void RmsNorm_of_1_2_3_divides_by_the_root_of_14_thirds([Levels] KernelLevel level)
+    {
+        // mean square (1 + 4 + 9) / 3; the mean stays in: 1 / √(14/3) = 0.4629
+        float[] y = new float[3];
+        RmsNorm.Run([1, 2, 3], [1, 1, 2], eps: 0, y, Samples.At(level));
+        Assert.That(y, Is.EqualTo(new[] { 0.46291f, 0.92582f, 2.77746f }).Within(1e-5));
+    }
+
+    [Test]
+    public void RmsNorm_agrees_with_Reference_at_every_length_and_start([Levels] KernelLevel level, [Values(1, 2, 5)] int rows)
+    {
+        foreach (int hidden in Samples.Lengths.Where(length => length > 0))
+        {
+            using var x = Guarded.Of(Samples.Uniform(rows * hidden, 1, 3), hidden % 3);
+            using var weight = Guarded.Of(Samples.Uniform(hidden, 2), 1);
+            using var y = new Guarded(rows * hidden * sizeof(float), hidden % 5 * sizeof(float));
+            float[] expected = new float[rows * hidden];
+            RmsNorm.Run(x.Floats, weight.Floats, 1e-5f, expected, Samples.Reference);
+            RmsNorm.Run(x.Floats, weight.Floats, 1e-5f, y.Floats, Samples.At(level));
+            Samples.AssertClose(y.Floats, expected, 5e-6, $"{level} {rows} × {hidden}");
+            y.AssertIntact();
+
+            RmsNorm.Run(x.Floats, weight.Floats, 1e-5f, x.Floats, Samples.At(level));
+            Assert.That(x.Floats.SequenceEqual(y.Floats), "in place");
+        }
+    }
+
+    [Test]
+    public void A_NaN_spoils_its_own_row_of_RmsNorm_only([Levels] KernelLevel level)
+    {
+        float[] x = Samples.Uniform(3 * 37, 1), y = new float[3 * 37], ones = Enumerable.Repeat(1f, 37).ToArray();
+        x[37 + 36] = float.NaN;
+        RmsNorm.Run(x, ones, 1e-5f, y, Samples.At(level));
+        Assert.That(y[37..74], Is.All.NaN);
+        Assert.That(y[..37].Concat(y[74..]), Has.None.NaN);
+    }
+
+    [Test]
+    public void RmsNorm_refuses_broken_rows_with_both_numbers()
+    {
+        Assert.That(() => RmsNorm.Run(new float[7], new float[3], 0, new float[7], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("7").And.Message.Contains("3"));
+        Assert.That(() => RmsNorm.Run(new float[6], new float[3], 0, new float[5], Samples.Reference),
+            Throws.ArgumentException.With.Message.Contains("6").And.Message.Contains("5"));
+    }
+
+    [Test]
     public void Softmax_agrees_with_Reference_and_sums_to_1([Levels] KernelLevel level)
     {
         foreach (int length in Samples.Lengths.Where(length => length > 0))

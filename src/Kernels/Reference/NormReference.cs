@@ -16,4 +16,14 @@ internal static class NormReference
         for (int i = 0; i < x.Length; i++)
             y[i] = (float)(((x[i] - mean) / Math.Sqrt(variance + eps) * weight[i]) + bias[i]);
     }
+
+    public static void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float eps, Span<float> y)
+    {
+        double square = 0;
+        for (int i = 0; i < x.Length; i++) square += (double)x[i] * x[i];
+        square /= x.Length;
+
+        for (int i = 0; i < x.Length; i++)
+            y[i] = (float)(x[i] / Math.Sqrt(square + eps) * weight[i]);
+    }
 }

@@ -90,6 +90,34 @@ public sealed class ElementwiseTests
     }
 
     [Test]
+    public void SwiGLU_of_gate_1_and_2_is_the_sigmoid_of_1_times_2([Levels] KernelLevel level)
+    {
+        // silu(1) = 1 / (1 + e⁻¹) = 0.7311
+        float[] y = new float[1];
+        GatedActivation.Run(ActivationFunction.Silu, [1], [2], y, Samples.At(level));
+        Assert.That(y[0], Is.EqualTo(1.4621172f).Within(1e-6));
+    }
+
+    [Test]
+    public void A_gated_activation_agrees_with_Reference_at_every_length_and_start_also_in_place([Levels] KernelLevel level,
+        [Values] ActivationFunction activation)
+    {
+        foreach (int length in (int[])[.. Samples.Lengths, 5000, 20_000])
+        {
+            using var gate = Guarded.Of(Samples.Uniform(length, 1, 6), length % 3);
+            using var x = Guarded.Of(Samples.Uniform(length, 2, 2), length % 5);
+            float[] expected = new float[length], y = new float[length];
+            GatedActivation.Run(activation, gate.Floats, x.Floats, expected, Samples.Reference);
+            GatedActivation.Run(activation, gate.Floats, x.Floats, y, Samples.At(level, threads: 3));
+            Samples.AssertClose(y, expected, 12 * Math.Pow(2, -22), $"{level} {activation} {length}");
+            GatedActivation.Run(activation, gate.Floats, x.Floats, x.Floats, Samples.At(level));
+            Assert.That(x.Floats.SequenceEqual(y), "in place, and by one thread");
+            gate.AssertIntact();
+            x.AssertIntact();
+        }
+    }
+
+    [Test]
     public void Different_lengths_are_refused_with_both_numbers()
     {
         Assert.That(() => Activations.Run(ActivationFunction.Relu, new float[3], new float[4], Samples.Reference),
