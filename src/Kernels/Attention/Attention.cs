@@ -65,6 +65,7 @@ internal static unsafe class Attention
             var call = new AttentionCall
             {
                 Heads = a.Heads,
+                Group = a.Group,
                 HeadDim = a.HeadDim,
                 Queries = a.Queries,
                 Keys = a.Keys,
@@ -129,7 +130,8 @@ internal static unsafe class Attention
             // Few queries run one by one: a tile would be mostly empty, and each has the same bits as alone.
             if (Call.Probabilities != null || Call.Queries <= MatMul.StreamedRows)
             {
-                WorkerPool.Shared.Run(checked(Call.Heads * Call.Queries), Threads, new AttentionRowJob<S, V, TFormat> { Call = Call });
+                var rows = new AttentionRowJob<S, V, TFormat>(Call, Threads);
+                WorkerPool.Shared.Run(rows.Tasks, Threads, rows);
                 return;
             }
             var job = new AttentionBlockJob<S, V, TTiles, TFormat> { Call = Call };
@@ -161,7 +163,8 @@ internal interface IAttentionRows
 /// </remarks>
 internal ref struct AttentionArguments
 {
-    public int Heads, HeadDim;            // HeadDim: values per head
+    public int Heads, HeadDim;            // heads of queries; HeadDim: values per head
+    public int KeyHeads;                  // heads of keys and values, each for Heads / KeyHeads heads of queries in a row; 0: as many as Heads
     public int Queries;                   // query tokens
     public int Keys;                      // key and value tokens, cached ones included; the queries are the last of them where Causal
     public float Scale;                   // multiplies every score; 1/√HeadDim in the paper
@@ -177,17 +180,23 @@ internal ref struct AttentionArguments
     public Span<float> Output;            // [Queries, Heads · HeadDim]
     public Span<float> Probabilities;     // empty, or [Heads, Queries, Keys]: receives the probabilities after softmax and head mask
 
+    /// <summary>Heads of queries that share a head of keys and values.</summary>
+    internal readonly int Group => KeyHeads == 0 ? 1 : Heads / KeyHeads;
+
     internal readonly void Validate()
     {
         Check.NotNegative(Heads);
+        Check.NotNegative(KeyHeads);
+        if (KeyHeads > 0) Check.Length(Heads, (long)Group * KeyHeads, $"{KeyHeads} heads of keys, each for {Group} heads of queries,");
         Check.NotNegative(HeadDim);
         Check.NotNegative(Queries);
         Check.NotNegative(Keys);
         if (Causal) Check.AtLeast(Keys, Queries, $"causal attention, whose {Queries} queries are the last of the keys,");
         Check.Same(K.Type, V.Type);
-        CheckStrided(Q.Length, Queries, QTokenStride, QHeadStride, "Q.Length");
-        CheckStrided(K.Length, Keys, KTokenStride, KHeadStride, "K.Length");
-        CheckStrided(V.Length, Keys, VTokenStride, VHeadStride, "V.Length");
+        int keyHeads = KeyHeads == 0 ? Heads : KeyHeads;
+        CheckStrided(Q.Length, Queries, Heads, QTokenStride, QHeadStride, "Q.Length");
+        CheckStrided(K.Length, Keys, keyHeads, KTokenStride, KHeadStride, "K.Length");
+        CheckStrided(V.Length, Keys, keyHeads, VTokenStride, VHeadStride, "V.Length");
         if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, $"a mask of all keys");
         if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, $"a mask of all heads");
         Check.Length(Output.Length, (long)Queries * Heads * HeadDim, $"Output [{Queries}, {Heads} · {HeadDim}]");
@@ -195,13 +204,13 @@ internal ref struct AttentionArguments
             Check.Length(Probabilities.Length, (long)Heads * Queries * Keys, $"Probabilities [{Heads}, {Queries}, {Keys}]");
     }
 
-    private readonly void CheckStrided(int length, int tokens, int tokenStride, int headStride, string name)
+    private readonly void CheckStrided(int length, int tokens, int heads, int tokenStride, int headStride, string name)
     {
-        if (tokens == 0 || Heads == 0 || HeadDim == 0) return;
+        if (tokens == 0 || heads == 0 || HeadDim == 0) return;
         if (tokenStride < 0 || headStride < 0)
             throw new ArgumentException($"{name[0]} has strides {tokenStride} (token) and {headStride} (head); they must not be negative.", name);
-        Check.AtLeast(length, ((tokens - 1L) * tokenStride) + ((Heads - 1L) * headStride) + HeadDim,
-            $"{tokens} tokens with stride {tokenStride} and {Heads} heads of {HeadDim} with stride {headStride}", name);
+        Check.AtLeast(length, ((tokens - 1L) * tokenStride) + ((heads - 1L) * headStride) + HeadDim,
+            $"{tokens} tokens with stride {tokenStride} and {heads} heads of {HeadDim} with stride {headStride}", name);
     }
 }
 
@@ -209,6 +218,7 @@ internal ref struct AttentionArguments
 internal unsafe struct AttentionCall
 {
     public int Heads, HeadDim, Queries, Keys;
+    public int Group;                             // heads of queries that share a head of keys and values
     public float Scale;
     public bool Causal;
     public float* Q;
@@ -235,9 +245,12 @@ internal unsafe struct AttentionCall
         return position < 0 ? ~position : position;
     }
 
+    /// <summary>Heads of keys and values.</summary>
+    public readonly int KeyHeads => Heads / Group;
+
     public readonly float* QueryOf(int head, int i) => Q + (i * QTokenStride) + (head * QHeadStride);
-    public readonly byte* KeyOf(int head, int key) => K + (key * KTokenBytes) + (head * KHeadBytes);
-    public readonly byte* ValueOf(int head, int key) => V + (key * VTokenBytes) + (head * VHeadBytes);
+    public readonly byte* KeyOf(int keyHead, int key) => K + (key * KTokenBytes) + (keyHead * KHeadBytes);
+    public readonly byte* ValueOf(int keyHead, int key) => V + (key * VTokenBytes) + (keyHead * VHeadBytes);
     public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
     public readonly float HeadFactor(int head) => HeadMask == null ? 1 : HeadMask[head];
 }

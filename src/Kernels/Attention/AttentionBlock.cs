@@ -5,8 +5,9 @@ namespace ManagedTransformers.Kernels;
 
 
 /// <summary>
-/// Attention of a block of queries of one head per task: blocks of keys pass by, each as two small matrix products on the
-/// matmul's tiles, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary.
+/// Attention of a block of queries of the heads that share keys and values per task: blocks of keys pass by, each as two small matrix products on the
+/// matmul's tiles, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary. A row is a query of one of the heads:
+/// first all heads of a query, then those of the next, so that a row sees no fewer keys than the rows before it.
 /// </summary>
 /// <remarks>Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
 internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
@@ -14,10 +15,10 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     where TTiles : struct, ITiles
     where TFormat : struct, IWeightFormat
 {
-    /// <summary>The most queries per task: each block of keys is packed once for them.</summary>
-    private const int MaxQueries = 192;
+    /// <summary>The most rows per task: each block of keys is packed once for them.</summary>
+    private const int MaxRows = 192;
 
-    /// <summary>Queries whose scores are computed together; whole tiles of 4, 6, 8 and 12 rows.</summary>
+    /// <summary>Rows whose scores are computed together; whole tiles of 4, 6, 8 and 12 rows.</summary>
     private const int Group = 48;
 
     /// <summary>Keys per step.</summary>
@@ -25,13 +26,19 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
 
     public AttentionCall Call;
 
-    /// <summary>Blocks of queries of a head.</summary>
-    private readonly EqualBlocks Blocks => new(Call.Queries, MaxQueries);
+    /// <summary>Blocks of rows of a head of keys.</summary>
+    private readonly EqualBlocks Blocks => new(checked(Call.Queries * Call.Group), MaxRows);
 
-    /// <summary>A block of queries of each head.</summary>
-    public readonly int Tasks => Call.Heads * Blocks.Count;
+    /// <summary>A block of rows of each head of keys.</summary>
+    public readonly int Tasks => Call.KeyHeads * Blocks.Count;
 
-    /// <summary>Query block task % Blocks of head task / Blocks.</summary>
+    /// <summary>The query of a row.</summary>
+    private readonly int QueryAt(int row) => row / Call.Group;
+
+    /// <summary>The head of a row among all heads.</summary>
+    private readonly int HeadAt(int keyHead, int row) => (keyHead * Call.Group) + (row % Call.Group);
+
+    /// <summary>Block task % Blocks of head of keys task / Blocks.</summary>
     public readonly void Execute(int task)
     {
         int head = Math.DivRem(task, Blocks.Count, out int block);
@@ -39,7 +46,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         var room = new Room(Call.HeadDim);
         Begin(room, head, first, count);
 
-        int keys = Call.CountFor(first + count - 1);                 // the last query sees the most
+        int keys = Call.CountFor(QueryAt(first + count - 1));        // the last query sees the most
         for (int key = 0; key < keys; key += KeyBlock)
         {
             int step = Math.Min(KeyBlock, keys - key);
@@ -56,7 +63,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         int d = Call.HeadDim, whole = Packing.Padded(count, Group);
         for (int i = 0; i < count; i++)
         {
-            float* q = Call.QueryOf(head, first + i), to = room.Queries + ((nint)i * d);
+            float* q = Call.QueryOf(HeadAt(head, first + i), QueryAt(first + i)), to = room.Queries + ((nint)i * d);
             for (int j = 0; j < d; j++) to[j] = q[j] * Call.Scale;
         }
         new Span<float>(room.Queries + (count * d), (whole - count) * d).Clear();
@@ -113,8 +120,8 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         Weigh(room, first, row, rows, key, keys);
     }
 
-    // How many keys of a block a query sees.
-    private readonly int Visible(int query, int key, int keys) => Math.Clamp(Call.CountFor(query) - key, 0, keys);
+    // How many keys of a block a row sees.
+    private readonly int Visible(int row, int key, int keys) => Math.Clamp(Call.CountFor(QueryAt(row)) - key, 0, keys);
 
     private readonly void Score(in Room room, int first, int row, int rows, int key, int keys)
     {
@@ -128,7 +135,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
             call.Prefetch = PrefetchRange.Nothing(call.B, d);
             for (int r = 0; r < rows; r += height)
             {
-                // The last query of the tile sees the most.
+                // The last row of the tile sees the most.
                 if (Visible(first + row + Math.Min(r + height, rows) - 1, key, keys) <= start) continue;
                 call.A = room.Queries + ((row + r) * d);
                 call.C = room.Scores + (r * KeyBlock) + start;
@@ -147,7 +154,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
             call.B = room.Values + (start * KeyBlock);
             for (int r = 0; r < rows; r += height)
             {
-                call.K = Visible(first + row + r, key, keys);                    // the first query of the tile sees the fewest
+                call.K = Visible(first + row + r, key, keys);                    // the first row of the tile sees the fewest
                 call.Prefetch = PrefetchRange.Nothing(call.B, call.K);
                 call.A = room.Scores + (r * KeyBlock);
                 call.C = room.Output + ((row + r) * dims.Padded) + start;
@@ -189,22 +196,24 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     {
         for (int i = 0; i < count; i++)
         {
-            if (Call.CountFor(first + i) == 0)
+            (int query, int headOfRow) = (QueryAt(first + i), HeadAt(head, first + i));
+            float* to = Call.OutputOf(headOfRow, query);
+            if (Call.CountFor(query) == 0)
             {
-                Mean(room, head, Call.OutputOf(head, first + i));
+                Mean(room, head, Call.HeadFactor(headOfRow), to);
                 continue;
             }
             float* output = room.Output + (i * room.Dims.Padded);
-            SoftmaxRow.Scale<S, V>(output, Call.HeadDim, Call.HeadFactor(head) / room.Sums[i]);
-            new ReadOnlySpan<float>(output, Call.HeadDim).CopyTo(new Span<float>(Call.OutputOf(head, first + i), Call.HeadDim));
+            SoftmaxRow.Scale<S, V>(output, Call.HeadDim, Call.HeadFactor(headOfRow) / room.Sums[i]);
+            new ReadOnlySpan<float>(output, Call.HeadDim).CopyTo(new Span<float>(to, Call.HeadDim));
         }
     }
 
     // A query that sees no key attends to all equally.
-    private readonly void Mean(in Room room, int head, float* output)
+    private readonly void Mean(in Room room, int head, float factor, float* output)
     {
         new Span<float>(output, Call.HeadDim).Clear();
-        float share = Call.HeadFactor(head) / Call.Keys;
+        float share = factor / Call.Keys;
         for (int key = 0; key < Call.Keys; key++)
         {
             Widening.Body<S, V, TFormat>(Call.ValueOf(head, key), 0, room.Gathered, Call.HeadDim);
@@ -222,15 +231,15 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         {
             Dims = new Panels(d, S.Width, TTiles.MaxVectors);
             int padded = Dims.Padded;
-            float* at = Scratch.ForTask(((long)KeyBlock * (d + padded)) + ((long)MaxQueries * (d + padded + 2)) + (Group * KeyBlock) + ((long)S.Width * d));
+            float* at = Scratch.ForTask(((long)KeyBlock * (d + padded)) + ((long)MaxRows * (d + padded + 2)) + (Group * KeyBlock) + ((long)S.Width * d));
             Keys = at;
             Values = Keys + (KeyBlock * d);
             Output = Values + (KeyBlock * padded);
-            Scores = Output + (MaxQueries * padded);
+            Scores = Output + (MaxRows * padded);
             Maxima = Scores + (Group * KeyBlock);
-            Sums = Maxima + MaxQueries;
-            Queries = Sums + MaxQueries;
-            Gathered = Queries + (MaxQueries * d);
+            Sums = Maxima + MaxRows;
+            Queries = Sums + MaxRows;
+            Gathered = Queries + (MaxRows * d);
         }
     }
 }

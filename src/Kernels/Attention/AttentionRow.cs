@@ -3,9 +3,10 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 /// <summary>
-/// Attention of one query of one head per task, its row of probabilities in memory: for decoding, where a query is all there is
-/// and keys and values stream by once, widened in registers, and for callers that ask for the probabilities.
+/// Attention of one query of one head, or of heads that share keys and values, per task, rows of probabilities in memory: for decoding, where a query is
+/// all there is and keys and values stream by once, widened in registers, and for callers that ask for the probabilities.
 /// </summary>
+/// <remarks>A head's result has the same bits whether it is computed alone or with others of its group.</remarks>
 internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     where S : struct, ISimd<V>
     where TFormat : struct, IWeightFormat
@@ -14,52 +15,82 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     // own prefetching is at speed.
     private const int Ahead = 8;
 
-    public AttentionCall Call;
+    // Bytes of keys, or of values, that a group goes over head by head while they are in the first-level cache.
+    private const int PartBytes = 16 * 1024;
 
-    /// <summary>Query task % Queries of head task / Queries.</summary>
+    private readonly AttentionCall _call;
+    private readonly int _headsPerTask;      // the last task of a group may have fewer
+
+    /// <summary>Groups stay whole where there are tasks enough for the threads without cutting them.</summary>
+    public AttentionRowJob(in AttentionCall call, int threads)
+    {
+        _call = call;
+        _headsPerTask = Math.Clamp((int)Math.Min((long)call.Heads * call.Queries / threads, int.MaxValue), 1, Math.Max(1, call.Group));
+    }
+
+    public readonly int Tasks => checked(_call.KeyHeads * TasksPerGroup * _call.Queries);
+
+    private readonly int TasksPerGroup => (_call.Group + _headsPerTask - 1) / _headsPerTask;
+
+    /// <summary>Query task % Queries of the heads number task / Queries.</summary>
     public readonly void Execute(int task)
     {
-        int head = Math.DivRem(task, Call.Queries, out int i);
-        float* p = Scratch.ForTask(Call.Keys);
-        Run(Call, head, i, p);
-        if (Call.Probabilities == null) return;
+        int part = Math.DivRem(task, _call.Queries, out int i);
+        int keyHead = Math.DivRem(part, TasksPerGroup, out int cut);
+        int first = (keyHead * _call.Group) + (cut * _headsPerTask), end = Math.Min(first + _headsPerTask, (keyHead + 1) * _call.Group);
+        float* p = Scratch.ForTask((long)_call.Keys * (end - first));
+        Run(_call, keyHead, first, end - first, i, p);
+        if (_call.Probabilities == null) return;
+        for (int head = first; head < end; head++) KeepProbabilities(head, i, p + ((nint)(head - first) * _call.Keys));
+    }
 
-        var row = new Span<float>(Call.Probabilities + ((nint)task * Call.Keys), Call.Keys);
-        int count = Call.CountFor(i);
+    private readonly void KeepProbabilities(int head, int i, float* p)
+    {
+        var row = new Span<float>(_call.Probabilities + ((((nint)head * _call.Queries) + i) * _call.Keys), _call.Keys);
+        int count = _call.CountFor(i);
         if (count == 0)
         {
-            row.Fill(Call.HeadFactor(head) / Call.Keys);
+            row.Fill(_call.HeadFactor(head) / _call.Keys);
             return;
         }
         row.Clear();
-        for (int j = 0; j < count; j++) row[Call.KeyAt(j)] = p[j];
+        for (int j = 0; j < count; j++) row[_call.KeyAt(j)] = p[j];
     }
 
-    /// <summary>One query; leaves the probabilities of the keys that it sees in p.</summary>
-    public static void Run(AttentionCall call, int head, int i, float* p)
+    /// <summary>One query of some heads; leaves the probabilities of the keys that it sees in p, [heads, Keys].</summary>
+    private static void Run(AttentionCall call, int keyHead, int first, int heads, int i, float* p)
     {
-        int count = call.CountFor(i);
-        float factor = call.HeadFactor(head);
-        if (count > 0)
+        int count = call.CountFor(i), part = Math.Max(4, PartBytes / Math.Max(1, (int)TFormat.RowBytes(call.HeadDim)) / 4 * 4);
+        if (heads == 1 || count == 0) part = Math.Max(count, call.Keys);
+        for (int start = 0; start < count; start += part)
         {
-            Scores(call, head, call.QueryOf(head, i), count, p);
-            SoftmaxRow.Run<S, V>(p, p, count, factor);
+            for (int h = 0; h < heads; h++)
+                Scores(call, keyHead, call.QueryOf(first + h, i), start, Math.Min(start + part, count), count, p + ((nint)h * call.Keys));
         }
-        else
+        for (int h = 0; h < heads; h++)
+        {
+            float factor = call.HeadFactor(first + h);
+            if (count > 0) SoftmaxRow.Run<S, V>(p + ((nint)h * call.Keys), p + ((nint)h * call.Keys), count, factor);
+            else new Span<float>(p + ((nint)h * call.Keys), call.Keys).Fill(factor / call.Keys);
+        }
+        if (count == 0)
         {
             call.Visible = null;                                     // sees none: attends to all equally
             count = call.Keys;
-            new Span<float>(p, count).Fill(factor / count);
         }
-        Weigh(call, head, count, p, call.OutputOf(head, i));
+        for (int start = 0; start < count; start += part)
+        {
+            for (int h = 0; h < heads; h++)
+                Weigh(call, keyHead, start, Math.Min(start + part, count), p + ((nint)h * call.Keys), call.OutputOf(first + h, i));
+        }
     }
 
-    // p[j] = q · k[j] · scale, four keys at once
-    private static void Scores(in AttentionCall call, int head, float* q, int count, float* p)
+    // p[j] = q · k[j] · scale for keys start … end − 1 of count, four keys at once
+    private static void Scores(in AttentionCall call, int head, float* q, int start, int end, int count, float* p)
     {
         nint length = call.HeadDim, whole = length - (length % S.Width);
         float* sums = stackalloc float[4];
-        for (int j = 0; j < count; j += 4)
+        for (int j = start; j < end; j += 4)
         {
             byte* k0 = call.KeyOf(head, call.KeyAt(j));
             byte* k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
@@ -67,7 +98,7 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
             byte* k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
             nint ahead = j + Ahead < count ? Ahead * call.KTokenBytes : (nint)(call.ValueOf(head, call.KeyAt(Math.Min(j + Ahead - count, count - 1))) - k0);
             ScoreTile.Dot4<S, V, TFormat>(whole, k0, k1, k2, k3, ahead, q, sums);
-            for (int r = 0; r < Math.Min(4, count - j); r++)
+            for (int r = 0; r < Math.Min(4, end - j); r++)
                 p[j + r] = (sums[r] + Rest(q, call.KeyOf(head, call.KeyAt(j + r)), whole, length)) * call.Scale;
         }
     }
@@ -79,16 +110,18 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
         return sum;
     }
 
-    // output = Σ p[j] · v[j], four vectors of it in registers at a time
+    // output = Σ p[j] · v[j], four vectors of it in registers at a time; from start on it goes on with the sum of the values before
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void Weigh(in AttentionCall call, int head, int count, float* p, float* output)
+    private static void Weigh(in AttentionCall call, int head, int start, int end, float* p, float* output)
     {
         Decoding<V> decoding = TFormat.Decoding<S, V>();
         nint d = 0, ahead = Ahead * call.VTokenBytes;
         for (; d <= call.HeadDim - (4 * S.Width); d += 4 * S.Width)
         {
-            V s0 = S.Broadcast(0f), s1 = S.Broadcast(0f), s2 = S.Broadcast(0f), s3 = S.Broadcast(0f);
-            for (int j = 0; j < count; j++)
+            V s0 = S.Broadcast(0f), s1 = s0, s2 = s0, s3 = s0;
+            if (start > 0)
+                (s0, s1, s2, s3) = (S.Load(output + d), S.Load(output + d + S.Width), S.Load(output + d + (2 * S.Width)), S.Load(output + d + (3 * S.Width)));
+            for (int j = start; j < end; j++)
             {
                 byte* v = call.ValueOf(head, call.KeyAt(j));
                 V x = S.Broadcast(p[j]);
@@ -108,14 +141,14 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
         }
         for (; d <= call.HeadDim - S.Width; d += S.Width)
         {
-            V s = S.Broadcast(0f);
-            for (int j = 0; j < count; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), TFormat.Widen<S, V>(call.ValueOf(head, call.KeyAt(j)), d, decoding), s);
+            V s = start > 0 ? S.Load(output + d) : S.Broadcast(0f);
+            for (int j = start; j < end; j++) s = S.MultiplyAdd(S.Broadcast(p[j]), TFormat.Widen<S, V>(call.ValueOf(head, call.KeyAt(j)), d, decoding), s);
             S.Store(output + d, s);
         }
         for (; d < call.HeadDim; d++)
         {
-            float s = 0;
-            for (int j = 0; j < count; j++) s += p[j] * TFormat.WidenOne(call.ValueOf(head, call.KeyAt(j)), d);
+            float s = start > 0 ? output[d] : 0;
+            for (int j = start; j < end; j++) s += p[j] * TFormat.WidenOne(call.ValueOf(head, call.KeyAt(j)), d);
             output[d] = s;
         }
     }

@@ -24,7 +24,7 @@ internal static class AttentionReference
         StoredSpan k = a.K;
         for (int j = 0; j < a.Keys; j++)
         {
-            int start = (j * a.KTokenStride) + (h * a.KHeadStride);      // where k[j] of this head begins
+            int start = (j * a.KTokenStride) + (h / a.Group * a.KHeadStride);      // where k[j] of this head begins
             double dot = 0;
             for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * k[start + d];
             scores[j] = dot * a.Scale;
@@ -69,7 +69,7 @@ internal static class AttentionReference
             for (int j = 0; j < a.Keys; j++)
             {
                 if (anyVisible && !IsVisible(a, i, j)) continue;   // not 0 · v: v may be NaN
-                sum += p[j] * headMask * v[(j * a.VTokenStride) + (h * a.VHeadStride) + d];
+                sum += p[j] * headMask * v[(j * a.VTokenStride) + (h / a.Group * a.VHeadStride) + d];
             }
             output[d] = (float)sum;
         }

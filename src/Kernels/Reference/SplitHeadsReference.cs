@@ -6,24 +6,25 @@ internal static class SplitHeadsReference
 {
     public static void Run(in SplitHeadsArguments a)
     {
-        int d = a.QueryLayout.HeadDim;
+        (HeadLayout queries, HeadLayout keys, HeadLayout values) = (a.Query.Layout, a.Key.Layout, a.Value.Layout);
+        RotaryPairs pairs = a.Rotary is null ? default : a.Rotary.Pairs;
         for (int i = 0; i < a.Tokens; i++)
         {
-            Span<float> row = a.X.Slice(i * a.Width, a.Width);
             int position = a.Rotary is null ? 0 : a.Positions[i];
             ReadOnlySpan<float> cos = a.Rotary is null ? [] : a.Rotary.Cos(position);
             ReadOnlySpan<float> sin = a.Rotary is null ? [] : a.Rotary.Sin(position);
-            for (int head = 0; head < a.QueryLayout.Heads; head++)
+            Span<float> row = a.Query.Row(i);
+            for (int head = 0; head < queries.Heads; head++)
             {
-                Span<float> q = a.QueryLayout.Of(row, head);
-                RotaryReference.Run(q, cos, sin);
-                q.CopyTo(a.Q[(((i * a.QueryLayout.Heads) + head) * d)..]);
+                Span<float> q = queries.Of(row, head);
+                RotaryReference.Run(q, cos, sin, pairs);
+                q.CopyTo(a.Q[(((i * queries.Heads) + head) * queries.HeadDim)..]);
             }
-            for (int head = 0; head < a.KeyLayout.Heads; head++)
+            for (int head = 0; head < keys.Heads; head++)
             {
-                Span<float> k = a.KeyLayout.Of(row, head);
-                Span<float> v = a.ValueLayout.Of(row, head);
-                RotaryReference.Run(k, cos, sin);
+                Span<float> k = keys.Of(a.Key.Row(i), head);
+                Span<float> v = values.Of(a.Value.Row(i), head);
+                RotaryReference.Run(k, cos, sin, pairs);
                 Store(a, k, a.K, head, a.Past + i);
                 Store(a, v, a.V, head, a.Past + i);
             }
@@ -41,13 +42,14 @@ internal static class SplitHeadsReference
 /// <summary>Rotation of the pairs of one head.</summary>
 internal static class RotaryReference
 {
-    public static void Run(Span<float> x, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin)
+    public static void Run(Span<float> x, ReadOnlySpan<float> cos, ReadOnlySpan<float> sin, RotaryPairs pairs)
     {
         for (int i = 0; i < cos.Length; i++)
         {
-            double a = x[2 * i], b = x[(2 * i) + 1];
-            x[2 * i] = (float)((a * cos[i]) - (b * sin[i]));
-            x[(2 * i) + 1] = (float)((b * cos[i]) + (a * sin[i]));
+            (int first, int second) = pairs == RotaryPairs.Halves ? (i, i + cos.Length) : (2 * i, (2 * i) + 1);
+            double a = x[first], b = x[second];
+            x[first] = (float)((a * cos[i]) - (b * sin[i]));
+            x[second] = (float)((b * cos[i]) + (a * sin[i]));
         }
     }
 }

@@ -3,41 +3,74 @@ using System.Runtime.CompilerServices;
 namespace ManagedTransformers.Kernels;
 
 
-/// <summary>cos and sin of every position's rotary angles, position · base^(−2i / rotary_dim).</summary>
-/// <remarks>In float32 throughout, as transformers' create_sinusoidal_positions does it.</remarks>
+/// <summary>Which two values of a head turn together.</summary>
+internal enum RotaryPairs
+{
+    /// <summary>2i and 2i + 1: GPT-J's rotate_every_two, CodeGen.</summary>
+    Interleaved,
+
+    /// <summary>i and i + rotary_dim / 2: rotate_half, as Llama, Qwen2 and GPT-NeoX have it.</summary>
+    Halves,
+}
+
+/// <summary>cos and sin of every position's rotary angles, position · frequency; frequencies are base^(−2i / rotary_dim) unless they are scaled.</summary>
+/// <remarks>In float32 throughout, as transformers computes them.</remarks>
 internal sealed class RotaryTable
 {
-    private readonly float[] _cos, _sin;                             // [Positions, rotaryDim / 2]
+    private readonly float[] _cos, _sin;                             // [Positions − First, rotaryDim / 2]
 
     /// <summary>Builds the tables.</summary>
     /// <param name="rotaryDim">How many values of a head turn; even.</param>
     /// <param name="positions">Positions 0 … positions − 1.</param>
     /// <param name="theta">Base of the frequencies (rope_theta).</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative, or rotaryDim is odd.</exception>
-    public RotaryTable(int rotaryDim, int positions, float theta = 10000f)
+    public RotaryTable(int rotaryDim, int positions, float theta = 10000f) : this(Frequencies(rotaryDim, theta), first: 0, positions)
     {
-        Check.NotNegative(positions);
-        if (rotaryDim < 0 || rotaryDim % 2 != 0)
-            throw new ArgumentOutOfRangeException(nameof(rotaryDim), rotaryDim, "rotaryDim counts both halves of pairs: it must be even and not negative.");
-        RotaryDim = rotaryDim;
-        Positions = positions;
-        int half = rotaryDim / 2;
-        _cos = new float[checked(positions * half)];
-        _sin = new float[positions * half];
-        for (int i = 0; i < half; i++)
+    }
+
+    /// <summary>Builds the tables of some frequencies.</summary>
+    /// <param name="frequencies">Radians per position of each pair, [rotary_dim / 2] (inv_freq).</param>
+    /// <param name="first">The first position.</param>
+    /// <param name="positions">Positions first … positions − 1.</param>
+    /// <param name="pairs">Which values are a pair.</param>
+    /// <param name="scale">Multiplies cos and sin (yarn's attention factor).</param>
+    /// <exception cref="ArgumentOutOfRangeException">A position is negative, or the last lies before the first.</exception>
+    public RotaryTable(ReadOnlySpan<float> frequencies, int first, int positions, RotaryPairs pairs = RotaryPairs.Interleaved, float scale = 1)
+    {
+        Check.NotNegative(first);
+        ArgumentOutOfRangeException.ThrowIfLessThan(positions, first);
+        (RotaryDim, First, Positions, Pairs) = (2 * frequencies.Length, first, positions, pairs);
+        _cos = new float[checked((positions - first) * frequencies.Length)];
+        _sin = new float[_cos.Length];
+        for (int i = 0; i < frequencies.Length; i++)
         {
-            float frequency = 1f / MathF.Pow(theta, (float)(2 * i) / rotaryDim);
-            for (int position = 0; position < positions; position++)
+            float frequency = frequencies[i];
+            for (int position = first; position < positions; position++)
             {
                 float angle = position * frequency;
-                _cos[(position * half) + i] = MathF.Cos(angle);
-                _sin[(position * half) + i] = MathF.Sin(angle);
+                int at = ((position - first) * frequencies.Length) + i;
+                _cos[at] = MathF.Cos(angle) * scale;
+                _sin[at] = MathF.Sin(angle) * scale;
             }
         }
     }
 
+    /// <summary>theta^(−2i / rotary_dim), [rotary_dim / 2].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">rotaryDim is negative or odd.</exception>
+    public static float[] Frequencies(int rotaryDim, float theta)
+    {
+        if (rotaryDim < 0 || rotaryDim % 2 != 0)
+            throw new ArgumentOutOfRangeException(nameof(rotaryDim), rotaryDim, "rotaryDim counts both halves of pairs: it must be even and not negative.");
+        var frequencies = new float[rotaryDim / 2];
+        for (int i = 0; i < frequencies.Length; i++)
+            frequencies[i] = 1f / MathF.Pow(theta, (float)(2 * i) / rotaryDim);
+        return frequencies;
+    }
+
     public int RotaryDim { get; }
+    public int First { get; }
     public int Positions { get; }
+    public RotaryPairs Pairs { get; }
 
     /// <summary>cos of the angles of <paramref name="position"/>, [rotaryDim / 2].</summary>
     public ReadOnlySpan<float> Cos(int position) => Row(_cos, position);
@@ -50,16 +83,19 @@ internal sealed class RotaryTable
 
     private ReadOnlySpan<float> Row(float[] table, int position)
     {
-        if ((uint)position >= (uint)Positions)
-            throw new ArgumentOutOfRangeException(nameof(position), position, $"Position {position}; the table has positions 0 to {Positions - 1}.");
-        return table.AsSpan(position * (RotaryDim / 2), RotaryDim / 2);
+        if (position < First || position >= Positions)
+            throw new ArgumentOutOfRangeException(nameof(position), position, $"Position {position}; the table has positions {First} to {Positions - 1}.");
+        return table.AsSpan((position - First) * (RotaryDim / 2), RotaryDim / 2);
     }
 }
 
-/// <summary>x[2i] cos − x[2i+1] sin and x[2i+1] cos + x[2i] sin, as x · [cos cos] + swapped x · [−sin sin].</summary>
+/// <summary>The turn of one head: a cos − b sin and b cos + a sin for each pair (a, b).</summary>
 internal static unsafe class RotaryHead
 {
-    /// <summary>The angles of a position, cos and sin [pairs], each for both values of its pair: both = cos cos, signed = −sin sin, [2 · pairs].</summary>
+    /// <summary>
+    /// The angles of a position, cos and sin [pairs], as a turn of interleaved pairs reads them: each for both values of its pair, both = cos cos,
+    /// signed = −sin sin, [2 · pairs].
+    /// </summary>
     public static void Angles(float* cos, float* sin, int pairs, float* both, float* signed)
     {
         for (int i = 0; i < pairs; i++)
@@ -70,7 +106,7 @@ internal static unsafe class RotaryHead
         }
     }
 
-    /// <summary>Turns the first <paramref name="length"/> values of a head in place.</summary>
+    /// <summary>Turns the first <paramref name="length"/> values of a head in place, pairs (2i, 2i + 1): x · both + swapped x · signed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Turn<S, V>(float* x, float* both, float* signed, nint length) where S : struct, ISimd<V>
     {
@@ -85,6 +121,26 @@ internal static unsafe class RotaryHead
             float a = x[i], b = x[i + 1];
             x[i] = (a * both[i]) + (b * signed[i]);
             x[i + 1] = (b * both[i]) + (a * signed[i + 1]);
+        }
+    }
+
+    /// <summary>Turns the first 2 · <paramref name="pairs"/> values of a head in place, pairs (i, i + pairs).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void TurnHalves<S, V>(float* x, float* cos, float* sin, nint pairs) where S : struct, ISimd<V>
+    {
+        float* y = x + pairs;
+        nint i = 0;
+        for (; i <= pairs - S.Width; i += S.Width)
+        {
+            V a = S.Load(x + i), b = S.Load(y + i), c = S.Load(cos + i), s = S.Load(sin + i);
+            S.Store(x + i, S.SubtractProduct(S.Multiply(a, c), b, s));
+            S.Store(y + i, S.MultiplyAdd(a, s, S.Multiply(b, c)));
+        }
+        for (; i < pairs; i++)
+        {
+            float a = x[i], b = y[i];
+            x[i] = (a * cos[i]) - (b * sin[i]);
+            y[i] = (b * cos[i]) + (a * sin[i]);
         }
     }
 }

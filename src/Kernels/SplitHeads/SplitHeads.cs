@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace ManagedTransformers.Kernels;
 
 
-/// <summary>Takes a fused query, key and value projection apart: rotates queries and keys, and stores keys and values where attention reads them.</summary>
+/// <summary>Takes query, key and value projections, fused or not, apart: rotates queries and keys, and stores keys and values where attention reads
+/// them.</summary>
 internal static unsafe class SplitHeads
 {
     /// <summary>
@@ -12,7 +13,7 @@ internal static unsafe class SplitHeads
     /// on the calling thread, before another one would have begun.
     /// </summary>
     /// <remarks>
-    /// Rotary position embedding of interleaved pairs (2i, 2i + 1), Su et al. 2021, arXiv:2104.09864; GPT-J's and CodeGen's rotate_every_two.
+    /// Rotary position embedding, Su et al. 2021, arXiv:2104.09864, of the pairs that the table names.
     /// What is narrower than float32 is rounded to nearest, ties to even.
     /// </remarks>
     /// <exception cref="ArgumentException">
@@ -29,21 +30,22 @@ internal static unsafe class SplitHeads
             return;
         }
         RotaryTable? rotary = a.Rotary;
-        fixed (float* x = a.X, q = a.Q, cos = rotary is null ? [] : rotary.AllCos, sin = rotary is null ? [] : rotary.AllSin)
+        fixed (float* queries = a.Query.X, keys = a.Key.X, values = a.Value.X)
+        fixed (float* q = a.Q, cos = rotary is null ? [] : rotary.AllCos, sin = rotary is null ? [] : rotary.AllSin)
         fixed (byte* k = a.K, v = a.V)
         fixed (int* positions = a.Positions)
         {
             var call = new SplitHeadsCall
             {
                 Tokens = a.Tokens,
-                Width = a.Width,
-                X = x,
-                QueryLayout = a.QueryLayout,
-                KeyLayout = a.KeyLayout,
-                ValueLayout = a.ValueLayout,
+                Query = new ProjectedCall(queries, a.Query),
+                Key = new ProjectedCall(keys, a.Key),
+                Value = new ProjectedCall(values, a.Value),
                 Cos = cos,
                 Sin = sin,
                 Pairs = rotary is null ? 0 : rotary.RotaryDim / 2,
+                Halves = rotary?.Pairs == RotaryPairs.Halves,
+                First = rotary is null ? 0 : rotary.First,
                 Positions = positions,
                 Q = q,
                 K = k,
@@ -81,13 +83,26 @@ internal static unsafe class SplitHeads
 /// <summary>The arguments of one call as pointers, which worker threads may hold.</summary>
 internal unsafe struct SplitHeadsCall
 {
-    public int Tokens, Width, MaxLength, Past;
-    public HeadLayout QueryLayout, KeyLayout, ValueLayout;
-    public float* X, Q;
+    public int Tokens, MaxLength, Past;
+    public ProjectedCall Query, Key, Value;
+    public float* Q;
     public byte* K, V;
-    public float* Cos, Sin;  // [positions, Pairs]
+    public float* Cos, Sin;  // [positions from First on, Pairs]
     public int Pairs;        // pairs of a head that turn
+    public bool Halves;      // pairs are (i, i + Pairs)
+    public int First;
     public int* Positions;
+}
+
+/// <summary>A projection as a pointer.</summary>
+internal readonly unsafe struct ProjectedCall(float* x, in ProjectedHeads heads)
+{
+    private readonly float* _x = x;
+    private readonly int _width = heads.Width;
+
+    public HeadLayout Layout { get; } = heads.Layout;
+
+    public float* Of(int token, int head) => _x + ((nint)token * _width) + Layout.Start(head);
 }
 
 /// <summary>One token per task.</summary>
@@ -99,27 +114,43 @@ internal unsafe struct SplitHeadsJob<S, V, TFormat> : IJob
 
     public readonly void Execute(int task)
     {
-        int d = Call.QueryLayout.HeadDim, pairs = Call.Pairs;
-        float* x = Call.X + ((nint)task * Call.Width), cos = Scratch.ForTask(4L * pairs), sin = cos + (2 * pairs);
+        int d = Call.Query.Layout.HeadDim, pairs = Call.Pairs;
+        float* cos = null, sin = null;
         if (pairs > 0)
         {
-            nint angles = (nint)Call.Positions[task] * pairs;
-            RotaryHead.Angles(Call.Cos + angles, Call.Sin + angles, pairs, cos, sin);
+            nint angles = (nint)(Call.Positions[task] - Call.First) * pairs;
+            cos = Call.Cos + angles;
+            sin = Call.Sin + angles;
+            if (!Call.Halves)
+            {
+                float* both = Scratch.ForTask(4L * pairs), signed = both + (2 * pairs);
+                RotaryHead.Angles(cos, sin, pairs, both, signed);
+                cos = both;
+                sin = signed;
+            }
         }
-        float* query = Call.Q + ((nint)task * Call.QueryLayout.Heads * d);
-        for (int head = 0; head < Call.QueryLayout.Heads; head++)
+        float* query = Call.Q + ((nint)task * Call.Query.Layout.Heads * d);
+        for (int head = 0; head < Call.Query.Layout.Heads; head++)
         {
-            float* q = x + Call.QueryLayout.Start(head);
-            RotaryHead.Turn<S, V>(q, cos, sin, 2 * pairs);
-            new ReadOnlySpan<float>(q, d).CopyTo(new Span<float>(query + ((nint)head * d), d));
+            float* q = Call.Query.Of(task, head), to = query + ((nint)head * d);
+            Turn(q, cos, sin);
+            if (q != to) new ReadOnlySpan<float>(q, d).CopyTo(new Span<float>(to, d));
         }
-        for (int head = 0; head < Call.KeyLayout.Heads; head++)
+        for (int head = 0; head < Call.Key.Layout.Heads; head++)
         {
-            float* k = x + Call.KeyLayout.Start(head), v = x + Call.ValueLayout.Start(head);
-            RotaryHead.Turn<S, V>(k, cos, sin, 2 * pairs);
+            float* k = Call.Key.Of(task, head);
+            Turn(k, cos, sin);
             Store(k, Call.K, head, Call.Past + task, d);
-            Store(v, Call.V, head, Call.Past + task, d);
+            Store(Call.Value.Of(task, head), Call.V, head, Call.Past + task, d);
         }
+    }
+
+    private readonly void Turn(float* head, float* cos, float* sin)
+    {
+        if (Call.Halves)
+            RotaryHead.TurnHalves<S, V>(head, cos, sin, Call.Pairs);
+        else
+            RotaryHead.Turn<S, V>(head, cos, sin, 2 * Call.Pairs);
     }
 
     private readonly void Store(float* vector, byte* cache, int head, int token, int d) =>
@@ -130,14 +161,12 @@ internal unsafe struct SplitHeadsJob<S, V, TFormat> : IJob
 internal ref struct SplitHeadsArguments
 {
     public int Tokens;
-    public int Width;                    // values of a token in X
-    public Span<float> X;                // the fused projection, [Tokens, Width]; queries and keys are rotated in place
-    public HeadLayout QueryLayout;       // where the queries lie in a row of X
-    public HeadLayout KeyLayout;         // where the keys lie; they may have fewer heads than the queries
-    public HeadLayout ValueLayout;       // where the values lie; they have as many heads as the keys
+    public ProjectedHeads Query;         // queries; they are rotated in place
+    public ProjectedHeads Key;           // keys, also rotated in place; they may have fewer heads than the queries
+    public ProjectedHeads Value;         // values; they have as many heads as the keys
     public RotaryTable? Rotary;          // the angles by which queries and keys turn; null: they stay as they are
     public ReadOnlySpan<int> Positions;  // the position of each token, [Tokens]; read only where there is a Rotary
-    public Span<float> Q;                // receives the queries, [Tokens, heads · head_dim]
+    public Span<float> Q;                // receives the queries, [Tokens, heads · head_dim]; may be Query.X where that has this form
     public Span<byte> K, V;              // the sequence's keys and values, [key heads, MaxLength, head_dim] of Type; those of the tokens are written
     public WeightType Type;              // F32, F16 or BF16
     public int MaxLength;                // tokens that K and V have room for
@@ -146,37 +175,55 @@ internal ref struct SplitHeadsArguments
     internal readonly void Validate()
     {
         Check.NotNegative(Tokens);
-        Check.NotNegative(Width);
         Check.NotNegative(MaxLength);
         Check.NotNegative(Past);
-        QueryLayout.Validate(Width, nameof(QueryLayout));
-        KeyLayout.Validate(Width, nameof(KeyLayout));
-        ValueLayout.Validate(Width, nameof(ValueLayout));
-        Check.Same(KeyLayout.Heads, ValueLayout.Heads);
-        Check.Same(QueryLayout.HeadDim, KeyLayout.HeadDim);
-        Check.Same(KeyLayout.HeadDim, ValueLayout.HeadDim);
-        Check.Length(X.Length, (long)Tokens * Width, $"X [{Tokens}, {Width}]");
-        Check.Length(Q.Length, (long)Tokens * QueryLayout.Heads * QueryLayout.HeadDim, $"Q [{Tokens}, {QueryLayout.Heads} · {QueryLayout.HeadDim}]");
+        Query.Validate(Tokens, nameof(Query));
+        Key.Validate(Tokens, nameof(Key));
+        Value.Validate(Tokens, nameof(Value));
+        (HeadLayout query, HeadLayout key, HeadLayout value) = (Query.Layout, Key.Layout, Value.Layout);
+        Check.Same(key.Heads, value.Heads);
+        Check.Same(query.HeadDim, key.HeadDim);
+        Check.Same(key.HeadDim, value.HeadDim);
+        Check.Length(Q.Length, (long)Tokens * query.Heads * query.HeadDim, $"Q [{Tokens}, {query.Heads} · {query.HeadDim}]");
         int size = WeightMatrix.ElementSize(Type);
-        Check.Length(K.Length, (long)KeyLayout.Heads * MaxLength * KeyLayout.HeadDim * size,
-            $"K [{KeyLayout.Heads}, {MaxLength}, {KeyLayout.HeadDim}] in {Type}");
-        Check.Length(V.Length, (long)ValueLayout.Heads * MaxLength * ValueLayout.HeadDim * size,
-            $"V [{ValueLayout.Heads}, {MaxLength}, {ValueLayout.HeadDim}] in {Type}");
+        Check.Length(K.Length, (long)key.Heads * MaxLength * key.HeadDim * size, $"K [{key.Heads}, {MaxLength}, {key.HeadDim}] in {Type}");
+        Check.Length(V.Length, (long)value.Heads * MaxLength * value.HeadDim * size, $"V [{value.Heads}, {MaxLength}, {value.HeadDim}] in {Type}");
         Check.AtLeast(MaxLength, (long)Past + Tokens, $"{Tokens} tokens after {Past}");
         if (Rotary is null) return;
-        Check.AtLeast(QueryLayout.HeadDim, Rotary.RotaryDim, $"Rotary, which turns {Rotary.RotaryDim} values of a head,");
+        Check.AtLeast(query.HeadDim, Rotary.RotaryDim, $"Rotary, which turns {Rotary.RotaryDim} values of a head,");
         Check.Length(Positions.Length, Tokens, $"a position of each of {Tokens} tokens");
-        CheckPositions(Positions, Rotary.Positions);
+        CheckPositions(Positions, Rotary);
     }
 
-    private static void CheckPositions(ReadOnlySpan<int> positions, int known)
+    private static void CheckPositions(ReadOnlySpan<int> positions, RotaryTable known)
     {
         for (int i = 0; i < positions.Length; i++)
         {
-            if ((uint)positions[i] >= (uint)known)
+            if (positions[i] < known.First || positions[i] >= known.Positions)
                 throw new ArgumentOutOfRangeException(nameof(positions), positions[i],
-                    $"Positions[{i}] is {positions[i]}; the table has positions 0 to {known - 1}.");
+                    $"Positions[{i}] is {positions[i]}; the table has positions {known.First} to {known.Positions - 1}.");
         }
+    }
+}
+
+/// <summary>Heads among the values of a projection, which may be of their own or one that queries, keys and values share.</summary>
+/// <param name="x">The projection, [tokens, width].</param>
+/// <param name="width">Values of a token.</param>
+/// <param name="layout">Where the heads lie in a row.</param>
+internal readonly ref struct ProjectedHeads(Span<float> x, int width, HeadLayout layout)
+{
+    public Span<float> X { get; } = x;
+    public int Width { get; } = width;
+    public HeadLayout Layout { get; } = layout;
+
+    /// <summary>The values of a token.</summary>
+    public Span<float> Row(int token) => X.Slice(token * Width, Width);
+
+    internal void Validate(int tokens, string name)
+    {
+        Check.NotNegative(Width);
+        Layout.Validate(Width, name);
+        Check.Length(X.Length, (long)tokens * Width, $"{name} [{tokens}, {Width}]");
     }
 }
 

@@ -15,7 +15,7 @@ internal sealed class CodeGenModel : DecoderModel
     {
         Config = config;
         Words = new EmbeddingTable(source.Weights, Wte, config.VocabSize, config.NEmbd);
-        var rotary = new RotaryTable(config.RotaryWidth, config.NPositions);
+        var rotary = new RotaryEmbedding(config.RotaryWidth, RotaryPairs.Interleaved);
         _blocks = new CodeGenBlock[config.NLayer];
         for (int i = 0; i < _blocks.Length; i++)
             _blocks[i] = new CodeGenBlock(config, source.Weights, $"transformer.h.{i}", i, rotary);
@@ -32,7 +32,7 @@ internal sealed class CodeGenModel : DecoderModel
     public override EmbeddingTable Words { get; }
 
     /// <summary>ln_f.</summary>
-    public override LayerNormalization Norm { get; }
+    public override Normalization Norm { get; }
 
     /// <inheritdoc/>
     public override FloatTensor Forward(Session session)
@@ -61,7 +61,7 @@ internal sealed class CodeGenBlock
     private readonly FeedForwardBlock _mlp;
     private readonly string _name, _mlpName;
 
-    public CodeGenBlock(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
+    public CodeGenBlock(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryEmbedding rotary)
     {
         (_name, _mlpName) = (name, $"{name}.mlp");
         _ln1 = new LayerNormalization(weights, $"{name}.ln_1", config.NEmbd, config.LayerNormEpsilon);
@@ -92,7 +92,7 @@ internal sealed class CodeGenAttention
     private readonly CausalSelfAttention _heads;
     private readonly string _name;
 
-    public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryTable rotary)
+    public CodeGenAttention(CodeGenConfig config, ModelWeights weights, string name, int layer, RotaryEmbedding rotary)
     {
         _name = name;
         QkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);

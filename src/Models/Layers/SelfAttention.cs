@@ -79,76 +79,91 @@ public sealed class SelfAttention
     }
 }
 
-/// <summary>softmax(q · kᵀ / √head_dim) · v from a fused projection, each token attending to itself and what is before it in its sequence.</summary>
-/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2, with rotated q and k (Su et al. 2021, arXiv:2104.09864). Keys and values are in the
-/// session's cache.</remarks>
+/// <summary>softmax(q · kᵀ · scale) · v, each token attending to itself and what is before it in its sequence.</summary>
+/// <remarks>Vaswani et al. 2017, arXiv:1706.03762, section 3.2, with rotated q and k (Su et al. 2021, arXiv:2104.09864), and heads that share keys and
+/// values (Ainslie et al. 2023, arXiv:2305.13245; Shazeer 2019, arXiv:1911.02150). Keys and values are in the session's cache.</remarks>
 internal sealed class CausalSelfAttention
 {
     private readonly int _layer, _heads, _headDim;
     private readonly HeadLayout _queries, _keys, _values;
-    private readonly RotaryTable? _rotary;
+    private readonly RotaryEmbedding? _rotary;
+    private readonly float _scale;
     private readonly string _queryName, _keyName, _valueName, _contextName;
 
     /// <param name="config">Heads, and their width.</param>
     /// <param name="name">The module path below which its insides are traced.</param>
     /// <param name="layer">Its layer.</param>
-    /// <param name="queries">Where the queries are in a row of the fused projection.</param>
-    /// <param name="keys">Where the keys are.</param>
+    /// <param name="queries">Where the queries are in a row of their projection.</param>
+    /// <param name="keys">Where the keys are; they may have fewer heads.</param>
     /// <param name="values">Where the values are.</param>
     /// <param name="rotary">The angles by which queries and keys turn; null: none.</param>
-    public CausalSelfAttention(PretrainedConfig config, string name, int layer, HeadLayout queries, HeadLayout keys, HeadLayout values, RotaryTable? rotary)
+    /// <param name="scale">What multiplies scores; null: 1 / √head_dim.</param>
+    public CausalSelfAttention(PretrainedConfig config, string name, int layer, HeadLayout queries, HeadLayout keys, HeadLayout values,
+        RotaryEmbedding? rotary, float? scale = null)
     {
-        (_layer, _heads, _headDim) = (layer, config.Heads, config.HeadWidth);
+        (_layer, _heads, _headDim, _scale) = (layer, config.Heads, config.HeadWidth, scale ?? 1 / MathF.Sqrt(config.HeadWidth));
         (_queries, _keys, _values, _rotary) = (queries, keys, values, rotary);
         (_queryName, _keyName, _valueName, _contextName) = ($"{name}.query", $"{name}.key", $"{name}.value", $"{name}.context");
-        Traced = new TracedAttention(name, layer, new HeadLayout(_heads, _headDim), causal: true);
+        Traced = new TracedAttention(name, layer, new HeadLayout(_heads, _headDim), causal: true) { Scale = _scale, KeyHeads = keys.Heads };
+    }
+
+    /// <summary>Attention whose queries, keys and values have projections of their own.</summary>
+    /// <inheritdoc cref="CausalSelfAttention(PretrainedConfig, string, int, HeadLayout, HeadLayout, HeadLayout, RotaryEmbedding?, float?)"/>
+    public CausalSelfAttention(PretrainedConfig config, string name, int layer, RotaryEmbedding? rotary)
+        : this(config, name, layer, new HeadLayout(config.Heads, config.HeadWidth), new HeadLayout(config.KeyValueHeads, config.HeadWidth),
+            new HeadLayout(config.KeyValueHeads, config.HeadWidth), rotary)
+    {
     }
 
     /// <summary>Its insides, for whoever traces them.</summary>
     public TracedAttention Traced { get; }
 
-    /// <summary>[tokens, fused] → [tokens, heads · head_dim]; appends keys and values to the session's cache.</summary>
-    public FloatTensor Forward(FloatTensor qkv, Session session)
+    /// <summary>The same from one projection of queries, keys and values, [tokens, fused].</summary>
+    /// <inheritdoc cref="Forward(FloatTensor, FloatTensor, FloatTensor, Session)"/>
+    public FloatTensor Forward(FloatTensor qkv, Session session) => Forward(qkv, qkv, qkv, session);
+
+    /// <summary>[tokens, …] → [tokens, heads · head_dim]; turns queries and keys in place, and appends keys and values to the session's cache.</summary>
+    public FloatTensor Forward(FloatTensor queries, FloatTensor keys, FloatTensor values, Session session)
     {
-        FloatTensor query = session.Workspace.Rent(_queryName, qkv.Shape[0], _heads * _headDim);           // [tokens, heads · head_dim]
+        (int tokens, int width) = (queries.Shape[0], _heads * _headDim);
+        var projected = new Projections(queries, keys, values);
+        FloatTensor query = queries.Shape[1] == width ? queries : session.Workspace.Rent(_queryName, tokens, width);   // [tokens, heads · head_dim]
+        RotaryTable? rotary = _rotary?.For(session.Batch);
         for (int row = 0; row < session.Batch.Rows; row++)
-            SplitHeads.Run(Split(qkv, query, row, session), session.Kernels);                         // q and k rotated; k and v → cache
-        session.Tracer?.TapHeads(this, qkv, query);
-        FloatTensor context = session.Workspace.Rent(_contextName, qkv.Shape[0], _heads * _headDim);
+            SplitHeads.Run(Split(projected, query, row, rotary, session), session.Kernels);           // q and k rotated; k and v → cache
+        session.Tracer?.TapHeads(this, projected, query);
+        FloatTensor context = session.Workspace.Rent(_contextName, tokens, width);
         Attention.Run(session.Batch.Rows, new CachedRows(this, query, context, session), session.Kernels);
         Traced.Run(query, context, session);
         return context;
     }
 
     /// <summary>Queries and keys after their rotation, and values. Changed ones go to the cache in place of those that are there.</summary>
-    public void Tap(FloatTensor qkv, FloatTensor query, ActivationTrace trace, Session session)
+    public void Tap(in Projections projected, FloatTensor query, ActivationTrace trace, Session session)
     {
         trace.Tap(_queryName, query, new HeadLayout(_heads, _headDim));
-        bool keysChanged = trace.Tap(_keyName, qkv, _keys), valuesChanged = trace.Tap(_valueName, qkv, _values);
+        bool keysChanged = trace.Tap(_keyName, projected.Key, _keys), valuesChanged = trace.Tap(_valueName, projected.Value, _values);
         for (int row = 0; (keysChanged || valuesChanged) && row < session.Batch.Rows; row++)
         {
-            SplitHeadsArguments changed = Split(qkv, query, row, session);
-            changed.QueryLayout = new HeadLayout(0, _headDim);
+            SplitHeadsArguments changed = Split(projected, query, row, rotary: null, session);        // keys are turned already
+            changed.Query = new ProjectedHeads([], width: 0, new HeadLayout(0, _headDim));
             changed.Q = [];
-            changed.Rotary = null;                                                                    // keys are turned already
             SplitHeads.Run(changed, session.Kernels);
         }
     }
 
-    private SplitHeadsArguments Split(FloatTensor qkv, FloatTensor query, int row, Session session)
+    private SplitHeadsArguments Split(in Projections projected, FloatTensor query, int row, RotaryTable? rotary, Session session)
     {
         (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
         CachedSequence held = cache.Of(batch.Slot(row));
-        (int start, int tokens, int fused, int width) = (batch.RowStart(row), batch.RowLength(row), qkv.Shape[1], query.Shape[1]);
+        (int start, int tokens, int width) = (batch.RowStart(row), batch.RowLength(row), query.Shape[1]);
         return new SplitHeadsArguments
         {
             Tokens = tokens,
-            Width = fused,
-            X = qkv.Span.Slice(start * fused, tokens * fused),
-            QueryLayout = _queries,
-            KeyLayout = _keys,
-            ValueLayout = _values,
-            Rotary = _rotary,
+            Query = Projected(projected.Query, _queries),
+            Key = Projected(projected.Key, _keys),
+            Value = Projected(projected.Value, _values),
+            Rotary = rotary,
             Positions = batch.Positions.Slice(start, tokens),
             Q = query.Span.Slice(start * width, tokens * width),
             K = held.Keys(_layer),
@@ -157,6 +172,8 @@ internal sealed class CausalSelfAttention
             MaxLength = cache.MaxLength,
             Past = held.Length,
         };
+
+        ProjectedHeads Projected(FloatTensor x, HeadLayout layout) => new(x.Span.Slice(start * x.Shape[1], tokens * x.Shape[1]), x.Shape[1], layout);
     }
 
     /// <summary>What each row of the batch attends to: its sequence's keys and values in the cache.</summary>
@@ -172,10 +189,11 @@ internal sealed class CausalSelfAttention
             return new AttentionArguments
             {
                 Heads = attention._heads,
+                KeyHeads = attention._keys.Heads,
                 HeadDim = headDim,
                 Queries = queries,
                 Keys = keys,
-                Scale = 1 / MathF.Sqrt(headDim),
+                Scale = attention._scale,
                 Causal = true,
                 Q = query.Span.Slice(start, queries * width),
                 QTokenStride = width,
@@ -193,3 +211,9 @@ internal sealed class CausalSelfAttention
         }
     }
 }
+
+/// <summary>Queries, keys and values as layers projected them: three tensors, or one thrice.</summary>
+/// <param name="Query">[tokens, …].</param>
+/// <param name="Key">[tokens, …].</param>
+/// <param name="Value">[tokens, …].</param>
+internal readonly record struct Projections(FloatTensor Query, FloatTensor Key, FloatTensor Value);

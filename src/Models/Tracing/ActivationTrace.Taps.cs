@@ -159,5 +159,5 @@ public sealed partial class ActivationTrace
     }
 
     /// <summary>The heads of a decoder's attention before it runs.</summary>
-    internal void TapHeads(CausalSelfAttention attention, FloatTensor qkv, FloatTensor query) => attention.Tap(qkv, query, this, _session);
+    internal void TapHeads(CausalSelfAttention attention, in Projections projected, FloatTensor query) => attention.Tap(projected, query, this, _session);
 }

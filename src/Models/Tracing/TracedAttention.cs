@@ -5,8 +5,8 @@ namespace ManagedTransformers.Models;
 
 
 /// <summary>What a row of a batch attends to.</summary>
-/// <param name="Keys">[heads, keys, head_dim].</param>
-/// <param name="Values">[heads, keys, head_dim].</param>
+/// <param name="Keys">[heads of keys, keys, head_dim].</param>
+/// <param name="Values">[heads of keys, keys, head_dim].</param>
 /// <param name="Columns">Where each key stands in the padded batches, [keys].</param>
 /// <param name="Visible">0 hides a key, [keys]; empty: all are visible.</param>
 internal sealed record AttendedRow(float[] Keys, float[] Values, int[] Columns, byte[] Visible);
@@ -28,10 +28,16 @@ internal sealed class TracedAttention
     /// <param name="causal">Whether a token sees only itself and those before it.</param>
     public TracedAttention(string name, int layer, HeadLayout layout, bool causal)
     {
-        (_layer, _layout, _causal) = (layer, layout, causal);
+        (_layer, _layout, _causal, Scale, KeyHeads) = (layer, layout, causal, 1 / MathF.Sqrt(layout.HeadDim), layout.Heads);
         (_scores, _probabilities, _heads, _headOutputs, _attentions) =
             ($"{name}.scores", $"{name}.probabilities", $"{name}.heads", $"{name}.head_outputs", $"attentions.{layer}");
     }
+
+    /// <summary>What multiplies scores; 1 / √head_dim where nobody says otherwise.</summary>
+    public float Scale { get; init; }
+
+    /// <summary>Heads of keys and values; as many as queries have where nobody says otherwise.</summary>
+    public int KeyHeads { get; init; }
 
     /// <summary>Taps an encoder's attention after it has run: its keys are the row's own.</summary>
     public void Run(FloatTensor query, FloatTensor key, FloatTensor value, FloatTensor context, Session session)
@@ -96,16 +102,15 @@ internal sealed class TracedAttention
         return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, shape) : new FloatTensor(name, shape);
     }
 
-    /// <summary>scores = q · kᵀ / √head_dim; −∞ where the key may not be seen or is padding.</summary>
+    /// <summary>scores = q · kᵀ · scale; −∞ where the key may not be seen or is padding.</summary>
     private void Score(FloatTensor query, AttendedRow attended, FloatTensor scores, int row, Session session)
     {
         PackedBatch batch = session.Batch;
         (int start, int queries, int keys, int dim) = (batch.RowStart(row), batch.RowLength(row), attended.Columns.Length, _layout.HeadDim);
         float[] q = _layout.Gather(query, start, queries), products = new float[queries * keys];
-        float scale = 1 / MathF.Sqrt(dim);
         for (int head = 0; head < _layout.Heads; head++)
         {
-            var k = new WeightMatrix(MemoryMarshal.AsBytes(attended.Keys.AsSpan(head * keys * dim, keys * dim)), WeightType.F32, keys, dim);
+            var k = new WeightMatrix(MemoryMarshal.AsBytes(attended.Keys.AsSpan(KeyHead(head) * keys * dim, keys * dim)), WeightType.F32, keys, dim);
             MatMul.Run(q.AsSpan(head * queries * dim, queries * dim), queries, k, products, default, session.Kernels);
             for (int i = 0; i < queries; i++)
             {
@@ -115,7 +120,7 @@ internal sealed class TracedAttention
                 for (int j = 0; j < seen; j++)
                 {
                     if (attended.Visible.Length == 0 || attended.Visible[j] != 0)
-                        to[attended.Columns[j]] = products[i * keys + j] * scale;
+                        to[attended.Columns[j]] = products[i * keys + j] * Scale;
                 }
             }
         }
@@ -157,12 +162,15 @@ internal sealed class TracedAttention
                     p[i * keys + j] = RowOf(probabilities, row, head, batch.Columns[start + i])[attended.Columns[j]];
             for (int j = 0; j < keys; j++)
                 for (int d = 0; d < dim; d++)
-                    turned[d * keys + j] = attended.Values[(head * keys + j) * dim + d];
+                    turned[d * keys + j] = attended.Values[(KeyHead(head) * keys + j) * dim + d];
             MatMul.Run(p, queries, new WeightMatrix(MemoryMarshal.AsBytes(turned.AsSpan()), WeightType.F32, dim, keys), mixed, default, session.Kernels);
             for (int i = 0; i < queries; i++)
                 mixed.AsSpan(i * dim, dim).CopyTo(_layout.Of(context.Row(start + i), head));
         }
     }
+
+    /// <summary>The head of keys and values that a head reads.</summary>
+    private int KeyHead(int head) => head / (_layout.Heads / KeyHeads);
 
     private Span<float> RowOf(FloatTensor scores, int row, int head, int column) => scores.Row((row * _layout.Heads + head) * scores.Shape[2] + column);
 }

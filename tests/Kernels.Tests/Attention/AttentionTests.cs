@@ -6,6 +6,7 @@ public sealed class AttentionTests
     private sealed class Case
     {
         public required int Heads, HeadDim, Queries, Keys;
+        public int KeyHeads;
         public bool Causal, WantProbabilities, HeadMajorCache;
         public WeightType Type;
         public byte[] KeyMask = [];
@@ -15,20 +16,23 @@ public sealed class AttentionTests
         public Case Fill()
         {
             Q = Samples.Uniform(Queries * Heads * HeadDim, 1, 2);
-            K = Samples.Uniform(Keys * Heads * HeadDim, 2, 2);
-            V = Samples.Uniform(Keys * Heads * HeadDim, 3);
+            K = Samples.Uniform(Keys * HeadsOfKeys * HeadDim, 2, 2);
+            V = Samples.Uniform(Keys * HeadsOfKeys * HeadDim, 3);
             return this;
         }
+
+        private int HeadsOfKeys => KeyHeads == 0 ? Heads : KeyHeads;
 
         public float[] Run(KernelOptions options, out float[] probabilities)
         {
             using var output = new Guarded(Queries * Heads * HeadDim * sizeof(float), 4);
             using var p = new Guarded(WantProbabilities ? Heads * Queries * Keys * sizeof(float) : 0, 4);
-            int width = Heads * HeadDim;
+            int width = Heads * HeadDim, keyWidth = HeadsOfKeys * HeadDim;
             Attention.Run(
                 new AttentionArguments
                 {
                     Heads = Heads,
+                    KeyHeads = KeyHeads,
                     HeadDim = HeadDim,
                     Queries = Queries,
                     Keys = Keys,
@@ -38,10 +42,10 @@ public sealed class AttentionTests
                     QTokenStride = width,
                     QHeadStride = HeadDim,
                     K = Store(K),
-                    KTokenStride = HeadMajorCache ? HeadDim : width,
+                    KTokenStride = HeadMajorCache ? HeadDim : keyWidth,
                     KHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
                     V = Store(V),
-                    VTokenStride = HeadMajorCache ? HeadDim : width,
+                    VTokenStride = HeadMajorCache ? HeadDim : keyWidth,
                     VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
                     KeyMask = KeyMask,
                     HeadMask = HeadMask,
@@ -77,6 +81,46 @@ public sealed class AttentionTests
             Samples.AssertClose(actual, expected, within, what);
             Samples.AssertClose(actualP, expectedP, 2e-6, what);
         }
+    }
+
+    /// <summary>Query heads that share keys and values: what the same gives where each has a copy of its own.</summary>
+    [Test]
+    public void A_group_of_heads_has_the_bits_of_heads_with_keys_of_their_own([Levels] KernelLevel level, [Values(1, 6, 50)] int queries,
+        [Values(1, 5)] int threads, [Values] bool masked, [Values(WeightType.F32, WeightType.F16)] WeightType type, [Values] bool probabilities)
+    {
+        const int Keys = 230, D = 24, KeyHeads = 2;
+        foreach (int group in (int[])[1, 2, 3, 7])
+        {
+            byte[] mask = masked ? [.. Enumerable.Range(0, Keys).Select(i => (byte)(i % 5 == 1 || i < 3 ? 0 : 1))] : [];
+            int heads = KeyHeads * group;
+            var shared = new Case
+            {
+                Heads = heads, KeyHeads = KeyHeads, HeadDim = D, Queries = queries, Keys = Keys, Causal = true, HeadMajorCache = true, KeyMask = mask,
+                Type = type, WantProbabilities = probabilities, HeadMask = [.. Enumerable.Range(0, heads).Select(head => 1 - (head / 20f))],
+            }.Fill();
+            var own = new Case
+            {
+                Heads = heads, HeadDim = D, Queries = queries, Keys = Keys, Causal = true, HeadMajorCache = true, KeyMask = mask,
+                Type = type, WantProbabilities = probabilities, HeadMask = shared.HeadMask, Q = shared.Q, K = Repeated(shared.K), V = Repeated(shared.V),
+            };
+            float[] expected = own.Run(Samples.At(level, threads), out float[] expectedP), actual = shared.Run(Samples.At(level, threads), out float[] p);
+            // Tiles of many queries sum their keys in blocks that begin elsewhere.
+            if (queries <= MatMul.StreamedRows || probabilities || level == KernelLevel.Reference)
+                Assert.That((actual, p), Is.EqualTo((expected, expectedP)), $"groups of {group}");
+            else
+                Samples.AssertClose(actual, expected, 2e-6, $"{level} groups of {group}");
+
+            float[] Repeated(float[] x) => [.. Enumerable.Range(0, heads).SelectMany(head => x.Skip(head / group * Keys * D).Take(Keys * D))];
+        }
+    }
+
+    [TestCase(4, 3)]
+    [TestCase(2, 4)]
+    public void Heads_of_keys_that_do_not_divide_the_heads_are_refused_with_both_numbers(int heads, int keyHeads)
+    {
+        Case bad = new Case { Heads = heads, KeyHeads = keyHeads, HeadDim = 2, Queries = 1, Keys = 1 }.Fill();
+        Assert.That(() => bad.Run(Samples.Reference, out _),
+            Throws.ArgumentException.With.Message.Contains($"Heads is {heads}").And.Message.Contains($"{keyHeads} heads of keys"));
     }
 
     [Test]

@@ -24,11 +24,9 @@ public sealed class SplitHeadsTests
                 new SplitHeadsArguments
                 {
                     Tokens = Tokens,
-                    Width = Width,
-                    X = x.Floats,
-                    QueryLayout = Query,
-                    KeyLayout = Key,
-                    ValueLayout = Value,
+                    Query = new ProjectedHeads(x.Floats, Width, Query),
+                    Key = new ProjectedHeads(x.Floats, Width, Key),
+                    Value = new ProjectedHeads(x.Floats, Width, Value),
                     Rotary = Rotary,
                     Positions = Positions,
                     Q = q.Floats,
@@ -73,6 +71,51 @@ public sealed class SplitHeadsTests
     }
 
     [Test]
+    public void In_halves_a_turn_by_1_takes_1_2_at_places_0_and_2_to_cos_minus_2_sin_and_2_cos_plus_sin([Levels] KernelLevel level)
+    {
+        // head_dim 5, of which 4 turn, position 1: the pair (0, 2) by 1 · 1, the pair (1, 3) by 1 · 0, cos and sin twice as large
+        Case one = LaidOut("q|k|v", 1, 1, 5);
+        (one.Rotary, one.Positions) = (new RotaryTable([1, 0], first: 1, positions: 2, RotaryPairs.Halves, scale: 2), [1]);
+        one.X = [1, 3, 2, 4, 9, 5, 7, 6, 8, 9, 10, 11, 12, 13, 14];
+        (_, float[] q, byte[] k, byte[] v) = one.Run(Samples.At(level));
+        (double cos, double sin) = (2 * Math.Cos(1), 2 * Math.Sin(1));
+        Assert.That(q, Is.EqualTo(new[] { cos - (2 * sin), 6, (2 * cos) + sin, 8, 9 }).Within(1e-5));
+        Assert.That(Floats(k), Is.EqualTo(new[] { (5 * cos) - (6 * sin), 14, (6 * cos) + (5 * sin), 16, 9 }).Within(1e-5));
+        Assert.That(Floats(v), Is.EqualTo(new float[] { 10, 11, 12, 13, 14 }));
+    }
+
+    [Test]
+    public void Projections_of_their_own_give_the_bits_of_a_fused_one_and_queries_may_turn_where_they_are([Levels] KernelLevel level)
+    {
+        const int Heads = 4, KeyHeads = 2, D = 6, Tokens = 3, Width = (Heads + (2 * KeyHeads)) * D;
+        Case fused = LaidOut("q|k|v", Heads, KeyHeads, D);
+        RotaryTable table = new(RotaryTable.Frequencies(D, 10000), first: 0, positions: 9, RotaryPairs.Halves);
+        (fused.Tokens, fused.MaxLength, fused.Rotary, fused.Positions, fused.X) = (Tokens, Tokens, table, [6, 7, 8], Samples.Uniform(Tokens * Width, 1));
+        (_, float[] q, byte[] k, byte[] v) = fused.Run(Samples.At(level));
+
+        float[] queries = Columns(0, Heads), keys = Columns(Heads, KeyHeads), values = Columns(Heads + KeyHeads, KeyHeads);
+        byte[] ownK = new byte[k.Length], ownV = new byte[v.Length];
+        SplitHeads.Run(
+            new SplitHeadsArguments
+            {
+                Tokens = Tokens,
+                Query = new ProjectedHeads(queries, Heads * D, new HeadLayout(Heads, D)),
+                Key = new ProjectedHeads(keys, KeyHeads * D, new HeadLayout(KeyHeads, D)),
+                Value = new ProjectedHeads(values, KeyHeads * D, new HeadLayout(KeyHeads, D)),
+                Rotary = table,
+                Positions = fused.Positions,
+                Q = queries,
+                K = ownK,
+                V = ownV,
+                MaxLength = Tokens,
+            }, Samples.At(level));
+        Assert.That((queries, ownK, ownV), Is.EqualTo((q, k, v)));
+
+        float[] Columns(int first, int heads) =>
+            [.. Enumerable.Range(0, Tokens * heads * D).Select(i => fused.X[(i / (heads * D) * Width) + (first * D) + (i % (heads * D))])];
+    }
+
+    [Test]
     public void Each_layout_brings_every_head_to_its_place([Levels] KernelLevel level,
         [Values("q|k|v", "q|k|v of each head", "blocks of q|v|k")] string layout, [Values(1, 2)] int queriesPerKey)
     {
@@ -112,14 +155,15 @@ public sealed class SplitHeadsTests
 
     [Test]
     public void Every_size_agrees_with_Reference_and_leaves_the_rest_of_the_cache_alone([Levels] KernelLevel level,
-        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values] bool halves)
     {
         for (int half = 0; half <= 33; half++)
         {
             int d = (2 * half) + 3;
             Case split = LaidOut("q|k|v", 3, 3, d);
             (split.Type, split.Tokens, split.MaxLength, split.Past, split.Misalignment) = (type, 2, 4, 1, half % 4);
-            (split.Rotary, split.Positions, split.X) = (new RotaryTable(2 * half, 7), [6, 2], Samples.Uniform(2 * split.Width, half));
+            RotaryTable table = new(RotaryTable.Frequencies(2 * half, 10000), first: 1, positions: 7, halves ? RotaryPairs.Halves : RotaryPairs.Interleaved);
+            (split.Rotary, split.Positions, split.X) = (table, [6, 2], Samples.Uniform(2 * split.Width, half));
             (float[] x, float[] q, byte[] k, byte[] v) = split.Run(Samples.At(level));
             (float[] expectedX, float[] expectedQ, byte[] expectedK, byte[] expectedV) = split.Run(Samples.Reference);
             Samples.AssertClose(x, expectedX, 1e-6, $"{level} {half} x");
@@ -174,13 +218,13 @@ public sealed class SplitHeadsTests
         bad = Good();
         bad.Value = bad.Value with { First = 17 };
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("Width is 24")
-            .And.Message.Contains("ValueLayout").And.Message.Contains("at least 25"));
+            .And.Message.Contains("Value, 2 heads").And.Message.Contains("at least 25"));
         bad = Good();
         bad.Key = bad.Key with { HeadsPerBlock = 4 };
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("2 heads in blocks of 4"));
         bad = Good();
         bad.Key = bad.Key with { Heads = 1, HeadsPerBlock = 1 };
-        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("KeyLayout.Heads is 1 and ValueLayout.Heads is 2"));
+        Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("key.Heads is 1 and value.Heads is 2"));
         bad = Good();
         bad.Rotary = new RotaryTable(6, 9);
         Assert.That(Call(bad), Throws.ArgumentException.With.Message.Contains("HeadDim is 4").And.Message.Contains("turns 6 values"));
