@@ -11,12 +11,12 @@ internal static class InputChecks
             throw new ModelInputException("Exactly one of input_ids and inputs_embeds is needed.");
         CheckLength("input_ids", inputs.InputIds, inputs);
         int tokens = LongestText(inputs, config);
-        if (past + tokens > config.MaxTokens)
+        if (past + tokens > config.Positions.MostTokens)
             throw new ModelInputException(TooLong(config, past, tokens));
         CheckIds("input_ids", inputs.InputIds, config.VocabSize, "vocab_size", sequence);
         CheckTokenTypes(inputs, config);
         CheckLength("position_ids", inputs.PositionIds, inputs);
-        CheckIds("position_ids", inputs.PositionIds, config.Positions.Count, config.Positions.Key, sequence);
+        CheckIds("position_ids", inputs.PositionIds, Math.Max(config.Positions.Count, config.Positions.MostTokens), config.Positions.Key, sequence);
         CheckEmbeddings(inputs, config);
         CheckMask(inputs, past);
         CheckHeadMask(inputs.HeadMask, config);
@@ -105,7 +105,7 @@ internal static class InputChecks
     {
         string cached = past > 0 ? $", {past} of them in the KV cache" : "";
         string advice = config.IsCausal ? "Drop tokens on the left." : "Truncate it or split it into windows.";
-        return $"The text is {past + sequence} tokens{cached}; the model reads at most {config.MaxTokens} ({config.Positions}). {advice}";
+        return $"The text is {past + sequence} tokens{cached}; the model reads at most {config.Positions.MostTokens} ({config.Positions}). {advice}";
     }
 
     private static void CheckTokenTypes(ModelInputs inputs, PretrainedConfig config)

@@ -37,7 +37,7 @@ public sealed class TraceParityTests
     private static ActivationTrace Run(PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, out ModelInputs inputs)
     {
         inputs = ForwardFiles.ReadInputs(reference);
-        using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize });
+        using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = inputs.SequenceLength });
         ActivationTrace trace = session.Trace(new TraceOptions { Names = ["**", "**.head_outputs"] });
         model.Forward(inputs, session, new ForwardOptions { ComputePadding = true });
         return trace;
@@ -48,7 +48,7 @@ public sealed class TraceParityTests
     {
         string[] parts = output.Split('.');
         (ModulePaths paths, int layers) = (model.Paths, model.Config.Layers);
-        string last = model.Config.IsCausal ? "transformer.ln_f" : paths.Layer(layers - 1);
+        string last = !model.Config.IsCausal ? paths.Layer(layers - 1) : model.ActivationNames[^(model is ICausalLM ? 2 : 1)];     // the final norm
         return parts[0] switch
         {
             "hidden_states" when parts[1] == "0" => paths.Embeddings,
@@ -94,6 +94,12 @@ public sealed class TraceParityTests
             {
                 CodeGenConfig =>
                     [("attn.qkv_proj", $"{layer}.ln_1"), ("attn.out_proj", heads), ("mlp.fc_in", $"{layer}.ln_1"), ("mlp.fc_out", $"{layer}.mlp.act")],
+                LlamaConfig =>
+                [
+                    ("self_attn.q_proj", $"{layer}.input_layernorm"), ("self_attn.k_proj", $"{layer}.input_layernorm"),
+                    ("self_attn.v_proj", $"{layer}.input_layernorm"), ("self_attn.o_proj", heads),
+                    ("mlp.gate_proj", $"{layer}.post_attention_layernorm"), ("mlp.up_proj", $"{layer}.post_attention_layernorm"),
+                ],
                 DistilBertConfig =>
                 [
                     ("attention.q_lin", before), ("attention.k_lin", before), ("attention.v_lin", before), ("attention.out_lin", heads),

@@ -92,7 +92,7 @@ public sealed class ActivationSet : IDisposable
                 $"Its own are called {string.Join(", ", model.ActivationNames.Take(3))} …; docs/tracing.md lists them.");
         var all = new ForwardOptions { ComputePadding = true };
         model.CheckInputs(inputs, past: 0, all);                     // before a cache of the inputs' size is made
-        int length = Math.Min(inputs.SequenceLength, model.Config.MaxTokens);
+        int length = Math.Min(inputs.SequenceLength, model.Config.Positions.MostTokens);
         using Session session = model.CreateSession(new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = length });
         // What the other set holds bounds what this one does; a shape may differ, hence twice.
         long limit = names.Sum(name => 2 * sizeof(float) * like.CountOf(name));
@@ -164,7 +164,7 @@ internal static partial class ActivationOrder
 {
     private const int Layers = 1, Unknown = 3;
 
-    private static readonly string[] First = ["embeddings", "wte", "drop"];
+    private static readonly string[] First = ["embeddings", "embed_tokens", "wte", "drop"];
 
     private static readonly string[] InLayer =
     [
@@ -173,13 +173,16 @@ internal static partial class ActivationOrder
         "attention.out_lin", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs",
         "attention.self.scores", "attention.self.probabilities", "attention.self.heads",
         "attention.self", "attention.self.head_outputs", "attn.out_proj", "attn", "attention.output.dense", "attention.output", "attention",
-        "mlp.fc_in", "mlp.act", "mlp.fc_out", "mlp", "intermediate.dense", "intermediate", "output.dense", "output",
+        "mlp.fc_in", "mlp.act", "mlp.fc_out", "intermediate.dense", "intermediate", "output.dense", "output",
+        "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.query", "self_attn.key", "self_attn.value",
+        "self_attn.scores", "self_attn.probabilities", "self_attn.heads", "self_attn.head_outputs", "self_attn.o_proj", "self_attn",
+        "post_attention_layernorm", "mlp.gate_proj", "mlp.act_fn", "mlp.up_proj", "mlp.down_proj", "mlp",
         "sa_layer_norm", "ffn.lin1", "ffn.activation", "ffn.lin2", "ffn", "output_layer_norm", "",
     ];
 
     private static readonly string[] Last =
     [
-        "ln_f", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head", "cls.predictions.transform.dense", "cls.predictions.transform",
+        "ln_f", "norm", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head", "cls.predictions.transform.dense", "cls.predictions.transform",
         "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler.dense", "pooler",
         "cls.seq_relationship", "pre_classifier", "classifier.dense", "classifier.out_proj", "classifier",
     ];
@@ -209,7 +212,7 @@ internal static partial class ActivationOrder
     private static int Place(string[] endings, string name) =>
         Array.FindIndex(endings, ending => name == ending || name.EndsWith($".{ending}", StringComparison.Ordinal));
 
-    [GeneratedRegex(@"(^|\.)(h|layer)\.(?<n>\d{1,6})(\.(?<part>.+))?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(^|\.)(h|layers?)\.(?<n>\d{1,6})(\.(?<part>.+))?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Layer();
 
     [GeneratedRegex(@"(?<=\.)\d{1,6}(?=\.|$)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

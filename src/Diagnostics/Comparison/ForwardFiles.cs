@@ -47,7 +47,7 @@ public static class ForwardFiles
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
         var everything = new ForwardOptions { OutputHiddenStates = true, OutputAttentions = true, OutputPastKeyValues = true, ComputePadding = true };
-        var fitting = new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(inputs.SequenceLength, model.Config.MaxTokens) };
+        var fitting = new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(inputs.SequenceLength, model.Config.Positions.MostTokens) };
         model.CheckInputs(inputs, past: 0, everything);         // before a cache of the inputs' size is made
         using Session session = model.CreateSession(fitting);
         return [.. model.Forward(inputs, session, everything).NamedTensors()];

@@ -112,6 +112,7 @@ public abstract record PretrainedConfig
     /// <exception cref="ConfigException">They do not.</exception>
     public virtual void Validate()
     {
+        RequireSupportedKeys();
         Require(VocabSize is > 0 and <= MaxSize, "vocab_size", VocabSize, "a positive number");
         Require(double.IsFinite(InitializerRange) && InitializerRange >= 0, "initializer_range", InitializerRange, "a number of at least 0");
         Require(ProblemType is null or "regression" or "single_label_classification" or "multi_label_classification", "problem_type", ProblemType,
@@ -151,6 +152,43 @@ public abstract record PretrainedConfig
     protected void RequireSharedBy(string key, int value, string byKey, int by) =>
         Require(value % by == 0, key, value, $"a multiple of {byKey} {by}");
 
+    /// <summary>Heads, and heads of keys and values that each serve as many of them.</summary>
+    /// <exception cref="ConfigException">There are none, or they do not divide each other.</exception>
+    private protected void RequireHeads(string headsKey, string keyValueHeadsKey)
+    {
+        RequireSize(headsKey, Heads);
+        RequireSize(keyValueHeadsKey, KeyValueHeads);
+        Require(Heads % KeyValueHeads == 0, keyValueHeadsKey, KeyValueHeads, $"a divisor of {headsKey} {Heads}");
+    }
+
+    /// <summary>The base of rotary frequencies and their scaling.</summary>
+    /// <exception cref="ConfigException">The base is no number over 1, or the scaling is unknown or impossible.</exception>
+    private protected void RequireRope(double theta, RopeScaling? scaling)
+    {
+        Require(double.IsFinite(theta) && theta > 1, "rope_theta", theta, "a number over 1");
+        if (scaling?.Problem() is (string key, object found, string needed) problem)
+            Require(false, $"rope_scaling.{problem.Key}", problem.Found, problem.Needed);
+    }
+
+    /// <summary>Keys that change what a model computes in ways that this runtime does not have, whatever the family, each with what is read.</summary>
+    private static readonly (string Key, string Needed)[] s_unsupported =
+    [
+        ("quantization_config", "a checkpoint without it: weights in F32, F16 or BF16, which LoadOptions.WeightFormat or mtx convert quantize,"),
+        ("vision_config", "a model of text alone"),
+        ("num_local_experts", "a model without experts"),
+        ("num_experts", "a model without experts"),
+        ("n_routed_experts", "a model without experts"),
+    ];
+
+    private void RequireSupportedKeys()
+    {
+        foreach ((string key, string needed) in s_unsupported)
+        {
+            if (OtherKeys.TryGetValue(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null)
+                Require(false, key, value.ValueKind == JsonValueKind.Object ? "an object" : value.GetRawText(), needed);
+        }
+    }
+
     /// <summary>The activation that transformers calls <paramref name="name"/> (ACT2FN).</summary>
     /// <exception cref="ConfigException">There is none of that name.</exception>
     protected ActivationFunction ParseActivation(string key, string name) => name switch
@@ -177,8 +215,17 @@ public readonly record struct PositionLimit(string Key, int Count)
     /// </summary>
     public int? PaddingIdx { get; init; }
 
-    /// <summary>The most tokens that fit.</summary>
+    /// <summary>
+    /// Whether the count is what sessions and pipelines take by default and no more than that: rotary angles are made for any position, and longer texts run
+    /// where a session is longer (<see cref="SessionOptions.MaxLength"/>).
+    /// </summary>
+    public bool IsSoft { get; init; }
+
+    /// <summary>The most tokens that fit, or are taken by default where the limit is soft.</summary>
     public int MaxTokens => PaddingIdx is int padding ? Count - padding - 1 : Count;
+
+    /// <summary>The most tokens of any session. A soft limit has one, too: it bounds the memory that hostile position_ids take.</summary>
+    public int MostTokens => IsSoft ? Math.Max(Count, 1 << 20) : MaxTokens;
 
     /// <summary>Where the limit comes from, for messages: <c>max_position_embeddings 514, padding_idx 1</c>.</summary>
     public override string ToString() => PaddingIdx is int padding ? $"{Key} {Count}, padding_idx {padding}" : Key;

@@ -12,6 +12,8 @@ public static class ModelFamilies
         RobertaFamily.Registration,
         CodeGenFamily.Registration,
         DistilBertFamily.Registration,
+        LlamaFamily.Registration,
+        Qwen2Family.Registration,
     ];
 
     /// <summary>All families, in the order in which they were registered.</summary>

@@ -33,7 +33,9 @@ public sealed class Linear
     /// <param name="words">The token table.</param>
     /// <param name="tied">Whether the layer's matrix is that table.</param>
     /// <param name="biasName">Another name of the bias, which is read first where the file has it; null: it has only its own.</param>
-    public static Linear OverVocabulary(PretrainedConfig config, ModelWeights weights, string name, EmbeddingTable words, bool tied, string? biasName = null)
+    /// <param name="bias">Whether there is one.</param>
+    public static Linear OverVocabulary(PretrainedConfig config, ModelWeights weights, string name, EmbeddingTable words, bool tied, string? biasName = null,
+        bool bias = true)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
@@ -43,6 +45,8 @@ public sealed class Linear
             weights.Ignore($"{name}.weight", weight.Weight.Name);
         else
             weight = weights.HeadMatrix($"{name}.weight", config.VocabSize, config.HiddenWidth);
+        if (!bias)
+            return new Linear(name, weight, bias: null);
         string own = $"{name}.bias";
         if (biasName is not null && weights.Has(biasName))
             weights.Ignore(own, biasName);

@@ -16,7 +16,7 @@ public abstract class DecoderModel : PretrainedModel, IBaseModel
     public abstract EmbeddingTable Words { get; }
 
     /// <summary>The norm after the last layer.</summary>
-    public abstract LayerNormalization Norm { get; }
+    public abstract Normalization Norm { get; }
 
     internal override PretrainedModel? Body => this;
 
@@ -146,12 +146,16 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
     public float[] LogitShares(FloatTensor parts, ReadOnlySpan<float> residual, int first, int second, out float constant)
     {
         ArgumentNullException.ThrowIfNull(parts);
-        _body.Norm.ScaleParts(parts, residual);                               // (part − mean(part)) / √(var(residual) + eps) · weight
+        _body.Norm.ScaleParts(parts, residual);                               // the norm with the whole's scale
         float[] shares = Scores(parts, first), others = Scores(parts, second);
         for (int i = 0; i < shares.Length; i++)
             shares[i] -= others[i];
-        var shift = new FloatTensor(_body.Norm.Bias.ToArray(), $"{_body.Norm.Name}.bias", 1, Config.HiddenWidth);
-        constant = Scores(shift, first)[0] - Scores(shift, second)[0];
+        constant = 0;
+        if (!_body.Norm.Bias.IsEmpty)
+        {
+            var shift = new FloatTensor(_body.Norm.Bias.ToArray(), $"{_body.Norm.Name}.bias", 1, Config.HiddenWidth);
+            constant = Scores(shift, first)[0] - Scores(shift, second)[0];
+        }
         if (!_lmHead.Bias.IsEmpty)
             constant += _lmHead.Bias[first] - _lmHead.Bias[second];
         return shares;

@@ -112,10 +112,10 @@ internal sealed partial class ExplainCommandTests
         ExplainSource[] sources = CodeSources.Of(architecture, causal, generation: false);
         Assert.That(sources.Select(source => source.Panel).Distinct(), Is.EqualTo(new[] { "tokens", "attention", "residual", "lens", "prediction" }));
         string family = architecture[..architecture.IndexOf("For", StringComparison.Ordinal)];
-        if (family == "Roberta")
-            family = "Bert";                               // whose layers they are
+        family = family switch { "Roberta" => "Bert", "Qwen2" => "Llama", _ => family };                // whose layers they are
         string attention = family == "DistilBert" ? "SelfAttention" : $"{family}Attention";      // its layer has the attention that encoders share
-        Assert.That(sources.Select(source => source.Class), Does.Contain(attention).And.Contain(causal ? $"{family}Block" : $"{family}Layer"));
+        Assert.That(sources.Select(source => source.Class), Does.Contain(attention)
+            .And.Contain(family == "Llama" ? "LlamaDecoderLayer" : causal ? $"{family}Block" : $"{family}Layer"));
         Assert.That(sources.Select(source => source.Method), Does.Contain("Logits"));
     }
 

@@ -174,6 +174,14 @@ public sealed class PretrainedModelsTests
             new RobertaConfig { VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12 };
         CodeGenConfig codegen = SmallConfig();
         var distilbert = new DistilBertConfig { VocabSize = 30, Dim = 8, NLayers = 1, NHeads = 2, HiddenDim = 16, MaxPositionEmbeddings = 12 };
+        var llama = new LlamaConfig
+        {
+            VocabSize = 30, HiddenSize = 8, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 12,
+        };
+        var qwen2 = new Qwen2Config
+        {
+            VocabSize = 30, HiddenSize = 8, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 12,
+        };
         PretrainedModel[] models =
         [
             PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
@@ -185,6 +193,8 @@ public sealed class PretrainedModelsTests
             PretrainedModels.FromConfig<DistilBertModel>(distilbert), PretrainedModels.FromConfig<DistilBertForMaskedLM>(distilbert),
             PretrainedModels.FromConfig<DistilBertForSequenceClassification>(distilbert),
             PretrainedModels.FromConfig<DistilBertForTokenClassification>(distilbert),
+            PretrainedModels.FromConfig<LlamaModel>(llama), PretrainedModels.FromConfig<LlamaForCausalLM>(llama),
+            PretrainedModels.FromConfig<Qwen2Model>(qwen2), PretrainedModels.FromConfig<Qwen2ForCausalLM>(qwen2),
         ];
         Assert.That(models.Select(m => m.Architecture), Is.EquivalentTo(PretrainedModels.SupportedArchitectures));
         foreach (PretrainedModel model in models)

@@ -51,7 +51,7 @@ internal sealed class TraceCommand : MtxCommand
             : TracedTexts.Of(model, Tokenizer.Load(directory), TextsOf(context));
         string[] names = context.Get(_names) is { Length: > 0 } given ? given : ["**"];
         using Session session = model.CreateSession(
-            new SessionOptions { BatchSize = inputs.Inputs.BatchSize, MaxLength = Math.Min(inputs.Inputs.SequenceLength, model.Config.MaxTokens) });
+            new SessionOptions { BatchSize = inputs.Inputs.BatchSize, MaxLength = Math.Min(inputs.Inputs.SequenceLength, model.Config.Positions.MostTokens) });
         using ActivationTrace trace = session.Trace(names);
         model.Forward(inputs.Inputs, session, new ForwardOptions { ComputePadding = true });
         cancellationToken.ThrowIfCancellationRequested();

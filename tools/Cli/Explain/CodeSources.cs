@@ -24,7 +24,7 @@ internal static partial class CodeSources
         new("lens", "*Head", "ForwardTo", "the masked-LM head", Kinds.Encoder),
         new("prediction", Explanation + "DirectAttribution.cs", "Effects", "the effects of all parts", Kinds.Decoder),
         new("prediction", Explanation + "DirectAttribution.cs", "AddLayer", "a layer's heads and its MLP", Kinds.Decoder),
-        new("prediction", "src/Models/Layers/LayerNormalization.cs", "ScaleParts", "the final LayerNorm of a part, its scale frozen", Kinds.Decoder),
+        new("prediction", "*Normalization", "ScaleParts", "the final norm of a part, its scale frozen", Kinds.Decoder),
         new("prediction", Explanation + "EncoderExplanation.cs", "AblationEffects", "a pass without each part", Kinds.Encoder),
         new("generation", Explanation + "GreedySteps.cs", "Explain", "the steps", Kinds.Generation),
     ];
@@ -92,7 +92,7 @@ internal static partial class CodeSources
         CodeClass[] places = endings.Length == 0
             ? [new CodeClass(Path.GetFileNameWithoutExtension(entry.File), entry.File, ..)]
             : Array.FindAll(classes, one => Array.Exists(endings, ending => one.Name.EndsWith(ending, StringComparison.Ordinal)));
-        var declaration = new Regex($@"^ {{4}}(public|internal|private)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        var declaration = new Regex($@"^ {{4}}(public|internal|private)(?! abstract)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         foreach (CodeClass place in places)
         {
             string[] lines = LinesOf(place.File);

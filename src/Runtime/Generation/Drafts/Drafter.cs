@@ -37,7 +37,7 @@ internal sealed class DraftModel : Drafter
         _session = model.CreateSession(new SessionOptions
         {
             BatchSize = batchSize,
-            MaxLength = Math.Min(maxLength, model.Config.MaxTokens),
+            MaxLength = Math.Min(maxLength, model.Config.Positions.MostTokens),
             KeyValueType = plan.KeyValueType,
         });
         _reader = new PromptReader(model, _session);

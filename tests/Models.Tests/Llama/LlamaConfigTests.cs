@@ -1,0 +1,94 @@
+using System.Text;
+
+namespace ManagedTransformers.Models.Tests;
+
+public sealed class LlamaConfigTests
+{
+    private static T Parse<T>(string json) where T : PretrainedConfig => (T)ConfigJson.Parse(Encoding.UTF8.GetBytes(json));
+
+    [Test]
+    public void Defaults_are_those_of_transformers()
+    {
+        LlamaConfig llama = Parse<LlamaConfig>("""{"model_type": "llama"}""");
+        Qwen2Config qwen2 = Parse<Qwen2Config>("""{"model_type": "qwen2"}""");
+        Assert.Multiple(() =>
+        {
+            Assert.That((llama.VocabSize, llama.HiddenSize, llama.IntermediateSize, llama.NumHiddenLayers, llama.NumAttentionHeads),
+                Is.EqualTo((32000, 4096, 11008, 32, 32)));
+            Assert.That((llama.KeyValueHeads, llama.HeadWidth, llama.HiddenAct, llama.MaxPositionEmbeddings, llama.RmsNormEps, llama.TieWordEmbeddings),
+                Is.EqualTo((32, 128, "silu", 2048, 1e-6, false)));
+            Assert.That((llama.RopeTheta, llama.RopeScaling, llama.AttentionBias, llama.MlpBias, llama.BosTokenId, llama.EosTokenId[0]),
+                Is.EqualTo((10000.0, (RopeScaling?)null, false, false, (int?)1, 2)));
+            Assert.That((qwen2.VocabSize, qwen2.HiddenSize, qwen2.IntermediateSize, qwen2.NumHiddenLayers, qwen2.KeyValueHeads, qwen2.MaxPositionEmbeddings),
+                Is.EqualTo((151936, 4096, 22016, 32, 32, 32768)));
+            Assert.That((qwen2.SlidingWindow, qwen2.UseSlidingWindow, qwen2.MaxWindowLayers, qwen2.BosTokenId, qwen2.EosTokenId.Count),
+                Is.EqualTo(((int?)4096, false, 28, (int?)null, 0)));
+        });
+    }
+
+    [Test]
+    public void End_tokens_may_be_a_list_and_rope_theta_may_be_in_rope_parameters()
+    {
+        LlamaConfig config = Parse<LlamaConfig>(
+            """{"model_type": "llama", "eos_token_id": [128001, 128009], "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 500000.0}}""");
+        Assert.That((config.EosTokenId.Count, config.Theta, config.Rope!.Kind, config.Rope.Factor), Is.EqualTo((2, 500000.0, "linear", (double?)2)));
+    }
+
+    [TestCase("""{"num_attention_heads": 12, "hidden_size": 48, "num_key_value_heads": 5}""", "num_key_value_heads is 5; a divisor of num_attention_heads 12")]
+    [TestCase("""{"num_key_value_heads": 0}""", "num_key_value_heads is 0")]
+    [TestCase("""{"hidden_size": 50}""", "hidden_size is 50; a multiple of num_attention_heads 32")]
+    [TestCase("""{"head_dim": 63}""", "head_dim is 63; an even number")]
+    [TestCase("""{"rope_theta": 0}""", "rope_theta is 0; a number over 1")]
+    [TestCase("""{"rope_scaling": {"rope_type": "longrope", "factor": 2}}""", "rope_scaling.rope_type is \"longrope\"; default, linear, dynamic, yarn or llama3")]
+    [TestCase("""{"rope_scaling": {"type": "linear"}}""", "rope_scaling.factor is null; a number of at least 1")]
+    [TestCase("""{"rope_scaling": {"type": "linear", "factor": 0.5}}""", "rope_scaling.factor is 0.5")]
+    [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "mscale": 1}}""", "rope_scaling.mscale is 1; yarn without it")]
+    [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "attention_factor": -1}}""", "rope_scaling.attention_factor is -1")]
+    [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "beta_fast": 0.5}}""", "rope_scaling.beta_fast is 0.5; at least beta_slow (1)")]
+    [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}}""", "original_max_position_embeddings is null")]
+    [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "original_max_position_embeddings": 64, "low_freq_factor": 4, "high_freq_factor": 1}}""",
+        "high_freq_factor is 1 and low_freq_factor 4; a number over low_freq_factor")]
+    [TestCase("""{"quantization_config": {"quant_method": "gptq", "bits": 4}}""", "quantization_config is an object; a checkpoint without it")]
+    [TestCase("""{"num_local_experts": 8}""", "num_local_experts is 8; a model without experts")]
+    [TestCase("""{"vision_config": {"depth": 32}}""", "vision_config is an object; a model of text alone")]
+    [TestCase("""{"hidden_act": "mish"}""", "hidden_act is \"mish\"")]
+    public void What_is_impossible_or_not_supported_is_refused_by_name(string json, string message)
+    {
+        foreach (string family in (string[])["llama", "qwen2"])
+            Assert.That(() => ConfigJson.Parse(Encoding.UTF8.GetBytes($$"""{"model_type": "{{family}}", {{json[1..]}}""")),
+                Throws.TypeOf<ConfigException>().With.Message.Contains($"config.json ({family}): ").And.Message.Contains(message));
+    }
+
+    [Test]
+    public void A_sliding_window_counts_only_where_it_is_switched_on_and_is_refused_then()
+    {
+        Assert.That(Parse<Qwen2Config>("""{"model_type": "qwen2", "sliding_window": 9, "max_window_layers": 1}""").SlidingWindow, Is.EqualTo(9));
+        Assert.That(() => Parse<Qwen2Config>("""{"model_type": "qwen2", "use_sliding_window": true}"""),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("use_sliding_window is True; full attention"));
+    }
+
+    [Test]
+    public void A_text_may_be_longer_than_max_position_embeddings_where_the_session_is()
+    {
+        using LlamaForCausalLM model = PretrainedModels.FromConfig<LlamaForCausalLM>(new LlamaConfig
+        {
+            VocabSize = 20, HiddenSize = 8, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = 4,
+        });
+        int[] ids = [1, 2, 3, 4, 5, 6];
+        using Session usual = model.CreateSession(), longer = model.CreateSession(new SessionOptions { MaxLength = 6 });
+        Assert.That((usual.Cache!.MaxLength, model.Forward(ids, longer).Logits.Shape[1]), Is.EqualTo((4, 6)));
+        Assert.That(() => model.Forward(ids, usual), Throws.TypeOf<ModelInputException>().With.Message.Contains("holds at most 4 (SessionOptions.MaxLength)"));
+    }
+
+    [Test]
+    public void Keys_and_values_are_stored_once_per_head_of_keys()
+    {
+        using Qwen2ForCausalLM model = PretrainedModels.FromConfig<Qwen2ForCausalLM>(new Qwen2Config
+        {
+            VocabSize = 20, HiddenSize = 24, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 6, NumKeyValueHeads = 2, MaxPositionEmbeddings = 8,
+        });
+        using Session session = model.CreateSession();
+        model.Forward([1, 2, 3], session);
+        Assert.That(session.Cache!.Keys(0).Shape.ToArray(), Is.EqualTo(new[] { 1, 2, 3, 4 }));
+    }
+}
