@@ -161,8 +161,8 @@ public abstract class PretrainedModel : IPretrainedModel
             ReadOnlySpan<int> mask = InputChecks.NewTokensMask(inputs, past);
             bool keepPadding = options.ComputePadding || options.OutputAttentions || inputs.Labels is not null
                 || (ReadsFirstToken && InputChecks.HidesFirstColumn(mask, inputs));
-            session.Batch.Pack(inputs, mask, keepPadding, past, Config.Positions);
             session.Cache?.MaskPast(inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
+            session.Batch.Pack(inputs, mask, keepPadding, session.Cache, Config.Positions);
             session.Cache?.Reserve(session.Batch);
             if (inputs.RowLengths is not null)
                 session.Tracer?.BeginPass(session.Batch);

@@ -94,6 +94,13 @@ public sealed class TraceParityTests
             {
                 CodeGenConfig =>
                     [("attn.qkv_proj", $"{layer}.ln_1"), ("attn.out_proj", heads), ("mlp.fc_in", $"{layer}.ln_1"), ("mlp.fc_out", $"{layer}.mlp.act")],
+                GPTNeoXConfig =>
+                [
+                    ("attention.query_key_value", $"{layer}.input_layernorm"), ("attention.dense", heads),
+                    ("mlp.dense_h_to_4h", $"{layer}.post_attention_layernorm"), ("mlp.dense_4h_to_h", $"{layer}.mlp.act"),
+                ],
+                GPTBigCodeConfig =>
+                    [("attn.c_attn", $"{layer}.ln_1"), ("attn.c_proj", heads), ("mlp.c_fc", $"{layer}.ln_2"), ("mlp.c_proj", $"{layer}.mlp.act")],
                 LlamaConfig =>
                 [
                     ("self_attn.q_proj", $"{layer}.input_layernorm"), ("self_attn.k_proj", $"{layer}.input_layernorm"),

@@ -164,25 +164,27 @@ internal static partial class ActivationOrder
 {
     private const int Layers = 1, Unknown = 3;
 
-    private static readonly string[] First = ["embeddings", "embed_tokens", "wte", "drop"];
+    private static readonly string[] First = ["embeddings", "embed_tokens", "embed_in", "wte", "drop"];
 
     private static readonly string[] InLayer =
     [
-        "ln_1", "attn.qkv_proj", "attention.self.query", "attention.self.key", "attention.self.value", "attn.query", "attn.key", "attn.value",
+        "ln_1", "input_layernorm", "attn.qkv_proj", "attn.c_attn", "attention.query_key_value", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
+        "attention.self.query", "attention.self.key", "attention.self.value", "attn.query", "attn.key", "attn.value",
+        "attention.query", "attention.key", "attention.value", "self_attn.query", "self_attn.key", "self_attn.value",
         "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.scores", "attention.probabilities", "attention.heads", "attention.head_outputs",
         "attention.out_lin", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs",
+        "self_attn.scores", "self_attn.probabilities", "self_attn.heads", "self_attn.head_outputs",
         "attention.self.scores", "attention.self.probabilities", "attention.self.heads",
-        "attention.self", "attention.self.head_outputs", "attn.out_proj", "attn", "attention.output.dense", "attention.output", "attention",
-        "mlp.fc_in", "mlp.act", "mlp.fc_out", "intermediate.dense", "intermediate", "output.dense", "output",
-        "input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.query", "self_attn.key", "self_attn.value",
-        "self_attn.scores", "self_attn.probabilities", "self_attn.heads", "self_attn.head_outputs", "self_attn.o_proj", "self_attn",
-        "post_attention_layernorm", "mlp.gate_proj", "mlp.act_fn", "mlp.up_proj", "mlp.down_proj", "mlp",
+        "attention.self", "attention.self.head_outputs", "attn.out_proj", "attn.c_proj", "attn", "self_attn.o_proj", "self_attn", "attention.dense",
+        "attention.output.dense", "attention.output", "attention", "ln_2", "post_attention_layernorm",
+        "mlp.fc_in", "mlp.c_fc", "mlp.dense_h_to_4h", "mlp.gate_proj", "mlp.act", "mlp.act_fn", "mlp.up_proj",
+        "mlp.fc_out", "mlp.c_proj", "mlp.dense_4h_to_h", "mlp.down_proj", "mlp", "intermediate.dense", "intermediate", "output.dense", "output",
         "sa_layer_norm", "ffn.lin1", "ffn.activation", "ffn.lin2", "ffn", "output_layer_norm", "",
     ];
 
     private static readonly string[] Last =
     [
-        "ln_f", "norm", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head", "cls.predictions.transform.dense", "cls.predictions.transform",
+        "ln_f", "norm", "final_layer_norm", "embed_out", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head", "cls.predictions.transform.dense", "cls.predictions.transform",
         "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler.dense", "pooler",
         "cls.seq_relationship", "pre_classifier", "classifier.dense", "classifier.out_proj", "classifier",
     ];

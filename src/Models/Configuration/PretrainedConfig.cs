@@ -163,10 +163,11 @@ public abstract record PretrainedConfig
 
     /// <summary>The base of rotary frequencies and their scaling.</summary>
     /// <exception cref="ConfigException">The base is no number over 1, or the scaling is unknown or impossible.</exception>
-    private protected void RequireRope(double theta, RopeScaling? scaling)
+    private protected void RequireRope(string thetaKey, double theta, RopeScaling? scaling, int rotaryDim)
     {
-        Require(double.IsFinite(theta) && theta > 1, "rope_theta", theta, "a number over 1");
-        if (scaling?.Problem() is (string key, object found, string needed) problem)
+        Require(double.IsFinite(theta) && theta > 1, thetaKey, theta, "a number over 1");
+        Require(scaling?.Kind != "dynamic" || rotaryDim > 2, "rope_scaling.rope_type", "dynamic", $"another one for the {rotaryDim} values of a head that turn");
+        if (scaling?.Problem() is (string, _, string) problem)
             Require(false, $"rope_scaling.{problem.Key}", problem.Found, problem.Needed);
     }
 
@@ -175,6 +176,7 @@ public abstract record PretrainedConfig
     [
         ("quantization_config", "a checkpoint without it: weights in F32, F16 or BF16, which LoadOptions.WeightFormat or mtx convert quantize,"),
         ("vision_config", "a model of text alone"),
+        ("rope_parameters", "rope_theta and rope_scaling, as transformers 4 writes them,"),
         ("num_local_experts", "a model without experts"),
         ("num_experts", "a model without experts"),
         ("n_routed_experts", "a model without experts"),
@@ -220,6 +222,9 @@ public readonly record struct PositionLimit(string Key, int Count)
     /// where a session is longer (<see cref="SessionOptions.MaxLength"/>).
     /// </summary>
     public bool IsSoft { get; init; }
+
+    /// <summary>GPTBigCode's way of counting: a token's position is the number of tokens before it that the attention mask shows; hidden ones stand at 1.</summary>
+    public bool CountsVisible { get; init; }
 
     /// <summary>The most tokens that fit, or are taken by default where the limit is soft.</summary>
     public int MaxTokens => PaddingIdx is int padding ? Count - padding - 1 : Count;

@@ -14,6 +14,8 @@ public static class ModelFamilies
         DistilBertFamily.Registration,
         LlamaFamily.Registration,
         Qwen2Family.Registration,
+        GPTNeoXFamily.Registration,
+        GPTBigCodeFamily.Registration,
     ];
 
     /// <summary>All families, in the order in which they were registered.</summary>

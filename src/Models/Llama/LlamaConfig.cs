@@ -134,10 +134,10 @@ public record LlamaConfig : PretrainedConfig
         RequireHeads("num_attention_heads", "num_key_value_heads");
         if (HeadDim is null)
             RequireSharedBy("hidden_size", HiddenSize, "num_attention_heads", NumAttentionHeads);
-        Require(HeadWidth is > 2 and <= MaxSize && HeadWidth % 2 == 0, "head_dim", HeadWidth, "an even number of at least 4");
+        Require(HeadWidth is > 0 and <= MaxSize && HeadWidth % 2 == 0, "head_dim", HeadWidth, "an even number of at least 2");
         RequireSize("head_dim · num_attention_heads", (int)Math.Min((long)HeadWidth * Heads, int.MaxValue));
         Require(double.IsFinite(RmsNormEps) && RmsNormEps >= 0, "rms_norm_eps", RmsNormEps, "a number of at least 0");
-        RequireRope(Theta, Rope);
+        RequireRope("rope_theta", Theta, Rope, HeadWidth);
         _ = Activation;
     }
 }

@@ -39,6 +39,9 @@ internal sealed class CachedSequence
     /// <summary>1 where a token may be attended to, [length].</summary>
     public ReadOnlySpan<byte> Visible(int length) => _visible.AsSpan(0, length);
 
+    /// <summary>How many of the tokens held may be attended to.</summary>
+    public int CountVisible() => HasHidden ? Visible(Length).Count((byte)1) : Length;
+
     /// <summary>Where tokens stand in the padded batches, [length].</summary>
     public ReadOnlySpan<int> Columns(int length) => _columns.AsSpan(0, length);
 

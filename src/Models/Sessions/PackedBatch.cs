@@ -75,9 +75,9 @@ public sealed class PackedBatch
     /// <param name="inputs">Inputs that were checked.</param>
     /// <param name="mask">The attention mask of the new tokens, [rows, width]; empty: all ones.</param>
     /// <param name="keepPadding">Keep masked tokens, marked as not visible.</param>
-    /// <param name="past">Columns that a KV cache holds.</param>
+    /// <param name="cache">The KV cache that the rows continue; null: none.</param>
     /// <param name="positions">How the model numbers its tokens.</param>
-    internal void Pack(ModelInputs inputs, ReadOnlySpan<int> mask, bool keepPadding, int past, PositionLimit positions)
+    internal void Pack(ModelInputs inputs, ReadOnlySpan<int> mask, bool keepPadding, KeyValueCache? cache, PositionLimit positions)
     {
         _isPacked = inputs.RowLengths is not null;
         if (inputs.RowLengths is int[] lengths)
@@ -95,8 +95,10 @@ public sealed class PackedBatch
             Gather(given, Positions);
         else if (positions.PaddingIdx is int padding)
             CountFromPadding(inputs, padding);
+        else if (positions.CountsVisible)
+            CountVisible(cache);
         else
-            CountColumns(past);
+            CountColumns(cache?.Columns ?? 0);
     }
 
     private void PackColumns(int[] lengths, int width)
@@ -137,6 +139,18 @@ public sealed class PackedBatch
     {
         for (int token = 0; token < Tokens; token++)
             _positions[token] = past + _columns[token];
+    }
+
+    /// <summary>GPTBigCode counts the tokens that the mask shows.</summary>
+    private void CountVisible(KeyValueCache? cache)
+    {
+        const int Hidden = 1;
+        for (int row = 0; row < Rows; row++)
+        {
+            int next = cache?.Of(row).CountVisible() ?? 0;
+            for (int token = _rowStarts[row]; token < _rowStarts[row + 1]; token++)
+                _positions[token] = _visible[token] != 0 ? next++ : Hidden;
+        }
     }
 
     /// <summary>RoBERTa counts the tokens that are not padding by their ids, from padding_idx + 1.</summary>

@@ -115,7 +115,7 @@ internal sealed partial class ExplainCommandTests
         family = family switch { "Roberta" => "Bert", "Qwen2" => "Llama", _ => family };                // whose layers they are
         string attention = family == "DistilBert" ? "SelfAttention" : $"{family}Attention";      // its layer has the attention that encoders share
         Assert.That(sources.Select(source => source.Class), Does.Contain(attention)
-            .And.Contain(family == "Llama" ? "LlamaDecoderLayer" : causal ? $"{family}Block" : $"{family}Layer"));
+            .And.Contain(family == "Llama" ? "LlamaDecoderLayer" : causal && family != "GPTNeoX" ? $"{family}Block" : $"{family}Layer"));
         Assert.That(sources.Select(source => source.Method), Does.Contain("Logits"));
     }
 

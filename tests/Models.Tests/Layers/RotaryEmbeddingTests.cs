@@ -9,7 +9,7 @@ public sealed class RotaryEmbeddingTests
     {
         var rotary = new RotaryEmbedding(rotaryDim: 8, RotaryPairs.Halves, theta, scaling, maxPositions);
         var batch = new PackedBatch();
-        batch.Pack(ModelInputs.Of(new int[tokens]), mask: [], keepPadding: false, past: 0, new PositionLimit("n", tokens));
+        batch.Pack(ModelInputs.Of(new int[tokens]), mask: [], keepPadding: false, cache: null, new PositionLimit("n", tokens));
         return rotary.For(batch).Cos(position).ToArray();
     }
 
@@ -53,7 +53,7 @@ public sealed class RotaryEmbeddingTests
         RotaryTable Of(int tokens)
         {
             var batch = new PackedBatch();
-            batch.Pack(ModelInputs.Of(new int[tokens]), mask: [], keepPadding: false, past: 0, new PositionLimit("n", tokens));
+            batch.Pack(ModelInputs.Of(new int[tokens]), mask: [], keepPadding: false, cache: null, new PositionLimit("n", tokens));
             return rotary.For(batch);
         }
     }

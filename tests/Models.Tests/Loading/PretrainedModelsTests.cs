@@ -182,6 +182,11 @@ public sealed class PretrainedModelsTests
         {
             VocabSize = 30, HiddenSize = 8, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, NumKeyValueHeads = 1, MaxPositionEmbeddings = 12,
         };
+        var neox = new GPTNeoXConfig
+        {
+            VocabSize = 30, HiddenSize = 16, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = 12,
+        };
+        var bigcode = new GPTBigCodeConfig { VocabSize = 30, NEmbd = 8, NLayer = 1, NHead = 2, NPositions = 12 };
         PretrainedModel[] models =
         [
             PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
@@ -194,6 +199,8 @@ public sealed class PretrainedModelsTests
             PretrainedModels.FromConfig<DistilBertForSequenceClassification>(distilbert),
             PretrainedModels.FromConfig<DistilBertForTokenClassification>(distilbert),
             PretrainedModels.FromConfig<LlamaModel>(llama), PretrainedModels.FromConfig<LlamaForCausalLM>(llama),
+            PretrainedModels.FromConfig<GPTNeoXModel>(neox), PretrainedModels.FromConfig<GPTNeoXForCausalLM>(neox),
+            PretrainedModels.FromConfig<GPTBigCodeModel>(bigcode), PretrainedModels.FromConfig<GPTBigCodeForCausalLM>(bigcode),
             PretrainedModels.FromConfig<Qwen2Model>(qwen2), PretrainedModels.FromConfig<Qwen2ForCausalLM>(qwen2),
         ];
         Assert.That(models.Select(m => m.Architecture), Is.EquivalentTo(PretrainedModels.SupportedArchitectures));
