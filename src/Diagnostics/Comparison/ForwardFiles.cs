@@ -7,7 +7,10 @@ public static class ForwardFiles
     /// <param name="tensors">input_ids [batch, sequence] or inputs_embeds [batch, sequence, hidden] and, where present, attention_mask, token_type_ids,
     /// position_ids, head_mask, labels, next_sentence_label.</param>
     /// <exception cref="ModelInputException">A shape or type does not fit, or there are neither ids nor embeddings.</exception>
-    public static ModelInputs ReadInputs(IReadOnlyDictionary<string, Weight> tensors)
+    public static ModelInputs ReadInputs(IReadOnlyDictionary<string, Weight> tensors) => ReadInputs(tensors, past: 0);
+
+    /// <summary>The same for tokens that follow others: attention_mask may speak of those, too, [batch, past + sequence].</summary>
+    internal static ModelInputs ReadInputs(IReadOnlyDictionary<string, Weight> tensors, int past)
     {
         ArgumentNullException.ThrowIfNull(tensors);
         if (!tensors.TryGetValue("input_ids", out Weight? shaped) && !tensors.TryGetValue("inputs_embeds", out shaped))
@@ -28,7 +31,9 @@ public static class ForwardFiles
         {
             InputIds = PerToken(tensors, "input_ids", batch, sequence),
             InputsEmbeds = Reals(tensors, "inputs_embeds"),
-            AttentionMask = PerToken(tensors, "attention_mask", batch, sequence),
+            AttentionMask = PerToken(tensors, "attention_mask", batch,
+                past > 0 && tensors.TryGetValue("attention_mask", out Weight? mask) && mask.Shape.SequenceEqual([batch, past + sequence])
+                    ? past + sequence : sequence),
             TokenTypeIds = PerToken(tensors, "token_type_ids", batch, sequence),
             PositionIds = PerToken(tensors, "position_ids", batch, sequence),
             HeadMask = Reals(tensors, "head_mask"),
@@ -42,15 +47,20 @@ public static class ForwardFiles
     /// <param name="model">The model.</param>
     /// <param name="inputs">Its inputs.</param>
     /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
-    public static IReadOnlyList<FloatTensor> Run(PretrainedModel model, ModelInputs inputs)
+    public static IReadOnlyList<FloatTensor> Run(PretrainedModel model, ModelInputs inputs) => Run(model, inputs, next: null);
+
+    /// <summary>The same; where there are next inputs, the outputs of a second call that follows the first one in the session's KV cache.</summary>
+    internal static IReadOnlyList<FloatTensor> Run(PretrainedModel model, ModelInputs inputs, ModelInputs? next)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
+        int length = inputs.SequenceLength + (next?.SequenceLength ?? 0);
         var everything = new ForwardOptions { OutputHiddenStates = true, OutputAttentions = true, OutputPastKeyValues = true, ComputePadding = true };
-        var fitting = new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(inputs.SequenceLength, model.Config.Positions.MostTokens) };
+        var fitting = new SessionOptions { BatchSize = inputs.BatchSize, MaxLength = Math.Min(length, model.Config.Positions.MostTokens) };
         model.CheckInputs(inputs, past: 0, everything);         // before a cache of the inputs' size is made
         using Session session = model.CreateSession(fitting);
-        return [.. model.Forward(inputs, session, everything).NamedTensors()];
+        ModelOutput output = model.Forward(inputs, session, everything);
+        return [.. (next is null ? output : model.Forward(next, session, everything)).NamedTensors()];
     }
 
     /// <summary>Writes tensors to a safetensors file.</summary>

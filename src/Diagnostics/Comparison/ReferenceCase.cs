@@ -20,6 +20,9 @@ public static class ReferenceCase
     /// <summary>The file of inputs and reference outputs.</summary>
     public const string ExpectedFileName = "expected.safetensors";
 
+    /// <summary>A second call after the inputs of <see cref="ExpectedFileName"/> are in the KV cache; not every case has one.</summary>
+    public const string StepFileName = "step.safetensors";
+
     private static readonly string[] InputNames =
         ["input_ids", "inputs_embeds", "attention_mask", "token_type_ids", "position_ids", "head_mask", "labels", "next_sentence_label"];
 
@@ -56,7 +59,28 @@ public static class ReferenceCase
     {
         using PretrainedModel model = PretrainedModels.Load(modelDirectory, options);
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(caseDirectory, ExpectedFileName));
-        return new CaseReport(name, model.Architecture, Compare(model, file.Weights, tolerance));
+        List<TensorError> rows = [.. Compare(model, file.Weights, tolerance)];
+        string stepPath = Path.Combine(caseDirectory, StepFileName);
+        if (File.Exists(stepPath))
+        {
+            using SafetensorsFile step = SafetensorsFile.Open(stepPath);
+            rows.AddRange(CompareStep(model, file.Weights, step.Weights, tolerance).Select(row => row with { Name = $"step.{row.Name}" }));
+        }
+        return new CaseReport(name, model.Architecture, rows);
+    }
+
+    /// <summary>Reads a reference file's inputs, runs a second call on another one's, and compares the outputs of that.</summary>
+    /// <exception cref="CheckpointException">The step has no output, or the model no KV cache.</exception>
+    private static List<TensorError> CompareStep(
+        PretrainedModel model, IReadOnlyDictionary<string, Weight> reference, IReadOnlyDictionary<string, Weight> step, double tolerance)
+    {
+        if (!model.Config.IsCausal)
+            throw new CheckpointException($"{StepFileName} continues a text; {model.Architecture} has no KV cache. A decoder is needed, or a case without it.");
+        ModelInputs inputs = ForwardFiles.ReadInputs(reference);
+        ModelInputs next = ForwardFiles.ReadInputs(step, inputs.SequenceLength);
+        Dictionary<string, FloatTensor> outputs = ForwardFiles.Run(model, inputs, next).ToDictionary(tensor => tensor.Name);
+        int[]? mask = InputChecks.NewTokensMask(next, inputs.SequenceLength) is { IsEmpty: false } newest ? newest.ToArray() : null;
+        return Compare(step, outputs.GetValueOrDefault, next, mask, StepFileName, tolerance);
     }
 
     /// <summary>Runs a model on a reference file's inputs and compares every output that the file has.</summary>
@@ -71,19 +95,25 @@ public static class ReferenceCase
         ModelInputs inputs = ForwardFiles.ReadInputs(reference);
         Dictionary<string, FloatTensor> outputs = ForwardFiles.Run(model, inputs).ToDictionary(tensor => tensor.Name);
         var derived = new DerivedOutputs(model, inputs, reference, outputs);
+        return Compare(reference, name => outputs.GetValueOrDefault(name) ?? derived.Compute(name), inputs, inputs.AttentionMask, ExpectedFileName, tolerance);
+    }
+
+    private static List<TensorError> Compare(IReadOnlyDictionary<string, Weight> reference, Func<string, FloatTensor?> output, ModelInputs inputs,
+        IReadOnlyList<int>? mask, string fileName, double tolerance)
+    {
         var rows = new List<TensorError>();
         foreach (Weight weight in reference.Values)
         {
             if (InputNames.Contains(weight.Name) || DerivedOutputs.IsInput(weight.Name))
                 continue;
-            FloatTensor? found = outputs.GetValueOrDefault(weight.Name) ?? derived.Compute(weight.Name);
-            Func<int, bool>? counts = TensorComparison.RealTokens(weight.Shape, inputs.AttentionMask, inputs.BatchSize, inputs.SequenceLength);
+            FloatTensor? found = output(weight.Name);
+            Func<int, bool>? counts = TensorComparison.RealTokens(weight.Shape, mask, inputs.BatchSize, inputs.SequenceLength);
             rows.Add(found is null
                 ? new TensorError(weight.Name, weight.ShapeText, double.NaN, double.NaN, Passed: false, "the model has no such output")
                 : TensorComparison.Compare(found, weight, tolerance, counts));
         }
         // All of nothing would pass.
-        return rows.Count > 0 ? rows : throw new CheckpointException($"{ExpectedFileName} holds inputs only ({string.Join(", ", reference.Keys.Take(20))}); " +
+        return rows.Count > 0 ? rows : throw new CheckpointException($"{fileName} holds inputs only ({string.Join(", ", reference.Keys.Take(20))}); " +
             "at least one output to compare with is needed. Export the reference's outputs, too.");
     }
 }
