@@ -34,7 +34,8 @@ internal sealed class ConversionPlan
             string name = ModelFamilies.ModernName(model?.Unwrapped(weight) ?? weight.Name);
             if (checkpoint.Weights.ContainsKey(name)) name = weight.Name;
             if (name != weight.Name) _renamed.Add((weight.Name, name));
-            _tensors.Add(new ConvertedTensor(weight, name, options.Type, quantized.Contains(weight.Name) ? Blocks : null));
+            bool blocks = quantized.Contains(weight.Name), transposed = blocks && model!.TransposedLinear.Contains(weight.Name);
+            _tensors.Add(new ConvertedTensor(weight, name, options.Type, blocks ? Blocks : null, transposed));
         }
         ElementType[] floats = [.. _tensors.Select(tensor => tensor.Entry.Type).Where(ConvertedTensor.IsFloat).Distinct()];
         FloatType = floats.Length == 1 && (Blocks is null || options.Type is not null) ? floats[0] : null;

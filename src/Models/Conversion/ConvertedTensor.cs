@@ -10,23 +10,29 @@ internal sealed class ConvertedTensor
 
     private readonly Weight _source;
     private readonly WeightType? _blocks;
+    private readonly bool _transposed;
 
+    /// <param name="source">The tensor.</param>
+    /// <param name="name">Its new name.</param>
+    /// <param name="floatType">The type that floats get; null: they keep theirs.</param>
+    /// <param name="blocks">What it is quantized to; null: nothing.</param>
+    /// <param name="transposed">Whether the blocks are made of its transpose (Conv1D), which is in memory meanwhile.</param>
     /// <exception cref="CheckpointException">The type cannot be converted.</exception>
-    public ConvertedTensor(Weight source, string name, ElementType? floatType, WeightType? blocks)
+    public ConvertedTensor(Weight source, string name, ElementType? floatType, WeightType? blocks, bool transposed = false)
     {
-        (_source, _blocks) = (source, blocks);
+        (_source, _blocks, _transposed) = (source, blocks, transposed);
         if (floatType is not null && source.Type is ElementType.F8E4M3 or ElementType.F8E5M2)
             throw Bad($"is {source.Type.SafetensorsName()}, which cannot be converted to {floatType.Value.SafetensorsName()}. " +
                 "Convert the checkpoint without changing its type.");
         Entry = blocks is WeightType quantized
-            ? new TensorEntry(name, ElementType.U8, StoredBlocks.ShapeOf(quantized, source.Shape[0], Columns), WriteTo)
+            ? new TensorEntry(name, ElementType.U8, StoredBlocks.ShapeOf(quantized, source.Shape[transposed ? 1 : 0], Columns), WriteTo)
             : new TensorEntry(name, floatType is ElementType type && IsFloat(source.Type) ? type : source.Type, source.Shape, WriteTo);
     }
 
     /// <summary>What is written.</summary>
     public TensorEntry Entry { get; }
 
-    private int Columns => checked((int)_source.Shape[^1]);
+    private int Columns => checked((int)_source.Shape[_transposed ? 0 : ^1]);
 
     public static bool IsFloat(ElementType type) => type is ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16;
 
@@ -52,6 +58,7 @@ internal sealed class ConvertedTensor
     /// <summary>The bytes in the type in which they are written; a block is good until the next one.</summary>
     private IEnumerable<ReadOnlyMemory<byte>> Blocks(CancellationToken cancellationToken)
     {
+        Weight source = _transposed ? Transposed.Of(_source, KernelOptions.Default) : _source;
         // Rows are quantized as a whole.
         int size = _source.Type.Size(), step = _blocks is null ? BlockElements : Math.Max(1, BlockElements / Columns) * Columns;
         int most = (int)Math.Min(step, _source.ElementCount);
@@ -63,7 +70,7 @@ internal sealed class ConvertedTensor
         {
             cancellationToken.ThrowIfCancellationRequested();
             int count = (int)Math.Min(most, _source.ElementCount - at);
-            _source.CopyBytes(at * size, stored.AsSpan(0, count * size));
+            source.CopyBytes(at * size, stored.AsSpan(0, count * size));
             Span<byte> to = converts ? converted.AsSpan(0, ConvertedLength(count)) : [];
             if (_blocks is not null) Quantize(at / Columns, stored.AsSpan(0, count * size), values.AsSpan(0, count), to);
             else if (converts) Convert(stored.AsSpan(0, count * size), values.AsSpan(0, count), to);

@@ -26,6 +26,16 @@ public sealed class Linear
         _bias = bias ? weights.Vector(name + ".bias", outFeatures) : null;
     }
 
+    /// <summary>A layer whose weight files have as [in, out]. It is copied once while loading, to [out, in], which all kernels read.</summary>
+    /// <remarks>transformers Conv1D (pytorch_utils.py), of GPT-2's time: y = x · W + b.</remarks>
+    /// <inheritdoc cref="Linear(ModelWeights, string, int, int, bool)"/>
+    public static Linear Conv1D(ModelWeights weights, string name, int inFeatures, int outFeatures)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        Matrix weight = weights.LinearMatrix($"{name}.weight", outFeatures, inFeatures, transposed: true);
+        return new Linear(name, weight, weights.Vector($"{name}.bias", outFeatures));
+    }
+
     /// <summary>The layer over the vocabulary: the token table where it is tied to that, with a bias that files hold under one or two names.</summary>
     /// <param name="config">vocab_size.</param>
     /// <param name="weights">Where weights come from.</param>

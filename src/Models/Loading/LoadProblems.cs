@@ -78,7 +78,11 @@ internal sealed class LoadProblems(string configName, TensorNames? names)
 internal sealed class TensorFit(string configName)
 {
     /// <summary>Why a weight cannot be what the model needs; null where it can.</summary>
-    public string? Problem(Weight weight, long[] shape, bool isLinear)
+    /// <param name="weight">The tensor.</param>
+    /// <param name="shape">What is needed.</param>
+    /// <param name="isLinear">Whether it is the matrix of a linear layer, which may be quantized.</param>
+    /// <param name="transposed">Whether the shape is [in, out] (Conv1D); blocks are rows of the [out, in] matrix.</param>
+    public string? Problem(Weight weight, long[] shape, bool isLinear, bool transposed = false)
     {
         string found = $"{weight.Name} in {weight.File}", needed = $"{configName} needs {TensorEntry.Describe(shape)}";
         if (weight.BlockType is WeightType blocks)
@@ -86,6 +90,8 @@ internal sealed class TensorFit(string configName)
             if (!isLinear)
                 return $"{found} is quantized ({blocks}); {needed} of F32, F16, BF16 or F64: only the matrices of linear layers can be quantized. " +
                     "Quantize the original checkpoint again (mtx convert).";
+            if (transposed)
+                shape = [shape[1], shape[0]];
             if (shape[1] % StoredBlocks.PairColumns != 0)
                 return $"{found} is quantized ({blocks}); {needed}, and rows of {shape[1]} weights are no whole pairs of blocks " +
                     $"({StoredBlocks.PairColumns}). Do config.json and the weight file belong together?";
@@ -96,18 +102,18 @@ internal sealed class TensorFit(string configName)
                     "Do config.json and the weight file belong together?";
         }
         if (!weight.Shape.SequenceEqual(shape))
-            return $"{found} is {weight.ShapeText}; {needed}.{LikelyCause(weight, shape)}";
+            return $"{found} is {weight.ShapeText}; {needed}.{LikelyCause(weight, shape, transposed)}";
         return IsFloat(weight) ? null : $"{found} has type {weight.Type}; F32, F16, BF16 or F64 is needed.";
     }
 
     public static bool IsFloat(Weight weight) => weight.Type is ElementType.F32 or ElementType.F16 or ElementType.BF16 or ElementType.F64;
 
-    private static string LikelyCause(Weight weight, ReadOnlySpan<long> shape)
+    private static string LikelyCause(Weight weight, ReadOnlySpan<long> shape, bool transposed)
     {
         if (weight.Type == ElementType.U8 && shape.Length == 2)
             return " It is U8: if it was quantized, the metadata that said so is lost; quantize the original checkpoint again (mtx convert).";
         if (weight.Shape.Count == 2 && shape.Length == 2 && weight.Shape[0] == shape[1] && weight.Shape[1] == shape[0])
-            return " The matrix looks transposed: export Linear weights as [out, in].";
+            return $" The matrix looks transposed: export {(transposed ? "Conv1D weights as [in, out]" : "Linear weights as [out, in]")}.";
         return weight.Shape.Count != shape.Length
             ? " The number of axes differs: is the file of another architecture?"
             : " Do config.json and the weight file belong together?";

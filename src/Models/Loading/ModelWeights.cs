@@ -25,6 +25,7 @@ public sealed class ModelWeights
     private readonly HashSet<string> _unknown = new(StringComparer.Ordinal);
     private readonly List<string> _warnings = [];
     private readonly HashSet<string> _linear = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _transposed = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Weight> _quantized = new(StringComparer.Ordinal);
     private readonly bool _planOnly;
 
@@ -60,6 +61,9 @@ public sealed class ModelWeights
     /// <summary>Those of them that are matrices of linear layers, heads over the vocabulary too.</summary>
     internal IReadOnlyCollection<string> Linear => _linear;
 
+    /// <summary>Those of them that the checkpoint has as [in, out] (Conv1D).</summary>
+    internal IReadOnlySet<string> TransposedLinear => _transposed;
+
     /// <summary>Those of them that were quantized while loading.</summary>
     internal IReadOnlyCollection<string> Quantized => _quantized.Keys;
 
@@ -82,20 +86,32 @@ public sealed class ModelWeights
     internal Matrix Matrix(string name, int n, int k, int? zeroRow = null) => Stored(Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow)), n, k);
 
     /// <summary>The [n, k] matrix of a linear layer: in the blocks in which it is stored, else in the format that the options ask for.</summary>
-    internal Matrix LinearMatrix(string name, int n, int k) => LinearMatrix(name, n, k, StoredBlocks.TypeOf(_options.WeightFormat));
+    /// <param name="name">Canonical name.</param>
+    /// <param name="n">Rows.</param>
+    /// <param name="k">Columns.</param>
+    /// <param name="transposed">Whether files have it as [k, n]: it is copied to memory as [n, k], once. Blocks are always [n, k].</param>
+    internal Matrix LinearMatrix(string name, int n, int k, bool transposed = false) =>
+        LinearMatrix(name, n, k, StoredBlocks.TypeOf(_options.WeightFormat), transposed);
 
     /// <summary>The matrix of the head over the vocabulary, quantized only where the checkpoint has it so or the options say so.</summary>
     internal Matrix HeadMatrix(string name, int n, int k) =>
         LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
 
-    private Matrix LinearMatrix(string name, int n, int k, WeightType? asked)
+    private Matrix LinearMatrix(string name, int n, int k, WeightType? asked, bool transposed = false)
     {
-        Weight weight = Take(name, [n, k], () => _random!.Normal(name, n, k, zeroRow: null), isLinear: true);
+        (int rows, int columns) = transposed ? (k, n) : (n, k);
+        Weight weight = Take(name, [rows, columns], () => _random!.Normal(name, rows, columns, zeroRow: null), isLinear: true, transposed);
         _linear.Add(weight.Name);
         if (weight.BlockType is WeightType stored)
         {
             RequireSame(stored, asked);
             return new Matrix(weight, stored, n, k);
+        }
+        if (transposed && weight.ByteLength > 0)
+        {
+            _transposed.Add(weight.Name);
+            if (!_planOnly)
+                weight = Transposed.Of(weight, _options.Kernels);
         }
         return asked is WeightType type && k % StoredBlocks.PairColumns == 0 && weight.ByteLength > 0
             ? Quantize(weight, type, n, k)
@@ -217,7 +233,7 @@ public sealed class ModelWeights
         };
     }
 
-    private Weight Take(string name, long[] shape, Func<Weight> random, bool isLinear = false)
+    private Weight Take(string name, long[] shape, Func<Weight> random, bool isLinear = false, bool transposed = false)
     {
         Weight? weight = _checkpoint is null ? random() : _names!.Find(name);
         if (weight is null)
@@ -228,7 +244,7 @@ public sealed class ModelWeights
         {
             _read.Add(weight.Name);
             _problems.Found();
-            if (_fit.Problem(weight, shape, isLinear) is not string problem)
+            if (_fit.Problem(weight, shape, isLinear, transposed) is not string problem)
             {
                 _weights.Add(weight);
                 return weight;
@@ -261,6 +277,19 @@ public sealed class ModelSource
     public LoadOptions Options { get; }
 
     internal Checkpoint? Checkpoint { get; }
+}
+
+/// <summary>Matrices that files have as [in, out], as kernels read them.</summary>
+internal static class Transposed
+{
+    /// <summary>A copy of a matrix in memory, its axes exchanged.</summary>
+    public static Weight Of(Weight weight, KernelOptions options)
+    {
+        (int rows, int columns) = ((int)weight.Shape[0], (int)weight.Shape[1]);
+        byte[] bytes = GC.AllocateUninitializedArray<byte>(checked((int)weight.ByteLength));
+        Transposition.Run(weight.Bytes, rows, columns, weight.Type.Size(), bytes, options);
+        return new Weight(weight.Name, weight.Type, [columns, rows], bytes, weight.File);
+    }
 }
 
 /// <summary>A weight of a model as kernels read it: [n, k], rows contiguous, in its stored type.</summary>
