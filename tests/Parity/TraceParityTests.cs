@@ -80,8 +80,16 @@ public sealed class TraceParityTests
     }
 
     /// <summary>A weight under its module path; files may leave out the model's prefix.</summary>
-    private static float[]? Find(PretrainedModel model, string name) =>
-        model.Weights.FirstOrDefault(weight => weight.Name == name || weight.Name == name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..])?.ToSingle();
+    private static float[]? Find(PretrainedModel model, string name)
+    {
+        string bare = name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..];
+        Weight? weight = model.Weights.FirstOrDefault(weight => weight.Name == name || weight.Name == bare);
+        if (weight is null || model.Config is not GPT2Config || weight.Shape.Count < 2)
+            return weight?.ToSingle();
+        // Conv1D has [in, out].
+        (int rows, int columns, float[] stored) = ((int)weight.Shape[0], (int)weight.Shape[1], weight.ToSingle());
+        return [.. Enumerable.Range(0, stored.Length).Select(i => stored[(i % rows * columns) + (i / rows)])];
+    }
 
     /// <summary>Linear layers, and the activations that go into them.</summary>
     private static IEnumerable<(string Module, string Input)> Linears(PretrainedModel model)
@@ -107,6 +115,8 @@ public sealed class TraceParityTests
                     ("self_attn.v_proj", $"{layer}.input_layernorm"), ("self_attn.o_proj", heads),
                     ("mlp.gate_proj", $"{layer}.post_attention_layernorm"), ("mlp.up_proj", $"{layer}.post_attention_layernorm"),
                 ],
+                GPT2Config =>
+                    [("attn.c_attn", $"{layer}.ln_1"), ("attn.c_proj", heads), ("mlp.c_fc", $"{layer}.ln_2"), ("mlp.c_proj", $"{layer}.mlp.act")],
                 DistilBertConfig =>
                 [
                     ("attention.q_lin", before), ("attention.k_lin", before), ("attention.v_lin", before), ("attention.out_lin", heads),

@@ -16,6 +16,7 @@ public static class ModelFamilies
         Qwen2Family.Registration,
         GPTNeoXFamily.Registration,
         GPTBigCodeFamily.Registration,
+        GPT2Family.Registration,
     ];
 
     /// <summary>All families, in the order in which they were registered.</summary>

@@ -110,6 +110,8 @@ internal sealed class DumpScriptTests
             ? new DistilBertConfig { VocabSize = 20, Dim = 16, NLayers = 2, NHeads = 4, HiddenDim = 32, MaxPositionEmbeddings = 20 }
             : type.Name.StartsWith("CodeGen", StringComparison.Ordinal)
             ? new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
+            : type.Name.StartsWith("GPT2", StringComparison.Ordinal)
+            ? new GPT2Config { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 16 }
             : (type.Name.StartsWith("Roberta", StringComparison.Ordinal) ? new RobertaConfig() : new BertConfig()) with
             {
                 VocabSize = 20,

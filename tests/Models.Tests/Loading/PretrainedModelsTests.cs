@@ -187,8 +187,10 @@ public sealed class PretrainedModelsTests
             VocabSize = 30, HiddenSize = 16, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = 12,
         };
         var bigcode = new GPTBigCodeConfig { VocabSize = 30, NEmbd = 8, NLayer = 1, NHead = 2, NPositions = 12 };
+        var gpt2 = new GPT2Config { VocabSize = 40, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 32 };
         PretrainedModel[] models =
         [
+            PretrainedModels.FromConfig<GPT2Model>(gpt2), PretrainedModels.FromConfig<GPT2LMHeadModel>(gpt2),
             PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
             PretrainedModels.FromConfig<BertForMaskedLM>(bert),
             PretrainedModels.FromConfig<BertForSequenceClassification>(bert), PretrainedModels.FromConfig<BertForTokenClassification>(bert),
