@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ManagedTransformers.Kernels;
@@ -11,7 +12,7 @@ internal static unsafe class Attention
     private const int KeyCost = 4;
 
     /// <summary>
-    /// Output = softmax(Q · Kᵀ · scale, over the visible keys) · headMask · V, for each head. The result does not depend on the threads.
+    /// Output = softmax(Q · Kᵀ · scale + bias, over the visible keys) · headMask · V, for each head. The result does not depend on the threads.
     /// </summary>
     /// <remarks>
     /// Vaswani et al. 2017, arXiv:1706.03762. A query that sees no key attends to all keys equally, causal or not: what transformers' eager attention gives,
@@ -60,7 +61,8 @@ internal static unsafe class Attention
         }
         nint size = WeightMatrix.ElementSize(a.K.Type);
         fixed (byte* k = a.K, v = a.V)
-        fixed (float* q = a.Q, headMask = a.HeadMask, output = a.Output, probabilities = a.Probabilities)
+        fixed (float* q = a.Q, headMask = a.HeadMask, bias = a.Bias, output = a.Output, probabilities = a.Probabilities)
+        fixed (int* places = a.Places)
         {
             var call = new AttentionCall
             {
@@ -82,6 +84,9 @@ internal static unsafe class Attention
                 VHeadBytes = a.VHeadStride * size,
                 VisibleCount = a.Keys,
                 HeadMask = headMask,
+                Bias = bias,
+                BiasReach = a.BiasReach,
+                Places = places,
                 Output = output,
                 Probabilities = probabilities,
             };
@@ -177,11 +182,25 @@ internal ref struct AttentionArguments
     public int VTokenStride, VHeadStride;
     public ReadOnlySpan<byte> KeyMask;    // [Keys], 0 hides a key from all queries; empty: all are visible
     public ReadOnlySpan<float> HeadMask;  // [Heads], multiplies the probabilities of a head; empty: none
+    public ReadOnlySpan<float> Bias;      // [Heads, 2 · reach − 1]: reach − 1 + d is added to scores of keys d places after the query; empty: none
+    public ReadOnlySpan<int> Places;      // [Keys] where tokens stand, less than reach from each other; empty: one after the other
     public Span<float> Output;            // [Queries, Heads · HeadDim]
     public Span<float> Probabilities;     // empty, or [Heads, Queries, Keys]: receives the probabilities after softmax and head mask
 
     /// <summary>Heads of queries that share a head of keys and values.</summary>
     internal readonly int Group => KeyHeads == 0 ? 1 : Heads / KeyHeads;
+
+    /// <summary>The largest distance between two tokens that <see cref="Bias"/> knows, plus 1.</summary>
+    internal readonly int BiasReach => Bias.IsEmpty || Heads == 0 ? 0 : ((Bias.Length / Heads) + 1) / 2;
+
+    /// <summary>What is added to the score of a query of a head for a key.</summary>
+    internal readonly float BiasOf(int head, int query, int key)
+    {
+        if (Bias.IsEmpty) return 0;
+        query += Keys - Queries;
+        int distance = Places.IsEmpty ? key - query : Places[key] - Places[query];
+        return Bias[(head * ((2 * BiasReach) - 1)) + BiasReach - 1 + distance];
+    }
 
     internal readonly void Validate()
     {
@@ -199,9 +218,25 @@ internal ref struct AttentionArguments
         CheckStrided(V.Length, Keys, keyHeads, VTokenStride, VHeadStride, "V.Length");
         if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, $"a mask of all keys");
         if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, $"a mask of all heads");
+        if (!Bias.IsEmpty) CheckBias();
         Check.Length(Output.Length, (long)Queries * Heads * HeadDim, $"Output [{Queries}, {Heads} · {HeadDim}]");
         if (!Probabilities.IsEmpty)
             Check.Length(Probabilities.Length, (long)Heads * Queries * Keys, $"Probabilities [{Heads}, {Queries}, {Keys}]");
+    }
+
+    private readonly void CheckBias()
+    {
+        Check.Length(Bias.Length, Heads * ((2L * BiasReach) - 1), $"a bias of all heads by distance, 2 · {BiasReach} − 1 of each,");
+        Check.AtLeast(Keys, Queries, $"attention with a bias by distance, whose {Queries} queries are the last of the keys,");
+        if (!Places.IsEmpty) Check.Length(Places.Length, Keys, $"a place of every key");
+        int span = Keys;
+        if (!Places.IsEmpty)
+        {
+            int first = int.MaxValue, last = int.MinValue;
+            foreach (int place in Places) (first, last) = (Math.Min(first, place), Math.Max(last, place));
+            span = checked(last - first + 1);
+        }
+        Check.AtLeast(BiasReach, span, $"a bias for tokens that stand in {span} places");
     }
 
     private readonly void CheckStrided(int length, int tokens, int heads, int tokenStride, int headStride, string name)
@@ -229,6 +264,9 @@ internal unsafe struct AttentionCall
     public int* Visible;                          // ascending numbers of the keys that the mask leaves, or null where there is no mask
     public int VisibleCount;                      // how many keys the mask leaves
     public float* HeadMask;                       // [Heads] or null
+    public float* Bias;                           // [Heads, 2 · BiasReach − 1] by distance, or null
+    public int BiasReach;
+    public int* Places;                           // [Keys] where tokens stand, or null: one after the other
     public float* Output;
     public float* Probabilities;                  // [Heads, Queries, Keys] or null
 
@@ -252,5 +290,31 @@ internal unsafe struct AttentionCall
     public readonly byte* KeyOf(int keyHead, int key) => K + (key * KTokenBytes) + (keyHead * KHeadBytes);
     public readonly byte* ValueOf(int keyHead, int key) => V + (key * VTokenBytes) + (keyHead * VHeadBytes);
     public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
+
+    /// <summary>What to add to a query's scores, to be read from <paramref name="key"/> on where keys are neither hidden nor stand with gaps.</summary>
+    public readonly float* BiasOf(int head, int i, int key) =>
+        Bias + ((nint)head * ((2 * BiasReach) - 1)) + BiasReach - 1 + key - (Keys - Queries + i);
+
+    /// <summary>scores[j] += the bias for the visible key <paramref name="first"/> + j, of <paramref name="count"/> keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public readonly void AddBias<S, V>(int head, int i, int first, int count, float* scores) where S : struct, ISimd<V>
+    {
+        if (Visible == null && Places == null)
+        {
+            float* bias = BiasOf(head, i, first);
+            nint j = 0;
+            for (; j <= count - S.Width; j += S.Width) S.Store(scores + j, S.Add(S.Load(scores + j), S.Load(bias + j)));
+            for (; j < count; j++) scores[j] += bias[j];
+            return;
+        }
+        int query = Keys - Queries + i;
+        float* middle = BiasOf(head, i, query);
+        for (int j = 0; j < count; j++)
+        {
+            int key = KeyAt(first + j);
+            scores[j] += middle[Places == null ? key - query : Places[key] - Places[query]];
+        }
+    }
+
     public readonly float HeadFactor(int head) => HeadMask == null ? 1 : HeadMask[head];
 }

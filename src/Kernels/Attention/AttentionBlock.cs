@@ -52,7 +52,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
             int step = Math.Min(KeyBlock, keys - key);
             Pack(room, head, key, step);
             for (int row = 0; row < count; row += Group)
-                Step(room, first, row, Math.Min(Group, count - row), key, step);
+                Step(room, head, first, row, Math.Min(Group, count - row), key, step);
         }
         End(room, head, first, count);
     }
@@ -112,11 +112,16 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     private static Panels KeyPanels(int count) => new(count, S.Width, TTiles.MaxVectors);
 
     // A group of queries against one block of keys.
-    private readonly void Step(in Room room, int first, int row, int rows, int key, int keys)
+    private readonly void Step(in Room room, int head, int first, int row, int rows, int key, int keys)
     {
         Score(room, first, row, rows, key, keys);
         for (int r = 0; r < rows; r++)
-            Absorb(room, row + r, room.Scores + (r * KeyBlock), Visible(first + row + r, key, keys));
+        {
+            float* scores = room.Scores + (r * KeyBlock);
+            int at = first + row + r, visible = Visible(at, key, keys);
+            if (Call.Bias != null) Call.AddBias<S, V>(HeadAt(head, at), QueryAt(at), key, visible, scores);
+            Absorb(room, row + r, scores, visible);
+        }
         Weigh(room, first, row, rows, key, keys);
     }
 

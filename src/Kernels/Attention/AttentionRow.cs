@@ -70,8 +70,10 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
         for (int h = 0; h < heads; h++)
         {
             float factor = call.HeadFactor(first + h);
-            if (count > 0) SoftmaxRow.Run<S, V>(p + ((nint)h * call.Keys), p + ((nint)h * call.Keys), count, factor);
-            else new Span<float>(p + ((nint)h * call.Keys), call.Keys).Fill(factor / call.Keys);
+            float* row = p + ((nint)h * call.Keys);
+            if (call.Bias != null) call.AddBias<S, V>(first + h, i, 0, count, row);
+            if (count > 0) SoftmaxRow.Run<S, V>(row, row, count, factor);
+            else new Span<float>(row, call.Keys).Fill(factor / call.Keys);
         }
         if (count == 0)
         {

@@ -17,7 +17,7 @@ internal static class AttentionReference
         }
     }
 
-    // scores[j] = q · k[j] · scale, for query i of head h
+    // scores[j] = q · k[j] · scale + bias, for query i of head h
     private static void Scores(in AttentionArguments a, int h, int i, double[] scores)
     {
         ReadOnlySpan<float> q = a.Q.Slice((i * a.QTokenStride) + (h * a.QHeadStride), a.HeadDim);
@@ -27,7 +27,7 @@ internal static class AttentionReference
             int start = (j * a.KTokenStride) + (h / a.Group * a.KHeadStride);      // where k[j] of this head begins
             double dot = 0;
             for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * k[start + d];
-            scores[j] = dot * a.Scale;
+            scores[j] = (dot * a.Scale) + a.BiasOf(h, i, j);
         }
     }
 

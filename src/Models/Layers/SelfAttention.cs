@@ -29,6 +29,9 @@ public sealed class SelfAttention
     /// <summary>Its insides, for whoever traces them.</summary>
     internal TracedAttention Traced { get; }
 
+    /// <summary>What is added to scores by distance; null: nothing.</summary>
+    internal RelativeBias? Bias { get => Traced.Bias; init => Traced.Bias = value; }
+
     /// <summary>[tokens, hidden] → [tokens, heads · head_dim].</summary>
     public FloatTensor Forward(FloatTensor x, Session session)
     {
@@ -55,6 +58,8 @@ public sealed class SelfAttention
         PackedBatch batch = session.Batch;
         int width = _heads * _headDim;
         (int start, int length) = (batch.RowStart(row) * width, batch.RowLength(row));
+        ReadOnlySpan<int> columns = batch.Columns.Slice(batch.RowStart(row), length);
+        bool hasGaps = length > 0 && columns[^1] - columns[0] != length - 1;                  // hidden tokens were left out between others
         var arguments = new AttentionArguments
         {
             Heads = _heads,
@@ -73,6 +78,8 @@ public sealed class SelfAttention
             VHeadStride = _headDim,
             KeyMask = batch.HasHiddenTokens ? batch.Visible.Slice(batch.RowStart(row), length) : [],
             HeadMask = session.HeadMaskOf(_layer),
+            Bias = Bias is null ? [] : Bias.Table,
+            Places = Bias is not null && hasGaps ? columns : [],
             Output = context.Span.Slice(start, length * width),
         };
         Attention.Run(arguments, session.Kernels);

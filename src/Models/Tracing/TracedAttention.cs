@@ -39,6 +39,9 @@ internal sealed class TracedAttention
     /// <summary>Heads of keys and values; as many as queries have where nobody says otherwise.</summary>
     public int KeyHeads { get; init; }
 
+    /// <summary>What is added to scores by distance; null: nothing.</summary>
+    public RelativeBias? Bias { get; set; }
+
     /// <summary>Taps an encoder's attention after it has run: its keys are the row's own.</summary>
     public void Run(FloatTensor query, FloatTensor key, FloatTensor value, FloatTensor context, Session session)
     {
@@ -102,7 +105,7 @@ internal sealed class TracedAttention
         return session.Tracer is ActivationTrace trace ? trace.NewTensor(name, shape) : new FloatTensor(name, shape);
     }
 
-    /// <summary>scores = q · kᵀ · scale; −∞ where the key may not be seen or is padding.</summary>
+    /// <summary>scores = q · kᵀ · scale + bias; −∞ where the key may not be seen or is padding.</summary>
     private void Score(FloatTensor query, AttendedRow attended, FloatTensor scores, int row, Session session)
     {
         PackedBatch batch = session.Batch;
@@ -120,7 +123,7 @@ internal sealed class TracedAttention
                 for (int j = 0; j < seen; j++)
                 {
                     if (attended.Visible.Length == 0 || attended.Visible[j] != 0)
-                        to[attended.Columns[j]] = products[i * keys + j] * Scale;
+                        to[attended.Columns[j]] = products[i * keys + j] * Scale + (Bias?.Of(head, attended.Columns[j] - batch.Columns[start + i]) ?? 0);
                 }
             }
         }

@@ -10,7 +10,8 @@ public sealed class AttentionTests
         public bool Causal, WantProbabilities, HeadMajorCache;
         public WeightType Type;
         public byte[] KeyMask = [];
-        public float[] HeadMask = [];
+        public float[] HeadMask = [], Bias = [];
+        public int[] Places = [];
         public float[] Q = [], K = [], V = [];
 
         public Case Fill()
@@ -49,6 +50,8 @@ public sealed class AttentionTests
                     VHeadStride = HeadMajorCache ? Keys * HeadDim : HeadDim,
                     KeyMask = KeyMask,
                     HeadMask = HeadMask,
+                    Bias = Bias,
+                    Places = Places,
                     Output = output.Floats,
                     Probabilities = p.Floats,
                 }, options);
@@ -191,6 +194,57 @@ public sealed class AttentionTests
         [Values(1, 30)] int queries, [Values] bool probabilities) =>
         new Case { Heads = 3, HeadDim = 16, Queries = queries, Keys = 30, HeadMask = [0, 1, 0.25f], WantProbabilities = probabilities, Type = type }
             .Fill().AssertAgrees(level);
+
+    [Test]
+    public void A_bias_by_distance_is_added_to_scores([Levels] KernelLevel level)
+    {
+        // Equal keys. ln 3 for the key after the query, 0 for itself, −ln 4 for the one before it: 1 : 3 from the first query, 1/4 : 1 from the second.
+        var biased = new Case { Heads = 1, HeadDim = 1, Queries = 2, Keys = 2, Q = [1, 1], K = [5, 5], V = [0, 20] };
+        biased.Bias = [-MathF.Log(4), 0, MathF.Log(3)];
+        Assert.That(biased.Run(Samples.At(level), out _), Is.EqualTo(new[] { 15f, 16f }).Within(1e-5));
+        // The same two tokens two places apart.
+        biased.Bias = [-MathF.Log(4), 9, 0, 9, MathF.Log(3)];
+        biased.Places = [4, 6];
+        Assert.That(biased.Run(Samples.At(level), out _), Is.EqualTo(new[] { 15f, 16f }).Within(1e-5));
+    }
+
+    [Test]
+    public void A_bias_by_distance_agrees_with_Reference([Levels] KernelLevel level, [Values] bool masked, [Values] bool gaps, [Values] bool probabilities,
+        [Values] bool causal)
+    {
+        foreach ((int queries, int keys) in ((int, int)[])[(1, 1), (2, 33), (5, 5), (17, 150), (97, 97), (260, 260)])
+        {
+            int reach = (2 * keys) + 3;
+            var biased = new Case
+            {
+                Heads = 3,
+                HeadDim = 20,
+                Queries = queries,
+                Keys = keys,
+                Causal = causal,
+                WantProbabilities = probabilities,
+                KeyMask = masked ? [.. Enumerable.Range(0, keys).Select(j => (byte)(j % 3 == 1 ? 0 : 1))] : [],
+                Bias = Samples.Uniform(3 * ((2 * reach) - 1), 4, 2),
+                Places = gaps ? [.. Enumerable.Range(0, keys).Select(j => 2 + j + (j / 2))] : [],
+            };
+            biased.Fill().AssertAgrees(level);
+        }
+    }
+
+    [Test]
+    public void A_bias_that_does_not_reach_all_tokens_is_refused()
+    {
+        var biased = new Case { Heads = 2, HeadDim = 4, Queries = 3, Keys = 3, Bias = new float[2 * 3] }.Fill();
+        Assert.That(() => biased.Run(Samples.Reference, out _), Throws.ArgumentException.With.Message.Contains("is 2").And.Message.Contains("3 places"));
+        biased.Bias = new float[2 * 5];
+        Assert.That(() => biased.Run(Samples.Reference, out _), Throws.Nothing);
+        biased.Places = [7, 8, 10];
+        Assert.That(() => biased.Run(Samples.Reference, out _), Throws.ArgumentException.With.Message.Contains("4 places"));
+        biased.Places = [7, 8];
+        Assert.That(() => biased.Run(Samples.Reference, out _), Throws.ArgumentException.With.Message.Contains("is 2").And.Message.Contains("needs 3"));
+        (biased.Places, biased.Bias) = ([], new float[11]);
+        Assert.That(() => biased.Run(Samples.Reference, out _), Throws.ArgumentException.With.Message.Contains("is 11"));
+    }
 
     [Test]
     public void A_query_that_sees_no_key_attends_to_all_equally([Levels] KernelLevel level,
