@@ -250,7 +250,8 @@ public sealed record MemoryEstimate(string Format, long Bytes)
         long bytes = BytesWith(linear.Quantized, InBlocks), withHead = BytesWith(linear.QuantizedWithHead, InBlocks);
         return new MemoryEstimate($"{format}", bytes) { BytesWithHead = withHead == bytes ? null : withHead };
 
-        long InBlocks(InspectedTensor matrix) => matrix.Shape[0] * WeightMatrix.BytesOfRow(format, (int)matrix.Shape[1]);
+        // Rows are whole pairs of blocks, whichever axis they are.
+        long InBlocks(InspectedTensor matrix) => matrix.Elements / Blocks.Pair * WeightMatrix.BytesOfRow(format, Blocks.Pair);
         long BytesWith(IReadOnlyCollection<string> matrices, Func<InspectedTensor, long> size) =>
             parameters.Sum(tensor => matrices.Contains(tensor.Name) ? size(tensor) : tensor.Bytes);
     }
