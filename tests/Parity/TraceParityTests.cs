@@ -56,7 +56,7 @@ public sealed class TraceParityTests
             "attentions" => $"{paths.Attention(int.Parse(parts[1]))}.probabilities",
             "past_key_values" => $"{paths.Attention(int.Parse(parts[1]))}.{parts[2]}",
             "last_hidden_state" => last,
-            "pooler_output" => $"{model.Config.ModelType}.pooler",
+            "pooler_output" => $"{ModelFamilies.All.First(family => family.ModelType == model.Config.ModelType).BaseModelPrefix}.pooler",
             "logits" or "prediction_logits" => output == "logits" ? model.ActivationNames[^1] : "cls.predictions",
             "seq_relationship_logits" => "cls.seq_relationship",
             _ => null,
@@ -117,6 +117,11 @@ public sealed class TraceParityTests
                 ],
                 GPT2Config =>
                     [("attn.c_attn", $"{layer}.ln_1"), ("attn.c_proj", heads), ("mlp.c_fc", $"{layer}.ln_2"), ("mlp.c_proj", $"{layer}.mlp.act")],
+                MPNetConfig =>
+                [
+                    ("attention.attn.q", before), ("attention.attn.k", before), ("attention.attn.v", before), ("attention.attn.o", heads),
+                    ("intermediate.dense", $"{layer}.attention"), ("output.dense", $"{layer}.intermediate"),
+                ],
                 DistilBertConfig =>
                 [
                     ("attention.q_lin", before), ("attention.k_lin", before), ("attention.v_lin", before), ("attention.out_lin", heads),

@@ -175,6 +175,8 @@ internal static partial class ActivationOrder
         "attention.out_lin", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs",
         "self_attn.scores", "self_attn.probabilities", "self_attn.heads", "self_attn.head_outputs",
         "attention.self.scores", "attention.self.probabilities", "attention.self.heads",
+        "attention.attn.q", "attention.attn.k", "attention.attn.v", "attention.attn.scores", "attention.attn.probabilities", "attention.attn.heads",
+        "attention.attn.head_outputs", "attention.attn.o", "attention.attn",
         "attention.self", "attention.self.head_outputs", "attn.out_proj", "attn.c_proj", "attn", "self_attn.o_proj", "self_attn", "attention.dense",
         "attention.output.dense", "attention.output", "attention", "ln_2", "post_attention_layernorm",
         "mlp.fc_in", "mlp.c_fc", "mlp.dense_h_to_4h", "mlp.gate_proj", "mlp.act", "mlp.act_fn", "mlp.up_proj",
@@ -184,8 +186,8 @@ internal static partial class ActivationOrder
 
     private static readonly string[] Last =
     [
-        "ln_f", "norm", "final_layer_norm", "embed_out", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head", "cls.predictions.transform.dense", "cls.predictions.transform",
-        "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler.dense", "pooler",
+        "ln_f", "norm", "final_layer_norm", "embed_out", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head",
+        "cls.predictions.transform.dense", "cls.predictions.transform", "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler.dense", "pooler",
         "cls.seq_relationship", "pre_classifier", "classifier.dense", "classifier.out_proj", "classifier",
     ];
 

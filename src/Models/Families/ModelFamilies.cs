@@ -17,6 +17,9 @@ public static class ModelFamilies
         GPTNeoXFamily.Registration,
         GPTBigCodeFamily.Registration,
         GPT2Family.Registration,
+        XLMRobertaFamily.Registration,
+        CamembertFamily.Registration,
+        MPNetFamily.Registration,
     ];
 
     /// <summary>All families, in the order in which they were registered.</summary>

@@ -112,8 +112,8 @@ internal sealed partial class ExplainCommandTests
         ExplainSource[] sources = CodeSources.Of(architecture, causal, generation: false);
         Assert.That(sources.Select(source => source.Panel).Distinct(), Is.EqualTo(new[] { "tokens", "attention", "residual", "lens", "prediction" }));
         string family = architecture[..architecture.IndexOf("For", StringComparison.Ordinal)];
-        family = family switch { "Roberta" => "Bert", "Qwen2" => "Llama", _ => family };                // whose layers they are
-        string attention = family == "DistilBert" ? "SelfAttention" : $"{family}Attention";      // its layer has the attention that encoders share
+        family = family switch { "Roberta" or "XLMRoberta" or "Camembert" => "Bert", "Qwen2" => "Llama", _ => family };      // whose layers they are
+        string attention = family is "DistilBert" or "MPNet" ? "SelfAttention" : $"{family}Attention";      // its layer has the attention that encoders share
         Assert.That(sources.Select(source => source.Class), Does.Contain(attention)
             .And.Contain(family == "Llama" ? "LlamaDecoderLayer" : causal && family != "GPTNeoX" ? $"{family}Block" : $"{family}Layer"));
         Assert.That(sources.Select(source => source.Method), Does.Contain("Logits"));

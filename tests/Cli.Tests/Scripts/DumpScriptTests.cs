@@ -112,7 +112,7 @@ internal sealed class DumpScriptTests
             ? new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
             : type.Name.StartsWith("GPT2", StringComparison.Ordinal)
             ? new GPT2Config { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 16 }
-            : (type.Name.StartsWith("Roberta", StringComparison.Ordinal) ? new RobertaConfig() : new BertConfig()) with
+            : BertOf(type) with
             {
                 VocabSize = 20,
                 HiddenSize = 16,
@@ -124,6 +124,15 @@ internal sealed class DumpScriptTests
         return (PretrainedModel)typeof(PretrainedModels).GetMethod(nameof(PretrainedModels.FromConfig))!.MakeGenericMethod(type)
             .Invoke(null, [config, 0, null])!;
     }
+
+    private static BertConfig BertOf(Type type) => ModelFamilies.All.First(family => family.Classes.Contains(type)).ModelType switch
+    {
+        "roberta" => new RobertaConfig(),
+        "xlm-roberta" => new XLMRobertaConfig(),
+        "camembert" => new CamembertConfig(),
+        "mpnet" => new MPNetConfig(),
+        _ => new BertConfig(),
+    };
 
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }

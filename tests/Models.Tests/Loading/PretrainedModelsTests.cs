@@ -187,9 +187,19 @@ public sealed class PretrainedModelsTests
             VocabSize = 30, HiddenSize = 16, IntermediateSize = 12, NumHiddenLayers = 1, NumAttentionHeads = 2, MaxPositionEmbeddings = 12,
         };
         var bigcode = new GPTBigCodeConfig { VocabSize = 30, NEmbd = 8, NLayer = 1, NHead = 2, NPositions = 12 };
+        XLMRobertaConfig xlm = Sized(new XLMRobertaConfig());
+        CamembertConfig camembert = Sized(new CamembertConfig());
+        MPNetConfig mpnet = Sized(new MPNetConfig());
         var gpt2 = new GPT2Config { VocabSize = 40, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 32 };
         PretrainedModel[] models =
         [
+            PretrainedModels.FromConfig<XLMRobertaModel>(xlm), PretrainedModels.FromConfig<XLMRobertaForMaskedLM>(xlm),
+            PretrainedModels.FromConfig<XLMRobertaForSequenceClassification>(xlm), PretrainedModels.FromConfig<XLMRobertaForTokenClassification>(xlm),
+            PretrainedModels.FromConfig<CamembertModel>(camembert), PretrainedModels.FromConfig<CamembertForMaskedLM>(camembert),
+            PretrainedModels.FromConfig<CamembertForSequenceClassification>(camembert),
+            PretrainedModels.FromConfig<CamembertForTokenClassification>(camembert),
+            PretrainedModels.FromConfig<MPNetModel>(mpnet), PretrainedModels.FromConfig<MPNetForMaskedLM>(mpnet),
+            PretrainedModels.FromConfig<MPNetForSequenceClassification>(mpnet), PretrainedModels.FromConfig<MPNetForTokenClassification>(mpnet),
             PretrainedModels.FromConfig<GPT2Model>(gpt2), PretrainedModels.FromConfig<GPT2LMHeadModel>(gpt2),
             PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
             PretrainedModels.FromConfig<BertForMaskedLM>(bert),
@@ -215,6 +225,11 @@ public sealed class PretrainedModelsTests
             Assert.That(LogitsOf(loaded), Is.EqualTo(LogitsOf(model)), model.Architecture);
             model.Dispose();
         }
+
+        static T Sized<T>(T config) where T : RobertaConfig => config with
+        {
+            VocabSize = 30, HiddenSize = 8, NumHiddenLayers = 1, NumAttentionHeads = 2, IntermediateSize = 16, MaxPositionEmbeddings = 12,
+        };
     }
 
     [Test]
