@@ -71,7 +71,10 @@ internal sealed class CommandLineTests
         MtxRun run = MtxRun.Of("--help");
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         string[] commands =
-            ["fill-mask", "classify", "tag", "embed", "generate", "infill", "next-sentence", "tokenize", "inspect", "forward", "verify", "trace", "diff"];
+        [
+            "fill-mask", "classify", "tag", "embed", "generate", "infill", "next-sentence", "rerank", "tokenize", "inspect", "forward", "verify", "trace",
+            "diff",
+        ];
         foreach (string command in commands)
             Assert.That(run.Out, Does.Contain($"  {command} "));
     }

@@ -33,6 +33,7 @@ internal static partial class Mtx
         new QualityCommand(console),
         new ExplainCommand(console),
         new NextSentenceCommand(console),
+        new RerankCommand(console),
         new TokenizeCommand(console),
         new DemoCommand(console),
         new PullCommand(console),

@@ -119,6 +119,27 @@ internal sealed class TaskCommandTests
     }
 
     [Test]
+    public void Rerank_needs_a_cross_encoder_and_gives_the_best_documents_first()
+    {
+        Assert.That(MtxRun.Of("rerank", "a", "b").ExitCode, Is.EqualTo(2));
+        string model = RandomModel(config => BertOf<BertForSequenceClassification>(
+            config with { Id2Label = new Dictionary<string, string> { ["0"] = "LABEL_0" }, InitializerRange = 0.5 }));
+        string[] command = ["rerank", "read a file", "import os", "with open(path) as f:", "return 1", "--model", model];
+        MtxRun run = MtxRun.Of([.. command, "--json"]);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(run.Json), Is.EqualTo(new[] { "query", "documents" }));
+        JsonElement[] documents = [.. run.Json.GetProperty("documents").EnumerateArray()];
+        Assert.That(MtxRun.Names(documents[0]), Is.EqualTo(new[] { "index", "text", "score" }));
+        Assert.That(documents.Select(one => one.GetProperty("score").GetDouble()), Is.Ordered.Descending.And.All.InRange(0, 1));
+        Assert.That(documents.Select(one => one.GetProperty("text").GetString()),
+            Is.EqualTo(documents.Select(one => command[2 + one.GetProperty("index").GetInt32()])));
+
+        MtxRun best = MtxRun.Of([.. command, "--top-n", "1"]);
+        Assert.That(best.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(2));
+        Assert.That(best.Out, Does.Contain($"{documents[0].GetProperty("index").GetInt32() + 1} \"{documents[0].GetProperty("text").GetString()}\""));
+    }
+
+    [Test]
     public void Tag_gives_spans_in_code_points_that_cover_the_text()
     {
         string model = RandomModel(BertOf<BertForTokenClassification>);

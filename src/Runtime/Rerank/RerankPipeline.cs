@@ -1,0 +1,110 @@
+using System.Text.Json;
+using ManagedTransformers.Models;
+
+namespace ManagedTransformers;
+
+
+/// <summary>Orders documents by how well each answers a query: a cross-encoder, which reads both as one pair of texts.</summary>
+/// <remarks>
+/// Nogueira &amp; Cho 2019, arXiv:1901.04085; CrossEncoder.rank of sentence-transformers, whose checkpoints are classifiers with one label. A score is the
+/// logit's sigmoid unless config.json says Identity (<c>sentence_transformers.activation_fn</c>, in older files
+/// <c>sbert_ce_default_activation_function</c>).
+/// </remarks>
+public sealed class RerankPipeline : EncoderPipeline
+{
+    private readonly ISequenceClassifier _model;
+    private readonly bool _sigmoid;
+
+    private RerankPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
+    {
+        _model = model.Require<ISequenceClassifier>("does not score pairs of texts");
+        if (model.Config.NumLabels != 1)
+            throw new ConfigException($"{model.Architecture} has {model.Config.NumLabels} labels (config.json, id2label); a reranker has 1, whose score " +
+                "orders the documents. Use TextClassificationPipeline (mtx classify --pair) for classes of pairs.");
+        _sigmoid = HasSigmoid(model.Config);
+    }
+
+    /// <inheritdoc cref="FillMaskPipeline.Load"/>
+    public static RerankPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
+
+    /// <inheritdoc cref="FillMaskPipeline.FromFiles"/>
+    public static RerankPipeline FromFiles(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    public static RerankPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <summary>Orders documents.</summary>
+    /// <param name="query">What is looked for.</param>
+    /// <param name="documents">What may answer it.</param>
+    /// <param name="topN">How many to give, the best ones; null: all.</param>
+    /// <param name="truncation">Cut the longer of query and document where both are too long for the model, instead of refusing them.</param>
+    /// <param name="progress">Told how many documents are done.</param>
+    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <returns>The documents, best first; of equals the earlier one.</returns>
+    /// <exception cref="ModelInputException">Query or document is empty, or both are too long and <paramref name="truncation"/> is off.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="topN"/> is below 1.</exception>
+    public IReadOnlyList<RerankScore> Rank(string query, IReadOnlyList<string> documents, int? topN = null, bool truncation = false,
+        IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(documents);
+        ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
+        TokenEncoding[] rows = [.. documents.Select((document, i) => Encode(query, document, i, truncation))];
+        var scores = new float[rows.Length];
+        RunBatches(rows, (batch, inputs, session) =>
+        {
+            Span<float> logits = _model.Forward(inputs, session).Logits.Span;           // [rows, 1]
+            if (_sigmoid)
+                Activations.Run(ActivationFunction.Sigmoid, logits, logits, session.Kernels);
+            for (int r = 0; r < batch.Length; r++)
+                scores[batch[r]] = logits[r];
+        }, progress, cancellationToken);
+        Scores.RequireNumbers(scores, "score of document", Model);
+        return [.. Ranking.Best(scores, topN ?? scores.Length).Select(i => new RerankScore(i, documents[i], scores[i]))];
+    }
+
+    private TokenEncoding Encode(string query, string document, int number, bool truncation)
+    {
+        ArgumentNullException.ThrowIfNull(document, $"documents[{number}]");
+        try
+        {
+            return Texts.Encode(query, document, truncation);
+        }
+        catch (ModelInputException e)
+        {
+            throw new ModelInputException($"The query with document {number}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Whether a score is the sigmoid of a logit, or the logit itself.</summary>
+    /// <exception cref="ConfigException">config.json names another function.</exception>
+    private static bool HasSigmoid(PretrainedConfig config)
+    {
+        const string Key = "sentence_transformers", Name = "activation_fn", OldKey = "sbert_ce_default_activation_function";
+        (string key, JsonElement function) =
+            config.OtherKeys.TryGetValue(Key, out JsonElement own) && own.ValueKind == JsonValueKind.Object && own.TryGetProperty(Name, out JsonElement named)
+                ? ($"{Key}.{Name}", named)
+            : config.OtherKeys.TryGetValue(OldKey, out JsonElement old) ? (OldKey, old)
+            : (OldKey, default);
+        if (function.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
+            return true;
+        string said = function.ValueKind == JsonValueKind.String ? function.GetString()! : function.GetRawText();
+        return said[(said.LastIndexOf('.') + 1)..] switch
+        {
+            "Sigmoid" => true,
+            "Identity" => false,
+            _ => throw new ConfigException($"config.json: {key} is {said}; torch.nn.modules.activation.Sigmoid or torch.nn.modules.linear.Identity is " +
+                "needed. Name one of them, or read the logits from the model itself (ISequenceClassifier)."),
+        };
+    }
+
+    private static RerankPipeline Open(ModelFiles files, PipelineOptions? options) =>
+        files.Open(options, files.LoadModel, (model, tokenizer) => new RerankPipeline(model, tokenizer, ownsModel: true));
+}
+
+/// <summary>How well a document answers a query.</summary>
+/// <param name="Index">Its number among the documents, from 0.</param>
+/// <param name="Document">The document.</param>
+/// <param name="Score">Higher is better; 0 … 1 where the checkpoint's scores are sigmoids.</param>
+public sealed record RerankScore(int Index, string Document, float Score);
