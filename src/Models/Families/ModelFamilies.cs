@@ -17,6 +17,7 @@ public static class ModelFamilies
         GPTNeoXFamily.Registration,
         GPTBigCodeFamily.Registration,
         GPT2Family.Registration,
+        GPTJFamily.Registration,
         XLMRobertaFamily.Registration,
         CamembertFamily.Registration,
         MPNetFamily.Registration,

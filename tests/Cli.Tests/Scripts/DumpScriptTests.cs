@@ -112,6 +112,8 @@ internal sealed class DumpScriptTests
             ? new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
             : type.Name.StartsWith("GPT2", StringComparison.Ordinal)
             ? new GPT2Config { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 16 }
+            : type.Name.StartsWith("GPTJ", StringComparison.Ordinal)
+            ? new GPTJConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
             : BertOf(type) with
             {
                 VocabSize = 20,

@@ -191,6 +191,7 @@ public sealed class PretrainedModelsTests
         CamembertConfig camembert = Sized(new CamembertConfig());
         MPNetConfig mpnet = Sized(new MPNetConfig());
         var gpt2 = new GPT2Config { VocabSize = 40, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 32 };
+        var gptj = new GPTJConfig { VocabSize = 40, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 32 };
         PretrainedModel[] models =
         [
             PretrainedModels.FromConfig<XLMRobertaModel>(xlm), PretrainedModels.FromConfig<XLMRobertaForMaskedLM>(xlm),
@@ -201,6 +202,7 @@ public sealed class PretrainedModelsTests
             PretrainedModels.FromConfig<MPNetModel>(mpnet), PretrainedModels.FromConfig<MPNetForMaskedLM>(mpnet),
             PretrainedModels.FromConfig<MPNetForSequenceClassification>(mpnet), PretrainedModels.FromConfig<MPNetForTokenClassification>(mpnet),
             PretrainedModels.FromConfig<GPT2Model>(gpt2), PretrainedModels.FromConfig<GPT2LMHeadModel>(gpt2),
+            PretrainedModels.FromConfig<GPTJModel>(gptj), PretrainedModels.FromConfig<GPTJForCausalLM>(gptj),
             PretrainedModels.FromConfig<BertModel>(bert), PretrainedModels.FromConfig<BertForPreTraining>(bert),
             PretrainedModels.FromConfig<BertForMaskedLM>(bert),
             PretrainedModels.FromConfig<BertForSequenceClassification>(bert), PretrainedModels.FromConfig<BertForTokenClassification>(bert),
