@@ -31,8 +31,11 @@ public sealed class RerankPipeline : EncoderPipeline
     public static RerankPipeline FromFiles(
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
-    /// <inheritdoc cref="FillMaskPipeline.Create"/>
+    /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
     public static RerankPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+
+    /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
+    public static RerankPipeline Create(Pipeline other) => Share(other, Create);
 
     /// <summary>Orders documents.</summary>
     /// <param name="query">What is looked for.</param>
