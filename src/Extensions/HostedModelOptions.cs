@@ -8,7 +8,7 @@ public sealed record HostedModelOptions
     public PipelineOptions? Pipeline { get; init; }
 
     /// <summary>Prompt, pooling and the like of an embedding generator's calls that do not say theirs by RawRepresentationFactory; null: what the checkpoint
-    /// says, and what is too long is cut.</summary>
+    /// says.</summary>
     public EmbeddingOptions? Embedding { get; init; }
 
     /// <summary>When the model is loaded.</summary>
@@ -88,7 +88,7 @@ public enum ModelLoadStage
 /// <summary>The files of a model were changed, replaced or deleted while it is in use.</summary>
 /// <remarks>Weights are mapped, not copied: a file that is overwritten in place changes the answers of a running model. Put a new version into a directory of
 /// its own, and start the app again with it.</remarks>
-public sealed class ModelChangedException : InvalidOperationException
+public sealed class ModelChangedException : ManagedTransformersException
 {
     /// <summary>An exception that says where, what was found, what was needed and what to do.</summary>
     public ModelChangedException(string message) : base(message)

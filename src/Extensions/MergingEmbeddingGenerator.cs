@@ -7,8 +7,6 @@ namespace ManagedTransformers.Extensions.AI;
 /// other callers between them. A call that is cancelled is over at once; a call whose texts cannot be read fails alone.</remarks>
 internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbeddingPipeline> model) : IEmbeddingGenerator<string, Embedding<float>>
 {
-    private static readonly EmbeddingOptions s_cutting = new() { Truncation = true };
-
     private readonly Lock _gate = new();
     private readonly LinkedList<EmbeddingCall> _waiting = new();
     private readonly int _maxRunners = model.Options.MaxConcurrency ?? 1;
@@ -30,6 +28,7 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
             Enqueue(call);
             GeneratedEmbeddings<Embedding<float>> result = await call.Result.ConfigureAwait(false);
             operation.SetTag("gen_ai.usage.input_tokens", result.Usage?.InputTokenCount);
+            operation.SetTag("gen_ai.response.model", result[0].ModelId);
             operation.SetTag("gen_ai.embeddings.dimension.count", result[0].Vector.Length);
             return result;
         }
@@ -203,7 +202,9 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
         int at = 0;
         foreach (CallPart part in parts)
         {
-            long tokens = parts.Length == 1 && made.Usage?.InputTokenCount is long all ? all : part.Texts.Sum(text => (long)Tokens(pipeline, first.Key, text));
+            // The usage that was made is the whole batch's.
+            long tokens = parts.Length == 1 && made.Usage?.InputTokenCount is long all ? all
+                : part.Texts.Sum(text => (long)pipeline.CountTokens(text, first.Key.Options ?? EmbeddingOptions.Default));
             part.Call.Deliver(part.Offset, vectors.AsSpan(at, part.Count), tokens);
             at += part.Count;
         }
@@ -218,9 +219,6 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
             Dimensions = key.Dimensions, ModelId = key.ModelId, RawRepresentationFactory = key.Options is null ? null : _ => key.Options,
         },
     };
-
-    /// <summary>Of one text: a batch's usage is the sum of all callers' texts. Without options the pipeline cuts, as sentence-transformers does.</summary>
-    private static int Tokens(SentenceEmbeddingPipeline pipeline, BatchKey key, string text) => pipeline.CountTokens(text, key.Options ?? s_cutting);
 
     private static ModelInputException InLongCall(CallPart part, Exception e) =>
         new($"Of the call's texts from number {part.Offset} on: {e.Message}", e);

@@ -70,6 +70,7 @@ internal sealed class ModelConfiguration
     private PipelineOptions Pipeline(Keys keys) => new()
     {
         Load = Nested(keys, "Load", Load) ?? LoadOptions.Default, Tokenizer = Nested(keys, "Tokenizer", Tokenizer),
+        ModelId = keys.Text("ModelId"),
     };
 
     private LoadOptions Load(Keys keys) => LoadOptions.Default with
@@ -111,7 +112,8 @@ internal sealed class ModelConfiguration
         Normalize = keys.Flag("Normalize"),
         PromptName = keys.Text("PromptName"),
         Prompt = keys.Text("Prompt"),
-        Truncation = keys.Flag("Truncation") ?? true,                   // as a generator without options
+        Truncation = keys.Flag("Truncation") ?? true,
+        TruncateDim = keys.Count("TruncateDim"),
     };
 
     private T? Nested<T>(Keys keys, string name, Func<Keys, T> read) where T : class

@@ -18,7 +18,8 @@ public sealed class ConfigurationTests
             ("MT:Models:code:Pipeline:Tokenizer:IgnoreTokenizerJson", "false"), ("MT:Models:code:Pipeline:Tokenizer:ModelType", "roberta"),
             ("MT:Models:code:Pipeline:Tokenizer:ClassAliases:MyTokenizer", "RobertaTokenizer"),
             ("MT:Models:code:Embedding:Pooling:0", "Mean"), ("MT:Models:code:Embedding:Pooling:1", "Max"), ("MT:Models:code:Embedding:Normalize", "false"),
-            ("MT:Models:code:Embedding:Prompt", "query: "), ("MT:Models:code:Embedding:Truncation", "false"));
+            ("MT:Models:code:Embedding:Prompt", "query: "), ("MT:Models:code:Embedding:Truncation", "false"),
+            ("MT:Models:code:Embedding:TruncateDim", "64"), ("MT:Models:code:Pipeline:ModelId", "code-search-2"));
         HostedModelOptions options = provider.GetRequiredKeyedService<HostedPipeline<SentenceEmbeddingPipeline>>("code").Options;
         Assert.That((options.WarmUp, options.MaxConcurrency, options.MaxBatchSize), Is.EqualTo((WarmUp.None, (int?)3, 7)));
         LoadOptions load = options.Pipeline!.Load;
@@ -28,7 +29,9 @@ public sealed class ConfigurationTests
             Is.EqualTo(("roberta", "RobertaTokenizer")));
         EmbeddingOptions embedding = options.Embedding!;
         Assert.That(embedding.Pooling, Is.EqualTo(new[] { Pooling.Mean, Pooling.Max }));
-        Assert.That((embedding.Normalize, embedding.Prompt, embedding.Truncation), Is.EqualTo(((bool?)false, "query: ", false)));
+        Assert.That((embedding.Normalize, embedding.Prompt, embedding.Truncation, embedding.TruncateDim),
+            Is.EqualTo(((bool?)false, "query: ", false, (int?)64)));
+        Assert.That(options.Pipeline.ModelId, Is.EqualTo("code-search-2"));
         Assert.That((KernelOptions.Default.MaxThreads, LoadOptions.Default.Strict), Is.EqualTo((Environment.ProcessorCount, false)), "defaults of the process");
     }
 

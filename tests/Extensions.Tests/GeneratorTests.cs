@@ -68,7 +68,7 @@ public sealed class GeneratorTests
     [Test]
     public async Task A_text_that_is_too_long_fails_alone()
     {
-        var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions() };
+        var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Truncation = false } };
         string tooLong = string.Concat(Enumerable.Repeat("return x\n", 400));
         using var batches = new BatchSizes();
         Task<GeneratedEmbeddings<Embedding<float>>>[] calls = await WhileBusyAsync(
@@ -110,7 +110,7 @@ public sealed class GeneratorTests
     [Test]
     public async Task An_error_deep_in_a_long_call_says_where()
     {
-        var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions() };
+        var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Truncation = false } };
         string[] many = [.. Enumerable.Range(0, 70).Select(i => i == 66 ? string.Concat(Enumerable.Repeat("return x\n", 400)) : s_texts[i % 32])];
         Assert.That(async () => await Generator.GenerateAsync(many, whole),
             Throws.TypeOf<ModelInputException>().With.Message.StartsWith("Of the call's texts from number 64 on: "));
@@ -138,6 +138,10 @@ public sealed class GeneratorTests
     public async Task The_rules_of_aGenerator_hold()
     {
         Assert.That(async () => await Generator.GenerateAsync(null!), Throws.ArgumentNullException);
+        Assert.That(async () => await Generator.GenerateAsync(["x"], new() { ModelId = "another" }), Throws.ArgumentException.With.Message.Contains("another"));
+        Assert.That(async () => await Generator.GenerateAsync(["x"], new() { Dimensions = 257 }), Throws.ArgumentException.With.Message.Contains("257"));
+        Embedding<float> cut = (await Generator.GenerateAsync(["x"], new() { Dimensions = 64 }))[0];
+        Assert.That((cut.Vector.Length, cut.ModelId, cut.CreatedAt is not null), Is.EqualTo((64, _alone.ModelId, true)));
         Assert.That(await Generator.GenerateAsync([]), Is.Empty);
         Assert.That(async () => await Generator.GenerateAsync(["x"], cancellationToken: new CancellationToken(true)),
             Throws.InstanceOf<OperationCanceledException>());

@@ -209,7 +209,7 @@ public sealed class HostingTests
         Assert.That(spans.Select(span => span.DisplayName), Does.Contain("load code"));
         Assert.That(measured.Tags["gen_ai.server.request.duration"], Is.EqualTo("embeddings managed_transformers code"));
 
-        var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions() };
+        var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Truncation = false } };
         Assert.That(async () => await generator.GenerateAsync([string.Concat(Enumerable.Repeat("x ", 900))], whole), Throws.TypeOf<ModelInputException>());
         Activity failed = spans.Last(span => span.DisplayName == "embeddings code");
         Assert.That((failed.Status, failed.GetTagItem("error.type")), Is.EqualTo((ActivityStatusCode.Error, (object)typeof(ModelInputException).FullName!)));

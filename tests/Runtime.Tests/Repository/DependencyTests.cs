@@ -3,10 +3,8 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>
-/// Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Extensions ← SemanticKernel → VectorData; the hub on its own; Shared below all
-/// but Kernels and VectorData; nothing native.
-/// </summary>
+/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Extensions ← SemanticKernel → VectorData; the hub on its own; Shared
+/// below all but Kernels and VectorData; nothing native.</summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
@@ -19,7 +17,8 @@ public sealed class DependencyTests
         ["Diagnostics"] = (["Runtime"], []),
         ["Hub"] = (["Shared"], []),
         ["Extensions"] = (["Runtime"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
-        ["VectorData"] = ([], ["Microsoft.Extensions.DependencyInjection.Abstractions", "Microsoft.Extensions.VectorData.Abstractions", "System.Numerics.Tensors"]),
+        ["VectorData"] = ([],
+            ["Microsoft.Extensions.DependencyInjection.Abstractions", "Microsoft.Extensions.VectorData.Abstractions", "System.Numerics.Tensors"]),
         ["SemanticKernel"] = (["Extensions", "VectorData"], ["Microsoft.SemanticKernel.Abstractions"]),
     };
 

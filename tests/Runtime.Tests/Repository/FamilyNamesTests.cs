@@ -17,7 +17,8 @@ public sealed class FamilyNamesTests
             .SelectMany(path => declaration.Matches(File.ReadAllText(path))).Select(match => match.Groups["name"].Value)];
         Assert.That(types, Does.Contain("CodeGenForCausalLM").And.Contain("BertConfig"));
         var name = new Regex($@"\b({string.Join('|', types)})\b|transformer\.h\.|\.encoder\.layer\.", RegexOptions.None, TimeSpan.FromSeconds(5));
-        string[] folders = ["src/Runtime", "src/Diagnostics", "src/Hub", "src/Extensions", "src/VectorData", "src/SemanticKernel", "src/Tokenizers", "tools/Cli", "samples"];
+        string[] folders =
+            ["src/Runtime", "src/Diagnostics", "src/Hub", "src/Extensions", "src/VectorData", "src/SemanticKernel", "src/Tokenizers", "tools/Cli", "samples"];
         string tour = Path.Combine("samples", "Tour"), built = $"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}";
         IEnumerable<string> found =
             from folder in folders
