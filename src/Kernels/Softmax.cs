@@ -60,10 +60,15 @@ internal static unsafe class Softmax
 /// <summary>The steps of a softmax over one row.</summary>
 internal static unsafe class SoftmaxRow
 {
+    private const int NarrowBlock = 1024;
+
     /// <summary>y = softmax(x) · factor; y may be x.</summary>
     public static void Run<S, V>(float* x, float* y, nint length, float factor = 1) where S : struct, ISimd<V>
     {
-        float sum = Exp<S, V>(x, y, length, Max<S, V>(x, length));
+        float max = Max<S, V>(x, length), sum = 0;
+        // Beside a large exponential a lane loses the small ones that it adds later: few lanes add up less of a vocabulary at once.
+        nint block = S.Width <= 4 ? NarrowBlock : Math.Max(1, length);
+        for (nint i = 0; i < length; i += block) sum += Exp<S, V>(x + i, y + i, Math.Min(block, length - i), max);
         Scale<S, V>(y, length, factor / sum);
     }
 

@@ -135,6 +135,17 @@ public sealed class NormAndSoftmaxTests
     }
 
     [Test]
+    public void Softmax_of_a_vocabulary_keeps_the_small_exponentials_beside_a_large_one([Levels] KernelLevel level)
+    {
+        // 8191 · e^−17 = 0.00033910: 1 / 1.0003391 = 0.99966102. A sum that has reached 1 loses each of them: they are less than half of its last place.
+        float[] x = new float[8192], y = new float[8192];
+        x.AsSpan().Fill(-17);
+        x[0] = 0;
+        Softmax.Run(x, y, Samples.At(level));
+        Assert.That(y[0], Is.EqualTo(0.99966102).Within(5e-5));
+    }
+
+    [Test]
     public void Softmax_and_LogSumExp_treat_NaN_and_infinity_as_Reference_does([Levels] KernelLevel level)
     {
         float[][] rows =
