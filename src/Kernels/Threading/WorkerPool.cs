@@ -18,6 +18,10 @@ internal interface IJob
 /// One call computes at a time. A call that finds the pool busy (from another thread, or from inside a task) does all of its
 /// tasks on its own thread: it never waits for the other call, so nothing can deadlock. Which thread does which task is left to
 /// chance; jobs are cut so that a task's result does not depend on it.
+/// <para>
+/// Workers are invited, not counted on: one that gets no core in time finds the call closed, and the caller has done its tasks. The caller
+/// waits only for workers inside the call, that is for tasks that have begun, so that beside a busy neighbour it is no slower than alone.
+/// </para>
 /// </remarks>
 internal sealed unsafe class WorkerPool
 {
@@ -26,16 +30,23 @@ internal sealed unsafe class WorkerPool
 
     private const int MaxWorkers = 255;
 
+    // _call: how many workers are inside, the workers that may enter (the first n of the list), and whether none may any more.
+    private const int Inside = 0xFFFF, InvitedShift = 16, Closed = int.MinValue;
+
+    private readonly Action<ThreadStart> _startThread;
     private readonly List<Worker> _workers = [];
     private readonly Gate _done = new();
-    private int _busy;                       // 1 while a call owns the fields below
+    private int _busy;                       // 1 while a caller owns the fields below
+    private int _call = Closed;
     private void* _job;                      // the caller's TJob, on its stack
     private delegate*<WorkerPool, void> _takeTasks;
     private int _tasks;
     private int _next;                       // the next task that nobody has taken
-    private int _running;                    // workers that have not finished yet
     private Exception? _error;
     private int _threadCount;
+
+    /// <summary>A pool of its own, for tests; <paramref name="startThread"/> starts a worker's loop.</summary>
+    public WorkerPool(Action<ThreadStart>? startThread = null) => _startThread = startThread ?? StartThread;
 
     /// <summary>The pool of this process.</summary>
     public static WorkerPool Shared { get; } = new();
@@ -67,11 +78,11 @@ internal sealed unsafe class WorkerPool
             _takeTasks = &TakeTasks<TJob>;
             _tasks = tasks;
             _next = 0;
-            _running = helpers;
             _error = null;
+            Interlocked.Exchange(ref _call, helpers << InvitedShift);        // the fields above are written, the gates below still closed
             for (int i = 0; i < helpers; i++) _workers[i].Start.Open();
             TakeTasks<TJob>(this);
-            _done.Wait();
+            if ((Interlocked.Or(ref _call, Closed) & Inside) != 0) _done.Wait();
 
             _job = null;
             if (_error is { } error) ExceptionDispatchInfo.Throw(error);
@@ -82,13 +93,33 @@ internal sealed unsafe class WorkerPool
         }
     }
 
+    private static void StartThread(ThreadStart loop) => new Thread(loop) { IsBackground = true, Name = "ManagedTransformers worker" }.Start();
+
     private void AddWorkers(int needed)
     {
         while (_workers.Count < needed)
         {
-            _workers.Add(new Worker(this));
+            _workers.Add(new Worker(this, _workers.Count));
             Volatile.Write(ref _threadCount, _workers.Count);
         }
+    }
+
+    private bool Enter(int worker)
+    {
+        int call = Volatile.Read(ref _call);
+        while (call >= 0 && worker < call >> InvitedShift)
+        {
+            int found = Interlocked.CompareExchange(ref _call, call + 1, call);
+            if (found == call) return true;
+            call = found;
+        }
+        return false;
+    }
+
+    private void Leave()
+    {
+        int call = Interlocked.Decrement(ref _call);
+        if (call < 0 && (call & Inside) == 0) _done.Open();
     }
 
     // Optimized at once, so that groups of jobs add no frame to what a debugger shows.
@@ -113,22 +144,25 @@ internal sealed unsafe class WorkerPool
     private sealed class Worker
     {
         private readonly WorkerPool _pool;
+        private readonly int _index;
 
-        public Worker(WorkerPool pool)
+        public Worker(WorkerPool pool, int index)
         {
             _pool = pool;
-            new Thread(Loop) { IsBackground = true, Name = "ManagedTransformers worker" }.Start();
+            _index = index;
+            pool._startThread(Loop);
         }
 
-        public Gate Start { get; } = new();
+        public Gate Start { get; } = new() { Yields = true };
 
         private void Loop()
         {
             while (true)
             {
                 Start.Wait();
+                if (!_pool.Enter(_index)) continue;
                 _pool._takeTasks(_pool);
-                if (Interlocked.Decrement(ref _pool._running) == 0) _pool._done.Open();
+                _pool.Leave();
             }
         }
     }
@@ -174,26 +208,29 @@ internal sealed class Gate
     private int _open;
     private int _asleep;
 
-    /// <summary>Lets the waiter through, now or when it comes.</summary>
+    /// <summary>Whether the waiter, while it spins, leaves its core to any thread that wants it: it may come late, and others must not wait for its spinning.</summary>
+    public bool Yields { get; init; }
+
+    /// <summary>Lets the waiter through, now or when it comes. Where the gate is open already, the waiter is on its way.</summary>
     public void Open()
     {
-        Interlocked.Exchange(ref _open, 1);
-        if (Volatile.Read(ref _asleep) == 0) return;
+        if (Interlocked.Exchange(ref _open, 1) != 0 || Volatile.Read(ref _asleep) == 0) return;
         lock (_wake) Monitor.Pulse(_wake);
     }
 
-    /// <summary>Waits until the gate is opened, and closes it behind itself.</summary>
+    /// <summary>Waits until the gate is opened, and closes it behind itself: what was written before the last opening is visible afterwards.</summary>
     public void Wait()
     {
         long start = Stopwatch.GetTimestamp();
         while (Volatile.Read(ref _open) == 0)
         {
             Thread.SpinWait(8);
+            if (Yields) Thread.Yield();
             if (Stopwatch.GetTimestamp() - start < s_spinTicks) continue;
             Sleep();
             break;
         }
-        Volatile.Write(ref _open, 0);
+        Interlocked.Exchange(ref _open, 0);
     }
 
     // Each side writes its own flag, then reads the other's, with a fence between: at least one of them sees that it has to act.

@@ -73,6 +73,37 @@ public sealed unsafe class WorkerPoolTests
     }
 
     [Test]
+    public void A_caller_whose_workers_get_no_core_does_all_tasks_itself_and_waits_for_none()
+    {
+        var loops = new List<ThreadStart>();
+        var pool = new WorkerPool(loops.Add);                             // threads that exist, and never run
+        int[] counts = new int[10];
+        var threads = new HashSet<int>();
+        pool.Run(10, 4, new Count(counts));
+        pool.Run(10, 4, new Names(threads));
+        Assert.That(counts, Is.All.EqualTo(1));
+        Assert.That(threads, Is.EqualTo(new[] { Environment.CurrentManagedThreadId }));
+        Assert.That((loops.Count, pool.ThreadCount), Is.EqualTo((3, 3)));
+    }
+
+    [Test]
+    public void A_worker_that_comes_late_enters_the_next_call_and_one_that_is_not_invited_does_not()
+    {
+        var loops = new List<ThreadStart>();
+        var pool = new WorkerPool(loops.Add);
+        pool.Run(10, 3, new Count(new int[10]));
+        foreach (ThreadStart loop in loops) new Thread(loop) { IsBackground = true }.Start();
+        using var meeting = new Meeting(2);
+        pool.Run(2, 2, new Meet(meeting));                                // needs the first worker
+        for (int round = 0; round < 200; round++)
+        {
+            var threads = new HashSet<int>();
+            pool.Run(64, 2, new Names(threads));
+            Assert.That(threads, Has.Count.LessThanOrEqualTo(2));
+        }
+    }
+
+    [Test]
     public void Workers_that_have_gone_to_sleep_wake_up_again()
     {
         var pool = new WorkerPool();
