@@ -1,29 +1,36 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using X86 = System.Runtime.Intrinsics.X86;
 
 namespace ManagedTransformers.Kernels;
 
-
 /// <summary>Which kernel levels this CPU has, and which one is used by default.</summary>
+/// <remarks>
+/// An app that is compiled ahead of time has the levels that it is compiled for, by the MSBuild property <c>IlcInstructionSet</c>: with the package's
+/// default (avx) <see cref="KernelLevel.Avx2"/> where the CPU has it, with x86-64-v4 <see cref="KernelLevel.Avx512"/> on CPUs that must have it.
+/// </remarks>
 public static class KernelDispatch
 {
     /// <summary>The environment variable that overrides the default level: Reference, Portable, Vector128, Avx2 or Avx512, in any case.</summary>
     public const string EnvironmentVariable = "MTX_KERNELS";
 
-    /// <summary>The levels of this CPU, slowest first; Reference and Portable are always there.</summary>
+    /// <summary>The levels of this CPU and this app, slowest first; Reference and Portable are always there.</summary>
     public static IReadOnlyList<KernelLevel> Supported { get; } =
         Array.AsReadOnly([.. Enum.GetValues<KernelLevel>().Where(IsSupported)]);
 
+    // A compiler at hand knows the CPU. Without one the instructions were chosen when the app was built.
+    private static readonly bool s_compiledAhead = !RuntimeFeature.IsDynamicCodeSupported;
+
     // Lazy rather than a static initializer: a wrong MTX_KERNELS then throws its own message, not a TypeInitializationException.
     private static readonly Lazy<KernelLevel> s_level =
-        new(() => Choose(Environment.GetEnvironmentVariable(EnvironmentVariable), Supported));
+        new(() => Choose(Environment.GetEnvironmentVariable(EnvironmentVariable), Supported, s_compiledAhead));
 
     /// <summary>The best level of this CPU, or the one that <c>MTX_KERNELS</c> names. Read once per process.</summary>
     /// <exception cref="InvalidOperationException"><c>MTX_KERNELS</c> holds a name that is no level.</exception>
     /// <exception cref="PlatformNotSupportedException"><c>MTX_KERNELS</c> names a level that this CPU lacks.</exception>
     public static KernelLevel Level => s_level.Value;
 
-    /// <summary>Whether this CPU can run <paramref name="level"/>.</summary>
+    /// <summary>Whether this CPU, and this app, can run <paramref name="level"/>.</summary>
     /// <remarks>
     /// <see cref="Vector512.IsHardwareAccelerated"/> is false on CPUs that lower their clock for
     /// 512-bit work, although 512-bit FMA is still far faster there; so the instruction set itself decides.
@@ -42,8 +49,15 @@ public static class KernelDispatch
     internal static ArgumentException Unknown(KernelLevel level) =>
         new($"{level} is no kernel level; known are {string.Join(", ", Enum.GetNames<KernelLevel>())}.", nameof(level));
 
+    /// <summary>What to say of a level that is not there.</summary>
+    internal static string Unavailable(KernelLevel level) => $"Kernel level {level} is one that {Lacks(s_compiledAhead)} {string.Join(", ", Supported)}.";
+
+    private static string Lacks(bool compiledAhead) => compiledAhead
+        ? "this CPU does not have, or for which this app was not compiled (ahead of time, for the instructions of IlcInstructionSet); there are"
+        : "this CPU does not have; it has";
+
     /// <summary>The level for a value of <c>MTX_KERNELS</c>: the last of <paramref name="supported"/> where it is null or blank.</summary>
-    internal static KernelLevel Choose(string? requested, IReadOnlyList<KernelLevel> supported)
+    internal static KernelLevel Choose(string? requested, IReadOnlyList<KernelLevel> supported, bool compiledAhead)
     {
         string name = (requested ?? "").Trim();
         if (name.Length == 0) return supported[^1];
@@ -53,7 +67,7 @@ public static class KernelDispatch
             if (!name.Equals(level.ToString(), StringComparison.OrdinalIgnoreCase)) continue;
             if (supported.Contains(level)) return level;
             throw new PlatformNotSupportedException(
-                $"{EnvironmentVariable} asks for {level}, which this CPU does not have; it has {string.Join(", ", supported)}. Unset it to use the best one.");
+                $"{EnvironmentVariable} asks for {level}, which {Lacks(compiledAhead)} {string.Join(", ", supported)}. Unset it to use the best one.");
         }
         throw new InvalidOperationException(
             $"{EnvironmentVariable} is '{requested}', which is no kernel level; it must be unset or one of {string.Join(", ", Enum.GetNames<KernelLevel>())}.");
@@ -92,8 +106,7 @@ public sealed record KernelOptions
         get;
         init => field = KernelDispatch.IsSupported(value)
             ? value
-            : throw new PlatformNotSupportedException(
-                $"Kernel level {value} is not available on this CPU; it has {string.Join(", ", KernelDispatch.Supported)}.");
+            : throw new PlatformNotSupportedException(KernelDispatch.Unavailable(value));
     } = KernelDispatch.Level;
 
     /// <summary>

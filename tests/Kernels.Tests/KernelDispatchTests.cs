@@ -12,26 +12,31 @@ public sealed class KernelDispatchTests
     [TestCase("")]
     [TestCase("  ")]
     public void Without_MTX_KERNELS_the_best_supported_level_is_chosen(string? value) =>
-        Assert.That(KernelDispatch.Choose(value, s_upToAvx2), Is.EqualTo(KernelLevel.Avx2));
+        Assert.That(KernelDispatch.Choose(value, s_upToAvx2, compiledAhead: false), Is.EqualTo(KernelLevel.Avx2));
 
     [TestCase("Reference", KernelLevel.Reference)]
     [TestCase("portable", KernelLevel.Portable)]
     [TestCase("AVX2", KernelLevel.Avx2)]
     [TestCase(" avx2 ", KernelLevel.Avx2)]
     public void MTX_KERNELS_names_a_level_in_any_case(string value, KernelLevel expected) =>
-        Assert.That(KernelDispatch.Choose(value, s_upToAvx2), Is.EqualTo(expected));
+        Assert.That(KernelDispatch.Choose(value, s_upToAvx2, compiledAhead: false), Is.EqualTo(expected));
 
     [TestCase("sse")]
     [TestCase("2")]
     [TestCase("Avx2,Portable")]
     public void An_unknown_name_is_refused_and_the_message_lists_all(string value) =>
-        Assert.That(() => KernelDispatch.Choose(value, s_upToAvx2), Throws.InvalidOperationException.With.Message.Contains(value)
+        Assert.That(() => KernelDispatch.Choose(value, s_upToAvx2, compiledAhead: false), Throws.InvalidOperationException.With.Message.Contains(value)
             .And.Message.Contains("Reference, Portable, Vector128, Avx2, Avx512"));
 
     [Test]
     public void A_level_that_the_CPU_lacks_is_refused_and_the_message_lists_what_it_has() =>
-        Assert.That(() => KernelDispatch.Choose("avx512", s_upToAvx2),
+        Assert.That(() => KernelDispatch.Choose("avx512", s_upToAvx2, compiledAhead: false),
             Throws.TypeOf<PlatformNotSupportedException>().With.Message.Contains("Reference, Portable, Avx2"));
+
+    [Test]
+    public void An_app_compiled_ahead_of_time_hears_of_the_setting_that_decides() =>
+        Assert.That(() => KernelDispatch.Choose("avx512", s_upToAvx2, compiledAhead: true),
+            Throws.TypeOf<PlatformNotSupportedException>().With.Message.Contains("IlcInstructionSet").And.Message.Contains("Reference, Portable, Avx2."));
 
     [Test]
     public void Reference_and_Portable_are_always_supported() =>
@@ -40,7 +45,7 @@ public sealed class KernelDispatchTests
     [Test]
     public void Vector128_is_chosen_where_vectors_of_128_bits_are_all_there_is()
     {
-        Assert.That(KernelDispatch.Choose(null, [KernelLevel.Reference, KernelLevel.Portable, KernelLevel.Vector128]), Is.EqualTo(KernelLevel.Vector128));
+        Assert.That(KernelDispatch.Choose(null, [KernelLevel.Reference, KernelLevel.Portable, KernelLevel.Vector128], compiledAhead: false), Is.EqualTo(KernelLevel.Vector128));
         Assert.That(KernelDispatch.IsSupported(KernelLevel.Vector128), Is.EqualTo(Vector128.IsHardwareAccelerated));
     }
 

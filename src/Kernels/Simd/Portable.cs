@@ -16,7 +16,7 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     public static Vector<float> LoadInt16(short* p)
     {
         if (Vector<float>.Count == 8) return Vector256.WidenLower(Vector128.Load(p).ToVector256Unsafe()).AsSingle().AsVector();
-        if (Vector<float>.Count == 4) return Vector128.WidenLower(Vector64.Load(p).ToVector128Unsafe()).AsSingle().AsVector();
+        if (Vector<float>.Count == 4) return Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<long>(p)).AsInt16()).AsSingle().AsVector();
         int* wide = stackalloc int[Vector<float>.Count];
         for (int i = 0; i < Vector<float>.Count; i++) wide[i] = p[i];
         return Unsafe.ReadUnaligned<Vector<float>>(wide);
@@ -47,8 +47,8 @@ internal readonly unsafe struct Portable : ISimd<Vector<float>>
     public static Vector<float> Divide(Vector<float> a, Vector<float> b) => a / b;
     public static Vector<float> MultiplyAdd(Vector<float> a, Vector<float> b, Vector<float> c) => Vector.MultiplyAddEstimate(a, b, c);
     public static Vector<float> SubtractProduct(Vector<float> c, Vector<float> a, Vector<float> b) => Vector.MultiplyAddEstimate(-a, b, c);
-    public static Vector<float> Max(Vector<float> a, Vector<float> b) => Vector.Max(a, b);
-    public static Vector<float> Min(Vector<float> a, Vector<float> b) => Vector.Min(a, b);
+    public static Vector<float> Max(Vector<float> a, Vector<float> b) => Vector.MaxNative(a, b);
+    public static Vector<float> Min(Vector<float> a, Vector<float> b) => Vector.MinNative(a, b);
     public static Vector<float> Round(Vector<float> a) => Vector.Round(a);
 
     // 2ⁿ as 2^⌊n/2⌋ · 2^(n−⌊n/2⌋): each factor is a normal number, and only the last product rounds.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli.Tests;
@@ -16,11 +17,15 @@ internal sealed class InspectCommandTests
         {
             "directory", "architecture", "parameters", "bytes", "max_tokens", "dtypes", "tokenizer", "problems",
             "config", "tensors", "recognised_architecture", "memory", "missing", "warnings",
+            "kernels", "kernel_levels",
         }));
         Assert.That(json.GetProperty("architecture").GetString(), Is.EqualTo("CodeGenForCausalLM"));
         Assert.That(json.GetProperty("parameters").GetInt64(), Is.EqualTo(7_355_904));
         Assert.That(json.GetProperty("bytes").GetInt64(), Is.EqualTo(2 * 7_355_904));
         Assert.That(json.GetProperty("tokenizer").GetProperty("fits").GetBoolean(), Is.True);
+        Assert.That(json.GetProperty("kernels").GetString(), Is.EqualTo($"{KernelDispatch.Level}"));
+        Assert.That(json.GetProperty("kernel_levels").EnumerateArray().Select(level => level.GetString()),
+            Is.EqualTo(KernelDispatch.Supported.Select(level => $"{level}")));
         Assert.That(json.GetProperty("config").GetProperty("n_embd").GetInt32(), Is.EqualTo(256));
         Assert.That(MtxRun.Names(json.GetProperty("tensors")[0]), Is.EqualTo(new[] { "name", "dtype", "shape", "elements", "bytes", "file", "read", "use" }));
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using ManagedTransformers.Diagnostics;
+using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Cli;
@@ -50,7 +51,7 @@ internal sealed class InspectCommand : MtxCommand
                 tokenizer.HighestId, tokenizer.ModelVocabSize),
             [.. found.Problems], found.ConfigFile, tensors,
             found.RecognisedArchitecture, [.. found.Memory.Select(memory => new InspectMemory(memory.Format, memory.Bytes, memory.BytesWithHead))],
-            [.. found.MissingTensors], [.. found.Warnings]);
+            [.. found.MissingTensors], [.. found.Warnings], $"{options.Kernels.Level}", [.. KernelDispatch.Supported.Select(level => $"{level}")]);
     }
 
     private static bool? IsRead(TensorUse use) => use switch
@@ -72,11 +73,11 @@ internal sealed class InspectCommand : MtxCommand
     };
 }
 
-/// <summary>What a checkpoint holds. Parameters are the elements of the tensors that the model reads; memory is what those take by format.</summary>
+/// <summary>What a checkpoint holds. Parameters are the elements of the tensors that the model reads; memory is what those take by format; kernels the level they run at.</summary>
 internal sealed record InspectResult(
     string Directory, string? Architecture, long Parameters, long Bytes, int? MaxTokens, InspectType[] Dtypes, InspectTokenizer Tokenizer, string[] Problems,
     JsonElement? Config, InspectTensor[] Tensors,
-    string? RecognisedArchitecture, InspectMemory[] Memory, string[] Missing, string[] Warnings);
+    string? RecognisedArchitecture, InspectMemory[] Memory, string[] Missing, string[] Warnings, string Kernels, string[] KernelLevels);
 
 /// <summary>All tensors of one element type.</summary>
 internal sealed record InspectType(string Dtype, int Tensors, long Elements, long Bytes);

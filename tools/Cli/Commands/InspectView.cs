@@ -18,6 +18,7 @@ internal static class InspectView
         if (result.MaxTokens is int most)
             about.AddRow(Show.Cell("reads"), Show.Cell($"up to {most} tokens"));
         about.AddRow(Show.Cell("tokenizer"), Show.Cell(Describe(result.Tokenizer)));
+        about.AddRow(Show.Cell("kernels"), Show.Cell($"{result.Kernels}; there are {string.Join(", ", result.KernelLevels)}"));
         if (Left(result.Tensors) is { Length: > 0 } left)
             about.AddRow(Show.Cell("not read"), Show.Cell(left));
         if (result.Missing.Length > 0)
