@@ -62,7 +62,8 @@ public sealed class PackageTests
         XElement own = XDocument.Load(Path.Combine(TestData.Root, "src", project, $"{project}.csproj")).Root!;
         XElement ofSrc = XDocument.Load(Path.Combine(TestData.Root, "src", "Directory.Build.props")).Root!;
         XElement ofAll = XDocument.Load(Path.Combine(TestData.Root, "Directory.Build.props")).Root!;
-        string? Value(string property) => new[] { own, ofSrc, ofAll }.SelectMany(file => file.Descendants(property)).FirstOrDefault()?.Value;
+        XElement ofPackages = XDocument.Load(Path.Combine(TestData.Root, "src", "Package.props")).Root!;
+        string? Value(string property) => new[] { own, ofSrc, ofPackages, ofAll }.SelectMany(file => file.Descendants(property)).FirstOrDefault()?.Value;
         Assert.That(Value("IsPackable"), Is.EqualTo("true"));
         Assert.That(Value("Description"), Has.Length.GreaterThan(40));
         Assert.That(Value("PackageReadmeFile"), Is.EqualTo("README.md"));
