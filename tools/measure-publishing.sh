@@ -11,7 +11,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 measure() {
     local name=$1 form=$2
     shift 2
-    dotnet publish samples/Apps/ConsoleAot -c Release --ucr -o "$folder/$form" --artifacts-path "$folder/built-$form" -v q -nologo "$@" > "$folder/log" || { cat "$folder/log" >&2; exit 1; }
+    dotnet publish samples/Apps/ConsoleAot -c Release --ucr -o "$folder/$form" --artifacts-path "$folder/built" -v q -nologo "$@" > "$folder/log" || { cat "$folder/log" >&2; exit 1; }
     local size first cpu memory level
     size=$(find "$folder/$form" -type f ! -path '*/models/*' ! -name '*.dbg' ! -name '*.xml' ! -name '*.pdb' -printf '%s\n' | awk '{ total += $1 } END { printf "%.1f", total / 1e6 }')
     for ((run = 0; run < runs; run++)); do "$folder/$form/ConsoleAot" > "$folder/$form.$run"; done
