@@ -46,7 +46,8 @@ public sealed class PackageContentTests
         IEnumerable<string> links = Regex.Matches(readme, @"\]\((?<to>[^)\s]+)\)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5))
             .Select(link => link.Groups["to"].Value);
         Assert.That(links.Where(link => !link.StartsWith("https://", StringComparison.Ordinal)), Is.Empty);
-        string[] samples = [.. Regex.Matches(readme, @"^```csharp\n[\s\S]*?^```", RegexOptions.Multiline, TimeSpan.FromSeconds(5)).Select(block => block.Value)];
+        string[] samples =
+            [.. Regex.Matches(readme, @"^```csharp\n[\s\S]*?^```", RegexOptions.Multiline, TimeSpan.FromSeconds(5)).Select(block => block.Value)];
         Assert.That(samples, Is.Not.Empty);
         foreach (string sample in samples) Assert.That(repository, Does.Contain(sample));
     }

@@ -208,7 +208,7 @@ internal sealed class Gate
     private int _open;
     private int _asleep;
 
-    /// <summary>Whether the waiter, while it spins, leaves its core to any thread that wants it: it may come late, and others must not wait for its spinning.</summary>
+    /// <summary>Whether the waiter, while it spins, leaves its core to any thread that wants it: it may come late.</summary>
     public bool Yields { get; init; }
 
     /// <summary>Lets the waiter through, now or when it comes. Where the gate is open already, the waiter is on its way.</summary>

@@ -73,7 +73,8 @@ internal sealed class InspectCommand : MtxCommand
     };
 }
 
-/// <summary>What a checkpoint holds. Parameters are the elements of the tensors that the model reads; memory is what those take by format; kernels the level they run at.</summary>
+/// <summary>What a checkpoint holds. Parameters are the elements of the tensors that the model reads; memory is what those take by format.</summary>
+/// <remarks>Kernels is the level that models run at.</remarks>
 internal sealed record InspectResult(
     string Directory, string? Architecture, long Parameters, long Bytes, int? MaxTokens, InspectType[] Dtypes, InspectTokenizer Tokenizer, string[] Problems,
     JsonElement? Config, InspectTensor[] Tensors,
