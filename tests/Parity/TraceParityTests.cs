@@ -114,6 +114,7 @@ public sealed class TraceParityTests
                     ("self_attn.q_proj", $"{layer}.input_layernorm"), ("self_attn.k_proj", $"{layer}.input_layernorm"),
                     ("self_attn.v_proj", $"{layer}.input_layernorm"), ("self_attn.o_proj", heads),
                     ("mlp.gate_proj", $"{layer}.post_attention_layernorm"), ("mlp.up_proj", $"{layer}.post_attention_layernorm"),
+                ],
                 GPTJConfig =>
                 [
                     ("attn.q_proj", $"{layer}.ln_1"), ("attn.k_proj", $"{layer}.ln_1"), ("attn.v_proj", $"{layer}.ln_1"), ("attn.out_proj", heads),

@@ -20,7 +20,8 @@ public sealed class GPTJTests
     [TestCase("258")]
     public void A_part_of_a_head_that_cannot_turn_is_refused(string rotaryDim) => Assert.That(
         () => ConfigJson.Parse(System.Text.Encoding.UTF8.GetBytes($$"""{"model_type": "gptj", "rotary_dim": {{rotaryDim}}}""")),
-        Throws.TypeOf<ConfigException>().With.Message.Contains($"rotary_dim is {rotaryDim}").And.Message.Contains("an even number in 2 … n_embd / n_head = 256"));
+        Throws.TypeOf<ConfigException>().With.Message.Contains($"rotary_dim is {rotaryDim}")
+            .And.Message.Contains("an even number in 2 … n_embd / n_head = 256"));
 
     [Test]
     public void Tokens_one_by_one_give_the_scores_of_all_at_once([Values] bool leftPadded)

@@ -16,9 +16,9 @@ public sealed class RerankTests
     [TestCase("""{"sbert_ce_default_activation_function": null}""", true)]
     public void Scores_are_logits_of_pairs_or_their_sigmoid_best_first(string keys, bool sigmoid)
     {
-        using PretrainedModel model = CrossEncoder(keys);
+        using BertForSequenceClassification model = CrossEncoder(keys);
         using RerankPipeline pipeline = RerankPipeline.Create(model, TestData.Tokenizer(WordPiece));
-        float[] expected = [.. Documents.Select(document => Logit((BertForSequenceClassification)model, pipeline.Tokenizer, document))];
+        float[] expected = [.. Documents.Select(document => Logit(model, pipeline.Tokenizer, document))];
         if (sigmoid)
             expected = [.. expected.Select(x => 1 / (1 + MathF.Exp(-x)))];
 
@@ -50,7 +50,7 @@ public sealed class RerankTests
     [Test]
     public void Equal_scores_keep_the_order_of_the_documents_and_no_documents_give_none()
     {
-        using PretrainedModel model = CrossEncoder("{}");
+        using BertForSequenceClassification model = CrossEncoder("{}");
         using RerankPipeline pipeline = RerankPipeline.Create(model, TestData.Tokenizer(WordPiece));
         Assert.That(pipeline.Rank(Query, ["x", "x", "x"]).Select(one => one.Index), Is.EqualTo(new[] { 0, 1, 2 }));
         Assert.That(pipeline.Rank(Query, []), Is.Empty);
@@ -59,7 +59,7 @@ public sealed class RerankTests
     [Test]
     public void Files_with_an_activation_that_is_neither_are_refused_by_name()
     {
-        using PretrainedModel model = CrossEncoder("""{"sbert_ce_default_activation_function": "torch.nn.modules.activation.Tanh"}""");
+        using BertForSequenceClassification model = CrossEncoder("""{"sbert_ce_default_activation_function": "torch.nn.modules.activation.Tanh"}""");
         Assert.That(() => RerankPipeline.FromFiles(TestData.Files(model, WordPiece)), Throws.TypeOf<ConfigException>()
             .With.Message.Contains("sbert_ce_default_activation_function is torch.nn.modules.activation.Tanh").And.Message.Contains("Identity is needed"));
     }
@@ -75,7 +75,7 @@ public sealed class RerankTests
     [Test]
     public void A_document_that_is_empty_or_too_long_is_named_and_truncation_cuts_it()
     {
-        using PretrainedModel model = CrossEncoder("{}");
+        using BertForSequenceClassification model = CrossEncoder("{}");
         using RerankPipeline pipeline = RerankPipeline.Create(model, TestData.Tokenizer(WordPiece));
         string lengthy = string.Concat(Enumerable.Repeat("return x ", 100));
         Assert.That(() => pipeline.Rank(Query, ["x", ""]), Throws.TypeOf<ModelInputException>().With.Message.Contains("document 1: The text is empty"));
@@ -85,7 +85,7 @@ public sealed class RerankTests
         Assert.That(() => pipeline.Rank(Query, ["x"], cancellationToken: new CancellationToken(canceled: true)), Throws.TypeOf<OperationCanceledException>());
     }
 
-    private static PretrainedModel CrossEncoder(string keys)
+    private static BertForSequenceClassification CrossEncoder(string keys)
     {
         BertConfig config = TestData.TinyBert(4200, 64, "LABEL_0");
         foreach (System.Text.Json.JsonProperty key in System.Text.Json.JsonDocument.Parse(keys).RootElement.EnumerateObject())
