@@ -56,7 +56,7 @@ internal sealed class RequestsTests
 
     [TestCase("""{"input_ids": [[5]], "options": {"temperatur": 1}}""", "line 2, options: there is no option temperatur; the nearest is temperature.")]
     [TestCase("""{"input_ids": [[5]], "options": {"top_p": 2}}""", "line 2, options: top_p is 2; a number from 0 to 1 is needed.")]
-    [TestCase("""{"input_ids": [[5]], "options": {"num_return_sequences": 2}}""", "line 2: NumReturnSequences is 2")]
+    [TestCase("""{"input_ids": [[5]], "options": {"num_return_sequences": 2}}""", "line 2: num_return_sequences is 2 and num_beams is 1")]
     [TestCase("""{"input_ids": [[5]], "option": {}}""", "line 2 has the key option")]
     [TestCase("""{"input_ids": [[5], [6, 7]]}""", "line 2: input_ids[1] has 2 tokens")]
     [TestCase("""{"input_ids": [[9999]]}""", "line 2: ")]
