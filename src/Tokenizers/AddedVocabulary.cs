@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace ManagedTransformers.Tokenizers;
 
@@ -39,73 +40,97 @@ internal sealed class AddedVocabulary
 
     public IReadOnlyDictionary<int, AddedToken> ById => _byId;
 
+    /// <summary>Rewrites what is between the added tokens; null: nothing does.</summary>
+    public Normalizer? Normalizer => _normalizer;
+
+    /// <summary>Are tokens searched for in the normalised text?</summary>
+    public bool SearchesNormalized => !_normalized.IsEmpty;
+
     public bool TryGetId(string token, out int id) => _ids.TryGetValue(token, out id);
 
     /// <summary>Is it left out when special tokens are?</summary>
     public bool IsSpecial(string token) => _special.Contains(token);
 
-    /// <summary>Takes the added tokens out of a text; what is between them is normalised and goes, in order, to <paramref name="tokens"/>.</summary>
-    public void Extract(string text, TokenCollector tokens)
+    /// <summary>Takes the added tokens out of a well-formed text; what is between them is normalised and goes, in order, to
+    /// <paramref name="tokens"/>.</summary>
+    public void Extract(ReadOnlySpan<char> text, ITokenSink tokens)
     {
         var given = new AlignedText(text);
-        foreach (Match match in Matches(given.Value, 0, text.Length, _asGiven))
+        var matches = new MatchReader(this, _asGiven, text);
+        while (matches.TryRead(out Match match))
         {
-            if (match.Id >= 0)
-            {
-                tokens.AddToken(match.Id, given, match.Start, match.End);
-                continue;
-            }
-            AlignedText part = given;
-            (int start, int end) = (match.Start, match.End);
-            if (_normalizer is not null)
-            {
-                var normalized = new NormalizedText(text, start, end);
-                _normalizer.Normalize(normalized);
-                part = normalized.ToAligned();
-                (start, end) = (0, part.Value.Length);
-            }
-            foreach (Match inner in Matches(part.Value, start, end, _normalized))
-            {
-                if (inner.Id >= 0) tokens.AddToken(inner.Id, part, inner.Start, inner.End);
-                else tokens.AddText(part, inner.Start, inner.End);
-            }
+            if (match.Id >= 0) tokens.AddToken(match.Id, given, match.Start, match.End);
+            else if (!tokens.TryAddAsGiven(text[match.Start..match.End])) ExtractNormalized(given, match.Start, match.End, tokens);
         }
     }
 
-    private string Normalize(string content)
+    /// <summary>The same for a text that has none of the tokens that are searched for in the text as given.</summary>
+    public void ExtractNormalized(ReadOnlySpan<char> text, ITokenSink tokens) => ExtractNormalized(new AlignedText(text), 0, text.Length, tokens);
+
+    /// <summary>A text as the normaliser makes it.</summary>
+    public string Normalize(string content)
     {
         if (_normalizer is null) return content;
         var text = new NormalizedText(content, 0, content.Length);
         _normalizer.Normalize(text);
-        return text.ToAligned().Value;
+        return text.ToAligned().Value.ToString();
     }
 
-    // find_matches of the library: tokens and what is between them, in order.
-    private List<Match> Matches(string whole, int from, int to, TokenTrie trie)
+    private void ExtractNormalized(in AlignedText given, int start, int end, ITokenSink tokens)
     {
-        var matches = new List<Match>();
-        ReadOnlySpan<char> text = whole.AsSpan(from, to - from);
-        int done = 0;
-        for (int next = 0; !trie.IsEmpty && trie.TryFind(text, next, out int start, out int end, out int id);)
+        AlignedText part = given;
+        if (_normalizer is not null)
         {
-            next = end;
-            AddedToken token = _byId[id];
-            if (token.SingleWord && !StandsAlone(text, start, end)) continue;
-            if (token.LStrip) start = Math.Max(text[..start].TrimEnd(CodePointClass.Space), done);
-            if (token.RStrip) end += text[end..].TrimStart(CodePointClass.Space);
-            if (done < start) matches.Add(new Match(from + done, from + start, -1));
-            matches.Add(new Match(from + start, from + end, id));
-            done = end;
+            var normalized = new NormalizedText(given.Value, start, end);
+            _normalizer.Normalize(normalized);
+            part = normalized.ToAligned();
+            (start, end) = (0, part.Value.Length);
         }
-        if (done != text.Length) matches.Add(new Match(from + done, to, -1));
-        return matches;
+        var matches = new MatchReader(this, _normalized, part.Value[start..end]);
+        while (matches.TryRead(out Match match))
+        {
+            if (match.Id >= 0) tokens.AddToken(match.Id, part, start + match.Start, start + match.End);
+            else tokens.AddText(part, start + match.Start, start + match.End);
+        }
     }
 
     private static bool StandsAlone(ReadOnlySpan<char> text, int start, int end) =>
         (start == 0 || !CodePoints.Is(CodePoints.Before(text, start), CodePointClass.Word))
         && (end == text.Length || !CodePoints.Is(CodePoints.At(text, end, out _), CodePointClass.Word));
 
+    /// <summary>A part of a text: an added token, or (−1) what is between two.</summary>
     private readonly record struct Match(int Start, int End, int Id);
+
+    /// <summary>Gives tokens and what is between them, in order; find_matches of the library.</summary>
+    private ref struct MatchReader(AddedVocabulary added, TokenTrie trie, ReadOnlySpan<char> text)
+    {
+        private readonly ReadOnlySpan<char> _text = text;
+        private int _done;          // everything before it was given
+        private int _next;          // where the search goes on
+        private Match _token;       // found, and given after what is before it
+
+        public bool TryRead(out Match match)
+        {
+            match = _token;
+            _token = default;
+            if (match.End > 0) return true;
+            while (trie.TryFind(_text, _next, out int start, out int end, out int id))
+            {
+                _next = end;
+                AddedToken token = added._byId[id];
+                if (token.SingleWord && !StandsAlone(_text, start, end)) continue;
+                if (token.LStrip) start = Math.Max(_text[..start].TrimEnd(CodePointClass.Space), _done);
+                if (token.RStrip) end += _text[end..].TrimStart(CodePointClass.Space);
+                match = new Match(start, end, id);
+                if (_done < start) (_token, match) = (match, new Match(_done, start, -1));
+                _done = end;
+                return true;
+            }
+            match = new Match(_done, _text.Length, -1);
+            _done = _next = _text.Length;
+            return match.Start != match.End;
+        }
+    }
 }
 
 /// <summary>White space at the ends of spans.</summary>
@@ -143,17 +168,17 @@ internal sealed class TokenTrie
             int node = 0;
             foreach (char c in pattern)
             {
-                if (!_nodes[node].Children.TryGetValue(c, out int child))
+                if (!_nodes[node].TryFollow(c, out int child))
                 {
                     child = _nodes.Count;
-                    _nodes[node].Children.Add(c, child);
+                    _nodes[node].Add(c, child);
                     _nodes.Add(new Node());
                 }
                 node = child;
             }
             if (_nodes[node].Id < 0) _nodes[node].Id = id;
         }
-        _firstUnits = SearchValues.Create([.. _nodes[0].Children.Keys]);
+        _firstUnits = SearchValues.Create(_nodes[0].Units);
     }
 
     public bool IsEmpty => _nodes.Count == 1;
@@ -161,7 +186,7 @@ internal sealed class TokenTrie
     /// <summary>The next match at or after <paramref name="from"/>.</summary>
     public bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end, out int id)
     {
-        for (start = from; start < text.Length; start++)
+        for (start = from; !IsEmpty && start < text.Length; start++)
         {
             int skipped = text[start..].IndexOfAny(_firstUnits);
             if (skipped < 0) break;
@@ -176,7 +201,7 @@ internal sealed class TokenTrie
     {
         (end, id) = (start, -1);
         Node node = _nodes[0];
-        for (int i = start; i < text.Length && node.Children.TryGetValue(text[i], out int child); i++)
+        for (int i = start; i < text.Length && node.TryFollow(text[i], out int child); i++)
         {
             node = _nodes[child];
             if (node.Id >= 0) (end, id) = (i + 1, node.Id);
@@ -184,10 +209,28 @@ internal sealed class TokenTrie
         return id >= 0;
     }
 
+    // Most nodes have one child, so that looking at all beats a hash table.
     private sealed class Node
     {
-        public Dictionary<char, int> Children { get; } = [];
+        private readonly List<char> _units = [];
+        private readonly List<int> _children = [];
+
         public int Id { get; set; } = -1;
+
+        public ReadOnlySpan<char> Units => CollectionsMarshal.AsSpan(_units);
+
+        public void Add(char unit, int child)
+        {
+            _units.Add(unit);
+            _children.Add(child);
+        }
+
+        public bool TryFollow(char unit, out int child)
+        {
+            int index = Units.IndexOf(unit);
+            child = index < 0 ? -1 : _children[index];
+            return index >= 0;
+        }
     }
 }
 

@@ -18,6 +18,16 @@ public sealed record EncodeOptions
 
     /// <summary>Fills up what is too short; null: the tokenizer's own (tokenizer.json, "padding"), if it has one.</summary>
     public Padding? Padding { get; init; }
+
+    /// <summary>The most threads that a batch of texts is encoded on; all processors, by default. A single text is encoded on one.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    public int MaxThreads
+    {
+        get;
+        init => field = value >= 1
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(value), value, "MaxThreads counts the calling thread and must be at least 1.");
+    } = Environment.ProcessorCount;
 }
 
 /// <summary>Which of two texts is cut.</summary>

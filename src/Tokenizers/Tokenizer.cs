@@ -8,7 +8,7 @@ namespace ManagedTransformers.Tokenizers;
 /// <remarks>Lone surrogates in a text, which UTF-8 cannot say, count as U+FFFD.</remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
 [DebuggerTypeProxy(typeof(TokenizerDebugView))]
-public sealed class Tokenizer
+public sealed partial class Tokenizer
 {
     private readonly TokenizerParts _parts;
     private readonly int _vocabularySize;
@@ -16,6 +16,7 @@ public sealed class Tokenizer
     internal Tokenizer(TokenizerParts parts)
     {
         _parts = parts;
+        _pieces = BertPieces.Of(parts);
         AddedTokens = [.. parts.Added.ById.Values.OrderBy(t => t.Id)];
         _vocabularySize = parts.Model.Vocabulary.Count + AddedTokens.Count(t => !parts.Model.Vocabulary.TryGetId(t.Content, out _));
     }
@@ -86,15 +87,17 @@ public sealed class Tokenizer
         return FromJson(ReadAll(tokenizerJson), tokenizerConfig is null ? default(ReadOnlyMemory<byte>?) : ReadAll(tokenizerConfig));
     }
 
-    /// <summary>Encodes a text, or a pair of texts.</summary>
+    /// <summary>Encodes a text, or a pair of texts. <see cref="EncodeToIds"/> is faster where ids are all that is needed.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pair">The second text; null: there is none.</param>
+    /// <param name="options">Special tokens, truncation, padding.</param>
+    /// <param name="cancellationToken">Ends the work between two words.</param>
     /// <exception cref="TokenizerException">Truncation is impossible as asked.</exception>
-    public TokenEncoding Encode(string text, string? pair = null, EncodeOptions? options = null)
+    public TokenEncoding Encode(string text, string? pair = null, EncodeOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= EncodeOptions.Default;
-        TokenEncoding first = EncodePart(text, sequence: 0, word: null);
-        TokenEncoding? second = pair is null ? null : EncodePart(pair, sequence: 1, word: null);
-        return Pad([Finish(first, second, options)], options)[0];
+        return Pad([EncodeOne(text, pair, options, cancellationToken)], options)[0];
     }
 
     /// <summary>Encodes words that were split before; offsets are within each word, word ids count the words.</summary>
@@ -108,25 +111,30 @@ public sealed class Tokenizer
         return Pad([Finish(first, second, options)], options)[0];
     }
 
-    /// <summary>Encodes texts, padded to one length where the options ask for it.</summary>
+    /// <summary>Encodes texts, padded to one length where the options ask for it; on as many threads as they say.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="options">Special tokens, truncation, padding, threads.</param>
+    /// <param name="cancellationToken">Ends the work between two words.</param>
     /// <exception cref="TokenizerException">Truncation or padding is impossible as asked.</exception>
-    public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<string> texts, EncodeOptions? options = null)
+    public IReadOnlyList<TokenEncoding> EncodeBatch(
+        IReadOnlyList<string> texts, EncodeOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return EncodeBatch([.. texts.Select(text => (text, (string?)null))], options);
+        return EncodeBatch([.. texts.Select(text => (text, (string?)null))], options, cancellationToken);
     }
 
-    /// <summary>Encodes pairs of texts, padded to one length where the options ask for it.</summary>
+    /// <summary>Encodes pairs of texts, padded to one length where the options ask for it; on as many threads as they say.</summary>
+    /// <param name="pairs">The pairs.</param>
+    /// <param name="options">Special tokens, truncation, padding, threads.</param>
+    /// <param name="cancellationToken">Ends the work between two words.</param>
     /// <exception cref="TokenizerException">Truncation or padding is impossible as asked.</exception>
-    public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<(string Text, string? Pair)> pairs, EncodeOptions? options = null)
+    public IReadOnlyList<TokenEncoding> EncodeBatch(
+        IReadOnlyList<(string Text, string? Pair)> pairs, EncodeOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         options ??= EncodeOptions.Default;
-        TokenEncoding[] encodings = [.. pairs.Select(p => Finish(
-            EncodePart(p.Text, sequence: 0, word: null),
-            p.Pair is null ? null : EncodePart(p.Pair, sequence: 1, word: null),
-            options))];
-        return Pad(encodings, options);
+        return Pad(TextBatch.Run(
+            pairs.Count, options.MaxThreads, i => EncodeOne(pairs[i].Text, pairs[i].Pair, options, cancellationToken), cancellationToken), options);
     }
 
     /// <summary>Ids as text. Ids without a token are left out, as the library does.</summary>
@@ -180,27 +188,30 @@ public sealed class Tokenizer
     private TokenEncoding EncodeParts(IReadOnlyList<string> words, int sequence)
     {
         var encodings = new TokenEncoding[words.Count];
-        for (int i = 0; i < encodings.Length; i++) encodings[i] = EncodePart(words[i], sequence, word: i);
+        for (int i = 0; i < encodings.Length; i++) encodings[i] = EncodePart(words[i], sequence, word: i, CancellationToken.None);
         return encodings.Length == 0 ? new TokenEncoding() : TokenEncoding.Concat(encodings);
     }
 
-    private TokenEncoding EncodePart(string text, int sequence, int? word)
+    private TokenEncoding EncodeOne(string text, string? pair, EncodeOptions options, CancellationToken cancellationToken)
+    {
+        TokenEncoding first = EncodePart(text, sequence: 0, word: null, cancellationToken);
+        return Finish(first, pair is null ? null : EncodePart(pair, sequence: 1, word: null, cancellationToken), options);
+    }
+
+    private TokenEncoding EncodePart(string text, int sequence, int? word, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(text);
         text = AlignedText.WellFormed(text);
-        var collector = new TokenCollector(_parts.Model, _parts.PreTokenizer, text.Length);
+        var collector = new TokenCollector(_parts.Model, _parts.PreTokenizer, text.Length, cancellationToken);
         _parts.Added.Extract(text, collector);
         return collector.ToEncoding(text, sequence, word);
     }
 
     private TokenEncoding Finish(TokenEncoding first, TokenEncoding? second, EncodeOptions options)
     {
-        Truncation? truncation = options.Truncation ?? _parts.Truncation;
-        if (truncation is not null && !ReferenceEquals(truncation, Truncation.None))
-        {
-            int added = options.AddSpecialTokens ? CountSpecialTokens(second is not null) : 0;
-            (first, second) = Truncator.Truncate(first, second, truncation, added, CountSpecialTokens(pair: false));
-        }
+        if (TruncationOf(options) is Truncation truncation)
+            (first, second) = Truncator.Truncate(
+                first, second, truncation, SpecialTokensAdded(second is not null, options), CountSpecialTokens(pair: false));
         List<TokenEncoding> encodings = second is null ? [first] : [first, second];
         if (_parts.PostProcessor is not null) encodings = _parts.PostProcessor.Process(encodings, options.AddSpecialTokens);
         return TokenEncoding.Merge(encodings);
@@ -208,14 +219,23 @@ public sealed class Tokenizer
 
     private TokenEncoding[] Pad(TokenEncoding[] encodings, EncodeOptions options)
     {
-        Padding? padding = options.Padding ?? _parts.Padding;
-        if (padding is null || ReferenceEquals(padding, Padding.None) || encodings.Length == 0) return encodings;
-        int id = padding.PadId ?? SpecialTokens.PadTokenId ?? throw new TokenizerException(
-            "Padding needs the id of the filling: this tokenizer names no pad token. Set Padding.PadId (the end token is often used: "
-            + $"{SpecialTokens.EosTokenId?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none here"}), " +
-            "or name a pad_token in tokenizer_config.json.");
+        if (PaddingOf(options) is not Padding padding || encodings.Length == 0) return encodings;
+        int id = PadIdOf(padding);
         return Padder.Pad(encodings, padding, id, padding.PadToken ?? IdToToken(id) ?? "[PAD]");
     }
+
+    private Truncation? TruncationOf(EncodeOptions options) =>
+        (options.Truncation ?? _parts.Truncation) is Truncation truncation && !ReferenceEquals(truncation, Truncation.None) ? truncation : null;
+
+    private Padding? PaddingOf(EncodeOptions options) =>
+        (options.Padding ?? _parts.Padding) is Padding padding && !ReferenceEquals(padding, Padding.None) ? padding : null;
+
+    private int SpecialTokensAdded(bool pair, EncodeOptions options) => options.AddSpecialTokens ? CountSpecialTokens(pair) : 0;
+
+    private int PadIdOf(Padding padding) => padding.PadId ?? SpecialTokens.PadTokenId ?? throw new TokenizerException(
+        "Padding needs the id of the filling: this tokenizer names no pad token. Set Padding.PadId (the end token is often used: "
+        + $"{SpecialTokens.EosTokenId?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none here"}), " +
+        "or name a pad_token in tokenizer_config.json.");
 
     private static byte[] ReadAll(Stream stream)
     {

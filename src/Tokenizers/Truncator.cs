@@ -6,11 +6,19 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Cuts encodings before the special tokens are added; truncate_encodings of the library.</summary>
 internal static class Truncator
 {
-    /// <summary>Cuts a text, or a pair, so that with its special tokens it is no longer than asked. The library checks the stride with the special
-    /// tokens of a single text.</summary>
+    /// <summary>Cuts a text, or a pair, so that with its special tokens it is no longer than asked.</summary>
     /// <exception cref="TokenizerException">That is impossible as asked.</exception>
     public static (TokenEncoding First, TokenEncoding? Second) Truncate(
         TokenEncoding first, TokenEncoding? second, Truncation options, int specialTokens, int specialTokensOfOne)
+    {
+        (int keepFirst, int keepSecond) = Kept(first.Length, second?.Length, options, specialTokens, specialTokensOfOne);
+        return (Cut(first, keepFirst, options), second is null ? null : Cut(second, keepSecond, options));
+    }
+
+    /// <summary>How many tokens are left of texts of these lengths; <paramref name="second"/> is null where there is no pair. The library checks the stride
+    /// with the special tokens of a single text.</summary>
+    /// <exception cref="TokenizerException">That is impossible as asked.</exception>
+    public static (int First, int Second) Kept(int first, int? second, Truncation options, int specialTokens, int specialTokensOfOne)
     {
         int room = options.MaxLength - specialTokens;
         int roomOfOne = options.MaxLength - specialTokensOfOne;
@@ -19,26 +27,27 @@ internal static class Truncator
                 $"Truncation to {options.MaxLength} tokens (MaxLength) with a stride of {options.Stride}: " +
                 $"{specialTokens} special tokens are added, which leaves room for {room}. "
                 + "Ask for a MaxLength of at least the special tokens plus the stride and a stride of 0 or more, or turn AddSpecialTokens off.");
-        int length = first.Length + (second?.Length ?? 0);
-        if (room == 0) return (Cut(first, 0, options), second is null ? null : Cut(second, 0, options));
-        if (length <= room) return (first, second);
+        int length = first + (second ?? 0);
+        if (room == 0) return (0, 0);
+        if (length <= room) return (first, second ?? 0);
 
-        int excess = length - room;
-        switch (options.Strategy)
+        (int keepFirst, int keepSecond) = KeptOf(first, second, room, options);
+        RequireStride(keepFirst, first, options);
+        RequireStride(keepSecond, second ?? 0, options);
+        return (keepFirst, keepSecond);
+    }
+
+    private static (int First, int Second) KeptOf(int first, int? second, int room, Truncation options)
+    {
+        int excess = first + (second ?? 0) - room;
+        return options.Strategy switch
         {
-            case TruncationStrategy.LongestFirst when second is null:
-                return (Cut(first, room, options), null);
-            case TruncationStrategy.LongestFirst:
-                (int keepFirst, int keepSecond) = LongestFirst(first.Length, second.Length, room);
-                return (Cut(first, keepFirst, options), Cut(second, keepSecond, options));
-            case TruncationStrategy.OnlyFirst:
-                return (CutBy(first, excess, options, "first"), second);
-            case TruncationStrategy.OnlySecond when second is null:
-                throw new TokenizerException("Truncation error: Second sequence not provided. " +
-                    "The strategy is OnlySecond, the text has no pair: pass one, or use LongestFirst or OnlyFirst.");
-            default:
-                return (first, CutBy(second!, excess, options, "second"));
-        }
+            TruncationStrategy.LongestFirst => second is int other ? LongestFirst(first, other, room) : (room, 0),
+            TruncationStrategy.OnlyFirst => (LessBy(excess, first, options, "first"), second ?? 0),
+            _ when second is int other => (first, LessBy(excess, other, options, "second")),
+            _ => throw new TokenizerException("Truncation error: Second sequence not provided. " +
+                "The strategy is OnlySecond, the text has no pair: pass one, or use LongestFirst or OnlyFirst."),
+        };
     }
 
     // The longer one loses until both are equal; then both, the second (of the two as given: the shorter first) keeping the odd token.
@@ -55,12 +64,20 @@ internal static class Truncator
         return swapped ? (longer, shorter) : (shorter, longer);
     }
 
-    private static TokenEncoding CutBy(TokenEncoding encoding, int excess, Truncation options, string which)
+    private static int LessBy(int excess, int length, Truncation options, string which)
     {
-        if (encoding.Length > excess) return Cut(encoding, encoding.Length - excess, options);
+        if (length > excess) return length - excess;
         throw new TokenizerException(
             $"Truncation error: Sequence to truncate too short to respect the provided max_length. {excess} tokens must go (MaxLength {options.MaxLength}), "
-            + $"and the {which} text, the only one that may be cut ({options.Strategy}), has {encoding.Length}. Use LongestFirst, or a larger MaxLength.");
+            + $"and the {which} text, the only one that may be cut ({options.Strategy}), has {length}. Use LongestFirst, or a larger MaxLength.");
+    }
+
+    private static void RequireStride(int keep, int length, Truncation options)
+    {
+        if (keep > 0 && keep < length && options.Stride >= keep)
+            throw new TokenizerException(
+                $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves " +
+                $"{keep} for this text. Use a smaller stride or a larger MaxLength.");
     }
 
     // Windows of `keep` tokens, each sharing `stride` with the one before; the first is what stays.
@@ -69,10 +86,6 @@ internal static class Truncator
         int length = encoding.Length;
         if (keep >= length) return encoding;
         if (keep == 0) return new TokenEncoding { Windows = new WindowList(1, _ => encoding.Slice(0, length)) };
-        if (options.Stride >= keep)
-            throw new TokenizerException(
-                $"A stride of {options.Stride} needs windows of more than {options.Stride} tokens; truncation to {options.MaxLength} (MaxLength) leaves " +
-                $"{keep} for this text. Use a smaller stride or a larger MaxLength.");
 
         int step = keep - options.Stride;
         TokenEncoding kept = Window(0);
@@ -97,15 +110,22 @@ internal static class Padder
     /// <summary>Fills up all encodings of a batch.</summary>
     public static TokenEncoding[] Pad(TokenEncoding[] encodings, Padding options, int padId, string padToken)
     {
+        int length = LengthOf(encodings.Max(e => e.Length), options);
+        return [.. encodings.Select(e => Pad(e, length, options, padId, padToken))];
+    }
+
+    /// <summary>The length that encodings are filled up to, of which the longest is given.</summary>
+    /// <exception cref="TokenizerException">It is impossible, or too much.</exception>
+    public static int LengthOf(int longest, Padding options)
+    {
         if (options.Length < 0 || options.MultipleOf < 0)
             throw new TokenizerException($"Padding to length {options.Length} and a multiple of {options.MultipleOf}: both must be 0 or more.");
-        int longest = encodings.Max(e => e.Length);
         long length = options.Length ?? longest;
         if (options.MultipleOf is int multiple and > 0 && length % multiple > 0) length += multiple - (length % multiple);
         if (length > Math.Max(longest, LargestLength))
             throw new TokenizerException($"Padding to {length} tokens (Length {options.Length}, MultipleOf {options.MultipleOf}); " +
                 $"at most {LargestLength} are possible. No model reads so many.");
-        return [.. encodings.Select(e => Pad(e, (int)length, options, padId, padToken))];
+        return (int)length;
     }
 
     private static TokenEncoding Pad(TokenEncoding encoding, int length, Padding options, int padId, string padToken) => encoding.WithWindows(window =>
@@ -117,97 +137,6 @@ internal static class Padder
         TokenEncoding filling = TokenEncoding.OfSpecialTokens(TokenEncoding.Filled(missing, padId), tokens, options.PadTypeId, attention: 0);
         return options.Direction == TextSide.Left ? TokenEncoding.Concat(filling, window) : TokenEncoding.Concat(window, filling);
     });
-}
-
-/// <summary>Gathers the tokens of a text as they are found.</summary>
-internal sealed class TokenCollector : IWordConsumer
-{
-    private readonly TokenModel _model;
-    private readonly PreTokenizer? _preTokenizer;
-    private readonly List<int> _ids;
-    private readonly List<(int Start, int End)> _offsets;       // UTF-16
-    private readonly List<int> _words;
-    private readonly List<(int Index, string Text)> _texts = [];    // of added tokens, which are what the text has, white space included
-    private int _word;
-
-    public TokenCollector(TokenModel model, PreTokenizer? preTokenizer, int textLength)
-    {
-        _model = model;
-        _preTokenizer = preTokenizer;
-        int expected = (textLength / 3) + 4;
-        _ids = new List<int>(expected);
-        _offsets = new List<(int, int)>(expected);
-        _words = new List<int>(expected);
-    }
-
-    /// <summary>An added token, found in the text.</summary>
-    public void AddToken(int id, AlignedText text, int start, int end)
-    {
-        _texts.Add((_ids.Count, text.Value[start..end]));
-        Add(id, text.Start(start), text.End(end));
-        _word++;
-    }
-
-    /// <summary>Text between added tokens: it is split into words.</summary>
-    public void AddText(AlignedText text, int start, int end)
-    {
-        if (_preTokenizer is null) Add(text, start, end);
-        else _preTokenizer.Split(text, start, end, this);
-    }
-
-    /// <summary>A word: it is split into tokens.</summary>
-    public void Add(AlignedText text, int start, int end)
-    {
-        foreach (TokenSpan token in _model.Tokenize(text.Value.AsSpan(start, end - start)))
-            Add(token.Id, text.Start(start + token.Start), text.End(start + token.End));
-        _word++;
-    }
-
-    /// <summary>The tokens of the text as given, the first (0) or second (1) of a pair, as an encoding. <paramref name="word"/> is the word that it is,
-    /// where the caller split it; null: words as found.</summary>
-    public TokenEncoding ToEncoding(string text, int sequence, int? word)
-    {
-        int length = _ids.Count;
-        var tokens = new string[length];
-        var words = new int?[length];
-        var sequences = new int?[length];
-        for (int i = 0; i < length; i++)
-        {
-            tokens[i] = _model.Vocabulary.TokenOf(_ids[i]) ?? "";
-            words[i] = word ?? _words[i];
-            sequences[i] = sequence;
-        }
-        foreach ((int index, string content) in _texts) tokens[index] = content;
-        (int, int)[] utf16 = [.. _offsets];
-        return new TokenEncoding
-        {
-            Ids = [.. _ids],
-            Tokens = tokens,
-            Offsets = InCodePoints(text, utf16),
-            Utf16Offsets = utf16,
-            TypeIds = TokenEncoding.Filled(length, sequence),
-            SpecialTokensMask = new int[length],
-            AttentionMask = TokenEncoding.Filled(length, 1),
-            WordIds = words,
-            SequenceIds = sequences,
-            Sources = word is not null ? default : sequence == 0 ? (text, null) : (null, text),
-        };
-    }
-
-    private void Add(int id, int start, int end)
-    {
-        _ids.Add(id);
-        _offsets.Add((start, end));
-        _words.Add(_word);
-    }
-
-    private static (int, int)[] InCodePoints(string text, (int Start, int End)[] utf16)
-    {
-        if (AlignedText.CodePointIndex(text) is not { } index) return utf16;
-        var offsets = new (int, int)[utf16.Length];
-        for (int i = 0; i < offsets.Length; i++) offsets[i] = (index[utf16[i].Start], index[utf16[i].End]);
-        return offsets;
-    }
 }
 
 /// <summary>Windows of a text, each made when it is asked for: a long text has many, and they overlap.</summary>

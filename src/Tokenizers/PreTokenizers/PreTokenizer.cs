@@ -6,13 +6,13 @@ internal abstract class PreTokenizer
 {
     /// <summary>Gives the words of the part from <paramref name="start"/> to <paramref name="end"/> to <paramref name="words"/>, in order, none of them
     /// empty.</summary>
-    public abstract void Split(AlignedText text, int start, int end, IWordConsumer words);
+    public abstract void Split(in AlignedText text, int start, int end, IWordConsumer words);
 }
 
 /// <summary>Takes words one by one.</summary>
 internal interface IWordConsumer
 {
-    void Add(AlignedText text, int start, int end);
+    void Add(in AlignedText text, int start, int end);
 }
 
 /// <summary>Several, each splitting the words of the one before.</summary>
@@ -20,7 +20,7 @@ internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> preTokeni
 {
     public IReadOnlyList<PreTokenizer> PreTokenizers { get; } = preTokenizers;
 
-    public override void Split(AlignedText text, int start, int end, IWordConsumer words)
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {
         for (int i = PreTokenizers.Count - 1; i >= 0; i--) words = new Stage(PreTokenizers[i], words);
         words.Add(text, start, end);
@@ -28,14 +28,14 @@ internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> preTokeni
 
     private sealed class Stage(PreTokenizer preTokenizer, IWordConsumer next) : IWordConsumer
     {
-        public void Add(AlignedText text, int start, int end) => preTokenizer.Split(text, start, end, next);
+        public void Add(in AlignedText text, int start, int end) => preTokenizer.Split(text, start, end, next);
     }
 }
 
 /// <summary>Splits at white space, which is left out, and around every punctuation mark.</summary>
 internal sealed class BertPreTokenizer : PreTokenizer
 {
-    public override void Split(AlignedText text, int start, int end, IWordConsumer words)
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {
         int word = start;
         for (int i = start; i < end;)
@@ -56,7 +56,7 @@ internal sealed class BertPreTokenizer : PreTokenizer
 /// <summary>Sets digits apart: each of them, or runs of them.</summary>
 internal sealed class DigitsPreTokenizer(bool individualDigits) : PreTokenizer
 {
-    public override void Split(AlignedText text, int start, int end, IWordConsumer words)
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {
         int word = start;
         bool inDigits = false;
@@ -81,19 +81,25 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
     public bool AddPrefixSpace { get; } = addPrefixSpace;
     public bool UseRegex { get; } = useRegex;
 
-    public override void Split(AlignedText text, int start, int end, IWordConsumer words)
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {
-        if (AddPrefixSpace && text.Value[start] != ' ')
+        if (!AddPrefixSpace || text.Value[start] == ' ')
         {
-            text = text.WithSpaceBefore(start, end);
-            (start, end) = (0, text.Value.Length);
+            SplitAsItIs(text, start, end, words);
+            return;
         }
+        AlignedText spaced = text.WithSpaceBefore(start, end);
+        SplitAsItIs(spaced, 0, spaced.Value.Length, words);
+    }
+
+    private void SplitAsItIs(in AlignedText text, int start, int end, IWordConsumer words)
+    {
         if (!UseRegex)
         {
             words.Add(text, start, end);
             return;
         }
-        ReadOnlySpan<char> part = text.Value.AsSpan(0, end);
+        ReadOnlySpan<char> part = text.Value[..end];
         while (start < end)
         {
             int next = Gpt2Pattern.NextWord(part, start);

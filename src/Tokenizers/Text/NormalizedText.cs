@@ -11,7 +11,7 @@ internal sealed class NormalizedText
     private readonly List<Character> _characters;
 
     /// <summary>The part of <paramref name="text"/> from <paramref name="start"/> to <paramref name="end"/>.</summary>
-    public NormalizedText(string text, int start, int end)
+    public NormalizedText(ReadOnlySpan<char> text, int start, int end)
     {
         _origin = start;
         _characters = new List<Character>(end - start);
@@ -161,62 +161,57 @@ internal readonly record struct Change(int CodePoint, int Kind);
 
 /// <summary>A normalised text that knows which part of the text as given each of its characters stands for; NormalizedString of the library.</summary>
 /// <remarks>All positions are UTF-16 units. Immutable.</remarks>
-internal sealed class AlignedText
+internal readonly ref struct AlignedText
 {
     private readonly int _shift;
-    private readonly int[]? _starts;    // [units]; null: unit i is unit _shift + i of the text as given
-    private readonly int[]? _ends;      // [units]
+    private readonly int _inserted;     // 1: a space was put before the text; it stands for the same as the character after it
+    private readonly int[]? _starts;    // null: the text is as given
+    private readonly int[]? _ends;
 
-    /// <summary>A text that is the text as given, or the part of it that starts at <paramref name="shift"/>.</summary>
-    public AlignedText(string value, int shift = 0)
-    {
-        Value = value;
-        _shift = shift;
-    }
+    /// <summary>A text that is the text as given.</summary>
+    public AlignedText(ReadOnlySpan<char> value) => Value = value;
 
     /// <summary>A text whose unit i stands for the units from starts[i] to ends[i] of the text as given.</summary>
-    public AlignedText(string value, int[] starts, int[] ends)
+    public AlignedText(ReadOnlySpan<char> value, int[] starts, int[] ends)
     {
         Value = value;
         _starts = starts;
         _ends = ends;
     }
 
+    private AlignedText(ReadOnlySpan<char> value, int[]? starts, int[]? ends, int shift)
+        : this(value)
+    {
+        (_starts, _ends, _shift, _inserted) = (starts, ends, shift, 1);
+    }
+
     /// <summary>The normalised text; well-formed UTF-16.</summary>
-    public string Value { get; }
+    public ReadOnlySpan<char> Value { get; }
 
     /// <summary>Where the unit at <paramref name="index"/> begins in the text as given.</summary>
-    public int Start(int index) => _starts is null ? _shift + index : _starts[index];
+    public int Start(int index)
+    {
+        int unit = Math.Max(index, _inserted) - _inserted + _shift;
+        return _starts is null ? unit : _starts[unit];
+    }
 
     /// <summary>Where the unit before <paramref name="end"/> ends in the text as given.</summary>
-    public int End(int end) => _ends is null ? _shift + end : _ends[end - 1];
-
-    /// <summary>The part from <paramref name="start"/> to <paramref name="end"/> with a space before it, which stands for the same as the first
-    /// character.</summary>
-    public AlignedText WithSpaceBefore(int start, int end)
+    public int End(int end)
     {
-        var starts = new int[end - start + 1];
-        var ends = new int[starts.Length];
-        for (int i = 1; i < starts.Length; i++) (starts[i], ends[i]) = CharacterAt(start + i - 1);
-        starts[0] = starts[1];
-        ends[0] = ends[1];
-        return new AlignedText(string.Concat(" ", Value.AsSpan(start, end - start)), starts, ends);
+        if (end == 1 && _inserted == 1) end = char.IsHighSurrogate(Value[1]) ? 3 : 2;
+        int unit = end - 1 - _inserted + _shift;
+        return _ends is null ? unit + 1 : _ends[unit];
     }
+
+    /// <summary>The part from <paramref name="start"/> to <paramref name="end"/>, which is not empty, with a space before it, which stands for the same as
+    /// the first character.</summary>
+    public AlignedText WithSpaceBefore(int start, int end) => new(string.Concat(" ", Value[start..end]), _starts, _ends, start - _inserted + _shift);
 
     /// <summary>The same text with lone surrogates replaced by U+FFFD, which UTF-8 has no bytes for.</summary>
-    public static string WellFormed(string text)
-    {
-        int first = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF');
-        if (first < 0) return text;
-        char[]? repaired = null;
-        for (int i = first; i < text.Length; i++)
-        {
-            if (!char.IsSurrogate(text[i])) continue;
-            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) i++;
-            else (repaired ??= text.ToCharArray())[i] = '\uFFFD';
-        }
-        return repaired is null ? text : new string(repaired);
-    }
+    public static string WellFormed(string text) => Repaired(text) is char[] repaired ? new string(repaired) : text;
+
+    /// <inheritdoc cref="WellFormed(string)"/>
+    public static ReadOnlySpan<char> WellFormed(ReadOnlySpan<char> text) => Repaired(text) is char[] repaired ? repaired : text;
 
     /// <summary>For every UTF-16 position (and the end) the number of code points before it; null where they are the same.</summary>
     public static int[]? CodePointIndex(string text)
@@ -233,12 +228,19 @@ internal sealed class AlignedText
         return index;
     }
 
-    // What a unit stands for: the whole of a surrogate pair, whichever of its units is asked for.
-    private (int Start, int End) CharacterAt(int unit)
+    // null: there is nothing to repair.
+    private static char[]? Repaired(ReadOnlySpan<char> text)
     {
-        if (_starts is not null && _ends is not null) return (_starts[unit], _ends[unit]);
-        int first = char.IsLowSurrogate(Value[unit]) ? unit - 1 : unit;
-        return (_shift + first, _shift + first + (char.IsSurrogate(Value[unit]) ? 2 : 1));
+        int first = text.IndexOfAnyInRange('\uD800', '\uDFFF');
+        if (first < 0) return null;
+        char[]? repaired = null;
+        for (int i = first; i < text.Length; i++)
+        {
+            if (!char.IsSurrogate(text[i])) continue;
+            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) i++;
+            else (repaired ??= text.ToArray())[i] = '\uFFFD';
+        }
+        return repaired;
     }
 }
 
