@@ -189,7 +189,7 @@ internal sealed class BenchRun : IDisposable
             Level = $"{work.Kernels.Level}",
             MedianMs = median,
             BestMs = times.Min(),
-            TokensPerS = work.Tokens * 1000 / median,
+            TokensPerS = work.Tokens * 1000.0 / median,
             Gflops = limited ? work.Flops / median / 1e6 : null,
             ReadGbPerS = work.Bytes > 0 ? work.Bytes / median / 1e6 : null,
             Limit = limited ? limit : null,

@@ -12,7 +12,7 @@ internal static class WorkCatalog
     private const string Gemm = "gemm";
 
     public static IReadOnlyList<string> Groups { get; } =
-        [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "callers", "vectors", "load"];
+        [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "callers", "vectors", "load", "tokenizers"];
 
     /// <summary>The levels that a group is measured at where none were asked for.</summary>
     public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
@@ -48,6 +48,7 @@ internal static class WorkCatalog
         "callers" => [new CallersWork(32, kernels)],
         "vectors" => [new VectorSearchWork(1_000_000, 384, kernels)],
         "load" => Loads(models.Checkpoints, kernels),
+        "tokenizers" => TokenizerWork.All(kernels),
         _ => [],
     };
 
