@@ -92,6 +92,10 @@ public sealed record ForwardOptions
     /// </summary>
     public bool ComputePadding { get; init; }
 
+    /// <summary>Leave the last hidden state where the layers wrote it: [tokens, hidden], row after row without padding, in the session's workspace, until its
+    /// next pass.</summary>
+    internal bool LeavePacked { get; init; }
+
     /// <summary>The (row, column) places whose logits are wanted; logits are then [places, vocab_size]. All places when null.</summary>
     public IReadOnlyList<(int Row, int Column)>? LogitsAt { get; init; }
 

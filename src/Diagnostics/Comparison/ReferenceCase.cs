@@ -134,7 +134,7 @@ public sealed record TracedTexts(ModelInputs Inputs, IReadOnlyDictionary<string,
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(texts);
         var encoder = new EncoderTexts(model, TokenizerFit.WithSpecialTokens(tokenizer, model.Config));
-        int[][] rows = [.. texts.Select(text => encoder.Encode(text, advice: "Give a shorter text.").Ids)];
+        int[][] rows = [.. texts.Select(text => encoder.Row(text, advice: "Give a shorter text.").Ids)];
         TracedTexts result = OfIds(model, tokenizer, rows);
         return result with { Metadata = new Dictionary<string, string>(result.Metadata) { ["texts"] = Strings(texts).ToJsonString() } };
     }

@@ -53,12 +53,12 @@ public sealed class ModelExplainer : EncoderPipeline
     {
         options ??= ExplanationOptions.Default;
         options.Validate();
-        TokenEncoding row = Texts.Encode(text, advice: "Shorten it.");
+        TokenEncoding row = Texts.Encode(text, advice: "Shorten it.", cancellationToken: cancellationToken);
         CheckLength(row, options);
         var run = new ExplanationRun(Tokenizer, row, options, progress, cancellationToken);
         return Model is ICausalLM decoder
             ? new DecoderExplanation(decoder, run).Explain(text, _endTokens)
-            : new EncoderExplanation((IMaskedLM)Model, run, ToInputs([row])).Explain(text, MaskColumns(row));
+            : new EncoderExplanation((IMaskedLM)Model, run, ToInputs([new EncoderRow(row.Ids, row.TypeIds)])).Explain(text, MaskColumns(row));
     }
 
     private static ModelExplainer Open(ModelFiles files, PipelineOptions? options) =>

@@ -90,6 +90,7 @@ public sealed class Linear
     public FloatTensor Forward(FloatTensor x, Session session, ActivationFunction activation = ActivationFunction.None)
     {
         ArgumentNullException.ThrowIfNull(session);
+        session.Cancellation.ThrowIfCancellationRequested();
         FloatTensor y = Rent(x, session);
         ForwardTo(x, y, session, activation);
         session.Tracer?.TapProduct(this, x, y, activation);

@@ -49,6 +49,9 @@ public sealed class Session : IDisposable
     /// <summary>Who traces the pass that runs.</summary>
     internal ActivationTrace? Tracer { get; private set; }
 
+    /// <summary>Ends a pass between two modules.</summary>
+    internal CancellationToken Cancellation { get; set; }
+
     /// <summary>Whether the rows that a head gets are chosen ones, no longer all tokens of the batch.</summary>
     internal bool RowsAreSelected { get; set; }
 
@@ -77,6 +80,7 @@ public sealed class Session : IDisposable
     /// <returns><paramref name="output"/> itself.</returns>
     public FloatTensor Tap(string name, FloatTensor output)
     {
+        Cancellation.ThrowIfCancellationRequested();
         Tracer?.Tap(name, output);
         return output;
     }
@@ -92,6 +96,9 @@ public sealed class Session : IDisposable
 
     /// <summary>Keeps the hidden state between two layers, [tokens, hidden], where the caller asked for it (output_hidden_states).</summary>
     public void KeepHiddenState(FloatTensor x) => HiddenStates?.Add(Batch.Unpack(x, $"hidden_states.{HiddenStates.Count}"));
+
+    /// <summary>The last hidden state as the caller wants it (<see cref="ForwardOptions.LeavePacked"/>); <paramref name="x"/> is [tokens, hidden].</summary>
+    internal FloatTensor LastHiddenState(FloatTensor x) => Options.LeavePacked ? x : Batch.Unpack(x, "last_hidden_state");
 
     /// <summary>The head mask of one layer, [heads]; empty for none.</summary>
     internal ReadOnlySpan<float> HeadMaskOf(int layer) =>

@@ -30,7 +30,7 @@ public abstract class DecoderModel : PretrainedModel, IBaseModel
     {
         using Session.Pass pass = BeginPass(inputs, session, options);
         FloatTensor x = Forward(session);                                          // [tokens, hidden]
-        return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), poolerOutput: null), session);
+        return EndPass(new BaseModelOutput(session.LastHiddenState(x), poolerOutput: null), session);
     }
 }
 

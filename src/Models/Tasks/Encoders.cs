@@ -36,7 +36,7 @@ public abstract class EncoderModel : PretrainedModel, IBaseModel
         using Session.Pass pass = BeginPass(inputs, session, options);
         FloatTensor x = Forward(session);                                          // [tokens, hidden]
         FloatTensor? pooled = HasPooler ? Pool(x, session).Copy("pooler_output") : null;
-        return EndPass(new BaseModelOutput(session.Batch.Unpack(x, "last_hidden_state"), pooled), session);
+        return EndPass(new BaseModelOutput(session.LastHiddenState(x), pooled), session);
     }
 }
 

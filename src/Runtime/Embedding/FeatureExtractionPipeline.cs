@@ -31,7 +31,7 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
     /// <summary>Extracts the features of a text.</summary>
     /// <param name="text">The text.</param>
     /// <param name="truncation">Cut a text that is too long at its end, instead of refusing it.</param>
-    /// <param name="cancellationToken">Ends the work before it starts.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <returns>[1, tokens, hidden], special tokens included.</returns>
     /// <exception cref="ModelInputException">The text is empty, or too long and <paramref name="truncation"/> is off.</exception>
     public FloatTensor Extract(string text, bool truncation = false, CancellationToken cancellationToken = default) =>
@@ -41,17 +41,20 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
     /// <param name="texts">The texts.</param>
     /// <param name="truncation">Cut a text that is too long at its end, instead of refusing it.</param>
     /// <param name="progress">Told how many texts are done.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <returns>For every text [1, tokens, hidden], special tokens included.</returns>
     /// <exception cref="ModelInputException">A text is empty, or too long and <paramref name="truncation"/> is off.</exception>
     public IReadOnlyList<FloatTensor> Extract(
         IReadOnlyList<string> texts, bool truncation = false, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        TokenEncoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, truncation))];
-        var features = new FloatTensor[rows.Length];
+        var features = new FloatTensor[texts.Count];
         int width = Model.Config.HiddenWidth;
-        RunBody(rows, (row, hidden) => features[row] = new FloatTensor(hidden.ToArray(), "last_hidden_state", 1, rows[row].Length, width), progress,
+        RunBody(
+            features.Length,
+            i => Texts.Row(texts[i], pair: null, truncation, cancellationToken: cancellationToken),
+            (i, hidden) => features[i] = new FloatTensor(hidden.ToArray(), "last_hidden_state", 1, hidden.Length / width, width),
+            progress,
             cancellationToken);
         return features;
     }

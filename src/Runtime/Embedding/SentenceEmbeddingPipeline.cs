@@ -86,7 +86,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     /// <param name="texts">The texts.</param>
     /// <param name="options">Prompt, pooling and normalisation, where they are to differ from the checkpoint's.</param>
     /// <param name="progress">Told how many texts are done.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <returns>For every text, [<see cref="Dimensions"/>], unless the options cut it, or join another number of poolings.</returns>
     /// <inheritdoc cref="Embed(string, EmbeddingOptions?, CancellationToken)" path="/exception"/>
     public IReadOnlyList<float[]> Embed(
@@ -99,15 +99,16 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         ArgumentNullException.ThrowIfNull(texts);
         RequirePooling(options);
         string prompt = _modules.Config.PromptOf(options) ?? "";
-        TokenEncoding[] rows = [.. texts.Select((_, i) => Row(prompt, texts, i, options.Truncation))];
-        tokens = rows.Sum(row => (long)row.Length);
-        int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt, rows);
-        var vectors = new float[rows.Length][];
-        RunBody(rows, (row, hidden) =>
+        int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt);
+        long read = 0;
+        var vectors = new float[texts.Count][];
+        RunBody(vectors.Length, i => Row(prompt, texts, i, first, options.Truncation, cancellationToken), (i, hidden) =>
         {
-            vectors[row] = Finish(SentencePooling.Pool(hidden, Model.Config.HiddenWidth, options.Pooling ?? Pooling, first), options);
-            Scores.RequireNumbers(vectors[row], "vector's component", Model);
+            read += hidden.Length / Model.Config.HiddenWidth;
+            vectors[i] = Finish(SentencePooling.Pool(hidden, Model.Config.HiddenWidth, options.Pooling ?? Pooling, first), options);
+            Scores.RequireNumbers(vectors[i], "vector's component", Model);
         }, progress, cancellationToken);
+        tokens = read;
         return vectors;
     }
 
@@ -152,18 +153,23 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         return Array.Find<object>([this, Model, Tokenizer], serviceType.IsInstanceOfType);
     }
 
-    /// <summary>A text with its prompt, as the tokenizer gets it.</summary>
-    private TokenEncoding Row(string prompt, IReadOnlyList<string> texts, int index, bool truncation)
+    /// <summary>A text with its prompt, as the tokenizer gets it; <paramref name="promptTokens"/> of its tokens are not pooled.</summary>
+    private EncoderRow Row(
+        string prompt, IReadOnlyList<string> texts, int index, int promptTokens, bool truncation, CancellationToken cancellationToken)
     {
         string text = texts[index] ?? throw new ArgumentException($"Text {index} is null; a text is needed.", nameof(texts));
+        EncoderRow row;
         try
         {
-            return Texts.Encode(Cased(prompt + text), pair: null, truncation, allowEmpty: true);
+            row = Texts.Row(Cased(prompt + text), pair: null, truncation, allowEmpty: true, cancellationToken: cancellationToken);
         }
         catch (ModelInputException e) when (texts.Count > 1)
         {
             throw new ModelInputException($"Text {index} of {texts.Count}: {e.Message}", e);
         }
+        return row.Ids.Length > promptTokens ? row : throw new ModelInputException(
+            $"The prompt \"{prompt}\" takes {promptTokens} tokens and the text with it has {row.Ids.Length}: " +
+            "nothing is left to be pooled. Use a shorter prompt.");
     }
 
     /// <summary>The tokens that a text takes, its prompt and the special ones included.</summary>
@@ -173,15 +179,10 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
 
     /// <summary>The tokens that are a prompt's: those of the prompt alone, and the special ones before it.</summary>
     /// <remarks>sentence-transformers counts them so; the space at a prompt's end belongs to the text's first token.</remarks>
-    private int PromptTokens(string prompt, TokenEncoding[] rows)
+    private int PromptTokens(string prompt)
     {
-        string stripped = Cased(prompt.Trim());
-        int special = rows.Length == 0 ? 0 : Math.Max(0, Array.IndexOf(rows[0].SequenceIds, 0));
-        int tokens = (stripped.Length == 0 ? 0 : Texts.EncodeWhole(stripped).Length) + special;
-        return Array.Find(rows, row => row.Length <= tokens) is TokenEncoding row
-            ? throw new ModelInputException($"The prompt \"{prompt}\" takes {tokens} tokens and the text with it has {row.Length}: " +
-                "nothing is left to be pooled. Use a shorter prompt.")
-            : tokens;
+        TokenRow row = Tokenizer.EncodeRow(Cased(prompt.Trim()), pair: null, new EncodeOptions { Truncation = Truncation.None });
+        return row.FirstToken + row.TextTokens;
     }
 
     /// <summary>The modules after the pooling.</summary>

@@ -59,7 +59,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
     /// <param name="texts">The texts; each has at least one mask.</param>
     /// <param name="options">How many candidates, and which.</param>
     /// <param name="progress">Told how many texts are done.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <exception cref="ModelInputException">A text has no mask, is empty or too long; or a target is not one token.</exception>
     public IReadOnlyList<MaskedText> PredictMasks(
         IReadOnlyList<string> texts, FillMaskOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
@@ -67,22 +67,20 @@ public sealed class FillMaskPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(texts);
         options ??= FillMaskOptions.Default;
         int[]? targets = TargetIds(options.Targets);
-        TokenEncoding[] rows = [.. texts.Select(text => Texts.Encode(text, pair: null, options.Truncation))];
-        int[][] masks = [.. rows.Select((row, i) => MaskColumns(row, texts[i]))];
-        var results = new MaskedText[rows.Length];
-        RunBatches(rows, (batch, inputs, session) =>
+        var results = new MaskedText[texts.Count];
+        RunTexts(results.Length, i => Row(texts[i], options.Truncation, cancellationToken), (batch, inputs, session) =>
         {
-            (int Row, int Column)[] places = [.. batch.SelectMany((i, row) => masks[i].Select(column => (row, column)))];
+            (int Row, int Column)[] places = [.. batch.SelectMany((one, row) => one.Row.Columns.Select(column => (row, column)))];
             FloatTensor logits = _model.Forward(inputs, session, new ForwardOptions { LogitsAt = places }).Logits;      // [places, vocab_size]
             int place = 0;
-            foreach (int i in batch)
+            foreach ((int i, MaskRow row) in batch)
             {
                 // As transformers: beside other masks a filled text is written with its special tokens.
-                var decoding = new DecodeOptions { SkipSpecialTokens = masks[i].Length == 1 };
-                results[i] = new MaskedText(texts[i], [.. masks[i].Select(column =>
+                var decoding = new DecodeOptions { SkipSpecialTokens = row.Columns.Length == 1 };
+                results[i] = new MaskedText(texts[i], [.. row.Columns.Select(column =>
                 {
                     int[] best = Best(logits.Row(place), targets, options.TopK, session.Kernels);
-                    return Filled(logits.Row(place++), best, rows[i], column, decoding);
+                    return Filled(logits.Row(place++), best, row.Encoding, column, decoding);
                 })]);
             }
         }, progress, cancellationToken);
@@ -105,6 +103,12 @@ public sealed class FillMaskPipeline : EncoderPipeline
                 return (usual, usualId);
         }
         throw new ConfigException("The tokenizer has no mask token; fill-mask needs one. Name it in tokenizer_config.json (mask_token).");
+    }
+
+    private MaskRow Row(string text, bool truncation, CancellationToken cancellationToken)
+    {
+        TokenEncoding encoding = Texts.Encode(text, pair: null, truncation, cancellationToken: cancellationToken);
+        return new MaskRow(encoding, MaskColumns(encoding, text));
     }
 
     private int[] MaskColumns(TokenEncoding row, string text)
@@ -131,7 +135,7 @@ public sealed class FillMaskPipeline : EncoderPipeline
     private int TargetId(string target)
     {
         int? token = Tokenizer.TokenToId(target);
-        int[] ids = token is int whole ? [whole] : Tokenizer.Encode(target, pair: null, EncodeOptions.Plain).Ids;
+        int[] ids = token is int whole ? [whole] : Tokenizer.EncodeToIds(target, pair: null, EncodeOptions.Plain);
         if (ids.Length != 1)
             throw new ModelInputException($"The target \"{target}\" is {ids.Length} tokens in this vocabulary " +
                 $"({string.Join(", ", ids.Select(Tokenizer.IdToToken))}); a mask holds one. Name a target that is one token.");
@@ -158,6 +162,9 @@ public sealed class FillMaskPipeline : EncoderPipeline
         (int start, int end) = row.Utf16Offsets[column];
         return new FilledMask(start, end, predictions);
     }
+
+    /// <summary>A text and the columns of its masks.</summary>
+    private sealed record MaskRow(TokenEncoding Encoding, int[] Columns) : EncoderRow(Encoding.Ids, Encoding.TypeIds);
 }
 
 /// <summary>What fill-mask returns.</summary>

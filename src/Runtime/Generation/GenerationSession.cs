@@ -44,7 +44,7 @@ public sealed class GenerationSession : IDisposable
     /// <returns>The texts, and what they took: CachedTokens of the prompt were held already.</returns>
     /// <exception cref="InvalidOperationException">Another call runs.</exception>
     public GenerationOutput Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        Generate(_generator.Encode(prompt, options), options, cancellationToken);
+        Generate(_generator.Encode(prompt, options, cancellationToken), options, cancellationToken);
 
     /// <summary>Continues a prompt that is token ids already.</summary>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
@@ -75,7 +75,7 @@ public sealed class GenerationSession : IDisposable
     /// <exception cref="InvalidOperationException">While enumerating: another call runs.</exception>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        (SearchPrompt one, GenerationPlan plan) = Settle(_generator.Encode(prompt, options), options);
+        (SearchPrompt one, GenerationPlan plan) = Settle(_generator.Encode(prompt, options, CancellationToken.None), options);
         return StreamAsync(one, plan.RequireOneText(), cancellationToken);
     }
 

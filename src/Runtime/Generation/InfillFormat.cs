@@ -36,7 +36,7 @@ internal sealed class InfillFormat
     /// <param name="gap">The next gap, from 0.</param>
     public int[] Next(int[] prompt, string answer, int gap) => [.. prompt, .. Encode(answer), EndOfMask, _masks[gap]];
 
-    private int[] Encode(string text) => _tokenizer.Encode(text, pair: null, EncodeOptions.Plain).Ids;
+    private int[] Encode(string text) => _tokenizer.EncodeToIds(text, pair: null, EncodeOptions.Plain);
 
     private int Find(string token) => _tokenizer.TokenToId(token)
         ?? throw new ConfigException($"The tokenizer has no {token}; infilling needs the tokens <mask_1>, <sep>, <eom> and <|endoftext|>. " +

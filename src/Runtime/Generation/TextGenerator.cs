@@ -59,7 +59,7 @@ public sealed class TextGenerator : Pipeline
     /// <exception cref="ModelInputException">The prompt leaves no room in n_positions, or the options contradict each other.</exception>
     /// <exception cref="CheckpointException">A score is not a number.</exception>
     public string Generate(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
-        GenerationRun.Run(Plan(Prompts([Encode(prompt, options)], options), options), progress: null, cancellationToken).Sequences[0].Text;
+        GenerationRun.Run(Plan(Prompts([Encode(prompt, options, cancellationToken)], options), options), progress: null, cancellationToken).Sequences[0].Text;
 
     /// <summary>Continues many texts, in batches without padding; a text that ended leaves its batch.</summary>
     /// <param name="prompts">The texts.</param>
@@ -78,7 +78,7 @@ public sealed class TextGenerator : Pipeline
         IReadOnlyList<string> prompts, GenerationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompts);
-        int[][] ids = [.. prompts.Select(prompt => Encode(prompt, options))];
+        int[][] ids = [.. prompts.Select(prompt => Encode(prompt, options, cancellationToken))];
         return GenerationRun.Run(Plan(Prompts(ids, options), options), progress, cancellationToken);
     }
 
@@ -116,7 +116,7 @@ public sealed class TextGenerator : Pipeline
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        GenerationPlan plan = Plan(Prompts([Encode(prompt, options)], options), options).RequireOneText();
+        GenerationPlan plan = Plan(Prompts([Encode(prompt, options, CancellationToken.None)], options), options).RequireOneText();
         return StreamAsync(() => new TokenSearch(plan), plan, cancellationToken);
     }
 
@@ -172,11 +172,12 @@ public sealed class TextGenerator : Pipeline
     /// <summary>The tokens of a prompt as all methods here read it; of an empty one, the token that begins a text.</summary>
     /// <param name="prompt">The text.</param>
     /// <param name="options">Its <see cref="GenerationOptions.BosTokenId"/> begins an empty text.</param>
+    /// <param name="cancellationToken">Ends the work between two words.</param>
     /// <exception cref="ModelInputException">It is empty, and no such token is known.</exception>
-    public int[] Encode(string prompt, GenerationOptions? options = null)
+    public int[] Encode(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(prompt);
-        int[] ids = Tokenizer.Encode(prompt, pair: null, Whole).Ids;
+        int[] ids = Tokenizer.EncodeToIds(prompt, pair: null, Whole, cancellationToken);
         return ids.Length > 0 ? ids : [options?.BosTokenId ?? Defaults.BosTokenId ?? BeginningOfText
             ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.")];
     }

@@ -33,7 +33,7 @@ public sealed class NextSentencePipeline : EncoderPipeline
     /// <param name="first">The first text.</param>
     /// <param name="second">The text that may follow it.</param>
     /// <param name="truncation">Cut the longer text where both are too long for the model, instead of refusing them.</param>
-    /// <param name="cancellationToken">Ends the work before it starts.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <exception cref="ModelInputException">A text is empty, or both are too long and <paramref name="truncation"/> is off.</exception>
     public NextSentenceScore Score(string first, string second, bool truncation = false, CancellationToken cancellationToken = default) =>
         Score([(first, second)], truncation, progress: null, cancellationToken)[0];
@@ -42,33 +42,32 @@ public sealed class NextSentencePipeline : EncoderPipeline
     /// <param name="pairs">The pairs.</param>
     /// <param name="truncation">Cut the longer text where both are too long for the model, instead of refusing them.</param>
     /// <param name="progress">Told how many pairs are done.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <exception cref="ModelInputException">A text is empty, or both are too long and <paramref name="truncation"/> is off.</exception>
     public IReadOnlyList<NextSentenceScore> Score(
         IReadOnlyList<(string First, string Second)> pairs, bool truncation = false, IProgress<int>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(pairs);
-        TokenEncoding[] rows = [.. pairs.Select(pair => Encode(pair.First, pair.Second, truncation))];
-        var results = new NextSentenceScore[rows.Length];
-        RunBatches(rows, (batch, inputs, session) =>
+        var results = new NextSentenceScore[pairs.Count];
+        RunTexts(results.Length, i => Row(pairs[i].First, pairs[i].Second, truncation, cancellationToken), (batch, inputs, session) =>
         {
             FloatTensor logits = _model.NextSentenceLogits(inputs, session);                                 // [rows, 2]
-            for (int r = 0; r < batch.Length; r++)
+            for (int r = 0; r < batch.Count; r++)
             {
                 Span<float> scores = logits.Row(r);
                 Softmax.Run(scores, scores, session.Kernels);
                 Scores.RequireNumbers(scores, "score of class", Model);
-                results[batch[r]] = new NextSentenceScore(scores[0], scores[1]);
+                results[batch[r].Text] = new NextSentenceScore(scores[0], scores[1]);
             }
         }, progress, cancellationToken);
         return results;
     }
 
-    private TokenEncoding Encode(string first, string second, bool truncation)
+    private EncoderRow Row(string first, string second, bool truncation, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(second);
-        return Texts.Encode(first, second, truncation);
+        return Texts.Row(first, second, truncation, cancellationToken: cancellationToken);
     }
 
     private static NextSentencePipeline Open(ModelFiles files, PipelineOptions? options) =>

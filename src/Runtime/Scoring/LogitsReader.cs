@@ -17,7 +17,7 @@ internal readonly record struct LogitsPart(FloatTensor Logits, int FirstIndex, i
 internal sealed class LogitsReader : IDisposable
 {
     /// <summary>Places that are read at once: their scores are [128, vocab_size], 26 MB at 51,200 tokens, where those of a whole window of 2048 would be 420
-    /// MB. It is also how long cancelling waits.</summary>
+    /// MB.</summary>
     public const int PartTokens = 128;
 
     private readonly ICausalLM _model;
@@ -41,12 +41,13 @@ internal sealed class LogitsReader : IDisposable
     /// <param name="firstTarget">The first id that is visited, after at least one and after those that the KV cache holds.</param>
     /// <param name="visit">Called for every id from there on, in order.</param>
     /// <param name="onPart">Called after each part.</param>
-    /// <param name="cancellationToken">Ends the work between two parts.</param>
+    /// <param name="cancellationToken">Ends the work between two modules of the model.</param>
     /// <exception cref="ModelInputException">An id is outside the vocabulary.</exception>
     /// <exception cref="CheckpointException">A score is not finite.</exception>
     public void Read(ReadOnlySpan<int> ids, int firstTarget, TokenVisitor visit, Action? onPart, CancellationToken cancellationToken)
     {
         CheckIds(ids);
+        _session.Cancellation = cancellationToken;
         while (Length < ids.Length - 1)
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -39,14 +39,14 @@ public sealed class TextScorer : Pipeline
     /// <param name="text">The text, of any length.</param>
     /// <param name="options">Window and stride, whether a token begins the text, what is told of each token.</param>
     /// <param name="progress">Told after each part how many tokens are scored.</param>
-    /// <param name="cancellationToken">Ends the work within 128 tokens.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <exception cref="ModelInputException">The text is empty, or a single token with nothing before it; or the options do not fit the model.</exception>
     /// <exception cref="CheckpointException">The model's scores are not finite.</exception>
     public TextScore Score(
         string text, ScoringOptions? options = null, IProgress<ScoringProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         options ??= ScoringOptions.Default;
-        return Score(BeginOfText(options), text, Encode(text, "text"), options, progress, cancellationToken);
+        return Score(BeginOfText(options), text, Encode(text, "text", cancellationToken), options, progress, cancellationToken);
     }
 
     /// <summary>exp(−1/n · Σ log p(xᵢ | what is before it in its window)): perplexity of a text of any length.</summary>
@@ -64,7 +64,7 @@ public sealed class TextScorer : Pipeline
     /// write a space together with the word after it, so a space between the two belongs to the continuation.</param>
     /// <param name="options">Window and stride, whether a token begins the context, what is told of each token.</param>
     /// <param name="progress">Told after each part how many tokens are scored.</param>
-    /// <param name="cancellationToken">Ends the work within 128 tokens.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <exception cref="ModelInputException">The continuation is empty, or nothing is before it; or the options do not fit the model.</exception>
     /// <exception cref="CheckpointException">The model's scores are not finite.</exception>
     public TextScore ScoreContinuation(
@@ -72,7 +72,8 @@ public sealed class TextScorer : Pipeline
         CancellationToken cancellationToken = default)
     {
         options ??= ScoringOptions.Default;
-        return Score(ContextIds(context, options), continuation, Encode(continuation, "continuation"), options, progress, cancellationToken);
+        int[] before = ContextIds(context, options, cancellationToken);
+        return Score(before, continuation, Encode(continuation, "continuation", cancellationToken), options, progress, cancellationToken);
     }
 
     /// <summary>Scores several continuations of one context. The context is read once where it fits a window together with the longest of them.</summary>
@@ -80,7 +81,7 @@ public sealed class TextScorer : Pipeline
     /// <param name="continuations">What is scored, as <see cref="ScoreContinuation"/> does it.</param>
     /// <param name="options">Window and stride, whether a token begins the context, what is told of each token.</param>
     /// <param name="progress">Told after each part how many tokens of all continuations are scored.</param>
-    /// <param name="cancellationToken">Ends the work within 128 tokens.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <returns>The likeliest first, of equals in the order given. Longer continuations are less likely: order by
     /// <see cref="TextScore.MeanLogProbability"/> where that should not count.</returns>
     /// <inheritdoc cref="ScoreContinuation"/>
@@ -92,8 +93,8 @@ public sealed class TextScorer : Pipeline
         if (continuations.Count == 0)
             return [];
         options ??= ScoringOptions.Default;
-        int[] before = ContextIds(context, options);
-        TokenEncoding[] encodings = [.. continuations.Select((text, i) => Encode(text, $"continuation {i}"))];
+        int[] before = ContextIds(context, options, cancellationToken);
+        TokenEncoding[] encodings = [.. continuations.Select((text, i) => Encode(text, $"continuation {i}", cancellationToken))];
         int longest = before.Length + encodings.Max(encoding => encoding.Length);
         using LogitsReader? shared = longest <= options.WindowsOf(_model.Config).Window ? new LogitsReader(_model, longest) : null;
         var tally = new Tally(progress, encodings.Sum(encoding => encoding.Length));
@@ -113,7 +114,7 @@ public sealed class TextScorer : Pipeline
     internal (int[] Ids, int FirstTarget) IdsOf(string text, ScoringOptions options)
     {
         int[] before = BeginOfText(options);
-        int[] ids = [.. before, .. Encode(text, "text").Ids];
+        int[] ids = [.. before, .. Encode(text, "text", CancellationToken.None).Ids];
         RequireContext(ids.Length);
         return (ids, Math.Max(1, before.Length));
     }
@@ -149,10 +150,10 @@ public sealed class TextScorer : Pipeline
                 "Set ScoringOptions.AddBeginOfText, or give a longer text.");
     }
 
-    private int[] ContextIds(string context, ScoringOptions options)
+    private int[] ContextIds(string context, ScoringOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
-        int[] ids = [.. BeginOfText(options), .. Tokenizer.Encode(context, pair: null, EncodeOptions.Plain).Ids];
+        int[] ids = [.. BeginOfText(options), .. Tokenizer.EncodeToIds(context, pair: null, EncodeOptions.Plain, cancellationToken)];
         return ids.Length > 0 ? ids : throw new ModelInputException("The context is empty, so the continuation's first token has none before it. " +
             "Set ScoringOptions.AddBeginOfText, or give a context.");
     }
@@ -166,10 +167,10 @@ public sealed class TextScorer : Pipeline
                 "Set ScoringOptions.AddBeginOfText to false: the first token then has no probability.")];
     }
 
-    private TokenEncoding Encode(string text, string what)
+    private TokenEncoding Encode(string text, string what, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(text);
-        TokenEncoding encoding = Tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
+        TokenEncoding encoding = Tokenizer.Encode(text, pair: null, EncodeOptions.Plain, cancellationToken);
         return encoding.Length > 0 ? encoding : throw new ModelInputException($"The {what} has no token ({text.Length} characters); at least one is needed.");
     }
 
@@ -193,7 +194,7 @@ public static class CausalLMScoring
     /// beginning-of-text token before it.</param>
     /// <param name="options">Window and stride; the other options are of texts.</param>
     /// <param name="progress">Told after each part.</param>
-    /// <param name="cancellationToken">Ends the work within 128 tokens.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <returns>[ids − 1] natural logarithms; the mean of their negatives is the loss that transformers gives for labels = ids, where they fit one
     /// window.</returns>
     /// <exception cref="ModelInputException">There are fewer than two ids, one is outside the vocabulary, or the window is longer than n_positions.</exception>

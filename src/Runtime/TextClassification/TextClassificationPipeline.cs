@@ -37,7 +37,7 @@ public sealed class TextClassificationPipeline : EncoderPipeline
     /// <param name="texts">The texts.</param>
     /// <param name="options">What to return.</param>
     /// <param name="progress">Told how many texts are done.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <inheritdoc cref="Classify(string, string?, TextClassificationOptions?, CancellationToken)"/>
     public IReadOnlyList<IReadOnlyList<LabelScore>> Classify(
         IReadOnlyList<string> texts, TextClassificationOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
@@ -55,13 +55,13 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(pairs);
         options ??= TextClassificationOptions.Default;
         ClassificationFunction function = options.Function ?? DefaultFunction(Model.Config);
-        TokenEncoding[] rows = [.. pairs.Select(p => Texts.Encode(p.Text, p.Pair, options.Truncation))];
-        var results = new IReadOnlyList<LabelScore>[rows.Length];
-        RunBatches(rows, (batch, inputs, session) =>
+        var results = new IReadOnlyList<LabelScore>[pairs.Count];
+        EncoderRow Encode(int i) => Texts.Row(pairs[i].Text, pairs[i].Pair, options.Truncation, cancellationToken: cancellationToken);
+        RunTexts(results.Length, Encode, (batch, inputs, session) =>
         {
             FloatTensor logits = _model.Forward(inputs, session).Logits;           // [rows, labels]
-            for (int r = 0; r < batch.Length; r++)
-                results[batch[r]] = Rank(logits.Row(r), function, options.TopK ?? Model.Config.NumLabels, session.Kernels);
+            for (int r = 0; r < batch.Count; r++)
+                results[batch[r].Text] = Rank(logits.Row(r), function, options.TopK ?? Model.Config.NumLabels, session.Kernels);
         }, progress, cancellationToken);
         return results;
     }

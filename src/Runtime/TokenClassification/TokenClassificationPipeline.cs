@@ -40,7 +40,7 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     /// <param name="texts">The texts.</param>
     /// <param name="options">How to join tokens, and how to read long texts.</param>
     /// <param name="progress">Told how many windows are done; a text that fits is one window.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model.</param>
     /// <returns>For every text, its entities in order.</returns>
     /// <inheritdoc cref="Tag(string, TokenClassificationOptions?, CancellationToken)"/>
     public IReadOnlyList<IReadOnlyList<Entity>> Tag(
@@ -48,24 +48,40 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     {
         ArgumentNullException.ThrowIfNull(texts);
         options ??= TokenClassificationOptions.Default;
-        TokenEncoding[] encodings = [.. texts.Select(Texts.EncodeWhole)];
-        float[][] sums = [.. encodings.Select(encoding => new float[encoding.Length * Model.Config.NumLabels])];
-        (TokenEncoding Row, int Text)[] windows = [.. texts.SelectMany((text, i) => Windows(text, options).Select(row => (row, i)))];
-        RunBatches([.. windows.Select(window => window.Row)], (batch, inputs, session) =>
+        var entities = new List<IReadOnlyList<Entity>>(texts.Count);
+        int windows = 0;
+        foreach (string[] chunk in texts.Chunk(ChunkTexts))
         {
-            FloatTensor logits = _model.Forward(inputs, session).Logits;              // [rows, columns, labels]
-            for (int r = 0; r < batch.Length; r++)
-                AddProbabilities(logits, r, windows[batch[r]].Row, sums[windows[batch[r]].Text], session.Kernels);
-        }, progress, cancellationToken);
-        return [.. texts.Select((text, i) => Entities(text, encodings[i], sums[i], options))];
+            TaggedText[] tagged = EncodeTexts(chunk.Length, i => Read(chunk[i], options, cancellationToken), cancellationToken);
+            // Windows are made when they are asked for: those of long texts are many, and overlap.
+            foreach (WindowRow[] rows in tagged.SelectMany(text => text.Windows.Select(window => new WindowRow(text, window))).Chunk(ChunkTexts))
+            {
+                RunRows<WindowRow>(rows, windows, AddProbabilities, progress, cancellationToken);
+                windows += rows.Length;
+            }
+            entities.AddRange(tagged.Select(text => Entities(text, options)));
+        }
+        return entities;
     }
 
     private static TokenClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TokenClassificationPipeline(model, tokenizer, ownsModel: true));
 
-    private IEnumerable<TokenEncoding> Windows(string text, TokenClassificationOptions options) => options.Stride is int stride
-        ? Texts.Windows(text, options.WindowLength ?? MaxTokens, stride)
-        : [Texts.Encode(text, advice: "Set Stride to read it in windows, or split it.")];
+    private TaggedText Read(string text, TokenClassificationOptions options, CancellationToken cancellationToken)
+    {
+        TokenEncoding whole = Texts.EncodeWhole(text, cancellationToken);
+        IEnumerable<TokenEncoding> windows = options.Stride is int stride
+            ? Texts.Windows(text, options.WindowLength ?? MaxTokens, stride, cancellationToken)
+            : [Texts.Encode(text, advice: "Set Stride to read it in windows, or split it.", cancellationToken: cancellationToken)];
+        return new TaggedText(text, whole, windows, new float[whole.Length * Model.Config.NumLabels]);
+    }
+
+    private void AddProbabilities(IReadOnlyList<(int Window, WindowRow Row)> batch, ModelInputs inputs, Session session)
+    {
+        FloatTensor logits = _model.Forward(inputs, session).Logits;              // [rows, columns, labels]
+        for (int r = 0; r < batch.Count; r++)
+            AddProbabilities(logits, r, batch[r].Row.Window, batch[r].Row.Text.Sums, session.Kernels);
+    }
 
     private void AddProbabilities(FloatTensor logits, int r, TokenEncoding row, Span<float> sums, KernelOptions kernels)
     {
@@ -82,8 +98,9 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         }
     }
 
-    private Entity[] Entities(string text, TokenEncoding encoding, float[] sums, TokenClassificationOptions options)
+    private Entity[] Entities(TaggedText read, TokenClassificationOptions options)
     {
+        (string text, TokenEncoding encoding, _, float[] sums) = read;
         int labels = Model.Config.NumLabels;
         var tokens = new TokenScores[encoding.Length];
         for (int t = 0; t < tokens.Length; t++)
@@ -127,6 +144,16 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         (start, end) = (start + leading, end - trailing);
         return new Entity(run.Label, run.Score, start, end, text[start..end], first, last);
     }
+
+    /// <summary>A text while it is read.</summary>
+    /// <param name="Text">The text.</param>
+    /// <param name="Encoding">All its tokens, without special ones.</param>
+    /// <param name="Windows">What the model reads of it.</param>
+    /// <param name="Sums">Its tokens' probabilities, summed over the windows, [tokens, labels].</param>
+    private sealed record TaggedText(string Text, TokenEncoding Encoding, IEnumerable<TokenEncoding> Windows, float[] Sums);
+
+    /// <summary>A window of a text.</summary>
+    private sealed record WindowRow(TaggedText Text, TokenEncoding Window) : EncoderRow(Window.Ids, Window.TypeIds);
 }
 
 /// <summary>How tokens with labels become entities; names and meanings are those of transformers' AggregationStrategy.</summary>

@@ -118,7 +118,7 @@ internal sealed partial record GenerationArgument(
     private static string IdsOf(string text, bool biased, Tokenizer tokenizer)
     {
         int end = biased ? text.LastIndexOf('=') : text.Length;
-        int[] ids = end > 0 ? tokenizer.Encode(text[..end], pair: null, EncodeOptions.Plain).Ids : [];
+        int[] ids = end > 0 ? tokenizer.EncodeToIds(text[..end], pair: null, EncodeOptions.Plain) : [];
         return ids.Length > 0
             ? string.Join(',', ids) + text[end..]
             : throw new FormatException($"a text with at least one token is needed{(biased ? ", an equals sign and a number" : "")}.");

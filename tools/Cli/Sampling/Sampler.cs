@@ -19,7 +19,7 @@ internal sealed class Sampler(TextGenerator generator)
         int wanted = Limited(options).MaxNewTokens ?? 1;
         foreach (CompletionProblem problem in problems.OfType<CompletionProblem>())
         {
-            int tokens = generator.Tokenizer.Encode(problem.Prompt).Ids.Length;
+            int tokens = generator.Tokenizer.CountTokens(problem.Prompt);
             if (tokens + wanted > most)
                 throw new ModelInputException($"{problem.Where}: the prompt of {problem.TaskId} is {tokens} tokens, and up to {wanted} "
                     + $"are to be written; the model reads at most {most} (n_positions). Lower --max-new-tokens, or leave the problem out.");

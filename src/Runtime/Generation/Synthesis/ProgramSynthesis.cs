@@ -155,7 +155,7 @@ public sealed class ProgramSynthesis : IDisposable
         return new Reading(text, comment, Math.Min(wanted, most - tokens));
     }
 
-    private int Count(string text) => _generator.Tokenizer.Encode(text, pair: null, Whole).Ids.Length;
+    private int Count(string text) => _generator.Tokenizer.CountTokens(text, Whole);
 
     private sealed record Reading(string Text, string Comment, int MaxNewTokens);
 }
