@@ -53,35 +53,36 @@ internal sealed class AddedVocabulary
 
     /// <summary>Takes the added tokens out of a well-formed text; what is between them is normalised and goes, in order, to
     /// <paramref name="tokens"/>.</summary>
-    public void Extract(ReadOnlySpan<char> text, ITokenSink tokens)
+    public void Extract(ReadOnlySpan<char> text, ITokenSink tokens, CancellationToken cancellationToken)
     {
         var given = new AlignedText(text);
         var matches = new MatchReader(this, _asGiven, text);
         while (matches.TryRead(out Match match))
         {
             if (match.Id >= 0) tokens.AddToken(match.Id, given, match.Start, match.End);
-            else if (!tokens.TryAddAsGiven(text[match.Start..match.End])) ExtractNormalized(given, match.Start, match.End, tokens);
+            else if (!tokens.TryAddAsGiven(text[match.Start..match.End])) ExtractNormalized(given, match.Start, match.End, tokens, cancellationToken);
         }
     }
 
     /// <summary>The same for a text that has none of the tokens that are searched for in the text as given.</summary>
-    public void ExtractNormalized(ReadOnlySpan<char> text, ITokenSink tokens) => ExtractNormalized(new AlignedText(text), 0, text.Length, tokens);
+    public void ExtractNormalized(ReadOnlySpan<char> text, ITokenSink tokens, CancellationToken cancellationToken) =>
+        ExtractNormalized(new AlignedText(text), 0, text.Length, tokens, cancellationToken);
 
     /// <summary>A text as the normaliser makes it.</summary>
     public string Normalize(string content)
     {
         if (_normalizer is null) return content;
-        var text = new NormalizedText(content, 0, content.Length);
+        var text = new NormalizedText(content, 0, content.Length, CancellationToken.None);
         _normalizer.Normalize(text);
         return text.ToAligned().Value.ToString();
     }
 
-    private void ExtractNormalized(in AlignedText given, int start, int end, ITokenSink tokens)
+    private void ExtractNormalized(in AlignedText given, int start, int end, ITokenSink tokens, CancellationToken cancellationToken)
     {
         AlignedText part = given;
         if (_normalizer is not null)
         {
-            var normalized = new NormalizedText(given.Value, start, end);
+            var normalized = new NormalizedText(given.Value, start, end, cancellationToken);
             _normalizer.Normalize(normalized);
             part = normalized.ToAligned();
             (start, end) = (0, part.Value.Length);

@@ -107,7 +107,7 @@ public sealed partial class Tokenizer
         var tokens = new IdCollector(_parts.Model, _parts.PreTokenizer, _pieces, keeps, cancellationToken);
         try
         {
-            _parts.Added.Extract(AlignedText.WellFormed(text), tokens);
+            _parts.Added.Extract(AlignedText.WellFormed(text), tokens, cancellationToken);
             return tokens;
         }
         catch

@@ -203,7 +203,7 @@ public sealed partial class Tokenizer
         ArgumentNullException.ThrowIfNull(text);
         text = AlignedText.WellFormed(text);
         var collector = new TokenCollector(_parts.Model, _parts.PreTokenizer, text.Length, cancellationToken);
-        _parts.Added.Extract(text, collector);
+        _parts.Added.Extract(text, collector, cancellationToken);
         return collector.ToEncoding(text, sequence, word);
     }
 

@@ -162,6 +162,18 @@ public class IdTests
         });
     }
 
+    [TestCase("roberta-code-8k", "a")]
+    [TestCase("roberta-code-8k", "カタカナ")]
+    [TestCase("wordpiece-code-4k", "a")]
+    [TestCase("wordpiece-code-4k", "カタカナ")]
+    public void One_long_word_ends_when_it_is_cancelled(string name, string part)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(TestFiles.Tokenizer(name));
+        string text = string.Concat(Enumerable.Repeat(part, 8_000_000 / part.Length));
+        using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(20));
+        Assert.That(() => tokenizer.EncodeToIds(text, cancellationToken: source.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
     [TestCase("codegen-python-8k")]
     [TestCase("wordpiece-code-4k")]
     public void Ids_of_a_text_whose_words_were_seen_allocate_less_than_a_byte_per_byte_of_text(string name)

@@ -52,7 +52,7 @@ internal sealed class Bpe : TokenModel
     public BpeMerges Merges { get; }
     public BpeOptions Options { get; }
 
-    protected override TokenSpan[] Split(ReadOnlySpan<char> word)
+    protected override TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {
         // Lengths count bytes of what the model reads: the word, or (where symbols are left out, so that it shows) its stand-in characters.
         bool standIns = Options.ByteLevel && !_plainBytes;
@@ -60,11 +60,11 @@ internal sealed class Bpe : TokenModel
         int[] rented = ArrayPool<int>.Shared.Rent(2 * bytes);
         Span<int> ids = rented.AsSpan(0, bytes);
         Span<int> lengths = rented.AsSpan(bytes, bytes);
-        int count = _plainBytes ? BytesOf(word, ids, lengths) : SymbolsOf(word, ids, lengths);
-        if (!(Options.IgnoreMerges && count == 1)) count = Merges.Apply(ids[..count], lengths[..count]);
+        int count = _plainBytes ? BytesOf(word, ids, lengths) : SymbolsOf(word, ids, lengths, cancellationToken);
+        if (!(Options.IgnoreMerges && count == 1)) count = Merges.Apply(ids[..count], lengths[..count], cancellationToken);
         TokenSpan[] tokens = !standIns && bytes == word.Length
             ? AsciiSpans(ids[..count], lengths[..count])
-            : Spans(CharactersOfBytes(word, bytes, standIns), ids[..count], lengths[..count]);
+            : Spans(CharactersOfBytes(word, bytes, standIns, cancellationToken), ids[..count], lengths[..count]);
         ArrayPool<int>.Shared.Return(rented);
         return tokens;
     }
@@ -80,7 +80,7 @@ internal sealed class Bpe : TokenModel
     }
 
     // The general case: prefix, suffix, unknown symbols, byte fallback.
-    private int SymbolsOf(ReadOnlySpan<char> word, Span<int> ids, Span<int> lengths)
+    private int SymbolsOf(ReadOnlySpan<char> word, Span<int> ids, Span<int> lengths, CancellationToken cancellationToken)
     {
         string text = Options.ByteLevel ? InByteAlphabet(word) : word.ToString();
         if (Options.IgnoreMerges && Vocabulary.TryGetId(text, out int whole))
@@ -92,6 +92,7 @@ internal sealed class Bpe : TokenModel
         bool afterUnknown = false;
         for (int i = 0; i < text.Length;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int codePoint = CodePoints.At(text, i, out int units);
             int length = CodePoints.Utf8Length(codePoint);
             string symbol = string.Concat(
@@ -162,13 +163,15 @@ internal sealed class Bpe : TokenModel
     }
 
     // For every byte of the word (or of its stand-in characters) where its character starts and ends.
-    private static (int[] Starts, int[] Ends) CharactersOfBytes(ReadOnlySpan<char> word, int bytes, bool standIns)
+    private static (int[] Starts, int[] Ends) CharactersOfBytes(
+        ReadOnlySpan<char> word, int bytes, bool standIns, CancellationToken cancellationToken)
     {
         var starts = new int[bytes];
         var ends = new int[bytes];
         int next = 0;
         for (int i = 0; i < word.Length;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             CodePoints.At(word, i, out int units);
             ReadOnlySpan<char> character = word.Slice(i, units);
             int length = standIns ? System.Text.Encoding.UTF8.GetByteCount(InByteAlphabet(character)) : System.Text.Encoding.UTF8.GetByteCount(character);
@@ -199,10 +202,10 @@ internal sealed class BpeMerges
     public IReadOnlyList<(int Left, int Right, int Joined)> Ranked { get; }
 
     /// <summary>Joins symbols in place, best pair first, leftmost where two are as good; returns how many are left.</summary>
-    public int Apply(Span<int> ids, Span<int> lengths)
+    public int Apply(Span<int> ids, Span<int> lengths, CancellationToken cancellationToken)
     {
         const int Short = 48;
-        return ids.Length <= Short ? ApplyToShort(ids, lengths) : ApplyToLong(ids, lengths);
+        return ids.Length <= Short ? ApplyToShort(ids, lengths) : ApplyToLong(ids, lengths, cancellationToken);
     }
 
     // A few symbols: looking at all pairs each time beats keeping a queue.
@@ -231,17 +234,22 @@ internal sealed class BpeMerges
     }
 
     // Many symbols: a linked list and a queue of pairs, n log n. Entries whose pair has gone meanwhile are passed over.
-    private int ApplyToLong(Span<int> ids, Span<int> lengths)
+    private int ApplyToLong(Span<int> ids, Span<int> lengths, CancellationToken cancellationToken)
     {
         int count = ids.Length;
         var previous = new int[count];
         var next = new int[count];
         var queue = new PriorityQueue<int, long>(count);
         for (int i = 0; i < count; i++) (previous[i], next[i]) = (i - 1, i + 1);
-        for (int i = 0; i + 1 < count; i++) Enqueue(queue, i, ids[i], ids[i + 1]);
+        for (int i = 0; i + 1 < count; i++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            Enqueue(queue, i, ids[i], ids[i + 1]);
+        }
 
         while (queue.TryDequeue(out int left, out long priority))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int rank = (int)(priority >> 32), right = next[left];
             if (lengths[left] == 0 || right == count || RankOf(ids[left], ids[right]) != rank) continue;
 

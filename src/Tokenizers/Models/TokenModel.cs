@@ -14,16 +14,16 @@ internal abstract class TokenModel(Vocabulary vocabulary)
     public Vocabulary Vocabulary { get; } = vocabulary;
 
     /// <summary>The tokens of a word; the array may be shared and must not be written to.</summary>
-    public TokenSpan[] Tokenize(ReadOnlySpan<char> word)
+    public TokenSpan[] Tokenize(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {
         if (_cache.TryGet(word, out TokenSpan[]? tokens)) return tokens;
-        tokens = Split(word);
+        tokens = Split(word, cancellationToken);
         _cache.Add(word, tokens);
         return tokens;
     }
 
     /// <summary>The tokens of a word that is not in the cache.</summary>
-    protected abstract TokenSpan[] Split(ReadOnlySpan<char> word);
+    protected abstract TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken);
 }
 
 /// <summary>The tokens of a model and their ids, both ways.</summary>

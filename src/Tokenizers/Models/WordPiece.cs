@@ -20,7 +20,7 @@ internal sealed class WordPiece : TokenModel
         _maxInputCharsPerWord = maxInputCharsPerWord;
     }
 
-    protected override TokenSpan[] Split(ReadOnlySpan<char> word)
+    protected override TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {
         TokenSpan[] unknown = [new TokenSpan(_unkId, 0, word.Length)];
         if (CharactersOf(word) > _maxInputCharsPerWord) return unknown;
@@ -30,6 +30,7 @@ internal sealed class WordPiece : TokenModel
         var tokens = new List<TokenSpan>();
         for (int start = 0; start < word.Length;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int prefix = start == 0 ? 0 : _prefix.Length;
             int end = Math.Min(word.Length, start + Vocabulary.MaxTokenLength);
             if (end < word.Length && char.IsLowSurrogate(word[end])) end--;

@@ -30,7 +30,7 @@ internal sealed class BertPieces
         parts is { Added: { Normalizer: null or BertNormalizer, SearchesNormalized: false }, PreTokenizer: BertPreTokenizer } ? new BertPieces(parts) : null;
 
     /// <summary>Gives the ids of well-formed text to <paramref name="ids"/>.</summary>
-    public void Split(ReadOnlySpan<char> text, IdCollector ids)
+    public void Split(ReadOnlySpan<char> text, IdCollector ids, CancellationToken cancellationToken)
     {
         for (int start = 0; start < text.Length;)
         {
@@ -40,16 +40,16 @@ internal sealed class BertPieces
             {
                 while (end < text.Length && CutAt(text[end]) == Cut.None) end++;
             }
-            if (cut != Cut.Out) ids.Add(IdsOf(text[start..end]));
+            if (cut != Cut.Out) ids.Add(IdsOf(text[start..end], cancellationToken));
             start = end;
         }
     }
 
-    private int[] IdsOf(ReadOnlySpan<char> piece)
+    private int[] IdsOf(ReadOnlySpan<char> piece, CancellationToken cancellationToken)
     {
         if (_cache.TryGet(piece, out int[]? ids)) return ids;
-        using var collector = new IdCollector(_parts.Model, _parts.PreTokenizer, pieces: null, keeps: true, CancellationToken.None);
-        _parts.Added.ExtractNormalized(piece, collector);
+        using var collector = new IdCollector(_parts.Model, _parts.PreTokenizer, pieces: null, keeps: true, cancellationToken);
+        _parts.Added.ExtractNormalized(piece, collector, cancellationToken);
         ids = collector.Ids.ToArray();
         _cache.Add(piece, ids);
         return ids;

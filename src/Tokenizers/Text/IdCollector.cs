@@ -30,7 +30,7 @@ internal sealed class IdCollector : ITokenSink, IDisposable
 
     public bool TryAddAsGiven(ReadOnlySpan<char> text)
     {
-        _pieces?.Split(text, this);
+        _pieces?.Split(text, this, _cancellationToken);
         return _pieces is not null;
     }
 
@@ -45,7 +45,7 @@ internal sealed class IdCollector : ITokenSink, IDisposable
     public void Add(in AlignedText text, int start, int end)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        TokenSpan[] tokens = _model.Tokenize(text.Value[start..end]);
+        TokenSpan[] tokens = _model.Tokenize(text.Value[start..end], _cancellationToken);
         Span<int> room = Room(tokens.Length);
         for (int i = 0; i < room.Length; i++) room[i] = tokens[i].Id;
     }

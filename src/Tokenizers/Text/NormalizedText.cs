@@ -9,29 +9,37 @@ internal sealed class NormalizedText
 {
     private readonly int _origin;
     private readonly List<Character> _characters;
+    private readonly CancellationToken _cancellationToken;
 
-    /// <summary>The part of <paramref name="text"/> from <paramref name="start"/> to <paramref name="end"/>.</summary>
-    public NormalizedText(ReadOnlySpan<char> text, int start, int end)
+    /// <summary>The part of <paramref name="text"/> from <paramref name="start"/> to <paramref name="end"/>; every pass over it can be cancelled.</summary>
+    public NormalizedText(ReadOnlySpan<char> text, int start, int end, CancellationToken cancellationToken)
     {
-        _origin = start;
+        (_origin, _cancellationToken) = (start, cancellationToken);
         _characters = new List<Character>(end - start);
         for (int i = start; i < end;)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int codePoint = CodePoints.At(text, i, out int length);
             _characters.Add(new Character(codePoint, i, i + length));
             i += length;
         }
     }
 
-    public void Filter(Predicate<int> keep) => _characters.RemoveAll(c => !keep(c.CodePoint));
+    public void Filter(Predicate<int> keep)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        _characters.RemoveAll(c => !keep(c.CodePoint));
+    }
 
     public void Map(Func<int, int> map)
     {
+        _cancellationToken.ThrowIfCancellationRequested();
         foreach (ref Character c in CollectionsMarshal.AsSpan(_characters)) c.CodePoint = map(c.CodePoint);
     }
 
     public bool Any(Predicate<int> match)
     {
+        _cancellationToken.ThrowIfCancellationRequested();
         foreach (ref readonly Character c in CollectionsMarshal.AsSpan(_characters))
             if (match(c.CodePoint)) return true;
         return false;
@@ -90,6 +98,7 @@ internal sealed class NormalizedText
         var ends = new List<int>(_characters.Count);
         foreach (Character c in _characters)
         {
+            _cancellationToken.ThrowIfCancellationRequested();
             int units = c.CodePoint < 0x10000 ? 1 : 2;
             if (units == 1) value.Append((char)c.CodePoint);
             else value.Append(char.ConvertFromUtf32(c.CodePoint));
@@ -110,6 +119,7 @@ internal sealed class NormalizedText
         int next = 0;
         foreach (Change change in changes)
         {
+            _cancellationToken.ThrowIfCancellationRequested();
             if (change.Kind > 0)
             {
                 transformed.Add(next == 0 ? new Character(change.CodePoint, _origin, _origin) : _characters[next - 1] with { CodePoint = change.CodePoint });
@@ -129,6 +139,7 @@ internal sealed class NormalizedText
         int marks = 0;      // start of the run of marks that may still have to be sorted
         foreach (Character c in _characters)
         {
+            _cancellationToken.ThrowIfCancellationRequested();
             parts.Clear();
             Decomposition.Decompose(c.CodePoint, parts);
             for (int i = 0; i < parts.Count; i++)

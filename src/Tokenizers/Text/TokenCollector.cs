@@ -52,7 +52,7 @@ internal sealed class TokenCollector : ITokenSink
     public void Add(in AlignedText text, int start, int end)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        foreach (TokenSpan token in _model.Tokenize(text.Value[start..end]))
+        foreach (TokenSpan token in _model.Tokenize(text.Value[start..end], _cancellationToken))
             Add(token.Id, text.Start(start + token.Start), text.End(start + token.End));
         _word++;
     }
