@@ -15,6 +15,7 @@ public abstract class PretrainedModel : IPretrainedModel
     private readonly Checkpoint? _checkpoint;
     private string? _fingerprint;
     private IReadOnlyList<string>? _activationNames;
+    private IReadOnlyList<TransformerLensName>? _lensNames;
     private bool _disposed;
 
     /// <summary>A model under construction; derived constructors read their weights from <paramref name="source"/>.</summary>
@@ -49,6 +50,11 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <summary>The activations that <see cref="Session.Trace(TraceOptions)"/> can keep and change, in execution order: module paths as in transformers, and
     /// the insides of attentions.</summary>
     public IReadOnlyList<string> ActivationNames => _activationNames ??= RecordActivationNames().AsReadOnly();
+
+    /// <summary>Names of TransformerLens that traces and interventions take as well, such as <c>blocks.0.attn.hook_pattern</c>, with what they stand
+    /// for.</summary>
+    public IReadOnlyList<TransformerLensName> TransformerLensNames => _lensNames ??=
+        [.. TransformerLensName.Of(Paths, Config.Layers).Where(name => ActivationNames.Contains(name.Activation))];
 
     /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>
     internal IEnumerable<Weight> HeldWeights => Source.Weights.HeldWeights;

@@ -14,6 +14,7 @@ internal sealed class CodeGenModel : DecoderModel
     internal CodeGenModel(CodeGenConfig config, ModelSource source) : base(config, source)
     {
         Config = config;
+        Paths = new ModulePaths(Drop, "transformer.h.*", "transformer.h.*.attn", "transformer.h.*.mlp") { TransformerLens = LensNames(config) };
         Words = new EmbeddingTable(source.Weights, Wte, config.VocabSize, config.NEmbd);
         var rotary = new RotaryEmbedding(config.RotaryWidth, RotaryPairs.Interleaved);
         _blocks = new CodeGenBlock[config.NLayer];
@@ -26,13 +27,28 @@ internal sealed class CodeGenModel : DecoderModel
     public new CodeGenConfig Config { get; }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(Drop, "transformer.h.*", "transformer.h.*.attn", "transformer.h.*.mlp");
+    public override ModulePaths Paths { get; }
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }
 
     /// <summary>ln_f.</summary>
     public override Normalization Norm { get; }
+
+    /// <summary>As TransformerLens names a model with rotary positions whose attention and MLP are parallel, such as GPT-J.</summary>
+    private static TransformerLensName[] LensNames(CodeGenConfig config) =>
+    [
+        new("hook_embed", Wte),
+        new("blocks.*.attn.hook_q", "transformer.h.*.attn.qkv_proj") { Packed = CodeGenAttention.Queries(config) },
+        new("blocks.*.attn.hook_k", "transformer.h.*.attn.qkv_proj") { Packed = CodeGenAttention.Keys(config) },
+        new("blocks.*.attn.hook_v", "transformer.h.*.attn.value"),
+        new("blocks.*.attn.hook_rot_q", "transformer.h.*.attn.query"),
+        new("blocks.*.attn.hook_rot_k", "transformer.h.*.attn.key"),
+        new("blocks.*.hook_attn_out", "transformer.h.*.attn"),
+        new("blocks.*.mlp.hook_pre", "transformer.h.*.mlp.fc_in"),
+        new("blocks.*.mlp.hook_post", "transformer.h.*.mlp.act"),
+        new("blocks.*.hook_resid_post", "transformer.h.*"),
+    ];
 
     /// <inheritdoc/>
     public override FloatTensor Forward(Session session)
@@ -97,11 +113,20 @@ internal sealed class CodeGenAttention
         _name = name;
         QkvProj = new Linear(weights, $"{name}.qkv_proj", config.NEmbd, 3 * config.NEmbd, bias: false);
         OutProj = new Linear(weights, $"{name}.out_proj", config.NEmbd, config.NEmbd, bias: false);
-        // The rows of qkv_proj are in blocks of [query | value | key]; each has some whole heads of all three.
-        int headsPerBlock = config.NHead / config.QkvBlocks, part = headsPerBlock * config.HeadWidth;
-        _heads = new CausalSelfAttention(config, name, layer, Heads(0), Heads(2 * part), Heads(part), rotary);
+        _heads = new CausalSelfAttention(config, name, layer, Queries(config), Keys(config), Heads(config, 1), rotary);
+    }
 
-        HeadLayout Heads(int first) => new(config.NHead, config.HeadWidth, first, headsPerBlock, 3 * part);
+    /// <summary>Where the queries are in a row of qkv_proj.</summary>
+    public static HeadLayout Queries(CodeGenConfig config) => Heads(config, 0);
+
+    /// <summary>Where the keys are in a row of qkv_proj.</summary>
+    public static HeadLayout Keys(CodeGenConfig config) => Heads(config, 2);
+
+    /// <summary>The rows of qkv_proj are in blocks of [query | value | key]; each has some whole heads of all three.</summary>
+    private static HeadLayout Heads(CodeGenConfig config, int third)
+    {
+        int headsPerBlock = config.NHead / config.QkvBlocks, part = headsPerBlock * config.HeadWidth;
+        return new HeadLayout(config.NHead, config.HeadWidth, third * part, headsPerBlock, 3 * part);
     }
 
     /// <summary>n_embd → query, value and key of all heads.</summary>

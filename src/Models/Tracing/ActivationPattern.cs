@@ -6,12 +6,12 @@ namespace ManagedTransformers.Models;
 /// <summary>A name in which <c>*</c> stands for any characters but a dot and <c>**</c> for any.</summary>
 internal static class ActivationPattern
 {
-    /// <summary>Activations of this ending take a matrix product per head, and are meant only where the pattern says so.</summary>
-    private const string OnlyByName = "head_outputs";
+    /// <summary>Activations of these endings take a matrix product per head, and are meant only where the pattern says so.</summary>
+    private static readonly string[] s_onlyByName = ["head_outputs", "hook_result"];
 
     public static bool Matches(string pattern, string name)
     {
-        if (name.EndsWith(OnlyByName, StringComparison.Ordinal) && !pattern.EndsWith(OnlyByName, StringComparison.Ordinal))
+        if (Array.Exists(s_onlyByName, end => name.EndsWith(end, StringComparison.Ordinal) && !pattern.EndsWith(end, StringComparison.Ordinal)))
             return false;
 
         // reached[i]: the characters so far match the first i tokens of the pattern.
@@ -95,6 +95,9 @@ internal static class NearestNames
 /// <param name="Mlps">What the feed-forward block adds to the stream, before any LayerNorm after it.</param>
 public sealed record ModulePaths(string Embeddings, string Layers, string Attentions, string Mlps)
 {
+    /// <summary>TransformerLens's names of what these paths do not say: the family's own activations.</summary>
+    public IReadOnlyList<TransformerLensName> TransformerLens { get; init; } = [];
+
     /// <summary>The path of one layer.</summary>
     public string Layer(int layer) => At(Layers, layer);
 
@@ -104,5 +107,5 @@ public sealed record ModulePaths(string Embeddings, string Layers, string Attent
     /// <summary>The path of a layer's feed-forward block.</summary>
     public string Mlp(int layer) => At(Mlps, layer);
 
-    private static string At(string pattern, int layer) => pattern.Replace("*", layer.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    internal static string At(string pattern, int layer) => pattern.Replace("*", layer.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 }

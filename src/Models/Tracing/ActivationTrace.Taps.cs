@@ -12,8 +12,11 @@ public sealed partial class ActivationTrace
     private TracedPass? _current;
     private long _keptBytes;
 
-    /// <summary>What becomes of an activation.</summary>
-    private sealed record Request(bool Keep, Intervention[] Edits);
+    /// <summary>What becomes of an activation: whether it is kept under its own name and under which of TransformerLens's, and how it is changed.</summary>
+    private sealed record Request(bool Keep, TransformerLensName[] KeepAs, Intervention[] Edits)
+    {
+        public int Copies => (Keep ? 1 : 0) + KeepAs.Length;
+    }
 
     /// <summary>Whether an activation is kept or edited. Those that the model does not have by itself are computed only then.</summary>
     internal bool Wants(string name) => _names is not null || _requests.ContainsKey(name);
@@ -64,7 +67,7 @@ public sealed partial class ActivationTrace
     {
         if (!IsRequested(whole.Name, out Request? request)) return false;
         bool changed = request.Edits.Length > 0 && Edit(request, whole);
-        if (request.Keep) _current!.Add(whole);
+        Keep(request, whole);
         return changed;
     }
 
@@ -86,9 +89,15 @@ public sealed partial class ActivationTrace
         FloatTensor view = unpack();
         bool changed = request.Edits.Length > 0 && Edit(request, view);
         if (changed) pack(view);
-        if (request.Keep)
-            _current!.Add(changed ? unpack() : view);           // again: an edit may have written to padding
+        if (request.Copies > 0)
+            Keep(request, changed ? unpack() : view);           // again: an edit may have written to padding
         return changed;
+    }
+
+    private void Keep(Request request, FloatTensor activation)
+    {
+        foreach (TransformerLensName name in request.KeepAs) _current!.Add(name.Read(activation, _session.Model.Config.HeadWidth));
+        if (request.Keep) _current!.Add(activation);
     }
 
     private static bool Edit(Request request, FloatTensor activation)
@@ -100,8 +109,8 @@ public sealed partial class ActivationTrace
 
     private void RequireMemory(string name, ReadOnlySpan<int> shape, Request request)
     {
-        if (!request.Keep) return;
-        (Int128 needed, long kept) = (sizeof(float), _keptBytes + _current!.Bytes);
+        if (request.Copies == 0) return;
+        (Int128 needed, long kept) = (sizeof(float) * request.Copies, _keptBytes + _current!.Bytes);
         foreach (int size in shape) needed *= size;
         if (kept + needed > _options.MemoryLimit)
             throw new TraceException($"Keeping {name} [{string.Join(", ", shape.ToArray())}] takes {needed} bytes more than the {kept} that the trace holds " +
@@ -112,31 +121,52 @@ public sealed partial class ActivationTrace
     /// <summary>What each of the model's activations is wanted for.</summary>
     private static Dictionary<string, Request> RequestsOf(PretrainedModel model, TraceOptions options)
     {
-        IReadOnlyList<string> names = options.Names ?? ["**"];
-        foreach (string pattern in names.Concat(options.Interventions.Select(intervention => intervention.Name)))
-            RequireMatch(model, pattern);
         foreach (Intervention intervention in options.Interventions)
         {
             if (intervention.Head is int head && (uint)head >= (uint)model.Config.Heads)
                 throw new TraceException($"{intervention.Name}: " +
                     $"head {head} is outside 0 … {model.Config.Heads - 1}, the heads of {model.Architecture}'s attentions.");
         }
+        (HashSet<string> Own, TransformerLensName[] Lens)[] kept = [.. (options.Names ?? ["**"]).Select(pattern => Matches(model, pattern))];
+        Intervention[][] edits = [.. options.Interventions.Select(intervention => EditsOf(model, intervention))];
         var requests = new Dictionary<string, Request>();
         foreach (string name in model.ActivationNames)
         {
             var request = new Request(
-                names.Any(pattern => ActivationPattern.Matches(pattern, name)),
-                [.. options.Interventions.Where(intervention => ActivationPattern.Matches(intervention.Name, name))]);
-            if (request.Keep || request.Edits.Length > 0) requests.Add(name, request);
+                Array.Exists(kept, some => some.Own.Contains(name)),
+                [.. kept.SelectMany(some => some.Lens).Where(lens => lens.Activation == name).Distinct()],
+                [.. edits.SelectMany(some => some).Where(edit => edit.Name == name)]);
+            if (request.Copies > 0 || request.Edits.Length > 0) requests.Add(name, request);
         }
         return requests;
     }
 
-    private static void RequireMatch(PretrainedModel model, string pattern)
+    /// <summary>What a pattern means: activations by their own names, or, where it matches none, by TransformerLens's.</summary>
+    private static (HashSet<string> Own, TransformerLensName[] Lens) Matches(PretrainedModel model, string pattern)
     {
-        if (!model.ActivationNames.Any(name => ActivationPattern.Matches(pattern, name)))
-            throw new TraceException($"{model.Architecture} has no activation that matches {pattern}. " +
-                $"The nearest names are {NearestNames.Of(pattern, model.ActivationNames)}; ActivationNames lists all.");
+        HashSet<string> own = [.. model.ActivationNames.Where(name => ActivationPattern.Matches(pattern, name))];
+        TransformerLensName[] lens = own.Count > 0 ? [] : [.. model.TransformerLensNames.Where(name => ActivationPattern.Matches(pattern, name.Name))];
+        if (own.Count == 0 && lens.Length == 0)
+        {
+            (IEnumerable<string> names, string list) = pattern.Contains("hook_", StringComparison.Ordinal)
+                ? (model.TransformerLensNames.Select(name => name.Name), nameof(model.TransformerLensNames))
+                : (model.ActivationNames, nameof(model.ActivationNames));
+            throw new TraceException(
+                $"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, names)}; {list} lists all.");
+        }
+        return (own, lens);
+    }
+
+    /// <summary>An intervention as one for each activation that it changes, under that one's own name.</summary>
+    private static Intervention[] EditsOf(PretrainedModel model, Intervention intervention)
+    {
+        (HashSet<string> own, TransformerLensName[] lens) = Matches(model, intervention.Name);
+        return [.. own.Select(name => new Intervention(name, intervention.Apply)), .. lens.Select(name => new Intervention(name.Activation, activation =>
+        {
+            FloatTensor view = name.Read(activation, model.Config.HeadWidth);
+            intervention.Apply(view);
+            name.Write(view, activation, model.Config.HeadWidth);
+        }))];
     }
 }
 

@@ -37,14 +37,17 @@ public sealed class TracedPass
     /// <summary>Bytes of them.</summary>
     internal long Bytes { get; private set; }
 
-    /// <summary>An activation by name.</summary>
+    /// <summary>An activation by name, its own or TransformerLens's (<see cref="PretrainedModel.TransformerLensNames"/>), which gives it the shape that it has
+    /// there.</summary>
     /// <exception cref="TraceException">The pass kept no activation of that name; the message lists the nearest ones.</exception>
     public FloatTensor this[string name]
     {
         get
         {
             ArgumentNullException.ThrowIfNull(name);
-            return _byName.TryGetValue(name, out FloatTensor? tensor) ? tensor : throw new TraceException(Missing(name));
+            return _byName.TryGetValue(name, out FloatTensor? tensor) || (Lens(name) is { } lens && _byName.TryGetValue(lens.Activation, out tensor))
+                ? tensor.Name == name ? tensor : Lens(name)!.Read(tensor, _model.Config.HeadWidth)
+                : throw new TraceException(Missing(name));
         }
     }
 
@@ -55,9 +58,11 @@ public sealed class TracedPass
         Bytes += tensor.Length * (long)sizeof(float);
     }
 
+    private TransformerLensName? Lens(string name) => _model.TransformerLensNames.FirstOrDefault(lens => lens.Name == name);
+
     private string Missing(string name)
     {
-        if (_model.ActivationNames.Contains(name))
+        if (_model.ActivationNames.Contains(name) || Lens(name) is not null)
             return $"{name} was not kept in this pass: it was not asked for, or not computed. " +
                 $"The pass has {_tensors.Count} activations, nearest {NearestNames.Of(name, _byName.Keys)}. Give the name to Session.Trace.";
         return $"{_model.Architecture} has no activation {name}. The nearest that the pass kept are {NearestNames.Of(name, _byName.Keys)}.";

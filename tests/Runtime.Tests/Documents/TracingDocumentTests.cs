@@ -27,7 +27,22 @@ public sealed class TracingDocumentTests : DocumentTest
     }
 
     [Test]
-    public void Sample_2_changes_activations()
+    public void Sample_2_takes_TransformerLenss_names()
+    {
+        // sample
+        using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
+        using Session session = model.CreateSession();
+        using ActivationTrace trace = session.Trace("blocks.*.attn.hook_pattern", "blocks.0.hook_resid_post", "transformer.h.*.attn.heads");
+        model.Forward([313, 5282, 323], session);
+        FloatTensor pattern = trace["blocks.0.attn.hook_pattern"];           // [batch, head, query_pos, key_pos]
+        FloatTensor z = trace["blocks.0.attn.hook_z"];                       // [batch, pos, head, d_head], kept as transformer.h.0.attn.heads
+        // end
+        Assert.That(pattern.Shape.ToArray(), Is.EqualTo(new[] { 1, 4, 3, 3 }));
+        Assert.That(z.Shape.ToArray(), Is.EqualTo(new[] { 1, 3, 4, 64 }));
+    }
+
+    [Test]
+    public void Sample_3_changes_activations()
     {
         // sample
         using var model = PretrainedModels.Load<ICausalLM>("models/demo-codegen");
@@ -52,6 +67,17 @@ public sealed class TracingDocumentTests : DocumentTest
         Assert.That(scaled, Is.Not.EqualTo(expected));
         Assert.That(Scores(corrupted), Is.Not.EqualTo(expected));
         Assert.That(patched, Is.EqualTo(expected), "the whole residual stream of the other run");
+    }
+
+    [TestCase("demo-codegen")]
+    [TestCase("demo-fill-mask")]
+    public void Every_name_of_TransformerLens_is_in_the_table(string model)
+    {
+        string document = File.ReadAllText(Path.Combine(TestData.Root, "docs", "tracing.md"));
+        using PretrainedModel loaded = PretrainedModels.Load(Path.Combine(TestData.Root, "models", model));
+        Assert.That(loaded.TransformerLensNames, Has.Count.GreaterThan(40));
+        foreach (TransformerLensName name in loaded.TransformerLensNames)
+            Assert.That(document, Does.Contain($"`{System.Text.RegularExpressions.Regex.Replace(name.Name, @"\.\d+\.", ".N.")}`"));
     }
 
     [Test]
