@@ -13,6 +13,7 @@ internal sealed class DecoderExplanation(ICausalLM model, ExplanationRun run)
         using Session session = model.CreateSession(new SessionOptions { MaxLength = tokens + run.Options.Generate });
         (FloatTensor[] streams, CausalLMOutput output) = Read(session);
         FloatTensor logits = model.Logits(streams[^1], session);                      // [tokens, vocab_size]
+        using ActivationTrace changes = run.Trace(session);
         TokenCandidate[][] candidates = [.. Enumerable.Range(0, tokens).Select(token => run.Candidates(logits.Row(token), run.Options.TopK, model))];
         Attribution[] attributions = attribution.Effects(streams, candidates);
         FloatTensor[] attentions = [.. output.Attentions!.Select(layer => new FloatTensor(layer.ToArray(), layer.Name, _config.Heads, tokens, tokens))];
@@ -35,8 +36,8 @@ internal sealed class DecoderExplanation(ICausalLM model, ExplanationRun run)
     private (FloatTensor[] Streams, CausalLMOutput Output) Read(Session session)
     {
         run.ThrowIfCancelled();
-        using ActivationTrace trace = session.Trace(new TraceOptions { Names = [model.Paths.Embeddings, model.Paths.Layers], MemoryLimit = long.MaxValue });
-        CausalLMOutput output = model.Forward(ModelInputs.Of(run.Ids), session, new ForwardOptions { OutputAttentions = true, LogitsAt = [] });
+        using ActivationTrace trace = run.Trace(session, model.Paths.Embeddings, model.Paths.Layers);
+        CausalLMOutput output = model.Forward(run.Inputs, session, new ForwardOptions { OutputAttentions = true, LogitsAt = [] });
         run.PassDone();
         return ([.. trace.Passes[0].Tensors.Select(stream => new FloatTensor(stream.ToArray(), stream.Name, run.Ids.Length, _config.HiddenWidth))], output);
     }

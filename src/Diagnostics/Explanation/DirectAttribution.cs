@@ -56,8 +56,8 @@ internal sealed class DirectAttribution(ICausalLM model, ExplanationRun run)
         run.ThrowIfCancelled();
         using Session session = model.CreateSession(new SessionOptions { MaxLength = run.Ids.Length });
         string[] names = [.. layers.SelectMany(layer => new[] { HeadsOf(layer), MlpOf(layer) })];
-        using ActivationTrace trace = session.Trace(new TraceOptions { Names = names, MemoryLimit = long.MaxValue });
-        model.Forward(ModelInputs.Of(run.Ids), session, new ForwardOptions { LogitsAt = [] });
+        using ActivationTrace trace = run.Trace(session, names);
+        model.Forward(run.Inputs, session, new ForwardOptions { LogitsAt = [] });
         run.PassDone();
         return trace.Passes[0];
     }

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Diagnostics;
 
 /// <summary>Explains an encoder that fills masks: one pass that shows everything, and one without each head and each MLP.</summary>
-internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, ModelInputs inputs)
+internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run)
 {
     private readonly int _layers = model.Config.Layers;
     private readonly int _heads = model.Config.Heads;
@@ -10,8 +10,7 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
     {
         run.Passes = 1 + _layers * (_heads + 1);
         using Session session = model.CreateSession();
-        MaskedLMOutput output = model.Forward(inputs, session, new ForwardOptions { OutputAttentions = true, OutputHiddenStates = true });
-        run.PassDone();
+        MaskedLMOutput output = Read(session);
         int tokens = run.Ids.Length;
         FloatTensor[] streams = [.. output.HiddenStates!.Select(state => new FloatTensor(state.ToArray(), state.Name, tokens, model.Config.HiddenWidth))];
         FloatTensor logits = output.Logits;                                       // [1, tokens, vocab_size]
@@ -29,6 +28,14 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
             LogitLens = [.. streams.Select(stream => run.Lens(stream, hidden => model.Logits(hidden, session), model))],
             Predictions = [.. masks.Select((mask, i) => new ExplainedPrediction(mask, candidates[i], attributions[i]))],
         };
+    }
+
+    private MaskedLMOutput Read(Session session)
+    {
+        using ActivationTrace changes = run.Trace(session);
+        MaskedLMOutput output = model.Forward(run.Inputs, session, new ForwardOptions { OutputAttentions = true, OutputHiddenStates = true });
+        run.PassDone();
+        return output;
     }
 
     /// <summary>What every mask's answer loses when a part's output is zero: one pass for each head and each MLP, in which all masks are looked at.</summary>
@@ -55,10 +62,10 @@ internal sealed class EncoderExplanation(IMaskedLM model, ExplanationRun run, Mo
     }
 
     /// <summary>The masks' scores in a pass with a change, [masks, vocab_size].</summary>
-    private FloatTensor LogitsWith(Intervention change, Session session, int[] masks)
+    public FloatTensor LogitsWith(Intervention change, Session session, int[] masks)
     {
         run.ThrowIfCancelled();
-        using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [change] });
-        return model.Forward(inputs, session, new ForwardOptions { LogitsAt = [.. masks.Select(mask => (0, mask))] }).Logits;
+        using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = [.. run.Options.Interventions, change] });
+        return model.Forward(run.Inputs, session, new ForwardOptions { LogitsAt = [.. masks.Select(mask => (0, mask))] }).Logits;
     }
 }

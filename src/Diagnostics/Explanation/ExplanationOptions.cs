@@ -21,6 +21,10 @@ public sealed record ExplanationOptions
     /// <summary>Tokens that a decoder writes after the text, greedily; it ends earlier at an end token.</summary>
     public int Generate { get; init; }
 
+    /// <summary>Changes of activations that hold in every pass: what is explained is then the changed model.</summary>
+    /// <remarks>Where the residual stream itself is changed, the direct effects of a decoder's parts no longer sum to the difference of the logits.</remarks>
+    public IReadOnlyList<Intervention> Interventions { get; init; } = [];
+
     /// <summary>How many tokens of a model can be explained: 256, or as many as have 16 Mi attention weights (layers · heads · tokens²; half of that where a
     /// token sees only those before it).</summary>
     /// <param name="config">The model's configuration.</param>

@@ -2,7 +2,8 @@ namespace ManagedTransformers.Diagnostics;
 
 /// <summary>What decoders and encoders share while they are explained: tokens, candidates, the logit lens, progress.</summary>
 internal sealed class ExplanationRun(
-    Tokenizer tokenizer, TokenEncoding row, ExplanationOptions options, IProgress<ExplanationProgress>? progress, CancellationToken cancellationToken)
+    Tokenizer tokenizer, TokenEncoding row, ModelInputs inputs, ExplanationOptions options, IProgress<ExplanationProgress>? progress,
+    CancellationToken cancellationToken)
 {
     // Scores of the vocabulary exist for a few rows at a time: [64, vocab_size] is 13 MB at 51,200.
     private const int LensRows = 64;
@@ -10,11 +11,16 @@ internal sealed class ExplanationRun(
 
     public ExplanationOptions Options => options;
     public int[] Ids => row.Ids;
+    public ModelInputs Inputs => inputs;
     public int Passes { get; set; }
 
     public void ThrowIfCancelled() => cancellationToken.ThrowIfCancellationRequested();
 
     public void PassDone() => progress?.Report(new ExplanationProgress(Math.Min(++_done, Passes), Passes));
+
+    /// <summary>Traces a session's passes with the changes that the options ask for.</summary>
+    public ActivationTrace Trace(Session session, params IReadOnlyList<string> names) =>
+        session.Trace(new TraceOptions { Names = names, Interventions = options.Interventions, MemoryLimit = long.MaxValue });
 
     /// <summary>The tokens with their places in the text.</summary>
     public ExplainedToken[] Tokens()

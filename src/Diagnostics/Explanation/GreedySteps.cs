@@ -27,7 +27,7 @@ internal sealed class GreedySteps(ICausalLM model, ExplanationRun run, Session s
         new(read, attentions[0].Shape[1], candidates, run.Token(candidates[0].TokenId), attentions);
 
     /// <summary>[heads, queries, keys] → [heads, keys] of the last query.</summary>
-    private static FloatTensor LastQuery(FloatTensor layer, int queries, int keys)
+    public static FloatTensor LastQuery(FloatTensor layer, int queries, int keys)
     {
         int heads = layer.Length / (queries * keys);
         var last = new FloatTensor(layer.Name, heads, keys);

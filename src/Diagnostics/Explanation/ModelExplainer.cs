@@ -11,7 +11,6 @@ namespace ManagedTransformers.Diagnostics;
 /// </code></example>
 public sealed class ModelExplainer : EncoderPipeline
 {
-    private readonly IReadOnlyList<int> _endTokens;
     private readonly int? _maskId;
 
     private ModelExplainer(PretrainedModel model, Tokenizer tokenizer, ReadOnlyMemory<byte>? generationConfig, bool ownsModel)
@@ -21,9 +20,9 @@ public sealed class ModelExplainer : EncoderPipeline
             throw new ConfigException($"{model.Architecture} predicts no token; what can be explained is {ModelFamilies.NamesOfTask(typeof(ICausalLM))} (the " +
                 $"next token), and {ModelFamilies.NamesOfTask(typeof(IMaskedLM))} (a mask) (config.json, architectures).");
         if (model is ICausalLM)
-            _endTokens = GenerationDefaults.Of(generationConfig, model.Config, tokenizer).Options.EosTokenId ?? [];
+            EndTokens = GenerationDefaults.Of(generationConfig, model.Config, tokenizer).Options.EosTokenId ?? [];
         else
-            (_endTokens, (MaskToken, _maskId)) = ([], MaskOf(tokenizer));
+            (EndTokens, (MaskToken, _maskId)) = ([], MaskOf(tokenizer));
     }
 
     /// <summary>The text of the mask, such as <c>&lt;mask></c>; null for decoders.</summary>
@@ -51,29 +50,40 @@ public sealed class ModelExplainer : EncoderPipeline
     public ModelExplanation Explain(
         string text, ExplanationOptions? options = null, IProgress<ExplanationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        options ??= ExplanationOptions.Default;
+        ExplanationRun run = Begin(text, options ?? ExplanationOptions.Default, progress, cancellationToken);
+        return Model is ICausalLM decoder
+            ? new DecoderExplanation(decoder, run).Explain(text, EndTokens)
+            : new EncoderExplanation((IMaskedLM)Model, run).Explain(text, Masks(run));
+    }
+
+    /// <summary>The tokens at which a decoder's text ends.</summary>
+    internal IReadOnlyList<int> EndTokens { get; }
+
+    /// <summary>Checks options and text, and cuts the text into tokens.</summary>
+    internal ExplanationRun Begin(string text, ExplanationOptions options, IProgress<ExplanationProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
         options.Validate();
         TokenEncoding row = Texts.Encode(text, advice: "Shorten it.", cancellationToken: cancellationToken);
         CheckLength(row, options);
-        var run = new ExplanationRun(Tokenizer, row, options, progress, cancellationToken);
-        return Model is ICausalLM decoder
-            ? new DecoderExplanation(decoder, run).Explain(text, _endTokens)
-            : new EncoderExplanation((IMaskedLM)Model, run, ToInputs([new EncoderRow(row.Ids, row.TypeIds)])).Explain(text, MaskColumns(row));
+        return new ExplanationRun(Tokenizer, row, ToInputs([new EncoderRow(row.Ids, row.TypeIds)]), options, progress, cancellationToken);
+    }
+
+    /// <summary>Where an encoder's masks are.</summary>
+    /// <exception cref="ModelInputException">There is none.</exception>
+    internal int[] Masks(ExplanationRun run)
+    {
+        int[] columns = [.. Enumerable.Range(0, run.Ids.Length).Where(column => run.Ids[column] == _maskId)];
+        return columns.Length > 0
+            ? columns
+            : throw new ModelInputException($"The text has no mask, and {Model.Architecture} predicts nothing else. " +
+                $"Write {MaskToken} where a token is to be filled in.");
     }
 
     private static ModelExplainer Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new ModelExplainer(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));
 
     private static (string Token, int Id) MaskOf(Tokenizer tokenizer) => FillMaskPipeline.FindMask(tokenizer);
-
-    private int[] MaskColumns(TokenEncoding row)
-    {
-        int[] columns = [.. Enumerable.Range(0, row.Length).Where(column => row.Ids[column] == _maskId)];
-        return columns.Length > 0
-            ? columns
-            : throw new ModelInputException($"The text has no mask, and {Model.Architecture} predicts nothing else. " +
-                $"Write {MaskToken} where a token is to be filled in.");
-    }
 
     private void CheckLength(TokenEncoding row, ExplanationOptions options)
     {

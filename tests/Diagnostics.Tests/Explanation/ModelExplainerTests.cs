@@ -258,6 +258,40 @@ public sealed class ModelExplainerTests
         Assert.That(lens.Select(one => one.Probability), Is.EqualTo(own.Select(one => one.Probability)).Within(1e-5));
     }
 
+    [Test]
+    public void Interventions_hold_in_every_pass_of_an_explanation()
+    {
+        Intervention[] without = [Intervention.ZeroHead("transformer.h.3.attn", 2), new Intervention("transformer.h.1.mlp", mlp => mlp.Span.Clear())];
+        ModelExplanation explanation = _decoder.Explain(Code, new ExplanationOptions { Interventions = without, Generate = 3 });
+        using Session session = _decoder.Model.CreateSession();
+        using ActivationTrace trace = session.Trace(new TraceOptions { Names = [], Interventions = without });
+        var model = (ICausalLM)_decoder.Model;
+        FloatTensor logits = model.Forward([.. explanation.Tokens.Select(token => token.TokenId)], session).Logits;
+        for (int step = 0; step < 3; step++)
+        {
+            ReadOnlySpan<float> last = logits.Row(logits.Length / logits.Shape[^1] - 1);
+            foreach (TokenCandidate candidate in explanation.Steps[step].Candidates)
+                Assert.That(candidate.Logit, Is.EqualTo(last[candidate.TokenId]).Within(1e-3));
+            logits = model.Forward([explanation.Steps[step].Chosen.TokenId], session).Logits;
+        }
+        Assert.That(explanation.Predictions[^1].Candidates[0].Logit, Is.Not.EqualTo(_decoder.Explain(Code).Predictions[^1].Candidates[0].Logit).Within(0.1));
+        // What is switched off pushes nothing, and the rest still sums to the lead.
+        Attribution attribution = explanation.Predictions[^1].Attribution;
+        Assert.That(attribution.Effects.Single(effect => effect is { Part: ModelPart.Head, Layer: 3, Head: 2 }).Effect, Is.Zero);
+        Assert.That(attribution.Effects.Single(effect => effect is { Part: ModelPart.Mlp, Layer: 1 }).Effect, Is.Zero);
+        Assert.That(attribution.Effects.Sum(effect => effect.Effect), Is.EqualTo(attribution.Value).Within(1e-3));
+    }
+
+    [Test]
+    public void An_encoder_without_a_head_loses_nothing_when_the_head_is_removed()
+    {
+        var options = new ExplanationOptions { Interventions = [Intervention.ZeroHead("roberta.encoder.layer.2.attention.self", 1)] };
+        ModelExplanation explanation = _encoder.Explain(Php, options);
+        // To the last bits: here the head computes all tokens, there the masks alone.
+        Assert.That(explanation.Predictions[0].Attribution.Effects.Single(effect => effect is { Layer: 2, Head: 1 }).Effect, Is.Zero.Within(1e-5));
+        Assert.That(explanation.Predictions[0].Candidates[0].Logit, Is.Not.EqualTo(_encoder.Explain(Php).Predictions[0].Candidates[0].Logit).Within(1e-3));
+    }
+
     private FloatTensor TraceOne(Session session, ModelInputs inputs, string name)
     {
         using ActivationTrace trace = session.Trace(name);
