@@ -9,7 +9,7 @@ internal static class ExplainPage
 {
     /// <summary>In the order in which they use each other.</summary>
     private static readonly string[] Scripts =
-        ["core.js", "paint.js", "bars.js", "tokens.js", "attention.js", "residual.js", "lens.js", "prediction.js", "generation.js", "main.js"];
+        ["core.js", "paint.js", "bars.js", "tokens.js", "attention.js", "residual.js", "lens.js", "prediction.js", "generation.js", "frame.js", "main.js"];
 
     /// <summary>The page of some data.</summary>
     public static string Html(ExplainResult data)

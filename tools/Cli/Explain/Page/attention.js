@@ -1,7 +1,7 @@
 "use strict";
 
 // Attention: all heads as small maps, one head large, as lines between tokens and as a matrix.
-const attention = (() => {
+page.panel("attention", () => {
   const { data, el, svg } = page;
   const size = data.tokens.length, lower = data.attention.layout === "lower";
   const heads = data.attention.heads.map(layer => layer.map(page.bytesOf));
@@ -211,7 +211,6 @@ const attention = (() => {
   drawMaps();
   point(-1, -1);
   page.onSelect(show);
-  paint.onTheme(() => { drawMaps(); show(); });
-  addEventListener("resize", () => { look(page.selected.token); drawMatrix(); });
-  return { weight };
-})();
+  page.onTheme(() => { drawMaps(); show(); });
+  page.onResize(() => { look(page.selected.token); drawMatrix(); });
+});

@@ -1,11 +1,49 @@
 "use strict";
 
 // What every panel needs: the data, what is selected, and a few ways to make elements. Text of the user only ever becomes text nodes.
+// A panel is a function that draws itself from the data; it is called again where there are other data.
 const page = (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const words = new Map(data.vocabulary.map(word => [word.id, word]));
-  const listeners = [];
-  const selected = { token: data.focus, ...strongestHead(), step: 0 };
+  const panels = new Map(), listeners = new Map(), words = new Map();
+  const selected = { token: 0, layer: 0, head: 0, step: 0 };
+  let data = null, drawing = null;
+
+  /** Adds a panel: the section of that id, and what draws its body. */
+  const panel = (id, draw) => panels.set(id, draw);
+
+  /** Draws panels from data, all of them where none are named. What they listened to before is forgotten. */
+  function show(next, ids = [...panels.keys()]) {
+    data = next;
+    data.vocabulary.forEach(learn);
+    for (const id of ids) {
+      const focused = focusables(id).indexOf(document.activeElement);
+      replace(body(id));
+      body(id).inert = false;
+      listeners.set(id, { select: [], theme: [], resize: [] });
+      drawing = id;
+      panels.get(id)();
+      listeners.get(id).select.forEach(listener => listener(selected, {}));
+      if (focused >= 0) focusables(id)[focused]?.focus({ preventScroll: true });
+    }
+    drawing = null;
+  }
+
+  /** What was drawn is old, and what is to be drawn is not there yet: panels stand still until they are shown again. */
+  function wait(ids) {
+    for (const id of ids) {
+      listeners.delete(id);
+      body(id).inert = true;
+    }
+  }
+
+  const focusables = id => [...body(id).querySelectorAll("button, input, select, textarea, [tabindex]")];
+
+  /** Takes a token that candidates name by its id. */
+  const learn = word => words.set(word.id, word);
+
+  /** Calls all that listen to a kind of event: "select", "theme" or "resize". */
+  const tell = (kind, ...args) => [...listeners.values()].flatMap(one => one[kind]).forEach(listener => listener(...args));
+
+  const on = kind => listener => listeners.get(drawing)[kind].push(listener);
 
   /** The head that pushed the answer most where the page opens: a good one to begin with. */
   function strongestHead() {
@@ -95,10 +133,10 @@ const page = (() => {
   /** Changes what is selected, and tells every panel that shows it. */
   function select(change) {
     Object.assign(selected, change);
-    listeners.forEach(listener => listener(selected, change));
+    tell("select", selected, change);
   }
 
-  const onSelect = listener => listeners.push(listener);
+  addEventListener("resize", () => tell("resize"));
 
   /**
    * Arrow keys, Home and End among items that lie in rows of `columns`; Tab enters and leaves the whole. The item in `current` has the tab stop.
@@ -123,5 +161,9 @@ const page = (() => {
   const body = id => document.querySelector(`#${id} .body`);
   const says = (id, sentence) => { document.querySelector(`#${id} .says`).textContent = sentence; };
 
-  return { data, selected, el, svg, replace, visible, piece, word, bytesOf, percent, signed, number, bytes, select, onSelect, keys, tabStop, body, says };
+  return {
+    get data() { return data; },
+    selected, panel, show, wait, learn, tell, onSelect: on("select"), onTheme: on("theme"), onResize: on("resize"), strongestHead,
+    el, svg, replace, visible, piece, word, bytesOf, percent, signed, number, bytes, select, keys, tabStop, body, says,
+  };
 })();

@@ -1,10 +1,9 @@
 "use strict";
 
 // Generation, step by step: what the KV cache holds, whom the new token looks at, what it chooses.
-(() => {
+page.panel("generation", () => {
   const { data, el } = page;
   if (data.steps.length === 0) return;
-  document.getElementById("generation").hidden = false;
   const steps = data.steps.map(step => ({ ...step, weights: step.attention.map(page.bytesOf) }));
   const { layers, heads } = data.model;
   const shownCandidates = 10;
@@ -63,5 +62,5 @@
     el("div", {}, looking, cache),
     el("div", { class: "sides" }, el("div", {}, el("h3", {}, "The text so far"), written), el("div", {}, el("h3", {}, "What could follow"), bars)));
   page.onSelect(show);
-  paint.onTheme(show);
-})();
+  page.onTheme(show);
+});

@@ -1,7 +1,7 @@
 "use strict";
 
 // The logit lens: what the model would answer if it ended after a layer.
-(() => {
+page.panel("lens", () => {
   const { data, el } = page;
   const { ids, probabilities } = data.logit_lens;
   const stages = ids.length, size = data.tokens.length;
@@ -66,6 +66,6 @@
     show(stageNow, token);
     reveal(heads[token]);
   });
-  paint.onTheme(colour);
+  page.onTheme(colour);
   colour();
-})();
+});

@@ -4,7 +4,6 @@
 const paint = (() => {
   const probe = document.body.appendChild(page.el("i", { hidden: true }));
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const listeners = [];
   let colours;
 
   /** The red, green and blue of a style sheet's variable in the theme that holds. */
@@ -54,21 +53,19 @@ const paint = (() => {
   function legend(label) {
     const bar = page.el("div", { class: "bar", "aria-hidden": "true" });
     const draw = () => { bar.style.background = `linear-gradient(90deg, ${Array.from({ length: 17 }, (_, i) => css(weight((i / 16) ** 2))).join(", ")})`; };
-    onTheme(draw);
+    page.onTheme(draw);
     draw();
     return page.el("div", { class: "legend" }, label, bar,
       page.el("div", { class: "ticks" }, [0, 0.05, 0.25, 0.5, 1].map(p => page.el("span", { style: { left: `${100 * Math.sqrt(p)}%` } }, `${100 * p} %`))));
   }
 
-  /** Called when the colours change. */
-  const onTheme = listener => listeners.push(listener);
-
+  /** To be called when the colours have changed. */
   function changed() {
     read();
-    listeners.forEach(listener => listener());
+    page.tell("theme");
   }
 
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
   read();
-  return { weight, effect, inkOn, css, map, legend, onTheme, changed, get colours() { return colours; } };
+  return { weight, effect, inkOn, css, map, legend, changed, get colours() { return colours; } };
 })();

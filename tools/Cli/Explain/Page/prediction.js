@@ -1,7 +1,7 @@
 "use strict";
 
 // The prediction at the chosen token, and which heads and MLPs pushed it.
-(() => {
+page.panel("prediction", () => {
   const { data, el } = page;
   const shownParts = 12;
   const direct = data.causal;
@@ -101,5 +101,5 @@
     now = next;
     draw();
   });
-  paint.onTheme(draw);
-})();
+  page.onTheme(draw);
+});

@@ -1,7 +1,7 @@
 "use strict";
 
 // The residual stream: how long each token's vector is after the embeddings and after each layer.
-(() => {
+page.panel("residual", () => {
   const { data, el, svg } = page;
   const norms = data.residual_norms, stages = norms.length;
   page.says("residual", data.causal
@@ -45,4 +45,4 @@
     chart.setAttribute("aria-label", `Norm of token ${token} by layer: ${all.join(", ")}`);
     page.replace(caption, page.piece(data.tokens[token]), ` (token ${token}): `, all.map((text, stage) => [stage ? " · " : "", el("span", { "data-stage": stage, "data-norm": norms[stage][token] }, text)]));
   });
-})();
+});

@@ -1,7 +1,7 @@
 "use strict";
 
 // The tokens: pieces, ids, places in the text. Choosing one chooses it in all panels.
-(() => {
+page.panel("tokens", () => {
   const { data, el } = page;
   const items = data.tokens.map((token, i) => el("button", {
     type: "button", class: token.start < 0 ? "token outside" : "token", "data-id": token.id,
@@ -16,4 +16,4 @@
     items.forEach((item, i) => item.setAttribute("aria-pressed", i === token));
     page.tabStop(items, token);
   });
-})();
+});
