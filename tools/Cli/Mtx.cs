@@ -32,6 +32,7 @@ internal static partial class Mtx
         new ScoreCommand(console),
         new QualityCommand(console),
         new ExplainCommand(console),
+        new PlaygroundCommand(console),
         new NextSentenceCommand(console),
         new RerankCommand(console),
         new TokenizeCommand(console),

@@ -30,6 +30,7 @@ internal static class CliJson
 [JsonSerializable(typeof(ScoreResult))]
 [JsonSerializable(typeof(QualityResult))]
 [JsonSerializable(typeof(ExplainResult))]
+[JsonSerializable(typeof(PlaygroundResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(RerankResult))]
 [JsonSerializable(typeof(TokenizeResult))]
