@@ -21,12 +21,19 @@ internal sealed class OpenPage : IAsyncDisposable
     /// <summary>Messages of the console, errors and dialogs.</summary>
     public IReadOnlyList<string> Complaints => _complaints;
 
-    public static async Task<OpenPage> OfAsync(string path, ColorScheme scheme = ColorScheme.Light, int width = 1280, int height = 900)
+    /// <summary>Opens a file or an address.</summary>
+    /// <param name="path">Which.</param>
+    /// <param name="scheme">The system's theme.</param>
+    /// <param name="width">The window's, in pixels.</param>
+    /// <param name="ready">What the page has when it is drawn.</param>
+    /// <param name="patience">How long that may take, in milliseconds.</param>
+    public static async Task<OpenPage> OfAsync(string path, ColorScheme scheme = ColorScheme.Light, int width = 1280, string ready = "html[data-ready]",
+        float patience = 30_000)
     {
         IBrowser browser = await Chromium.BrowserAsync();
         IBrowserContext context = await browser.NewContextAsync(new BrowserNewContextOptions
         {
-            ColorScheme = scheme, ViewportSize = new ViewportSize { Width = width, Height = height }, ReducedMotion = ReducedMotion.Reduce,
+            ColorScheme = scheme, ViewportSize = new ViewportSize { Width = width, Height = 900 }, ReducedMotion = ReducedMotion.Reduce,
         });
         var page = new OpenPage(context, await context.NewPageAsync());
         page.Tab.Request += (_, request) => page._requests.Add(request.Url);
@@ -38,7 +45,7 @@ internal sealed class OpenPage : IAsyncDisposable
             await dialog.DismissAsync();
         };
         await page.Tab.GotoAsync(new Uri(path).AbsoluteUri);
-        await page.Tab.Locator("html[data-ready]").WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached });
+        await page.Tab.Locator(ready).WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached, Timeout = patience });
         return page;
     }
 

@@ -1,0 +1,2 @@
+// The worker calls the methods of WorkerCalls; nothing runs by itself.
+return;
