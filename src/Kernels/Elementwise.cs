@@ -152,6 +152,7 @@ internal static unsafe class GatedActivation
             {
                 case KernelLevel.Avx512: Run<Avx512, Vector512<float>>(activation, pg, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Avx2: Run<Avx2, Vector256<float>>(activation, pg, px, py, x.Length, options.MaxThreads); break;
+                case KernelLevel.Vector128: Run<Simd128, Vector128<float>>(activation, pg, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>>(activation, pg, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Reference:
                     for (int i = 0; i < x.Length; i++) y[i] = (float)(ActivationReference.Value(activation, gate[i]) * x[i]);

@@ -31,6 +31,7 @@ internal static unsafe class RmsNorm
             {
                 case KernelLevel.Avx512: WorkerPool.Shared.Run(count, threads, new RmsNormJob<Avx512, Vector512<float>> { Rows = rows }); break;
                 case KernelLevel.Avx2: WorkerPool.Shared.Run(count, threads, new RmsNormJob<Avx2, Vector256<float>> { Rows = rows }); break;
+                case KernelLevel.Vector128: WorkerPool.Shared.Run(count, threads, new RmsNormJob<Simd128, Vector128<float>> { Rows = rows }); break;
                 case KernelLevel.Portable: WorkerPool.Shared.Run(count, threads, new RmsNormJob<Portable, Vector<float>> { Rows = rows }); break;
                 case KernelLevel.Reference:
                     for (int at = 0; at < x.Length; at += hidden)

@@ -173,7 +173,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     }
 
     /// <summary>The tokens that a text takes, its prompt and the special ones included.</summary>
-    internal int CountTokens(string text, EmbeddingOptions options) => Row(_modules.Config.PromptOf(options) ?? "", [text], 0, options.Truncation).Length;
+    internal int CountTokens(string text, EmbeddingOptions options) =>
+        Row(_modules.Config.PromptOf(options) ?? "", [text], 0, 0, options.Truncation, CancellationToken.None).Ids.Length;
 
     private string Cased(string text) => _modules.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
 

@@ -43,7 +43,7 @@ public sealed class RerankPipeline : EncoderPipeline
     /// <param name="topN">How many to give, the best ones; null: all.</param>
     /// <param name="truncation">Cut the longer of query and document where both are too long for the model, instead of refusing them.</param>
     /// <param name="progress">Told how many documents are done.</param>
-    /// <param name="cancellationToken">Ends the work between two batches.</param>
+    /// <param name="cancellationToken">Ends the work: between two words, or two modules of the model.</param>
     /// <returns>The documents, best first; of equals the earlier one.</returns>
     /// <exception cref="ModelInputException">Query or document is empty, or both are too long and <paramref name="truncation"/> is off.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="topN"/> is below 1.</exception>
@@ -53,26 +53,25 @@ public sealed class RerankPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
-        TokenEncoding[] rows = [.. documents.Select((document, i) => Encode(query, document, i, truncation))];
-        var scores = new float[rows.Length];
-        RunBatches(rows, (batch, inputs, session) =>
+        var scores = new float[documents.Count];
+        RunTexts(scores.Length, i => Row(query, documents[i], i, truncation, cancellationToken), (batch, inputs, session) =>
         {
             Span<float> logits = _model.Forward(inputs, session).Logits.Span;           // [rows, 1]
             if (_sigmoid)
                 Activations.Run(ActivationFunction.Sigmoid, logits, logits, session.Kernels);
-            for (int r = 0; r < batch.Length; r++)
-                scores[batch[r]] = logits[r];
+            for (int r = 0; r < batch.Count; r++)
+                scores[batch[r].Text] = logits[r];
         }, progress, cancellationToken);
         Scores.RequireNumbers(scores, "score of document", Model);
         return [.. Ranking.Best(scores, topN ?? scores.Length).Select(i => new RerankScore(i, documents[i], scores[i]))];
     }
 
-    private TokenEncoding Encode(string query, string document, int number, bool truncation)
+    private EncoderRow Row(string query, string document, int number, bool truncation, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(document, $"documents[{number}]");
         try
         {
-            return Texts.Encode(query, document, truncation);
+            return Texts.Row(query, document, truncation, cancellationToken: cancellationToken);
         }
         catch (ModelInputException e)
         {
