@@ -106,26 +106,32 @@ internal sealed class DumpScriptTests
     /// <summary>A small model of a class, with random weights and two layers.</summary>
     private static PretrainedModel Make(Type type)
     {
-        PretrainedConfig config = type.Name.StartsWith("DistilBert", StringComparison.Ordinal)
-            ? new DistilBertConfig { VocabSize = 20, Dim = 16, NLayers = 2, NHeads = 4, HiddenDim = 32, MaxPositionEmbeddings = 20 }
-            : type.Name.StartsWith("CodeGen", StringComparison.Ordinal)
-            ? new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
-            : type.Name.StartsWith("GPT2", StringComparison.Ordinal)
-            ? new GPT2Config { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 16 }
-            : type.Name.StartsWith("GPTJ", StringComparison.Ordinal)
-            ? new GPTJConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 }
-            : BertOf(type) with
+        PretrainedConfig config = ModelFamilies.All.First(family => family.Classes.Contains(type)).ModelType switch
+        {
+            "distilbert" => new DistilBertConfig { VocabSize = 20, Dim = 16, NLayers = 2, NHeads = 4, HiddenDim = 32, MaxPositionEmbeddings = 20 },
+            "codegen" => new CodeGenConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 },
+            "gpt2" => new GPT2Config { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 16 },
+            "gptj" => new GPTJConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, RotaryDim = 4, NPositions = 16 },
+            "gpt_bigcode" => new GPTBigCodeConfig { VocabSize = 20, NEmbd = 16, NLayer = 2, NHead = 4, NPositions = 16 },
+            "gpt_neox" => new GPTNeoXConfig
             {
-                VocabSize = 20,
-                HiddenSize = 16,
-                NumHiddenLayers = 2,
-                NumAttentionHeads = 4,
-                IntermediateSize = 32,
-                MaxPositionEmbeddings = 20,
-            };
+                VocabSize = 20, HiddenSize = 32, IntermediateSize = 32, NumHiddenLayers = 2, NumAttentionHeads = 4, MaxPositionEmbeddings = 16,
+            },
+            "llama" => LlamaOf(new LlamaConfig()),
+            "qwen2" => LlamaOf(new Qwen2Config()),
+            _ => BertOf(type) with
+            {
+                VocabSize = 20, HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 4, IntermediateSize = 32, MaxPositionEmbeddings = 20,
+            },
+        };
         return (PretrainedModel)typeof(PretrainedModels).GetMethod(nameof(PretrainedModels.FromConfig))!.MakeGenericMethod(type)
             .Invoke(null, [config, 0, null])!;
     }
+
+    private static LlamaConfig LlamaOf(LlamaConfig config) => config with
+    {
+        VocabSize = 20, HiddenSize = 16, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, IntermediateSize = 32, MaxPositionEmbeddings = 16,
+    };
 
     private static BertConfig BertOf(Type type) => ModelFamilies.All.First(family => family.Classes.Contains(type)).ModelType switch
     {
