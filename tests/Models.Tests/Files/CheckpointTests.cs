@@ -216,7 +216,7 @@ public class CheckpointTests
     [Test]
     public void A_missing_directory_and_a_file_in_its_place_are_told_apart()
     {
-        Assert.That(() => Checkpoint.Open(_directory["none"]), Throws.TypeOf<CheckpointException>().With.Message.Contains("does not exist"));
+        Assert.That(() => Checkpoint.Open(_directory["none"]), Throws.TypeOf<CheckpointException>().With.Message.Contains("There is no directory"));
         string file = _directory.Add("x.safetensors", [1]);
         Assert.That(() => Checkpoint.Open(file), Throws.TypeOf<CheckpointException>().With.Message.Contains("is a file; needed is a checkpoint directory"));
     }
