@@ -51,9 +51,12 @@ public abstract class PretrainedModel : IPretrainedModel
     /// the insides of attentions.</summary>
     public IReadOnlyList<string> ActivationNames => _activationNames ??= RecordActivationNames().AsReadOnly();
 
-    /// <summary>Names of TransformerLens that traces and interventions take as well, such as <c>blocks.0.attn.hook_pattern</c>, with what they stand
-    /// for.</summary>
-    public IReadOnlyList<TransformerLensName> TransformerLensNames => _lensNames ??=
+    /// <summary>Names of TransformerLens that traces and interventions take as well, such as <c>blocks.0.attn.hook_pattern</c>, each with the activation that
+    /// it stands for.</summary>
+    public IReadOnlyDictionary<string, string> TransformerLensNames => LensNames.ToDictionary(name => name.Name, name => name.Activation);
+
+    /// <summary>The same with their shapes.</summary>
+    internal IReadOnlyList<TransformerLensName> LensNames => _lensNames ??=
         [.. TransformerLensName.Of(Paths, Config.Layers).Where(name => ActivationNames.Contains(name.Activation))];
 
     /// <summary>The same as kernels read them: those that were quantized while loading in that form.</summary>

@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>BERT's configuration; names and defaults of transformers' BertConfig.</summary>
-public record BertConfig : PretrainedConfig
+internal record BertConfig : PretrainedConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "bert";

@@ -36,24 +36,24 @@ internal class BertModel : EncoderModel
         if (pooler && (poolerIsNeeded || weights.Has($"{name}.pooler.dense.weight")))
             _pooler = new Linear(weights, $"{name}.pooler.dense", config.HiddenSize, config.HiddenSize);
         Paths = new ModulePaths($"{name}.embeddings", $"{name}.encoder.layer.*", $"{name}.encoder.layer.*.attention.self",
-            $"{name}.encoder.layer.*.output.dense") { TransformerLens = LensNames(name, $"{name}.encoder.layer.*") };
+            $"{name}.encoder.layer.*.output.dense") { TransformerLens = FamilyNames(name, $"{name}.encoder.layer.*") };
     }
 
     /// <inheritdoc/>
     public override ModulePaths Paths { get; }
 
     /// <summary>As TransformerLens's HookedEncoder names them. Its hook_resid_mid and hook_resid_post, before LayerNorm, are no activations here.</summary>
-    private static TransformerLensName[] LensNames(string name, string layer) =>
-    [
-        new("hook_full_embed", $"{name}.embeddings"),
-        new("blocks.*.attn.hook_q", $"{layer}.attention.self.query"),
-        new("blocks.*.attn.hook_k", $"{layer}.attention.self.key"),
-        new("blocks.*.attn.hook_v", $"{layer}.attention.self.value"),
-        new("blocks.*.hook_attn_out", $"{layer}.attention.output.dense"),
-        new("blocks.*.mlp.hook_pre", $"{layer}.intermediate.dense"),
-        new("blocks.*.mlp.hook_post", $"{layer}.intermediate"),
-        new("blocks.*.hook_normalized_resid_post", layer),
-    ];
+    private static Dictionary<string, string> FamilyNames(string name, string layer) => new()
+    {
+        ["hook_full_embed"] = $"{name}.embeddings",
+        ["blocks.*.attn.hook_q"] = $"{layer}.attention.self.query",
+        ["blocks.*.attn.hook_k"] = $"{layer}.attention.self.key",
+        ["blocks.*.attn.hook_v"] = $"{layer}.attention.self.value",
+        ["blocks.*.hook_attn_out"] = $"{layer}.attention.output.dense",
+        ["blocks.*.mlp.hook_pre"] = $"{layer}.intermediate.dense",
+        ["blocks.*.mlp.hook_post"] = $"{layer}.intermediate",
+        ["blocks.*.hook_normalized_resid_post"] = layer,
+    };
 
     /// <inheritdoc/>
     public override EmbeddingTable Words => _embeddings.Words;

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace ManagedTransformers.Models;
 
 /// <summary>CamemBERT's configuration: RoBERTa's; names and defaults of transformers' CamembertConfig.</summary>
-public sealed record CamembertConfig : RobertaConfig
+internal sealed record CamembertConfig : RobertaConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "camembert";

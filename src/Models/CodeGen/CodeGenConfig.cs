@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>CodeGen's and CodeGen2's configuration; names and defaults of transformers' CodeGenConfig.</summary>
-public sealed record CodeGenConfig : PretrainedConfig
+internal sealed record CodeGenConfig : PretrainedConfig
 {
     /// <summary>Unlike the other sizes, these two are held by no tensor of the checkpoint. (CodeGen has 64 · 2048.)</summary>
     private const int MaxRotaryTable = 1 << 26;

@@ -14,7 +14,10 @@ internal sealed class CodeGenModel : DecoderModel
     internal CodeGenModel(CodeGenConfig config, ModelSource source) : base(config, source)
     {
         Config = config;
-        Paths = new ModulePaths(Drop, "transformer.h.*", "transformer.h.*.attn", "transformer.h.*.mlp") { TransformerLens = LensNames(config) };
+        Paths = new ModulePaths(Drop, "transformer.h.*", "transformer.h.*.attn", "transformer.h.*.mlp")
+        {
+            TransformerLens = s_lensNames, FusedHeads = FusedHeads(config),
+        };
         Words = new EmbeddingTable(source.Weights, Wte, config.VocabSize, config.NEmbd);
         var rotary = new RotaryEmbedding(config.RotaryWidth, RotaryPairs.Interleaved);
         _blocks = new CodeGenBlock[config.NLayer];
@@ -36,19 +39,24 @@ internal sealed class CodeGenModel : DecoderModel
     public override Normalization Norm { get; }
 
     /// <summary>As TransformerLens names a model with rotary positions whose attention and MLP are parallel, such as GPT-J.</summary>
-    private static TransformerLensName[] LensNames(CodeGenConfig config) =>
-    [
-        new("hook_embed", Wte),
-        new("blocks.*.attn.hook_q", "transformer.h.*.attn.qkv_proj") { Packed = CodeGenAttention.Queries(config) },
-        new("blocks.*.attn.hook_k", "transformer.h.*.attn.qkv_proj") { Packed = CodeGenAttention.Keys(config) },
-        new("blocks.*.attn.hook_v", "transformer.h.*.attn.value"),
-        new("blocks.*.attn.hook_rot_q", "transformer.h.*.attn.query"),
-        new("blocks.*.attn.hook_rot_k", "transformer.h.*.attn.key"),
-        new("blocks.*.hook_attn_out", "transformer.h.*.attn"),
-        new("blocks.*.mlp.hook_pre", "transformer.h.*.mlp.fc_in"),
-        new("blocks.*.mlp.hook_post", "transformer.h.*.mlp.act"),
-        new("blocks.*.hook_resid_post", "transformer.h.*"),
-    ];
+    private static readonly Dictionary<string, string> s_lensNames = new()
+    {
+        ["hook_embed"] = Wte,
+        ["blocks.*.attn.hook_q"] = "transformer.h.*.attn.qkv_proj",
+        ["blocks.*.attn.hook_k"] = "transformer.h.*.attn.qkv_proj",
+        ["blocks.*.attn.hook_v"] = "transformer.h.*.attn.value",
+        ["blocks.*.attn.hook_rot_q"] = "transformer.h.*.attn.query",
+        ["blocks.*.attn.hook_rot_k"] = "transformer.h.*.attn.key",
+        ["blocks.*.hook_attn_out"] = "transformer.h.*.attn",
+        ["blocks.*.mlp.hook_pre"] = "transformer.h.*.mlp.fc_in",
+        ["blocks.*.mlp.hook_post"] = "transformer.h.*.mlp.act",
+        ["blocks.*.hook_resid_post"] = "transformer.h.*",
+    };
+
+    private static Dictionary<string, HeadLayout> FusedHeads(CodeGenConfig config) => new()
+    {
+        ["blocks.*.attn.hook_q"] = CodeGenAttention.Queries(config), ["blocks.*.attn.hook_k"] = CodeGenAttention.Keys(config),
+    };
 
     /// <inheritdoc/>
     public override FloatTensor Forward(Session session)

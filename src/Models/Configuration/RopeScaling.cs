@@ -5,7 +5,7 @@ namespace ManagedTransformers.Models;
 
 /// <summary>rope_scaling: how rotary frequencies are changed for texts longer than those of pre-training; names of transformers'
 /// modeling_rope_utils.</summary>
-public sealed record RopeScaling
+internal sealed record RopeScaling
 {
     private const string Known = "default, linear, dynamic, yarn or llama3";
 

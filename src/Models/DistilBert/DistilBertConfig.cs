@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>DistilBERT's configuration; names and defaults of transformers' DistilBertConfig.</summary>
-public sealed record DistilBertConfig : PretrainedConfig
+internal sealed record DistilBertConfig : PretrainedConfig
 {
     /// <summary>What transformers adds to the variance in every LayerNorm of this family; no key says it.</summary>
     internal const double LayerNormEps = 1e-12;

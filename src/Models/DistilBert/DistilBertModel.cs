@@ -23,17 +23,17 @@ internal sealed class DistilBertModel : EncoderModel
     /// <inheritdoc/>
     public override ModulePaths Paths { get; } = new(Embeddings, $"{Layer}.*", $"{Layer}.*.attention", $"{Layer}.*.ffn")
     {
-        TransformerLens =
-        [
-            new("hook_full_embed", Embeddings),
-            new("blocks.*.attn.hook_q", $"{Layer}.*.attention.q_lin"),
-            new("blocks.*.attn.hook_k", $"{Layer}.*.attention.k_lin"),
-            new("blocks.*.attn.hook_v", $"{Layer}.*.attention.v_lin"),
-            new("blocks.*.hook_attn_out", $"{Layer}.*.attention"),
-            new("blocks.*.mlp.hook_pre", $"{Layer}.*.ffn.lin1"),
-            new("blocks.*.mlp.hook_post", $"{Layer}.*.ffn.activation"),
-            new("blocks.*.hook_normalized_resid_post", $"{Layer}.*"),
-        ],
+        TransformerLens = new Dictionary<string, string>
+        {
+            ["hook_full_embed"] = Embeddings,
+            ["blocks.*.attn.hook_q"] = $"{Layer}.*.attention.q_lin",
+            ["blocks.*.attn.hook_k"] = $"{Layer}.*.attention.k_lin",
+            ["blocks.*.attn.hook_v"] = $"{Layer}.*.attention.v_lin",
+            ["blocks.*.hook_attn_out"] = $"{Layer}.*.attention",
+            ["blocks.*.mlp.hook_pre"] = $"{Layer}.*.ffn.lin1",
+            ["blocks.*.mlp.hook_post"] = $"{Layer}.*.ffn.activation",
+            ["blocks.*.hook_normalized_resid_post"] = $"{Layer}.*",
+        },
     };
 
     /// <inheritdoc/>

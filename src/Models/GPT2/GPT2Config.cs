@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>GPT-2's configuration; names and defaults of transformers' GPT2Config.</summary>
-public sealed record GPT2Config : PretrainedConfig
+internal sealed record GPT2Config : PretrainedConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "gpt2";

@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>The configuration of SantaCoder and StarCoder; names and defaults of transformers' GPTBigCodeConfig.</summary>
-public sealed record GPTBigCodeConfig : PretrainedConfig
+internal sealed record GPTBigCodeConfig : PretrainedConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "gpt_bigcode";

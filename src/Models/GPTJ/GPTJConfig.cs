@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>GPT-J's configuration; names and defaults of transformers' GPTJConfig.</summary>
-public sealed record GPTJConfig : PretrainedConfig
+internal sealed record GPTJConfig : PretrainedConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "gptj";

@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>GPT-NeoX's configuration, and Pythia's; names and defaults of transformers' GPTNeoXConfig.</summary>
-public sealed record GPTNeoXConfig : PretrainedConfig
+internal sealed record GPTNeoXConfig : PretrainedConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "gpt_neox";

@@ -4,7 +4,7 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>Llama's configuration; names and defaults of transformers' LlamaConfig.</summary>
-public record LlamaConfig : PretrainedConfig
+internal record LlamaConfig : PretrainedConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "llama";

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace ManagedTransformers.Models;
 
 /// <summary>MPNet's configuration; names and defaults of transformers' MPNetConfig. It is RoBERTa's without segments, and with a bias by distance.</summary>
-public sealed record MPNetConfig : RobertaConfig
+internal sealed record MPNetConfig : RobertaConfig
 {
     /// <summary>Rows of the bias table that are used, whatever relative_attention_num_buckets says.</summary>
     /// <remarks>transformers MPNetEncoder.compute_position_bias.</remarks>

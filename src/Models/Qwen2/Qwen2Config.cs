@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace ManagedTransformers.Models;
 
 /// <summary>Qwen2's configuration, and Qwen2.5's; names and defaults of transformers' Qwen2Config.</summary>
-public sealed record Qwen2Config : LlamaConfig
+internal sealed record Qwen2Config : LlamaConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "qwen2";

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace ManagedTransformers.Models;
 
 /// <summary>RoBERTa's configuration; names and defaults of transformers' RobertaConfig.</summary>
-public record RobertaConfig : BertConfig
+internal record RobertaConfig : BertConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "roberta";

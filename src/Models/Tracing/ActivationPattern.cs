@@ -1,4 +1,5 @@
 using System.Globalization;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
@@ -95,8 +96,12 @@ internal static class NearestNames
 /// <param name="Mlps">What the feed-forward block adds to the stream, before any LayerNorm after it.</param>
 public sealed record ModulePaths(string Embeddings, string Layers, string Attentions, string Mlps)
 {
-    /// <summary>TransformerLens's names of what these paths do not say: the family's own activations.</summary>
-    public IReadOnlyList<TransformerLensName> TransformerLens { get; init; } = [];
+    /// <summary>TransformerLens's names of what these paths do not say: the family's own activations, by name; in both <c>*</c> stands for the
+    /// layer.</summary>
+    public IReadOnlyDictionary<string, string> TransformerLens { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Where the heads of such a name are in a row of a fused projection.</summary>
+    internal IReadOnlyDictionary<string, HeadLayout> FusedHeads { get; init; } = new Dictionary<string, HeadLayout>();
 
     /// <summary>The path of one layer.</summary>
     public string Layer(int layer) => At(Layers, layer);

@@ -145,11 +145,11 @@ public sealed partial class ActivationTrace
     private static (HashSet<string> Own, TransformerLensName[] Lens) Matches(PretrainedModel model, string pattern)
     {
         HashSet<string> own = [.. model.ActivationNames.Where(name => ActivationPattern.Matches(pattern, name))];
-        TransformerLensName[] lens = own.Count > 0 ? [] : [.. model.TransformerLensNames.Where(name => ActivationPattern.Matches(pattern, name.Name))];
+        TransformerLensName[] lens = own.Count > 0 ? [] : [.. model.LensNames.Where(name => ActivationPattern.Matches(pattern, name.Name))];
         if (own.Count == 0 && lens.Length == 0)
         {
             (IEnumerable<string> names, string list) = pattern.Contains("hook_", StringComparison.Ordinal)
-                ? (model.TransformerLensNames.Select(name => name.Name), nameof(model.TransformerLensNames))
+                ? (model.LensNames.Select(name => name.Name), nameof(model.TransformerLensNames))
                 : (model.ActivationNames, nameof(model.ActivationNames));
             throw new TraceException(
                 $"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, names)}; {list} lists all.");

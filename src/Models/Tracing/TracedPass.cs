@@ -58,7 +58,7 @@ public sealed class TracedPass
         Bytes += tensor.Length * (long)sizeof(float);
     }
 
-    private TransformerLensName? Lens(string name) => _model.TransformerLensNames.FirstOrDefault(lens => lens.Name == name);
+    private TransformerLensName? Lens(string name) => _model.LensNames.FirstOrDefault(lens => lens.Name == name);
 
     private string Missing(string name)
     {

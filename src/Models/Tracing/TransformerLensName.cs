@@ -9,29 +9,33 @@ namespace ManagedTransformers.Models;
 /// <param name="Name">TransformerLens's name, such as <c>blocks.*.hook_mlp_out</c>; <c>*</c> stands for the layer.</param>
 /// <param name="Activation">The activation's own name, such as <c>transformer.h.*.mlp</c>.</param>
 /// <remarks>Nanda &amp; Bloom 2022, TransformerLens. docs/tracing.md lists the names.</remarks>
-public sealed record TransformerLensName(string Name, string Activation)
+internal sealed record TransformerLensName(string Name, string Activation)
 {
     private static readonly string[] PerHead = ["hook_q", "hook_k", "hook_v", "hook_rot_q", "hook_rot_k", "hook_z", "hook_result"];
 
     /// <summary>Where the heads are in a row of a fused projection; null: one after the other.</summary>
-    internal HeadLayout? Packed { get; init; }
+    public HeadLayout? Packed { get; init; }
 
     private bool HasHeads => Array.Exists(PerHead, end => Name.EndsWith($".{end}", StringComparison.Ordinal));
 
     /// <summary>The names that the paths of a model's parts give every family.</summary>
-    internal static IEnumerable<TransformerLensName> Of(ModulePaths paths, int layers) =>
-        paths.TransformerLens.SelectMany(name => name.InLayers(layers)).Concat(Enumerable.Range(0, layers).SelectMany(layer => new[]
-        {
-            new TransformerLensName($"blocks.{layer}.hook_resid_pre", layer == 0 ? paths.Embeddings : paths.Layer(layer - 1)),
-            new TransformerLensName($"blocks.{layer}.attn.hook_attn_scores", $"{paths.Attention(layer)}.scores"),
-            new TransformerLensName($"blocks.{layer}.attn.hook_pattern", $"{paths.Attention(layer)}.probabilities"),
-            new TransformerLensName($"blocks.{layer}.attn.hook_z", $"{paths.Attention(layer)}.heads"),
-            new TransformerLensName($"blocks.{layer}.attn.hook_result", $"{paths.Attention(layer)}.head_outputs"),
-            new TransformerLensName($"blocks.{layer}.hook_mlp_out", paths.Mlp(layer)),
-        }));
+    public static IEnumerable<TransformerLensName> Of(ModulePaths paths, int layers) =>
+        paths.TransformerLens.SelectMany(name => OfFamily(name.Key, name.Value, paths).InLayers(layers))
+            .Concat(Enumerable.Range(0, layers).SelectMany(layer => new[]
+            {
+                new TransformerLensName($"blocks.{layer}.hook_resid_pre", layer == 0 ? paths.Embeddings : paths.Layer(layer - 1)),
+                new TransformerLensName($"blocks.{layer}.attn.hook_attn_scores", $"{paths.Attention(layer)}.scores"),
+                new TransformerLensName($"blocks.{layer}.attn.hook_pattern", $"{paths.Attention(layer)}.probabilities"),
+                new TransformerLensName($"blocks.{layer}.attn.hook_z", $"{paths.Attention(layer)}.heads"),
+                new TransformerLensName($"blocks.{layer}.attn.hook_result", $"{paths.Attention(layer)}.head_outputs"),
+                new TransformerLensName($"blocks.{layer}.hook_mlp_out", paths.Mlp(layer)),
+            }));
+
+    private static TransformerLensName OfFamily(string name, string activation, ModulePaths paths) =>
+        new(name, activation) { Packed = paths.FusedHeads.TryGetValue(name, out HeadLayout layout) ? layout : null };
 
     /// <summary>The activation in TransformerLens's shape, a copy of its own.</summary>
-    internal FloatTensor Read(FloatTensor activation, int headDim)
+    public FloatTensor Read(FloatTensor activation, int headDim)
     {
         if (!HasHeads)
             return activation.Copy(Name);
@@ -43,7 +47,7 @@ public sealed record TransformerLensName(string Name, string Activation)
     }
 
     /// <summary>Puts what was read, and perhaps changed, back into the activation.</summary>
-    internal void Write(FloatTensor read, FloatTensor activation, int headDim)
+    public void Write(FloatTensor read, FloatTensor activation, int headDim)
     {
         if (!HasHeads)
         {

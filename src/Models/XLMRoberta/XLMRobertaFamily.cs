@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace ManagedTransformers.Models;
 
 /// <summary>XLM-RoBERTa's configuration: RoBERTa's; names and defaults of transformers' XLMRobertaConfig.</summary>
-public sealed record XLMRobertaConfig : RobertaConfig
+internal sealed record XLMRobertaConfig : RobertaConfig
 {
     /// <inheritdoc/>
     public override string ModelType => "xlm-roberta";
