@@ -84,7 +84,7 @@ public sealed partial class Tokenizer
     /// <param name="options">Special tokens and truncation.</param>
     /// <param name="cancellationToken">Ends the work between two words.</param>
     /// <exception cref="TokenizerException">Truncation is impossible as asked.</exception>
-    public TokenRow EncodeRow(string text, string? pair = null, EncodeOptions? options = null, CancellationToken cancellationToken = default)
+    internal TokenRow EncodeRow(string text, string? pair = null, EncodeOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= EncodeOptions.Default;

@@ -1,29 +1,25 @@
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>A text, or two, as a row that a model reads: the ids and type ids of its <see cref="TokenEncoding"/>, without the other columns.</summary>
-public sealed class TokenRow
+internal sealed class TokenRow
 {
-    internal TokenRow()
-    {
-    }
-
     /// <summary>Token ids, special tokens included, [tokens].</summary>
-    public int[] Ids { get; internal init; } = [];
+    public required int[] Ids { get; init; }
 
     /// <summary>token_type_ids, [tokens].</summary>
-    public int[] TypeIds { get; internal init; } = [];
+    public required int[] TypeIds { get; init; }
 
     /// <summary>How many special tokens stand before the first text's.</summary>
-    public int FirstToken { get; internal init; }
+    public required int FirstToken { get; init; }
 
     /// <summary>How many tokens are the first text's.</summary>
-    public int TextTokens { get; internal init; }
+    public required int TextTokens { get; init; }
 
     /// <summary>How many tokens are the second text's.</summary>
-    public int PairTokens { get; internal init; }
+    public required int PairTokens { get; init; }
 
     /// <summary>Whether truncation cut something off.</summary>
-    public bool Truncated { get; internal init; }
+    public required bool Truncated { get; init; }
 }
 
 /// <summary>Where the texts of a row stand between special tokens.</summary>
