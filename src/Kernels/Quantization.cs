@@ -40,7 +40,9 @@ internal static unsafe class Quantization
             {
                 case KernelLevel.Avx512: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx512, Vector512<float>, TFormat> { Rows = Rows }); break;
                 case KernelLevel.Avx2: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Avx2, Vector256<float>, TFormat> { Rows = Rows }); break;
-                case KernelLevel.Vector128: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Simd128, Vector128<float>, TFormat> { Rows = Rows }); break;
+                case KernelLevel.Vector128:
+                    WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Simd128, Vector128<float>, TFormat> { Rows = Rows });
+                    break;
                 case KernelLevel.Portable: WorkerPool.Shared.Run(Count, Options.MaxThreads, new Job<Portable, Vector<float>, TFormat> { Rows = Rows }); break;
                 case KernelLevel.Reference: Reference<TFormat>(Rows, Count); break;
                 default: throw KernelDispatch.Unknown(Options.Level);

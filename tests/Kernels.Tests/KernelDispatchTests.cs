@@ -45,7 +45,8 @@ public sealed class KernelDispatchTests
     [Test]
     public void Vector128_is_chosen_where_vectors_of_128_bits_are_all_there_is()
     {
-        Assert.That(KernelDispatch.Choose(null, [KernelLevel.Reference, KernelLevel.Portable, KernelLevel.Vector128], compiledAhead: false), Is.EqualTo(KernelLevel.Vector128));
+        Assert.That(KernelDispatch.Choose(null, [KernelLevel.Reference, KernelLevel.Portable, KernelLevel.Vector128], compiledAhead: false),
+            Is.EqualTo(KernelLevel.Vector128));
         Assert.That(KernelDispatch.IsSupported(KernelLevel.Vector128), Is.EqualTo(Vector128.IsHardwareAccelerated));
     }
 

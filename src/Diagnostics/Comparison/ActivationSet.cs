@@ -169,7 +169,8 @@ internal static partial class ActivationOrder
     private static readonly string[] InLayer =
     [
         "ln_1", "input_layernorm", "attn.qkv_proj", "attn.c_attn", "attention.query_key_value", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
-        "attn.q_proj", "attn.k_proj", "attn.v_proj", "attention.self.query", "attention.self.key", "attention.self.value", "attn.query", "attn.key", "attn.value",
+        "attn.q_proj", "attn.k_proj", "attn.v_proj", "attention.self.query", "attention.self.key", "attention.self.value",
+        "attn.query", "attn.key", "attn.value",
         "attention.query", "attention.key", "attention.value", "self_attn.query", "self_attn.key", "self_attn.value",
         "attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.scores", "attention.probabilities", "attention.heads", "attention.head_outputs",
         "attention.out_lin", "attn.scores", "attn.probabilities", "attn.heads", "attn.head_outputs",
@@ -187,7 +188,8 @@ internal static partial class ActivationOrder
     private static readonly string[] Last =
     [
         "ln_f", "norm", "final_layer_norm", "embed_out", "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head",
-        "cls.predictions.transform.dense", "cls.predictions.transform", "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm", "vocab_projector", "pooler.dense", "pooler",
+        "cls.predictions.transform.dense", "cls.predictions.transform", "cls.predictions.decoder", "cls.predictions", "vocab_transform", "vocab_layer_norm",
+        "vocab_projector", "pooler.dense", "pooler",
         "cls.seq_relationship", "pre_classifier", "classifier.dense", "classifier.out_proj", "classifier",
     ];
 

@@ -166,7 +166,8 @@ public abstract record PretrainedConfig
     private protected void RequireRope(string thetaKey, double theta, RopeScaling? scaling, int rotaryDim)
     {
         Require(double.IsFinite(theta) && theta > 1, thetaKey, theta, "a number over 1");
-        Require(scaling?.Kind != "dynamic" || rotaryDim > 2, "rope_scaling.rope_type", "dynamic", $"another one for the {rotaryDim} values of a head that turn");
+        Require(scaling?.Kind != "dynamic" || rotaryDim > 2, "rope_scaling.rope_type", "dynamic",
+            $"another one for the {rotaryDim} values of a head that turn");
         if (scaling?.Problem() is (string, _, string) problem)
             Require(false, $"rope_scaling.{problem.Key}", problem.Found, problem.Needed);
     }
@@ -223,7 +224,8 @@ public readonly record struct PositionLimit(string Key, int Count)
     /// </summary>
     public bool IsSoft { get; init; }
 
-    /// <summary>GPTBigCode's way of counting: a token's position is the number of tokens before it that the attention mask shows; hidden ones stand at 1.</summary>
+    /// <summary>GPTBigCode's way of counting: a token's position is the number of tokens before it that the attention mask shows;
+    /// hidden ones stand at 1.</summary>
     public bool CountsVisible { get; init; }
 
     /// <summary>The most tokens that fit, or are taken by default where the limit is soft.</summary>

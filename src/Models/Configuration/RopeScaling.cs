@@ -80,6 +80,8 @@ internal sealed record RopeScaling
         }
         if (AttentionFactor is not (null or > 0))
             return ("attention_factor", AttentionFactor, "a number over 0");
-        return (BetaFast ?? 32) >= (BetaSlow ?? 1) && (BetaSlow ?? 1) > 0 ? null : ("beta_fast", BetaFast, $"at least beta_slow ({BetaSlow ?? 1}), and that over 0,");
+        return (BetaFast ?? 32) >= (BetaSlow ?? 1) && (BetaSlow ?? 1) > 0
+            ? null
+            : ("beta_fast", BetaFast, $"at least beta_slow ({BetaSlow ?? 1}), and that over 0,");
     }
 }

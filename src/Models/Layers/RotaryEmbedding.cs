@@ -3,7 +3,8 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 /// <summary>The angles by which queries and keys turn, for texts of any length: position · frequency, with the frequencies of a rope_scaling.</summary>
-/// <remarks>Su et al. 2021, arXiv:2104.09864; transformers' modeling_rope_utils. Tables are made as longer texts need them, and all layers share them.</remarks>
+/// <remarks>Su et al. 2021, arXiv:2104.09864; transformers' modeling_rope_utils. Tables are made as longer texts need them, and all layers share
+/// them.</remarks>
 internal sealed class RotaryEmbedding
 {
     private const int LeastPositions = 256;

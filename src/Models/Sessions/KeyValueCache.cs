@@ -39,7 +39,8 @@ public sealed class KeyValueCache
     {
         int maxLength = options.MaxLength ?? config.MaxTokens;
         if (maxLength < 1 || maxLength > config.Positions.MostTokens)
-            throw new ModelInputException($"SessionOptions.MaxLength is {maxLength}; the model reads 1 … {config.Positions.MostTokens} tokens ({config.Positions}).");
+            throw new ModelInputException($"SessionOptions.MaxLength is {maxLength}; " +
+                $"the model reads 1 … {config.Positions.MostTokens} tokens ({config.Positions}).");
         if (options.BatchSize < 1)
             throw new ModelInputException($"SessionOptions.BatchSize is {options.BatchSize}; at least 1 is needed.");
         return new KeyValueCache(config.Layers, options.BatchSize, config.KeyValueHeads, maxLength, config.HeadWidth, options.KeyValueType);

@@ -115,6 +115,7 @@ public sealed class WeightFormatsTests
     public void Options_have_no_unknown_level()
     {
         Assert.That(() => new KernelOptions { Level = (KernelLevel)9 }, Throws.TypeOf<PlatformNotSupportedException>().With.Message.Contains("9"));
-        Assert.That(KernelDispatch.Unknown((KernelLevel)9).Message, Does.Contain("9 is no kernel level").And.Contain("Reference, Portable, Vector128, Avx2, Avx512"));
+        Assert.That(KernelDispatch.Unknown((KernelLevel)9).Message, Does.Contain("9 is no kernel level")
+            .And.Contain("Reference, Portable, Vector128, Avx2, Avx512"));
     }
 }

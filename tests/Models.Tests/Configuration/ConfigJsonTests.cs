@@ -68,7 +68,7 @@ public sealed class ConfigJsonTests
     [TestCase("null", "an object is needed")]
     [TestCase("[1]", "an object is needed")]
     [TestCase("{}", "model_type")]
-    [TestCase("""{"model_type": "gpt2"}""", "\"gpt2\"")]
+    [TestCase("""{"model_type": "t5"}""", "\"t5\"")]
     [TestCase("""{"model_type": "bert", "hidden_size": "large"}""", "hidden_size")]
     [TestCase("""{"model_type": "bert", "hidden_size": 1e400}""", "hidden_size")]
     [TestCase("""{"model_type": "bert", "hidden_size": -768}""", "hidden_size is -768")]

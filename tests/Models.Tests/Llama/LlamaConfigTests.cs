@@ -39,13 +39,15 @@ public sealed class LlamaConfigTests
     [TestCase("""{"hidden_size": 50}""", "hidden_size is 50; a multiple of num_attention_heads 32")]
     [TestCase("""{"head_dim": 63}""", "head_dim is 63; an even number")]
     [TestCase("""{"rope_theta": 0}""", "rope_theta is 0; a number over 1")]
-    [TestCase("""{"rope_scaling": {"rope_type": "longrope", "factor": 2}}""", "rope_scaling.rope_type is \"longrope\"; default, linear, dynamic, yarn or llama3")]
+    [TestCase("""{"rope_scaling": {"rope_type": "longrope", "factor": 2}}""",
+        "rope_scaling.rope_type is \"longrope\"; default, linear, dynamic, yarn or llama3")]
     [TestCase("""{"rope_scaling": {"type": "linear"}}""", "rope_scaling.factor is null; a number of at least 1")]
     [TestCase("""{"rope_scaling": {"type": "linear", "factor": 0.5}}""", "rope_scaling.factor is 0.5")]
     [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "mscale": 1}}""", "rope_scaling.mscale is 1; yarn without it")]
     [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "attention_factor": -1}}""", "rope_scaling.attention_factor is -1")]
     [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "beta_fast": 0.5}}""", "rope_scaling.beta_fast is 0.5; at least beta_slow (1)")]
-    [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}}""", "original_max_position_embeddings is null")]
+    [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}}""",
+        "original_max_position_embeddings is null")]
     [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "original_max_position_embeddings": 64, "low_freq_factor": 4, "high_freq_factor": 1}}""",
         "high_freq_factor is 1 and low_freq_factor 4; a number over low_freq_factor")]
     [TestCase("""{"quantization_config": {"quant_method": "gptq", "bits": 4}}""", "quantization_config is an object; a checkpoint without it")]

@@ -13,7 +13,8 @@ public sealed class WidenedModelTests
     public void Linear_layers_hold_F32_where_asked_and_embeddings_stay_F16(WeightFormat format, bool widen, WeightType expected)
     {
         using Checkpoint checkpoint = Checkpoint.Open(_directory);
-        var weights = ModelWeights.From(checkpoint, ConfigJson.Parse(ConfigJson.ReadFile(_directory).Span), new LoadOptions { WeightFormat = format, WidenWeights = widen });
+        var weights = ModelWeights.From(checkpoint, ConfigJson.Parse(ConfigJson.ReadFile(_directory).Span),
+            new LoadOptions { WeightFormat = format, WidenWeights = widen });
         Assert.That(weights.LinearMatrix("transformer.h.0.mlp.fc_in.weight", 1024, 256).Type, Is.EqualTo(expected));
         Assert.That(weights.Matrix("transformer.wte.weight", 8192, 256).Type, Is.EqualTo(WeightType.F16));
     }

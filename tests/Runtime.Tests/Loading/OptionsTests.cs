@@ -16,8 +16,8 @@ public sealed class OptionsTests
     /// <summary>What no text can say: code of the caller's, opened models, places of one call.</summary>
     private static readonly string[] s_ofCodeAlone =
     [
-        "ForwardOptions.LogitsAt", "GenerationOptions.AssistantModel", "GenerationOptions.LogitsProcessors", "GenerationOptions.StoppingCriteria",
-        "LoadOptions.OnWarning", "TraceOptions.Interventions",
+        "ExplanationOptions.Interventions", "ForwardOptions.LogitsAt", "GenerationOptions.AssistantModel", "GenerationOptions.LogitsProcessors",
+        "GenerationOptions.StoppingCriteria", "LoadOptions.OnWarning", "TraceOptions.Interventions",
     ];
 
     private static IEnumerable<Type> Types => new[]

@@ -92,7 +92,8 @@ internal static partial class CodeSources
         CodeClass[] places = endings.Length == 0
             ? [new CodeClass(Path.GetFileNameWithoutExtension(entry.File), entry.File, ..)]
             : Array.FindAll(classes, one => Array.Exists(endings, ending => one.Name.EndsWith(ending, StringComparison.Ordinal)));
-        var declaration = new Regex($@"^ {{4}}(public|internal|private)(?! abstract)[^=;(]* {entry.Method}\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+        var declaration = new Regex($@"^ {{4}}(public|internal|private)(?! abstract)[^=;(]* {entry.Method}\(",
+            RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         foreach (CodeClass place in places)
         {
             string[] lines = LinesOf(place.File);

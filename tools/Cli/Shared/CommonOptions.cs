@@ -33,7 +33,8 @@ internal sealed class CommonOptions
     /// <summary>Instruction set.</summary>
     public Option<string?> Kernels { get; } = new("--kernels")
     {
-        HelpName = "LEVEL", Description = "Kernel level: Reference, Portable, Vector128, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor.",
+        HelpName = "LEVEL",
+        Description = "Kernel level: Reference, Portable, Vector128, Avx2 or Avx512. Default: MTX_KERNELS, else the best of this processor.",
     };
 
     /// <summary>Format of the weights of linear layers.</summary>
