@@ -26,6 +26,10 @@ public abstract class HostedModel : IDisposable
     /// <summary>The checkpoint's directory, absolute.</summary>
     public string Directory { get; }
 
+    /// <summary>What <see cref="Pipeline.ModelId"/> will be, before the model is loaded.</summary>
+    internal string ModelId =>
+        Options.Pipeline?.ModelId ?? DirectoryRoots.HubName(Directory) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory));
+
     /// <summary>How it is held.</summary>
     public HostedModelOptions Options { get; }
 

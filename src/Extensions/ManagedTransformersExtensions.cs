@@ -48,7 +48,10 @@ public static class ManagedTransformersExtensions
         services.AddHosted<SentenceEmbeddingPipeline>(path, options, serviceKey);
         IEmbeddingGenerator<string, Embedding<float>> Make(IServiceProvider provider) =>
             new MergingEmbeddingGenerator(provider.Hosted<SentenceEmbeddingPipeline>(serviceKey));
-        return serviceKey is null ? services.AddEmbeddingGenerator(Make) : services.AddKeyedEmbeddingGenerator(serviceKey, Make);
+        var builder = serviceKey is null ? services.AddEmbeddingGenerator(Make) : services.AddKeyedEmbeddingGenerator(serviceKey, Make);
+        // A cache keys by texts and options: with the model's name in them, models that share one do not get each other's vectors.
+        return builder.Use((inner, provider) => new ConfigureOptionsEmbeddingGenerator<string, Embedding<float>>(
+            inner, options => options.ModelId ??= provider.Hosted<SentenceEmbeddingPipeline>(serviceKey).ModelId));
     }
 
     /// <summary>Adds a pipeline, such as <see cref="FillMaskPipeline"/> or <see cref="TextGenerator"/>, and its

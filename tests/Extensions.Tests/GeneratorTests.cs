@@ -48,6 +48,25 @@ public sealed class GeneratorTests
     }
 
     [Test]
+    public async Task Models_that_share_a_cache_keep_their_vectors_apart()
+    {
+        var services = new ServiceCollection();
+        services.AddDistributedMemoryCache();
+        services.AddManagedTransformersEmbeddingGenerator(Demo.Embed, serviceKey: "a").UseDistributedCache();
+        services.AddManagedTransformersEmbeddingGenerator(Demo.FillMask, serviceKey: "b").UseDistributedCache();
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        foreach (string round in new[] { "computed", "from the cache" })
+        {
+            ReadOnlyMemory<float> a = await Of("a").GenerateVectorAsync(s_texts[0]), b = await Of("b").GenerateVectorAsync(s_texts[0]);
+            Assert.That(a.ToArray(), Is.EqualTo(_alone.Embed(s_texts[0])).Within(1e-6), round);
+            Assert.That(b.ToArray(), Is.Not.EqualTo(a.ToArray()).Within(1e-3), round);
+        }
+        Assert.That((await Of("b").GenerateAsync([s_texts[0]]))[0].ModelId, Is.EqualTo("demo-fill-mask"));
+
+        IEmbeddingGenerator<string, Embedding<float>> Of(string key) => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(key);
+    }
+
+    [Test]
     public async Task A_cancelled_caller_is_over_at_once_and_harms_nobody()
     {
         using var cancel = new CancellationTokenSource();
