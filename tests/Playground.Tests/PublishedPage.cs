@@ -7,14 +7,15 @@ namespace ManagedTransformers.Playground.Tests;
 /// <summary>The page, published once for all tests, and served as mtx playground serves it.</summary>
 internal static class PublishedPage
 {
-    private static readonly Lazy<string> s_folder = new(Publish);
-    private static readonly Lazy<StaticFileServer> s_server = new(Serve);
+    // Into the folder where mtx playground looks for it.
+    private static readonly Lazy<string> s_folder = new(() => PublishedPlayground.Find(Publish("tools", "Playground")));
+    private static readonly Lazy<string> s_address = new(() => Serve(Folder));
 
     /// <summary>What dotnet publish made.</summary>
     public static string Folder => s_folder.Value;
 
     /// <summary>Where the page is.</summary>
-    public static string Address => s_server.Value.Address;
+    public static string Address => s_address.Value;
 
     /// <summary>A port that nobody listens at.</summary>
     public static int FreePort()
@@ -24,17 +25,21 @@ internal static class PublishedPage
         return ((System.Net.IPEndPoint)probe.LocalEndpoint).Port;
     }
 
-    private static StaticFileServer Serve()
+    /// <summary>Serves a folder until the tests end.</summary>
+    /// <returns>Its address.</returns>
+    public static string Serve(string folder)
     {
-        var server = new StaticFileServer(Folder, FreePort());
+        var server = new StaticFileServer(folder, FreePort());
         _ = server.RunAsync(CancellationToken.None);
-        return server;
+        return server.Address;
     }
 
-    /// <summary>Into the folder where mtx playground looks for it. What is up to date is not made anew.</summary>
-    private static string Publish()
+    /// <summary>Publishes a project for browsers. What is up to date is not made anew.</summary>
+    /// <param name="path">Where the project is in the repository.</param>
+    /// <returns>The folder to be served.</returns>
+    public static string Publish(params string[] path)
     {
-        string project = Path.Combine(Folders.Repository, "tools", "Playground");
+        string project = Path.Combine([Folders.Repository, .. path]);
         using Process publish = Process.Start(new ProcessStartInfo("dotnet", ["publish", project, "-c", "Release", "-v", "quiet", "-nodeReuse:false"])
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
@@ -44,6 +49,6 @@ internal static class PublishedPage
         string output = publish.StandardOutput.ReadToEnd();
         publish.WaitForExit();
         Assert.That(publish.ExitCode, Is.Zero, output + errors.Result);
-        return PublishedPlayground.Find(Path.Combine(project, "bin", "Release", "net10.0", "publish", "wwwroot"));
+        return Path.Combine(project, "bin", "Release", "net10.0", "publish", "wwwroot");
     }
 }
