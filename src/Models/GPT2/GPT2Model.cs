@@ -22,7 +22,20 @@ internal sealed class GPT2Model : DecoderModel
     }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(Drop, $"{Block}.*", $"{Block}.*.attn", $"{Block}.*.mlp");
+    public override ModulePaths Paths { get; } = new(Drop, $"{Block}.*", $"{Block}.*.attn", $"{Block}.*.mlp")
+    {
+        TransformerLens = new Dictionary<string, string>
+        {
+            ["hook_embed"] = Wte,
+            ["blocks.*.attn.hook_q"] = $"{Block}.*.attn.query",
+            ["blocks.*.attn.hook_k"] = $"{Block}.*.attn.key",
+            ["blocks.*.attn.hook_v"] = $"{Block}.*.attn.value",
+            ["blocks.*.hook_attn_out"] = $"{Block}.*.attn",
+            ["blocks.*.mlp.hook_pre"] = $"{Block}.*.mlp.c_fc",
+            ["blocks.*.mlp.hook_post"] = $"{Block}.*.mlp.act",
+            ["blocks.*.hook_resid_post"] = $"{Block}.*",
+        },
+    };
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }

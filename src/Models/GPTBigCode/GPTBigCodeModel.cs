@@ -20,7 +20,20 @@ internal sealed class GPTBigCodeModel : DecoderModel
     }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(Drop, $"{Blocks}.*", $"{Blocks}.*.attn", $"{Blocks}.*.mlp");
+    public override ModulePaths Paths { get; } = new(Drop, $"{Blocks}.*", $"{Blocks}.*.attn", $"{Blocks}.*.mlp")
+    {
+        TransformerLens = new Dictionary<string, string>
+        {
+            ["hook_embed"] = Wte,
+            ["blocks.*.attn.hook_q"] = $"{Blocks}.*.attn.query",
+            ["blocks.*.attn.hook_k"] = $"{Blocks}.*.attn.key",
+            ["blocks.*.attn.hook_v"] = $"{Blocks}.*.attn.value",
+            ["blocks.*.hook_attn_out"] = $"{Blocks}.*.attn",
+            ["blocks.*.mlp.hook_pre"] = $"{Blocks}.*.mlp.c_fc",
+            ["blocks.*.mlp.hook_post"] = $"{Blocks}.*.mlp.act",
+            ["blocks.*.hook_resid_post"] = $"{Blocks}.*",
+        },
+    };
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }

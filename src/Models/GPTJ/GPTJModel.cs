@@ -20,7 +20,22 @@ internal sealed class GPTJModel : DecoderModel
     }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(Drop, $"{Block}.*", $"{Block}.*.attn", $"{Block}.*.mlp");
+    public override ModulePaths Paths { get; } = new(Drop, $"{Block}.*", $"{Block}.*.attn", $"{Block}.*.mlp")
+    {
+        TransformerLens = new Dictionary<string, string>
+        {
+            ["hook_embed"] = Wte,
+            ["blocks.*.attn.hook_q"] = $"{Block}.*.attn.q_proj",
+            ["blocks.*.attn.hook_k"] = $"{Block}.*.attn.k_proj",
+            ["blocks.*.attn.hook_v"] = $"{Block}.*.attn.value",
+            ["blocks.*.attn.hook_rot_q"] = $"{Block}.*.attn.query",
+            ["blocks.*.attn.hook_rot_k"] = $"{Block}.*.attn.key",
+            ["blocks.*.hook_attn_out"] = $"{Block}.*.attn",
+            ["blocks.*.mlp.hook_pre"] = $"{Block}.*.mlp.fc_in",
+            ["blocks.*.mlp.hook_post"] = $"{Block}.*.mlp.act",
+            ["blocks.*.hook_resid_post"] = $"{Block}.*",
+        },
+    };
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }

@@ -12,6 +12,14 @@ internal sealed class GPTNeoXModel : DecoderModel
 
     internal GPTNeoXModel(GPTNeoXConfig config, ModelSource source) : base(config, source)
     {
+        Paths = new ModulePaths(EmbedIn, $"{Layers}.*", $"{Layers}.*.attention", $"{Layers}.*.mlp")
+        {
+            TransformerLens = s_lensNames,
+            FusedHeads = new Dictionary<string, HeadLayout>
+            {
+                ["blocks.*.attn.hook_q"] = GPTNeoXAttention.Queries(config), ["blocks.*.attn.hook_k"] = GPTNeoXAttention.Keys(config),
+            },
+        };
         Words = new EmbeddingTable(source.Weights, EmbedIn, config.VocabSize, config.HiddenSize);
         var rotary = new RotaryEmbedding(config.RotaryWidth, RotaryPairs.Halves, config.Theta, config.RopeScaling, config.MaxPositionEmbeddings);
         _layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(i => new GPTNeoXLayer(config, source.Weights, $"{Layers}.{i}", i, rotary))];
@@ -19,13 +27,27 @@ internal sealed class GPTNeoXModel : DecoderModel
     }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(EmbedIn, $"{Layers}.*", $"{Layers}.*.attention", $"{Layers}.*.mlp");
+    public override ModulePaths Paths { get; }
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }
 
     /// <inheritdoc/>
     public override Normalization Norm { get; }
+
+    private static readonly Dictionary<string, string> s_lensNames = new()
+    {
+        ["hook_embed"] = EmbedIn,
+        ["blocks.*.attn.hook_q"] = $"{Layers}.*.attention.query_key_value",
+        ["blocks.*.attn.hook_k"] = $"{Layers}.*.attention.query_key_value",
+        ["blocks.*.attn.hook_v"] = $"{Layers}.*.attention.value",
+        ["blocks.*.attn.hook_rot_q"] = $"{Layers}.*.attention.query",
+        ["blocks.*.attn.hook_rot_k"] = $"{Layers}.*.attention.key",
+        ["blocks.*.hook_attn_out"] = $"{Layers}.*.attention",
+        ["blocks.*.mlp.hook_pre"] = $"{Layers}.*.mlp.dense_h_to_4h",
+        ["blocks.*.mlp.hook_post"] = $"{Layers}.*.mlp.act",
+        ["blocks.*.hook_resid_post"] = $"{Layers}.*",
+    };
 
     /// <inheritdoc/>
     public override FloatTensor Forward(Session session)
@@ -89,12 +111,23 @@ internal sealed class GPTNeoXAttention
     public GPTNeoXAttention(GPTNeoXConfig config, ModelWeights weights, string name, int layer, RotaryEmbedding rotary)
     {
         _name = name;
-        (int hidden, int d) = (config.HiddenSize, config.HeadWidth);
+        int hidden = config.HiddenSize;
         _queryKeyValue = new Linear(weights, $"{name}.query_key_value", hidden, 3 * hidden, config.AttentionBias);
         _dense = new Linear(weights, $"{name}.dense", hidden, hidden, config.AttentionBias);
-        _heads = new CausalSelfAttention(config, name, layer, Heads(0), Heads(d), Heads(2 * d), rotary);
+        _heads = new CausalSelfAttention(config, name, layer, Queries(config), Keys(config), Heads(config, 2), rotary);
+    }
 
-        HeadLayout Heads(int first) => new(config.Heads, d, first, HeadsPerBlock: 1, BlockStride: 3 * d);            // head by head q | k | v
+    /// <summary>Where the queries are in a row of query_key_value.</summary>
+    public static HeadLayout Queries(GPTNeoXConfig config) => Heads(config, 0);
+
+    /// <summary>Where the keys are in a row of query_key_value.</summary>
+    public static HeadLayout Keys(GPTNeoXConfig config) => Heads(config, 1);
+
+    /// <summary>A row of query_key_value is head by head q | k | v.</summary>
+    private static HeadLayout Heads(GPTNeoXConfig config, int third)
+    {
+        int d = config.HeadWidth;
+        return new HeadLayout(config.Heads, d, third * d, HeadsPerBlock: 1, BlockStride: 3 * d);
     }
 
     /// <summary>[tokens, hidden] → [tokens, hidden]; appends keys and values to the session's cache.</summary>

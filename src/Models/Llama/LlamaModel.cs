@@ -9,7 +9,7 @@ internal class LlamaModel : DecoderModel
     /// <summary>What the names of its tensors begin with.</summary>
     internal const string Prefix = "model";
 
-    private const string EmbedTokens = Prefix + ".embed_tokens";
+    private const string EmbedTokens = Prefix + ".embed_tokens", Layers = Prefix + ".layers";
 
     private readonly LlamaDecoderLayer[] _layers;
 
@@ -19,12 +19,28 @@ internal class LlamaModel : DecoderModel
         var rotary = new RotaryEmbedding(config.HeadWidth, RotaryPairs.Halves, config.Theta, config.Rope, config.MaxPositionEmbeddings);
         _layers = new LlamaDecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < _layers.Length; i++)
-            _layers[i] = new LlamaDecoderLayer(config, source.Weights, $"{Prefix}.layers.{i}", i, rotary);
+            _layers[i] = new LlamaDecoderLayer(config, source.Weights, $"{Layers}.{i}", i, rotary);
         Norm = new RmsNormalization(source.Weights, $"{Prefix}.norm", config.HiddenSize, config.RmsNormEps);
     }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(EmbedTokens, $"{Prefix}.layers.*", $"{Prefix}.layers.*.self_attn", $"{Prefix}.layers.*.mlp");
+    public override ModulePaths Paths { get; } = new(EmbedTokens, $"{Layers}.*", $"{Layers}.*.self_attn", $"{Layers}.*.mlp")
+    {
+        // TransformerLens's mlp.hook_post, what down_proj reads, is no activation here.
+        TransformerLens = new Dictionary<string, string>
+        {
+            ["hook_embed"] = EmbedTokens,
+            ["blocks.*.attn.hook_q"] = $"{Layers}.*.self_attn.q_proj",
+            ["blocks.*.attn.hook_k"] = $"{Layers}.*.self_attn.k_proj",
+            ["blocks.*.attn.hook_v"] = $"{Layers}.*.self_attn.value",
+            ["blocks.*.attn.hook_rot_q"] = $"{Layers}.*.self_attn.query",
+            ["blocks.*.attn.hook_rot_k"] = $"{Layers}.*.self_attn.key",
+            ["blocks.*.hook_attn_out"] = $"{Layers}.*.self_attn",
+            ["blocks.*.mlp.hook_pre"] = $"{Layers}.*.mlp.gate_proj",
+            ["blocks.*.mlp.hook_pre_linear"] = $"{Layers}.*.mlp.up_proj",
+            ["blocks.*.hook_resid_post"] = $"{Layers}.*",
+        },
+    };
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }

@@ -27,7 +27,20 @@ internal sealed class MPNetModel : EncoderModel
     }
 
     /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(Embeddings, $"{Layer}.*", $"{Layer}.*.attention.attn", $"{Layer}.*.output.dense");
+    public override ModulePaths Paths { get; } = new(Embeddings, $"{Layer}.*", $"{Layer}.*.attention.attn", $"{Layer}.*.output.dense")
+    {
+        TransformerLens = new Dictionary<string, string>
+        {
+            ["hook_full_embed"] = Embeddings,
+            ["blocks.*.attn.hook_q"] = $"{Layer}.*.attention.attn.q",
+            ["blocks.*.attn.hook_k"] = $"{Layer}.*.attention.attn.k",
+            ["blocks.*.attn.hook_v"] = $"{Layer}.*.attention.attn.v",
+            ["blocks.*.hook_attn_out"] = $"{Layer}.*.attention.attn",
+            ["blocks.*.mlp.hook_pre"] = $"{Layer}.*.intermediate.dense",
+            ["blocks.*.mlp.hook_post"] = $"{Layer}.*.intermediate",
+            ["blocks.*.hook_normalized_resid_post"] = $"{Layer}.*",
+        },
+    };
 
     /// <inheritdoc/>
     public override EmbeddingTable Words { get; }
