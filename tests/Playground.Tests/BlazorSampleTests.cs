@@ -4,6 +4,8 @@ namespace ManagedTransformers.Playground.Tests;
 
 /// <summary>samples/Apps/BlazorWasm, published, in a browser.</summary>
 [NonParallelizable]
+[Explicit("Publishes an app: a minute")]
+[Category("Publishing")]
 public sealed class BlazorSampleTests
 {
     private const float Patience = 120_000;                // ms, for machines that do other things as well
