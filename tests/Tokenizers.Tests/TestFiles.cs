@@ -9,6 +9,8 @@ internal static class TestFiles
     public static readonly string[] Names =
     [
         "roberta-code-8k", "codegen-python-8k", "digits-python-8k", "wordpiece-code-4k",
+        "qwen2-code-4k", "llama3-code-4k", "mpnet-code-4k", "llama-code-4k", "llama-code-4k-metaspace",
+        "xlmr-multi-8k", "xlmr-multi-8k-2020", "camembert-multi-8k",
         "codegen", "codegen2", "starencoder", "bert-base-uncased", "bert-base-multilingual-cased",
     ];
 

@@ -13,6 +13,9 @@ internal abstract class TokenDecoder
     /// <param name="errors">What happens where bytes are not UTF-8.</param>
     /// <param name="continues">Tokens stand before these: they are a part of a text that was begun.</param>
     public abstract DecoderState Start(InvalidUtf8 errors, bool continues = false);
+
+    /// <summary>Whether all its text is one token for the decoder behind it.</summary>
+    public virtual bool GivesOneToken => false;
 }
 
 /// <summary>A text in the making.</summary>
@@ -23,6 +26,12 @@ internal abstract class DecoderState
 
     /// <summary>Returns what is still held back.</summary>
     public virtual string Flush() => "";
+
+    /// <summary>Takes the next token; returns what another decoder gets for it.</summary>
+    public virtual IReadOnlyList<string> Tokens(string token) => [Append(token)];
+
+    /// <summary>Returns what another decoder gets of what is still held back.</summary>
+    public virtual IReadOnlyList<string> LastTokens() => Flush() is { Length: > 0 } rest ? [rest] : [];
 }
 
 /// <summary>No decoder: the tokens with spaces between them.</summary>
@@ -46,6 +55,8 @@ internal sealed class SpaceDecoder : TokenDecoder
 /// <summary>The tokens as they are; Fuse of the library.</summary>
 internal sealed class FuseDecoder : TokenDecoder
 {
+    public override bool GivesOneToken => true;
+
     public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State();
 
     private sealed class State : DecoderState
@@ -76,6 +87,8 @@ internal sealed class WordPieceDecoder(string prefix, bool cleanup) : TokenDecod
 /// <summary>Byte-level tokens to bytes, bytes to text; a character split over tokens appears when its last byte has come.</summary>
 internal sealed class ByteLevelDecoder : TokenDecoder
 {
+    public override bool GivesOneToken => true;
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly System.Text.Encoding Ignoring =
         System.Text.Encoding.GetEncoding("utf-8", new EncoderReplacementFallback(""), new DecoderReplacementFallback(""));
@@ -87,7 +100,7 @@ internal sealed class ByteLevelDecoder : TokenDecoder
         _ => System.Text.Encoding.UTF8,
     });
 
-    internal sealed class State(System.Text.Encoding encoding) : DecoderState
+    private sealed class State(System.Text.Encoding encoding) : DecoderState
     {
         private readonly Decoder _decoder = encoding.GetDecoder();
         private readonly List<byte> _bytes = [];
@@ -122,52 +135,6 @@ internal sealed class ByteLevelDecoder : TokenDecoder
                     "Decode more tokens at a time, or use InvalidUtf8.Replace or Ignore.", e);
             }
         }
-    }
-}
-
-/// <summary>Several decoders, each taking what the one before gives as its tokens.</summary>
-internal sealed class SequenceDecoder(IReadOnlyList<TokenDecoder> decoders) : TokenDecoder
-{
-    public override bool DecodesParts => false;
-
-    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State([.. decoders.Select(d => d.Start(errors, continues))]);
-
-    private sealed class State(DecoderState[] states) : DecoderState
-    {
-        // A byte-level decoder gives all its text as one token, once everything is known; the ones behind it then take it as a whole.
-        private readonly System.Text.StringBuilder?[] _whole = new System.Text.StringBuilder?[states.Length];
-
-        public override string Append(string token)
-        {
-            for (int i = 0; i < states.Length; i++)
-            {
-                token = states[i].Append(token);
-                if (i + 1 == states.Length || !GivesOneToken(states[i])) continue;
-                (_whole[i] ??= new System.Text.StringBuilder()).Append(token);
-                return "";
-            }
-            return token;
-        }
-
-        public override string Flush()
-        {
-            var text = new System.Text.StringBuilder();
-            for (int i = 0; i < states.Length; i++)
-            {
-                string rest = states[i].Flush();
-                if (i + 1 == states.Length) text.Append(rest);
-                else if (GivesOneToken(states[i])) text.Append(Behind(i + 1, (_whole[i]?.ToString() ?? "") + rest));
-            }
-            return text.ToString();
-        }
-
-        private string Behind(int first, string token)
-        {
-            for (int i = first; i < states.Length; i++) token = states[i].Append(token);
-            return token;
-        }
-
-        private static bool GivesOneToken(DecoderState state) => state is ByteLevelDecoder.State;
     }
 }
 

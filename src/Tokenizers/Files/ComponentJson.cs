@@ -19,9 +19,17 @@ internal static class ComponentJson
             },
             "NFC" => new NfcNormalizer(),
             "NFD" => new NfdNormalizer(),
+            "NFKC" => new CompatibilityNormalizer(compose: true),
+            "NFKD" => new CompatibilityNormalizer(compose: false),
+            "Nmt" => new NmtNormalizer(),
+            "Precompiled" => new PrecompiledNormalizer(CharacterMap.Read(json.Get("precompiled_charsmap"))),
+            "Prepend" => new PrependNormalizer(json.Get("prepend").String()),
+            "Replace" => new ReplaceNormalizer(PatternJson.Read(json.Get("pattern")), json.Get("content").String()),
+            "Strip" => new StripNormalizer(json.Find("strip_left").Or(true), json.Find("strip_right").Or(true)),
             "Lowercase" => new LowercaseNormalizer(),
             "StripAccents" => new StripAccentsNormalizer(),
-            var other => throw Unknown(json, other, "BertNormalizer, Lowercase, NFC, NFD, StripAccents, Sequence"),
+            var other => throw Unknown(json, other,
+                "BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, StripAccents, Sequence"),
         };
     }
 
@@ -34,8 +42,19 @@ internal static class ComponentJson
             "Sequence" => ReadSequence(json),
             "ByteLevel" => new ByteLevelPreTokenizer(config.AddPrefixSpace ?? json.Find("add_prefix_space").Or(true), json.Find("use_regex").Or(true)),
             "BertPreTokenizer" => new BertPreTokenizer(),
+            "CharDelimiterSplit" => new SplitPreTokenizer(new LiteralPattern(json.Get("delimiter").String()), SplitBehavior.Removed, invert: false),
             "Digits" => new DigitsPreTokenizer(json.Find("individual_digits").Or(false)),
-            var other => throw Unknown(json, other, "BertPreTokenizer, ByteLevel, Digits, Sequence"),
+            "Metaspace" => new MetaspacePreTokenizer(PatternJson.Mark(json), PatternJson.Scheme(json), json.Find("split").Or(true)),
+            "Punctuation" => new SplitPreTokenizer(
+                new ClassPattern(CodePointClass.Punctuation),
+                json.Find("behavior") is JsonPart behavior ? PatternJson.Behavior(behavior) : SplitBehavior.Isolated,
+                invert: false),
+            "Split" => new SplitPreTokenizer(
+                PatternJson.Read(json.Get("pattern")), PatternJson.Behavior(json.Get("behavior")), json.Find("invert").Or(false)),
+            "Whitespace" => new SplitPreTokenizer(new WordPattern(), SplitBehavior.Removed, invert: true),
+            "WhitespaceSplit" => new SplitPreTokenizer(new ClassPattern(CodePointClass.Space), SplitBehavior.Removed, invert: false),
+            var other => throw Unknown(json, other,
+                "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, Whitespace, WhitespaceSplit, Sequence"),
         };
     }
 
@@ -74,16 +93,22 @@ internal static class ComponentJson
                 return new WordPieceDecoder(json.Find("prefix").Or("##"), json.Find("cleanup").Or(true));
             case "Fuse":
                 return new FuseDecoder();
+            case "BPEDecoder":
+                return new BpeDecoder(json.Find("suffix").Or("</w>"));
+            case "ByteFallback":
+                return new ByteFallbackDecoder();
+            case "CTC":
+                return new CtcDecoder(json.Find("pad_token").Or("<pad>"), json.Find("word_delimiter_token").Or("|"), json.Find("cleanup").Or(true));
+            case "Metaspace":
+                return new MetaspaceDecoder(PatternJson.Mark(json), PatternJson.Scheme(json));
+            case "Replace":
+                return new ReplaceDecoder(PatternJson.Read(json.Get("pattern")), json.Get("content").String());
+            case "Strip":
+                return new StripDecoder(PatternJson.Character(json.Get("content")), json.Find("start").Or(0), json.Find("stop").Or(0));
             case "Sequence":
-                TokenDecoder[] decoders = [.. json.Get("decoders").Items().Select(d => ReadDecoder(d)).Where(d => d is not FuseDecoder)];
-                return decoders.Length switch
-                {
-                    0 => new FuseDecoder(),
-                    1 => decoders[0],
-                    _ => new SequenceDecoder(decoders),
-                };
+                return SequenceDecoder.Of([.. json.Get("decoders").Items().Select(d => ReadDecoder(d))]);
             case var other:
-                throw Unknown(json, other, "ByteLevel, Fuse, WordPiece, Sequence");
+                throw Unknown(json, other, "BPEDecoder, ByteFallback, ByteLevel, CTC, Fuse, Metaspace, Replace, Strip, WordPiece, Sequence");
         }
     }
 

@@ -12,22 +12,26 @@ internal static class ModelJson
     {
         // Old files have no type: a BPE has merges, a WordPiece a limit on the length of words.
         string type = model.Find("type")?.String() ?? (model.Find("merges") is not null ? "BPE"
-            : model.Find("max_input_chars_per_word") is not null ? "WordPiece" : "none");
+            : model.Find("max_input_chars_per_word") is not null ? "WordPiece" : model.Find("unk_id") is not null ? "Unigram" : "none");
+        if (byteLevel && type is "WordPiece" or "Unigram" or "WordLevel")
+            throw new TokenizerException($"{model.Path} is a {type} behind a ByteLevel pre-tokenizer; only a BPE can stand there.");
         switch (type)
         {
             case "BPE":
                 return ReadBpe(model, byteLevel);
-            case "WordPiece" when !byteLevel:
+            case "Unigram":
+                return ReadUnigram(model);
+            case "WordLevel":
+                return new WordLevel(ReadVocabulary(model.Get("vocab")), model.Find("unk_token").Or("<unk>"));
+            case "WordPiece":
                 return new WordPiece(
                     ReadVocabulary(model.Get("vocab")),
                     model.Find("unk_token").Or("[UNK]"),
                     model.Find("continuing_subword_prefix").Or("##"),
                     model.Find("max_input_chars_per_word").Or(100),
                     model.Path);
-            case "WordPiece":
-                throw new TokenizerException($"{model.Path} is a WordPiece behind a ByteLevel pre-tokenizer; only a BPE can stand there.");
             default:
-                throw new TokenizerException($"{model.Path} has type \"{type}\"; this library runs BPE and WordPiece.");
+                throw new TokenizerException($"{model.Path} has type \"{type}\"; this library runs BPE, Unigram, WordLevel and WordPiece.");
         }
     }
 
@@ -65,6 +69,29 @@ internal static class ModelJson
             ? id
             : throw new TokenizerException($"{source}: merge {number} needs the token {Vocabulary.Show(token.ToString())}, " +
                 $"which is not among the {vocabulary.Count} of the vocabulary. The two belong to different tokenizers, or one is damaged.");
+    }
+
+    private static Unigram ReadUnigram(JsonPart model)
+    {
+        JsonPart vocab = model.Get("vocab");
+        if (vocab.Element.ValueKind != JsonValueKind.Array) throw vocab.Unexpected("an array of pieces and scores");
+        int count = vocab.Element.GetArrayLength();
+        if (model.Find("unk_id") is not JsonPart unkId)
+            throw new TokenizerException($"{model.Path} is a Unigram without unk_id: what its {count} pieces do not have could not be encoded. " +
+                "Name the piece that stands for what is unknown.");
+        if (unkId.Id() >= count) throw unkId.Unexpected($"the id of one of the {count} pieces");
+        var ids = new Dictionary<string, int>(count);
+        var scores = new double[count];
+        foreach (JsonElement element in vocab.Element.EnumerateArray())
+        {
+            JsonPart piece = vocab.At(element, $"{vocab.Path}[{ids.Count}]");
+            if (element.ValueKind != JsonValueKind.Array || element.GetArrayLength() != 2) throw piece.Unexpected("a piece and its score, [\"▁a\", -3.5]");
+            string text = piece.At(element[0], piece.Path).String();
+            scores[ids.Count] = piece.At(element[1], piece.Path).Number();
+            if (!ids.TryAdd(text, ids.Count))
+                throw new TokenizerException($"{piece.Path} has the piece {Vocabulary.Show(text)} again, which has id {ids[text]}. The vocabulary is damaged.");
+        }
+        return new Unigram(new Vocabulary(ids, vocab.Path), scores, unkId.Id(), model.Find("byte_fallback").Or(false));
     }
 
     private static Bpe ReadBpe(JsonPart model, bool byteLevel)

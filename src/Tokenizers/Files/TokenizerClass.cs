@@ -36,6 +36,11 @@ internal sealed record TokenizerClass(string Name, TokenizerKind Kind, IReadOnly
     private static readonly Dictionary<string, AddedToken> Gpt2Tokens =
         WithEnds("<|endoftext|>", "<|endoftext|>", new() { ["unk_token"] = Special("<|endoftext|>") });
 
+    private static readonly Dictionary<string, AddedToken> LlamaTokens = WithEnds("<s>", "</s>", new() { ["unk_token"] = Special("<unk>") });
+
+    private static readonly Dictionary<string, AddedToken> Qwen2Tokens =
+        new() { ["unk_token"] = Special("<|endoftext|>"), ["eos_token"] = Special("<|endoftext|>"), ["pad_token"] = Special("<|endoftext|>") };
+
     private static readonly Dictionary<string, AddedToken> NoTokens = [];
 
     /// <summary>All of them. Other classes of transformers are other tokenizers, whatever their files are called.</summary>
@@ -61,6 +66,12 @@ internal sealed record TokenizerClass(string Name, TokenizerKind Kind, IReadOnly
 
         new("GPT2Tokenizer", Gpt2, Gpt2Tokens, "gpt2", "gpt_bigcode", "gpt_neo", "gptj"),
         new("CodeGenTokenizer", Gpt2, Gpt2Tokens, "codegen"),
+
+        new("CamembertTokenizer", JsonOnly, RobertaTokens, "camembert"),
+        new("CodeLlamaTokenizer", JsonOnly, LlamaTokens),
+        new("LlamaTokenizer", JsonOnly, LlamaTokens, "llama"),
+        new("Qwen2Tokenizer", JsonOnly, Qwen2Tokens, "qwen2"),
+        new("XLMRobertaTokenizer", JsonOnly, RobertaTokens, "xlm-roberta"),
 
         new("GPTNeoXTokenizer", JsonOnly, Gpt2Tokens, "gpt_neox"),
         new("MPNetTokenizer", JsonOnly, MPNetTokens, "mpnet"),

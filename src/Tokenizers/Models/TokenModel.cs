@@ -13,6 +13,9 @@ internal abstract class TokenModel(Vocabulary vocabulary)
 
     public Vocabulary Vocabulary { get; } = vocabulary;
 
+    /// <summary>The token that an encoding shows as the text that it stands for; −1: none.</summary>
+    public virtual int ShownAsText => -1;
+
     /// <summary>The tokens of a word; the array may be shared and must not be written to.</summary>
     public TokenSpan[] Tokenize(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {

@@ -27,6 +27,40 @@ internal sealed class NfcNormalizer : Normalizer
     public override void Normalize(NormalizedText text) => text.Compose();
 }
 
+/// <summary>Normalisation form KD, or with composition KC.</summary>
+internal sealed class CompatibilityNormalizer(bool compose) : Normalizer
+{
+    public override void Normalize(NormalizedText text) => text.DecomposeCompatibly(compose);
+}
+
+/// <summary>Puts a text before every part that is not empty.</summary>
+internal sealed class PrependNormalizer(string before) : Normalizer
+{
+    public override void Normalize(NormalizedText text) => text.Prepend(before);
+}
+
+/// <summary>Puts a text in place of every match.</summary>
+internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : Normalizer
+{
+    public override void Normalize(NormalizedText text) => text.Replace(pattern, content);
+}
+
+/// <summary>Takes white space off the ends.</summary>
+internal sealed class StripNormalizer(bool left, bool right) : Normalizer
+{
+    public override void Normalize(NormalizedText text) => text.Strip(left, right);
+}
+
+/// <summary>Removes control characters and makes spaces of what separates; the first step of SentencePiece's nmt_nfkc.</summary>
+internal sealed class NmtNormalizer : Normalizer
+{
+    public override void Normalize(NormalizedText text)
+    {
+        text.Filter(c => c is not ((>= 1 and <= 8) or 0xB or (>= 0xE and <= 0x1F) or 0x7F or 0x8F or 0x9F));
+        text.Map(c => c is '\t' or '\n' or '\f' or '\r' or 0x1680 or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or 0x2581 or 0xFEFF or 0xFFFD ? ' ' : c);
+    }
+}
+
 /// <summary>Lower case.</summary>
 internal sealed class LowercaseNormalizer : Normalizer
 {

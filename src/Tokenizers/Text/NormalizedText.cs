@@ -81,13 +81,69 @@ internal sealed class NormalizedText
     /// <summary>Normalisation form D.</summary>
     public void Decompose()
     {
-        if (Any(c => !Decomposition.IsInert(c))) Transform(Decomposed());
+        if (Any(c => !Decomposition.IsInert(c))) Transform(Decomposed(Decomposition.Decompose));
     }
 
     /// <summary>Normalisation form C.</summary>
     public void Compose()
     {
-        if (Any(c => !Decomposition.IsInert(c) || c is >= 0x1100 and < 0x1200)) Transform(Composition.Of(Decomposed()));
+        if (Any(c => !Decomposition.IsInert(c) || c is >= 0x1100 and < 0x1200)) Transform(Composition.Of(Decomposed(Decomposition.Decompose)));
+    }
+
+    /// <summary>Normalisation form KD (false) or KC (true).</summary>
+    public void DecomposeCompatibly(bool compose)
+    {
+        if (!Any(c => c >= 0xA0)) return;
+        List<Change> decomposed = Decomposed(Decomposition.DecomposeCompatibly);
+        Transform(compose ? Composition.Of(decomposed) : decomposed);
+    }
+
+    /// <summary>Puts a text before this one, unless this one is empty. It stands, with the first character, for what that stood for.</summary>
+    public void Prepend(string before)
+    {
+        if (_characters.Count == 0) return;
+        Character first = _characters[0];
+        _characters.InsertRange(0, before.EnumerateRunes().Select(rune => first with { CodePoint = rune.Value }));
+    }
+
+    /// <summary>Takes white space off the ends.</summary>
+    public void Strip(bool left, bool right)
+    {
+        int end = _characters.Count, start = 0;
+        while (right && end > 0 && CodePoints.Is(_characters[end - 1].CodePoint, CodePointClass.Space)) end--;
+        while (left && start < end && CodePoints.Is(_characters[start].CodePoint, CodePointClass.Space)) start++;
+        _characters.RemoveRange(end, _characters.Count - end);
+        _characters.RemoveRange(0, start);
+    }
+
+    /// <summary>Puts a text in place of every match. It stands for what the last character of the match stood for.</summary>
+    public void Replace(TextPattern pattern, string content)
+    {
+        string text = ToAligned().Value.ToString();
+        if (!pattern.TryFind(text, 0, out int start, out int end)) return;
+        int[] contents = [.. content.EnumerateRunes().Select(rune => rune.Value)];
+        var replaced = new List<Character>(_characters.Count);
+        int unit = 0, character = 0;
+        do
+        {
+            _cancellationToken.ThrowIfCancellationRequested();
+            for (; unit < start; unit += UnitsOf(character++)) replaced.Add(_characters[character]);
+            for (; unit < end; unit += UnitsOf(character++)) { }
+            foreach (int codePoint in contents) replaced.Add(_characters[character - 1] with { CodePoint = codePoint });
+        }
+        while (pattern.TryFind(text, end, out start, out end));
+        for (; character < _characters.Count; character++) replaced.Add(_characters[character]);
+        _characters.Clear();
+        _characters.AddRange(replaced);
+
+        int UnitsOf(int index) => _characters[index].CodePoint < 0x10000 ? 1 : 2;
+    }
+
+    /// <summary>Rewrites the text as a function says that gets it whole; null: nothing changes.</summary>
+    public void Rewrite(Func<string, List<Change>?> changes)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        if (changes(ToAligned().Value.ToString()) is { } found) Transform(found);
     }
 
     /// <summary>The text with its alignment, ready to be split.</summary>
@@ -132,7 +188,7 @@ internal sealed class NormalizedText
         _characters.AddRange(transformed);
     }
 
-    private List<Change> Decomposed()
+    private List<Change> Decomposed(Action<int, List<int>> decompose)
     {
         var changes = new List<Change>(_characters.Count + 16);
         var parts = new List<int>(4);
@@ -141,7 +197,7 @@ internal sealed class NormalizedText
         {
             _cancellationToken.ThrowIfCancellationRequested();
             parts.Clear();
-            Decomposition.Decompose(c.CodePoint, parts);
+            decompose(c.CodePoint, parts);
             for (int i = 0; i < parts.Count; i++)
             {
                 if (Decomposition.CombiningClass(parts[i]) == 0)
@@ -169,91 +225,6 @@ internal sealed class NormalizedText
 
 /// <summary>A character of the new text: it replaces one (0), is inserted (1), or replaces one and removes the n after it (−n).</summary>
 internal readonly record struct Change(int CodePoint, int Kind);
-
-/// <summary>A normalised text that knows which part of the text as given each of its characters stands for; NormalizedString of the library.</summary>
-/// <remarks>All positions are UTF-16 units. Immutable.</remarks>
-internal readonly ref struct AlignedText
-{
-    private readonly int _shift;
-    private readonly int _inserted;     // 1: a space was put before the text; it stands for the same as the character after it
-    private readonly int[]? _starts;    // null: the text is as given
-    private readonly int[]? _ends;
-
-    /// <summary>A text that is the text as given.</summary>
-    public AlignedText(ReadOnlySpan<char> value) => Value = value;
-
-    /// <summary>A text whose unit i stands for the units from starts[i] to ends[i] of the text as given.</summary>
-    public AlignedText(ReadOnlySpan<char> value, int[] starts, int[] ends)
-    {
-        Value = value;
-        _starts = starts;
-        _ends = ends;
-    }
-
-    private AlignedText(ReadOnlySpan<char> value, int[]? starts, int[]? ends, int shift)
-        : this(value)
-    {
-        (_starts, _ends, _shift, _inserted) = (starts, ends, shift, 1);
-    }
-
-    /// <summary>The normalised text; well-formed UTF-16.</summary>
-    public ReadOnlySpan<char> Value { get; }
-
-    /// <summary>Where the unit at <paramref name="index"/> begins in the text as given.</summary>
-    public int Start(int index)
-    {
-        int unit = Math.Max(index, _inserted) - _inserted + _shift;
-        return _starts is null ? unit : _starts[unit];
-    }
-
-    /// <summary>Where the unit before <paramref name="end"/> ends in the text as given.</summary>
-    public int End(int end)
-    {
-        if (end == 1 && _inserted == 1) end = char.IsHighSurrogate(Value[1]) ? 3 : 2;
-        int unit = end - 1 - _inserted + _shift;
-        return _ends is null ? unit + 1 : _ends[unit];
-    }
-
-    /// <summary>The part from <paramref name="start"/> to <paramref name="end"/>, which is not empty, with a space before it, which stands for the same as
-    /// the first character.</summary>
-    public AlignedText WithSpaceBefore(int start, int end) => new(string.Concat(" ", Value[start..end]), _starts, _ends, start - _inserted + _shift);
-
-    /// <summary>The same text with lone surrogates replaced by U+FFFD, which UTF-8 has no bytes for.</summary>
-    public static string WellFormed(string text) => Repaired(text) is char[] repaired ? new string(repaired) : text;
-
-    /// <inheritdoc cref="WellFormed(string)"/>
-    public static ReadOnlySpan<char> WellFormed(ReadOnlySpan<char> text) => Repaired(text) is char[] repaired ? repaired : text;
-
-    /// <summary>For every UTF-16 position (and the end) the number of code points before it; null where they are the same.</summary>
-    public static int[]? CodePointIndex(string text)
-    {
-        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0) return null;
-        var index = new int[text.Length + 1];
-        int codePoints = 0;
-        for (int i = 0; i < text.Length; i++)
-        {
-            index[i] = codePoints;
-            if (!char.IsHighSurrogate(text[i])) codePoints++;
-        }
-        index[text.Length] = codePoints;
-        return index;
-    }
-
-    // null: there is nothing to repair.
-    private static char[]? Repaired(ReadOnlySpan<char> text)
-    {
-        int first = text.IndexOfAnyInRange('\uD800', '\uDFFF');
-        if (first < 0) return null;
-        char[]? repaired = null;
-        for (int i = first; i < text.Length; i++)
-        {
-            if (!char.IsSurrogate(text[i])) continue;
-            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1])) i++;
-            else (repaired ??= text.ToArray())[i] = '\uFFFD';
-        }
-        return repaired;
-    }
-}
 
 /// <summary>Canonical composition (Unicode Standard, D117), keeping count of what it removes.</summary>
 internal static class Composition

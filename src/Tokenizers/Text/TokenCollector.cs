@@ -21,7 +21,7 @@ internal sealed class TokenCollector : ITokenSink
     private readonly List<int> _ids;
     private readonly List<(int Start, int End)> _offsets;       // UTF-16
     private readonly List<int> _words;
-    private readonly List<(int Index, string Text)> _texts = [];    // of added tokens, which are what the text has, white space included
+    private readonly List<(int Index, string Text)> _texts = [];    // of added tokens, white space included, and of others shown as what the text has
     private readonly CancellationToken _cancellationToken;
     private int _word;
 
@@ -53,7 +53,10 @@ internal sealed class TokenCollector : ITokenSink
     {
         _cancellationToken.ThrowIfCancellationRequested();
         foreach (TokenSpan token in _model.Tokenize(text.Value[start..end], _cancellationToken))
+        {
+            if (token.Id == _model.ShownAsText) _texts.Add((_ids.Count, text.Value[(start + token.Start)..(start + token.End)].ToString()));
             Add(token.Id, text.Start(start + token.Start), text.End(start + token.End));
+        }
         _word++;
     }
 

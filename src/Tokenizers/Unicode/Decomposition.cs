@@ -10,6 +10,7 @@ internal static class Decomposition
     private static readonly Dictionary<int, int[]> Decomposed = [];
     private static readonly Dictionary<(int First, int Second), int> Composed = [];
     private static readonly Dictionary<int, byte> Classes = ReadClasses();
+    private static readonly Lazy<Dictionary<int, int[]>> Compatible = new(ReadCompatible);
 
     static Decomposition()
     {
@@ -55,6 +56,13 @@ internal static class Decomposition
         else parts.Add(codePoint);
     }
 
+    /// <summary>Appends the full compatibility decomposition of a code point.</summary>
+    public static void DecomposeCompatibly(int codePoint, List<int> parts)
+    {
+        if (Compatible.Value.TryGetValue(codePoint, out int[]? decomposition)) parts.AddRange(decomposition);
+        else Decompose(codePoint, parts);
+    }
+
     /// <summary>The primary composite of two code points; null where there is none.</summary>
     public static int? Compose(int first, int second)
     {
@@ -63,6 +71,20 @@ internal static class Decomposition
         if (first is >= SBase and < SBase + SCount && (first - SBase) % TCount == 0 && second is > TBase and < TBase + TCount)
             return first + (second - TBase);
         return Composed.TryGetValue((first, second), out int composite) ? composite : null;
+    }
+
+    private static Dictionary<int, int[]> ReadCompatible()
+    {
+        var compatible = new Dictionary<int, int[]>(4000);
+        var data = new PackedNumbers(CompatibilityData.Decompositions);
+        for (int codePoint = 0; !data.AtEnd;)
+        {
+            codePoint += data.Next();
+            var parts = new int[data.Next()];
+            for (int i = 0; i < parts.Length; i++) parts[i] = data.Next();
+            compatible.Add(codePoint, parts);
+        }
+        return compatible;
     }
 
     private static Dictionary<int, byte> ReadClasses()

@@ -1,0 +1,108 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>SentencePiece's precompiled map of characters: a double array of keys (UTF-8) and the texts that replace them.</summary>
+/// <remarks>Format of Darts-clone: a unit has a label (bits 0–7; bit 31 is clear), whether a key ends there (bit 8) and an offset (bits 10–30, with
+/// bit 9 times 256); a leaf has the value in bits 0–30.</remarks>
+internal sealed class CharacterMap
+{
+    private readonly uint[] _units;
+    private readonly byte[] _texts;                             // each ends with a zero
+    private readonly int[]?[] _ascii = new int[]?[128];         // what single characters become; null: they stay
+
+    private CharacterMap(uint[] units, byte[] texts)
+    {
+        (_units, _texts) = (units, texts);
+        for (int c = 0; c < _ascii.Length; c++) _ascii[c] = Find([(byte)c]);
+    }
+
+    /// <summary>Reads "precompiled_charsmap", base64.</summary>
+    /// <exception cref="TokenizerException">It is damaged.</exception>
+    public static CharacterMap Read(JsonPart json)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = Convert.FromBase64String(json.String());
+        }
+        catch (FormatException e)
+        {
+            throw Damaged(json, "it is not base64", e);
+        }
+        if (bytes.Length < 4) throw Damaged(json, $"it has {bytes.Length} bytes");
+        uint size = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+        if (size % 4 != 0 || size < 1024 || size > bytes.Length - 4)
+            throw Damaged(json, $"it says that its array has {size} bytes; a multiple of 4 from 1024 to {bytes.Length - 4} is possible");
+        var units = new uint[size / 4];
+        for (int i = 0; i < units.Length; i++) units[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4 + (4 * i)));
+        byte[] texts = bytes[(int)(4 + size)..];
+        Check(json, units, texts);
+        return new CharacterMap(units, texts);
+    }
+
+    /// <summary>What an ASCII character by itself becomes; null: it stays.</summary>
+    public int[]? OfAscii(int c) => _ascii[c];
+
+    /// <summary>The code points that replace a text: those of the shortest key that it begins with; null where there is none.</summary>
+    public int[]? Find(ReadOnlySpan<byte> utf8)
+    {
+        uint node = Offset(_units[0]);
+        foreach (byte b in utf8)
+        {
+            if (b == 0) return null;
+            node ^= b;
+            uint unit = _units[node];
+            if (Label(unit) != b) return null;
+            node ^= Offset(unit);
+            if (HasLeaf(unit)) return TextAt((int)Value(_units[node]));
+        }
+        return null;
+    }
+
+    private int[] TextAt(int start) =>
+        [.. System.Text.Encoding.UTF8.GetString(_texts.AsSpan(start, _texts.AsSpan(start).IndexOf((byte)0))).EnumerateRunes().Select(rune => rune.Value)];
+
+    // Follows every key, so that no text can lead out of the array later.
+    private static void Check(JsonPart json, uint[] units, byte[] texts)
+    {
+        try
+        {
+            _ = new UTF8Encoding(false, throwOnInvalidBytes: true).GetCharCount(texts);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw Damaged(json, "its texts are not UTF-8", e);
+        }
+        if (texts.Length > 0 && texts[^1] != 0) throw Damaged(json, "its last text has no end");
+        var seen = new bool[units.Length];
+        var open = new Stack<uint>([Offset(units[0])]);
+        while (open.TryPop(out uint node))
+        {
+            if ((node | 0xFF) >= units.Length) throw Damaged(json, $"a key leads to unit {node} of {units.Length}");
+            if (seen[node]) continue;
+            seen[node] = true;
+            for (uint b = 1; b < 256; b++)
+            {
+                uint unit = units[node ^ b];
+                if (Label(unit) != b) continue;
+                uint child = node ^ b ^ Offset(unit);
+                if (HasLeaf(unit) && (child >= units.Length || Value(units[child]) >= texts.Length))
+                    throw Damaged(json, "a key has no text");
+                open.Push(child);
+            }
+        }
+    }
+
+    private static uint Label(uint unit) => unit & 0x800000FF;
+
+    private static bool HasLeaf(uint unit) => (unit & 0x100) != 0;
+
+    private static uint Offset(uint unit) => (unit >> 10) << (int)((unit & 0x200) >> 6);
+
+    private static uint Value(uint unit) => unit & 0x7FFFFFFF;
+
+    private static TokenizerException Damaged(JsonPart json, string why, Exception? inner = null) =>
+        new($"{json.Path} is damaged: {why}. Get the file again.", inner);
+}

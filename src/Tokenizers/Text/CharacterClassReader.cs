@@ -1,0 +1,171 @@
+using System.Globalization;
+using System.Text;
+
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>Reads characters, classes and counts of a regular expression, one after the other.</summary>
+internal sealed class CharacterClassReader(string source, string path)
+{
+    /// <summary>Where the reading is.</summary>
+    public int Next { get; private set; }
+
+    /// <summary>Characters and ranges match in any case.</summary>
+    public bool IgnoreCase { get; set; }
+
+    public bool TryTake(char c) => TryTake(c.ToString());
+
+    public bool TryTake(string text)
+    {
+        if (string.CompareOrdinal(source, Next, text, 0, text.Length) != 0) return false;
+        Next += text.Length;
+        return true;
+    }
+
+    /// <summary>The next character or class: <c>a</c>, <c>.</c>, <c>\s</c>, <c>\p{L}</c>, <c>[^…]</c>.</summary>
+    /// <exception cref="TokenizerException">There is none, or it is not supported.</exception>
+    public Predicate<int> Read()
+    {
+        if (Next < source.Length && source[Next] is '*' or '+' or '?') throw Unsupported("a quantifier that follows nothing");
+        if (TryTake('.')) return c => c != '\n';
+        return TryTake('[') ? Set() : Cased(One(out _));
+    }
+
+    /// <summary>A quantifier, if there is one: <c>?</c>, <c>*</c>, <c>+</c>, <c>{2}</c>, <c>{2,}</c>, <c>{2,5}</c>, <c>{,5}</c>; no limit is null.</summary>
+    public bool TryReadCount(out int least, out int? most)
+    {
+        (least, most) = (0, null);
+        if (TryTake('*')) return true;
+        if (TryTake('?')) return (most = 1) == 1;
+        if (TryTake('+')) return (least = 1) == 1;
+        int close = source.IndexOf('}', Next);
+        if (close < 0 || !TryTake('{')) return false;
+        string[] counts = source[Next..close].Split(',');
+        Next = close + 1;
+        least = counts[0].Length == 0 && counts.Length == 2 ? 0 : Count(counts[0]);
+        most = counts.Length == 1 ? least : counts[1].Length == 0 ? null : Count(counts[1]);
+        if (counts.Length > 2 || most < least) throw Unsupported("this count");
+        return true;
+    }
+
+    /// <summary>The exception for what cannot be compiled.</summary>
+    public TokenizerException Unsupported(string what) => new(
+        $"{path} is {Vocabulary.Show(source)}: at character {Next} it has {what}, which is not supported here. Supported are groups, alternatives, classes, " +
+        @"\p{…} of general categories, quantifiers that are not possessive, looks at one character, ^ and $.");
+
+    private int Count(string digits) => int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int count)
+        ? count
+        : throw Unsupported("this count");
+
+    // What stands between [ and ].
+    private Predicate<int> Set()
+    {
+        bool negated = TryTake('^');
+        var members = new List<Predicate<int>>();
+        for (bool first = true; !TryTake(']') || first; first = false)
+        {
+            if (first && Next > 0 && source[Next - 1] == ']') throw Unsupported("an empty class");
+            if (TryTake("[:") || TryTake("&&")) throw Unsupported("this kind of class");
+            if (TryTake('['))
+            {
+                members.Add(Set());
+                continue;
+            }
+            Predicate<int> member = One(out int low);
+            if (low >= 0 && Next + 1 < source.Length && source[Next] == '-' && source[Next + 1] != ']')
+            {
+                Next++;
+                One(out int high);
+                if (high < low) throw Unsupported("a range from high to low");
+                member = c => c >= low && c <= high;
+            }
+            members.Add(Cased(member));
+        }
+        Predicate<int>[] all = [.. members];
+        return negated ? c => !Array.Exists(all, one => one(c)) : c => Array.Exists(all, one => one(c));
+    }
+
+    // A character (which it gives) or an escaped class (−1).
+    private Predicate<int> One(out int character)
+    {
+        if (Next == source.Length) throw Unsupported("its end where a character must be");
+        if (TryTake('\\')) return Escaped(out character);
+        int codePoint = CodePoints.At(source, Next, out int length);
+        Next += length;
+        character = codePoint;
+        return c => c == codePoint;
+    }
+
+    private Predicate<int> Escaped(out int character)
+    {
+        if (Next == source.Length) throw Unsupported("a \\ at its end");
+        char c = source[Next++];
+        character = c switch { 'n' => '\n', 'r' => '\r', 't' => '\t', 'f' => '\f', 'v' => '\v', _ => -1 };
+        switch (c)
+        {
+            case 'p' or 'P':
+                return Property(negated: c == 'P');
+            case 's' or 'w':
+                return Any(c == 's' ? CodePointClass.Space : CodePointClass.Word);
+            case 'S' or 'W':
+                return None(c == 'S' ? CodePointClass.Space : CodePointClass.Word);
+            case 'd':
+                return digit => CharUnicodeInfo.GetUnicodeCategory(digit) == UnicodeCategory.DecimalDigitNumber;
+            case 'D':
+                return digit => CharUnicodeInfo.GetUnicodeCategory(digit) != UnicodeCategory.DecimalDigitNumber;
+            case 'u' or 'x':
+                character = Hexadecimal(c);
+                break;
+            case var _ when character < 0 && char.IsAsciiLetterOrDigit(c):
+                Next--;
+                throw Unsupported($"\\{c}");
+            case var _ when character < 0:
+                character = c;
+                break;
+        }
+        int escaped = character;
+        return found => found == escaped;
+    }
+
+    // \u0041, \x41, \x{1F600}
+    private int Hexadecimal(char kind)
+    {
+        int close = kind == 'x' && TryTake('{') ? source.IndexOf('}', Next) : Math.Min(Next + (kind == 'u' ? 4 : 2), source.Length);
+        if (close < 0 || !int.TryParse(source.AsSpan(Next, close - Next), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value))
+            throw Unsupported("no hexadecimal number");
+        Next = close < source.Length && source[close] == '}' && kind == 'x' ? close + 1 : close;
+        return value;
+    }
+
+    private Predicate<int> Property(bool negated)
+    {
+        int close = source.IndexOf('}', Next);
+        if (!TryTake('{') || close < 0) throw Unsupported("\\p without {…}");
+        if (TryTake('^')) negated = !negated;
+        string name = source[Next..close];
+        Predicate<int> match = name switch
+        {
+            "L" => Any(CodePointClass.Letter),
+            "N" => Any(CodePointClass.Number),
+            _ => Category(name),
+        };
+        Next = close + 1;
+        return negated ? c => !match(c) : match;
+    }
+
+    // "Lu", or the first letter of several categories.
+    private Predicate<int> Category(string name)
+    {
+        const string Names = "LuLlLtLmLoMnMcMeNdNlNoZsZlZpCcCfCsCoPcPdPsPePiPfPoSmScSkSoCn";     // in the order of UnicodeCategory
+        bool[] members = [.. Enumerable.Range(0, Names.Length / 2).Select(i => Names.Substring(2 * i, 2) == name || Names[2 * i].ToString() == name)];
+        if (!members.Contains(true)) throw Unsupported($"the property {name}");
+        return c => members[(int)CharUnicodeInfo.GetUnicodeCategory(c)];
+    }
+
+    // The long s is an s in any case.
+    private Predicate<int> Cased(Predicate<int> match) => !IgnoreCase ? match : c => match(c) || match(CodePoints.ToLower(c))
+        || (Rune.IsValid(c) && match(Rune.ToUpperInvariant(new Rune(c)).Value)) || (c == 0x17F && match('s'));
+
+    private static Predicate<int> Any(CodePointClass any) => c => CodePoints.Is(c, any);
+
+    private static Predicate<int> None(CodePointClass any) => c => !CodePoints.Is(c, any);
+}

@@ -1,0 +1,162 @@
+namespace ManagedTransformers.Tokenizers;
+
+/// <summary>Finds the places of a text that a component of tokenizer.json cuts at or replaces.</summary>
+internal abstract class TextPattern
+{
+    /// <summary>The leftmost match that begins at or after <paramref name="from"/>, in units of <paramref name="text"/>, never an empty one; false: there is
+    /// none.</summary>
+    public abstract bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end);
+}
+
+/// <summary>A text, found as it is. The empty one is never found.</summary>
+internal sealed class LiteralPattern(string literal) : TextPattern
+{
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    {
+        int found = literal.Length == 0 ? -1 : text[from..].IndexOf(literal, StringComparison.Ordinal);
+        (start, end) = (from + found, from + found + literal.Length);
+        return found >= 0;
+    }
+}
+
+/// <summary>Every single character of a class.</summary>
+internal sealed class ClassPattern(CodePointClass any) : TextPattern
+{
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    {
+        for (start = from; start < text.Length; start = end)
+        {
+            bool match = CodePoints.Is(CodePoints.At(text, start, out int length), any);
+            end = start + length;
+            if (match) return true;
+        }
+        end = start;
+        return false;
+    }
+}
+
+/// <summary>What the Whitespace pre-tokenizer keeps: <c>\w+|[^\w\s]+</c>, by hand.</summary>
+internal sealed class WordPattern : TextPattern
+{
+    private const CodePointClass Asked = CodePointClass.Word | CodePointClass.Space;
+
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    {
+        for (start = from; start < text.Length; start = end)
+        {
+            bool? word = KindAt(text, start, out int length);
+            end = start + length;
+            if (word is null) continue;
+            while (end < text.Length && KindAt(text, end, out length) == word) end += length;
+            return true;
+        }
+        end = start;
+        return false;
+    }
+
+    // Of a word: true; beside words: false; white space: null. What is both is a word's, which the pattern asks for first.
+    private static bool? KindAt(ReadOnlySpan<char> text, int index, out int length)
+    {
+        CodePointClass kind = CodePoints.ClassOf(CodePoints.At(text, index, out length)) & Asked;
+        return kind == CodePointClass.None ? false : kind.HasFlag(CodePointClass.Word) ? true : null;
+    }
+}
+
+/// <summary>GPT-2's own pattern as a user-given one.</summary>
+internal sealed class Gpt2TextPattern : TextPattern
+{
+    public const string Source = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    {
+        (start, end) = (from, from < text.Length ? Gpt2Pattern.NextWord(text, from) : from);
+        return from < text.Length;
+    }
+}
+
+/// <summary>The pattern of Llama 3 (runs of at most three digits) and Qwen2 (single digits), by hand: contractions in any case, a letter run with what stands
+/// before it, digits, a run of other characters with the line ends after it, line ends, white space.</summary>
+/// <remarks>The pattern of cl100k_base of tiktoken. Every text is all words: nothing stands between two matches.</remarks>
+internal sealed class LineAwarePattern(int mostDigits) : TextPattern
+{
+    private const string Contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|";
+    private const string Letters = @"[^\r\n\p{L}\p{N}]?\p{L}+|";
+    private const string Others = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    private const CodePointClass Any = CodePointClass.Letter | CodePointClass.Number | CodePointClass.Space;
+
+    /// <summary>The pattern, where it is written as Llama 3's or Qwen2's; null where it is another.</summary>
+    public static LineAwarePattern? Of(string source) => source switch
+    {
+        Contractions + Letters + @"\p{N}" + Others => new LineAwarePattern(1),
+        Contractions + Letters + @"\p{N}{1,3}" + Others => new LineAwarePattern(3),
+        _ => null,
+    };
+
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    {
+        (start, end) = (from, from < text.Length ? NextWord(text, from) : from);
+        return from < text.Length;
+    }
+
+    private int NextWord(ReadOnlySpan<char> text, int start)
+    {
+        int first = CodePoints.At(text, start, out int length);
+        if (first == '\'' && Contraction(text[(start + 1)..]) is int contraction and > 0) return start + 1 + contraction;
+        CodePointClass kind = CodePoints.ClassOf(first) & Any;
+        int next = start + length;
+        if (kind == CodePointClass.Letter) return EndOfRun(text, next, CodePointClass.Letter);
+        if (kind == CodePointClass.Number) return EndOfDigits(text, next);
+
+        // One character that is no line end belongs to the letters after it, a space also to other characters.
+        CodePointClass? follows = next < text.Length ? CodePoints.ClassOf(CodePoints.At(text, next, out length)) & Any : null;
+        if (follows == CodePointClass.Letter && first is not ('\r' or '\n')) return EndOfRun(text, next + length, CodePointClass.Letter);
+        if (kind == CodePointClass.None) return EndOfLines(text, EndOfRun(text, next, CodePointClass.None));
+        if (first == ' ' && follows == CodePointClass.None) return EndOfLines(text, EndOfRun(text, next + length, CodePointClass.None));
+        return EndOfSpace(text, start);
+    }
+
+    private int EndOfDigits(ReadOnlySpan<char> text, int i)
+    {
+        for (int digits = 1; digits < mostDigits && i < text.Length; digits++)
+        {
+            if ((CodePoints.ClassOf(CodePoints.At(text, i, out int length)) & Any) != CodePointClass.Number) break;
+            i += length;
+        }
+        return i;
+    }
+
+    // "\s*[\r\n]+": up to the last line end; "\s+(?!\S)": up to the end, or all but the last where something follows.
+    private static int EndOfSpace(ReadOnlySpan<char> text, int start)
+    {
+        int end = EndOfRun(text, start, CodePointClass.Space);
+        int line = text[start..end].LastIndexOfAny('\r', '\n');
+        if (line >= 0) return start + line + 1;
+        return end == text.Length || end == start + 1 ? end : end - 1;
+    }
+
+    private static int EndOfLines(ReadOnlySpan<char> text, int i)
+    {
+        while (i < text.Length && text[i] is '\r' or '\n') i++;
+        return i;
+    }
+
+    private static int EndOfRun(ReadOnlySpan<char> text, int i, CodePointClass kind)
+    {
+        while (i < text.Length)
+        {
+            int codePoint = CodePoints.At(text, i, out int length);
+            if ((CodePoints.ClassOf(codePoint) & Any) != kind) return i;
+            i += length;
+        }
+        return i;
+    }
+
+    // The long s is an s in any case.
+    private static int Contraction(ReadOnlySpan<char> after)
+    {
+        if (after.IsEmpty) return 0;
+        if (after[0] is '\u017F' || (after[0] | 0x20) is 's' or 't' or 'm' or 'd') return after[0] < 128 || after[0] == '\u017F' ? 1 : 0;
+        if (after.Length < 2 || after[0] > 127 || after[1] > 127) return 0;
+        return ((char)(after[0] | 0x20), (char)(after[1] | 0x20)) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 2 : 0;
+    }
+}

@@ -1,0 +1,129 @@
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace ManagedTransformers.Tokenizers.Tests;
+
+/// <summary>Regular expressions of tokenizer.json, and what is split at them.</summary>
+[Parallelizable(ParallelScope.All)]
+public class PatternTests
+{
+    private const string Cl100k =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+    [TestCase("a|ab", "ab", "a")]                        // alternatives in order, not the longest
+    [TestCase("ab|a", "ab", "ab")]
+    [TestCase("a*?b", "aab", "aab")]
+    [TestCase("a{2,3}", "aaaaa a", "aaa|aa")]
+    [TestCase("a{2}", "aaaaa", "aa|aa")]
+    [TestCase("a{2,}b?", "aaab a", "aaab")]
+    [TestCase("(?:ab)+c|a", "ababab", "a|a|a")]
+    [TestCase(@"\p{L}+", "x𝔘ß1", "x𝔘ß")]                 // code points: a letter beyond U+FFFF is a letter
+    [TestCase(@"[^\s\p{L}]", "a ☃𝟘", "☃|𝟘")]
+    [TestCase(@"\p{Lu}\p{Ll}*|\P{L}+", "AbC__d", "Ab|C|__")]
+    [TestCase(@"(?i:'S|k)k", "'skKk", "'sk|Kk")]
+    [TestCase(@"(?i:[^a])", "aAb", "b")]
+    [TestCase(@"\s+(?!\S)|\s+", "a   b ", "  | | ")]
+    [TestCase(@"(?<=a)b|(?<!a)c", "abacbc", "b|c")]
+    [TestCase(@"^a|b$|\Ac", "ab\nab", "a|b|a|b")]
+    [TestCase(@"[\u0041-C\x{44}\-\]]", "ABCDE-]", "A|B|C|D|-|]")]
+    [TestCase(@"[一-龥]+.", "a你好b", "你好b")]
+    public void A_regex_finds_what_a_backtracking_engine_finds(string regex, string text, string matches) =>
+        Assert.That(string.Join('|', Matches(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
+
+    [TestCase("(a", "a ( without a )")]
+    [TestCase("a)", "a ) without a (")]
+    [TestCase("[a", "its end")]
+    [TestCase("*a", "a quantifier that follows nothing")]
+    [TestCase("a++", "a possessive quantifier")]
+    [TestCase("(?!ab)", "a look at more than one character")]
+    [TestCase("(?>a)", "this kind of group")]
+    [TestCase(@"(a)\1", @"\1")]
+    [TestCase(@"\p{Klingon}", "the property Klingon")]
+    [TestCase("[[:alpha:]]", "this kind of class")]
+    [TestCase("(a{1000}){1000}", "more than 2000 steps")]
+    [TestCase("a*", "a way to match nothing")]
+    [TestCase("(?=a)|b", "a way to match nothing")]
+    [TestCase("[b-a]", "a range from high to low")]
+    public void What_cannot_be_compiled_is_refused_with_its_place(string regex, string says) =>
+        Assert.That(() => new RegexPattern(regex, "pre_tokenizer.pattern"),
+            Throws.TypeOf<TokenizerException>().With.Message.Contains(says).And.Message.Contains("pre_tokenizer.pattern is \""));
+
+    [Test]
+    public void Nesting_is_limited() =>
+        Assert.That(() => new RegexPattern(new string('(', 5000), "regex"), Throws.TypeOf<TokenizerException>().With.Message.Contains("nested"));
+
+    [Test, CancelAfter(20_000)]
+    public void A_hostile_regex_ends_soon()
+    {
+        // A backtracking engine tries 2 to the power of the length.
+        Assert.That(Matches(new RegexPattern("(?:a*)*b|(?:a|a)*c", "regex"), new string('a', 20_000)), Is.Empty);
+    }
+
+    [Test]
+    public void The_pattern_that_is_matched_by_hand_matches_as_the_engine_does([Values(1, 3)] int digits)
+    {
+        string source = digits == 3 ? Cl100k : Cl100k.Replace("{1,3}", "", StringComparison.Ordinal);
+        TextPattern byHand = LineAwarePattern.Of(source)!;
+        var engine = new RegexPattern(source, "regex");
+        string[] pieces =
+        [
+            "a", "ß", "'", "s", "T", "LL", "r", "e", "ſ", " ", " ", "\t", "\n", "\r\n",
+            "1", "23", "½", "!", "…", "𝔘", "☃", "\u0301", "\u00A0", "\u3000",
+        ];
+        var random = new Random(7);
+        for (int i = 0; i < 5000; i++)
+        {
+            var text = new StringBuilder();
+            for (int n = random.Next(1, 14); n > 0; n--) text.Append(pieces[random.Next(pieces.Length)]);
+            Assert.That(Matches(byHand, text.ToString()), Is.EqualTo(Matches(engine, text.ToString())), text.ToString());
+        }
+    }
+
+    [TestCase("Removed", false, "ab|c")]
+    [TestCase("Isolated", false, "-|-|ab|-|c|-")]
+    [TestCase("MergedWithPrevious", false, "-|-|ab-|c-")]
+    [TestCase("MergedWithNext", false, "-|-ab|-c|-")]
+    [TestCase("Contiguous", false, "--|ab|-|c|-")]
+    [TestCase("Removed", true, "-|-|-|-")]
+    [TestCase("MergedWithNext", true, "-|-|ab-|c-")]
+    public void A_split_keeps_its_matches_as_the_behaviour_says(string behavior, bool invert, string words) =>
+        Assert.That(Words(new JsonObject
+        {
+            ["type"] = "Split", ["pattern"] = new JsonObject { ["String"] = "-" }, ["behavior"] = behavior, ["invert"] = invert,
+        }, "--ab-c-"), Is.EqualTo(words));
+
+    [TestCase("""{"type":"Whitespace"}""", "it's_a  b\u00A0!?ü", "it|'|s_a|b|!?|ü")]
+    [TestCase("""{"type":"WhitespaceSplit"}""", " it's\u3000a\n", "it's|a")]
+    [TestCase("""{"type":"Punctuation"}""", "a, b!?", "a|,| b|!|?")]
+    [TestCase("""{"type":"Punctuation","behavior":"Contiguous"}""", "a, b!?", "a|,| b|!?")]
+    [TestCase("""{"type":"CharDelimiterSplit","delimiter":"x"}""", "xaxxb", "a|b")]
+    [TestCase("""{"type":"Metaspace","prepend_scheme":"always"}""", "a  b", "▁a|▁|▁b")]
+    [TestCase("""{"type":"Metaspace","add_prefix_space":false}""", "a b", "a|▁b")]
+    [TestCase("""{"type":"Metaspace","split":false}""", "a b", "▁a▁b")]
+    [TestCase("""{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace"}]}""", "a b", "▁a|▁b")]
+    public void Pre_tokenizers_split_as_those_of_the_library(string json, string text, string words) =>
+        Assert.That(Words(JsonNode.Parse(json)!.AsObject(), text), Is.EqualTo(words));
+
+    private static string Words(JsonObject preTokenizer, string text)
+    {
+        var model = new JsonObject { ["type"] = "BPE", ["vocab"] = new JsonObject(), ["merges"] = new JsonArray() };
+        Tokenizer tokenizer = Tiny.Load(new JsonObject { ["pre_tokenizer"] = preTokenizer, ["model"] = model });
+        var words = new WordList();
+        tokenizer.Parts.PreTokenizer!.Split(new AlignedText(text), 0, text.Length, words);
+        return string.Join('|', words.Words);
+    }
+
+    private static List<string> Matches(TextPattern pattern, string text)
+    {
+        var matches = new List<string>();
+        for (int from = 0; pattern.TryFind(text, from, out int start, out int end); from = end) matches.Add(text[start..end]);
+        return matches;
+    }
+
+    private sealed class WordList : IWordConsumer
+    {
+        public List<string> Words { get; } = [];
+
+        public void Add(in AlignedText text, int start, int end) => Words.Add(text.Value[start..end].ToString());
+    }
+}
