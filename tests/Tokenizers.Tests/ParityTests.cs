@@ -59,8 +59,9 @@ public class ParityTests
         mismatches.AssertNone();
     }
 
+    [TestCase("qwen2-code-4k")]
     [TestCase("codegen")]
-    public void CodeGen_from_vocab_merges_and_added_tokens_encodes_every_text_as_from_tokenizer_json(string name)
+    public void CodeGen_and_Qwen2_from_vocab_merges_and_added_tokens_encode_every_text_as_from_tokenizer_json(string name)
     {
         Tokenizer tokenizer = Tokenizer.Load(TestFiles.Tokenizer(name), new TokenizerLoadOptions { IgnoreTokenizerJson = true });
         var mismatches = new Mismatches();

@@ -16,6 +16,9 @@ internal enum TokenizerKind
 
     /// <summary>GPT-2's: byte-level BPE of vocab.json and merges.txt, nothing around a text.</summary>
     Gpt2,
+
+    /// <summary>Qwen2's: byte-level BPE of vocab.json and merges.txt, NFC, split by a pattern of its own, nothing around a text.</summary>
+    Qwen2,
 }
 
 /// <summary>A tokenizer class of transformers that runs here: which tokenizer it is, and what it brings that the files need not say.</summary>
@@ -66,11 +69,11 @@ internal sealed record TokenizerClass(string Name, TokenizerKind Kind, IReadOnly
 
         new("GPT2Tokenizer", Gpt2, Gpt2Tokens, "gpt2", "gpt_bigcode", "gpt_neo", "gptj"),
         new("CodeGenTokenizer", Gpt2, Gpt2Tokens, "codegen"),
+        new("Qwen2Tokenizer", Qwen2, Qwen2Tokens, "qwen2"),
 
         new("CamembertTokenizer", JsonOnly, RobertaTokens, "camembert"),
         new("CodeLlamaTokenizer", JsonOnly, LlamaTokens),
         new("LlamaTokenizer", JsonOnly, LlamaTokens, "llama"),
-        new("Qwen2Tokenizer", JsonOnly, Qwen2Tokens, "qwen2"),
         new("XLMRobertaTokenizer", JsonOnly, RobertaTokens, "xlm-roberta"),
 
         new("GPTNeoXTokenizer", JsonOnly, Gpt2Tokens, "gpt_neox"),

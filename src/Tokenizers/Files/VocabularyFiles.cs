@@ -27,7 +27,7 @@ internal static class VocabularyFiles
         return kind switch
         {
             TokenizerKind.Bert when words => FromVocabTxt(files, config),
-            TokenizerKind.Roberta or TokenizerKind.Gpt2 when bpe => FromVocabAndMerges(files, config, kind),
+            TokenizerKind.Roberta or TokenizerKind.Gpt2 or TokenizerKind.Qwen2 when bpe => FromVocabAndMerges(files, config, kind),
             _ => throw new TokenizerException(
                 $"A {config.Class!.Name} is made of {Needs(kind)}; {files.Place} has {(words ? "vocab.txt" : "vocab.json and merges.txt")}, "
                 + "which is another tokenizer's. Give the file that is missing, or say in TokenizerLoadOptions.ModelType what the vocabulary belongs to."),
@@ -47,9 +47,13 @@ internal static class VocabularyFiles
         var model = new Bpe(vocabulary, ReadMerges(files, vocabulary), new BpeOptions { ByteLevel = true });
         bool addPrefixSpace = config.AddPrefixSpace ?? false;
         config = config with { Class = config.Class ?? TokenizerClass.Of(kind) };
-        TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config), null, config) with
+        bool qwen2 = kind == TokenizerKind.Qwen2;
+        var bytes = new ByteLevelPreTokenizer(addPrefixSpace, useRegex: !qwen2);
+        TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config), qwen2 ? new NfcNormalizer() : null, config) with
         {
-            PreTokenizer = new ByteLevelPreTokenizer(addPrefixSpace, useRegex: true),
+            PreTokenizer = qwen2
+                ? new SequencePreTokenizer([new SplitPreTokenizer(new LineAwarePattern(mostDigits: 1), SplitBehavior.Isolated, invert: false), bytes])
+                : bytes,
             PostProcessor = new ByteLevelPostProcessor(trimOffsets: false, addPrefixSpace: true),
             Decoder = new ByteLevelDecoder(),
         };
