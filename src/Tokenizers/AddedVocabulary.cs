@@ -80,7 +80,7 @@ internal sealed class AddedVocabulary
     private void ExtractNormalized(in AlignedText given, int start, int end, ITokenSink tokens, CancellationToken cancellationToken)
     {
         AlignedText part = given;
-        if (_normalizer is not null)
+        if (_normalizer is not null && !_normalizer.LeavesAsIs(given.Value[start..end]))
         {
             var normalized = new NormalizedText(given.Value, start, end, cancellationToken);
             _normalizer.Normalize(normalized);

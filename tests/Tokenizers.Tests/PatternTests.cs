@@ -79,6 +79,14 @@ public class PatternTests
         }
     }
 
+    [TestCase(" {2,}", "a  b   c d  ", "  |   |  ")]
+    [TestCase("x{1,}", "axxb", "xx")]
+    public void Runs_that_are_matched_by_hand_match_as_the_engine_does(string regex, string text, string matches)
+    {
+        Assert.That(string.Join('|', Matches(RunPattern.Of(regex)!, text)), Is.EqualTo(matches));
+        Assert.That(string.Join('|', Matches(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
+    }
+
     [TestCase("Removed", false, "ab|c")]
     [TestCase("Isolated", false, "-|-|ab|-|c|-")]
     [TestCase("MergedWithPrevious", false, "-|-|ab-|c-")]

@@ -9,7 +9,8 @@ internal static class PatternJson
         if (json.Find("String") is JsonPart literal) return new LiteralPattern(literal.String());
         JsonPart regex = json.Get("Regex");
         string source = regex.String();
-        return source == Gpt2TextPattern.Source ? new Gpt2TextPattern() : LineAwarePattern.Of(source) ?? (TextPattern)new RegexPattern(source, regex.Path);
+        if (source == Gpt2TextPattern.Source) return new Gpt2TextPattern();
+        return LineAwarePattern.Of(source) ?? RunPattern.Of(source) ?? (TextPattern)new RegexPattern(source, regex.Path);
     }
 
     /// <summary>"behavior" of a split.</summary>

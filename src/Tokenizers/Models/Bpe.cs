@@ -46,7 +46,7 @@ internal sealed class Bpe : TokenModel
             _byteIds[b] = vocabulary.TryGetId([ByteAlphabet.CharacterOf((byte)b)], out int id) ? id : -1;
             _byteFallbackIds[b] = vocabulary.TryGetId("<0x" + b.ToString("X2", CultureInfo.InvariantCulture) + ">", out id) ? id : -1;
         }
-        _plainBytes = options is { ByteLevel: true, IgnoreMerges: false, ContinuingSubwordPrefix: "", EndOfWordSuffix: "" } && !_byteIds.Contains(-1);
+        _plainBytes = options is { ByteLevel: true, ContinuingSubwordPrefix: "", EndOfWordSuffix: "" } && !_byteIds.Contains(-1);
     }
 
     public BpeMerges Merges { get; }
@@ -54,6 +54,9 @@ internal sealed class Bpe : TokenModel
 
     protected override TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {
+        if (Options.IgnoreMerges && Vocabulary.TryGetId(Options.ByteLevel ? InByteAlphabet(word) : word, out int whole))
+            return [new TokenSpan(whole, 0, word.Length)];
+
         // Lengths count bytes of what the model reads: the word, or (where symbols are left out, so that it shows) its stand-in characters.
         bool standIns = Options.ByteLevel && !_plainBytes;
         int bytes = standIns ? System.Text.Encoding.UTF8.GetByteCount(InByteAlphabet(word)) : System.Text.Encoding.UTF8.GetByteCount(word);
@@ -61,7 +64,7 @@ internal sealed class Bpe : TokenModel
         Span<int> ids = rented.AsSpan(0, bytes);
         Span<int> lengths = rented.AsSpan(bytes, bytes);
         int count = _plainBytes ? BytesOf(word, ids, lengths) : SymbolsOf(word, ids, lengths, cancellationToken);
-        if (!(Options.IgnoreMerges && count == 1)) count = Merges.Apply(ids[..count], lengths[..count], cancellationToken);
+        count = Merges.Apply(ids[..count], lengths[..count], cancellationToken);
         TokenSpan[] tokens = !standIns && bytes == word.Length
             ? AsciiSpans(ids[..count], lengths[..count])
             : Spans(CharactersOfBytes(word, bytes, standIns, cancellationToken), ids[..count], lengths[..count]);
@@ -82,12 +85,8 @@ internal sealed class Bpe : TokenModel
     // The general case: prefix, suffix, unknown symbols, byte fallback.
     private int SymbolsOf(ReadOnlySpan<char> word, Span<int> ids, Span<int> lengths, CancellationToken cancellationToken)
     {
-        string text = Options.ByteLevel ? InByteAlphabet(word) : word.ToString();
-        if (Options.IgnoreMerges && Vocabulary.TryGetId(text, out int whole))
-        {
-            (ids[0], lengths[0]) = (whole, ids.Length);
-            return 1;
-        }
+        ReadOnlySpan<char> text = Options.ByteLevel ? InByteAlphabet(word) : word;
+        bool asItIs = Options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "" };
         int count = 0;
         bool afterUnknown = false;
         for (int i = 0; i < text.Length;)
@@ -95,10 +94,9 @@ internal sealed class Bpe : TokenModel
             cancellationToken.ThrowIfCancellationRequested();
             int codePoint = CodePoints.At(text, i, out int units);
             int length = CodePoints.Utf8Length(codePoint);
-            string symbol = string.Concat(
-                i > 0 ? Options.ContinuingSubwordPrefix : "",
-                text.AsSpan(i, units),
-                i + units == text.Length ? Options.EndOfWordSuffix : "");
+            ReadOnlySpan<char> character = text.Slice(i, units);
+            ReadOnlySpan<char> symbol = asItIs ? character : string.Concat(
+                i > 0 ? Options.ContinuingSubwordPrefix : "", character, i + units == text.Length ? Options.EndOfWordSuffix : "");
             i += units;
             if (Vocabulary.TryGetId(symbol, out int id))
             {
@@ -118,17 +116,17 @@ internal sealed class Bpe : TokenModel
             else if (Options.UnkToken is not null)
             {
                 throw new TokenizerException(
-                    $"The text has {Vocabulary.Show(symbol)}, which is not among the {Vocabulary.Count} tokens of the vocabulary, and neither is the token "
-                    + $"that stands for such, {Vocabulary.Show(Options.UnkToken)} (unk_token in tokenizer.json). Correct unk_token, or set it to null to leave "
-                    + "unknown characters out.");
+                    $"The text has {Vocabulary.Show(symbol.ToString())}, which is not among the {Vocabulary.Count} tokens of the vocabulary, and neither is "
+                    + $"the token that stands for such, {Vocabulary.Show(Options.UnkToken)} (unk_token in tokenizer.json). "
+                    + "Correct unk_token, or set it to null to leave unknown characters out.");
             }
         }
         return count;
     }
 
-    private int[]? FallbackIds(string symbol)
+    private int[]? FallbackIds(ReadOnlySpan<char> symbol)
     {
-        int[] ids = [.. System.Text.Encoding.UTF8.GetBytes(symbol).Select(b => _byteFallbackIds[b])];
+        int[] ids = [.. System.Text.Encoding.UTF8.GetBytes(symbol.ToString()).Select(b => _byteFallbackIds[b])];
         return ids.Contains(-1) ? null : ids;
     }
 

@@ -4,6 +4,9 @@ namespace ManagedTransformers.Tokenizers;
 internal abstract class Normalizer
 {
     public abstract void Normalize(NormalizedText text);
+
+    /// <summary>Can it be seen at once that nothing of a text would change?</summary>
+    public virtual bool LeavesAsIs(ReadOnlySpan<char> text) => false;
 }
 
 /// <summary>Several, one after the other.</summary>
@@ -25,6 +28,9 @@ internal sealed class NfdNormalizer : Normalizer
 internal sealed class NfcNormalizer : Normalizer
 {
     public override void Normalize(NormalizedText text) => text.Compose();
+
+    // Characters before U+00C0 neither compose nor decompose.
+    public override bool LeavesAsIs(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('\0', '\u00BF');
 }
 
 /// <summary>Normalisation form KD, or with composition KC.</summary>

@@ -119,7 +119,7 @@ internal sealed class NormalizedText
     /// <summary>Puts a text in place of every match. It stands for what the last character of the match stood for.</summary>
     public void Replace(TextPattern pattern, string content)
     {
-        string text = ToAligned().Value.ToString();
+        string text = Value();
         if (!pattern.TryFind(text, 0, out int start, out int end)) return;
         int[] contents = [.. content.EnumerateRunes().Select(rune => rune.Value)];
         var replaced = new List<Character>(_characters.Count);
@@ -127,45 +127,49 @@ internal sealed class NormalizedText
         do
         {
             _cancellationToken.ThrowIfCancellationRequested();
-            for (; unit < start; unit += UnitsOf(character++)) replaced.Add(_characters[character]);
-            for (; unit < end; unit += UnitsOf(character++)) { }
+            for (; unit < start; unit += UnitsOf(_characters[character++])) replaced.Add(_characters[character]);
+            for (; unit < end; unit += UnitsOf(_characters[character++])) { }
             foreach (int codePoint in contents) replaced.Add(_characters[character - 1] with { CodePoint = codePoint });
         }
         while (pattern.TryFind(text, end, out start, out end));
         for (; character < _characters.Count; character++) replaced.Add(_characters[character]);
         _characters.Clear();
         _characters.AddRange(replaced);
-
-        int UnitsOf(int index) => _characters[index].CodePoint < 0x10000 ? 1 : 2;
     }
 
     /// <summary>Rewrites the text as a function says that gets it whole; null: nothing changes.</summary>
     public void Rewrite(Func<string, List<Change>?> changes)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        if (changes(ToAligned().Value.ToString()) is { } found) Transform(found);
+        if (changes(Value()) is { } found) Transform(found);
     }
 
     /// <summary>The text with its alignment, ready to be split.</summary>
     public AlignedText ToAligned()
     {
-        var value = new StringBuilder(_characters.Count);
-        var starts = new List<int>(_characters.Count);
-        var ends = new List<int>(_characters.Count);
-        foreach (Character c in _characters)
+        string value = Value();
+        var starts = new int[value.Length];
+        var ends = new int[value.Length];
+        int unit = 0;
+        foreach (ref readonly Character c in CollectionsMarshal.AsSpan(_characters))
         {
-            _cancellationToken.ThrowIfCancellationRequested();
-            int units = c.CodePoint < 0x10000 ? 1 : 2;
-            if (units == 1) value.Append((char)c.CodePoint);
-            else value.Append(char.ConvertFromUtf32(c.CodePoint));
-            for (int i = 0; i < units; i++)
-            {
-                starts.Add(c.Start);
-                ends.Add(c.End);
-            }
+            for (int next = unit + UnitsOf(c); unit < next; unit++) (starts[unit], ends[unit]) = (c.Start, c.End);
         }
-        return new AlignedText(value.ToString(), [.. starts], [.. ends]);
+        return new AlignedText(value, starts, ends);
     }
+
+    private string Value()
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        int length = 0;
+        foreach (ref readonly Character c in CollectionsMarshal.AsSpan(_characters)) length += UnitsOf(c);
+        return string.Create(length, _characters, static (value, characters) =>
+        {
+            foreach (ref readonly Character c in CollectionsMarshal.AsSpan(characters)) value = value[new Rune(c.CodePoint).EncodeToUtf16(value)..];
+        });
+    }
+
+    private static int UnitsOf(in Character c) => c.CodePoint < 0x10000 ? 1 : 2;
 
     // transform_range of the library: 0 replaces a character, 1 inserts one, −n replaces one and removes the n after it. An inserted
     // character stands for what the one before it stands for (at the very beginning for nothing).

@@ -19,6 +19,27 @@ internal sealed class LiteralPattern(string literal) : TextPattern
     }
 }
 
+/// <summary>Runs of one character that are long enough: <c> {2,}</c>, with which XLM-R's normalizer ends.</summary>
+internal sealed class RunPattern(char character, int least) : TextPattern
+{
+    /// <summary>The pattern of a regular expression of this form; null where it has another.</summary>
+    public static RunPattern? Of(string source) =>
+        source is [' ' or (>= 'a' and <= 'z'), '{', >= '1' and <= '9', ',', '}'] ? new RunPattern(source[0], source[2] - '0') : null;
+
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    {
+        for (start = end = from; ; start = end)
+        {
+            int found = text[start..].IndexOf(character);
+            if (found < 0) return false;
+            start += found;
+            int length = text[start..].IndexOfAnyExcept(character);
+            end = length < 0 ? text.Length : start + length;
+            if (end - start >= least) return true;
+        }
+    }
+}
+
 /// <summary>Every single character of a class.</summary>
 internal sealed class ClassPattern(CodePointClass any) : TextPattern
 {
