@@ -60,6 +60,34 @@ public class BadInputTests
     [TestCase("""{"added_tokens":[{"content":"a"}],"model":{"type":"BPE","vocab":{},"merges":[]}}""", "\"id\"")]
     public void A_bad_tokenizer_json_is_refused(string json, string says) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "tokenizer.json", says);
 
+    [Test]
+    public void A_damaged_map_of_characters_is_refused_or_harmless()
+    {
+        JsonNode json = JsonNode.Parse(File.ReadAllText(Path.Combine(TestFiles.Tokenizer("xlmr-multi-8k"), "tokenizer.json")))!;
+        JsonNode precompiled = json["normalizer"]!["normalizers"]![0]!;
+        byte[] map = Convert.FromBase64String(precompiled["precompiled_charsmap"]!.GetValue<string>());
+        json["model"]!["vocab"] = new JsonArray(new JsonArray("<unk>", 0));
+        (json["model"]!["unk_id"], json["added_tokens"], json["post_processor"]) = (0, null, null);
+        string text = string.Concat(Enumerable.Range(1, 0x3400).Where(c => c is < 0xD800).Select(c => (char)c)) + "ｶﾞ㍿ﷺﬁ각e\u0301\u0323";
+        var random = new Random(3);
+        int refused = 0;
+        for (int i = 0; i < 100; i++)
+        {
+            byte[] damaged = [.. map];
+            for (int flips = 0; flips < 20; flips++) damaged[random.Next(4, damaged.Length)] ^= (byte)(1 << random.Next(8));
+            precompiled["precompiled_charsmap"] = Convert.ToBase64String(damaged);
+            try
+            {
+                Tokenizer.FromJson(Tiny.Bytes(json.ToJsonString())).EncodeToIds(text);
+            }
+            catch (TokenizerException e) when (e.Message.Contains("precompiled_charsmap is damaged", StringComparison.Ordinal))
+            {
+                refused++;
+            }
+        }
+        Assert.That(refused, Is.GreaterThan(50));
+    }
+
     [TestCase("""{"model":{"type":"BPE","vocab":{"\ud800":1},"merges":[]}}""")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1},"merges":[],"unk_token":"\udc00"}}""")]
     public void Half_a_surrogate_pair_is_refused(string json) => AssertRefused(() => Tokenizer.FromJson(Tiny.Bytes(json)), "surrogate");
