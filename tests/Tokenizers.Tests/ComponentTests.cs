@@ -37,7 +37,8 @@ public class ComponentTests
     [TestCase("""{"type":"CTC"}""", "<pad>|h|h|<pad>|i|<pad>|i|\u007C", "hii")]
     [TestCase("""
         {"type":"Sequence","decoders":[
-            {"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}
+            {"type":"Replace","pattern":{"String":"▁"},"content":" "},
+             {"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}
         """,
         "▁▁a|▁|<0xC3>|<0xBC>", " a ü")]
     [TestCase("""{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"Strip","content":" ","start":2,"stop":1}]}""", " | | |a| ", " a")]
