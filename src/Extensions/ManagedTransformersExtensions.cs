@@ -102,6 +102,7 @@ public static class ManagedTransformersExtensions
         [typeof(FillMaskPipeline)] = Add<FillMaskPipeline>,
         [typeof(TextClassificationPipeline)] = Add<TextClassificationPipeline>,
         [typeof(TokenClassificationPipeline)] = Add<TokenClassificationPipeline>,
+        [typeof(RerankPipeline)] = Add<RerankPipeline>,
         [typeof(NextSentencePipeline)] = Add<NextSentencePipeline>,
         [typeof(TextGenerator)] = Add<TextGenerator>,
         [typeof(TextScorer)] = Add<TextScorer>,

@@ -33,6 +33,8 @@ internal sealed class ModelConfiguration
             _errors.Add($"{top.PathOf("Models")} is missing. It has one section per model, whose name is the model's service key.");
         else
         {
+            if (list.Value is not null)
+                _errors.Add($"{list.Path} is {Shown(list.Value)}; a section is needed, with one section per model, whose name is the model's service key.");
             foreach (IConfigurationSection one in list.GetChildren())
             {
                 if (Model(one) is ConfiguredModel model)
@@ -142,7 +144,12 @@ internal sealed class ModelConfiguration
             return child.Exists() ? child : null;
         }
 
-        public string? Text(string key) => Section(key)?.Value;
+        public string? Text(string key)
+        {
+            if (Section(key) is { Value: null } inner)
+                errors.Add($"{inner.Path} is a section; a text is needed.");
+            return section.GetSection(key).Value;
+        }
 
         public bool? Flag(string key) => Parse<bool>(key, (string text, out bool value) => bool.TryParse(text, out value), "true or false");
 
@@ -164,6 +171,8 @@ internal sealed class ModelConfiguration
 
         public void RefuseOthers()
         {
+            if (section is IConfigurationSection { Value: string value } own)
+                errors.Add($"{own.Path} is {Shown(value)}; a section is needed, with {string.Join(", ", _known.Distinct())}.");
             foreach (IConfigurationSection child in section.GetChildren())
             {
                 if (!_known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
@@ -171,8 +180,12 @@ internal sealed class ModelConfiguration
             }
         }
 
-        private static bool TryName<T>(string text, out T value) where T : struct, Enum =>
-            System.Enum.TryParse(text, ignoreCase: true, out value) && System.Enum.IsDefined(value) && !char.IsAsciiDigit(text[0]);
+        // A name alone: Enum.TryParse also takes numbers, and several names, whose values it combines to another one.
+        private static bool TryName<T>(string text, out T value) where T : struct, Enum
+        {
+            value = default;
+            return System.Enum.GetNames<T>().Contains(text, StringComparer.OrdinalIgnoreCase) && System.Enum.TryParse(text, ignoreCase: true, out value);
+        }
 
         private T? Parse<T>(string key, TryParse<T> parse, string needed) where T : struct
         {

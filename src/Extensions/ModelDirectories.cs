@@ -11,7 +11,7 @@ internal static class ModelDirectories
         string[] places = [.. new[] { Path.Combine(contentRoot ?? Environment.CurrentDirectory, path), Path.Combine(AppContext.BaseDirectory, path) }
             .Select(Path.GetFullPath).Distinct()];
         return Array.Find(places, Directory.Exists) ?? throw new DirectoryNotFoundException(
-            $"The model \"{path}\" is neither {string.Join(" nor ", places)}. " +
+            $"The model \"{path}\" is {(places.Length > 1 ? "neither " : "not ")}{string.Join(" nor ", places)}. " +
             "Give the directory of a checkpoint: absolute, or relative to the app's content root.");
     }
 }

@@ -17,6 +17,7 @@ internal sealed record PipelineKind(Type Type, string Task, string Operation, Fu
         Of("fill-mask", "fill_mask", FillMaskPipeline.Load, pipeline => pipeline.Predict($"{Text} {pipeline.MaskToken}")),
         Of("text-classification", "text_classification", TextClassificationPipeline.Load, pipeline => pipeline.Classify(Text)),
         Of("token-classification", "token_classification", TokenClassificationPipeline.Load, pipeline => pipeline.Tag(Text)),
+        Of("text-ranking", "text_ranking", RerankPipeline.Load, pipeline => pipeline.Rank(Text, [Text])),
         Of("next-sentence", "next_sentence", NextSentencePipeline.Load, pipeline => pipeline.Score(Text, Text)),
         Of("text-generation", "text_completion", TextGenerator.Load, pipeline => pipeline.Generate(Text, new GenerationOptions { MaxNewTokens = 2 })),
         Of("text-scoring", "text_scoring", TextScorer.Load, pipeline => pipeline.Score(Text)),
@@ -24,7 +25,7 @@ internal sealed record PipelineKind(Type Type, string Task, string Operation, Fu
 
     /// <exception cref="NotSupportedException">It is none of the pipelines.</exception>
     public static PipelineKind Of<TPipeline>() => All.FirstOrDefault(kind => kind.Type == typeof(TPipeline))
-        ?? throw new NotSupportedException($"{typeof(TPipeline)} is no pipeline that can be loaded; " +
+        ?? throw new NotSupportedException($"{typeof(TPipeline)} is no pipeline that can be a service; " +
             $"there are {string.Join(", ", All.Select(kind => kind.Type.Name))}.");
 
     private static PipelineKind Of<TPipeline>(string task, string operation, Func<string, PipelineOptions?, TPipeline> load, Action<TPipeline> warmUp)

@@ -31,7 +31,7 @@ internal sealed class StaticFileServer : IDisposable
         }
         catch (HttpListenerException e)
         {
-            throw new IOException($"Port {port} cannot be listened at: {e.Message} Choose another one with --port N.", e);
+            throw new IOException($"Port {port} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --port N.", e);
         }
     }
 
