@@ -18,7 +18,7 @@ internal static partial class Mtx
     }
 
     private static RootCommand CommandsOf(CliConsole console) => new(
-        "Transformer inference in C#. Every command takes --model DIR (or org/name), --json, --threads and --kernels; "
+        "Transformer inference in C#. Commands that run a model take --model DIR (or org/name), --json, --threads and --kernels; "
         + "TEXT is read from standard input where it is '-'.")
     {
         new FillMaskCommand(console),
