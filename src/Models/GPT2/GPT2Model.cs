@@ -2,23 +2,29 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
-
 /// <summary>GPT-2 without a head: token and position embeddings, blocks, final LayerNorm.</summary>
 /// <remarks>Radford et al. 2019; transformers GPT2Model.</remarks>
-internal sealed class GPT2Model : DecoderModel
+internal class GPT2Model : DecoderModel
 {
     private const string Wte = "transformer.wte", Drop = "transformer.drop", Block = "transformer.h";
 
     private readonly EmbeddingTable _positions;
-    private readonly GPT2Block[] _blocks;
+    private readonly Action<FloatTensor, Session>[] _blocks;
 
-    internal GPT2Model(GPT2Config config, ModelSource source) : base(config, source)
+    internal GPT2Model(GPT2Config config, ModelSource source) : this(config, source, config.NPositions, config.LayerNormEpsilon,
+        (name, layer) => new GPT2Block(config, source.Weights, name, layer).Forward)
+    {
+    }
+
+    /// <summary>The same body with blocks of another kind, which <paramref name="block"/> makes by name and number; each runs in place.</summary>
+    private protected GPT2Model(
+        PretrainedConfig config, ModelSource source, int positions, double eps, Func<string, int, Action<FloatTensor, Session>> block) : base(config, source)
     {
         ModelWeights weights = source.Weights;
-        Words = new EmbeddingTable(weights, Wte, config.VocabSize, config.NEmbd);
-        _positions = new EmbeddingTable(weights, "transformer.wpe", config.NPositions, config.NEmbd);
-        _blocks = [.. Enumerable.Range(0, config.NLayer).Select(i => new GPT2Block(config, weights, $"{Block}.{i}", i))];
-        Norm = new LayerNormalization(weights, "transformer.ln_f", config.NEmbd, config.LayerNormEpsilon);
+        Words = new EmbeddingTable(weights, Wte, config.VocabSize, config.HiddenWidth);
+        _positions = new EmbeddingTable(weights, "transformer.wpe", positions, config.HiddenWidth);
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => block($"{Block}.{i}", i))];
+        Norm = new LayerNormalization(weights, "transformer.ln_f", config.HiddenWidth, eps);
     }
 
     /// <inheritdoc/>
@@ -51,10 +57,10 @@ internal sealed class GPT2Model : DecoderModel
         if (session.Batch.HasTypeIds)
             Words.Add(session.Batch.TypeIds, x, session);                    // transformers embeds segments with the token table itself
         session.Tap(Drop, x);
-        foreach (GPT2Block block in _blocks)
+        foreach (Action<FloatTensor, Session> block in _blocks)
         {
             session.KeepHiddenState(x);
-            block.Forward(x, session);
+            block(x, session);
         }
         FloatTensor last = Norm.Forward(x, session);
         session.KeepHiddenState(last);                                       // as transformers: the last one is after ln_f

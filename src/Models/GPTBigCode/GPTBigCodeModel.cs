@@ -2,61 +2,13 @@ using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models;
 
-/// <summary>SantaCoder and StarCoder without a head: token and position embeddings, blocks, final LayerNorm.</summary>
+/// <summary>SantaCoder and StarCoder without a head: GPT-2's body, with blocks whose heads may share keys and values.</summary>
 /// <remarks>Ben Allal et al. 2023, arXiv:2301.03988; Li et al. 2023, arXiv:2305.06161; transformers GPTBigCodeModel.</remarks>
-internal sealed class GPTBigCodeModel : DecoderModel
+internal sealed class GPTBigCodeModel : GPT2Model
 {
-    private const string Wte = "transformer.wte", Drop = "transformer.drop", Blocks = "transformer.h";
-
-    private readonly EmbeddingTable _positions;
-    private readonly GPTBigCodeBlock[] _blocks;
-
-    internal GPTBigCodeModel(GPTBigCodeConfig config, ModelSource source) : base(config, source)
+    internal GPTBigCodeModel(GPTBigCodeConfig config, ModelSource source) : base(config, source, config.NPositions, config.LayerNormEpsilon,
+        (name, layer) => new GPTBigCodeBlock(config, source.Weights, name, layer).Forward)
     {
-        Words = new EmbeddingTable(source.Weights, Wte, config.VocabSize, config.NEmbd);
-        _positions = new EmbeddingTable(source.Weights, "transformer.wpe", config.NPositions, config.NEmbd);
-        _blocks = [.. Enumerable.Range(0, config.NLayer).Select(i => new GPTBigCodeBlock(config, source.Weights, $"{Blocks}.{i}", i))];
-        Norm = new LayerNormalization(source.Weights, "transformer.ln_f", config.NEmbd, config.LayerNormEpsilon);
-    }
-
-    /// <inheritdoc/>
-    public override ModulePaths Paths { get; } = new(Drop, $"{Blocks}.*", $"{Blocks}.*.attn", $"{Blocks}.*.mlp")
-    {
-        TransformerLens = new Dictionary<string, string>
-        {
-            ["hook_embed"] = Wte,
-            ["blocks.*.attn.hook_q"] = $"{Blocks}.*.attn.query",
-            ["blocks.*.attn.hook_k"] = $"{Blocks}.*.attn.key",
-            ["blocks.*.attn.hook_v"] = $"{Blocks}.*.attn.value",
-            ["blocks.*.hook_attn_out"] = $"{Blocks}.*.attn",
-            ["blocks.*.mlp.hook_pre"] = $"{Blocks}.*.mlp.c_fc",
-            ["blocks.*.mlp.hook_post"] = $"{Blocks}.*.mlp.act",
-            ["blocks.*.hook_resid_post"] = $"{Blocks}.*",
-        },
-    };
-
-    /// <inheritdoc/>
-    public override EmbeddingTable Words { get; }
-
-    /// <inheritdoc/>
-    public override Normalization Norm { get; }
-
-    /// <inheritdoc/>
-    public override FloatTensor Forward(Session session)
-    {
-        FloatTensor x = session.Tap(Wte, Words.Forward(Wte, session));                       // [tokens, n_embd]
-        _positions.Add(session.Batch.Positions, x, session);
-        if (session.Batch.HasTypeIds)
-            Words.Add(session.Batch.TypeIds, x, session);                               // transformers embeds segments with the token table itself
-        session.Tap(Drop, x);
-        foreach (GPTBigCodeBlock block in _blocks)
-        {
-            session.KeepHiddenState(x);
-            block.Forward(x, session);
-        }
-        FloatTensor last = Norm.Forward(x, session);
-        session.KeepHiddenState(last);                                                  // as transformers: the last one is after ln_f
-        return last;
     }
 }
 
