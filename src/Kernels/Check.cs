@@ -33,6 +33,13 @@ internal static class Check
         if (size < 0) throw new ArgumentOutOfRangeException(name, size, $"{name} is a size and must not be negative.");
     }
 
+    /// <summary>Throws unless x is whole rows, each as long as the weight of a norm.</summary>
+    public static void WholeRows(ReadOnlySpan<float> x, int hidden)
+    {
+        if (hidden == 0 ? x.Length != 0 : x.Length % hidden != 0)
+            Throw($"x.Length is {x.Length}, which is no whole number of rows of weight.Length {hidden}.", nameof(x));
+    }
+
     [DoesNotReturn]
     private static void Throw(string message, string name) => throw new ArgumentException(message, name);
 

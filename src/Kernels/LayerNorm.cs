@@ -22,8 +22,7 @@ internal static unsafe class LayerNorm
         Check.Same(weight.Length, bias.Length);
         Check.Same(x.Length, y.Length);
         int hidden = weight.Length;
-        if (hidden == 0 ? x.Length != 0 : x.Length % hidden != 0)
-            throw new ArgumentException($"x.Length is {x.Length}, which is no whole number of rows of weight.Length {hidden}.", nameof(x));
+        Check.WholeRows(x, hidden);
         if (x.IsEmpty) return;
         fixed (float* px = x, pw = weight, pb = bias, py = y)
         {

@@ -8,7 +8,7 @@ internal sealed class RelativeBias
 
     /// <param name="heads">Heads.</param>
     /// <param name="reach">Distances are −(reach − 1) … reach − 1.</param>
-    /// <param name="bias">The bias of a head for a key that stands so many tokens after the query.</param>
+    /// <param name="bias">The bias of a head for a key at this distance after the query, in tokens.</param>
     public RelativeBias(int heads, int reach, Func<int, int, float> bias)
     {
         Reach = reach;
@@ -25,6 +25,6 @@ internal sealed class RelativeBias
     /// <summary>[heads, 2 · Reach − 1], by distance.</summary>
     public ReadOnlySpan<float> Table => _table;
 
-    /// <summary>The bias of a head for a key that stands so many tokens after the query.</summary>
+    /// <summary>The bias of a head for a key at this distance after the query, in tokens.</summary>
     public float Of(int head, int distance) => _table[(head * ((2 * Reach) - 1)) + Reach - 1 + distance];
 }
