@@ -146,7 +146,7 @@ public abstract class HostedModel : IDisposable
     {
         try
         {
-            Kind.WarmUp(pipeline);
+            Kind.WarmUp(pipeline, Options);
         }
         catch (ModelInputException e)               // a vocabulary that has nothing of the text
         {

@@ -42,6 +42,7 @@ public static class ManagedTransformersExtensions
     /// <param name="options">How the model is held; null: the defaults.</param>
     /// <param name="serviceKey">Its key and name; null: it is found without one.</param>
     /// <returns>For what goes around it: <c>UseDistributedCache()</c>, <c>UseOpenTelemetry()</c>, <c>UseLogging()</c>.</returns>
+    /// <exception cref="ArgumentException">There is a model of this kind with this key already.</exception>
     public static EmbeddingGeneratorBuilder<string, Embedding<float>> AddManagedTransformersEmbeddingGenerator(
         this IServiceCollection services, string path, HostedModelOptions? options = null, object? serviceKey = null)
     {
@@ -133,6 +134,9 @@ public static class ManagedTransformersExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (services.Any(one => one.ServiceType == typeof(HostedPipeline<TPipeline>) && Equals(one.ServiceKey, serviceKey)))
+            throw new ArgumentException($"There is a {typeof(TPipeline).Name} {(serviceKey is null ? "without a key" : $"with the key {serviceKey}")} already; " +
+                $"{path} needs a serviceKey of its own.", nameof(serviceKey));
         HostedPipeline<TPipeline> Make(IServiceProvider provider) => new(
             ModelDirectories.Find(path, provider.GetService<IHostEnvironment>()?.ContentRootPath), options, serviceKey?.ToString(),
             provider.GetService<ILoggerFactory>());

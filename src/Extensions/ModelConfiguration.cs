@@ -108,7 +108,15 @@ internal sealed class ModelConfiguration
         ClassAliases = keys.Section("ClassAliases")?.GetChildren().ToDictionary(one => one.Key, one => one.Value ?? "") ?? [],
     };
 
-    private static EmbeddingOptions Embedding(Keys keys) => new()
+    private EmbeddingOptions Embedding(Keys keys)
+    {
+        EmbeddingOptions options = EmbeddingOf(keys);
+        if (options is { Prompt: not null, PromptName: not null })
+            _errors.Add($"{keys.PathOf("Prompt")} and {keys.PathOf("PromptName")} are both set; one of them is needed.");
+        return options;
+    }
+
+    private static EmbeddingOptions EmbeddingOf(Keys keys) => new()
     {
         Pooling = keys.Enums<Pooling>("Pooling"),
         Normalize = keys.Flag("Normalize"),

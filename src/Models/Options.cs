@@ -26,7 +26,13 @@ public sealed record LoadOptions
     /// those that a checkpoint stores in blocks (<see cref="ConversionOptions.WeightFormat"/>) are mapped as they are, and asking for blocks of another
     /// format is an error.
     /// </remarks>
-    public WeightFormat WeightFormat { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the formats.</exception>
+    public WeightFormat WeightFormat
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(value), value,
+            $"WeightFormat is {(int)value}; one of {string.Join(", ", Enum.GetNames<WeightFormat>())} is needed.");
+    }
 
     /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the
     /// embeddings stays as they are.</summary>

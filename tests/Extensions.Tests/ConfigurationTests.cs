@@ -65,6 +65,13 @@ public sealed class ConfigurationTests
             Throws.TypeOf<OptionsValidationException>().With.Message.Contains(message));
 
     [Test]
+    public void A_prompt_and_the_name_of_one_exclude_each_other() =>
+        Assert.That(() => Add(("MT:Models:m:Path", Demo.Embed), ("MT:Models:m:Task", "sentence-embedding"),
+                ("MT:Models:m:Embedding:Prompt", "query: "), ("MT:Models:m:Embedding:PromptName", "query")),
+            Throws.TypeOf<OptionsValidationException>().With.Message.Contains(
+                "MT:Models:m:Embedding:Prompt and MT:Models:m:Embedding:PromptName are both set; one of them is needed."));
+
+    [Test]
     public void Everything_that_is_wrong_is_said_at_once() =>
         Assert.That(() => Add(("MT:Models:m:Path", "x"), ("MT:Models:m:Task", "poetry"), ("MT:Models:m:Speed", "11")),
             Throws.TypeOf<OptionsValidationException>().With.Property("Failures").Count.EqualTo(2));

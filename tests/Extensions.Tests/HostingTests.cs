@@ -137,6 +137,29 @@ public sealed class HostingTests
         Assert.That(async () => await host.StartAsync(), Throws.Exception.With.Message.Contains("has no tokenizer"));
     }
 
+    [TestCase("PromptName", "has no prompt named passage", TestName = "A_prompt_that_the_model_lacks_is_found_at_the_start")]
+    [TestCase("TruncateDim", "Vectors of 4096 dimensions were asked for", TestName = "A_cut_that_the_model_cannot_make_is_found_at_the_start")]
+    public void Options_of_calls_that_the_model_cannot_follow_are_found_when_it_is_loaded(string option, string message)
+    {
+        EmbeddingOptions wrong = option == "PromptName" ? new() { PromptName = "passage" } : new() { TruncateDim = 4096 };
+        using var model = new HostedPipeline<SentenceEmbeddingPipeline>(Demo.Embed, new HostedModelOptions { Embedding = wrong });
+        Assert.That(async () => await model.LoadAsync(), Throws.ArgumentException.With.Message.Contains(message));
+        Assert.That(model.State, Is.EqualTo(HostedModelState.Failed));
+    }
+
+    [Test]
+    public void A_key_is_given_once_per_kind()
+    {
+        var services = new ServiceCollection();
+        services.AddManagedTransformersPipeline<FillMaskPipeline>(Demo.FillMask, s_lazy, "code");
+        services.AddManagedTransformersPipeline<TextScorer>(Demo.FillMask, s_lazy, "code");
+        Assert.That(() => services.AddManagedTransformersPipeline<FillMaskPipeline>("other", s_lazy, "code"),
+            Throws.ArgumentException.With.Message.Contains("There is a FillMaskPipeline with the key code already; other needs a serviceKey of its own."));
+        services.AddManagedTransformersEmbeddingGenerator(Demo.Embed, s_lazy);
+        Assert.That(() => services.AddManagedTransformersEmbeddingGenerator("other", s_lazy),
+            Throws.ArgumentException.With.Message.Contains("There is a SentenceEmbeddingPipeline without a key already; other needs"));
+    }
+
     [Test]
     public void A_directory_that_is_nowhere_is_named_with_the_places_that_were_looked_at()
     {

@@ -152,7 +152,7 @@ public sealed partial class ActivationTrace
                 ? (model.LensNames.Select(name => name.Name), nameof(model.TransformerLensNames))
                 : (model.ActivationNames, nameof(model.ActivationNames));
             throw new TraceException(
-                $"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, names)}; {list} lists all.");
+                $"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, names)}; {list} lists all, and docs/tracing.md says how they are made.");
         }
         return (own, lens);
     }

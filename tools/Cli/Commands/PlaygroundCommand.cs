@@ -33,6 +33,7 @@ internal sealed class PlaygroundCommand : MtxCommand
         if (!context.WriteJson(new PlaygroundResult(server.Address, folder), CliJsonContext.Relaxed.PlaygroundResult))
             context.Console.Out.WriteLine($"The playground is at {server.Address} (from {Show.Visible(folder)}); Ctrl+C ends it.");
         context.Console.Out.Flush();
+        // Ctrl+C is how it ends, not an error.
         await server.RunAsync(cancellationToken).ConfigureAwait(false);
         return ExitCodes.Ok;
     }

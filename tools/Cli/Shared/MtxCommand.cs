@@ -59,6 +59,9 @@ internal abstract class MtxCommand : Command
         catch (OperationCanceledException)
         {
             await Task.WhenAny(work, Task.Delay(TimeToEnd, CancellationToken.None)).ConfigureAwait(false);
+            // A server that ends is done, and so is work whose last line is out.
+            if (work.IsCompletedSuccessfully)
+                return await work.ConfigureAwait(false);
             throw;
         }
     }
