@@ -9,7 +9,7 @@ namespace ManagedTransformers.Kernels;
 /// matmul's tiles, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary. A row is a query of one of the heads:
 /// first all heads of a query, then those of the next, so that a row sees no fewer keys than the rows before it.
 /// </summary>
-/// <remarks>Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
+/// <remarks>A query's result has the same bits whatever other queries are computed with it. Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
 internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     where S : struct, ISimd<V>
     where TTiles : struct, ITiles
@@ -149,30 +149,42 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
         }
     }
 
+    // Output of a row += Σ over the keys of the block that it sees, summed key by key from 0 on: the same bits whatever rows share its tile.
     private readonly void Weigh(in Room room, int first, int row, int rows, int key, int keys)
     {
         Panels dims = room.Dims;
-        var call = new TileCall { ARow = KeyBlock, CRow = dims.Padded, Accumulate = true };
+        var call = new TileCall { ARow = KeyBlock };
         for (int panel = 0; panel < dims.Count; panel++)
         {
             int start = dims.First(panel), vectors = dims.Vectors(panel), height = TTiles.Rows(vectors), width = dims.Width(panel);
             call.B = room.Values + (start * KeyBlock);
             for (int r = 0; r < rows; r += height)
             {
-                call.K = Visible(first + row + r, key, keys);                    // the first row of the tile sees the fewest
-                call.Prefetch = PrefetchRange.Nothing(call.B, call.K);
+                int end = Math.Min(r + height, rows), fewest = Visible(first + row + r, key, keys);     // the first row of a tile sees the fewest
+                bool isEven = Visible(first + row + end - 1, key, keys) == fewest;
+                call.K = fewest;
+                call.Prefetch = PrefetchRange.Nothing(call.B, fewest);
                 call.A = room.Scores + (r * KeyBlock);
-                call.C = room.Output + ((row + r) * dims.Padded) + start;
-                if (call.K > 0) TTiles.Run<S, V>(vectors, call);
-
-                // Keys that only later rows of the tile see. Not 0 · value for the others: a value that is NaN must not leak to the past.
-                for (int later = r + 1; later < Math.Min(r + height, rows); later++)
-                {
-                    int count = Visible(first + row + later, key, keys);
-                    for (int j = call.K; j < count; j++)
-                        AddScaled(room.Scores[(later * KeyBlock) + j], call.B + (j * width), room.Output + ((row + later) * dims.Padded) + start, width);
-                }
+                call.C = isEven ? room.Output + ((row + r) * dims.Padded) + start : room.Tile;
+                (call.CRow, call.Accumulate) = (isEven ? dims.Padded : width, isEven);
+                if (fewest > 0) TTiles.Run<S, V>(vectors, call);
+                else if (!isEven) new Span<float>(room.Tile, height * width).Clear();
+                if (!isEven) AddLaterKeys(room, first + row, r, end, key, keys, call.B, start, width, row);
             }
+        }
+    }
+
+    // Keys that only later rows of the tile see. Not 0 · value for the others: a value that is NaN must not leak to the past.
+    private readonly void AddLaterKeys(
+        in Room room, int firstRow, int r, int end, int key, int keys, float* values, int start, int width, int row)
+    {
+        int fewest = Visible(firstRow + r, key, keys);
+        for (int later = r; later < end; later++)
+        {
+            float* sums = room.Tile + ((later - r) * width);
+            int count = Visible(firstRow + later, key, keys);
+            for (int j = fewest; j < count; j++) AddScaled(room.Scores[(later * KeyBlock) + j], values + (j * width), sums, width);
+            AddScaled(1, sums, room.Output + ((row + later) * room.Dims.Padded) + start, width);
         }
     }
 
@@ -230,13 +242,14 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     private readonly ref struct Room
     {
         public readonly Panels Dims;
-        public readonly float* Queries, Keys, Gathered, Values, Scores, Output, Maxima, Sums;
+        public readonly float* Queries, Keys, Gathered, Values, Scores, Output, Maxima, Sums, Tile;
 
         public Room(int d)
         {
             Dims = new Panels(d, S.Width, TTiles.MaxVectors);
             int padded = Dims.Padded;
-            float* at = Scratch.ForTask(((long)KeyBlock * (d + padded)) + ((long)MaxRows * (d + padded + 2)) + (Group * KeyBlock) + ((long)S.Width * d));
+            float* at = Scratch.ForTask(((long)KeyBlock * (d + padded)) + ((long)MaxRows * (d + padded + 2)) + (Group * KeyBlock) + ((long)S.Width * d)
+                + (Group * (long)padded));
             Keys = at;
             Values = Keys + (KeyBlock * d);
             Output = Values + (KeyBlock * padded);
@@ -245,6 +258,7 @@ internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
             Sums = Maxima + MaxRows;
             Queries = Sums + MaxRows;
             Gathered = Queries + (MaxRows * d);
+            Tile = Gathered + (S.Width * d);
         }
     }
 }

@@ -12,6 +12,12 @@ internal static unsafe class MatMul
     /// </summary>
     public const int StreamedRows = 8;
 
+    /// <summary>
+    /// From this many rows on, too, a row of Y has the same bits whatever other rows are computed with it: a prompt that is read in parts of at least this
+    /// many tokens gives the same keys, values and scores however it is cut. Between the two, AVX-512 sums in another order.
+    /// </summary>
+    public const int TiledRows = QuadTile.Columns + 1;
+
     /// <summary>Y = act(X · Wᵀ + bias) + residual.</summary>
     /// <param name="x">X, row-major [m, k].</param>
     /// <param name="m">Rows of X and Y: tokens.</param>

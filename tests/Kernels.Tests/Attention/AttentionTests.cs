@@ -134,6 +134,36 @@ public sealed class AttentionTests
     }
 
     [Test]
+    public void A_query_among_many_has_the_same_bits_among_any_number([Levels] KernelLevel level,
+        [Values(WeightType.F32, WeightType.F16)] WeightType type, [Values(0, 2)] int keyHeads)
+    {
+        const int Heads = 4, HeadDim = 20, Width = Heads * HeadDim, Keys = 330;
+        Case all = new Case { Heads = Heads, KeyHeads = keyHeads, HeadDim = HeadDim, Queries = Keys, Keys = Keys, Causal = true, Type = type }.Fill();
+        float[] together = all.Run(Samples.At(level), out _);
+        int keyWidth = all.K.Length / Keys, start = 0;
+        foreach (int queries in new[] { 17, 48, 19, 100, 70, 49, 27 })
+        {
+            int end = start + queries;
+            var part = new Case
+            {
+                Heads = Heads,
+                KeyHeads = keyHeads,
+                HeadDim = HeadDim,
+                Queries = queries,
+                Keys = end,
+                Causal = true,
+                Type = type,
+                Q = all.Q[(start * Width)..(end * Width)],
+                K = all.K[..(end * keyWidth)],
+                V = all.V[..(end * keyWidth)],
+            };
+            Assert.That(part.Run(Samples.At(level), out _), Is.EqualTo(together[(start * Width)..(end * Width)]), $"queries {start} … {end - 1}");
+            start = end;
+        }
+        Assert.That(start, Is.EqualTo(Keys));
+    }
+
+    [Test]
     public void A_query_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level,
         [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type)
     {

@@ -73,6 +73,24 @@ public sealed class MatMulTests
     }
 
     [Test]
+    public void A_row_among_17_or_more_has_the_same_bits_among_any_number([Levels] KernelLevel level, [Values] WeightType type,
+        [Values(64, 832, 3072)] int k)
+    {
+        const int Most = 131, N = 70;
+        var w = new WeightMatrix(Samples.Weights(Samples.Uniform(N * k, 1, 0.3f), N, k, type), type, N, k);
+        float[] x = Samples.Uniform(Most * k, 2), all = new float[Most * N];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
+        MatMul.Run(x, Most, w, all, default, options);
+        foreach (int m in new[] { MatMul.TiledRows, 24, 31, 33, 48, 50, 64, 80, 96, 130 })
+        {
+            float[] last = new float[m * N];
+            MatMul.Run(x.AsSpan((Most - m) * k), m, w, last, default, options);
+            Assert.That(last, Is.EqualTo(all[((Most - m) * N)..]), $"{m} rows");
+        }
+        Assert.That(all, Has.Some.Not.Zero);
+    }
+
+    [Test]
     public void Products_computed_together_have_the_same_bits_as_one_by_one([Levels] KernelLevel level, [Values(1, 3, 8, 13, 20, 70)] int m,
         [Values] bool three)
     {

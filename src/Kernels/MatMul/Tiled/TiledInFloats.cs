@@ -70,7 +70,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
 
     public readonly void Execute(int task)
     {
-        int maxDepth = Tiling.Depth(K, TTiles.MaxDepth * TTiles.MaxVectors / Layout.Vectors(0));   // a panel has one size, however wide
+        int maxDepth = Tiling.Depth(K, TTiles.MaxDepth);        // whatever the panels' width: a row has the same bits among any others
         bool whole = maxDepth >= K;                                          // products are finished panel by panel
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
         int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows);
