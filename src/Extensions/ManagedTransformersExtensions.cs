@@ -135,8 +135,10 @@ public static class ManagedTransformersExtensions
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (services.Any(one => one.ServiceType == typeof(HostedPipeline<TPipeline>) && Equals(one.ServiceKey, serviceKey)))
-            throw new ArgumentException($"There is a {typeof(TPipeline).Name} {(serviceKey is null ? "without a key" : $"with the key {serviceKey}")} already; " +
-                $"{path} needs a serviceKey of its own.", nameof(serviceKey));
+        {
+            string key = serviceKey is null ? "without a key" : $"with the key {serviceKey}";
+            throw new ArgumentException($"There is a {typeof(TPipeline).Name} {key} already; {path} needs a serviceKey of its own.", nameof(serviceKey));
+        }
         HostedPipeline<TPipeline> Make(IServiceProvider provider) => new(
             ModelDirectories.Find(path, provider.GetService<IHostEnvironment>()?.ContentRootPath), options, serviceKey?.ToString(),
             provider.GetService<ILoggerFactory>());

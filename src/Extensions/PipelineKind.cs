@@ -29,7 +29,8 @@ internal sealed record PipelineKind(
         ?? throw new NotSupportedException($"{typeof(TPipeline)} is no pipeline that can be a service; " +
             $"there are {string.Join(", ", All.Select(kind => kind.Type.Name))}.");
 
-    private static PipelineKind Of<TPipeline>(string task, string operation, Func<string, PipelineOptions?, TPipeline> load, Action<TPipeline, HostedModelOptions> warmUp)
+    private static PipelineKind Of<TPipeline>(
+        string task, string operation, Func<string, PipelineOptions?, TPipeline> load, Action<TPipeline, HostedModelOptions> warmUp)
         where TPipeline : Pipeline =>
         new(typeof(TPipeline), task, operation, load, (pipeline, options) => warmUp((TPipeline)pipeline, options));
 }

@@ -72,7 +72,7 @@ public sealed record SessionOptions
     /// <summary>Sequences of a decoder's KV cache.</summary>
     public int BatchSize { get; init; } = 1;
 
-    /// <summary>Tokens per sequence of a decoder's KV cache, allocated once; n_positions when null.</summary>
+    /// <summary>The most tokens per sequence of a decoder's KV cache, whose memory grows with the text; n_positions when null.</summary>
     public int? MaxLength { get; init; }
 
     /// <summary>How a decoder's keys and values are stored: float32, or in half the memory as F16 or BF16, which rounds them.</summary>

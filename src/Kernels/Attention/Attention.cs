@@ -59,7 +59,8 @@ internal static unsafe class Attention
             AttentionReference.Run(a);
             return;
         }
-        nint size = WeightMatrix.ElementSize(a.K.Type);
+        nint size = WeightMatrix.ElementSize(a.Type), whole = 0;
+        fixed (nint* pages = a.Pages)
         fixed (byte* k = a.K, v = a.V)
         fixed (float* q = a.Q, headMask = a.HeadMask, bias = a.Bias, output = a.Output, probabilities = a.Probabilities)
         fixed (int* places = a.Places)
@@ -76,10 +77,12 @@ internal static unsafe class Attention
                 Q = q,
                 QTokenStride = a.QTokenStride,
                 QHeadStride = a.QHeadStride,
-                K = k,
+                Pages = a.IsPaged ? pages : &whole,
+                PageShift = a.IsPaged ? BitOperations.Log2((uint)a.PageTokens) : 31,
+                K = a.IsPaged ? a.KOffset : (nint)k,
                 KTokenBytes = a.KTokenStride * size,
                 KHeadBytes = a.KHeadStride * size,
-                V = v,
+                V = a.IsPaged ? a.VOffset : (nint)v,
                 VTokenBytes = a.VTokenStride * size,
                 VHeadBytes = a.VHeadStride * size,
                 VisibleCount = a.Keys,
@@ -90,10 +93,11 @@ internal static unsafe class Attention
                 Output = output,
                 Probabilities = probabilities,
             };
+            call.PageMask = (int)((1u << call.PageShift) - 1);
             if (a.KeyMask.Contains((byte)0)) ListVisible(a.KeyMask, ref call);
             int threads = Tiling.Threads(a.Queries, KeyCost * (long)a.Heads * a.Keys * a.HeadDim, maxThreads);
             var jobs = new Jobs { Call = call, Level = level, Threads = threads };
-            WeightFormats.VisitFloats(a.K.Type, ref jobs);
+            WeightFormats.VisitFloats(a.Type, ref jobs);
         }
     }
 
@@ -164,7 +168,8 @@ internal interface IAttentionRows
 /// <summary>Sizes, inputs and outputs of one call of <see cref="Attention"/>. Strides count elements.</summary>
 /// <remarks>
 /// Value d of head h at token t is at t · TokenStride + h · HeadStride + d: a fused [tokens, 3 · hidden] projection, a
-/// [heads, tokens, dim] cache and a plain [tokens, heads · dim] tensor are all read in place.
+/// [heads, tokens, dim] cache and a plain [tokens, heads · dim] tensor are all read in place. A cache may also be in pages, each with the same number of
+/// tokens, and the strides hold within a page (Kwon et al. 2023, arXiv:2309.06180).
 /// </remarks>
 internal ref struct AttentionArguments
 {
@@ -180,12 +185,36 @@ internal ref struct AttentionArguments
     public int KTokenStride, KHeadStride;
     public StoredSpan V;                  // values, in the type of the keys
     public int VTokenStride, VHeadStride;
+    public ReadOnlySpan<nint> Pages;      // addresses of pages that stay where they are during the call, in place of K and V; empty: they are whole
+    public int PageTokens;                // tokens of a page: a power of two, at least 16
+    public nint KOffset, VOffset;         // bytes from a page's address to its keys, and to its values
+    public WeightType PageType;           // how pages store both
     public ReadOnlySpan<byte> KeyMask;    // [Keys], 0 hides a key from all queries; empty: all are visible
     public ReadOnlySpan<float> HeadMask;  // [Heads], multiplies the probabilities of a head; empty: none
     public ReadOnlySpan<float> Bias;      // [Heads, 2 · reach − 1]: reach − 1 + d is added to scores of keys d places after the query; empty: none
     public ReadOnlySpan<int> Places;      // [Keys] where tokens stand, less than reach from each other; empty: one after the other
     public Span<float> Output;            // [Queries, Heads · HeadDim]
     public Span<float> Probabilities;     // empty, or [Heads, Queries, Keys]: receives the probabilities after softmax and head mask
+
+    internal readonly bool IsPaged => !Pages.IsEmpty;
+
+    /// <summary>How keys and values are stored.</summary>
+    internal readonly WeightType Type => IsPaged ? PageType : K.Type;
+
+    /// <summary>Number d of a key, as a head of queries sees it.</summary>
+    internal readonly float Key(int head, int token, int d) => Number(K, KOffset, KTokenStride, KHeadStride, head, token, d);
+
+    /// <summary>Number d of a value.</summary>
+    internal readonly float Value(int head, int token, int d) => Number(V, VOffset, VTokenStride, VHeadStride, head, token, d);
+
+    private readonly unsafe float Number(StoredSpan whole, nint offset, int tokenStride, int headStride, int head, int token, int d)
+    {
+        int start = head / Group * headStride;
+        if (!IsPaged) return whole[(token * tokenStride) + start + d];
+        int at = (token % PageTokens * tokenStride) + start + d, size = WeightMatrix.ElementSize(PageType);
+        byte* page = (byte*)(Pages[token / PageTokens] + offset);
+        return new StoredSpan(new ReadOnlySpan<byte>(page + ((nint)at * size), size), PageType)[0];
+    }
 
     /// <summary>Heads of queries that share a head of keys and values.</summary>
     internal readonly int Group => KeyHeads == 0 ? 1 : Heads / KeyHeads;
@@ -211,17 +240,33 @@ internal ref struct AttentionArguments
         Check.NotNegative(Queries);
         Check.NotNegative(Keys);
         if (Causal) Check.AtLeast(Keys, Queries, $"causal attention, whose {Queries} queries are the last of the keys,");
-        Check.Same(K.Type, V.Type);
         int keyHeads = KeyHeads == 0 ? Heads : KeyHeads;
         CheckStrided(Q.Length, Queries, Heads, QTokenStride, QHeadStride, "Q.Length");
-        CheckStrided(K.Length, Keys, keyHeads, KTokenStride, KHeadStride, "K.Length");
-        CheckStrided(V.Length, Keys, keyHeads, VTokenStride, VHeadStride, "V.Length");
+        if (IsPaged)
+        {
+            CheckPages(PageTokens);
+        }
+        else
+        {
+            Check.Same(K.Type, V.Type);
+            CheckStrided(K.Length, Keys, keyHeads, KTokenStride, KHeadStride, "K.Length");
+            CheckStrided(V.Length, Keys, keyHeads, VTokenStride, VHeadStride, "V.Length");
+        }
         if (!KeyMask.IsEmpty) Check.Length(KeyMask.Length, Keys, $"a mask of all keys");
         if (!HeadMask.IsEmpty) Check.Length(HeadMask.Length, Heads, $"a mask of all heads");
         if (!Bias.IsEmpty) CheckBias();
         Check.Length(Output.Length, (long)Queries * Heads * HeadDim, $"Output [{Queries}, {Heads} · {HeadDim}]");
         if (!Probabilities.IsEmpty)
             Check.Length(Probabilities.Length, (long)Heads * Queries * Keys, $"Probabilities [{Heads}, {Queries}, {Keys}]");
+    }
+
+    private readonly void CheckPages(int pageTokens)
+    {
+        const int Fewest = 16;                // the widest vector of a block's keys is of one page
+        if (pageTokens < Fewest || !BitOperations.IsPow2(pageTokens))
+            throw new ArgumentException($"PageTokens is {pageTokens}; a power of two from {Fewest} on is needed.", nameof(pageTokens));
+        if (Pages.Length * (long)pageTokens < Keys)
+            throw new ArgumentException($"{Pages.Length} pages of {pageTokens} tokens were given for {Keys} keys.", nameof(pageTokens));
     }
 
     private readonly void CheckBias()
@@ -258,7 +303,9 @@ internal unsafe struct AttentionCall
     public bool Causal;
     public float* Q;
     public nint QTokenStride, QHeadStride;
-    public byte* K, V;                            // keys and values as stored
+    public nint* Pages;                           // where each page begins; 0 alone where keys and values are whole
+    public int PageShift, PageMask;               // a page has 2^PageShift tokens, PageMask is one less; 31 where they are whole
+    public nint K, V;                             // from a page's beginning to its keys and values as stored, in bytes
     public nint KTokenBytes, KHeadBytes;          // bytes from a key or value, or from one head of it, to the next
     public nint VTokenBytes, VHeadBytes;
     public int* Visible;                          // ascending numbers of the keys that the mask leaves, or null where there is no mask
@@ -287,8 +334,20 @@ internal unsafe struct AttentionCall
     public readonly int KeyHeads => Heads / Group;
 
     public readonly float* QueryOf(int head, int i) => Q + (i * QTokenStride) + (head * QHeadStride);
-    public readonly byte* KeyOf(int keyHead, int key) => K + (key * KTokenBytes) + (keyHead * KHeadBytes);
-    public readonly byte* ValueOf(int keyHead, int key) => V + (key * VTokenBytes) + (keyHead * VHeadBytes);
+    public readonly byte* KeyOf(int keyHead, int key) =>
+        (byte*)(Pages[key >> PageShift] + K + ((key & PageMask) * KTokenBytes) + (keyHead * KHeadBytes));
+
+    public readonly byte* ValueOf(int keyHead, int key) =>
+        (byte*)(Pages[key >> PageShift] + V + ((key & PageMask) * VTokenBytes) + (keyHead * VHeadBytes));
+
+    /// <summary>One past the last of the visible keys from j on, below end, that follow each other in memory, and of which the one
+    /// <paramref name="ahead"/> places on does, too.</summary>
+    public readonly int EndOfRun(int j, int end, int ahead)
+    {
+        if (Visible != null) return j + 1;
+        long pageEnd = (j | PageMask) + 1L;
+        return (int)Math.Min(end, j < pageEnd - ahead ? pageEnd - ahead : pageEnd);
+    }
     public readonly float* OutputOf(int head, int i) => Output + ((((nint)i * Heads) + head) * HeadDim);
 
     /// <summary>What to add to a query's scores, to be read from <paramref name="key"/> on where keys are neither hidden nor stand with gaps.</summary>

@@ -9,7 +9,8 @@ namespace ManagedTransformers.Kernels;
 /// matmul's tiles, and a running maximum and sum per query (online softmax) make the matrix of scores unnecessary. A row is a query of one of the heads:
 /// first all heads of a query, then those of the next, so that a row sees no fewer keys than the rows before it.
 /// </summary>
-/// <remarks>A query's result has the same bits whatever other queries are computed with it. Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
+/// <remarks>A query's result has the same bits whatever other queries are computed with it.
+/// Milakov &amp; Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.</remarks>
 internal unsafe struct AttentionBlockJob<S, V, TTiles, TFormat> : IJob
     where S : struct, ISimd<V>
     where TTiles : struct, ITiles

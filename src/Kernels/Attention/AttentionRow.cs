@@ -78,6 +78,7 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
         if (count == 0)
         {
             call.Visible = null;                                     // sees none: attends to all equally
+            call.VisibleCount = call.Keys;
             count = call.Keys;
         }
         for (int start = 0; start < count; start += part)
@@ -98,7 +99,10 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
             byte* k1 = call.KeyOf(head, call.KeyAt(Math.Min(j + 1, count - 1)));
             byte* k2 = call.KeyOf(head, call.KeyAt(Math.Min(j + 2, count - 1)));
             byte* k3 = call.KeyOf(head, call.KeyAt(Math.Min(j + 3, count - 1)));
-            nint ahead = j + Ahead < count ? Ahead * call.KTokenBytes : (nint)(call.ValueOf(head, call.KeyAt(Math.Min(j + Ahead - count, count - 1))) - k0);
+            byte* next = j + Ahead < count
+                ? call.KeyOf(head, call.KeyAt(j + Ahead))
+                : call.ValueOf(head, call.KeyAt(Math.Min(j + Ahead - count, count - 1)));
+            nint ahead = (nint)(next - k0);
             ScoreTile.Dot4<S, V, TFormat>(whole, k0, k1, k2, k3, ahead, q, sums);
             for (int r = 0; r < Math.Min(4, end - j); r++)
                 p[j + r] = (sums[r] + Rest(q, call.KeyOf(head, call.KeyAt(j + r)), whole, length)) * call.Scale;
@@ -117,24 +121,28 @@ internal unsafe struct AttentionRowJob<S, V, TFormat> : IJob
     private static void Weigh(in AttentionCall call, int head, int start, int end, float* p, float* output)
     {
         Decoding<V> decoding = TFormat.Decoding<S, V>();
-        nint d = 0, ahead = Ahead * call.VTokenBytes;
+        nint d = 0;
         for (; d <= call.HeadDim - (4 * S.Width); d += 4 * S.Width)
         {
             V s0 = S.Broadcast(0f), s1 = s0, s2 = s0, s3 = s0;
             if (start > 0)
                 (s0, s1, s2, s3) = (S.Load(output + d), S.Load(output + d + S.Width), S.Load(output + d + (2 * S.Width)), S.Load(output + d + (3 * S.Width)));
-            for (int j = start; j < end; j++)
+            for (int j = start; j < end;)
             {
                 byte* v = call.ValueOf(head, call.KeyAt(j));
-                V x = S.Broadcast(p[j]);
-                S.Prefetch(v + ahead + TFormat.RowBytes(d));
-                S.Prefetch(v + ahead + TFormat.RowBytes(d + S.Width));
-                S.Prefetch(v + ahead + TFormat.RowBytes(d + (2 * S.Width)));
-                S.Prefetch(v + ahead + TFormat.RowBytes(d + (3 * S.Width)));
-                s0 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d, decoding), s0);
-                s1 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + S.Width, decoding), s1);
-                s2 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (2 * S.Width), decoding), s2);
-                s3 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (3 * S.Width), decoding), s3);
+                nint ahead = (nint)(call.ValueOf(head, call.KeyAt(Math.Min(j + Ahead, call.VisibleCount - 1))) - v);
+                for (int stop = call.EndOfRun(j, end, Ahead); j < stop; j++, v += call.VTokenBytes)
+                {
+                    V x = S.Broadcast(p[j]);
+                    S.Prefetch(v + ahead + TFormat.RowBytes(d));
+                    S.Prefetch(v + ahead + TFormat.RowBytes(d + S.Width));
+                    S.Prefetch(v + ahead + TFormat.RowBytes(d + (2 * S.Width)));
+                    S.Prefetch(v + ahead + TFormat.RowBytes(d + (3 * S.Width)));
+                    s0 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d, decoding), s0);
+                    s1 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + S.Width, decoding), s1);
+                    s2 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (2 * S.Width), decoding), s2);
+                    s3 = S.MultiplyAdd(x, TFormat.Widen<S, V>(v, d + (3 * S.Width), decoding), s3);
+                }
             }
             S.Store(output + d, s0);
             S.Store(output + d + S.Width, s1);

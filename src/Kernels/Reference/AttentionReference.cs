@@ -21,12 +21,10 @@ internal static class AttentionReference
     private static void Scores(in AttentionArguments a, int h, int i, double[] scores)
     {
         ReadOnlySpan<float> q = a.Q.Slice((i * a.QTokenStride) + (h * a.QHeadStride), a.HeadDim);
-        StoredSpan k = a.K;
         for (int j = 0; j < a.Keys; j++)
         {
-            int start = (j * a.KTokenStride) + (h / a.Group * a.KHeadStride);      // where k[j] of this head begins
             double dot = 0;
-            for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * k[start + d];
+            for (int d = 0; d < a.HeadDim; d++) dot += (double)q[d] * a.Key(h, j, d);
             scores[j] = (dot * a.Scale) + a.BiasOf(h, i, j);
         }
     }
@@ -61,7 +59,6 @@ internal static class AttentionReference
     {
         double headMask = a.HeadMask.IsEmpty ? 1 : a.HeadMask[h];
         bool anyVisible = AnyVisible(a, i);
-        StoredSpan v = a.V;
         Span<float> output = a.Output.Slice(((i * a.Heads) + h) * a.HeadDim, a.HeadDim);
         for (int d = 0; d < a.HeadDim; d++)
         {
@@ -69,7 +66,7 @@ internal static class AttentionReference
             for (int j = 0; j < a.Keys; j++)
             {
                 if (anyVisible && !IsVisible(a, i, j)) continue;   // not 0 · v: v may be NaN
-                sum += p[j] * headMask * v[(j * a.VTokenStride) + (h / a.Group * a.VHeadStride) + d];
+                sum += p[j] * headMask * a.Value(h, j, d);
             }
             output[d] = (float)sum;
         }

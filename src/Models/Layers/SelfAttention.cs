@@ -137,7 +137,7 @@ internal sealed class CausalSelfAttention
         FloatTensor query = queries.Shape[1] == width ? queries : session.Workspace.Rent(_queryName, tokens, width);   // [tokens, heads · head_dim]
         RotaryTable? rotary = _rotary?.For(session.Batch);
         for (int row = 0; row < session.Batch.Rows; row++)
-            SplitHeads.Run(Split(projected, query, row, rotary, session), session.Kernels);           // q and k rotated; k and v → cache
+            Split(projected, query, row, rotary, session);           // q and k rotated; k and v → cache
         session.Tracer?.TapHeads(this, projected, query);
         FloatTensor context = session.Workspace.Rent(_contextName, tokens, width);
         Attention.Run(session.Batch.Rows, new CachedRows(this, query, context, session), session.Kernels);
@@ -151,36 +151,38 @@ internal sealed class CausalSelfAttention
         trace.Tap(_queryName, query, new HeadLayout(_heads, _headDim));
         bool keysChanged = trace.Tap(_keyName, projected.Key, _keys), valuesChanged = trace.Tap(_valueName, projected.Value, _values);
         for (int row = 0; (keysChanged || valuesChanged) && row < session.Batch.Rows; row++)
-        {
-            SplitHeadsArguments changed = Split(projected, query, row, rotary: null, session);        // keys are turned already
-            changed.Query = new ProjectedHeads([], width: 0, new HeadLayout(0, _headDim));
-            changed.Q = [];
-            SplitHeads.Run(changed, session.Kernels);
-        }
+            Split(projected, query, row, rotary: null, session, keepQuery: true);        // keys are turned already
     }
 
-    private SplitHeadsArguments Split(in Projections projected, FloatTensor query, int row, RotaryTable? rotary, Session session)
+    // Queries, keys and values of a row's tokens, page by page.
+    private void Split(in Projections projected, FloatTensor query, int row, RotaryTable? rotary, Session session, bool keepQuery = false)
     {
-        (PackedBatch batch, KeyValueCache cache) = (session.Batch, session.Cache!);
-        CachedSequence held = cache.Of(batch.Slot(row));
-        (int start, int tokens, int width) = (batch.RowStart(row), batch.RowLength(row), query.Shape[1]);
-        return new SplitHeadsArguments
+        (PackedBatch batch, CachedSequence held) = (session.Batch, session.Cache!.Of(session.Batch.Slot(row)));
+        for (int done = 0; done < batch.RowLength(row);)
         {
-            Tokens = tokens,
-            Query = Projected(projected.Query, _queries),
-            Key = Projected(projected.Key, _keys),
-            Value = Projected(projected.Value, _values),
-            Rotary = rotary,
-            Positions = batch.Positions.Slice(start, tokens),
-            Q = query.Span.Slice(start * width, tokens * width),
-            K = held.Keys(_layer),
-            V = held.Values(_layer),
-            Type = cache.Type,
-            MaxLength = cache.MaxLength,
-            Past = held.Length,
-        };
+            int token = held.Length + done, inPage = token % KeyValuePages.Tokens;
+            int tokens = Math.Min(KeyValuePages.Tokens - inPage, batch.RowLength(row) - done), start = batch.RowStart(row) + done;
+            KeyValuePage page = held.PageOf(token);
+            SplitHeads.Run(
+                new SplitHeadsArguments
+                {
+                    Tokens = tokens,
+                    Query = keepQuery ? new ProjectedHeads([], width: 0, new HeadLayout(0, _headDim)) : Projected(projected.Query, _queries),
+                    Key = Projected(projected.Key, _keys),
+                    Value = Projected(projected.Value, _values),
+                    Rotary = rotary,
+                    Positions = batch.Positions.Slice(start, tokens),
+                    Q = keepQuery ? [] : query.Span.Slice(start * query.Shape[1], tokens * query.Shape[1]),
+                    K = page.Layer(_layer, KeyOrValue.Key),
+                    V = page.Layer(_layer, KeyOrValue.Value),
+                    Type = session.Cache.Type,
+                    MaxLength = KeyValuePages.Tokens,
+                    Past = inPage,
+                }, session.Kernels);
+            done += tokens;
 
-        ProjectedHeads Projected(FloatTensor x, HeadLayout layout) => new(x.Span.Slice(start * x.Shape[1], tokens * x.Shape[1]), x.Shape[1], layout);
+            ProjectedHeads Projected(FloatTensor x, HeadLayout layout) => new(x.Span.Slice(start * x.Shape[1], tokens * x.Shape[1]), x.Shape[1], layout);
+        }
     }
 
     /// <summary>What each row of the batch attends to: its sequence's keys and values in the cache.</summary>
@@ -205,12 +207,15 @@ internal sealed class CausalSelfAttention
                 Q = query.Span.Slice(start, queries * width),
                 QTokenStride = width,
                 QHeadStride = headDim,
-                K = new StoredSpan(held.Keys(layer), cache.Type),
+                Pages = held.Addresses,
+                PageTokens = KeyValuePages.Tokens,
+                PageType = cache.Type,
+                KOffset = cache.PageOffset(layer, KeyOrValue.Key),
                 KTokenStride = headDim,
-                KHeadStride = cache.MaxLength * headDim,
-                V = new StoredSpan(held.Values(layer), cache.Type),
+                KHeadStride = KeyValuePages.Tokens * headDim,
+                VOffset = cache.PageOffset(layer, KeyOrValue.Value),
                 VTokenStride = headDim,
-                VHeadStride = cache.MaxLength * headDim,
+                VHeadStride = KeyValuePages.Tokens * headDim,
                 KeyMask = cache.KeyMask(slot, keys),
                 HeadMask = session.HeadMaskOf(layer),
                 Output = context.Span.Slice(start, queries * width),

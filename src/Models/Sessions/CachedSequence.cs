@@ -4,28 +4,15 @@ using ManagedTransformers.Kernels;
 namespace ManagedTransformers.Models;
 
 
-/// <summary>What a KV cache holds of one sequence: keys and values of every layer, and where its tokens stood.</summary>
-internal sealed class CachedSequence
+/// <summary>What a KV cache holds of one sequence: pages of keys and values, and where its tokens stood.</summary>
+internal sealed class CachedSequence(KeyValuePages pages)
 {
-    private readonly byte[][] _keys;       // per layer: [heads, MaxLength, head_dim] in the cache's type
-    private readonly byte[][] _values;
-    private readonly byte[] _visible;      // [MaxLength]
-    private readonly int[] _columns;       // [MaxLength]: where each token stood in the padded batches
-    private readonly int _heads, _maxLength, _vectorBytes;
+    private const int Tokens = KeyValuePages.Tokens;
 
-    public CachedSequence(int layers, int heads, int maxLength, int vectorBytes)
-    {
-        (_heads, _maxLength, _vectorBytes) = (heads, maxLength, vectorBytes);
-        _keys = new byte[layers][];
-        _values = new byte[layers][];
-        for (int layer = 0; layer < layers; layer++)
-        {
-            _keys[layer] = GC.AllocateUninitializedArray<byte>(heads * maxLength * vectorBytes);
-            _values[layer] = GC.AllocateUninitializedArray<byte>(heads * maxLength * vectorBytes);
-        }
-        _visible = new byte[maxLength];
-        _columns = new int[maxLength];
-    }
+    private readonly List<KeyValuePage> _pages = [];
+    private nint[] _addresses = [];        // of the pages
+    private byte[] _visible = [];
+    private int[] _columns = [];           // where each token stood in the padded batches
 
     /// <summary>Tokens held.</summary>
     public int Length { get; private set; }
@@ -45,22 +32,26 @@ internal sealed class CachedSequence
     /// <summary>Where tokens stand in the padded batches, [length].</summary>
     public ReadOnlySpan<int> Columns(int length) => _columns.AsSpan(0, length);
 
-    /// <summary>A layer's keys, [heads, MaxLength, head_dim].</summary>
-    public Span<byte> Keys(int layer) => _keys[layer];
+    /// <summary>Where the pages begin, of the tokens held and of those that there is room for.</summary>
+    public ReadOnlySpan<nint> Addresses => _addresses.AsSpan(0, _pages.Count);
 
-    /// <summary>A layer's values, [heads, MaxLength, head_dim].</summary>
-    public Span<byte> Values(int layer) => _values[layer];
+    /// <summary>The page of a token.</summary>
+    public KeyValuePage PageOf(int token) => _pages[token / Tokens];
 
     /// <summary>Forgets all tokens from <paramref name="length"/> on.</summary>
     public void Truncate(int length)
     {
         Length = length;
         HasHidden = Visible(length).Contains((byte)0);
+        int kept = PagesFor(length);
+        for (int i = kept; i < _pages.Count; i++) _pages[i].Release();
+        _pages.RemoveRange(kept, _pages.Count - kept);
     }
 
-    /// <summary>Notes where tokens stand that follow those held; they count once <see cref="Commit"/> is called.</summary>
+    /// <summary>Makes room for tokens that follow those held, and notes where they stand; they count once <see cref="Commit"/> is called.</summary>
     public void Reserve(ReadOnlySpan<byte> visible, ReadOnlySpan<int> columns, int firstColumn)
     {
+        MakeRoom(Length + visible.Length);
         visible.CopyTo(_visible.AsSpan(Length));
         HasHidden |= visible.Contains((byte)0);
         for (int i = 0; i < columns.Length; i++) _columns[Length + i] = firstColumn + columns[i];
@@ -82,43 +73,79 @@ internal sealed class CachedSequence
         return shown;
     }
 
-    /// <summary>Holds this many tokens from column 0 on, all visible; keys and values are written by the caller.</summary>
+    /// <summary>Holds this many tokens from column 0 on, all visible; keys and values are to be written by <see cref="SetHead"/>.</summary>
     public void Fill(int length)
     {
+        Truncate(0);
+        MakeRoom(length);
         Array.Fill(_visible, (byte)1);
-        for (int i = 0; i < _maxLength; i++) _columns[i] = i;
-        (Length, HasHidden) = (length, false);
+        for (int i = 0; i < length; i++) _columns[i] = i;
+        Length = length;
     }
 
-    /// <summary>Becomes a copy of what another one of the same layers and heads holds.</summary>
+    /// <summary>Becomes a copy of what another one of the same layers and heads holds: both share its pages until one of them writes.</summary>
     public void CopyFrom(CachedSequence other)
     {
-        for (int layer = 0; layer < _keys.Length; layer++)
+        Truncate(0);
+        foreach (KeyValuePage page in other._pages.Take(PagesFor(other.Length)))
         {
-            CopyHeads(other._keys[layer], other._maxLength, _keys[layer], other.Length);
-            CopyHeads(other._values[layer], other._maxLength, _values[layer], other.Length);
+            page.Share();
+            _pages.Add(page);
         }
+        NoteAddresses();
+        GrowTo(other.Length);
         other._visible.AsSpan(0, other.Length).CopyTo(_visible);
         other._columns.AsSpan(0, other.Length).CopyTo(_columns);
         (Length, HasHidden) = (other.Length, other.HasHidden);
     }
 
-    /// <summary>A layer's keys or values without the room behind them, [heads, length, head_dim].</summary>
-    public byte[] HeadsOf(ReadOnlySpan<byte> buffer)
+    /// <summary>Copies the first tokens' keys or values of a head, [length, head_dim] as stored.</summary>
+    public void CopyHead(int layer, KeyOrValue what, int head, int length, Span<byte> to)
     {
-        byte[] copy = new byte[_heads * Length * _vectorBytes];
-        for (int head = 0; head < _heads; head++)
-            buffer.Slice(head * _maxLength * _vectorBytes, Length * _vectorBytes).CopyTo(copy.AsSpan(head * Length * _vectorBytes));
-        return copy;
+        for (int token = 0; token < length; token += Tokens)
+        {
+            int bytes = Math.Min(Tokens, length - token) * pages.VectorBytes;
+            PageOf(token).Head(layer, what, head)[..bytes].CopyTo(to[(token * pages.VectorBytes)..]);
+        }
     }
 
-    /// <summary>Writes a layer's keys or values from [heads, length, head_dim].</summary>
-    public void SetHeads(Span<byte> buffer, ReadOnlySpan<byte> heads, int length) => CopyHeads(heads, length, buffer, length);
-
-    private void CopyHeads(ReadOnlySpan<byte> from, int fromMaxLength, Span<byte> to, int length)
+    /// <summary>Writes a head's keys or values of all tokens held, [length, head_dim] as stored.</summary>
+    public void SetHead(int layer, KeyOrValue what, int head, ReadOnlySpan<byte> from)
     {
-        for (int head = 0; head < _heads; head++)
-            from.Slice(head * fromMaxLength * _vectorBytes, length * _vectorBytes).CopyTo(to[(head * _maxLength * _vectorBytes)..]);
+        for (int token = 0; token < Length; token += Tokens)
+        {
+            int bytes = Math.Min(Tokens, Length - token) * pages.VectorBytes;
+            from.Slice(token * pages.VectorBytes, bytes).CopyTo(PageOf(token).Head(layer, what, head));
+        }
+    }
+
+    private static int PagesFor(int tokens) => (tokens + Tokens - 1) / Tokens;
+
+    // The page that is written next must be this sequence's alone.
+    private void MakeRoom(int tokens)
+    {
+        if (Length % Tokens is int used and > 0 && _pages[Length / Tokens] is { IsShared: true } shared)
+        {
+            _pages[Length / Tokens] = shared.CopyOf(used);
+            shared.Release();
+        }
+        while (_pages.Count < PagesFor(tokens)) _pages.Add(pages.Rent());
+        NoteAddresses();
+        GrowTo(tokens);
+    }
+
+    private void NoteAddresses()
+    {
+        if (_addresses.Length < _pages.Count) _addresses = new nint[2 * _pages.Count];
+        for (int i = 0; i < _pages.Count; i++) _addresses[i] = _pages[i].Address;
+    }
+
+    private void GrowTo(int tokens)
+    {
+        if (tokens <= _visible.Length) return;
+        int room = Math.Max(PagesFor(tokens) * Tokens, 2 * _visible.Length);
+        Array.Resize(ref _visible, room);
+        Array.Resize(ref _columns, room);
     }
 }
 
@@ -150,8 +177,8 @@ internal static class SavedSequence
         long[] shape = [cache.Heads, held.Length, cache.HeadDim];
         for (int layer = 0; layer < cache.Layers; layer++)
         {
-            tensors.Add(new TensorEntry(NameOf(layer, "key"), cache.Type.ToElementType(), shape, held.HeadsOf(held.Keys(layer))));
-            tensors.Add(new TensorEntry(NameOf(layer, "value"), cache.Type.ToElementType(), shape, held.HeadsOf(held.Values(layer))));
+            tensors.Add(new TensorEntry(NameOf(layer, "key"), cache.Type.ToElementType(), shape, cache.Stored(sequence, layer, KeyOrValue.Key)));
+            tensors.Add(new TensorEntry(NameOf(layer, "value"), cache.Type.ToElementType(), shape, cache.Stored(sequence, layer, KeyOrValue.Value)));
         }
         var metadata = new Dictionary<string, string> { ["format"] = Format, ["version"] = Version, ["model"] = session.Model.Fingerprint };
         SafetensorsWriter.Write(path, tensors, metadata);
@@ -183,12 +210,16 @@ internal static class SavedSequence
         Weight[] keys = [.. Enumerable.Range(0, cache.Layers).Select(layer => Check(file, cache, NameOf(layer, "key"), tokens.Length))];
         Weight[] values = [.. Enumerable.Range(0, cache.Layers).Select(layer => Check(file, cache, NameOf(layer, "value"), tokens.Length))];
         CachedSequence held = cache.Of(sequence);
+        held.Fill(tokens.Length);
         for (int layer = 0; layer < cache.Layers; layer++)
         {
-            held.SetHeads(held.Keys(layer), keys[layer].Bytes, tokens.Length);
-            held.SetHeads(held.Values(layer), values[layer].Bytes, tokens.Length);
+            for (int head = 0; head < cache.Heads; head++)
+            {
+                int bytes = keys[layer].Bytes.Length / cache.Heads;
+                held.SetHead(layer, KeyOrValue.Key, head, keys[layer].Bytes.Slice(head * bytes, bytes));
+                held.SetHead(layer, KeyOrValue.Value, head, values[layer].Bytes.Slice(head * bytes, bytes));
+            }
         }
-        held.Fill(tokens.Length);
         cache.Truncate(sequence, tokens.Length);           // counts the columns anew: what was held may have been longer
         return [.. tokens.Select(token => (int)token)];
     }

@@ -6,31 +6,29 @@ namespace ManagedTransformers.Models;
 
 /// <summary>
 /// The keys and values of the tokens that a decoder has read (past_key_values), for a fixed number of sequences of a fixed
-/// greatest length: allocated once, appended in place.
+/// greatest length, in pages that are allocated as sequences grow, and shared where one is a copy of another.
 /// </summary>
-/// <remarks>Memory: 2 · layers · batch · MaxLength · n_embd elements of <see cref="Type"/>, touched only as sequences grow.</remarks>
+/// <remarks>Memory: 2 · layers · heads · head_dim elements of <see cref="Type"/> for each token, in whole pages of 64 tokens. What is forgotten is kept for
+/// tokens that come later.</remarks>
 [DebuggerDisplay("{Layers} layers, {Heads} heads of {HeadDim}, {Type}: {LengthText,nq}")]
 [DebuggerTypeProxy(typeof(KeyValueCacheDebugView))]
 public sealed class KeyValueCache
 {
     private readonly CachedSequence[] _sequences;
     private readonly CachedSequence?[] _reordered;
+    private readonly KeyValuePages _pages;
 
     internal KeyValueCache(int layers, int batchSize, int heads, int maxLength, int headDim, WeightType type)
     {
         (Layers, BatchSize, Heads, MaxLength, HeadDim, Type) = (layers, batchSize, heads, maxLength, headDim, type);
-        int elementSize = WeightMatrix.ElementSize(type);
-        long perSequence = (long)heads * maxLength * headDim * elementSize;
-        if (perSequence > Array.MaxLength)
-            throw new ModelInputException($"A KV cache of {maxLength} tokens needs {perSequence} bytes per layer and sequence, over {Array.MaxLength}. " +
-                "Ask for a smaller MaxLength.");
         if ((long)layers * batchSize > Array.MaxLength || (long)batchSize * maxLength > Array.MaxLength)
             throw new ModelInputException($"A KV cache of {layers} layers for {batchSize} sequences of {maxLength} tokens is too large. " +
                 "Ask for a smaller BatchSize or MaxLength.");
+        _pages = new KeyValuePages(layers, heads, headDim, type);
         _sequences = new CachedSequence[batchSize];
         _reordered = new CachedSequence?[batchSize];
         for (int i = 0; i < batchSize; i++)
-            _sequences[i] = new CachedSequence(layers, heads, maxLength, headDim * elementSize);
+            _sequences[i] = new CachedSequence(_pages);
     }
 
     /// <summary>The cache that a configuration and a session's options ask for.</summary>
@@ -146,10 +144,10 @@ public sealed class KeyValueCache
     }
 
     /// <summary>A copy of a layer's keys, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
-    public FloatTensor Keys(int layer) => Export(layer, "key", static (sequence, l) => sequence.Keys(l));
+    public FloatTensor Keys(int layer) => Export(layer, KeyOrValue.Key);
 
     /// <summary>A copy of a layer's values, [batch, heads, length, head_dim]; shorter sequences are filled with zeros.</summary>
-    public FloatTensor Values(int layer) => Export(layer, "value", static (sequence, l) => sequence.Values(l));
+    public FloatTensor Values(int layer) => Export(layer, KeyOrValue.Value);
 
     /// <summary>Replaces what is held by keys and values of the same form as <see cref="Keys"/> gives: past_key_values as an input.</summary>
     /// <param name="pastKeyValues">One pair per layer, each [batch, heads, length, head_dim].</param>
@@ -167,12 +165,12 @@ public sealed class KeyValueCache
         }
         for (int i = 0; i < BatchSize; i++)
         {
+            _sequences[i].Fill(length);
             for (int layer = 0; layer < Layers; layer++)
             {
-                Import(pastKeyValues[layer].Key, i, length, _sequences[i].Keys(layer));
-                Import(pastKeyValues[layer].Value, i, length, _sequences[i].Values(layer));
+                Import(pastKeyValues[layer].Key, i, layer, KeyOrValue.Key);
+                Import(pastKeyValues[layer].Value, i, layer, KeyOrValue.Value);
             }
-            _sequences[i].Fill(length);
         }
         Columns = length;
     }
@@ -213,23 +211,42 @@ public sealed class KeyValueCache
         int slot = batch.Slot(row);
         CachedSequence held = Of(slot);
         int keys = held.Length + batch.RowLength(row);
-        return new AttendedRow(Widened(held.Keys(layer), keys), Widened(held.Values(layer), keys), held.Columns(keys).ToArray(), KeyMask(slot, keys).ToArray());
+        return new AttendedRow(Widened(held, layer, KeyOrValue.Key, keys), Widened(held, layer, KeyOrValue.Value, keys), held.Columns(keys).ToArray(),
+            KeyMask(slot, keys).ToArray());
     }
 
-    private float[] Widened(ReadOnlySpan<byte> buffer, int tokens)
+    /// <summary>A layer's keys or values of a sequence, [heads, length, head_dim] as stored.</summary>
+    internal byte[] Stored(int sequence, int layer, KeyOrValue what)
+    {
+        CachedSequence held = Of(sequence);
+        int bytes = held.Length * _pages.VectorBytes;
+        var stored = new byte[Heads * bytes];
+        for (int head = 0; head < Heads; head++) held.CopyHead(layer, what, head, held.Length, stored.AsSpan(head * bytes, bytes));
+        return stored;
+    }
+
+    /// <summary>Bytes of the pages that sequences hold; a page that several share counts once.</summary>
+    internal long BytesInUse => _pages.BytesInUse;
+
+    /// <summary>From a page's beginning to a layer's keys or values, in bytes.</summary>
+    internal int PageOffset(int layer, KeyOrValue what) => _pages.Offset(layer, what);
+
+    private float[] Widened(CachedSequence held, int layer, KeyOrValue what, int tokens)
     {
         var vectors = new float[Heads * tokens * HeadDim];
-        Widen(buffer, tokens, vectors, tokens);
+        Widen(held, layer, what, tokens, vectors, tokens);
         return vectors;
     }
 
-    /// <summary>The vectors of a sequence's tokens, [heads, tokens, head_dim], to [heads, length, head_dim].</summary>
-    private void Widen(ReadOnlySpan<byte> buffer, int tokens, Span<float> destination, int length)
+    /// <summary>The vectors of a sequence's first tokens to [heads, length, head_dim].</summary>
+    private void Widen(CachedSequence held, int layer, KeyOrValue what, int tokens, Span<float> destination, int length)
     {
-        int vectorBytes = HeadDim * WeightMatrix.ElementSize(Type);
+        var stored = new byte[tokens * _pages.VectorBytes];
         for (int head = 0; head < Heads; head++)
-            Conversion.Widen(buffer.Slice(head * MaxLength * vectorBytes, tokens * vectorBytes), Type,
-                destination.Slice(head * length * HeadDim, tokens * HeadDim), KernelOptions.Default);
+        {
+            held.CopyHead(layer, what, head, tokens, stored);
+            Conversion.Widen(stored, Type, destination.Slice(head * length * HeadDim, tokens * HeadDim), KernelOptions.Default);
+        }
     }
 
     /// <summary>
@@ -284,36 +301,30 @@ public sealed class KeyValueCache
         if (!batch.StartsAtOwnEnd) Columns += batch.Width;
     }
 
-    /// <summary>Stores some vectors of a head, from a token on.</summary>
-    internal void Write(Span<byte> buffer, int head, int token, ReadOnlySpan<float> vectors, KernelOptions options)
-    {
-        int elementSize = WeightMatrix.ElementSize(Type);
-        Span<byte> place = buffer.Slice((head * MaxLength + token) * HeadDim * elementSize, vectors.Length * elementSize);
-        if (Type == WeightType.F32)
-            MemoryMarshal.AsBytes(vectors).CopyTo(place);
-        else
-            Conversion.Narrow(vectors, Type, place, options);
-    }
-
-    private delegate Span<byte> Buffer(CachedSequence sequence, int layer);
-
-    private FloatTensor Export(int layer, string kind, Buffer buffer)
+    private FloatTensor Export(int layer, KeyOrValue what)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)layer, (uint)Layers, nameof(layer));
         int length = _sequences.Max(sequence => sequence.Length), stride = Heads * length * HeadDim;
+        string kind = what == KeyOrValue.Key ? "key" : "value";
         var copy = new FloatTensor($"past_key_values.{layer}.{kind}", BatchSize, Heads, length, HeadDim);
         for (int i = 0; i < BatchSize; i++)
-        {
-            CachedSequence sequence = _sequences[i];
-            Widen(buffer(sequence, layer), sequence.Length, copy.Span.Slice(i * stride, stride), length);
-        }
+            Widen(_sequences[i], layer, what, _sequences[i].Length, copy.Span.Slice(i * stride, stride), length);
         return copy;
     }
 
-    private void Import(FloatTensor tensor, int sequence, int length, Span<byte> buffer)
+    private void Import(FloatTensor tensor, int sequence, int layer, KeyOrValue what)
     {
+        int length = _sequences[sequence].Length;
+        var stored = new byte[length * _pages.VectorBytes];
         for (int head = 0; head < Heads; head++)
-            Write(buffer, head, 0, tensor.Span.Slice((sequence * Heads + head) * length * HeadDim, length * HeadDim), KernelOptions.Default);
+        {
+            ReadOnlySpan<float> vectors = tensor.Span.Slice((sequence * Heads + head) * length * HeadDim, length * HeadDim);
+            if (Type == WeightType.F32)
+                MemoryMarshal.AsBytes(vectors).CopyTo(stored);
+            else
+                Conversion.Narrow(vectors, Type, stored, KernelOptions.Default);
+            _sequences[sequence].SetHead(layer, what, head, stored);
+        }
     }
 
     private void CheckShape(FloatTensor tensor, int length)

@@ -41,10 +41,10 @@ internal sealed class KeyValueCacheDebugView(KeyValueCache cache)
     internal sealed class CachedHead(KeyValueCache cache, int layer, int sequence, int head)
     {
         /// <summary>Euclidean norm of each token's key.</summary>
-        public float[] KeyNorms => Norms(cache.Of(sequence).Keys(layer));
+        public float[] KeyNorms => Norms(KeyOrValue.Key);
 
         /// <summary>Euclidean norm of each token's value.</summary>
-        public float[] ValueNorms => Norms(cache.Of(sequence).Values(layer));
+        public float[] ValueNorms => Norms(KeyOrValue.Value);
 
         [DebuggerBrowsable(DebuggerBrowsableState.Never)]
         private string Text => $"{(cache.BatchSize > 1 ? $"sequence {sequence}, " : "")}head {head}: " +
@@ -58,14 +58,14 @@ internal sealed class KeyValueCacheDebugView(KeyValueCache cache)
                 : string.Create(CultureInfo.InvariantCulture, $"{numbers.Mean:G4} ({numbers.Min:G4} … {numbers.Max:G4})");
         }
 
-        private float[] Norms(ReadOnlySpan<byte> stored)
+        private float[] Norms(KeyOrValue what)
         {
-            var vectors = new StoredSpan(stored, cache.Type);
             float[] norms = new float[cache.Length(sequence)];
+            var vectors = new StoredSpan(cache.Stored(sequence, layer, what), cache.Type);
             for (int token = 0; token < norms.Length; token++)
             {
                 double sum = 0;
-                int start = (head * cache.MaxLength + token) * cache.HeadDim;
+                int start = (head * norms.Length + token) * cache.HeadDim;
                 for (int d = 0; d < cache.HeadDim; d++) sum += (double)vectors[start + d] * vectors[start + d];
                 norms[token] = (float)Math.Sqrt(sum);
             }

@@ -152,7 +152,8 @@ public sealed partial class ActivationTrace
                 ? (model.LensNames.Select(name => name.Name), nameof(model.TransformerLensNames))
                 : (model.ActivationNames, nameof(model.ActivationNames));
             throw new TraceException(
-                $"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, names)}; {list} lists all, and docs/tracing.md says how they are made.");
+                $"{model.Architecture} has no activation that matches {pattern}. The nearest names are {NearestNames.Of(pattern, names)}; " +
+                $"{list} lists all, and docs/tracing.md says how they are made.");
         }
         return (own, lens);
     }

@@ -134,6 +134,52 @@ public sealed class AttentionTests
     }
 
     [Test]
+    public unsafe void Pages_give_the_bits_of_a_whole_cache([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16)] WeightType type,
+        [Values(1, 8, 20)] int queries, [Values(0, 2)] int keyHeads, [Values(16, 64)] int pageTokens, [Values] bool masked)
+    {
+        const int Heads = 4, HeadDim = 64, Keys = 205;
+        Case whole = new Case { Heads = Heads, KeyHeads = keyHeads, HeadDim = HeadDim, Queries = queries, Keys = Keys, Causal = true, Type = type }.Fill();
+        if (masked) whole.KeyMask = [.. Enumerable.Range(0, Keys).Select(key => (byte)(key % 7 == 3 || key > 190 ? 0 : 1))];
+        float[] expected = whole.Run(Samples.At(level), out _);
+
+        (int heads, int vector) = (keyHeads == 0 ? Heads : keyHeads, HeadDim * WeightMatrix.ElementSize(type));
+        int half = heads * pageTokens * vector;
+        byte[][] pages = [.. Enumerable.Range(0, (Keys + pageTokens - 1) / pageTokens).Select(_ => GC.AllocateArray<byte>(2 * half, pinned: true))];
+        byte[] keys = Samples.Stored(whole.K, type), values = Samples.Stored(whole.V, type);
+        nint[] addresses = [.. pages.Select(page => { fixed (byte* start = page) return (nint)start; })];
+        for (int token = 0; token < Keys; token++)
+        {
+            for (int head = 0; head < heads; head++)
+            {
+                int from = ((token * heads) + head) * vector, to = ((head * pageTokens) + (token % pageTokens)) * vector;
+                keys.AsSpan(from, vector).CopyTo(pages[token / pageTokens].AsSpan(to));
+                values.AsSpan(from, vector).CopyTo(pages[token / pageTokens].AsSpan(half + to));
+            }
+        }
+        float[] output = new float[expected.Length];
+        var call = new AttentionArguments
+        {
+            Heads = Heads, KeyHeads = keyHeads, HeadDim = HeadDim, Queries = queries, Keys = Keys, Scale = 1 / MathF.Sqrt(HeadDim), Causal = true,
+            Q = whole.Q, QTokenStride = Heads * HeadDim, QHeadStride = HeadDim, KTokenStride = HeadDim, KHeadStride = pageTokens * HeadDim,
+            VTokenStride = HeadDim, VHeadStride = pageTokens * HeadDim, Pages = addresses, PageTokens = pageTokens, VOffset = half, PageType = type,
+            KeyMask = whole.KeyMask, Output = output,
+        };
+        Attention.Run(call, Samples.At(level));
+        GC.KeepAlive(pages);
+        Assert.That(output, Is.EqualTo(expected));
+    }
+
+    [TestCase(24, 3, "PageTokens is 24; a power of two from 16 on is needed.")]
+    [TestCase(8, 9, "PageTokens is 8;")]
+    [TestCase(16, 2, "2 pages of 16 tokens were given for 40 keys.")]
+    public void Pages_that_do_not_hold_the_keys_are_refused_with_both_numbers(int pageTokens, int pages, string message) => Assert.That(
+        () => Attention.Run(new AttentionArguments
+        {
+            Heads = 1, HeadDim = 1, Queries = 1, Keys = 40, Q = new float[1], QTokenStride = 1, QHeadStride = 1, KTokenStride = 1, VTokenStride = 1,
+            Pages = new nint[pages], PageTokens = pageTokens, Output = new float[1],
+        }, Samples.Reference), Throws.ArgumentException.With.Message.Contains(message));
+
+    [Test]
     public void A_query_among_many_has_the_same_bits_among_any_number([Levels] KernelLevel level,
         [Values(WeightType.F32, WeightType.F16)] WeightType type, [Values(0, 2)] int keyHeads)
     {
