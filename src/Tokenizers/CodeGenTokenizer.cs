@@ -124,7 +124,7 @@ public sealed class CodeGenTokenizer
     /// <param name="ids">Token ids.</param>
     /// <param name="skipSpecialTokens">Leaves special tokens out.</param>
     /// <param name="cleanUpTokenizationSpaces">Takes spaces before punctuation away; null: as tokenizer_config.json says.</param>
-    /// <param name="truncateBeforePattern">Patterns to cut the text at, see <see cref="CompletionTruncation"/>; null or empty: it is not cut.</param>
+    /// <param name="truncateBeforePattern">Patterns to cut the text at, as transformers' CodeGenTokenizer.truncate does; null or empty: it is not cut.</param>
     /// <exception cref="TokenizerException">A pattern is wrong or takes too long.</exception>
     public string Decode(
         ReadOnlySpan<int> ids, bool skipSpecialTokens = false, bool? cleanUpTokenizationSpaces = null, IReadOnlyList<string>? truncateBeforePattern = null)
@@ -187,7 +187,7 @@ public sealed class CodeGenTokenizer
 
 /// <summary>Cuts what a model wrote where its next program part begins: truncate_before_pattern.</summary>
 /// <remarks>transformers' CodeGenTokenizer.truncate.</remarks>
-public static partial class CompletionTruncation
+internal static partial class CompletionTruncation
 {
     private const RegexOptions Multiline = RegexOptions.Multiline | RegexOptions.CultureInvariant;
 
