@@ -12,6 +12,7 @@ internal sealed class AddedVocabulary
     private readonly Dictionary<int, AddedToken> _byId = [];
     private readonly Dictionary<string, int> _ids = [];
     private readonly HashSet<string> _special = [];
+    private readonly Func<AddedToken, bool> _isText = _ => false;
     private readonly TokenTrie _asGiven;
     private readonly TokenTrie _normalized;
 
@@ -32,10 +33,14 @@ internal sealed class AddedVocabulary
             _byId[id] = token with { Id = id };
         }
 
-        // Special tokens first: of equal patterns the first is found.
-        AddedToken[] ordered = [.. _byId.Values.Where(t => _special.Contains(t.Content)), .. _byId.Values.Where(t => !_special.Contains(t.Content))];
-        _asGiven = new TokenTrie(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id)));
-        _normalized = new TokenTrie(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id)));
+        (_asGiven, _normalized) = Tries(_byId.Values);
+    }
+
+    private AddedVocabulary(AddedVocabulary other, Func<AddedToken, bool> isText, Normalizer? normalizer)
+    {
+        (_byId, _ids, _special, _normalizer) = (other._byId, other._ids, other._special, normalizer);
+        _isText = token => other._isText(token) || isText(token);
+        (_asGiven, _normalized) = Tries(_byId.Values.Where(token => !_isText(token)));
     }
 
     public IReadOnlyDictionary<int, AddedToken> ById => _byId;
@@ -50,6 +55,9 @@ internal sealed class AddedVocabulary
 
     /// <summary>Is it left out when special tokens are?</summary>
     public bool IsSpecial(string token) => _special.Contains(token);
+
+    /// <summary>The same tokens with the same ids, some of which are not found in texts, and another normalizer.</summary>
+    public AddedVocabulary With(Func<AddedToken, bool> isText, Normalizer? normalizer) => new(this, isText, normalizer);
 
     /// <summary>Takes the added tokens out of a well-formed text; what is between them is normalised and goes, in order, to
     /// <paramref name="tokens"/>.</summary>
@@ -93,6 +101,15 @@ internal sealed class AddedVocabulary
             if (match.Id >= 0) tokens.AddToken(match.Id, part, start + match.Start, start + match.End);
             else tokens.AddText(part, start + match.Start, start + match.End);
         }
+    }
+
+    private (TokenTrie AsGiven, TokenTrie Normalized) Tries(IEnumerable<AddedToken> tokens)
+    {
+        // Special tokens first: of equal patterns the first is found.
+        AddedToken[] ordered = [.. tokens.OrderBy(t => !_special.Contains(t.Content))];
+        return (
+            new TokenTrie(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id))),
+            new TokenTrie(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id))));
     }
 
     private static bool StandsAlone(ReadOnlySpan<char> text, int start, int end) =>

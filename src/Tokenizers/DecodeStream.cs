@@ -5,14 +5,16 @@ public sealed class DecodeStream
 {
     private readonly Tokenizer _tokenizer;
     private readonly DecodeOptions _options;
+    private readonly bool _continues;
     private DecoderState _state;
     private string _uncleaned = "";
 
-    internal DecodeStream(Tokenizer tokenizer, DecodeOptions options)
+    internal DecodeStream(Tokenizer tokenizer, DecodeOptions options, bool continues = false)
     {
         _tokenizer = tokenizer;
         _options = options;
-        _state = tokenizer.Decoder.Start(options.Errors);
+        _continues = continues;
+        _state = tokenizer.Decoder.Start(options.Errors, continues);
     }
 
     /// <summary>Takes the next id; returns the text that is now certain (empty while a character is still incomplete).</summary>
@@ -24,7 +26,7 @@ public sealed class DecodeStream
     public string Flush()
     {
         string rest = Clean(_state.Flush(), last: true);
-        _state = _tokenizer.Decoder.Start(_options.Errors);
+        _state = _tokenizer.Decoder.Start(_options.Errors, _continues);
         return rest;
     }
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace ManagedTransformers;
 
 
@@ -119,11 +121,14 @@ internal static class CompletedText
     /// <summary>Decodes all new tokens of a text; empty where there is no tokenizer.</summary>
     public static string Of(ReadOnlySpan<int> tokens, SearchPrompt prompt, GenerationPlan plan)
     {
-        if (plan.Tokenizer is null)
+        if (plan.NewDecoder(prompt) is not DecodeStream decoder)
             return "";
         if (tokens.Length > 0 && plan.EosTokenId.Contains(tokens[^1]))
             tokens = tokens[..^1];
-        return Cut(plan.Tokenizer.Decode(tokens), prompt, plan);
+        var text = new StringBuilder();
+        foreach (int token in tokens)
+            text.Append(decoder.Append(token));
+        return Cut(text.Append(decoder.Flush()).ToString(), prompt, plan);
     }
 
     /// <summary>Cuts a whole text: at stop strings, at patterns, where a recipe says.</summary>

@@ -16,10 +16,10 @@ internal sealed class PieceWriter
 
     public PieceWriter(GenerationPlan plan, SearchRow row)
     {
-        (_decoder, _plan, _row) = (plan.Tokenizer!.CreateDecodeStream(), plan, row);
+        (_decoder, _plan, _row) = (plan.NewDecoder(row.Prompt)!, plan, row);
         (_stopStrings, _recipe) = (plan.Options.StopStrings ?? [], plan.EndingRecipe);
         if (_recipe is not null)
-            _prompt = CompletedText.PromptFor(_recipe, row.Prompt.Tokens, plan.Tokenizer);
+            _prompt = CompletedText.PromptFor(_recipe, row.Prompt.Tokens, plan.Tokenizer!);
     }
 
     /// <summary>What there is to give of the tokens that the row has now; null: nothing yet.</summary>

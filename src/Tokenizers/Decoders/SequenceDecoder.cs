@@ -85,11 +85,11 @@ internal sealed class FusedStripDecoder(StripDecoder strip) : TokenDecoder
 
     public override bool GivesOneToken => true;
 
-    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(strip);
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(strip, continues ? 0 : strip.FromStart);
 
-    private sealed class State(StripDecoder strip) : DecoderState
+    private sealed class State(StripDecoder strip, int leading) : DecoderState
     {
-        private int _leading = strip.FromStart;      // how many may still go
+        private int _leading = leading;              // how many may still go
         private string _held = "";                   // the end, which goes if nothing follows
 
         public override string Append(string token)

@@ -7,6 +7,9 @@ internal abstract class Normalizer
 
     /// <summary>Can it be seen at once that nothing of a text would change?</summary>
     public virtual bool LeavesAsIs(ReadOnlySpan<char> text) => false;
+
+    /// <summary>The same for texts that go on in the middle of another: nothing is put before them. Null: nothing is left to do.</summary>
+    public virtual Normalizer? WithNothingBefore() => this;
 }
 
 /// <summary>Several, one after the other.</summary>
@@ -16,6 +19,8 @@ internal sealed class SequenceNormalizer(IReadOnlyList<Normalizer> normalizers) 
     {
         foreach (Normalizer normalizer in normalizers) normalizer.Normalize(text);
     }
+
+    public override Normalizer WithNothingBefore() => new SequenceNormalizer([.. normalizers.Select(one => one.WithNothingBefore()).OfType<Normalizer>()]);
 }
 
 /// <summary>Normalisation form D.</summary>
@@ -43,6 +48,8 @@ internal sealed class CompatibilityNormalizer(bool compose) : Normalizer
 internal sealed class PrependNormalizer(string before) : Normalizer
 {
     public override void Normalize(NormalizedText text) => text.Prepend(before);
+
+    public override Normalizer? WithNothingBefore() => null;
 }
 
 /// <summary>Puts a text in place of every match.</summary>

@@ -16,6 +16,8 @@ internal enum PrependScheme
 /// <summary>Makes a visible mark of every space, puts one before the text where it has none, and splits before each mark; as SentencePiece does.</summary>
 internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, bool split) : PreTokenizer
 {
+    public override PreTokenizer WithNothingBefore() => new MetaspacePreTokenizer(mark, PrependScheme.Never, split);
+
     public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {
         ReadOnlySpan<char> part = text.Value[start..end];

@@ -7,6 +7,9 @@ internal abstract class PreTokenizer
     /// <summary>Gives the words of the part from <paramref name="start"/> to <paramref name="end"/> to <paramref name="words"/>, in order, none of them
     /// empty.</summary>
     public abstract void Split(in AlignedText text, int start, int end, IWordConsumer words);
+
+    /// <summary>The same for texts that go on in the middle of another: nothing is put before them.</summary>
+    public virtual PreTokenizer WithNothingBefore() => this;
 }
 
 /// <summary>Takes words one by one.</summary>
@@ -25,6 +28,8 @@ internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> preTokeni
         for (int i = PreTokenizers.Count - 1; i >= 0; i--) words = new Stage(PreTokenizers[i], words);
         words.Add(text, start, end);
     }
+
+    public override PreTokenizer WithNothingBefore() => new SequencePreTokenizer([.. PreTokenizers.Select(one => one.WithNothingBefore())]);
 
     private sealed class Stage(PreTokenizer preTokenizer, IWordConsumer next) : IWordConsumer
     {
@@ -91,6 +96,8 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
         AlignedText spaced = text.WithSpaceBefore(start, end);
         SplitAsItIs(spaced, 0, spaced.Value.Length, words);
     }
+
+    public override PreTokenizer WithNothingBefore() => new ByteLevelPreTokenizer(addPrefixSpace: false, UseRegex);
 
     private void SplitAsItIs(in AlignedText text, int start, int end, IWordConsumer words)
     {

@@ -150,4 +150,24 @@ public sealed class StreamTests
     {
         public override bool IsMet(GenerationState state) => true;
     }
+
+    // transformers' TextGenerationPipeline gives prompt and text together; Decode of the new tokens alone would lose the space.
+    [Test]
+    public async Task A_text_begins_with_the_space_that_stands_between_it_and_the_prompt()
+    {
+        Tokenizer tokenizer = TestData.Tokenizer("llama-code-4k");
+        using CodeGenForCausalLM model = TinyCodeGen.Model(4000);
+        using TextGenerator generator = TextGenerator.Create(model, tokenizer);
+        int[] words = [tokenizer.TokenToId("▁return")!.Value, tokenizer.TokenToId("▁x")!.Value];
+        GenerationOptions Says(int promptLength) => new() { MaxNewTokens = 2, LogitsProcessors = [new TinyCodeGen.Script(promptLength, words)] };
+        int[] prompt = generator.Encode("def");
+        Assert.That(generator.Generate("def", Says(prompt.Length)), Is.EqualTo(" return x"));
+        Assert.That(generator.GenerateSequences([prompt], Says(prompt.Length) with { NumBeams = 2 }).Sequences[0].Text, Is.EqualTo(" return x"));
+        Assert.That(generator.Generate("def", Says(prompt.Length) with { StopStrings = [" x"] }), Is.EqualTo(" return"));
+        string streamed = "";
+        await foreach (TextPiece piece in generator.StreamAsync("def", Says(prompt.Length)))
+            streamed += piece.Text;
+        Assert.That(streamed, Is.EqualTo(" return x"));
+        Assert.That(generator.Generate("", Says(1)), Is.EqualTo("return x"), "behind <s> alone the text begins");
+    }
 }

@@ -42,6 +42,45 @@ public class AddedTokenTests
     }
 
     [Test]
+    public void Tokens_that_are_read_as_text_keep_their_ids_for_decoding()
+    {
+        Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(256, "<a>", special: true), Tiny.Added(257, "  "), Tiny.Added(258, "<b>", normalized: true)]);
+        Assert.That(tokenizer.Encode("<a>  <b>").Ids, Is.EqualTo(new[] { 256, 257, 258 }));
+        Tokenizer texts = tokenizer.ReadingAsText(token => token.Content[0] == '<');
+        int[] ids = texts.EncodeToIds("<a>  <b>");
+        Assert.That(ids, Is.EqualTo((int[])[.. "<a>".Select(c => (int)c), 257, .. "<b>".Select(c => (int)c)]));
+        Assert.That((texts.TokenToId("<a>"), texts.Decode([256, .. ids, 258])), Is.EqualTo(((int?)256, "<a><a>  <b><b>")));
+        Assert.That(texts.ReadingAsText(token => token.Content == "  ").EncodeToIds("<a>  "), Is.EqualTo("<a>  ".Select(c => (int)c)), "one after the other");
+    }
+
+    [TestCase("llama-code-4k")]
+    [TestCase("llama-code-4k-metaspace")]
+    public void With_nothing_before_it_a_text_gets_no_space(string name)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(TestFiles.Tokenizer(name)), inside = tokenizer.WithNothingBefore();
+        string[] Tokens(Tokenizer by, string text) => [.. by.EncodeToIds(text, pair: null, EncodeOptions.Plain).Select(id => by.IdToToken(id)!)];
+        Assert.That(Tokens(tokenizer, "return x"), Is.EqualTo(new[] { "▁return", "▁x" }));
+        Assert.That(Tokens(inside, "return x"), Is.EqualTo(new[] { "return", "▁x" }));
+        Assert.That(Tokens(inside, " return x"), Is.EqualTo(new[] { "▁return", "▁x" }));
+    }
+
+    [TestCase("llama-code-4k")]
+    [TestCase("llama-code-4k-metaspace")]
+    [TestCase("xlmr-multi-8k")]
+    [TestCase("camembert-multi-8k")]
+    public void A_text_that_goes_on_keeps_the_space_at_its_beginning(string name)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(TestFiles.Tokenizer(name));
+        int[] ids = tokenizer.EncodeToIds("a b", pair: null, EncodeOptions.Plain);
+        DecodeStream stream = tokenizer.ContinueDecoding();
+        for (int time = 0; time < 2; time++)
+        {
+            string text = string.Concat(ids.Select(stream.Append)) + stream.Flush();
+            Assert.That((text, tokenizer.Decode(ids)), Is.EqualTo((" a b", "a b")), $"time {time}");
+        }
+    }
+
+    [Test]
     public void Added_tokens_are_numbered_from_the_size_of_the_vocabulary()
     {
         Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(400, "<first>"), Tiny.Added(401, "<second>"), Tiny.Added(402, "A")]);

@@ -38,7 +38,7 @@ internal sealed class BeamSearch : IDisposable
         _processors = plan.ProcessorsFor(prompt.InputIds.Length);
         // An end token ends a hypothesis, not the search.
         _criteria = [.. plan.CriteriaFor(prompt.InputIds.Length).Where(one => one is not EosTokenCriteria)];
-        _texts = [.. Enumerable.Range(0, _beams).Select(_ => plan.NewText())];
+        _texts = [.. Enumerable.Range(0, _beams).Select(_ => plan.NewText(prompt))];
         _scores = new float[_beams * _vocabSize];
         _sums = new float[_beams];
         _reasons = new FinishReason?[_beams];

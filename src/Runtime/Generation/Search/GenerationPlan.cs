@@ -92,7 +92,13 @@ internal sealed class GenerationPlan
     public TokenNoise? NoiseFor(int number) => _seed is long seed ? new TokenNoise(seed, number) : null;
 
     /// <summary>What decodes a row for its criteria; null where there is no tokenizer.</summary>
-    public GeneratedText? NewText() => Tokenizer is null ? null : new GeneratedText(Tokenizer);
+    public GeneratedText? NewText(SearchPrompt prompt) => NewDecoder(prompt) is DecodeStream decoder ? new GeneratedText(decoder) : null;
+
+    /// <summary>What decodes the new tokens of a prompt; null where there is no tokenizer. They go on with its text: a space before them is theirs, but after a
+    /// beginning-of-text token alone.</summary>
+    public DecodeStream? NewDecoder(SearchPrompt prompt) => prompt.Tokens.Length == 1 && prompt.Tokens[0] == Tokenizer?.SpecialTokens.BosTokenId
+        ? Tokenizer.CreateDecodeStream()
+        : Tokenizer?.ContinueDecoding();
 
     /// <summary>What guesses ahead, where the options ask for it; null: nothing.</summary>
     public Drafter? NewDrafter()

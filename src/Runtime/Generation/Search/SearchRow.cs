@@ -26,7 +26,7 @@ internal sealed class SearchRow
         _processors = plan.ProcessorsFor(prompt.InputIds.Length);
         _criteria = plan.CriteriaFor(prompt.InputIds.Length);
         _noise = plan.NoiseFor(number);
-        _text = plan.NewText();
+        _text = plan.NewText(prompt);
         _logProbabilities = plan.Options.TopLogProbabilities is null ? null : new List<TokenProbability>(plan.MaxNewTokens);
     }
 

@@ -140,12 +140,18 @@ public readonly ref struct GenerationState
 }
 
 /// <summary>The text of one row while it grows: each token is decoded once. Not thread-safe.</summary>
-/// <param name="tokenizer">What decodes; special tokens give their text, as <see cref="Tokenizer.Decode"/> has it by default.</param>
-internal sealed class GeneratedText(Tokenizer tokenizer)
+/// <param name="decoder">Decodes them; special tokens give their text, as <see cref="Tokenizer.Decode"/> has it by default.</param>
+internal sealed class GeneratedText(DecodeStream decoder)
 {
-    private readonly DecodeStream _decoder = tokenizer.CreateDecodeStream();
+    private readonly DecodeStream _decoder = decoder;
     private readonly ArrayBufferWriter<char> _text = new();
     private readonly List<int> _decoded = [];
+
+    /// <summary>The text of tokens that go on after others.</summary>
+    public GeneratedText(Tokenizer tokenizer)
+        : this(tokenizer.ContinueDecoding())
+    {
+    }
 
     /// <summary>The text of tokens, without a last character that is still incomplete. Good until the next call.</summary>
     /// <param name="tokens">All generated tokens of the row. Where they do not go on from those of the last call (a beam took another's place), all
