@@ -76,6 +76,13 @@ public sealed record GenerationOutput(IReadOnlyList<GeneratedSequence> Sequences
 /// <summary>What a generation took.</summary>
 public sealed record GenerationUsage
 {
+    /// <summary>Tokens of the prompts' texts that there was no room for (<see cref="GenerationOptions.TruncatePrompt"/>); they are not among
+    /// <see cref="PromptTokens"/>.</summary>
+    public int DroppedTokens { get; internal set; }
+
+    /// <summary>How many of <see cref="InfillRequest.Files"/>, from the first, there was no room for.</summary>
+    public int DroppedFiles { get; internal set; }
+
     /// <summary>Tokens of the prompts.</summary>
     public int PromptTokens { get; internal set; }
 
@@ -100,9 +107,18 @@ public sealed record GenerationUsage
     /// <summary>Time spent on new tokens.</summary>
     public TimeSpan DecodeTime { get; internal set; }
 
+    internal void CountPrompt(SearchPrompt prompt)
+    {
+        PromptTokens += prompt.Tokens.Length;
+        DroppedTokens += prompt.DroppedTokens;
+        DroppedFiles = Math.Max(DroppedFiles, prompt.DroppedFiles);
+    }
+
     internal void Add(GenerationUsage other)
     {
         PromptTokens += other.PromptTokens;
+        DroppedTokens += other.DroppedTokens;
+        DroppedFiles = Math.Max(DroppedFiles, other.DroppedFiles);
         CachedTokens += other.CachedTokens;
         NewTokens += other.NewTokens;
         Passes += other.Passes;

@@ -50,7 +50,30 @@ public sealed class GenerationSession : IDisposable
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
     public GenerationOutput Generate(int[] prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        (SearchPrompt one, GenerationPlan plan) = Settle(prompt, options);
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Generate(_generator.Prompts([prompt], options, _session)[0], options, cancellationToken);
+    }
+
+    /// <summary>Fills the gaps of a file. Where a prefix has grown since the last call, its new end and the suffix are computed, not the files before
+    /// it.</summary>
+    /// <inheritdoc cref="TextGenerator.InfillSequences"/>
+    /// <exception cref="InvalidOperationException">Another call runs.</exception>
+    public GenerationOutput Infill(InfillRequest request, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        _generator.FillGaps(request, options, _session, (prompt, infilling) => Generate(prompt, infilling, cancellationToken));
+
+    /// <summary>Fills a gap piece by piece; all pieces together are the text that <see cref="Infill"/> gives.</summary>
+    /// <inheritdoc cref="TextGenerator.StreamInfillAsync"/>
+    /// <exception cref="InvalidOperationException">While enumerating: another call runs.</exception>
+    public IAsyncEnumerable<TextPiece> StreamInfillAsync(
+        InfillRequest request, GenerationOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        (SearchPrompt prompt, options) = _generator.Gap(request, options, _session);
+        return StreamAsync(prompt, Settle(prompt, options).RequireOneText(), cancellationToken);
+    }
+
+    private GenerationOutput Generate(SearchPrompt one, GenerationOptions? options, CancellationToken cancellationToken)
+    {
+        GenerationPlan plan = Settle(one, options);
         using Call call = Begin(one);
         if (plan is { Beams: 1, Sequences: 1 })
         {
@@ -75,8 +98,8 @@ public sealed class GenerationSession : IDisposable
     /// <exception cref="InvalidOperationException">While enumerating: another call runs.</exception>
     public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
     {
-        (SearchPrompt one, GenerationPlan plan) = Settle(_generator.Encode(prompt, options, CancellationToken.None), options);
-        return StreamAsync(one, plan.RequireOneText(), cancellationToken);
+        SearchPrompt one = _generator.Prompts([_generator.Encode(prompt, options, CancellationToken.None)], options, _session)[0];
+        return StreamAsync(one, Settle(one, options).RequireOneText(), cancellationToken);
     }
 
     /// <summary>A session that holds the same, and goes its own way from here.</summary>
@@ -122,16 +145,13 @@ public sealed class GenerationSession : IDisposable
     private string DebuggerText => _disposed ? "disposed"
         : $"{_held.Length} of {_session.Cache!.MaxLength} tokens held{(Volatile.Read(ref _running) == 0 ? "" : ", running")}";
 
-    private (SearchPrompt Prompt, GenerationPlan Plan) Settle(int[] prompt, GenerationOptions? options)
+    private GenerationPlan Settle(SearchPrompt prompt, GenerationOptions? options)
     {
-        ArgumentNullException.ThrowIfNull(prompt);
         options ??= GenerationOptions.Default;
         if (options.KeyValueType is WeightType type && type != _session.Cache!.Type)
             throw new ModelInputException($"KeyValueType is {type}; the session holds keys and values as {_session.Cache.Type} " +
                 "(SessionOptions.KeyValueType). Leave it out, or create another session.");
-        options = options with { KeyValueType = _session.Cache!.Type };
-        SearchPrompt[] one = _generator.Prompts([prompt], options, _session);
-        return (one[0], _generator.Plan(one, options, _session));
+        return _generator.Plan([prompt], options with { KeyValueType = _session.Cache!.Type }, _session);
     }
 
     private async IAsyncEnumerable<TextPiece> StreamAsync(

@@ -11,7 +11,7 @@ namespace ManagedTransformers;
 /// await foreach (var piece in generator.StreamAsync("def hello_world():", new GenerationOptions { MaxNewTokens = 64 }))
 ///     Console.Write(piece.Text);
 /// </code></example>
-public sealed class TextGenerator : Pipeline
+public sealed partial class TextGenerator : Pipeline
 {
     private static readonly EncodeOptions Whole = new() { Truncation = Truncation.None, Padding = Padding.None };
     private readonly GenerationDefaults _defaults;
@@ -114,11 +114,8 @@ public sealed class TextGenerator : Pipeline
     /// text ended and what it took. Beams and several texts at once cannot be streamed.</remarks>
     /// <exception cref="OperationCanceledException">While enumerating: the token was cancelled. It takes effect within one token.</exception>
     /// <inheritdoc cref="Generate(string, GenerationOptions?, CancellationToken)"/>
-    public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        GenerationPlan plan = Plan(Prompts([Encode(prompt, options, CancellationToken.None)], options), options).RequireOneText();
-        return StreamAsync(() => new TokenSearch(plan), plan, cancellationToken);
-    }
+    public IAsyncEnumerable<TextPiece> StreamAsync(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        StreamAsync(Prompts([Encode(prompt, options, CancellationToken.None)], options), options, cancellationToken);
 
     /// <summary>A session that keeps its cache: a prompt that begins like what it has read computes only the rest.</summary>
     /// <param name="options">Its greatest length and the type of its keys and values; one sequence. Null: all that the model reads, kept as the
@@ -126,48 +123,6 @@ public sealed class TextGenerator : Pipeline
     /// <exception cref="ModelInputException">The session would be longer than the model reads, or hold several sequences.</exception>
     public GenerationSession CreateSession(SessionOptions? options = null) =>
         new(this, options ?? new SessionOptions { KeyValueType = Defaults.KeyValueType ?? WeightType.F32 });
-
-    /// <summary>Writes what stands between two texts; the answer is cut at &lt;eom>.</summary>
-    /// <param name="prefix">What stands before the gap.</param>
-    /// <param name="suffix">What stands after it.</param>
-    /// <param name="options">Everything that generate() takes.</param>
-    /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <returns>The text of the gap.</returns>
-    /// <exception cref="ConfigException">The tokenizer lacks one of the tokens of infilling.</exception>
-    /// <exception cref="ModelInputException">The texts leave no room in n_positions, or the options contradict each other.</exception>
-    public string Infill(string prefix, string suffix, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(prefix);
-        ArgumentNullException.ThrowIfNull(suffix);
-        return Infill([prefix, suffix], options, cancellationToken)[0];
-    }
-
-    /// <summary>Writes what stands between several texts, one gap after the other; each answer is known to the gaps after it.</summary>
-    /// <param name="parts">The texts around the gaps, at least two: one more than there are gaps.</param>
-    /// <param name="options">Limits (for each gap), end tokens, where to cut.</param>
-    /// <param name="cancellationToken">Ends the work within one token.</param>
-    /// <returns>The text of each gap.</returns>
-    /// <remarks>The format of Nijkamp et al. 2023, arXiv:2305.02309, 3.3 (CodeGen2).</remarks>
-    /// <exception cref="ArgumentException">There are fewer than two texts.</exception>
-    /// <exception cref="ConfigException">The tokenizer lacks one of the tokens of infilling: it has a mask for each gap that it can tell apart.</exception>
-    /// <exception cref="ModelInputException">The texts leave no room in n_positions, or the options contradict each other.</exception>
-    public IReadOnlyList<string> Infill(IReadOnlyList<string> parts, GenerationOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(parts);
-        if (parts.Count < 2)
-            throw new ArgumentException($"There are {parts.Count} texts; at least two are needed, with a gap between them.", nameof(parts));
-        var answers = new string[parts.Count - 1];
-        var format = new InfillFormat(Tokenizer, answers.Length);
-        options ??= GenerationOptions.Default;
-        options = options with { EosTokenId = [.. options.EosTokenId ?? Defaults.EosTokenId ?? [], format.EndOfMask] };
-        int[] prompt = format.Prompt([.. parts]);
-        for (int gap = 0; gap < answers.Length; gap++)
-        {
-            prompt = gap == 0 ? prompt : format.Next(prompt, answers[gap - 1], gap);
-            answers[gap] = GenerateSequences([prompt], options, progress: null, cancellationToken).Sequences[0].Text;
-        }
-        return answers;
-    }
 
     /// <summary>The tokens of a prompt as all methods here read it; of an empty one, the token that begins a text.</summary>
     /// <param name="prompt">The text.</param>
@@ -196,6 +151,12 @@ public sealed class TextGenerator : Pipeline
     /// <summary>Prompts, cut at their beginning where the options ask for it.</summary>
     internal SearchPrompt[] Prompts(IReadOnlyList<int[]> ids, GenerationOptions? options, Session? session = null) =>
         SearchPrompt.Of(ids, PromptTokens(options, session));
+
+    private IAsyncEnumerable<TextPiece> StreamAsync(SearchPrompt[] prompts, GenerationOptions? options, CancellationToken cancellationToken)
+    {
+        GenerationPlan plan = Plan(prompts, options).RequireOneText();
+        return StreamAsync(() => new TokenSearch(plan), plan, cancellationToken);
+    }
 
     /// <summary>Runs a search piece by piece, and disposes it. It is made on enumeration, so that a stream that nobody reads holds no memory.</summary>
     internal async IAsyncEnumerable<TextPiece> StreamAsync(

@@ -42,9 +42,9 @@ public sealed class TextGeneratorTests
         (string prefix, string suffix) = (row.GetProperty("prefix").GetString()!, row.GetProperty("suffix").GetString()!);
         int[] prompt = row.GetProperty("prompt_ids").Ints();
         var format = new InfillFormat(_generator.Tokenizer);
-        Assert.That(format.Prompt(prefix, suffix), Is.EqualTo(prompt));
+        Assert.That(format.Prompt(new InfillRequest(prefix, suffix)).TokenIds, Is.EqualTo(prompt));
         var options = new GenerationOptions { MaxNewTokens = 48 };
-        int[] ids = _generator.GenerateIds([prompt], options with { EosTokenId = [.. _generator.Defaults.EosTokenId!, format.EndOfMask] })[0];
+        int[] ids = _generator.GenerateIds([prompt], options with { EosTokenId = [.. _generator.Defaults.EosTokenId!, .. format.EosTokenId] })[0];
         Assert.That(ids, Is.EqualTo(row.GetProperty("new_ids").Ints()));
         Assert.That(_generator.Infill(prefix, suffix, options), Is.EqualTo(row.GetProperty("middle").GetString()));
     }

@@ -27,7 +27,7 @@ public sealed class SharedTokenizerTests
     [Test]
     public void CodeGen2_infills_with_its_own_tokens()
     {
-        int[] prompt = new InfillFormat(Load("codegen2")).Prompt("", "    return name");
+        int[] prompt = new InfillFormat(Load("codegen2")).Prompt(new InfillRequest("", "    return name")).TokenIds;
         Assert.That(prompt[0], Is.EqualTo(51199));
         Assert.That(prompt[^3..], Is.EqualTo(new[] { 50256, 50299, 51199 }));
     }

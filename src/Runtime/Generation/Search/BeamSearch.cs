@@ -46,7 +46,7 @@ internal sealed class BeamSearch : IDisposable
         foreach (int[] ids in _ids)
             prompt.InputIds.CopyTo(ids, 0);
         _session = plan.NewSession(_beams, prompt.Tokens.Length + plan.MaxNewTokens);
-        Usage.PromptTokens = prompt.Tokens.Length;
+        Usage.CountPrompt(prompt);
         if (beginning is null)
             return;
         _session.Cache!.Copy(beginning.Cache!, 0, 0);

@@ -17,6 +17,12 @@ internal sealed class SearchPrompt(int index, int[] inputIds, int[] tokens)
     public int[] InputIds { get; } = inputIds;
     public int[] Tokens { get; } = tokens;
 
+    /// <summary>How many files of an <see cref="InfillRequest"/> there was no room for.</summary>
+    public int DroppedFiles { get; init; }
+
+    /// <summary>How many tokens of its text there was no room for.</summary>
+    public int DroppedTokens { get; init; }
+
     /// <summary>The scores after its last token, [vocab_size], once it was read.</summary>
     public float[]? Scores { get; set; }
 
@@ -31,7 +37,14 @@ internal sealed class SearchPrompt(int index, int[] inputIds, int[] tokens)
         if (empty >= 0)
             throw new ModelInputException($"Prompt {empty} has no tokens; at least one is needed. To generate from nothing, " +
                 "start with the beginning-of-text token.");
-        return [.. prompts.Select((tokens, i) => new SearchPrompt(i, tokens.Length <= most ? tokens : tokens[^most..]))];
+        return [.. prompts.Select((tokens, i) => Of(i, tokens, most))];
+    }
+
+    /// <summary>A prompt without padding; of one that is longer than <paramref name="most"/>, its end.</summary>
+    public static SearchPrompt Of(int index, int[] tokens, int most)
+    {
+        int dropped = Math.Max(0, tokens.Length - most);
+        return new SearchPrompt(index, tokens[dropped..]) { DroppedTokens = dropped };
     }
 
     /// <summary>Each id must be one of the model's, padding too: processors look up the scores of all.</summary>
@@ -87,7 +100,8 @@ internal static class PaddedPrompts
         int[] tokens = Read(row, mask, index);
         if (dropped == 0)
             return new SearchPrompt(index, row, tokens);
-        return new SearchPrompt(index, row[dropped..], Read(row[dropped..], mask?[dropped..], index));
+        int[] kept = Read(row[dropped..], mask?[dropped..], index);
+        return new SearchPrompt(index, row[dropped..], kept) { DroppedTokens = tokens.Length - kept.Length };
     }
 
     private static int[] Read(int[] row, int[]? mask, int index)

@@ -39,7 +39,8 @@ internal sealed class TokenSearch : IDisposable
         _reader = new PromptReader(_model, _session);
         _held = new SearchPrompt?[_session.Cache!.BatchSize];
         _scores = new float[_model.Config.VocabSize];
-        Usage.PromptTokens = Rows.Sum(row => row.Prompt.Tokens.Length);
+        foreach (SearchRow row in Rows)
+            Usage.CountPrompt(row.Prompt);
     }
 
     /// <summary>All rows, those of one prompt side by side.</summary>
