@@ -91,6 +91,53 @@ internal sealed class GenerationCommandTests
     }
 
     [Test]
+    public void Context_is_read_before_the_text_and_the_path_is_the_files()
+    {
+        string folder = Folders.Scratch(), gap = Path.Combine(folder, "gap.py"), other = Path.Combine(folder, "other.py");
+        File.WriteAllText(gap, "def f():\n    <cursor>\n");
+        File.WriteAllText(other, "a = 1\n");
+        string AsText(string path) => Of("infill", "--prefix", $"{(path.Length == 0 ? "" : $"#{path}\n")}def f():\n    ", "--suffix", "\n");
+        string Of(params string[] args) => MtxRun.Of([.. args, "--json"]).Json.GetProperty("infill").GetString()!;
+
+        Assert.That(Of("infill", gap, "--path", "g.py"), Is.EqualTo(AsText("g.py")));
+        Assert.That(Of("infill", gap, "--context", other), Is.EqualTo(AsText($"{other}\na = 1\n#{gap}")), "DeepSeek-Coder's layout; the path is FILE");
+        Assert.That(Of("infill", gap, "--context", other, "--path", "g.py"), Is.EqualTo(AsText($"{other}\na = 1\n#g.py")));
+    }
+
+    [Test]
+    public void A_context_that_does_not_fit_is_refused_or_left_out_with_a_warning()
+    {
+        string folder = Folders.Scratch(), large = Path.Combine(folder, "large.py"), small = Path.Combine(folder, "small.py");
+        File.WriteAllText(large, string.Concat(Enumerable.Repeat("x = 1\n", 400)));
+        File.WriteAllText(small, "y = 2\n");
+        string[] args = ["infill", "--prefix", "z = ", "--suffix", "\n", "--context", large, "--context", small, "--max-new-tokens", "4", "--json"];
+        MtxRun refused = MtxRun.Of(args);
+        Assert.That(refused.ExitCode, Is.EqualTo(3));
+        Assert.That(refused.Error, Does.Contain("at most 512"));
+        MtxRun run = MtxRun.Of([.. args, "--truncate-prompt"]);
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Error, Is.EqualTo($"mtx: warning: There was no room for 1 of 2 files of --context: {large}.\n"));
+        Assert.That(run.Json.GetProperty("dropped_files").EnumerateArray().Single().GetString(), Is.EqualTo(large));
+    }
+
+    [Test]
+    public void A_text_that_does_not_fit_loses_its_ends_with_a_warning()
+    {
+        string prefix = string.Concat(Enumerable.Repeat("x = 1\n", 400));
+        MtxRun run = MtxRun.Of("infill", "--prefix", prefix, "--suffix", "\n", "--max-new-tokens", "4", "--truncate-prompt", "--json");
+        Assert.That((run.ExitCode, MtxRun.Names(run.Json).Length), Is.EqualTo((0, 3)));
+        Assert.That(run.Error, Does.Match(@"^mtx: warning: There was no room for \d+ tokens at the text's ends\.\n$"));
+    }
+
+    [Test]
+    public void A_repository_is_refused_where_there_is_no_token_for_its_name()
+    {
+        MtxRun run = MtxRun.Of("infill", "--prefix", "x", "--suffix", "y", "--repository", "shop");
+        Assert.That(run.ExitCode, Is.EqualTo(3));
+        Assert.That(run.Error, Does.Contain("Repository is \"shop\"").And.Contain("CodeGen2"));
+    }
+
+    [Test]
     public void Truncate_ends_the_text_and_the_generation()
     {
         string whole = MtxRun.Of("generate", "def hello_world():", "--max-new-tokens", "64", "--json").Json.GetProperty("generated_text").GetString()!;
@@ -106,6 +153,8 @@ internal sealed class GenerationCommandTests
     [TestCase("infill", "--prefix", "x")]
     [TestCase("infill", "f", "--suffix", "x")]
     [TestCase("infill", "f", "--cursor", "")]
+    [TestCase("infill", "f", "--path", "")]
+    [TestCase("infill", "f", "--repository", "a\nb")]
     [TestCase("generate", "x", "--max-new-tokens", "0")]
     [TestCase("generate", "x", "--max-new-tokens", "2", "--max-length", "9")]
     public void Contradictory_options_give_exit_code_2(params string[] args) => Assert.That(MtxRun.Of(args).ExitCode, Is.EqualTo(2));
