@@ -228,6 +228,9 @@ public sealed class KeyValueCache
     /// <summary>Bytes of the pages that sequences hold; a page that several share counts once.</summary>
     internal long BytesInUse => _pages.BytesInUse;
 
+    /// <summary>Bytes of the pages for this many tokens.</summary>
+    internal long BytesFor(int tokens) => _pages.BytesFor(tokens);
+
     /// <summary>From a page's beginning to a layer's keys or values, in bytes.</summary>
     internal int PageOffset(int layer, KeyOrValue what) => _pages.Offset(layer, what);
 

@@ -38,6 +38,9 @@ internal sealed class KeyValuePages
     /// <summary>Bytes of the pages that somebody holds.</summary>
     public long BytesInUse { get; private set; }
 
+    /// <summary>Bytes of the pages for this many tokens.</summary>
+    public long BytesFor(int tokens) => (tokens + Tokens - 1L) / Tokens * _pageBytes;
+
     /// <summary>From a page's beginning to the keys of a layer, or to its values, in bytes.</summary>
     public int Offset(int layer, KeyOrValue what) => ((2 * layer) + (int)what) * LayerBytes;
 

@@ -32,6 +32,9 @@ public sealed record GenerationRequest(IReadOnlyList<int> PromptIds)
 
     /// <summary>Whether the prompt may take over what the cache holds, and stays there for requests that begin alike.</summary>
     public bool CachePrompt { get; init; } = true;
+
+    /// <summary>What was left out of an infill request's prompt.</summary>
+    internal (int Files, int Tokens) Dropped { get; init; }
 }
 
 /// <summary>What a <see cref="GenerationEngine"/> says of a request while it works on it.</summary>

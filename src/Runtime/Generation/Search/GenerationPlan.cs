@@ -134,6 +134,13 @@ internal static class GenerationRun
         return new GeneratedSequence(row.Prompt.Index, tokens, text, row.FinishReason!.Value) { LogProbabilities = row.LogProbabilities };
     }
 
+    public static GeneratedSequence ResultOf(BeamHypothesis found, SearchPrompt prompt, GenerationPlan plan)
+    {
+        // Of several end tokens transformers writes the first, whichever came.
+        int[] tokens = found.FinishReason == FinishReason.EndToken ? [.. found.Tokens, plan.EosTokenId[0]] : found.Tokens;
+        return new GeneratedSequence(prompt.Index, tokens, CompletedText.Of(tokens, prompt, plan), found.FinishReason) { Score = found.Score };
+    }
+
     private static GenerationOutput SearchBeams(GenerationPlan plan, IProgress<int>? progress, Session? beginning, CancellationToken cancellationToken)
     {
         var (sequences, usage) = (new List<GeneratedSequence>(), new GenerationUsage());
@@ -146,10 +153,8 @@ internal static class GenerationRun
             prompt.Scores = null;
             foreach (BeamHypothesis found in search.Results)
             {
-                // Of several end tokens transformers writes the first, whichever came.
-                int[] tokens = found.FinishReason == FinishReason.EndToken ? [.. found.Tokens, plan.EosTokenId[0]] : found.Tokens;
-                sequences.Add(new GeneratedSequence(prompt.Index, tokens, CompletedText.Of(tokens, prompt, plan), found.FinishReason) { Score = found.Score });
-                search.Usage.NewTokens += tokens.Length;
+                sequences.Add(ResultOf(found, prompt, plan));
+                search.Usage.NewTokens += sequences[^1].TokenIds.Count;
             }
             usage.Add(search.Usage);
             progress?.Report(sequences.Count);

@@ -1,0 +1,170 @@
+using System.Threading.Channels;
+
+namespace ManagedTransformers.Serving;
+
+/// <summary>A request inside an engine: its texts, and the way back to the caller.</summary>
+internal sealed class EngineRequest : IDisposable
+{
+    private readonly Channel<GenerationUpdate> _updates = Channel.CreateUnbounded<GenerationUpdate>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenRegistration _registration;
+    private readonly Action<EngineRequest> _cancelled;
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private volatile bool _isOver;
+
+    /// <param name="number">From 1 on.</param>
+    /// <param name="request">What was asked for.</param>
+    /// <param name="plan">What it comes to; null: only the prompt is read.</param>
+    /// <param name="prompt">Its prompt.</param>
+    /// <param name="cancelled">Told when the caller has gone.</param>
+    /// <param name="cancellationToken">The caller's.</param>
+    public EngineRequest(
+        long number, GenerationRequest request, GenerationPlan? plan, SearchPrompt prompt, Action<EngineRequest> cancelled, CancellationToken cancellationToken)
+    {
+        (Number, Request, Plan, Prompt, _cancelled) = (number, request, plan, prompt, cancelled);
+        Texts = plan is null || plan.Beams > 1 ? [] : [.. plan.NewRows().Select(row => new EngineText(this, row))];
+        Remaining = Math.Max(1, Texts.Length);
+        _registration = cancellationToken.UnsafeRegister(static (request, token) => ((EngineRequest)request!).Cancel(token), this);
+    }
+
+    public long Number { get; }
+    public GenerationRequest Request { get; }
+    public GenerationPlan? Plan { get; }
+    public SearchPrompt Prompt { get; }
+    public EngineText[] Texts { get; }
+
+    /// <summary>Texts that have a place in the batch, or had one.</summary>
+    public int Begun { get; set; }
+
+    /// <summary>Texts that have not ended.</summary>
+    public int Remaining { get; set; }
+
+    /// <summary>The log probabilities of the prompt, once they are known.</summary>
+    public List<TokenProbability?>? PromptProbabilities { get; set; }
+
+    public GenerationUsage Usage { get; } = new();
+
+    /// <summary>Names tokens.</summary>
+    public required Tokenizer Tokenizer { get; init; }
+
+    public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
+
+    /// <summary>Whether it has been answered, has failed, or its caller has gone.</summary>
+    public bool IsOver => _isOver;
+
+    public IAsyncEnumerable<GenerationUpdate> ReadAllAsync(CancellationToken cancellationToken) => _updates.Reader.ReadAllAsync(cancellationToken);
+
+    public void Give(GenerationUpdate update)
+    {
+        if (PromptProbabilities is { } probabilities)
+        {
+            update = update with { PromptLogProbabilities = probabilities };
+            PromptProbabilities = null;
+        }
+        _updates.Writer.TryWrite(update);
+    }
+
+    public void Complete(Exception? error = null)
+    {
+        _isOver = true;
+        _updates.Writer.TryComplete(error);
+        _registration.Unregister();
+    }
+
+    /// <summary>The caller has gone, or wants no more.</summary>
+    public void Dispose()
+    {
+        if (!_isOver)
+            Cancel(CancellationToken.None);
+    }
+
+    private void Cancel(CancellationToken token)
+    {
+        _isOver = true;
+        _updates.Writer.TryComplete(new OperationCanceledException(token));
+        _cancelled(this);
+    }
+}
+
+/// <summary>One text of a request, while it runs.</summary>
+internal sealed class EngineText : IDisposable
+{
+    private readonly PieceWriter _writer;
+    private readonly Drafter? _drafter;
+
+    public EngineText(EngineRequest request, SearchRow row)
+    {
+        (Request, Row) = (request, row);
+        _writer = new PieceWriter(request.Plan!, row);
+        _drafter = request.Plan!.Options.AssistantModel is null ? request.Plan.NewDrafter() : null;
+    }
+
+    public EngineRequest Request { get; }
+    public SearchRow Row { get; }
+
+    /// <summary>Tokens of the prompt that were not computed for it.</summary>
+    public int CachedTokens { get => Usage.CachedTokens; set => Usage.CachedTokens = value; }
+
+    /// <summary>Pieces that are held back until all texts of the request have ended, of which the best are given.</summary>
+    private List<TextPiece>? Kept { get; set; }
+
+    public GenerationUsage Usage { get; } = new();
+
+    /// <summary>Guesses what follows the last token.</summary>
+    public int Draft(Span<int> room)
+    {
+        int drafted = room.IsEmpty || _drafter is null ? 0 : _drafter.Draft(Row, room, CancellationToken.None);
+        Usage.DraftedTokens += drafted;
+        return drafted;
+    }
+
+    /// <summary>Hears what became of a guess.</summary>
+    public void Learn(int drafted, int agreed)
+    {
+        Usage.AcceptedTokens += agreed;
+        if (drafted > 0)
+            _drafter!.Learn(Row, drafted, agreed);
+    }
+
+    public void CountPass(TimeSpan time)
+    {
+        Usage.Passes++;
+        Usage.DecodeTime += time;
+    }
+
+    public void CountPrompt(TimeSpan time) => Usage.PrefillTime += time;
+
+    /// <summary>Gives what there is to give, and the last piece where the text has ended.</summary>
+    public void Give()
+    {
+        bool hasEnded = Row.FinishReason is not null;
+        TextPiece? piece = hasEnded ? _writer.Last(Finished()) : _writer.Next();
+        if (piece is null)
+            return;
+        if (Request.Request.BestOf is null)
+            Request.Give(new GenerationUpdate(Row.Number, piece));
+        else
+            (Kept ??= []).Add(piece);
+    }
+
+    /// <summary>All its pieces as one, for a request that gives its best texts.</summary>
+    public TextPiece Whole(bool withProbabilities)
+    {
+        TextPiece last = Kept![^1];
+        return new TextPiece(string.Concat(Kept.Select(piece => piece.Text)), [.. Kept.SelectMany(piece => piece.TokenIds)])
+        {
+            LogProbabilities = withProbabilities ? Row.LogProbabilities : null, FinishReason = last.FinishReason, Usage = last.Usage,
+        };
+    }
+
+    /// <summary>The mean log probability of its tokens.</summary>
+    public double Score => Row.LogProbabilities!.Average(token => token.LogProbability);
+
+    public void Dispose() => _drafter?.Dispose();
+
+    private GenerationUsage Finished()
+    {
+        Usage.CountPrompt(Row.Prompt);
+        Usage.NewTokens = Row.Generated.Length;
+        return Usage;
+    }
+}
