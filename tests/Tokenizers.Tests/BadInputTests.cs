@@ -49,7 +49,7 @@ public class BadInputTests
     [TestCase("""{"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "has 3 bytes")]
     [TestCase("""{"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAQAAA=="},"model":{"type":"BPE","vocab":{},"merges":[]}}""",
         "array has 1024 bytes")]
-    [TestCase("""{"pre_tokenizer":{"type":"UnicodeScripts"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "UnicodeScripts")]
+    [TestCase("""{"pre_tokenizer":{"type":"FixedLength"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "FixedLength")]
     [TestCase("""{"pre_tokenizer":{"type":"Metaspace","replacement":"__"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "one character")]
     [TestCase("""{"pre_tokenizer":{"type":"Metaspace","prepend_scheme":"last"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "\"first\"")]
     [TestCase("""{"decoder":{"type":"Mystery"},"model":{"type":"BPE","vocab":{},"merges":[]}}""", "Mystery")]

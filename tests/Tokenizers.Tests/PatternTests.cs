@@ -102,6 +102,14 @@ public class PatternTests
 
     [TestCase("""{"type":"Whitespace"}""", "it's_a  b\u00A0!?ü", "it|'|s_a|b|!?|ü")]
     [TestCase("""{"type":"WhitespaceSplit"}""", " it's\u3000a\n", "it's|a")]
+    [TestCase("""{"type":"UnicodeScripts"}""", "どこで生れ。Yes", "どこで生れ|。|Yes")]
+    [TestCase("""{"type":"UnicodeScripts"}""", "Apples are りんご 林檎", "Apples are |りんご 林檎")]
+    [TestCase("""{"type":"UnicodeScripts"}""", "タワーー?ー", "タワーー|?|ー")]
+    [TestCase("""{"type":"UnicodeScripts"}""", "עברית عربى हिन्दी ไทย 한국어", "עברית |عربى |हिन्दी |ไทย |한국어")]
+    [TestCase("""{"type":"UnicodeScripts"}""", "e\u0301 \u0301", "e|\u0301 \u0301")]              // accents have a script of their own
+    [TestCase("""{"type":"UnicodeScripts"}""", "𐐨😀\u0378a", "𐐨|😀\u0378|a")]                     // what is not assigned joins any
+    [TestCase("""{"type":"UnicodeScripts"}""", "  \t x1 y", "\t |x|1 |y")]                        // the first spaces are left out
+    [TestCase("""{"type":"UnicodeScripts"}""", "   ", "")]
     [TestCase("""{"type":"Punctuation"}""", "a, b!?", "a|,| b|!|?")]
     [TestCase("""{"type":"Punctuation","behavior":"Contiguous"}""", "a, b!?", "a|,| b|!?")]
     [TestCase("""{"type":"CharDelimiterSplit","delimiter":"x"}""", "xaxxb", "a|b")]

@@ -51,10 +51,12 @@ internal static class ComponentJson
                 invert: false),
             "Split" => new SplitPreTokenizer(
                 PatternJson.Read(json.Get("pattern")), PatternJson.Behavior(json.Get("behavior")), json.Find("invert").Or(false)),
+            "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             "Whitespace" => new SplitPreTokenizer(new WordPattern(), SplitBehavior.Removed, invert: true),
             "WhitespaceSplit" => new SplitPreTokenizer(new ClassPattern(CodePointClass.Space), SplitBehavior.Removed, invert: false),
             var other => throw Unknown(json, other,
-                "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, Whitespace, WhitespaceSplit, Sequence"),
+                "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, UnicodeScripts, Whitespace, "
+                + "WhitespaceSplit, Sequence"),
         };
     }
 

@@ -80,6 +80,28 @@ internal sealed class DigitsPreTokenizer(bool individualDigits) : PreTokenizer
     }
 }
 
+/// <summary>Splits where the script changes; a space joins any. What stands before the first character that has a script is left out.</summary>
+/// <remarks>UnicodeScripts of the library: the scripts that SentencePiece keeps apart while it trains.</remarks>
+internal sealed class UnicodeScriptsPreTokenizer : PreTokenizer
+{
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
+    {
+        int word = end;
+        byte last = ScriptData.Any;
+        for (int i = start; i < end;)
+        {
+            byte script = ScriptData.ScriptOf(CodePoints.At(text.Value, i, out int length));
+            if (script != ScriptData.Any && script != last)
+            {
+                if (word < i) words.Add(text, word, i);
+                (word, last) = (i, script);
+            }
+            i += length;
+        }
+        if (word < end) words.Add(text, word, end);
+    }
+}
+
 /// <summary>Splits as GPT-2 does. The bytes of a word become characters in <see cref="Bpe"/>, which knows that its words come from here.</summary>
 internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
 {
