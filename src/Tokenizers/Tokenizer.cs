@@ -56,7 +56,8 @@ public sealed partial class Tokenizer
     internal TokenDecoder Decoder => _parts.Decoder;
     internal TokenizerParts Parts => _parts;
 
-    /// <summary>Loads the tokenizer of a model directory: tokenizer.json, or vocab.json + merges.txt (+ added_tokens.json), or vocab.txt.</summary>
+    /// <summary>Loads the tokenizer of a model directory: tokenizer.json, or vocab.json + merges.txt (+ added_tokens.json), or vocab.txt, or SentencePiece's
+    /// tokenizer.model or sentencepiece.bpe.model.</summary>
     /// <param name="directory">Where the files lie. Beside them tokenizer_config.json, special_tokens_map.json and config.json are read, nothing else.</param>
     /// <param name="options">What the files do not say.</param>
     /// <exception cref="TokenizerException">A file is missing or bad.</exception>
@@ -278,7 +279,7 @@ public sealed record TokenizerLoadOptions
     /// another model_type whose tokenizer runs here.</summary>
     public string? ModelType { get; init; }
 
-    /// <summary>Ignores tokenizer.json, so that vocab.json + merges.txt or vocab.txt are read.</summary>
+    /// <summary>Ignores tokenizer.json, so that vocab.json + merges.txt, vocab.txt or a SentencePiece model are read.</summary>
     public bool IgnoreTokenizerJson { get; init; }
 
     /// <summary>Tokenizer classes (with or without Fast) that are a known one under another name, and kinds of model (model_type) that have its tokenizer:

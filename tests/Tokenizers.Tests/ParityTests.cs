@@ -91,6 +91,37 @@ public class ParityTests
         mismatches.AssertNone();
     }
 
+    [TestCase("llama-code-4k", "tokenizer.model", "llama-code-4k")]
+    [TestCase("llama-code-4k", "tokenizer.model", "llama-code-4k-metaspace")]
+    [TestCase("xlmr-multi-8k", "sentencepiece.bpe.model", "xlmr-multi-8k")]
+    [TestCase("camembert-multi-8k", "sentencepiece.bpe.model", "camembert-multi-8k")]
+    public void SentencePiece_models_encode_every_text_as_tokenizer_json(string directory, string model, string name)
+    {
+        // legacy in tokenizer_config.json is all that tells the two Llamas apart.
+        Tokenizer tokenizer = Tokenizer.FromFiles(new Dictionary<string, ReadOnlyMemory<byte>>
+        {
+            [model] = File.ReadAllBytes(Path.Combine(TestFiles.Tokenizer(directory), model)),
+            ["tokenizer_config.json"] = File.ReadAllBytes(Path.Combine(TestFiles.Tokenizer(name), "tokenizer_config.json")),
+        });
+        var mismatches = new Mismatches();
+        foreach (JsonElement row in TestFiles.Reference(name + ".jsonl"))
+        {
+            string text = row.GetProperty("text").GetString()!;
+            int[] plain = tokenizer.EncodeToIds(text, options: EncodeOptions.Plain);
+            mismatches.Row(text);
+            Compare(mismatches, row, tokenizer.Encode(text));
+            mismatches.Compare("plain_ids", row, plain);
+            mismatches.Compare("decoded", row, tokenizer.Decode(plain));
+        }
+        foreach (JsonElement row in TestFiles.Reference(name + ".options.jsonl").Where(row => row.GetProperty("kind").GetString() != "pad"))
+        {
+            mismatches.Row(row.GetRawText());
+            CompareEncoding(mismatches, tokenizer, row);
+        }
+
+        mismatches.AssertNone();
+    }
+
     private static void Compare(Mismatches mismatches, JsonElement row, TokenEncoding encoding)
     {
         mismatches.Compare("ids", row, encoding.Ids);

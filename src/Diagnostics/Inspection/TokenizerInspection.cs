@@ -11,7 +11,7 @@ namespace ManagedTransformers.Diagnostics;
 public sealed record TokenizerInspection(
     bool Present, int? VocabularySize, int? AddedTokens, int? ModelMaxLength, int? HighestId, int? ModelVocabSize, bool? Fits)
 {
-    private static readonly string[] Files = ["tokenizer.json", "vocab.json", "vocab.txt"];
+    private static readonly string[] Files = ["tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "sentencepiece.bpe.model"];
 
     internal static TokenizerInspection None(PretrainedConfig? config) => new(Present: false, null, null, null, null, config?.VocabSize, Fits: null);
 

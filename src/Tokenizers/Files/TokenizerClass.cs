@@ -19,6 +19,15 @@ internal enum TokenizerKind
 
     /// <summary>Qwen2's: byte-level BPE of vocab.json and merges.txt, NFC, split by a pattern of its own, nothing around a text.</summary>
     Qwen2,
+
+    /// <summary>Llama's: a SentencePiece model, its ids as they are.</summary>
+    Llama,
+
+    /// <summary>XLM-RoBERTa's: a SentencePiece model with fairseq's special tokens in place of its first ones, and a mask.</summary>
+    XlmRoberta,
+
+    /// <summary>CamemBERT's: the same with special tokens that are not used before them.</summary>
+    Camembert,
 }
 
 /// <summary>A tokenizer class of transformers that runs here: which tokenizer it is, and what it brings that the files need not say.</summary>
@@ -71,10 +80,10 @@ internal sealed record TokenizerClass(string Name, TokenizerKind Kind, IReadOnly
         new("CodeGenTokenizer", Gpt2, Gpt2Tokens, "codegen"),
         new("Qwen2Tokenizer", Qwen2, Qwen2Tokens, "qwen2"),
 
-        new("CamembertTokenizer", JsonOnly, RobertaTokens, "camembert"),
-        new("CodeLlamaTokenizer", JsonOnly, LlamaTokens),
-        new("LlamaTokenizer", JsonOnly, LlamaTokens, "llama"),
-        new("XLMRobertaTokenizer", JsonOnly, RobertaTokens, "xlm-roberta"),
+        new("CamembertTokenizer", Camembert, RobertaTokens, "camembert"),
+        new("CodeLlamaTokenizer", Llama, LlamaTokens),
+        new("LlamaTokenizer", Llama, LlamaTokens, "llama"),
+        new("XLMRobertaTokenizer", XlmRoberta, RobertaTokens, "xlm-roberta"),
 
         new("GPTNeoXTokenizer", JsonOnly, Gpt2Tokens, "gpt_neox"),
         new("MPNetTokenizer", JsonOnly, MPNetTokens, "mpnet"),

@@ -23,8 +23,15 @@ internal sealed record TokenizerConfig
 
     public int? ModelMaxLength { get; init; }
     public bool? AddPrefixSpace { get; init; }
-    public bool AddBosToken { get; init; }
-    public bool AddEosToken { get; init; }
+    public bool? AddBosToken { get; init; }
+    public bool? AddEosToken { get; init; }
+
+    /// <summary>Llama's: false where only the very beginning of a text gets a space.</summary>
+    public bool? Legacy { get; init; }
+
+    /// <summary>The options in sp_model_kwargs.</summary>
+    public IReadOnlyList<string> SentencePieceOptions { get; init; } = [];
+
     public bool CleanUpTokenizationSpaces { get; init; }
     public bool? DoLowerCase { get; init; }
     public bool? StripAccents { get; init; }
@@ -83,8 +90,10 @@ internal sealed record TokenizerConfig
             TokenizerClass = json.Find("tokenizer_class")?.String(),
             ModelMaxLength = ReadMaxLength(json.Find("model_max_length") ?? json.Find("max_len")),       // max_len: files of 2020 and before
             AddPrefixSpace = json.Find("add_prefix_space")?.Bool(),
-            AddBosToken = json.Find("add_bos_token").Or(false),
-            AddEosToken = json.Find("add_eos_token").Or(false),
+            AddBosToken = json.Find("add_bos_token")?.Bool(),
+            AddEosToken = json.Find("add_eos_token")?.Bool(),
+            Legacy = json.Find("legacy")?.Bool(),
+            SentencePieceOptions = json.Find("sp_model_kwargs") is JsonPart options ? [.. options.Entries().Select(entry => entry.Key)] : [],
             CleanUpTokenizationSpaces = json.Find("clean_up_tokenization_spaces").Or(false),
             DoLowerCase = json.Find("do_lower_case")?.Bool(),
             StripAccents = json.Find("strip_accents")?.Bool(),

@@ -12,6 +12,9 @@ internal sealed class TokenizerFiles
     public const string VocabTxt = "vocab.txt";
     public const string ConfigJson = "config.json";
 
+    /// <summary>SentencePiece's models by the names that transformers gives them: Llama's, XLM-R's and CamemBERT's.</summary>
+    public static readonly string[] SentencePieceModels = ["tokenizer.model", "sentencepiece.bpe.model"];
+
     // The largest tokenizers have files of some 20 MB.
     private const long LargestFile = 512L << 20;
 

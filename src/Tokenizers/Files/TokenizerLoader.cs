@@ -3,7 +3,7 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Makes a tokenizer of its files.</summary>
 internal static class TokenizerLoader
 {
-    /// <summary>tokenizer.json, or vocab.json + merges.txt, or vocab.txt: the first that is there.</summary>
+    /// <summary>tokenizer.json, or else what the class is made of: vocab.json + merges.txt, vocab.txt, or a SentencePiece model.</summary>
     /// <exception cref="TokenizerException">A file is missing or bad.</exception>
     public static Tokenizer Load(TokenizerFiles files, TokenizerLoadOptions? options)
     {
@@ -49,7 +49,7 @@ internal static class TokenizerLoader
             Truncation = ReadTruncation(json.Find("truncation")),
             Padding = ReadPadding(json.Find("padding")),
         };
-        return new Tokenizer(WithEnds(parts, config.AddBosToken, config.AddEosToken));
+        return new Tokenizer(WithEnds(parts, config.AddBosToken ?? false, config.AddEosToken ?? false));
     }
 
     /// <summary>The parts that every way of loading makes alike: added vocabulary and special tokens. <paramref name="tokens"/> are those
@@ -66,8 +66,9 @@ internal static class TokenizerLoader
         };
     }
 
-    /// <summary>add_bos_token and add_eos_token: the tokens that begin and end every text, where the tokenizer does not put them there already.</summary>
-    public static TokenizerParts WithEnds(TokenizerParts parts, bool bos, bool eos)
+    /// <summary>add_bos_token and add_eos_token: the tokens that begin and end every text, where the tokenizer does not put them there already. That before
+    /// the second text of a pair has type id 0 in GPT-2's, 1 in Llama's.</summary>
+    public static TokenizerParts WithEnds(TokenizerParts parts, bool bos, bool eos, int pairBosTypeId = 0)
     {
         if (!bos && !eos) return parts;
         SpecialTokens special = parts.SpecialTokens;
@@ -82,7 +83,9 @@ internal static class TokenizerLoader
         TemplatePiece[] after = end is null ? [] : [new TemplatePiece(0, null, end)];
         var (first, second) = (new TemplatePiece(0, 0, null), new TemplatePiece(1, 1, null));
         TemplatePiece[] single = [.. before, first, .. after];
-        var template = new TemplateProcessing(single, [.. single, .. before, second, .. after.Select(piece => piece with { TypeId = 1 })]);
+        TemplatePiece[] pair =
+            [.. single, .. before.Select(piece => piece with { TypeId = pairBosTypeId }), second, .. after.Select(piece => piece with { TypeId = 1 })];
+        var template = new TemplateProcessing(single, pair);
         return parts with { PostProcessor = parts.PostProcessor is null ? template : new SequencePostProcessor([parts.PostProcessor, template]) };
 
         Special Needed(string role, string? token, int? id) => token is not null && id is int known ? new Special(token, known) : throw new TokenizerException(

@@ -7,21 +7,23 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Makes a tokenizer where there is no tokenizer.json, as transformers' converters do.</summary>
 internal static class VocabularyFiles
 {
-    /// <summary>vocab.json + merges.txt, or vocab.txt: those that the class is made of; where nothing names one, those that are there.</summary>
+    /// <summary>vocab.json + merges.txt, vocab.txt, or a SentencePiece model: those that the class is made of; where nothing names one, those that are
+    /// there.</summary>
     /// <exception cref="TokenizerException">They are missing or bad, or belong to another class.</exception>
     public static Tokenizer Load(TokenizerFiles files, TokenizerConfig config)
     {
         bool vocab = files.Has(TokenizerFiles.VocabJson), merges = files.Has(TokenizerFiles.MergesTxt), words = files.Has(TokenizerFiles.VocabTxt);
         (string there, string missing) = vocab ? ("vocab.json", "merges.txt") : ("merges.txt", "vocab.json");
         if (!words && vocab != merges) throw new TokenizerException($"{files.Place} has {there} but not {missing}; a BPE tokenizer needs both.");
-        if (!words && !vocab)
+        string? sentencePiece = Array.Find(TokenizerFiles.SentencePieceModels, files.Has);
+        if (sentencePiece is not null && (config.Class is null ? !words && !vocab : IsSentencePiece(config.Class.Kind)))
+            return SentencePieceFiles.Load(files, sentencePiece, Known(files, config));
+        if (!words && !vocab && sentencePiece is null)
             throw new TokenizerException(
-                $"{files.Place} has no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt, or vocab.txt. "
+                $"{files.Place} has no tokenizer: it needs tokenizer.json, or vocab.json and merges.txt, or vocab.txt, or "
+                + $"{string.Join(" or ", TokenizerFiles.SentencePieceModels)}. "
                 + "Download the one that belongs to the model.");
-        if (config.Class is null && config.ModelType is string type)
-            throw new TokenizerException(
-                $"config.json says model_type \"{type}\", and no file names a tokenizer_class: which tokenizer the vocabulary of {files.Place} "
-                + "belongs to is not known. Give tokenizer.json, or say in TokenizerLoadOptions.ModelType what it is (\"bert\", \"roberta\", \"gpt2\", …).");
+        config = Known(files, config);
         bool bpe = vocab && merges;
         TokenizerKind kind = config.Class?.Kind ?? (bpe ? KindOf(ModelJson.ReadVocabulary(files.Json(TokenizerFiles.VocabJson))) : TokenizerKind.Bert);
         return kind switch
@@ -29,15 +31,24 @@ internal static class VocabularyFiles
             TokenizerKind.Bert when words => FromVocabTxt(files, config),
             TokenizerKind.Roberta or TokenizerKind.Gpt2 or TokenizerKind.Qwen2 when bpe => FromVocabAndMerges(files, config, kind),
             _ => throw new TokenizerException(
-                $"A {config.Class!.Name} is made of {Needs(kind)}; {files.Place} has {(words ? "vocab.txt" : "vocab.json and merges.txt")}, "
+                $"A {config.Class!.Name} is made of {Needs(kind)}; {files.Place} has "
+                + $"{(words ? "vocab.txt" : vocab ? "vocab.json and merges.txt" : sentencePiece)}, "
                 + "which is another tokenizer's. Give the file that is missing, or say in TokenizerLoadOptions.ModelType what the vocabulary belongs to."),
         };
     }
+
+    private static bool IsSentencePiece(TokenizerKind kind) => kind is TokenizerKind.Llama or TokenizerKind.XlmRoberta or TokenizerKind.Camembert;
+
+    private static TokenizerConfig Known(TokenizerFiles files, TokenizerConfig config) => config is not { Class: null, ModelType: string type } ? config
+        : throw new TokenizerException(
+            $"config.json says model_type \"{type}\", and no file names a tokenizer_class: which tokenizer the vocabulary of {files.Place} "
+            + "belongs to is not known. Give tokenizer.json, or say in TokenizerLoadOptions.ModelType what it is (\"bert\", \"roberta\", \"gpt2\", …).");
 
     private static string Needs(TokenizerKind kind) => kind switch
     {
         TokenizerKind.JsonOnly => "tokenizer.json",
         TokenizerKind.Bert => "vocab.txt",
+        _ when IsSentencePiece(kind) => string.Join(" or ", TokenizerFiles.SentencePieceModels),
         _ => "vocab.json and merges.txt",
     };
 
@@ -68,7 +79,7 @@ internal static class VocabularyFiles
                     addPrefixSpace),
             };
         }
-        return new Tokenizer(TokenizerLoader.WithEnds(parts, config.AddBosToken, config.AddEosToken));
+        return new Tokenizer(TokenizerLoader.WithEnds(parts, config.AddBosToken ?? false, config.AddEosToken ?? false));
     }
 
     private static Tokenizer FromVocabTxt(TokenizerFiles files, TokenizerConfig config)
@@ -108,7 +119,8 @@ internal static class VocabularyFiles
             + "Give TokenizerLoadOptions.ModelType (\"roberta\", \"gpt2\" or \"codegen\"), or name a tokenizer_class in tokenizer_config.json.");
     }
 
-    private static List<AddedToken> AddedTokens(TokenizerFiles files, TokenizerConfig config)
+    /// <summary>Those of added_tokens_decoder, and those of added_tokens.json with the properties that other files give them; by id.</summary>
+    public static List<AddedToken> AddedTokens(TokenizerFiles files, TokenizerConfig config)
     {
         List<AddedToken> tokens = [.. config.Added];
         if (files.Has(TokenizerFiles.AddedTokensJson))

@@ -22,23 +22,28 @@ internal sealed class CharacterMap
     /// <exception cref="TokenizerException">It is damaged.</exception>
     public static CharacterMap Read(JsonPart json)
     {
-        byte[] bytes;
         try
         {
-            bytes = Convert.FromBase64String(json.String());
+            return Read(Convert.FromBase64String(json.String()), json.Path);
         }
         catch (FormatException e)
         {
-            throw Damaged(json, "it is not base64", e);
+            throw Damaged(json.Path, "it is not base64", e);
         }
-        if (bytes.Length < 4) throw Damaged(json, $"it has {bytes.Length} bytes");
+    }
+
+    /// <summary>Reads a map: the size of the array in bytes, its units, the texts.</summary>
+    /// <exception cref="TokenizerException">It is damaged.</exception>
+    public static CharacterMap Read(ReadOnlySpan<byte> bytes, string path)
+    {
+        if (bytes.Length < 4) throw Damaged(path, $"it has {bytes.Length} bytes");
         uint size = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
         if (size % 4 != 0 || size < 1024 || size > bytes.Length - 4)
-            throw Damaged(json, $"it says that its array has {size} bytes; a multiple of 4 from 1024 to {bytes.Length - 4} is possible");
+            throw Damaged(path, $"it says that its array has {size} bytes; a multiple of 4 from 1024 to {bytes.Length - 4} is possible");
         var units = new uint[size / 4];
-        for (int i = 0; i < units.Length; i++) units[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(4 + (4 * i)));
-        byte[] texts = bytes[(int)(4 + size)..];
-        Check(json, units, texts);
+        for (int i = 0; i < units.Length; i++) units[i] = BinaryPrimitives.ReadUInt32LittleEndian(bytes[(4 + (4 * i))..]);
+        byte[] texts = bytes[(int)(4 + size)..].ToArray();
+        Check(path, units, texts);
         return new CharacterMap(units, texts);
     }
 
@@ -65,7 +70,7 @@ internal sealed class CharacterMap
         [.. System.Text.Encoding.UTF8.GetString(_texts.AsSpan(start, _texts.AsSpan(start).IndexOf((byte)0))).EnumerateRunes().Select(rune => rune.Value)];
 
     // Follows every key, so that no text can lead out of the array later.
-    private static void Check(JsonPart json, uint[] units, byte[] texts)
+    private static void Check(string path, uint[] units, byte[] texts)
     {
         try
         {
@@ -73,14 +78,14 @@ internal sealed class CharacterMap
         }
         catch (DecoderFallbackException e)
         {
-            throw Damaged(json, "its texts are not UTF-8", e);
+            throw Damaged(path, "its texts are not UTF-8", e);
         }
-        if (texts.Length > 0 && texts[^1] != 0) throw Damaged(json, "its last text has no end");
+        if (texts.Length > 0 && texts[^1] != 0) throw Damaged(path, "its last text has no end");
         var seen = new bool[units.Length];
         var open = new Stack<uint>([Offset(units[0])]);
         while (open.TryPop(out uint node))
         {
-            if ((node | 0xFF) >= units.Length) throw Damaged(json, $"a key leads to unit {node} of {units.Length}");
+            if ((node | 0xFF) >= units.Length) throw Damaged(path, $"a key leads to unit {node} of {units.Length}");
             if (seen[node]) continue;
             seen[node] = true;
             for (uint b = 1; b < 256; b++)
@@ -89,7 +94,7 @@ internal sealed class CharacterMap
                 if (Label(unit) != b) continue;
                 uint child = node ^ b ^ Offset(unit);
                 if (HasLeaf(unit) && (child >= units.Length || Value(units[child]) >= texts.Length))
-                    throw Damaged(json, "a key has no text");
+                    throw Damaged(path, "a key has no text");
                 open.Push(child);
             }
         }
@@ -103,6 +108,6 @@ internal sealed class CharacterMap
 
     private static uint Value(uint unit) => unit & 0x7FFFFFFF;
 
-    private static TokenizerException Damaged(JsonPart json, string why, Exception? inner = null) =>
-        new($"{json.Path} is damaged: {why}. Get the file again.", inner);
+    private static TokenizerException Damaged(string path, string why, Exception? inner = null) =>
+        new($"{path} is damaged: {why}. Get the file again.", inner);
 }

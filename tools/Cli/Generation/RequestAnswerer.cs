@@ -6,7 +6,7 @@ namespace ManagedTransformers.Cli;
 /// <summary>Answers requests in order, each as soon as it is read: a program may write a line, read the answer, and write the next.</summary>
 internal sealed class RequestAnswerer : IDisposable
 {
-    private static readonly string[] TokenizerFiles = ["tokenizer.json", "vocab.json", "vocab.txt"];
+    private static readonly string[] TokenizerFiles = ["tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "sentencepiece.bpe.model"];
     private readonly CommandContext _context;
     private readonly TextGenerator? _generator;        // null where the checkpoint has no tokenizer
     private readonly ICausalLM _model;
