@@ -14,7 +14,7 @@ internal sealed record PeerTask(string Peer, PeerModel Model, Func<string, strin
 /// <param name="Writer">The program that writes it, in bench/peers: CHECKPOINT TARGET.</param>
 /// <param name="Checkpoint">The checkpoint that it is made from.</param>
 /// <param name="Target">What the writer is given as its target, below the peers' models folder.</param>
-/// <param name="File">The file to load; the target itself, or a file in it.</param>
+/// <param name="File">The file to load; the target itself, or a file in it. A full path: it is there, and is not written.</param>
 /// <param name="Package">The npm package that must be there.</param>
 /// <param name="Type">How the writer stores matrices, where it can do so in several ways.</param>
 internal sealed record PeerModel(string Script, string Writer, string Checkpoint, string Target, string File, string Package, string? Type = null)
@@ -25,6 +25,9 @@ internal sealed record PeerModel(string Script, string Writer, string Checkpoint
     /// <summary>An encoder as an ONNX graph.</summary>
     public static PeerModel Encoder(string checkpoint, string file) =>
         new("ort_encoder.mjs", "encoder_onnx.py", checkpoint, checkpoint, Path.Combine(checkpoint, file), Ort);
+
+    /// <summary>A tokenizer from the tokenizer.json that we read too.</summary>
+    public static PeerModel Tokenizer(string tokenizerJson) => new("hf_tokenizer.mjs", "", "", "", tokenizerJson, "@anush008/tokenizers");
 
     /// <summary>The peers that read and write like CodeGen.</summary>
     /// <param name="kind">prefill or decode.</param>

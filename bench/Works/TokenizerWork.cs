@@ -1,67 +1,96 @@
-using System.Text;
+using System.Text.Json;
 using FastBertTokenizer;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The ids of 10 MB of source text: this repository's own, repeated. On one thread as one text, interleaved with other tokenizers of .NET; on more as
-/// a batch of its files.</summary>
+/// <summary>The ids of 10 MB of text: as one text on one thread, interleaved with other tokenizers of .NET; as the files that it is made of, with the HF library
+/// as the peer.</summary>
 internal sealed class TokenizerWork : Work
 {
-    private const int TextBytes = 10_000_000;
+    private static readonly EncodeOptions NoSpecialTokens = new() { AddSpecialTokens = false };
 
-    private readonly Func<Action> _prepare;
-    private Action? _run;
+    private readonly Func<Func<IEnumerable<int>>> _prepare;
+    private Func<IEnumerable<int>>? _run;
 
-    private TokenizerWork(string name, KernelOptions kernels, Func<Action> prepare) : base(name, kernels) => _prepare = prepare;
+    private TokenizerWork(string name, KernelOptions kernels, Func<Func<IEnumerable<int>>> prepare) : base(name, kernels) => _prepare = prepare;
 
-    /// <summary>WordPiece next to FastBertTokenizer, byte-level BPE next to Microsoft.ML.Tokenizers.</summary>
+    /// <summary>WordPiece, byte-level BPE, Llama's BPE, Unigram.</summary>
     public static IEnumerable<Work> All(KernelOptions kernels)
     {
-        string wordPiece = Path.Combine(AppContext.BaseDirectory, "data", "wordpiece"), bpe = Path.Combine(AppContext.BaseDirectory, "data");
-        return
-        [
-            Of("WordPiece", wordPiece, kernels, ("FastBertTokenizer", () => FastBert(wordPiece))),
-            Of("byte-level BPE", bpe, kernels, ("Microsoft.ML.Tokenizers", () => MicrosoftCodeGen(bpe))),
-        ];
+        string data = Path.Combine(AppContext.BaseDirectory, "data"), wordPiece = Path.Combine(data, "wordpiece");
+        string[] source = BenchTexts.SourceFiles();
+        if (kernels.MaxThreads == 1)
+        {
+            yield return OneText("WordPiece", wordPiece, source, kernels, ("FastBertTokenizer", () => FastBert(wordPiece, string.Concat(source))));
+            yield return OneText("byte-level BPE", data, source, kernels, ("Microsoft.ML.Tokenizers", () => MicrosoftCodeGen(data, string.Concat(source))));
+        }
+        yield return Files("WordPiece", wordPiece, "C#", source, kernels);
+        yield return Files("byte-level BPE", data, "C#", source, kernels);
+        yield return Files("Qwen2 BPE", Path.Combine(data, "qwen2"), "C#", source, kernels);
+        yield return Files("Llama BPE", Path.Combine(data, "llama"), "C#", source, kernels);
+        yield return Files("Unigram", Path.Combine(data, "xlm-roberta"), "C#", source, kernels);
+        yield return Files("Unigram", Path.Combine(data, "xlm-roberta"), "13 languages", BenchTexts.Messages(), kernels);
     }
 
     public override void Prepare() => _run = _prepare();
 
     public override void Run() => _run!();
 
-    private static TokenizerWork Of(string kind, string directory, KernelOptions kernels, (string Name, Func<Action> Prepare) peer)
+    /// <summary>The ids, in order.</summary>
+    public override float[] Output() => [.. _run!().Select(id => (float)id)];
+
+    private static TokenizerWork OneText(
+        string kind, string directory, string[] files, KernelOptions kernels, (string Name, Func<Action> Prepare) peer)
     {
         Tokenizer tokenizer = Tokenizer.Load(directory);
-        string[] files = SourceFiles();
         string text = string.Concat(files);
-        return kernels.MaxThreads > 1
-            ? new TokenizerWork($"{kind} ids, 10 MB in {files.Length} files", kernels, () =>
-            {
-                var options = new EncodeOptions { MaxThreads = kernels.MaxThreads };
-                return () => tokenizer.EncodeBatchToIds(files, options);
-            })
-            { Tokens = files.Sum(file => tokenizer.CountTokens(file)) }
-            : new TokenizerWork($"{kind} ids, 10 MB", kernels, () =>
-            {
-                var ids = new int[TextBytes];
-                return () => tokenizer.TryEncodeToIds(text, ids, out _);
-            })
-            { Tokens = tokenizer.CountTokens(text), Siblings = [(peer.Name, () => new TokenizerWork(peer.Name, kernels, peer.Prepare))] };
+        return new TokenizerWork($"{kind} ids, 10 MB", kernels, () =>
+        {
+            var ids = new int[BenchTexts.Bytes];
+            return () => tokenizer.TryEncodeToIds(text, ids, out int count) ? ids.Take(count) : [];
+        })
+        {
+            Tokens = tokenizer.CountTokens(text),
+            Siblings = [(peer.Name, () => new TokenizerWork(peer.Name, kernels, () => Without(peer.Prepare())))],
+        };
+
+        static Func<IEnumerable<int>> Without(Action run) => () =>
+        {
+            run();
+            return [];
+        };
     }
 
-    private static Action FastBert(string directory)
+    private static TokenizerWork Files(string kind, string directory, string what, string[] files, KernelOptions kernels)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(directory);
+        EncodeOptions options = NoSpecialTokens with { MaxThreads = kernels.MaxThreads };
+        return new TokenizerWork($"{kind} ids, 10 MB of {what} in {files.Length} files", kernels,
+            () => () => tokenizer.EncodeBatchToIds(files, options).SelectMany(ids => ids))
+        {
+            Tokens = files.Sum(file => tokenizer.CountTokens(file, NoSpecialTokens)),
+            Peers = [new PeerTask("HF tokenizers", PeerModel.Tokenizer(Path.Combine(directory, "tokenizer.json")), WriteInputs)],
+        };
+
+        string WriteInputs(string path)
+        {
+            File.WriteAllText(path, JsonSerializer.Serialize(files));
+            return $"prepare {path}";
+        }
+    }
+
+    private static Action FastBert(string directory, string text)
     {
         var tokenizer = new BertTokenizer();
         using (StreamReader vocabulary = File.OpenText(Path.Combine(directory, "vocab.txt")))
             tokenizer.LoadVocabulary(vocabulary, convertInputToLowercase: true);
-        string text = string.Concat(SourceFiles());
-        var (ids, mask, types) = (new long[TextBytes], new long[TextBytes], new long[TextBytes]);
+        var (ids, mask, types) = (new long[BenchTexts.Bytes], new long[BenchTexts.Bytes], new long[BenchTexts.Bytes]);
         return () => tokenizer.Encode(text, ids, mask, types);
     }
 
-    private static Action MicrosoftCodeGen(string directory)
+    private static Action MicrosoftCodeGen(string directory, string text)
     {
         string folder = Directory.CreateTempSubdirectory("mt-bench-").FullName;
         try
@@ -69,29 +98,11 @@ internal sealed class TokenizerWork : Work
             IReadOnlyList<string> files = CodeGenTokenizer.Load(directory).SaveVocabulary(folder);
             using FileStream vocabulary = File.OpenRead(files[0]), merges = File.OpenRead(files[1]);
             var tokenizer = Microsoft.ML.Tokenizers.CodeGenTokenizer.Create(vocabulary, merges);
-            string text = string.Concat(SourceFiles());
             return () => tokenizer.EncodeToIds(text);
         }
         finally
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    // The repository's C# files, again and again, cut to 10 MB.
-    private static string[] SourceFiles()
-    {
-        string root = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(root, "Runtime.sln")))
-            root = Path.GetDirectoryName(root) ?? throw new DirectoryNotFoundException("No Runtime.sln above the bench: it reads the repository's own source.");
-        string[] files = [.. Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
-            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(File.ReadAllText)];
-        var texts = new List<string>();
-        for (int i = 0, left = TextBytes; left > 0; i = (i + 1) % files.Length)
-        {
-            texts.Add(Encoding.UTF8.GetByteCount(files[i]) <= left ? files[i] : files[i][..Math.Min(left, files[i].Length)]);
-            left -= Encoding.UTF8.GetByteCount(files[i]);
-        }
-        return [.. texts];
     }
 }

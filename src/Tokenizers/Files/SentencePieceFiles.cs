@@ -60,8 +60,8 @@ internal static class SentencePieceFiles
         if (kind is not (TokenizerKind.XlmRoberta or TokenizerKind.Camembert)) return ([.. model.Pieces], model.UnkId);
         string[] first = [.. model.Pieces.Take(3).Select(piece => piece.Text)];
         if (first is not ["<unk>", "<s>", "</s>"] || model.UnkId != 0)
-            throw new TokenizerException($"{name} begins with the pieces {string.Join(", ", first.Select(Vocabulary.Show))}; that of a {kind} tokenizer begins " +
-                "with \"<unk>\", \"<s>\", \"</s>\", in whose place its own special tokens are put. Correct tokenizer_class, or get the file again.");
+            throw new TokenizerException($"{name} begins with the pieces {string.Join(", ", first.Select(Vocabulary.Show))}; that of a {kind} tokenizer " +
+                "begins with \"<unk>\", \"<s>\", \"</s>\", in whose place its own special tokens are put. Correct tokenizer_class, or get the file again.");
         return kind == TokenizerKind.XlmRoberta
             ? ([.. XlmRobertaHead, .. model.Pieces.Skip(3), Special("<mask>")], 3)
             : ([.. CamembertHead, .. model.Pieces.Skip(1), Special("<mask>")], 3);
