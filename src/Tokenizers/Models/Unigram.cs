@@ -8,6 +8,7 @@ namespace ManagedTransformers.Tokenizers;
 internal sealed class Unigram : TokenModel
 {
     private const double UnknownPenalty = 10;
+    private const int MostBytes = 3;        // of a UTF-16 unit in UTF-8
 
     private readonly double[] _scores;
     private readonly int _unkId;
@@ -33,152 +34,154 @@ internal sealed class Unigram : TokenModel
 
     protected override TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {
-        int places = word.Length + 1;
-        double[] sums = ArrayPool<double>.Shared.Rent(places);
-        int[] rented = ArrayPool<int>.Shared.Rent(2 * places);
-        Span<int> starts = rented.AsSpan(0, places), ids = rented.AsSpan(places, places);
-        FindBest(word, sums, starts, ids, cancellationToken);
-        TokenSpan[] tokens = Backwards(word, starts, ids);
-        ArrayPool<double>.Shared.Return(sums);
-        ArrayPool<int>.Shared.Return(rented);
+        const int Short = 128;
+        if (word.Length <= Short)
+        {
+            Span<Place> few = stackalloc Place[Short + 1];
+            return Best(word, few[..(word.Length + 1)], cancellationToken);
+        }
+        Place[] rented = ArrayPool<Place>.Shared.Rent(word.Length + 1);
+        TokenSpan[] tokens = Best(word, rented.AsSpan(0, word.Length + 1), cancellationToken);
+        ArrayPool<Place>.Shared.Return(rented);
         return tokens;
     }
 
-    // For every place the piece that ends there on the best way to it. Longer pieces come later and win only if they are better.
-    private void FindBest(ReadOnlySpan<char> word, Span<double> sums, Span<int> starts, Span<int> ids, CancellationToken cancellationToken)
+    private TokenSpan[] Best(ReadOnlySpan<char> word, Span<Place> places, CancellationToken cancellationToken)
     {
-        starts.Fill(-1);
-        sums[0] = 0;
+        FindBest(word, places, cancellationToken);
+        return Backwards(word, places);
+    }
+
+    // For every place the piece that ends there on the best way to it. Longer pieces come later and win only if they are better.
+    private void FindBest(ReadOnlySpan<char> word, Span<Place> places, CancellationToken cancellationToken)
+    {
+        places.Fill(new Place(0, -1, 0));
         int units;
         for (int start = 0; start < word.Length; start += units)
         {
             cancellationToken.ThrowIfCancellationRequested();
             units = char.IsHighSurrogate(word[start]) ? 2 : 1;
+            double before = places[start].Sum;
             bool known = false;
-            int node = PieceTrie.Root;
-            for (int end = start + 1; end <= word.Length && _trie.TryFollow(ref node, word[end - 1]); end++)
+            int node = _trie.First(word[start]);
+            for (int end = start + 1; node != PieceTrie.None; end++)
             {
                 int id = _trie.IdAt(node);
-                if (id < 0) continue;
-                known |= end - start == units;
-                Offer(end, id, sums[start] + _scores[id], sums, starts, ids, start);
+                if (id >= 0)
+                {
+                    known |= end - start == units;
+                    Offer(ref places[end], before + _scores[id], start, id);
+                }
+                if (end == word.Length) break;
+                node = _trie.Next(node, word[end]);
             }
-            if (!known) Offer(start + units, _unkId, sums[start] + _unkScore, sums, starts, ids, start);
+            if (!known) Offer(ref places[start + units], before + _unkScore, start, _unkId);
         }
     }
 
-    private static void Offer(int end, int id, double sum, Span<double> sums, Span<int> starts, Span<int> ids, int start)
+    private static void Offer(ref Place place, double sum, int start, int id)
     {
-        if (starts[end] >= 0 && sum <= sums[end]) return;
-        (sums[end], starts[end], ids[end]) = (sum, start, id);
+        if (place.Start < 0 || sum > place.Sum) place = new Place(sum, start, id);
     }
 
     // From the end: the pieces, unknown ones side by side as one.
-    private TokenSpan[] Backwards(ReadOnlySpan<char> word, ReadOnlySpan<int> starts, ReadOnlySpan<int> ids)
+    private TokenSpan[] Backwards(ReadOnlySpan<char> word, ReadOnlySpan<Place> places)
     {
-        var tokens = new List<TokenSpan>();
+        int most = 0;
+        for (int end = word.Length; end > 0; end = places[end].Start)
+            most += _byteIds is not null && places[end].Id == _unkId ? MostBytes * (end - places[end].Start) : 1;
+        var tokens = new TokenSpan[most];
+        int first = most;
         for (int end = word.Length; end > 0;)
         {
-            (int id, int start) = (ids[end], starts[end]);
+            (_, int start, int id) = places[end];
             if (id == _unkId)
             {
-                while (start > 0 && ids[start] == _unkId) start = starts[start];
-                AddUnknown(word, start, end, tokens);
+                while (start > 0 && places[start].Id == _unkId) start = places[start].Start;
+                AddUnknown(word, start, end, tokens, ref first);
             }
             else
             {
-                tokens.Add(new TokenSpan(id, start, end));
+                tokens[--first] = new TokenSpan(id, start, end);
             }
             end = start;
         }
-        tokens.Reverse();
-        return [.. tokens];
+        return first == 0 ? tokens : tokens[first..];
     }
 
-    private void AddUnknown(ReadOnlySpan<char> word, int start, int end, List<TokenSpan> tokens)
+    private void AddUnknown(ReadOnlySpan<char> word, int start, int end, TokenSpan[] tokens, ref int first)
     {
         if (!Vocabulary.TryGetId(word[start..end], out int id)) id = _unkId;
-        if (id != _unkId || _byteIds is null)
-        {
-            tokens.Add(new TokenSpan(id, start, end));
-            return;
-        }
-        int[] bytes = [.. System.Text.Encoding.UTF8.GetBytes(word[start..end].ToString()).Select(b => _byteIds[b])];
-        if (bytes.Contains(-1)) tokens.Add(new TokenSpan(_unkId, start, end));
-        else foreach (int one in bytes.Reverse()) tokens.Add(new TokenSpan(one, start, end));
+        int[]? bytes = id != _unkId || _byteIds is null ? null
+            : [.. System.Text.Encoding.UTF8.GetBytes(word[start..end].ToString()).Select(b => _byteIds[b])];
+        if (bytes is null || bytes.Contains(-1)) tokens[--first] = new TokenSpan(id, start, end);
+        else foreach (int one in bytes.Reverse()) tokens[--first] = new TokenSpan(one, start, end);
     }
+
+    // The best way to a place: the sum of its scores, and the piece that ends there (start −1: none does yet).
+    private readonly record struct Place(double Sum, int Start, int Id);
 }
 
-/// <summary>The pieces of a vocabulary as a trie of UTF-16 units. All edges lie in one hash table.</summary>
+/// <summary>The pieces of a vocabulary as a trie of UTF-16 units. The children of a node lie side by side, in order of their units.</summary>
 internal sealed class PieceTrie
 {
-    /// <summary>The node of the empty text.</summary>
-    public const int Root = 0;
+    /// <summary>No node: no piece goes on so.</summary>
+    public const int None = 0;
 
-    private const ulong Multiplier = 0x9E3779B97F4A7C15;        // 2⁶⁴ / the golden ratio
-
-    private readonly List<int> _ids = [-1];     // [nodes]
-    private ulong[] _keys = new ulong[1 << 10];     // [edges] node and unit, plus 1; 0: none
-    private int[] _children = new int[1 << 10];
-    private int _edges;
+    private readonly int[] _firsts = new int[char.MaxValue + 1];    // the node of each first unit
+    private readonly Node[] _nodes;
+    private readonly char[] _units;         // [nodes]
 
     /// <summary>A trie of these pieces; the empty one is never found.</summary>
     public PieceTrie(IReadOnlyDictionary<string, int> pieces)
     {
-        foreach ((string piece, int id) in pieces)
+        (string Text, int Id)[] sorted = [.. pieces.Where(piece => piece.Key.Length > 0).Select(piece => (piece.Key, piece.Value))];
+        Array.Sort(sorted, (a, b) => string.CompareOrdinal(a.Text, b.Text));
+        List<Node> nodes = [default];
+        List<char> units = ['\0'];
+        var open = new Queue<(int Node, int From, int To, int Depth)>([(None, 0, sorted.Length, 0)]);
+        while (open.TryDequeue(out (int Node, int From, int To, int Depth) parent))
         {
-            int node = Root;
-            foreach (char c in piece)
-                if (!TryFollow(ref node, c)) node = Add(node, c);
-            if (node != Root) _ids[node] = id;
+            // The piece that ends at the parent comes first; the others go on with a unit each.
+            (int from, int firstChild) = (parent.From, nodes.Count);
+            if (sorted.Length > 0 && sorted[from].Text.Length == parent.Depth) from++;
+            while (from < parent.To)
+            {
+                char unit = sorted[from].Text[parent.Depth];
+                int to = from + 1;
+                while (to < parent.To && sorted[to].Text[parent.Depth] == unit) to++;
+                if (parent.Node == None) _firsts[unit] = nodes.Count;
+                open.Enqueue((nodes.Count, from, to, parent.Depth + 1));
+                nodes.Add(new Node(0, 0, sorted[from].Text.Length == parent.Depth + 1 ? sorted[from].Id : -1));
+                units.Add(unit);
+                from = to;
+            }
+            nodes[parent.Node] = nodes[parent.Node] with { FirstChild = firstChild, Children = nodes.Count - firstChild };
         }
+        (_nodes, _units) = ([.. nodes], [.. units]);
     }
 
     /// <summary>The id of the piece that ends at a node; −1: none does.</summary>
-    public int IdAt(int node) => _ids[node];
+    public int IdAt(int node) => _nodes[node].Id;
 
-    /// <summary>Goes to the node behind a unit; false: no piece goes on so, and <paramref name="node"/> stays.</summary>
-    public bool TryFollow(ref int node, char unit)
+    /// <summary>The node of a first unit.</summary>
+    public int First(char unit) => _firsts[unit];
+
+    /// <summary>The node behind a unit.</summary>
+    public int Next(int node, char unit)
     {
-        ulong key = Key(node, unit);
-        int slot = Slot(key);
-        if (_keys[slot] != key) return false;
-        node = _children[slot];
-        return true;
+        const int Few = 8;
+        Node parent = _nodes[node];
+        ReadOnlySpan<char> units = _units.AsSpan(parent.FirstChild, parent.Children);
+        if (units.Length > Few)
+        {
+            int found = units.BinarySearch(unit);
+            return found < 0 ? None : parent.FirstChild + found;
+        }
+        for (int i = 0; i < units.Length; i++)
+            if (units[i] == unit) return parent.FirstChild + i;
+        return None;
     }
 
-    private int Add(int node, char unit)
-    {
-        if (2 * ++_edges > _keys.Length) Grow();
-        int child = _ids.Count;
-        _ids.Add(-1);
-        Put(Key(node, unit), child);
-        return child;
-    }
-
-    private void Put(ulong key, int child)
-    {
-        int slot = Slot(key);
-        (_keys[slot], _children[slot]) = (key, child);
-    }
-
-    private void Grow()
-    {
-        (ulong[] keys, int[] children) = (_keys, _children);
-        (_keys, _children) = (new ulong[2 * keys.Length], new int[2 * keys.Length]);
-        for (int i = 0; i < keys.Length; i++)
-            if (keys[i] != 0) Put(keys[i], children[i]);
-    }
-
-    // Where the edge is, or would be.
-    private int Slot(ulong key)
-    {
-        ulong[] keys = _keys;
-        int mask = keys.Length - 1;
-        int slot = (int)((key * Multiplier) >> 32) & mask;
-        while (keys[slot] != key && keys[slot] != 0) slot = (slot + 1) & mask;
-        return slot;
-    }
-
-    private static ulong Key(int node, char unit) => (((ulong)(uint)node << 16) | unit) + 1;
+    private readonly record struct Node(int FirstChild, int Children, int Id);
 }
