@@ -90,9 +90,16 @@ internal sealed class AddedVocabulary
         AlignedText part = given;
         if (_normalizer is not null && !_normalizer.LeavesAsIs(given.Value[start..end]))
         {
-            var normalized = new NormalizedText(given.Value, start, end, cancellationToken);
-            _normalizer.Normalize(normalized);
-            part = normalized.ToAligned();
+            if (tokens.NeedsOffsets)
+            {
+                var normalized = new NormalizedText(given.Value, start, end, cancellationToken);
+                _normalizer.Normalize(normalized);
+                part = normalized.ToAligned();
+            }
+            else
+            {
+                part = new AlignedText(_normalizer.NormalizeText(given.Value[start..end].ToString(), cancellationToken));
+            }
             (start, end) = (0, part.Value.Length);
         }
         var matches = new MatchReader(this, _normalized, part.Value[start..end]);

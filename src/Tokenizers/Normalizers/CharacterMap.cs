@@ -10,13 +10,8 @@ internal sealed class CharacterMap
 {
     private readonly uint[] _units;
     private readonly byte[] _texts;                             // each ends with a zero
-    private readonly int[]?[] _ascii = new int[]?[128];         // what single characters become; null: they stay
 
-    private CharacterMap(uint[] units, byte[] texts)
-    {
-        (_units, _texts) = (units, texts);
-        for (int c = 0; c < _ascii.Length; c++) _ascii[c] = Find([(byte)c]);
-    }
+    private CharacterMap(uint[] units, byte[] texts) => (_units, _texts) = (units, texts);
 
     /// <summary>Reads "precompiled_charsmap", base64.</summary>
     /// <exception cref="TokenizerException">It is damaged.</exception>
@@ -46,9 +41,6 @@ internal sealed class CharacterMap
         Check(path, units, texts);
         return new CharacterMap(units, texts);
     }
-
-    /// <summary>What an ASCII character by itself becomes; null: it stays.</summary>
-    public int[]? OfAscii(int c) => _ascii[c];
 
     /// <summary>The code points that replace a text: those of the shortest key that it begins with; null where there is none.</summary>
     public int[]? Find(ReadOnlySpan<byte> utf8)

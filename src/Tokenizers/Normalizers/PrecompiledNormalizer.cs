@@ -10,7 +10,43 @@ internal sealed class PrecompiledNormalizer(CharacterMap map) : Normalizer
 {
     private const int LongestCluster = 5;       // bytes
 
+    private readonly Unit[] _units = new Unit[char.MaxValue + 1];       // found out when they come
+
+    /// <summary>What a UTF-16 unit is to the map.</summary>
+    private enum Unit : byte
+    {
+        Unknown,
+
+        /// <summary>A character by itself beside others that are; it stays.</summary>
+        Stays,
+
+        /// <summary>The same; it is replaced.</summary>
+        Replaced,
+
+        /// <summary>May be one character with its neighbours.</summary>
+        Joins,
+    }
+
     public override void Normalize(NormalizedText text) => text.Rewrite(Changes);
+
+    public override string NormalizeText(string text, CancellationToken cancellationToken)
+    {
+        StringBuilder? written = null;
+        int copied = 0;
+        for (int i = 0; i < text.Length;)
+        {
+            i = EndOfUnchanged(text, i);
+            if (i == text.Length) break;
+            cancellationToken.ThrowIfCancellationRequested();
+            int end = EndOfCluster(text, i);
+            (written ??= new StringBuilder(text.Length + 16)).Append(text, copied, i - copied);
+            var changes = new List<Change>();
+            AddCluster(changes, text.AsSpan(i, end - i));
+            foreach (Change change in changes) written.Append(new Rune(change.CodePoint));
+            copied = i = end;
+        }
+        return written is null ? text : written.Append(text, copied, text.Length - copied).ToString();
+    }
 
     // null: the map has nothing of the text.
     private List<Change>? Changes(string text)
@@ -19,13 +55,41 @@ internal sealed class PrecompiledNormalizer(CharacterMap map) : Normalizer
         bool changed = false;
         for (int i = 0; i < text.Length;)
         {
-            // A character before ASCII, but for a line end of two, stands alone.
-            bool single = text[i] < 128 && (i + 1 == text.Length || (text[i + 1] < 128 && text[i + 1] != '\n'));
-            int end = single ? i + 1 : i + StringInfo.GetNextTextElementLength(text, i);
-            changed |= single ? Add(changes, text[i], map.OfAscii(text[i])) : AddCluster(changes, text.AsSpan(i, end - i));
-            i = end;
+            for (int end = EndOfUnchanged(text, i); i < end; i++) changes.Add(new Change(text[i], 0));
+            if (i == text.Length) break;
+            int next = EndOfCluster(text, i);
+            changed |= AddCluster(changes, text.AsSpan(i, next - i));
+            i = next;
         }
         return changed ? changes : null;
+    }
+
+    // Up to where characters stay as they are. The last of them may belong to what follows it.
+    private int EndOfUnchanged(string text, int i)
+    {
+        int start = i;
+        while (i < text.Length && UnitOf(text[i]) == Unit.Stays) i++;
+        return i > start && i < text.Length && UnitOf(text[i]) == Unit.Joins ? i - 1 : i;
+    }
+
+    private int EndOfCluster(string text, int i) =>
+        UnitOf(text[i]) != Unit.Joins && (i + 1 == text.Length || UnitOf(text[i + 1]) != Unit.Joins) ? i + 1 : i + StringInfo.GetNextTextElementLength(text, i);
+
+    private Unit UnitOf(char unit)
+    {
+        Unit known = _units[unit];
+        return known != Unit.Unknown ? known : _units[unit] = FindUnit(unit);
+    }
+
+    // One that joins neither its like nor a letter on either side joins no other such.
+    private Unit FindUnit(char unit)
+    {
+        if (char.IsSurrogate(unit) || unit == '\r') return Unit.Joins;
+        if (unit >= 128 && (Joins($"{unit}{unit}") || Joins($"a{unit}") || Joins($"{unit}a"))) return Unit.Joins;
+        Span<byte> utf8 = stackalloc byte[LongestCluster];
+        return map.Find(utf8[..new Rune(unit).EncodeToUtf8(utf8)]) is null ? Unit.Stays : Unit.Replaced;
+
+        static bool Joins(string two) => StringInfo.GetNextTextElementLength(two) == two.Length;
     }
 
     private bool AddCluster(List<Change> changes, ReadOnlySpan<char> cluster)

@@ -18,6 +18,8 @@ internal sealed class MetaspacePreTokenizer(char mark, PrependScheme scheme, boo
 {
     public override PreTokenizer WithNothingBefore() => new MetaspacePreTokenizer(mark, PrependScheme.Never, split);
 
+    public override bool NeedsOffsets => scheme == PrependScheme.First;
+
     public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {
         ReadOnlySpan<char> part = text.Value[start..end];

@@ -10,6 +10,9 @@ internal abstract class PreTokenizer
 
     /// <summary>The same for texts that go on in the middle of another: nothing is put before them.</summary>
     public virtual PreTokenizer WithNothingBefore() => this;
+
+    /// <summary>Does it split by where a part stands in the text as given?</summary>
+    public virtual bool NeedsOffsets => false;
 }
 
 /// <summary>Takes words one by one.</summary>
@@ -22,6 +25,8 @@ internal interface IWordConsumer
 internal sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> preTokenizers) : PreTokenizer
 {
     public IReadOnlyList<PreTokenizer> PreTokenizers { get; } = preTokenizers;
+
+    public override bool NeedsOffsets => PreTokenizers.Any(one => one.NeedsOffsets);
 
     public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
     {

@@ -28,6 +28,8 @@ internal sealed class IdCollector : ITokenSink, IDisposable
     /// <summary>The ids, until this is disposed.</summary>
     public ReadOnlySpan<int> Ids => _ids.AsSpan(0, _keeps ? Count : 0);
 
+    public bool NeedsOffsets => _preTokenizer?.NeedsOffsets ?? false;
+
     public bool TryAddAsGiven(ReadOnlySpan<char> text)
     {
         _pieces?.Split(text, this, _cancellationToken);

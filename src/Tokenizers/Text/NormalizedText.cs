@@ -158,7 +158,8 @@ internal sealed class NormalizedText
         return new AlignedText(value, starts, ends);
     }
 
-    private string Value()
+    /// <summary>The text as it is now.</summary>
+    public string Value()
     {
         _cancellationToken.ThrowIfCancellationRequested();
         int length = 0;

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>Finds the places of a text that a component of tokenizer.json cuts at or replaces.</summary>
@@ -6,6 +8,22 @@ internal abstract class TextPattern
     /// <summary>The leftmost match that begins at or after <paramref name="from"/>, in units of <paramref name="text"/>, never an empty one; false: there is
     /// none.</summary>
     public abstract bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end);
+
+    /// <summary>The text with another in place of every match.</summary>
+    public virtual string Replace(string text, string content, CancellationToken cancellationToken)
+    {
+        if (!TryFind(text, 0, out int start, out int end)) return text;
+        var replaced = new StringBuilder(text.Length);
+        int done = 0;
+        do
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            replaced.Append(text, done, start - done).Append(content);
+            done = end;
+        }
+        while (TryFind(text, end, out start, out end));
+        return replaced.Append(text, done, text.Length - done).ToString();
+    }
 }
 
 /// <summary>A text, found as it is. The empty one is never found.</summary>
@@ -17,26 +35,28 @@ internal sealed class LiteralPattern(string literal) : TextPattern
         (start, end) = (from + found, from + found + literal.Length);
         return found >= 0;
     }
+
+    public override string Replace(string text, string content, CancellationToken cancellationToken) =>
+        literal.Length == 0 ? text : text.Replace(literal, content, StringComparison.Ordinal);
 }
 
 /// <summary>Runs of one character that are long enough: <c> {2,}</c>, with which XLM-R's normalizer ends.</summary>
 internal sealed class RunPattern(char character, int least) : TextPattern
 {
+    private readonly string _shortest = new(character, least);
+
     /// <summary>The pattern of a regular expression of this form; null where it has another.</summary>
     public static RunPattern? Of(string source) =>
         source is [' ' or (>= 'a' and <= 'z'), '{', >= '1' and <= '9', ',', '}'] ? new RunPattern(source[0], source[2] - '0') : null;
 
     public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
     {
-        for (start = end = from; ; start = end)
-        {
-            int found = text[start..].IndexOf(character);
-            if (found < 0) return false;
-            start += found;
-            int length = text[start..].IndexOfAnyExcept(character);
-            end = length < 0 ? text.Length : start + length;
-            if (end - start >= least) return true;
-        }
+        int found = text[from..].IndexOf(_shortest, StringComparison.Ordinal);
+        (start, end) = (from + found, from + found);
+        if (found < 0) return false;
+        int length = text[start..].IndexOfAnyExcept(character);
+        end = length < 0 ? text.Length : start + length;
+        return true;
     }
 }
 

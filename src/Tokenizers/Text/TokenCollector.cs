@@ -3,6 +3,9 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Takes a text as it is found, in order: added tokens, and what is between them.</summary>
 internal interface ITokenSink : IWordConsumer
 {
+    /// <summary>Does it ask where in the text as given a token stands?</summary>
+    bool NeedsOffsets { get; }
+
     /// <summary>Takes text between added tokens before it is normalised; false: it must be normalised first.</summary>
     bool TryAddAsGiven(ReadOnlySpan<char> text);
 
@@ -33,6 +36,8 @@ internal sealed class TokenCollector : ITokenSink
         _offsets = new List<(int, int)>(expected);
         _words = new List<int>(expected);
     }
+
+    public bool NeedsOffsets => true;
 
     public bool TryAddAsGiven(ReadOnlySpan<char> text) => false;
 
