@@ -34,6 +34,7 @@ internal sealed class Bpe : TokenModel
     private readonly int[] _byteIds = new int[256];         // id of the one-byte symbol; −1: not in the vocabulary
     private readonly int[] _byteFallbackIds = new int[256];
     private readonly bool _plainBytes;
+    private readonly BpeCuts? _cuts;
 
     public Bpe(Vocabulary vocabulary, BpeMerges merges, BpeOptions options)
         : base(vocabulary)
@@ -47,10 +48,13 @@ internal sealed class Bpe : TokenModel
             _byteFallbackIds[b] = vocabulary.TryGetId("<0x" + b.ToString("X2", CultureInfo.InvariantCulture) + ">", out id) ? id : -1;
         }
         _plainBytes = options is { ByteLevel: true, ContinuingSubwordPrefix: "", EndOfWordSuffix: "" } && !_byteIds.Contains(-1);
+        _cuts = BpeCuts.Of(this, _unkId, _byteFallbackIds);
     }
 
     public BpeMerges Merges { get; }
     public BpeOptions Options { get; }
+
+    public override int EndOfPart(ReadOnlySpan<char> word) => _cuts is null ? word.Length : _cuts.EndOfPart(word);
 
     protected override TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken)
     {

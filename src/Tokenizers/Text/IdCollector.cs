@@ -47,9 +47,13 @@ internal sealed class IdCollector : ITokenSink, IDisposable
     public void Add(in AlignedText text, int start, int end)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        TokenSpan[] tokens = _model.Tokenize(text.Value[start..end], _cancellationToken);
-        Span<int> room = Room(tokens.Length);
-        for (int i = 0; i < room.Length; i++) room[i] = tokens[i].Id;
+        for (int part = start, next; part < end; part = next)
+        {
+            next = part + _model.EndOfPart(text.Value[part..end]);
+            TokenSpan[] tokens = _model.Tokenize(text.Value[part..next], _cancellationToken);
+            Span<int> room = Room(tokens.Length);
+            for (int i = 0; i < room.Length; i++) room[i] = tokens[i].Id;
+        }
     }
 
     /// <summary>The ids of a piece of the text.</summary>

@@ -57,10 +57,14 @@ internal sealed class TokenCollector : ITokenSink
     public void Add(in AlignedText text, int start, int end)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        foreach (TokenSpan token in _model.Tokenize(text.Value[start..end], _cancellationToken))
+        for (int part = start, next; part < end; part = next)
         {
-            if (token.Id == _model.ShownAsText) _texts.Add((_ids.Count, text.Value[(start + token.Start)..(start + token.End)].ToString()));
-            Add(token.Id, text.Start(start + token.Start), text.End(start + token.End));
+            next = part + _model.EndOfPart(text.Value[part..end]);
+            foreach (TokenSpan token in _model.Tokenize(text.Value[part..next], _cancellationToken))
+            {
+                if (token.Id == _model.ShownAsText) _texts.Add((_ids.Count, text.Value[(part + token.Start)..(part + token.End)].ToString()));
+                Add(token.Id, text.Start(part + token.Start), text.End(part + token.End));
+            }
         }
         _word++;
     }
