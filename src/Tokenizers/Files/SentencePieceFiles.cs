@@ -38,7 +38,7 @@ internal static class SentencePieceFiles
             : new MetaspacePreTokenizer(Mark[0], always, split: !pieces.Any(HasMarkInside));
         config = config.Class is null ? config with { Special = RolesOf(model, config) } : config;
         TokenizerParts parts = TokenizerLoader.Build(split, AddedTokens(model, VocabularyFiles.AddedTokens(files, config)),
-            NormalizerOf(model, prefix, metaspace is null), config) with
+            NormalizerOf(model, kind, prefix, metaspace is null), config) with
         {
             PreTokenizer = metaspace,
             Decoder = whole || model.ByteFallback ? BytesDecoder(prefix) : new MetaspaceDecoder(Mark[0], always),
@@ -106,14 +106,15 @@ internal static class SentencePieceFiles
             .Select(m => m.Merge)]);
     }
 
-    private static SequenceNormalizer NormalizerOf(SentencePieceModel model, bool prefix, bool marks)
+    private static SequenceNormalizer NormalizerOf(SentencePieceModel model, TokenizerKind kind, bool prefix, bool marks)
     {
         List<Normalizer> normalizers = [];
         if (model.Characters is CharacterMap characters) normalizers.Add(new PrecompiledNormalizer(characters));
         if (model.RemoveExtraWhitespaces)
         {
-            // A space before a word that gets one is that one.
-            normalizers.Add(new StripNormalizer(left: marks || !prefix, right: true));
+            // A space before a word that gets one is that one. What transformers strips for XLM-R and CamemBERT, their maps have made spaces already.
+            bool spacesOnly = kind is not (TokenizerKind.XlmRoberta or TokenizerKind.Camembert);
+            normalizers.Add(new StripNormalizer(left: marks || !prefix, right: true, spacesOnly));
             normalizers.Add(new ReplaceNormalizer(RunPattern.Of(" {2,}")!, Mark));
         }
         if (marks && prefix) normalizers.Add(new PrependNormalizer(Mark));

@@ -80,17 +80,20 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
     public override string NormalizeText(string text, CancellationToken cancellationToken) => pattern.Replace(text, content, cancellationToken);
 }
 
-/// <summary>Takes white space off the ends.</summary>
-internal sealed class StripNormalizer(bool left, bool right) : Normalizer
+/// <summary>Takes white space off the ends, or spaces (U+0020) alone.</summary>
+internal sealed class StripNormalizer(bool left, bool right, bool spacesOnly = false) : Normalizer
 {
-    public override void Normalize(NormalizedText text) => text.Strip(left, right);
+    public override void Normalize(NormalizedText text) => text.Strip(left, right, Strips);
 
     public override string NormalizeText(string text, CancellationToken cancellationToken)
     {
-        int end = right ? text.AsSpan().TrimEnd(CodePointClass.Space) : text.Length;
-        int start = left ? text.AsSpan(0, end).TrimStart(CodePointClass.Space) : 0;
+        int end = text.Length, start = 0;
+        while (right && end > 0 && Strips(text[end - 1])) end--;
+        while (left && start < end && Strips(text[start])) start++;
         return text[start..end];
     }
+
+    private bool Strips(int codePoint) => spacesOnly ? codePoint == ' ' : CodePoints.Is(codePoint, CodePointClass.Space);
 }
 
 /// <summary>Removes control characters and makes spaces of what separates; the first step of SentencePiece's nmt_nfkc.</summary>

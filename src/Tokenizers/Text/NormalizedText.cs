@@ -106,12 +106,12 @@ internal sealed class NormalizedText
         _characters.InsertRange(0, before.EnumerateRunes().Select(rune => first with { CodePoint = rune.Value }));
     }
 
-    /// <summary>Takes white space off the ends.</summary>
-    public void Strip(bool left, bool right)
+    /// <summary>Takes characters off the ends.</summary>
+    public void Strip(bool left, bool right, Predicate<int> strips)
     {
         int end = _characters.Count, start = 0;
-        while (right && end > 0 && CodePoints.Is(_characters[end - 1].CodePoint, CodePointClass.Space)) end--;
-        while (left && start < end && CodePoints.Is(_characters[start].CodePoint, CodePointClass.Space)) start++;
+        while (right && end > 0 && strips(_characters[end - 1].CodePoint)) end--;
+        while (left && start < end && strips(_characters[start].CodePoint)) start++;
         _characters.RemoveRange(end, _characters.Count - end);
         _characters.RemoveRange(0, start);
     }

@@ -25,6 +25,7 @@ public class SentencePieceTests
     [TestCase(" ab  b ", new[] { 7, 3, 3, 5, 3 }, 0, 0)]
     [TestCase("  ", new[] { 3, 3, 3 }, 1, 0)]
     [TestCase("  ", new int[0], 1, 1)]
+    [TestCase("  ab\n ", new[] { 7, 0 }, 1, 1)]       // a line end is no space
     [TestCase("acx", new[] { 3, 4, 0 }, 1, 0)]
     public void A_bpe_treats_spaces_as_the_model_says(string text, int[] ids, int dummyPrefix, int removeExtra)
     {
