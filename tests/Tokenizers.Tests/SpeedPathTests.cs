@@ -22,6 +22,26 @@ public class SpeedPathTests
     }
 
     [Test]
+    public void A_text_that_NFC_is_said_to_leave_as_it_is_stays()
+    {
+        var normalizer = new NfcNormalizer();
+        int left = 0;
+        for (int codePoint = 0; codePoint < CodePoints.Count; codePoint++)
+        {
+            if (codePoint is >= 0xD800 and < 0xE000) continue;
+            string one = new Rune(codePoint).ToString();
+            if (!normalizer.LeavesAsIs(one)) continue;
+            left++;
+            Assert.That(WithOffsets(normalizer, one), Is.EqualTo(one), $"U+{codePoint:X4}");
+        }
+        Assert.That(left, Is.GreaterThan(1_110_000));
+        foreach (string text in RandomTexts().Where(text => normalizer.LeavesAsIs(text))) Assert.That(WithOffsets(normalizer, text), Is.EqualTo(text));
+        string[] changing = ["e\u0301", "\u0301", "\u212B", "\u1100\u1161", "\uAC00\u11A8", "\u09C7\u09BE"];
+        Assert.That(changing, Has.None.Matches<string>(text => normalizer.LeavesAsIs(text)));
+        Assert.That(normalizer.LeavesAsIs("é가日本語𝔘😀"), Is.True);
+    }
+
+    [Test]
     public void The_precompiled_map_takes_what_a_user_sees_as_one_character_as_one()
     {
         Normalizer normalizer = Tokenizer.Load(TestFiles.Tokenizer("xlmr-multi-8k-2020")).Parts.Added.Normalizer!;

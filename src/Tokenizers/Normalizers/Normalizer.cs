@@ -52,8 +52,15 @@ internal sealed class NfcNormalizer : Normalizer
 {
     public override void Normalize(NormalizedText text) => text.Compose();
 
-    // Characters before U+00C0 neither compose nor decompose.
-    public override bool LeavesAsIs(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('\0', '\u00BF');
+    public override bool LeavesAsIs(ReadOnlySpan<char> text)
+    {
+        int i = text.IndexOfAnyExceptInRange('\0', '\u00BF');
+        if (i < 0) return true;
+        int units;
+        for (; i < text.Length; i += units)
+            if (!Decomposition.IsComposed(CodePoints.At(text, i, out units))) return false;
+        return true;
+    }
 }
 
 /// <summary>Normalisation form KD, or with composition KC.</summary>

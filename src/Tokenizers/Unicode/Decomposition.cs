@@ -11,6 +11,7 @@ internal static class Decomposition
     private static readonly Dictionary<(int First, int Second), int> Composed = [];
     private static readonly Dictionary<int, byte> Classes = ReadClasses();
     private static readonly Lazy<Dictionary<int, int[]>> Compatible = new(ReadCompatible);
+    private static readonly Lazy<ulong[]> NotComposed = new(FindNotComposed);       // a bit for each code point
 
     static Decomposition()
     {
@@ -41,6 +42,10 @@ internal static class Decomposition
     /// <summary>Would normalisation to NFD leave it where and as it is, whatever stands around it?</summary>
     public static bool IsInert(int codePoint) =>
         codePoint < 0xC0 || (!Decomposed.ContainsKey(codePoint) && codePoint is < SBase or >= SBase + SCount && CombiningClass(codePoint) == 0);
+
+    /// <summary>Does normalisation to NFC leave a text as it is that has only such characters?</summary>
+    /// <remarks>Those of combining class 0 whose NFC_Quick_Check is Yes: Unicode Standard Annex 15, section 9.</remarks>
+    public static bool IsComposed(int codePoint) => (NotComposed.Value[codePoint >> 6] >> (codePoint & 63) & 1) == 0;
 
     /// <summary>Appends the full canonical decomposition of a code point.</summary>
     public static void Decompose(int codePoint, List<int> parts)
@@ -85,6 +90,20 @@ internal static class Decomposition
             compatible.Add(codePoint, parts);
         }
         return compatible;
+    }
+
+    // Marks, what may compose with a character before it, and what decomposes for good.
+    private static ulong[] FindNotComposed()
+    {
+        var primary = new HashSet<int>(Composed.Values);
+        IEnumerable<int> all =
+        [
+            .. Classes.Keys, .. Composed.Keys.Select(pair => pair.Second), .. Decomposed.Keys.Where(codePoint => !primary.Contains(codePoint)),
+            .. Enumerable.Range(VBase, VCount), .. Enumerable.Range(TBase, TCount),
+        ];
+        var bits = new ulong[CodePoints.Count / 64];
+        foreach (int codePoint in all) bits[codePoint >> 6] |= 1UL << (codePoint & 63);
+        return bits;
     }
 
     private static Dictionary<int, byte> ReadClasses()
