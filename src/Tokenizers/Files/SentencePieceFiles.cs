@@ -28,6 +28,7 @@ internal static class SentencePieceFiles
             ? new Bpe(vocabulary, MergesOf(pieces, vocabulary, name),
                 new BpeOptions { UnkToken = pieces[unkId].Text, FuseUnk = true, ByteFallback = model.ByteFallback })
             : new Unigram(vocabulary, [.. pieces.Select(piece => (double)piece.Score)], unkId, model.ByteFallback);
+        config = config.Class is null ? config with { Special = RolesOf(model, config) } : config;
 
         bool prefix = config.AddPrefixSpace ?? model.AddDummyPrefix;
         bool whole = kind == TokenizerKind.Llama || !model.RemoveExtraWhitespaces;
@@ -36,28 +37,31 @@ internal static class SentencePieceFiles
         MetaspacePreTokenizer? metaspace = whole
             ? legacy ? null : new MetaspacePreTokenizer(Mark[0], prefix ? PrependScheme.First : PrependScheme.Never, split: false)
             : new MetaspacePreTokenizer(Mark[0], always, split: !pieces.Any(HasMarkInside));
-        config = config.Class is null ? config with { Special = RolesOf(model, config) } : config;
         TokenizerParts parts = TokenizerLoader.Build(split, AddedTokens(model, VocabularyFiles.AddedTokens(files, config)),
             NormalizerOf(model, kind, prefix, metaspace is null), config) with
         {
             PreTokenizer = metaspace,
+            PostProcessor = IsFairseq(kind) ? FairseqTemplate(vocabulary) : null,
             Decoder = whole || model.ByteFallback ? BytesDecoder(prefix) : new MetaspaceDecoder(Mark[0], always),
         };
-        if (kind is TokenizerKind.XlmRoberta or TokenizerKind.Camembert)
-        {
-            TemplatePiece[] Template(string template, int texts) =>
-                TemplatePiece.Parse(template, texts, token => vocabulary.TryGetId(token, out int id) ? id : null);
-            var template = new TemplateProcessing(Template("<s> $A </s>", 1), Template("<s> $A </s> </s> $B </s>", 2));
-            parts = parts with { PostProcessor = template };
-        }
         bool bos = config.AddBosToken ?? kind == TokenizerKind.Llama;
         return new Tokenizer(TokenizerLoader.WithEnds(parts, bos, config.AddEosToken ?? false, pairBosTypeId: 1));
+    }
+
+    private static bool IsFairseq(TokenizerKind kind) => kind is TokenizerKind.XlmRoberta or TokenizerKind.Camembert;
+
+    private static TemplateProcessing FairseqTemplate(Vocabulary vocabulary)
+    {
+        return new TemplateProcessing(Template("<s> $A </s>", 1), Template("<s> $A </s> </s> $B </s>", 2));
+
+        TemplatePiece[] Template(string template, int texts) =>
+            TemplatePiece.Parse(template, texts, token => vocabulary.TryGetId(token, out int id) ? id : null);
     }
 
     // The pieces by id. Models of fairseq have its special tokens in place of SentencePiece's first ones, and a mask at the end.
     private static (SentencePiece[] Pieces, int UnkId) Arrange(SentencePieceModel model, TokenizerKind kind, string name)
     {
-        if (kind is not (TokenizerKind.XlmRoberta or TokenizerKind.Camembert)) return ([.. model.Pieces], model.UnkId);
+        if (!IsFairseq(kind)) return ([.. model.Pieces], model.UnkId);
         string[] first = [.. model.Pieces.Take(3).Select(piece => piece.Text)];
         if (first is not ["<unk>", "<s>", "</s>"] || model.UnkId != 0)
             throw new TokenizerException($"{name} begins with the pieces {string.Join(", ", first.Select(Vocabulary.Show))}; that of a {kind} tokenizer " +
@@ -113,8 +117,7 @@ internal static class SentencePieceFiles
         if (model.RemoveExtraWhitespaces)
         {
             // A space before a word that gets one is that one. What transformers strips for XLM-R and CamemBERT, their maps have made spaces already.
-            bool spacesOnly = kind is not (TokenizerKind.XlmRoberta or TokenizerKind.Camembert);
-            normalizers.Add(new StripNormalizer(left: marks || !prefix, right: true, spacesOnly));
+            normalizers.Add(new StripNormalizer(left: marks || !prefix, right: true, spacesOnly: !IsFairseq(kind)));
             normalizers.Add(new ReplaceNormalizer(RunPattern.Of(" {2,}")!, Mark));
         }
         if (marks && prefix) normalizers.Add(new PrependNormalizer(Mark));
