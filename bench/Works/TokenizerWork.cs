@@ -5,8 +5,8 @@ using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The ids of 10 MB of text: as one text on one thread, interleaved with other tokenizers of .NET; as the files that it is made of, with the HF library
-/// as the peer.</summary>
+/// <summary>The ids of 10 MB of text: as one text on one thread, interleaved with other tokenizers of .NET; as the files that it is made of, with the HF
+/// library as the peer.</summary>
 internal sealed class TokenizerWork : Work
 {
     private static readonly EncodeOptions NoSpecialTokens = new() { AddSpecialTokens = false };

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Tokenizers;
 
-/// <summary>Where a text may be cut before a BPE splits it: between two characters that stand side by side in no token that a merge makes. No token spans such a
-/// place, and what is merged on one side of it does not depend on the other.</summary>
+/// <summary>Where a text may be cut before a BPE splits it: between two characters that stand side by side in no token that a merge makes. No token spans such
+/// a place, and what is merged on one side of it does not depend on the other.</summary>
 /// <remarks>Llama's BPE has no pre-tokenizer, so that a whole text is one word. Its parts are short, and most were seen before.</remarks>
 internal sealed class BpeCuts
 {

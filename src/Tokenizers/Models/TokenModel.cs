@@ -16,7 +16,8 @@ internal abstract class TokenModel(Vocabulary vocabulary)
     /// <summary>The token that an encoding shows as the text that it stands for; −1: none.</summary>
     public virtual int ShownAsText => -1;
 
-    /// <summary>How much of a word, from its beginning, can be split by itself, whatever comes after it. Parts of long words come again, whole ones do not.</summary>
+    /// <summary>How much of a word, from its beginning, can be split by itself, whatever comes after it. Parts of long words come again, whole ones do
+    /// not.</summary>
     public virtual int EndOfPart(ReadOnlySpan<char> word) => word.Length;
 
     /// <summary>The tokens of a word or of a part of it; the array may be shared and must not be written to.</summary>

@@ -43,7 +43,7 @@ internal sealed class RegexPattern : TextPattern
     {
         var (now, next) = (new Threads(_program.Length), new Threads(_program.Length));
         (start, end) = (-1, -1);
-        for (int i = from; ; )
+        for (int i = from; ;)
         {
             if (start < 0) Follow(now, 0, i, text, i);
             if (now.Count == 0 && start >= 0) break;
