@@ -7,7 +7,8 @@ public static class PretrainedModels
     /// <summary>The classes that can be loaded, under transformers' names.</summary>
     public static IReadOnlyCollection<string> SupportedArchitectures => ModelFamilies.Architectures;
 
-    /// <summary>Opens a checkpoint directory as the class that its config.json names (architectures).</summary>
+    /// <summary>Opens a checkpoint directory as the class that its config.json names (architectures); with a warning as the family's class without a head,
+    /// where nothing but tensors of the head is missing, as in files of sentence models.</summary>
     /// <param name="directory">A directory with config.json and model.safetensors or pytorch_model.bin, or shards of either with their index.</param>
     /// <param name="options">Kernel level, threads, strictness.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
@@ -76,10 +77,22 @@ public static class PretrainedModels
         string path = ConfigJson.PathIn(directory);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ArchitectureOf(config, path);
-        var weights = ModelWeights.Plan(checkpoint, config, options);
-        FamilyOf(architecture).Build(architecture, config, new ModelSource(weights, options, checkpoint: null)).Dispose();
-        weights.Finish(architecture, strict: false);
-        return weights;
+        try
+        {
+            return Plan(architecture);
+        }
+        catch (CheckpointException e) when (BodyOf(architecture, config, e) is string body)
+        {
+            return Plan(body);
+        }
+
+        ModelWeights Plan(string architecture)
+        {
+            var weights = ModelWeights.Plan(checkpoint, config, options);
+            FamilyOf(architecture).Build(architecture, config, new ModelSource(weights, options, checkpoint: null)).Dispose();
+            weights.Finish(architecture, strict: false);
+            return weights;
+        }
     }
 
     private static PretrainedModel Open(string directory, Type wanted, LoadOptions? options)
@@ -88,7 +101,7 @@ public static class PretrainedModels
         string path = ConfigJson.PathIn(directory);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ClassOf(wanted, config, path);
-        return Build(config, architecture, Checkpoint.Open(directory), options ?? LoadOptions.Default);
+        return Build(config, architecture, wanted, Checkpoint.Open(directory), options ?? LoadOptions.Default);
     }
 
     private static PretrainedModel Open(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, Type wanted, LoadOptions? options)
@@ -97,23 +110,47 @@ public static class PretrainedModels
         if (!files.TryGetValue(ConfigJson.FileName, out ReadOnlyMemory<byte> json))
             throw new ConfigException($"config.json is not among the {files.Count} files given; it is needed to know the architecture.");
         PretrainedConfig config = ConfigJson.Parse(json.Span);
-        return Build(config, ClassOf(wanted, config, ConfigJson.FileName), Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
+        return Build(config, ClassOf(wanted, config, ConfigJson.FileName), wanted, Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
     }
 
-    private static PretrainedModel Build(PretrainedConfig config, string architecture, Checkpoint checkpoint, LoadOptions options)
+    private static PretrainedModel Build(PretrainedConfig config, string architecture, Type wanted, Checkpoint checkpoint, LoadOptions options)
     {
         try
         {
-            var source = new ModelSource(ModelWeights.From(checkpoint, config, options), options, checkpoint);
-            PretrainedModel model = FamilyOf(architecture).Build(architecture, config, source);
-            source.Weights.Finish(architecture, options.Strict);
-            return model;
+            try
+            {
+                return Build(config, architecture, checkpoint, options, warning: null);
+            }
+            catch (CheckpointException e) when (wanted == typeof(PretrainedModel) && !options.Strict && BodyOf(architecture, config, e) is not null)
+            {
+                // Sentence models are saved so: all-mpnet-base-v2 names MPNetForMaskedLM and has no lm_head.
+                string body = BodyOf(architecture, config, e)!;
+                return Build(config, body, checkpoint, options, $"{ConfigJson.FileName} names {architecture}, but the files lack tensors of its head " +
+                    $"({string.Join(", ", e.MissingTensors)}): the checkpoint is opened as {body}, without a head.");
+            }
         }
         catch
         {
             checkpoint.Dispose();
             throw;
         }
+    }
+
+    private static PretrainedModel Build(PretrainedConfig config, string architecture, Checkpoint checkpoint, LoadOptions options, string? warning)
+    {
+        var source = new ModelSource(ModelWeights.From(checkpoint, config, options), options, checkpoint);
+        PretrainedModel model = FamilyOf(architecture).Build(architecture, config, source);
+        source.Weights.Finish(architecture, options.Strict, warning);
+        return model;
+    }
+
+    /// <summary>The class without a head, where all that a class lacks is its head; else null.</summary>
+    private static string? BodyOf(string architecture, PretrainedConfig config, CheckpointException lacking)
+    {
+        ModelFamily family = ModelFamilies.Of(config);
+        bool headAlone = lacking.MissingTensors.Count > 0
+            && lacking.MissingTensors.All(name => !name.StartsWith($"{family.BaseModelPrefix}.", StringComparison.Ordinal));
+        return headAlone && family.BaseModel?.Name is string body && body != architecture ? body : null;
     }
 
     /// <summary>The class to build where a class, a task, the base model or just a model is wanted.</summary>

@@ -180,12 +180,15 @@ public sealed class ModelWeights
     }
 
     /// <summary>Reports everything that did not fit; strict makes errors of warnings: tensors that nobody read, names of a wrapped model.</summary>
+    /// <param name="architecture">The class that took the weights.</param>
+    /// <param name="strict">Whether warnings are errors.</param>
+    /// <param name="warning">Another warning, of the caller's; null: none.</param>
     /// <exception cref="CheckpointException">A tensor is missing, misshapen, of another type, or unknown.</exception>
-    internal void Finish(string architecture, bool strict)
+    internal void Finish(string architecture, bool strict, string? warning = null)
     {
         Weight[] unknown = [.. _checkpoint?.Weights.Values.Where(weight => !_read.Contains(weight.Name) && !IsKnown(Unwrapped(weight))) ?? []];
         _unknown.UnionWith(unknown.Select(weight => weight.Name));
-        _warnings.AddRange(new[] { _names?.Warning(), DescribeUnknown(unknown, architecture), DescribeUnquantized(architecture) }.OfType<string>());
+        _warnings.AddRange(new[] { warning, _names?.Warning(), DescribeUnknown(unknown, architecture), DescribeUnquantized(architecture) }.OfType<string>());
         if (FurtherLayers(unknown) is string contradiction) _problems.Add(contradiction);
         // They help to find what is missing, too.
         if (strict || _problems.Any) _warnings.ForEach(_problems.Add);

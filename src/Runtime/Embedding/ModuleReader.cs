@@ -13,6 +13,16 @@ internal sealed class ModuleReader(ModelFiles files)
 
     public void Warn(string warning) => _warnings.Add(warning);
 
+    /// <summary>Tells a caller what of the files is not honoured.</summary>
+    /// <exception cref="ConfigException">There is something, and loading is strict.</exception>
+    public static void Report(IReadOnlyList<string> warnings, LoadOptions options)
+    {
+        if (options.Strict && warnings.Count > 0)
+            throw new ConfigException($"{string.Join(" ", warnings)} LoadOptions.Strict (--strict) refuses that.");
+        foreach (string warning in warnings)
+            options.OnWarning?.Invoke(warning);
+    }
+
     /// <summary>Reads a file that must be there.</summary>
     /// <exception cref="ConfigException">It is missing, or wrong.</exception>
     public T Json<T>(string file, Func<ModuleJson, T> read)

@@ -228,17 +228,11 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     {
         options ??= PipelineOptions.Default;
         SentenceModules modules = SentenceModules.Read(files);
-        if (options.Load.Strict && modules.Warnings.Count > 0)
-            throw new ConfigException($"{string.Join(" ", modules.Warnings)} LoadOptions.Strict (--strict) refuses that.");
+        ModuleReader.Report(modules.Warnings, options.Load);
         ModelFiles modelFiles = modules.ModelFolder.Length == 0 ? files : files.Folder(modules.ModelFolder);
         SentenceEmbeddingPipeline pipeline = modelFiles.Open(
             options, modelFiles.LoadBody, (model, tokenizer) => new SentenceEmbeddingPipeline(model, tokenizer, modules, ownsModel: true));
         pipeline.ComesFrom(files, options.ModelId);
-        if (options.Load.OnWarning is Action<string> warn)
-        {
-            foreach (string warning in modules.Warnings)
-                warn(warning);
-        }
         return pipeline;
     }
 }

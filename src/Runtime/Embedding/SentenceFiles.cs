@@ -67,24 +67,31 @@ internal sealed record TransformerConfig(int? MaxSeqLength, bool DoLowerCase)
     /// <summary>The names that the file may have, the first that is there is read.</summary>
     public static readonly IReadOnlyList<string> FileNames = [.. Families.Select(family => $"sentence_{family}_config.json")];
 
+    /// <summary>Reads the file of a sentence model.</summary>
     /// <exception cref="ConfigException">It asks for what this runtime does not have.</exception>
-    public static TransformerConfig Read(ModuleJson json)
+    public static TransformerConfig Read(ModuleJson json) => Read(json, "feature-extraction", "last_hidden_state", "token_embeddings");
+
+    /// <summary>Reads the file of a cross-encoder.</summary>
+    /// <inheritdoc cref="Read(ModuleJson)" path="/exception"/>
+    public static TransformerConfig ReadClassifier(ModuleJson json) => Read(json, "sequence-classification", "logits", "scores");
+
+    private static TransformerConfig Read(ModuleJson json, string task, string output, string outputName)
     {
-        json.Require("transformer_task", "feature-extraction");
-        json.Require("module_output_name", "token_embeddings");
+        json.Require("transformer_task", task);
+        json.Require("module_output_name", outputName);
         json.Find("unpad_inputs");          // how to compute the same
-        if (json.Find("modality_config") is JsonElement modalities && !ReadsText(modalities))
-            throw json.Unexpected("modality_config", modalities, "text, by forward, as last_hidden_state");
+        if (json.Find("modality_config") is JsonElement modalities && !ReadsText(modalities, output))
+            throw json.Unexpected("modality_config", modalities, $"text, by forward, as {output}");
         return new TransformerConfig(json.Size("max_seq_length"), json.Flag("do_lower_case", otherwise: false));
     }
 
     /// <summary>A text in lower case, as Python and the tokenizers library put it: İ becomes i and a dot above.</summary>
     public static string Lower(string text) => text.Replace("\u0130", "i\u0307", StringComparison.Ordinal).ToLowerInvariant();
 
-    private static bool ReadsText(JsonElement modalities) =>
+    private static bool ReadsText(JsonElement modalities, string output) =>
         modalities.ValueKind == JsonValueKind.Object && modalities.TryGetProperty("text", out JsonElement text) && text.ValueKind == JsonValueKind.Object
         && text.TryGetProperty("method", out JsonElement method) && ModuleJson.TextOf(method) == "forward"
-        && text.TryGetProperty("method_output_name", out JsonElement output) && ModuleJson.TextOf(output) == "last_hidden_state";
+        && text.TryGetProperty("method_output_name", out JsonElement name) && ModuleJson.TextOf(name) == output;
 }
 
 /// <summary>What the config.json of a Pooling module says.</summary>
@@ -131,7 +138,7 @@ internal sealed record PoolingConfig(IReadOnlyList<Pooling> Modes, bool IncludeP
 /// <summary>What the files of a sentence-transformers checkpoint say about its embeddings; what another checkpoint means by having none of them.</summary>
 internal sealed record SentenceModules
 {
-    private const string FileName = "modules.json";
+    public const string FileName = "modules.json";
     private const string Package = "sentence_transformers.";
     private static readonly string[] Known = ["Transformer", "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout"];
 
@@ -183,7 +190,7 @@ internal sealed record SentenceModules
     {
         var modules = new SentenceModules();
         var layers = new List<SentenceLayer>();
-        (string Type, string Path)[] named = [.. Modules(json, reader)];
+        (string Type, string Path)[] named = [.. Modules(json, reader, Known)];
         foreach ((string type, string path) in named)
         {
             switch (type)
@@ -208,7 +215,9 @@ internal sealed record SentenceModules
                 "Download the checkpoint again.");
     }
 
-    private static IEnumerable<(string Type, string Path)> Modules(ReadOnlyMemory<byte> json, ModuleReader reader)
+    /// <summary>The modules that the file names, in its order.</summary>
+    /// <exception cref="ConfigException">It is broken, or names one that is not <paramref name="known"/>.</exception>
+    public static IEnumerable<(string Type, string Path)> Modules(ReadOnlyMemory<byte> json, ModuleReader reader, string[] known)
     {
         using JsonDocument document = SmallJson.Parse(FileName, json, JsonValueKind.Array);
         foreach (JsonElement module in document.RootElement.EnumerateArray())
@@ -223,9 +232,9 @@ internal sealed record SentenceModules
                 reader.Warn($"{FileName}: the kwargs {arguments.GetRawText()} of {name} are not known here and not used.");
             // Both sentence_transformers.models.Pooling and, since 5.4, sentence_transformers.sentence_transformer.modules.pooling.Pooling.
             string last = name[(name.LastIndexOf('.') + 1)..];
-            if (!name.StartsWith(Package, StringComparison.Ordinal) || !Known.Contains(last))
-                throw new ConfigException($"{FileName} names the module {name}, which this runtime does not have; {string.Join(", ", Known)} of " +
-                    "sentence_transformers are known. The embeddings would not be the model's.");
+            if (!name.StartsWith(Package, StringComparison.Ordinal) || !known.Contains(last))
+                throw new ConfigException($"{FileName} names the module {name}, which this runtime does not have here; {string.Join(", ", known)} of " +
+                    "sentence_transformers are known. The numbers would not be the model's.");
             yield return (last, path is "." or "./" ? "" : path);
         }
     }

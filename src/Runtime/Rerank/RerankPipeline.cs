@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ManagedTransformers.Models;
 
 namespace ManagedTransformers;
@@ -7,22 +6,28 @@ namespace ManagedTransformers;
 /// <summary>Orders documents by how well each answers a query: a cross-encoder, which reads both as one pair of texts.</summary>
 /// <remarks>
 /// Nogueira &amp; Cho 2019, arXiv:1901.04085; CrossEncoder.rank of sentence-transformers, whose checkpoints are classifiers with one label. A score is the
-/// logit's sigmoid unless config.json says Identity (<c>sentence_transformers.activation_fn</c>, in older files
-/// <c>sbert_ce_default_activation_function</c>).
+/// logit's sigmoid unless the checkpoint says Identity: <c>activation_fn</c> of config_sentence_transformers.json, else
+/// <c>sentence_transformers.activation_fn</c> of config.json, in older files <c>sbert_ce_default_activation_function</c>. Limit and case are those of
+/// sentence_bert_config.json, where there is one.
 /// </remarks>
 public sealed class RerankPipeline : EncoderPipeline
 {
     private readonly ISequenceClassifier _model;
-    private readonly bool _sigmoid;
+    private readonly CrossEncoderFiles _files;
 
-    private RerankPipeline(PretrainedModel model, Tokenizer tokenizer, bool ownsModel) : base(model, tokenizer, ownsModel)
+    private RerankPipeline(PretrainedModel model, Tokenizer tokenizer, CrossEncoderFiles files, bool ownsModel)
+        : base(model, tokenizer, ownsModel, files.Transformer.MaxSeqLength)
     {
         _model = model.Require<ISequenceClassifier>("does not score pairs of texts");
         if (model.Config.NumLabels != 1)
             throw new ConfigException($"{model.Architecture} has {model.Config.NumLabels} labels (config.json, id2label); a reranker has 1, whose score " +
                 "orders the documents. Use TextClassificationPipeline (mtx classify --pair) for classes of pairs.");
-        _sigmoid = HasSigmoid(model.Config);
+        _files = files;
     }
+
+    /// <summary>What of the checkpoint's files is not honoured, and what is odd about its weights, in sentences for people; <see cref="LoadOptions.Strict"/>
+    /// makes it an error.</summary>
+    public IReadOnlyList<string> Warnings => [.. Model.Warnings, .. _files.Warnings];
 
     /// <inheritdoc cref="FillMaskPipeline.Load"/>
     public static RerankPipeline Load(string directory, PipelineOptions? options = null) => Open(ModelFiles.In(directory), options);
@@ -32,10 +37,15 @@ public sealed class RerankPipeline : EncoderPipeline
         IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, PipelineOptions? options = null) => Open(ModelFiles.Of(files), options);
 
     /// <inheritdoc cref="FillMaskPipeline.Create(PretrainedModel, Tokenizer)"/>
-    public static RerankPipeline Create(PretrainedModel model, Tokenizer tokenizer) => new(model, tokenizer, ownsModel: false);
+    public static RerankPipeline Create(PretrainedModel model, Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return new(model, tokenizer, CrossEncoderFiles.Of(model.Config), ownsModel: false);
+    }
 
     /// <inheritdoc cref="FillMaskPipeline.Create(Pipeline)"/>
-    public static RerankPipeline Create(Pipeline other) => Share(other, Create);
+    public static RerankPipeline Create(Pipeline other) => Share(other, (model, tokenizer) => new RerankPipeline(
+        model, tokenizer, other.Files is { } files ? CrossEncoderFiles.Read(files, model.Config) : CrossEncoderFiles.Of(model.Config), ownsModel: false));
 
     /// <summary>Orders documents.</summary>
     /// <param name="query">What is looked for.</param>
@@ -54,10 +64,10 @@ public sealed class RerankPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
         var scores = new float[documents.Count];
-        RunTexts(scores.Length, i => Row(query, documents[i], i, truncation, cancellationToken), (batch, inputs, session) =>
+        RunTexts(scores.Length, i => Row(Cased(query), documents[i], i, truncation, cancellationToken), (batch, inputs, session) =>
         {
             Span<float> logits = _model.Forward(inputs, session).Logits.Span;           // [rows, 1]
-            if (_sigmoid)
+            if (_files.HasSigmoid)
                 Activations.Run(ActivationFunction.Sigmoid, logits, logits, session.Kernels);
             for (int r = 0; r < batch.Count; r++)
                 scores[batch[r].Text] = logits[r];
@@ -71,7 +81,7 @@ public sealed class RerankPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(document, $"documents[{number}]");
         try
         {
-            return Texts.Row(query, document, truncation, cancellationToken: cancellationToken);
+            return Texts.Row(query, Cased(document), truncation, cancellationToken: cancellationToken);
         }
         catch (ModelInputException e)
         {
@@ -79,30 +89,18 @@ public sealed class RerankPipeline : EncoderPipeline
         }
     }
 
-    /// <summary>Whether a score is the sigmoid of a logit, or the logit itself.</summary>
-    /// <exception cref="ConfigException">config.json names another function.</exception>
-    private static bool HasSigmoid(PretrainedConfig config)
-    {
-        const string Key = "sentence_transformers", Name = "activation_fn", OldKey = "sbert_ce_default_activation_function";
-        (string key, JsonElement function) =
-            config.OtherKeys.TryGetValue(Key, out JsonElement own) && own.ValueKind == JsonValueKind.Object && own.TryGetProperty(Name, out JsonElement named)
-                ? ($"{Key}.{Name}", named)
-            : config.OtherKeys.TryGetValue(OldKey, out JsonElement old) ? (OldKey, old)
-            : (OldKey, default);
-        if (function.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
-            return true;
-        string said = function.ValueKind == JsonValueKind.String ? function.GetString()! : function.GetRawText();
-        return said[(said.LastIndexOf('.') + 1)..] switch
-        {
-            "Sigmoid" => true,
-            "Identity" => false,
-            _ => throw new ConfigException($"config.json: {key} is {said}; torch.nn.modules.activation.Sigmoid or torch.nn.modules.linear.Identity is " +
-                "needed. Name one of them, or read the logits from the model itself (ISequenceClassifier)."),
-        };
-    }
+    private string Cased(string text) => _files.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
 
-    private static RerankPipeline Open(ModelFiles files, PipelineOptions? options) =>
-        files.Open(options, files.LoadModel, (model, tokenizer) => new RerankPipeline(model, tokenizer, ownsModel: true));
+    private static RerankPipeline Open(ModelFiles files, PipelineOptions? options)
+    {
+        options ??= PipelineOptions.Default;
+        return files.Open(options, files.LoadModel, (model, tokenizer) =>
+        {
+            CrossEncoderFiles read = CrossEncoderFiles.Read(files, model.Config);
+            ModuleReader.Report(read.Warnings, options.Load);
+            return new RerankPipeline(model, tokenizer, read, ownsModel: true);
+        });
+    }
 }
 
 /// <summary>How well a document answers a query.</summary>
