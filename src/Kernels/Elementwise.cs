@@ -155,7 +155,8 @@ internal static unsafe class GatedActivation
                 case KernelLevel.Vector128: Run<Simd128, Vector128<float>>(activation, pg, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Portable: Run<Portable, Vector<float>>(activation, pg, px, py, x.Length, options.MaxThreads); break;
                 case KernelLevel.Reference:
-                    for (int i = 0; i < x.Length; i++) y[i] = (float)(ActivationReference.Value(activation, gate[i]) * x[i]);
+                    // The activation is a float, as where it is traced and at the other levels.
+                    for (int i = 0; i < x.Length; i++) y[i] = (float)ActivationReference.Value(activation, gate[i]) * x[i];
                     break;
                 default: throw KernelDispatch.Unknown(options.Level);
             }
