@@ -231,8 +231,9 @@ public sealed partial record GenerationOptions
 
     private static readonly Dictionary<string, GenerationOption> Keys = GenerationOption.All.ToDictionary(option => option.Name);
 
-    /// <summary>Reads a file of options, such as generation_config.json; max_time is in seconds, a null is as if the key were not there. NaN, Infinity and
-    /// −Infinity may stand as Python writes them where an option is a number.</summary>
+    /// <summary>Reads a file of options, such as generation_config.json; max_time is in seconds. A null eos_token_id means that no token ends a text, as
+    /// in transformers; any other null is as if the key were not there. NaN, Infinity and −Infinity may stand as Python writes them where an option is a
+    /// number.</summary>
     /// <param name="json">The file's bytes, UTF-8.</param>
     /// <param name="source">What to call the file in errors.</param>
     /// <param name="strict">Refuse keys that this record does not have; otherwise they are left alone.</param>
@@ -268,7 +269,8 @@ public sealed partial record GenerationOptions
     {
         if (!Keys.TryGetValue(key, out GenerationOption? option))
             return strict ? throw new ConfigException($"{source}: there is no option {Shown(key)}; the nearest is {Nearest(key)}.") : this;
-        if (value.ValueKind == JsonValueKind.Null)
+        // In generate() None is a value: here it says that no token ends a text.
+        if (value.ValueKind == JsonValueKind.Null && option != GenerationOptionTable.EosTokenId)
             return this;
         try
         {

@@ -38,10 +38,15 @@ internal static class OptionKind
         Repeats = true, TokensIn = ids => ids!,
     };
 
-    /// <summary>Ids, a single one without brackets; in text also <c>none</c>, for an empty list.</summary>
+    /// <summary>Ids, a single one without brackets; an empty list is <c>none</c> in text, and may be null in JSON.</summary>
     public static OptionKind<IReadOnlyList<int>?> IdOrIds { get; } = Ids with
     {
-        Read = value => value.ValueKind == JsonValueKind.Array ? Tokens(value) : [Id(value)],
+        Read = value => value.ValueKind switch
+        {
+            JsonValueKind.Array => Tokens(value),
+            JsonValueKind.Null => [],
+            _ => [Id(value)],
+        },
         Parse = texts => [.. texts.Where(text => text != "none").SelectMany(Tokens)],
     };
 
