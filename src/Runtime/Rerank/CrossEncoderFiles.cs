@@ -50,8 +50,8 @@ internal sealed record CrossEncoderFiles(bool HasSigmoid, TransformerConfig Tran
     private static (string Key, string? Said) FunctionIn(PretrainedConfig config)
     {
         (string key, JsonElement function) =
-            config.OtherKeys.TryGetValue(OwnKey, out JsonElement own) && own.ValueKind == JsonValueKind.Object && own.TryGetProperty(Function, out JsonElement named)
-                ? ($"{OwnKey}.{Function}", named)
+            config.OtherKeys.TryGetValue(OwnKey, out JsonElement own) && own.ValueKind == JsonValueKind.Object
+                && own.TryGetProperty(Function, out JsonElement named) ? ($"{OwnKey}.{Function}", named)
             : config.OtherKeys.TryGetValue(OldKey, out JsonElement old) ? (OldKey, old)
             : (OldKey, default);
         return ($"{ConfigJson.FileName}: {key}", function.ValueKind switch

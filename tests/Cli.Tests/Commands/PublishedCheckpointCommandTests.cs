@@ -36,7 +36,8 @@ internal sealed class PublishedCheckpointCommandTests
     {
         string folder = PublishedCheckpoint.Write("all-mpnet-base-v2", Folders.Scratch());
         const string says = "names MPNetForMaskedLM, but the files lack tensors of its head (lm_head.dense.weight";
-        MtxRun inspect = MtxRun.Of("inspect", folder), strict = MtxRun.Of("inspect", folder, "--strict"), fill = MtxRun.Of("fill-mask", "<mask>", "--model", folder);
+        MtxRun inspect = MtxRun.Of("inspect", folder), strict = MtxRun.Of("inspect", folder, "--strict");
+        MtxRun fill = MtxRun.Of("fill-mask", "<mask>", "--model", folder);
         Assert.That(inspect.Out, Does.Contain("architecture MPNetModel").And.Contain(says));
         Assert.That(strict.ExitCode, Is.EqualTo(1));
         Assert.That(strict.Out, Does.Contain("MPNetForMaskedLM, cannot run"));

@@ -1,4 +1,5 @@
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Models.Tests;
 
@@ -27,9 +28,15 @@ public class QuantizedCheckpointTests
     [TestCase("demo-codegen", WeightFormat.Int4, true)]
     [TestCase("demo-fill-mask", WeightFormat.Int8, true)]
     [TestCase("demo-language-id", WeightFormat.Int4, false)]
+    [TestCase("gpt2", WeightFormat.Int4, false)]
+    [TestCase("gptj", WeightFormat.Int8, false)]
+    [TestCase("gpt_neox", WeightFormat.Int8, false)]
+    [TestCase("gpt_bigcode", WeightFormat.Int4, false)]
+    [TestCase("llama", WeightFormat.Int4, false)]
+    [TestCase("qwen2", WeightFormat.Int8, false)]
     public void Every_bit_is_that_of_quantizing_while_loading(string model, WeightFormat format, bool shardedWithHead)
     {
-        string source = RepositoryFiles.PathOf($"models/{model}");
+        string source = SourceOf(model);
         var options =
             new ConversionOptions { WeightFormat = format, QuantizeHead = shardedWithHead, MaxShardSize = shardedWithHead ? 1_000_000 : long.MaxValue };
         ConversionResult result = CheckpointConverter.Convert(source, _destination.Path, options);
@@ -44,6 +51,15 @@ public class QuantizedCheckpointTests
             Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint));
             Assert.That(stored.HeldWeights, Is.EqualTo(stored.Weights), "nothing is quantized again, and nothing copied");
         }
+    }
+
+    /// <summary>A checkpoint of models/, or a small one of a family.</summary>
+    private string SourceOf(string model)
+    {
+        if (!DecoderFamilies.All.Contains(model)) return RepositoryFiles.PathOf($"models/{model}");
+        using DecoderForCausalLM made = DecoderFamilies.Model(model, vocabSize: 300, width: 64, layers: 2);
+        made.Save(_source.Path);
+        return _source.Path;
     }
 
     [TestCase(false, false, "lm_head.weight")]

@@ -1,18 +1,14 @@
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Models.Tests;
 
-public sealed class QuantizedModelTests
+[TestFixtureSource(typeof(DecoderFamilies), nameof(DecoderFamilies.All))]
+public sealed class QuantizedModelTests(string family)
 {
     private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 1, 7];
-    private static readonly CodeGenConfig Config =
-        new() { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
 
     // Weights alone, as few tokens at a time see them.
-    [Test]
-    public void A_format_that_does_not_exist_is_refused_when_it_is_set() => Assert.That(() => new LoadOptions { WeightFormat = (WeightFormat)9 },
-        Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("WeightFormat is 9; one of AsStored, Int8, Int4 is needed."));
-
     [TestCase(WeightFormat.Int8, false, 0.03)]
     [TestCase(WeightFormat.Int8, true, 0.03)]
     [TestCase(WeightFormat.Int4, false, 0.4)]
@@ -20,7 +16,7 @@ public sealed class QuantizedModelTests
     {
         int[] prompt = Prompt[..MatMul.StreamedRows];
         double error = Error(Logits(new LoadOptions { WeightFormat = format, QuantizeHead = head }, prompt), Logits(new LoadOptions(), prompt));
-        Assert.That(error, Is.GreaterThan(0).And.LessThan(within));
+        Assert.That(error, Is.GreaterThan(0).And.LessThan(within * Gain));
     }
 
     // Products of bytes round X as well, and Int8 to 7 bits: 1.4 % in each product (QuantizationTests), over three layers of random weights.
@@ -29,8 +25,70 @@ public sealed class QuantizedModelTests
     public void Logits_of_many_tokens_are_near_those_of_float32(WeightFormat format, double within)
     {
         double error = Error(Logits(new LoadOptions { WeightFormat = format, QuantizeHead = true }, Prompt), Logits(new LoadOptions(), Prompt));
-        Assert.That(error, Is.GreaterThan(0).And.LessThan(within));
+        Assert.That(error, Is.GreaterThan(0).And.LessThan(within * Gain));
     }
+
+    [TestCase(12)]
+    [TestCase(MatMul.StreamedRows)]
+    public void Rounding_X_to_bytes_adds_little_to_what_Int4_weights_cost(int tokens)
+    {
+        int[] prompt = Prompt[..tokens];
+        float[] stored = Logits(new LoadOptions(), prompt), floats = Logits(At(KernelLevel.Reference, WeightFormat.Int4), prompt);
+        foreach (KernelLevel level in KernelDispatch.Supported.Where(MultipliesBytes))
+            Assert.That(Error(Logits(At(level, WeightFormat.Int4), prompt), floats), Is.GreaterThan(0).And.LessThan(0.1 * Error(floats, stored)), $"{level}");
+    }
+
+    [Test]
+    public void A_saved_model_keeps_the_weights_that_it_was_made_of()
+    {
+        string directory = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"quantized-{family}");
+        var options = new LoadOptions { WeightFormat = WeightFormat.Int4 };
+        using (DecoderForCausalLM model = Model(options))
+            model.Save(directory);
+        using var back = (DecoderForCausalLM)PretrainedModels.Load(directory);
+        using Session session = back.CreateSession();
+        Assert.That(back.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(Logits(new LoadOptions())));
+    }
+
+    [Test]
+    public void Each_format_has_its_own_fingerprint()
+    {
+        string[] prints = [.. Enum.GetValues<WeightFormat>().Select(format =>
+        {
+            using DecoderForCausalLM model = Model(new LoadOptions { WeightFormat = format });
+            return model.Fingerprint;
+        })];
+        Assert.That(prints, Is.Unique);
+    }
+
+    private static LoadOptions At(KernelLevel level, WeightFormat format) =>
+        new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
+
+    private static bool MultipliesBytes(KernelLevel level) => level is KernelLevel.Avx2 or KernelLevel.Avx512;
+
+    private static double Error(float[] found, float[] expected) =>
+        Math.Sqrt(expected.Zip(found, (a, b) => (double)(a - b) * (a - b)).Sum() / expected.Sum(a => (double)a * a));
+
+    // A gate times what it gates has the roundings of both: measured, such a model with random weights answers to one 1.5 times as much as the others.
+    private double Gain => family is "llama" or "qwen2" ? 1.6 : 1;
+
+    private DecoderForCausalLM Model(LoadOptions options) =>
+        DecoderFamilies.Model(family, width: 64, positions: 24, range: family is "llama" or "qwen2" ? 0.1 : 0.2, options: options);
+
+    private float[] Logits(LoadOptions options, int[]? prompt = null)
+    {
+        using DecoderForCausalLM model = Model(options);
+        using Session session = model.CreateSession();
+        return model.Forward(prompt ?? Prompt, session).Logits.ToArray();
+    }
+}
+
+/// <summary>Which matrices are quantized, and what is said where none is.</summary>
+public sealed class QuantizedMatricesTests
+{
+    private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 1, 7];
+    private static readonly CodeGenConfig Config =
+        new() { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
 
     [TestCase(WeightFormat.Int8)]
     [TestCase(WeightFormat.Int4)]
@@ -66,37 +124,8 @@ public sealed class QuantizedModelTests
     }
 
     [Test]
-    public void All_levels_give_the_same_logits_of_few_tokens_for_Int8()
-    {
-        int[] few = Prompt[..MatMul.StreamedRows];
-        float[] reference = Logits(At(KernelLevel.Reference, WeightFormat.Int8), few);
-        foreach (KernelLevel level in KernelDispatch.Supported)
-            Assert.That(Logits(At(level, WeightFormat.Int8), few), Is.EqualTo(reference).Within(1e-4 * reference.Max(Math.Abs)), $"{level}");
-    }
-
-    [TestCase(WeightFormat.Int8, 12)]
-    [TestCase(WeightFormat.Int4, 12)]
-    [TestCase(WeightFormat.Int4, MatMul.StreamedRows)]
-    [TestCase(WeightFormat.Int4, 1)]
-    public void Levels_that_multiply_floats_agree_and_so_do_those_that_multiply_bytes(WeightFormat format, int tokens)
-    {
-        foreach (IGrouping<bool, KernelLevel> levels in KernelDispatch.Supported.GroupBy(MultipliesBytes))
-        {
-            float[] first = Logits(At(levels.First(), format), Prompt[..tokens]);
-            foreach (KernelLevel level in levels)
-                Assert.That(Logits(At(level, format), Prompt[..tokens]), Is.EqualTo(first).Within(1e-4 * first.Max(Math.Abs)), $"{level}");
-        }
-    }
-
-    [TestCase(12)]
-    [TestCase(MatMul.StreamedRows)]
-    public void Rounding_X_to_bytes_adds_little_to_what_Int4_weights_cost(int tokens)
-    {
-        int[] prompt = Prompt[..tokens];
-        float[] stored = Logits(new LoadOptions(), prompt), floats = Logits(At(KernelLevel.Reference, WeightFormat.Int4), prompt);
-        foreach (KernelLevel level in KernelDispatch.Supported.Where(MultipliesBytes))
-            Assert.That(Error(Logits(At(level, WeightFormat.Int4), prompt), floats), Is.GreaterThan(0).And.LessThan(0.1 * Error(floats, stored)), $"{level}");
-    }
+    public void A_format_that_does_not_exist_is_refused_when_it_is_set() => Assert.That(() => new LoadOptions { WeightFormat = (WeightFormat)9 },
+        Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("WeightFormat is 9; one of AsStored, Int8, Int4 is needed."));
 
     [Test]
     public void Matrices_that_are_no_whole_pairs_of_blocks_stay_as_they_are()
@@ -108,43 +137,36 @@ public sealed class QuantizedModelTests
             Is.EqualTo(Logits(new LoadOptions(), narrow with { NInner = 32 })));
     }
 
-    [Test]
-    public void A_saved_model_keeps_the_weights_that_it_was_made_of()
+    [TestCase(WeightFormat.Int8, 12)]
+    [TestCase(WeightFormat.Int4, 12)]
+    [TestCase(WeightFormat.Int4, MatMul.StreamedRows)]
+    [TestCase(WeightFormat.Int4, 1)]
+    public void Levels_that_multiply_floats_agree_and_so_do_those_that_multiply_bytes(WeightFormat format, int tokens)
     {
-        string directory = Path.Combine(TestContext.CurrentContext.WorkDirectory, "quantized");
-        var options = new LoadOptions { WeightFormat = WeightFormat.Int4 };
-        using (CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, options))
-            model.Save(directory);
-        using CodeGenForCausalLM back = PretrainedModels.Load<CodeGenForCausalLM>(directory);
-        using Session session = back.CreateSession();
-        Assert.That(back.Forward(Prompt, session).Logits.ToArray(), Is.EqualTo(Logits(new LoadOptions())));
+        foreach (IGrouping<bool, KernelLevel> levels in KernelDispatch.Supported.GroupBy(level => level is KernelLevel.Avx2 or KernelLevel.Avx512))
+        {
+            float[] first = Logits(At(levels.First(), format), Config, Prompt[..tokens]);
+            foreach (KernelLevel level in levels)
+                Assert.That(Logits(At(level, format), Config, Prompt[..tokens]), Is.EqualTo(first).Within(1e-4 * first.Max(Math.Abs)), $"{level}");
+        }
     }
 
     [Test]
-    public void Each_format_has_its_own_fingerprint()
+    public void All_levels_give_the_same_logits_of_few_tokens_for_Int8()
     {
-        string[] prints = [.. Enum.GetValues<WeightFormat>().Select(format =>
-        {
-            using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(Config, seed: 7, new LoadOptions { WeightFormat = format });
-            return model.Fingerprint;
-        })];
-        Assert.That(prints, Is.Unique);
+        int[] few = Prompt[..MatMul.StreamedRows];
+        float[] reference = Logits(At(KernelLevel.Reference, WeightFormat.Int8), Config, few);
+        foreach (KernelLevel level in KernelDispatch.Supported)
+            Assert.That(Logits(At(level, WeightFormat.Int8), Config, few), Is.EqualTo(reference).Within(1e-4 * reference.Max(Math.Abs)), $"{level}");
     }
 
     private static LoadOptions At(KernelLevel level, WeightFormat format) =>
         new() { Kernels = new KernelOptions { Level = level }, WeightFormat = format, QuantizeHead = true };
 
-    private static bool MultipliesBytes(KernelLevel level) => level is KernelLevel.Avx2 or KernelLevel.Avx512;
-
-    private static double Error(float[] found, float[] expected) =>
-        Math.Sqrt(expected.Zip(found, (a, b) => (double)(a - b) * (a - b)).Sum() / expected.Sum(a => (double)a * a));
-
-    private static float[] Logits(LoadOptions options, CodeGenConfig? config = null) => Logits(options, Prompt, config);
-
-    private static float[] Logits(LoadOptions options, int[] prompt, CodeGenConfig? config = null)
+    private static float[] Logits(LoadOptions options, CodeGenConfig config, int[]? prompt = null)
     {
-        using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(config ?? Config, seed: 7, options);
+        using CodeGenForCausalLM model = PretrainedModels.FromConfig<CodeGenForCausalLM>(config, seed: 7, options);
         using Session session = model.CreateSession();
-        return model.Forward(prompt, session).Logits.ToArray();
+        return model.Forward(prompt ?? Prompt, session).Logits.ToArray();
     }
 }

@@ -1,7 +1,10 @@
+using ManagedTransformers.Testing;
+
 namespace ManagedTransformers.Models.Tests;
 
 /// <summary>A prefix, then the rest with what the cache holds: the same as one uncached run, whatever the attention mask hides.</summary>
-public sealed class CachedMaskTests
+[TestFixtureSource(typeof(DecoderFamilies), nameof(DecoderFamilies.All))]
+public sealed class CachedMaskTests(string family)
 {
     private const int Rows = 2;
     private const int Width = 8;
@@ -16,16 +19,15 @@ public sealed class CachedMaskTests
         [1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1],         // nothing new in the first row
     ];
 
-    private static CodeGenForCausalLM NewModel() => PretrainedModels.FromConfig<CodeGenForCausalLM>(
-        new CodeGenConfig { VocabSize = 40, NEmbd = 48, NLayer = 2, NHead = 4, RotaryDim = 6, NPositions = 24, InitializerRange = 0.4 }, seed: 9);
+    private DecoderForCausalLM NewModel() => DecoderFamilies.Model(family, width: 48, layers: 2, positions: 24, seed: 9);
 
-    private static Session NewSession(CodeGenForCausalLM model) => model.CreateSession(new SessionOptions { BatchSize = Rows, MaxLength = Width });
+    private static Session NewSession(DecoderForCausalLM model) => model.CreateSession(new SessionOptions { BatchSize = Rows, MaxLength = Width });
 
     [Test]
     public void A_prefix_and_the_rest_give_what_one_run_gives(
         [ValueSource(nameof(Masks))] int[] mask, [Values(3, 4, 7)] int cut, [Values] bool computePadding, [Values] bool positionIds)
     {
-        using CodeGenForCausalLM model = NewModel();
+        using DecoderForCausalLM model = NewModel();
         var options = new ForwardOptions { ComputePadding = computePadding };
         using Session whole = NewSession(model);
         FloatTensor expected = model.Forward(Columns(0, Width, mask, positionIds), whole, options).Logits;
@@ -41,7 +43,7 @@ public sealed class CachedMaskTests
     {
         // With cut 1 or 3 the new mask is wider than the past, so that its first columns must not be taken for the past's.
         int[] mask = [1, 0, 1, 0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1];
-        using CodeGenForCausalLM model = NewModel();
+        using DecoderForCausalLM model = NewModel();
         var options = new ForwardOptions { ComputePadding = computePadding };
         using Session whole = NewSession(model);
         FloatTensor expected = model.Forward(Columns(0, Width, mask, positionIds: false), whole, options).Logits;
@@ -57,7 +59,7 @@ public sealed class CachedMaskTests
     {
         int[] first = [0, 0, 1, 1, 1, 1, 1, 1];                     // of the first four columns
         int[] mask = [0, 0, 1, 0, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1];
-        using CodeGenForCausalLM model = NewModel();
+        using DecoderForCausalLM model = NewModel();
         using Session kept = NewSession(model);
         using Session packed = NewSession(model);
         var everything = new ForwardOptions { ComputePadding = true };
@@ -71,7 +73,7 @@ public sealed class CachedMaskTests
     [Test]
     public void A_later_mask_cannot_show_padding_that_was_left_out()
     {
-        using CodeGenForCausalLM model = NewModel();
+        using DecoderForCausalLM model = NewModel();
         using Session session = NewSession(model);
         model.Forward(Columns(0, 4, [0, 1, 1, 1, 1, 1, 1, 1], positionIds: false), session);
         ModelInputs rest = Columns(4, Width, [.. Enumerable.Repeat(1, Rows * Width)], positionIds: false);
@@ -79,10 +81,10 @@ public sealed class CachedMaskTests
     }
 
     /// <summary>Columns from … to − 1 of the batch, with a mask of the caller's.</summary>
-    private static ModelInputs Columns(int from, int to, int[] mask, bool positionIds) => new(Rows, to - from)
+    private ModelInputs Columns(int from, int to, int[] mask, bool positionIds) => new(Rows, to - from)
     {
         InputIds = Slice(Ids, from, to),
-        TokenTypeIds = Slice(TypeIds, from, to),
+        TokenTypeIds = family is "codegen" or "gpt2" or "gptj" or "gpt_bigcode" ? Slice(TypeIds, from, to) : null,
         AttentionMask = mask,
         PositionIds = positionIds ? Slice([3, 1, 0, 1, 2, 3, 4, 5, 9, 8, 7, 6, 5, 4, 3, 2], from, to) : null,
     };

@@ -1,14 +1,15 @@
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Models.Tests;
 
-public sealed class KeyValueCacheTests
+[TestFixtureSource(typeof(DecoderFamilies), nameof(DecoderFamilies.All))]
+public sealed class KeyValueCacheTests(string family)
 {
-    private CodeGenForCausalLM _model = null!;
+    private DecoderForCausalLM _model = null!;
 
     [OneTimeSetUp]
-    public void Load() => _model = PretrainedModels.FromConfig<CodeGenForCausalLM>(
-        new CodeGenConfig { VocabSize = 40, NEmbd = 32, NLayer = 3, NHead = 4, RotaryDim = 4, NPositions = 64, InitializerRange = 0.4 }, seed: 7);
+    public void Load() => _model = DecoderFamilies.Model(family);
 
     [OneTimeTearDown]
     public void Dispose() => _model.Dispose();

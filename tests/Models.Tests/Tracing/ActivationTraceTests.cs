@@ -3,7 +3,7 @@ namespace ManagedTransformers.Models.Tests;
 /// <summary>What a trace keeps: which names, in which shapes, of which passes, how much.</summary>
 public sealed class ActivationTraceTests
 {
-    private CodeGenForCausalLM _decoder = null!;
+    private DecoderForCausalLM _decoder = null!;
     private RobertaForMaskedLM _encoder = null!;
 
     [OneTimeSetUp]

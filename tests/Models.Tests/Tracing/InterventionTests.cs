@@ -4,7 +4,7 @@ namespace ManagedTransformers.Models.Tests;
 public sealed class InterventionTests
 {
     private static readonly int[] s_prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 3, 7], s_other = [6, 1, 33, 25, 39, 4, 12, 12, 20, 31, 9, 8];
-    private CodeGenForCausalLM _decoder = null!;
+    private DecoderForCausalLM _decoder = null!;
     private BertForMaskedLM _encoder = null!;
 
     [OneTimeSetUp]

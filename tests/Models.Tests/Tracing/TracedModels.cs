@@ -1,4 +1,5 @@
 using ManagedTransformers.Kernels;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Models.Tests;
 
@@ -8,12 +9,11 @@ internal static class TracedModels
     /// <summary>Everything, also what only patterns of that ending mean.</summary>
     public static TraceOptions Everything { get; } = new() { Names = ["**", "**head_outputs"] };
 
-    public static CodeGenForCausalLM Decoder(KernelLevel? level = null, WeightFormat format = WeightFormat.AsStored) =>
-        Decoder(Options(level) with { WeightFormat = format });
+    public static DecoderForCausalLM Decoder(KernelLevel? level = null, WeightFormat format = WeightFormat.AsStored, string family = "codegen") =>
+        Decoder(Options(level) with { WeightFormat = format }, family);
 
-    public static CodeGenForCausalLM Decoder(LoadOptions options) => PretrainedModels.FromConfig<CodeGenForCausalLM>(
-        new CodeGenConfig { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NInner = 192, NPositions = 300, InitializerRange = 0.2 }, seed: 7,
-        options);
+    public static DecoderForCausalLM Decoder(LoadOptions options, string family = "codegen") =>
+        DecoderFamilies.Model(family, width: 64, inner: 192, positions: 300, range: 0.2, options: options);
 
     public static T Encoder<T>(KernelLevel? level = null)
         where T : PretrainedModel

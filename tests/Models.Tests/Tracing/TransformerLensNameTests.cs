@@ -5,7 +5,7 @@ public sealed class TransformerLensNameTests
 {
     private const string A = "transformer.h.1.attn";
     private static readonly int[] s_prompt = [5, 17, 3, 22, 9, 30, 11];
-    private CodeGenForCausalLM _decoder = null!;
+    private DecoderForCausalLM _decoder = null!;
     private BertForMaskedLM _encoder = null!;
 
     [OneTimeSetUp]

@@ -58,7 +58,7 @@ public sealed class DebuggerViewTests
     public void Scores_that_a_pass_is_overwriting_are_not_shown()
     {
         SearchPrompt[] prompts = SearchPrompt.Of([[3, 4, 5]]);
-        using CodeGenForCausalLM model = TinyCodeGen.Model(40);
+        using DecoderForCausalLM model = TinyDecoder.Model(40);
         var plan = new GenerationPlan(model, prompts, new GenerationOptions { MaxNewTokens = 4 }, GenerationOptions.Default);
         using var search = new TokenSearch(plan);
         search.MoveNext(CancellationToken.None);

@@ -10,13 +10,13 @@ public sealed class GenerationLimitTests
     private const int Positions = 700;
     private static readonly Tokenizer Tokenizer = Tokenizers.Tokenizer.Load(TestData.Model("demo-codegen"));
     private static readonly GenerationOptions s_four = new() { MaxNewTokens = 4, EosTokenId = [], TopLogProbabilities = 1 };
-    private CodeGenForCausalLM _model = null!;
+    private DecoderForCausalLM _model = null!;
     private TextGenerator _generator = null!;
 
     [OneTimeSetUp]
     public void Load()
     {
-        _model = TinyCodeGen.Model(Tokenizer.VocabularySize, Positions);
+        _model = TinyDecoder.Model(Tokenizer.VocabularySize, Positions);
         _generator = TextGenerator.Create(_model, Tokenizer);
     }
 

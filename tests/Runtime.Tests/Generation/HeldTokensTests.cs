@@ -1,16 +1,18 @@
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
+using ManagedTransformers.Testing;
 using ManagedTransformers.Tokenizers;
 
 namespace ManagedTransformers.Runtime.Tests;
 
 /// <summary>Whatever happens to a session, its cache holds the tokens that it says it holds.</summary>
-public sealed class HeldTokensTests
+[TestFixtureSource(typeof(DecoderFamilies), nameof(DecoderFamilies.All))]
+public sealed class HeldTokensTests(string family)
 {
     private static readonly Tokenizer Tokenizer = Tokenizers.Tokenizer.Load(TestData.Model("demo-codegen"));
     private static readonly int[] s_repeating = [.. Enumerable.Range(0, 40).Select(i => 50 + i % 4)];
     private static readonly GenerationOptions s_options = new() { MaxNewTokens = 20, EosTokenId = [] };
-    private CodeGenForCausalLM _model = null!;
+    private DecoderForCausalLM _model = null!;
     private TextGenerator _generator = null!;
 
     private static IEnumerable<GenerationOptions> Calls() =>
@@ -26,7 +28,7 @@ public sealed class HeldTokensTests
     [OneTimeSetUp]
     public void Load()
     {
-        _model = TinyCodeGen.Model(Tokenizer.VocabularySize, positions: 1200);
+        _model = TinyDecoder.Model(Tokenizer.VocabularySize, positions: 1200, family: family);
         _generator = TextGenerator.Create(_model, Tokenizer);
     }
 
@@ -57,7 +59,7 @@ public sealed class HeldTokensTests
     [Test]
     public void After_a_model_that_drafts()
     {
-        using CodeGenForCausalLM small = TinyCodeGen.Model(Tokenizer.VocabularySize, positions: 50, seed: 9);
+        using DecoderForCausalLM small = TinyDecoder.Model(Tokenizer.VocabularySize, positions: 50, seed: 9, family: family);
         using TextGenerator other = TextGenerator.Create(small, Tokenizer);
         foreach (TextGenerator assistant in new[] { _generator, other })
         {
@@ -73,8 +75,8 @@ public sealed class HeldTokensTests
     public void After_a_processor_or_a_criterion_that_throws_while_a_draft_is_checked([Range(40, 48)] int length)
     {
         using GenerationSession session = _generator.CreateSession();
-        var repeat = new TinyCodeGen.Script(40, [.. Enumerable.Range(0, 20).Select(i => i == 6 ? 99 : 50 + i % 4)]);
-        GenerationOptions options = s_options with { PromptLookupNumTokens = 7, LogitsProcessors = [repeat, new TinyCodeGen.Failing(length)] };
+        var repeat = new TinyDecoder.Script(40, [.. Enumerable.Range(0, 20).Select(i => i == 6 ? 99 : 50 + i % 4)]);
+        GenerationOptions options = s_options with { PromptLookupNumTokens = 7, LogitsProcessors = [repeat, new TinyDecoder.Failing(length)] };
         Assert.That(() => session.Generate(s_repeating, options), Throws.TypeOf<InvalidOperationException>().With.Message.EqualTo("the processor's own"));
         AssertHeld(session);
         options = options with { LogitsProcessors = [repeat], StoppingCriteria = [new FailingCriterion(length)] };
@@ -107,7 +109,7 @@ public sealed class HeldTokensTests
     [Test]
     public void In_half_the_memory([Values(WeightType.F16, WeightType.BF16)] WeightType type)
     {
-        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"held-{type}.safetensors");
+        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"held-{family}-{type}.safetensors");
         using GenerationSession session = _generator.CreateSession(new SessionOptions { KeyValueType = type }), wide = _generator.CreateSession();
         foreach (GenerationOptions options in Calls())
         {

@@ -7,7 +7,7 @@ namespace ManagedTransformers.Runtime.Tests;
 public sealed class StreamTests
 {
     private static readonly Tokenizer Tokenizer = Tokenizers.Tokenizer.Load(TestData.Model("demo-codegen"));
-    private CodeGenForCausalLM _model = null!;
+    private DecoderForCausalLM _model = null!;
     private TextGenerator _generator = null!;
 
     // What is said, the stop strings, and what of it is given.
@@ -31,7 +31,7 @@ public sealed class StreamTests
     [OneTimeSetUp]
     public void Load()
     {
-        _model = TinyCodeGen.Model(Tokenizer.VocabularySize, positions: 128);
+        _model = TinyDecoder.Model(Tokenizer.VocabularySize, positions: 128);
         _generator = TextGenerator.Create(_model, Tokenizer);
     }
 
@@ -98,7 +98,7 @@ public sealed class StreamTests
     [Test]
     public async Task A_stream_can_be_read_twice_and_need_not_be_read_at_all()
     {
-        using CodeGenForCausalLM model = TinyCodeGen.Model(Tokenizer.VocabularySize);
+        using DecoderForCausalLM model = TinyDecoder.Model(Tokenizer.VocabularySize);
         using TextGenerator generator = TextGenerator.Create(model, Tokenizer);
         IAsyncEnumerable<TextPiece> stream = generator.StreamAsync("x", Saying("x", ByCharacter("abc")));
         List<TextPiece> first = await Read(stream), second = await Read(stream);
@@ -111,7 +111,7 @@ public sealed class StreamTests
     public async Task An_exception_comes_through_and_generator_and_session_go_on()
     {
         GenerationOptions good = Saying("x", ByCharacter("abc")),
-            bad = good with { LogitsProcessors = [.. good.LogitsProcessors!, new TinyCodeGen.Failing(3)] };
+            bad = good with { LogitsProcessors = [.. good.LogitsProcessors!, new TinyDecoder.Failing(3)] };
         using GenerationSession session = _generator.CreateSession();
         foreach (IAsyncEnumerable<TextPiece> stream in new[] { _generator.StreamAsync("x", bad), session.StreamAsync("x", bad) })
             await Assert.ThatAsync(async () => await Read(stream), Throws.TypeOf<InvalidOperationException>().With.Message.EqualTo("the processor's own"));
@@ -132,7 +132,7 @@ public sealed class StreamTests
 
     private static GenerationOptions Saying(string prompt, int[] tokens) => new()
     {
-        MaxNewTokens = tokens.Length, EosTokenId = [], LogitsProcessors = [new TinyCodeGen.Script(Tokenizer.Encode(prompt).Ids.Length, tokens)],
+        MaxNewTokens = tokens.Length, EosTokenId = [], LogitsProcessors = [new TinyDecoder.Script(Tokenizer.Encode(prompt).Ids.Length, tokens)],
     };
 
     // A token for each character, or for each byte where no token is that character.

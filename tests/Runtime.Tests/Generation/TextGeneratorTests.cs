@@ -177,7 +177,7 @@ public sealed class TextGeneratorTests
     [Test]
     public void Infilling_without_the_tokens_is_refused()
     {
-        using CodeGenForCausalLM model = TinyCodeGen(eos: 1);
+        using CodeGenForCausalLM model = TinyDecoder(eos: 1);
         using TextGenerator generator = TextGenerator.Create(model, TestData.Tokenizer("digits-python-8k"));
         Assert.That(() => generator.Infill("a", "b"), Throws.TypeOf<ConfigException>().With.Message.Contains("<mask_1>"));
     }
@@ -185,7 +185,7 @@ public sealed class TextGeneratorTests
     [Test]
     public void The_tokenizers_end_token_wins_over_the_configs_and_a_warning_says_so()
     {
-        using CodeGenForCausalLM model = TinyCodeGen(eos: 2);
+        using CodeGenForCausalLM model = TinyDecoder(eos: 2);
         using TextGenerator generator = TextGenerator.Create(model, _generator.Tokenizer);
         Assert.That(generator.Defaults.EosTokenId, Is.EqualTo(new[] { 8188 }));
         Assert.That(generator.Warnings.Single(), Does.Contain("eos_token_id 2").And.Contain("8188"));
@@ -215,7 +215,7 @@ public sealed class TextGeneratorTests
 
     private static ReadOnlyMemory<byte> Json(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 
-    private static CodeGenForCausalLM TinyCodeGen(int eos) => PretrainedModels.FromConfig<CodeGenForCausalLM>(
+    private static CodeGenForCausalLM TinyDecoder(int eos) => PretrainedModels.FromConfig<CodeGenForCausalLM>(
         new CodeGenConfig { VocabSize = 8200, NPositions = 64, NEmbd = 16, NLayer = 1, NHead = 4, RotaryDim = 4, EosTokenId = [eos] }, seed: 3);
 
     private sealed class CancelAtFirst(CancellationTokenSource source) : IProgress<int>

@@ -85,7 +85,7 @@ public sealed class GenerationOptionTableTests
         string Of(string name) => GenerationOption.All.Single(option => option.Name == name).Default;
         string[] defaults = [Of("max_matching_ngram_size"), Of("top_k"), Of("max_new_tokens")];
         Assert.That(defaults, Is.EqualTo(new[] { "8 (transformers: 2)", "50", "64, or as many as still fit" }));
-        using CodeGenForCausalLM model = TinyCodeGen.Model(40, positions: 100);
+        using DecoderForCausalLM model = TinyDecoder.Model(40, positions: 100);
         var plan = new GenerationPlan(model, SearchPrompt.Of([[5]]), new() { DoSample = true }, new());
         Assert.That(plan.MaxNewTokens, Is.EqualTo(64));
         float[] scores = [.. Enumerable.Range(0, 60).Select(i => (float)i)];

@@ -1,13 +1,15 @@
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Runtime.Tests;
 
 /// <summary>Beam search against transformers' loop written down once more: whole sequences, no cache, no arrays that are reused.</summary>
-public sealed class BeamSearchTests
+[TestFixtureSource(typeof(DecoderFamilies), nameof(DecoderFamilies.All))]
+public sealed class BeamSearchTests(string family)
 {
     private const int VocabSize = 9;
-    private CodeGenForCausalLM _model = null!;
+    private DecoderForCausalLM _model = null!;
 
     private static IEnumerable<GenerationOptions> Cases()
     {
@@ -25,7 +27,7 @@ public sealed class BeamSearchTests
     }
 
     [OneTimeSetUp]
-    public void Load() => _model = TinyCodeGen.Model(VocabSize);
+    public void Load() => _model = TinyDecoder.Model(VocabSize, family: family);
 
     [OneTimeTearDown]
     public void Dispose() => _model.Dispose();
@@ -52,7 +54,7 @@ public sealed class BeamSearchTests
     [Test]
     public void Of_several_end_tokens_the_first_is_written_whichever_came()
     {
-        var options = new GenerationOptions { MaxNewTokens = 9, NumBeams = 2, EosTokenId = [3, 6], LogitsProcessors = [new TinyCodeGen.Script(1, [5, 5, 6])] };
+        var options = new GenerationOptions { MaxNewTokens = 9, NumBeams = 2, EosTokenId = [3, 6], LogitsProcessors = [new TinyDecoder.Script(1, [5, 5, 6])] };
         GeneratedSequence best = _model.GenerateSequences([[2]], options).Sequences[0];
         Assert.That((best.TokenIds, best.FinishReason), Is.EqualTo((new[] { 5, 5, 3 }, FinishReason.EndToken)));
     }

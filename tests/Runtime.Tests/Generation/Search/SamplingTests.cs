@@ -1,12 +1,14 @@
 using ManagedTransformers.Models;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-public sealed class SamplingTests
+[TestFixtureSource(typeof(DecoderFamilies), nameof(DecoderFamilies.All))]
+public sealed class SamplingTests(string family)
 {
     private const int VocabSize = 40;
     private static readonly int[][] s_prompts = [[5, 3, 6, 5, 3, 6, 5], [8], [2, 2, 5, 0, 1], [30, 31, 30, 31, 30]];
-    private CodeGenForCausalLM _model = null!;
+    private DecoderForCausalLM _model = null!;
 
     private static IEnumerable<GenerationOptions> Histories()
     {
@@ -19,7 +21,7 @@ public sealed class SamplingTests
     }
 
     [OneTimeSetUp]
-    public void Load() => _model = TinyCodeGen.Model(VocabSize);
+    public void Load() => _model = TinyDecoder.Model(VocabSize, family: family);
 
     [OneTimeTearDown]
     public void Dispose() => _model.Dispose();
@@ -33,7 +35,7 @@ public sealed class SamplingTests
         IReadOnlyList<int[]> several = _model.Generate(s_prompts, options with { NumReturnSequences = 3 });
         Assert.That(several.Where((_, i) => i % 3 == 0), Is.EqualTo(alone), "with more texts of each");
         Assert.That(_model.Generate(s_prompts, options with { PromptLookupNumTokens = 5 }), Is.EqualTo(alone), "with lookup");
-        foreach (CodeGenForCausalLM small in new[] { _model, TinyCodeGen.Model(VocabSize, seed: 8), TinyCodeGen.Model(VocabSize, positions: 9) })
+        foreach (DecoderForCausalLM small in new[] { _model, TinyDecoder.Model(VocabSize, seed: 8, family: family), TinyDecoder.Model(VocabSize, positions: 9, family: family) })
         {
             var plan = new GenerationPlan(_model, SearchPrompt.Of(s_prompts), options, new());
             using var search = new TokenSearch(plan, new DraftModel(small, s_prompts.Length * plan.Sequences, plan.MaxLength, plan), session: null);
@@ -55,6 +57,46 @@ public sealed class SamplingTests
         Assert.That(_model.Generate([[5]], options with { Seed = seed ^ 2 })[0], Is.Not.EqualTo(text));
     }
 
+    [Test]
+    public void Equal_scores_give_the_first_token_and_a_temperature_near_0_the_best()
+    {
+        Assert.That(TokenNoise.Best([1, 3, 3, 2]), Is.EqualTo(1));
+        Assert.That(TokenNoise.Best([2, 2, 2]), Is.Zero);
+        var greedy = new GenerationOptions { MaxNewTokens = 16, EosTokenId = [] };
+        var cold = greedy with { DoSample = true, Temperature = 1e-30, Seed = 4 };
+        Assert.That(_model.Generate(s_prompts, cold), Is.EqualTo(_model.Generate(s_prompts, greedy)));
+        int[] others = [.. Enumerable.Range(0, VocabSize).Where(token => token != 11)];
+        Assert.That(_model.Generate([[5]], greedy with { DoSample = true, Seed = 4, SuppressTokens = others })[0], Is.All.EqualTo(11));
+    }
+
+    [Test]
+    public void A_batch_of_eight_and_lookup_allocate_nothing_for_a_token()
+    {
+        foreach (bool lookup in new[] { false, true })
+        {
+            var options = new GenerationOptions { MaxNewTokens = 56, EosTokenId = [], PromptLookupNumTokens = lookup ? 3 : null };
+            int[][] prompts = [.. Enumerable.Range(1, lookup ? 2 : 8).Select(i => new[] { i, i + 1, i })];
+            using var search = new TokenSearch(new GenerationPlan(_model, SearchPrompt.Of(prompts), options, new()));
+            while (search.Rows[^1].Generated.Length < 16)
+                search.MoveNext(CancellationToken.None);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            while (search.Ended == 0)
+                search.MoveNext(CancellationToken.None);
+            long spent = GC.GetAllocatedBytesForCurrentThread() - before;
+            // A pass wider than all before it may make the workspace grow, once.
+            Assert.That(spent, lookup ? Is.LessThan(64 * 1024) : Is.Zero);
+        }
+    }
+
+    private sealed class ByLength : LogitsProcessor
+    {
+        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[inputIds.Length % scores.Length] += 3;
+    }
+}
+
+/// <summary>The random numbers behind the draws.</summary>
+public sealed class TokenNoiseTests
+{
     [Test]
     public void Neighbouring_places_seeds_and_numbers_draw_independently()
     {
@@ -96,41 +138,5 @@ public sealed class SamplingTests
             double correlation = 12 * Enumerable.Range(0, Count).Average(i => (values[i] - 0.5) * (values[i + lag] - 0.5));
             Assert.That(correlation, Is.EqualTo(0).Within(4 / Math.Sqrt(Count)), $"lag {lag}");
         }
-    }
-
-    [Test]
-    public void Equal_scores_give_the_first_token_and_a_temperature_near_0_the_best()
-    {
-        Assert.That(TokenNoise.Best([1, 3, 3, 2]), Is.EqualTo(1));
-        Assert.That(TokenNoise.Best([2, 2, 2]), Is.Zero);
-        var greedy = new GenerationOptions { MaxNewTokens = 16, EosTokenId = [] };
-        var cold = greedy with { DoSample = true, Temperature = 1e-30, Seed = 4 };
-        Assert.That(_model.Generate(s_prompts, cold), Is.EqualTo(_model.Generate(s_prompts, greedy)));
-        int[] others = [.. Enumerable.Range(0, VocabSize).Where(token => token != 11)];
-        Assert.That(_model.Generate([[5]], greedy with { DoSample = true, Seed = 4, SuppressTokens = others })[0], Is.All.EqualTo(11));
-    }
-
-    [Test]
-    public void A_batch_of_eight_and_lookup_allocate_nothing_for_a_token()
-    {
-        foreach (bool lookup in new[] { false, true })
-        {
-            var options = new GenerationOptions { MaxNewTokens = 56, EosTokenId = [], PromptLookupNumTokens = lookup ? 3 : null };
-            int[][] prompts = [.. Enumerable.Range(1, lookup ? 2 : 8).Select(i => new[] { i, i + 1, i })];
-            using var search = new TokenSearch(new GenerationPlan(_model, SearchPrompt.Of(prompts), options, new()));
-            while (search.Rows[^1].Generated.Length < 16)
-                search.MoveNext(CancellationToken.None);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            while (search.Ended == 0)
-                search.MoveNext(CancellationToken.None);
-            long spent = GC.GetAllocatedBytesForCurrentThread() - before;
-            // A pass wider than all before it may make the workspace grow, once.
-            Assert.That(spent, lookup ? Is.LessThan(64 * 1024) : Is.Zero);
-        }
-    }
-
-    private sealed class ByLength : LogitsProcessor
-    {
-        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[inputIds.Length % scores.Length] += 3;
     }
 }

@@ -84,7 +84,7 @@ public sealed class StoppingCriterionTests
     public void Criteria_are_those_asked_for_and_the_users_own()
     {
         var options = new GenerationOptions { MaxTime = TimeSpan.FromSeconds(1), StopStrings = ["x"], StoppingCriteria = [new ThreeTokens()] };
-        using CodeGenForCausalLM model = TinyCodeGen.Model(40);
+        using DecoderForCausalLM model = TinyDecoder.Model(40);
         StoppingCriterion[] Criteria(GenerationOptions asked) =>
             StoppingCriterion.For(new GenerationPlan(model, SearchPrompt.Of([[5]]), asked, new() { EosTokenId = [] }, Tokenizer), maxLength: 20);
         StoppingCriterion[] criteria = Criteria(options with { EosTokenId = [2], Truncation = TruncationRecipe.HumanEval });
