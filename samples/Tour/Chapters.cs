@@ -30,5 +30,6 @@ public static class Chapters
         new("cache", CacheChapter.Write),
         new("sampling", SamplingChapter.Write),
         new("infilling", InfillingChapter.Write),
+        new("llama", LlamaChapter.Write),
     ];
 }

@@ -23,17 +23,20 @@ internal static class Demo
 
     public static Tokenizer TokenizerOf(string model) => Tokenizer.Load(Folder(model));
 
-    /// <summary>A folder under models/, found from where the program runs.</summary>
-    public static string Folder(string model)
+    /// <summary>A folder under models/.</summary>
+    public static string Folder(string model) => Above(Path.Combine("models", model));
+
+    /// <summary>A folder of the clone, found from where the program runs.</summary>
+    public static string Above(string path)
     {
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
-            string folder = Path.Combine(at.FullName, "models", model);
+            string folder = Path.Combine(at.FullName, path);
             if (Directory.Exists(folder))
                 return folder;
         }
         throw new DirectoryNotFoundException(
-            $"No folder above {AppContext.BaseDirectory} holds models/{model}. Run the tour inside a clone of the repository.");
+            $"No folder above {AppContext.BaseDirectory} holds {path}. Run the tour inside a clone of the repository.");
     }
 
     /// <summary>A row of a matrix of the checkpoint, or a vector of it.</summary>
