@@ -35,7 +35,8 @@ public sealed class SamplingTests(string family)
         IReadOnlyList<int[]> several = _model.Generate(s_prompts, options with { NumReturnSequences = 3 });
         Assert.That(several.Where((_, i) => i % 3 == 0), Is.EqualTo(alone), "with more texts of each");
         Assert.That(_model.Generate(s_prompts, options with { PromptLookupNumTokens = 5 }), Is.EqualTo(alone), "with lookup");
-        foreach (DecoderForCausalLM small in new[] { _model, TinyDecoder.Model(VocabSize, seed: 8, family: family), TinyDecoder.Model(VocabSize, positions: 9, family: family) })
+        DecoderForCausalLM other = TinyDecoder.Model(VocabSize, seed: 8, family: family), brief = TinyDecoder.Model(VocabSize, positions: 9, family: family);
+        foreach (DecoderForCausalLM small in new[] { _model, other, brief })
         {
             var plan = new GenerationPlan(_model, SearchPrompt.Of(s_prompts), options, new());
             using var search = new TokenSearch(plan, new DraftModel(small, s_prompts.Length * plan.Sequences, plan.MaxLength, plan), session: null);
