@@ -180,7 +180,7 @@ public sealed class InfillTests
         generator.InfillSequences(request, Scripted(new InfillFormat(generator.Tokenizer).Prompt(request).TokenIds.Length, answer)).Sequences[0];
 
     private static GenerationOptions Scripted(int promptLength, int[] answer) =>
-        new() { MaxNewTokens = answer.Length, LogitsProcessors = [new TinyCodeGen.Script(promptLength, answer)] };
+        new() { MaxNewTokens = answer.Length, LogitsProcessors = [new TinyDecoder.Script(promptLength, answer)] };
 
     private int[] Ids(string text) => _generator.Tokenizer.Encode(text, pair: null, EncodeOptions.Plain).Ids;
 

@@ -156,10 +156,10 @@ public sealed class StreamTests
     public async Task A_text_begins_with_the_space_that_stands_between_it_and_the_prompt()
     {
         Tokenizer tokenizer = TestData.Tokenizer("llama-code-4k");
-        using CodeGenForCausalLM model = TinyCodeGen.Model(4000);
+        using DecoderForCausalLM model = TinyDecoder.Model(4000);
         using TextGenerator generator = TextGenerator.Create(model, tokenizer);
         int[] words = [tokenizer.TokenToId("▁return")!.Value, tokenizer.TokenToId("▁x")!.Value];
-        GenerationOptions Says(int promptLength) => new() { MaxNewTokens = 2, LogitsProcessors = [new TinyCodeGen.Script(promptLength, words)] };
+        GenerationOptions Says(int promptLength) => new() { MaxNewTokens = 2, LogitsProcessors = [new TinyDecoder.Script(promptLength, words)] };
         int[] prompt = generator.Encode("def");
         Assert.That(generator.Generate("def", Says(prompt.Length)), Is.EqualTo(" return x"));
         Assert.That(generator.GenerateSequences([prompt], Says(prompt.Length) with { NumBeams = 2 }).Sequences[0].Text, Is.EqualTo(" return x"));
