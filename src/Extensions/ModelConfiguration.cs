@@ -25,6 +25,22 @@ internal sealed class ModelConfiguration
             : throw new OptionsValidationException("ManagedTransformers", typeof(HostedModelOptions), reader._errors);
     }
 
+    /// <summary>Options that an app reads for itself.</summary>
+    /// <exception cref="OptionsValidationException">A key is unknown, or a value is none; the message has all of them, with their paths.</exception>
+    public static PipelineOptions ReadPipeline(IConfiguration configuration) => ReadAlone(configuration, (reader, keys) => reader.Pipeline(keys));
+
+    /// <inheritdoc cref="ReadPipeline"/>
+    public static EmbeddingOptions ReadEmbedding(IConfiguration configuration) => ReadAlone(configuration, (reader, keys) => reader.Embedding(keys));
+
+    private static T ReadAlone<T>(IConfiguration configuration, Func<ModelConfiguration, Keys, T> read)
+    {
+        var reader = new ModelConfiguration();
+        var keys = new Keys(configuration, reader._errors);
+        T options = read(reader, keys);
+        keys.RefuseOthers();
+        return reader._errors.Count == 0 ? options : throw new OptionsValidationException("ManagedTransformers", typeof(T), reader._errors);
+    }
+
     private List<ConfiguredModel> Models(IConfiguration configuration)
     {
         var top = new Keys(configuration, _errors);
@@ -72,7 +88,7 @@ internal sealed class ModelConfiguration
     private PipelineOptions Pipeline(Keys keys) => new()
     {
         Load = Nested(keys, "Load", Load) ?? LoadOptions.Default, Tokenizer = Nested(keys, "Tokenizer", Tokenizer),
-        ModelId = keys.Text("ModelId"),
+        ModelId = keys.Name("ModelId"),
     };
 
     private LoadOptions Load(Keys keys) => LoadOptions.Default with
@@ -81,6 +97,7 @@ internal sealed class ModelConfiguration
         Strict = keys.Flag("Strict") ?? false,
         WeightFormat = keys.Enum<WeightFormat>("WeightFormat") ?? default,
         QuantizeHead = keys.Flag("QuantizeHead") ?? false,
+        WidenWeights = keys.Flag("WidenWeights") ?? LoadOptions.Default.WidenWeights,
     };
 
     private KernelOptions Kernels(Keys keys)
@@ -103,9 +120,9 @@ internal sealed class ModelConfiguration
 
     private TokenizerLoadOptions Tokenizer(Keys keys) => new()
     {
-        ModelType = keys.Text("ModelType"),
+        ModelType = keys.Name("ModelType"),
         IgnoreTokenizerJson = keys.Flag("IgnoreTokenizerJson") ?? false,
-        ClassAliases = keys.Section("ClassAliases")?.GetChildren().ToDictionary(one => one.Key, one => one.Value ?? "") ?? [],
+        ClassAliases = keys.Texts("ClassAliases"),
     };
 
     private EmbeddingOptions Embedding(Keys keys)
@@ -157,6 +174,26 @@ internal sealed class ModelConfiguration
             if (Section(key) is { Value: null } inner)
                 errors.Add($"{inner.Path} is a section; a text is needed.");
             return section.GetSection(key).Value;
+        }
+
+        /// <summary>A text that has a character at least.</summary>
+        public string? Name(string key)
+        {
+            string? text = Text(key);
+            if (text is { Length: 0 })
+                errors.Add($"{PathOf(key)} is empty; a name is needed, or no such key.");
+            return text;
+        }
+
+        /// <summary>Names that are the configuration's own, each with a text.</summary>
+        public Dictionary<string, string> Texts(string key)
+        {
+            if (Section(key) is not IConfigurationSection all)
+                return [];
+            if (all.Value is string value)
+                errors.Add($"{all.Path} is {Shown(value)}; a section is needed, with a text per name.");
+            var inner = new Keys(all, errors);
+            return all.GetChildren().ToDictionary(one => one.Key, one => inner.Name(one.Key) ?? "");
         }
 
         public bool? Flag(string key) => Parse<bool>(key, (string text, out bool value) => bool.TryParse(text, out value), "true or false");
