@@ -20,17 +20,20 @@ public static class ManagedTransformersExtensions
     /// has.</summary>
     /// <param name="services">The app's services.</param>
     /// <param name="configuration">A section, such as <c>configuration.GetSection("ManagedTransformers")</c>.</param>
-    /// <remarks>NAME is the service key. The only model of a task is found without a key as well.</remarks>
+    /// <remarks>NAME is the service key, in any case: a configuration's keys are the same in capitals, as in an environment variable that overrides one. The
+    /// only model of a task, of all sections that are added, is found without a key as well, unless the app adds another one without a key.</remarks>
     /// <exception cref="OptionsValidationException">A key is unknown or missing, or a value is none; the message names all of them, with their
     /// paths.</exception>
     public static IServiceCollection AddManagedTransformers(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configuration);
-        foreach (IGrouping<Type, ConfiguredModel> kind in ModelConfiguration.Read(configuration).GroupBy(model => model.Kind.Type))
+        ConfiguredModels configured = ConfiguredModels.Of(services);
+        foreach (ConfiguredModel model in ModelConfiguration.Read(configuration))
         {
-            foreach (ConfiguredModel model in kind)
-                Registrations[kind.Key](services, model.Path, model.Options, model.Name, kind.Count() == 1);
+            Kind kind = Kinds[model.Kind.Type];
+            kind.Add(services, model.Path, model.Options, model.Name);
+            configured.Add(services, model.Kind.Type, model.Name, kind.Services);
         }
         return services;
     }
@@ -94,46 +97,37 @@ public static class ManagedTransformersExtensions
         return builder.Add(new HealthCheckRegistration(name, provider => new ModelHealthCheck(provider.GetServices<HostedModel>()), failureStatus, tags));
     }
 
-    private delegate void Registration(IServiceCollection services, string path, HostedModelOptions options, string name, bool isOnlyOne);
+    /// <summary>How a model of a configuration becomes services.</summary>
+    /// <param name="Add">Adds it with its key.</param>
+    /// <param name="Services">What can be asked for by that key.</param>
+    private sealed record Kind(Action<IServiceCollection, string, HostedModelOptions, string> Add, params Type[] Services);
 
-    private static Dictionary<Type, Registration> Registrations { get; } = new()
+    private static Dictionary<Type, Kind> Kinds { get; } = new()
     {
-        [typeof(SentenceEmbeddingPipeline)] = AddGenerator,
-        [typeof(FeatureExtractionPipeline)] = Add<FeatureExtractionPipeline>,
-        [typeof(FillMaskPipeline)] = Add<FillMaskPipeline>,
-        [typeof(TextClassificationPipeline)] = Add<TextClassificationPipeline>,
-        [typeof(TokenClassificationPipeline)] = Add<TokenClassificationPipeline>,
-        [typeof(RerankPipeline)] = Add<RerankPipeline>,
-        [typeof(NextSentencePipeline)] = Add<NextSentencePipeline>,
-        [typeof(TextGenerator)] = Add<TextGenerator>,
-        [typeof(TextScorer)] = Add<TextScorer>,
+        [typeof(SentenceEmbeddingPipeline)] = new Kind(
+            (services, path, options, name) => services.AddManagedTransformersEmbeddingGenerator(path, options, name),
+            typeof(HostedPipeline<SentenceEmbeddingPipeline>), typeof(IEmbeddingGenerator<string, Embedding<float>>), typeof(IEmbeddingGenerator)),
+        [typeof(FeatureExtractionPipeline)] = KindOf<FeatureExtractionPipeline>(),
+        [typeof(FillMaskPipeline)] = KindOf<FillMaskPipeline>(),
+        [typeof(TextClassificationPipeline)] = KindOf<TextClassificationPipeline>(),
+        [typeof(TokenClassificationPipeline)] = KindOf<TokenClassificationPipeline>(),
+        [typeof(RerankPipeline)] = KindOf<RerankPipeline>(),
+        [typeof(NextSentencePipeline)] = KindOf<NextSentencePipeline>(),
+        [typeof(TextGenerator)] = KindOf<TextGenerator>(),
+        [typeof(TextScorer)] = KindOf<TextScorer>(),
     };
 
-    private static void AddGenerator(IServiceCollection services, string path, HostedModelOptions options, string name, bool isOnlyOne)
-    {
-        services.AddManagedTransformersEmbeddingGenerator(path, options, name);
-        if (!isOnlyOne)
-            return;
-        services.TryAddSingleton(provider => provider.Hosted<SentenceEmbeddingPipeline>(name));
-        services.TryAddSingleton(provider => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(name));
-        services.TryAddSingleton<IEmbeddingGenerator>(provider => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(name));
-    }
-
-    private static void Add<TPipeline>(IServiceCollection services, string path, HostedModelOptions options, string name, bool isOnlyOne)
-        where TPipeline : Pipeline
-    {
-        services.AddManagedTransformersPipeline<TPipeline>(path, options, name);
-        if (!isOnlyOne)
-            return;
-        services.TryAddSingleton(provider => provider.Hosted<TPipeline>(name));
-        services.TryAddSingleton(provider => provider.GetRequiredKeyedService<TPipeline>(name));
-    }
+    private static Kind KindOf<TPipeline>() where TPipeline : Pipeline => new(
+        (services, path, options, name) => services.AddManagedTransformersPipeline<TPipeline>(path, options, name),
+        typeof(HostedPipeline<TPipeline>), typeof(TPipeline));
 
     private static void AddHosted<TPipeline>(this IServiceCollection services, string path, HostedModelOptions? options, object? serviceKey)
         where TPipeline : Pipeline
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (serviceKey is null)
+            ConfiguredModels.Of(services).YieldTo(services, typeof(TPipeline));
         if (services.Any(one => one.ServiceType == typeof(HostedPipeline<TPipeline>) && Equals(one.ServiceKey, serviceKey)))
         {
             string key = serviceKey is null ? "without a key" : $"with the key {serviceKey}";

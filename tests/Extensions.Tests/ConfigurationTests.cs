@@ -93,6 +93,59 @@ public sealed class ConfigurationTests
         Assert.That(provider.GetServices<HostedModel>().Select(model => model.Name), Is.EquivalentTo(new[] { "a", "b", "c" }));
     }
 
+    [Test]
+    public void A_name_is_found_in_any_case_when_another_provider_writes_it_in_capitals()
+    {
+        IConfigurationRoot configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection([new("MT:Models:search:Path", Demo.Embed), new("MT:Models:search:Task", "sentence-embedding")])
+            .AddInMemoryCollection([new("MT:MODELS:SEARCH:MAXCONCURRENCY", "2")]).Build();
+        using ServiceProvider provider = new ServiceCollection().AddManagedTransformers(configuration.GetSection("MT")).BuildServiceProvider();
+        var hosted = provider.GetRequiredKeyedService<HostedPipeline<SentenceEmbeddingPipeline>>("search");
+        Assert.That(hosted.Options.MaxConcurrency, Is.EqualTo(2));
+        Assert.That(provider.GetRequiredKeyedService<HostedPipeline<SentenceEmbeddingPipeline>>("SEARCH"), Is.SameAs(hosted));
+        Assert.That(provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>("search"),
+            Is.SameAs(provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>("SEARCH")));
+        Assert.That(provider.GetServices<HostedModel>(), Is.EqualTo(new[] { hosted }), "one model");
+    }
+
+    [Test]
+    public void A_name_that_there_is_not_is_no_service()
+    {
+        using ServiceProvider provider = Add(("MT:Models:m:Path", Demo.FillMask), ("MT:Models:m:Task", "fill-mask"));
+        Assert.That(provider.GetKeyedService<FillMaskPipeline>("n"), Is.Null);
+        Assert.That(() => provider.GetRequiredKeyedService<FillMaskPipeline>("n"), Throws.InvalidOperationException);
+    }
+
+    [Test]
+    public void A_model_that_is_added_in_code_without_a_key_is_the_one_without_a_key([Values] bool codeFirst)
+    {
+        var services = new ServiceCollection();
+        if (codeFirst)
+            services.AddManagedTransformersEmbeddingGenerator(Demo.Embed);
+        services.AddManagedTransformers(Section(("Models:search:Path", Demo.Embed), ("Models:search:Task", "sentence-embedding")));
+        if (!codeFirst)
+            services.AddManagedTransformersEmbeddingGenerator(Demo.Embed);
+        using ServiceProvider provider = services.BuildServiceProvider();
+        Assert.That(provider.GetRequiredService<HostedPipeline<SentenceEmbeddingPipeline>>().Name, Is.EqualTo("demo-embed"));
+        Assert.That(provider.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(),
+            Is.Not.SameAs(provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>("search")));
+    }
+
+    [Test]
+    public void Of_two_sections_with_a_model_of_one_task_neither_is_found_without_a_key()
+    {
+        using ServiceProvider provider = new ServiceCollection()
+            .AddManagedTransformers(Section(("Models:a:Path", Demo.FillMask), ("Models:a:Task", "fill-mask")))
+            .AddManagedTransformers(Section(("Models:b:Path", Demo.FillMask), ("Models:b:Task", "fill-mask")))
+            .BuildServiceProvider();
+        Assert.That(provider.GetService<HostedPipeline<FillMaskPipeline>>(), Is.Null);
+        Assert.That(provider.GetRequiredKeyedService<HostedPipeline<FillMaskPipeline>>("A").Name, Is.EqualTo("a"));
+        Assert.That(provider.GetRequiredKeyedService<HostedPipeline<FillMaskPipeline>>("B").Name, Is.EqualTo("b"));
+    }
+
+    private static IConfigurationRoot Section(params (string Key, string Value)[] settings) =>
+        new ConfigurationBuilder().AddInMemoryCollection(settings.Select(one => KeyValuePair.Create(one.Key, (string?)one.Value))).Build();
+
     private static ServiceProvider Add(params (string Key, string Value)[] settings)
     {
         IConfigurationRoot configuration = new ConfigurationBuilder()
