@@ -6,8 +6,7 @@ namespace ManagedTransformers.Extensions.AI;
 /// <param name="Dimensions">As asked for.</param>
 /// <param name="ModelId">As asked for.</param>
 /// <param name="Options">What RawRepresentationFactory made, or the model's own; compared by value.</param>
-/// <param name="Alone">Set where a call goes with no other.</param>
-internal sealed record BatchKey(int? Dimensions, string? ModelId, EmbeddingOptions? Options, object? Alone);
+internal sealed record BatchKey(int? Dimensions, string? ModelId, EmbeddingOptions? Options);
 
 /// <summary>A call that waits for its vectors; two batches may have texts of it.</summary>
 internal sealed class EmbeddingCall
@@ -18,18 +17,15 @@ internal sealed class EmbeddingCall
     private int _missing;
     private long _tokens;
 
-    public EmbeddingCall(string[] texts, BatchKey key, EmbeddingGenerationOptions? options, CancellationToken cancellationToken)
+    public EmbeddingCall(string[] texts, BatchKey key, CancellationToken cancellationToken)
     {
-        (Texts, Key, Options, Token) = (texts, key, options, cancellationToken);
+        (Texts, Key, Token) = (texts, key, cancellationToken);
         (_vectors, _missing) = (new Embedding<float>[texts.Length], texts.Length);
         _registration = cancellationToken.UnsafeRegister(static (call, token) => ((EmbeddingCall)call!)._result.TrySetCanceled(token), this);
     }
 
     public string[] Texts { get; }
     public BatchKey Key { get; }
-
-    /// <summary>The caller's options, for a call that goes alone.</summary>
-    public EmbeddingGenerationOptions? Options { get; }
     public CancellationToken Token { get; }
 
     /// <summary>How many texts are in batches already, or done.</summary>

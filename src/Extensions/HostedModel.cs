@@ -10,21 +10,24 @@ public abstract class HostedModel : IDisposable
 
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _disposing = new();
-    private volatile string? _difference;
+    private volatile string? _difference, _fingerprint;
 
     private protected HostedModel(string directory, PipelineKind kind, HostedModelOptions? options, string? name, ILoggerFactory? loggers)
     {
         ArgumentException.ThrowIfNullOrEmpty(directory);
-        (Directory, Kind, Options) = (Path.GetFullPath(directory), kind, options ?? new HostedModelOptions());
-        Name = name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Directory));
+        (Places, Kind, Options) = ([Path.GetFullPath(directory)], kind, options ?? new HostedModelOptions());
+        Name = name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Places[0]));
         _logger = (loggers ?? NullLoggerFactory.Instance).CreateLogger("ManagedTransformers");
     }
 
     /// <summary>What logs, metrics and the health check call it: its service key, else the directory's last part.</summary>
     public string Name { get; }
 
-    /// <summary>The checkpoint's directory, absolute.</summary>
-    public string Directory { get; }
+    /// <summary>The checkpoint's directory, absolute: of the places where an app's model may be the first that is there, else the first.</summary>
+    public string Directory => Places.FirstOrDefault(System.IO.Directory.Exists) ?? Places[0];
+
+    /// <summary>Where the directory is looked for, each time that the model is loaded.</summary>
+    internal IReadOnlyList<string> Places { get; init; }
 
     /// <summary>What <see cref="Pipeline.ModelId"/> will be, before the model is loaded.</summary>
     internal string ModelId =>
@@ -49,6 +52,9 @@ public abstract class HostedModel : IDisposable
     private protected ModelFileStamps? Stamps { get; set; }
     private protected bool IsDisposed => _disposing.IsCancellationRequested;
     internal PipelineKind Kind { get; }
+
+    /// <summary>What tells its files from those of others, before the model is loaded too; empty while there is no such directory.</summary>
+    internal string FilesFingerprint => (_fingerprint ??= FingerprintNow()) ?? "";
     internal ILogger Logger => _logger;
 
     /// <summary>Loads the model where nobody has done so, and waits until it is there.</summary>
@@ -68,7 +74,8 @@ public abstract class HostedModel : IDisposable
         return _difference;
     }
 
-    /// <summary>Gives the model back. Calls that run finish; a loading that runs is given up.</summary>
+    /// <summary>Gives the model back. Calls of <see cref="HostedPipeline{TPipeline}"/> and of an embedding generator's batch that run finish, and those that
+    /// wait throw <see cref="ObjectDisposedException"/>, as does a call on a pipeline that was taken out by itself; a loading that runs is given up.</summary>
     public void Dispose()
     {
         _disposing.Cancel();
@@ -78,12 +85,28 @@ public abstract class HostedModel : IDisposable
 
     private protected abstract void DisposePipeline();
 
+    /// <summary>What a call gets that comes too late.</summary>
+    internal ObjectDisposedException Disposed() =>
+        new(Name, $"The model {Name} was disposed, as the app's services were. Calls that ran finished; this one had not begun, or had more to do.");
+
     /// <exception cref="ModelChangedException">The files are no longer those that were loaded.</exception>
     private protected void RequireUnchanged()
     {
         if (FindChange() is string difference)
             throw new ModelChangedException($"The model {Name} changed on disk while it was in use: {difference}. Its answers could be of either version. " +
                 "Put a new version into a directory of its own, and start the app again.");
+    }
+
+    private string? FingerprintNow()
+    {
+        try
+        {
+            return System.IO.Directory.Exists(Directory) ? ModelFileStamps.Of(Directory).Fingerprint() : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;                            // loading says what is wrong
+        }
     }
 
     /// <summary>Reads, opens and warms up, and says so.</summary>
@@ -96,10 +119,11 @@ public abstract class HostedModel : IDisposable
         Pipeline? pipeline = null;
         try
         {
-            Stamps = ModelFileStamps.Of(Directory);
+            string directory = ModelDirectories.Require(Places, Name);
+            (Stamps, _fingerprint) = (ModelFileStamps.Of(directory), null);
             long bytes = ReadThrough(Stamps.WeightFiles);
             Report(ModelLoadStage.Opening, bytes, bytes);
-            pipeline = Kind.Load(Directory, WithLog(Options.Pipeline));
+            pipeline = Kind.Load(directory, WithLog(Options.Pipeline));
             _disposing.Token.ThrowIfCancellationRequested();
             Report(ModelLoadStage.WarmingUp, bytes, bytes);
             RunOnce(pipeline);

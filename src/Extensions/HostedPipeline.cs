@@ -18,6 +18,7 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
     private readonly SemaphoreSlim _free = new(
         options?.MaxConcurrency ?? (typeof(TPipeline) == typeof(SentenceEmbeddingPipeline) ? 1 : Environment.ProcessorCount));
     private Task<TPipeline>? _load;
+    private int _running;                               // calls that have a place
 
     /// <inheritdoc/>
     public override Task LoadAsync(CancellationToken cancellationToken = default) => GetAsync(cancellationToken);
@@ -31,7 +32,8 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(IsDisposed, this);
+            if (IsDisposed)
+                throw Disposed();
             // Not once and for all: a file that was missing may be there now.
             if (_load is null or { IsFaulted: true } or { IsCanceled: true })
                 _load = Task.Run(() => (TPipeline)LoadNow(), CancellationToken.None);
@@ -77,17 +79,38 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
     {
         TPipeline pipeline = await GetAsync(cancellationToken).ConfigureAwait(false);
         await _free.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return new Place(pipeline, _free);
+        lock (_gate)
+        {
+            if (!IsDisposed)
+            {
+                _running++;
+                return new Place(pipeline, this);
+            }
+        }
+        _free.Release();
+        throw Disposed();
     }
 
     private protected override void DisposePipeline()
     {
         lock (_gate)
         {
+            if (_running > 0)
+                return;                                 // the last call that runs does it
             // A loading that runs disposes what it made, or its continuation does.
             _ = _load?.ContinueWith(load => load.Result.Dispose(), CancellationToken.None,
                 TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
+    }
+
+    private void Leave()
+    {
+        bool isLast;
+        lock (_gate)
+            isLast = --_running == 0;
+        _free.Release();
+        if (isLast && IsDisposed)
+            DisposePipeline();
     }
 
     private static async Task<TResult> HoldPlaceAsync<TResult>(
@@ -97,11 +120,11 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
             return await work(place.Pipeline, cancellationToken).ConfigureAwait(false);
     }
 
-    internal sealed class Place(TPipeline pipeline, SemaphoreSlim free) : IDisposable
+    internal sealed class Place(TPipeline pipeline, HostedPipeline<TPipeline> owner) : IDisposable
     {
         public TPipeline Pipeline => pipeline;
 
-        public void Dispose() => free.Release();
+        public void Dispose() => owner.Leave();
     }
 }
 

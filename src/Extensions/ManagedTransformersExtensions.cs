@@ -53,9 +53,9 @@ public static class ManagedTransformersExtensions
         IEmbeddingGenerator<string, Embedding<float>> Make(IServiceProvider provider) =>
             new MergingEmbeddingGenerator(provider.Hosted<SentenceEmbeddingPipeline>(serviceKey));
         var builder = serviceKey is null ? services.AddEmbeddingGenerator(Make) : services.AddKeyedEmbeddingGenerator(serviceKey, Make);
-        // A cache keys by texts and options: with the model's name in them, models that share one do not get each other's vectors.
+        // A cache keys by texts and options: with all in them that changes a vector, models and options that share one do not get each other's.
         return builder.Use((inner, provider) => new ConfigureOptionsEmbeddingGenerator<string, Embedding<float>>(
-            inner, options => options.ModelId ??= provider.Hosted<SentenceEmbeddingPipeline>(serviceKey).ModelId));
+            inner, options => EmbeddingFingerprint.Complete(options, provider.Hosted<SentenceEmbeddingPipeline>(serviceKey), inner)));
     }
 
     /// <summary>Adds a pipeline, such as <see cref="FillMaskPipeline"/> or <see cref="TextGenerator"/>, and its
@@ -82,7 +82,7 @@ public static class ManagedTransformersExtensions
     public static ChatClientBuilder AddManagedTransformersChatClient(this IServiceCollection services, string path)
     {
         ArgumentNullException.ThrowIfNull(services);
-        throw ChatTemplates.Refusal(ModelDirectories.Find(path, ContentRootOf(services)));
+        throw ChatTemplates.Refusal(ModelDirectories.Require(ModelDirectories.PlacesOf(path, ContentRootOf(services)), path));
     }
 
     /// <summary>Adds a check of all models: healthy when each answers, or will be loaded by the first call that needs it (<see cref="WarmUp.None"/>).</summary>
@@ -133,9 +133,11 @@ public static class ManagedTransformersExtensions
             string key = serviceKey is null ? "without a key" : $"with the key {serviceKey}";
             throw new ArgumentException($"There is a {typeof(TPipeline).Name} {key} already; {path} needs a serviceKey of its own.", nameof(serviceKey));
         }
-        HostedPipeline<TPipeline> Make(IServiceProvider provider) => new(
-            ModelDirectories.Find(path, provider.GetService<IHostEnvironment>()?.ContentRootPath), options, serviceKey?.ToString(),
-            provider.GetService<ILoggerFactory>());
+        // A directory that is missing is told by who loads: nobody may ever need the model.
+        HostedPipeline<TPipeline> Make(IServiceProvider provider) => new(path, options, serviceKey?.ToString(), provider.GetService<ILoggerFactory>())
+        {
+            Places = ModelDirectories.PlacesOf(path, provider.GetService<IHostEnvironment>()?.ContentRootPath),
+        };
         if (serviceKey is null)
             services.AddSingleton(Make);
         else

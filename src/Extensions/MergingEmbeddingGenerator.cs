@@ -24,7 +24,7 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
             string[] texts = [.. values];
             if (texts.Length == 0)
                 return [];
-            var call = new EmbeddingCall(texts, KeyOf(options), options, cancellationToken);
+            var call = new EmbeddingCall(texts, KeyOf(options), cancellationToken);
             Enqueue(call);
             GeneratedEmbeddings<Embedding<float>> result = await call.Result.ConfigureAwait(false);
             operation.SetTag("gen_ai.usage.input_tokens", result.Usage?.InputTokenCount);
@@ -52,7 +52,9 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
         if (serviceType != typeof(EmbeddingGeneratorMetadata) && !serviceType.IsAssignableFrom(typeof(SentenceEmbeddingPipeline)))
             return null;
         IEmbeddingGenerator pipeline = model.GetAsync().GetAwaiter().GetResult();
-        return pipeline.GetService(serviceType);
+        return pipeline.GetService(serviceType) is EmbeddingGeneratorMetadata made && pipeline is SentenceEmbeddingPipeline embedding
+            ? new EmbeddingGeneratorMetadata(made.ProviderName, made.ProviderUri, made.DefaultModelId, embedding.DimensionsOf(model.Options.Embedding))
+            : pipeline.GetService(serviceType);
     }
 
     /// <summary>Takes no more calls, and fails those that wait. The model is its owner's.</summary>
@@ -60,29 +62,21 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
     {
         lock (_gate)
             _disposed = true;
-        FailWaiting(new ObjectDisposedException(nameof(MergingEmbeddingGenerator)));
+        FailWaiting(model.Disposed());
     }
 
     private BatchKey KeyOf(EmbeddingGenerationOptions? options)
     {
-        EmbeddingOptions? own = model.Options.Embedding;
-        object? alone = null;
-        if (options?.RawRepresentationFactory is not null)
-        {
-            object? made = options.RawRepresentationFactory(this);
-            own = made as EmbeddingOptions ?? own;
-            alone = made is null or EmbeddingOptions ? null : new object();
-        }
-        if (options?.AdditionalProperties is { Count: > 0 })
-            alone = new object();
-        return new BatchKey(options?.Dimensions, options?.ModelId, own, alone);
+        EmbeddingOptions? own = options?.RawRepresentationFactory?.Invoke(this) as EmbeddingOptions ?? model.Options.Embedding;
+        return new BatchKey(options?.Dimensions, options?.ModelId, own);
     }
 
     private void Enqueue(EmbeddingCall call)
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_disposed)
+                throw model.Disposed();
             _waiting.AddLast(call);
             if (_runners == _maxRunners)
                 return;
@@ -144,8 +138,7 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
                 if (call.IsOver || !fits)
                     continue;
                 key = call.Key;
-                // What goes alone goes whole.
-                int count = call.Key.Alone is null ? Math.Min(room, call.Texts.Length - call.Taken) : call.Texts.Length;
+                int count = Math.Min(room, call.Texts.Length - call.Taken);
                 parts.Add(new CallPart(call, call.Taken, count));
                 (call.Taken, room) = (call.Taken + count, room - count);
                 if (call.Taken < call.Texts.Length)
@@ -212,7 +205,6 @@ internal sealed class MergingEmbeddingGenerator(HostedPipeline<SentenceEmbedding
 
     private static EmbeddingGenerationOptions? OptionsOf(EmbeddingCall call) => call.Key switch
     {
-        { Alone: not null } => call.Options,
         { Dimensions: null, ModelId: null, Options: null } => null,
         var key => new EmbeddingGenerationOptions
         {

@@ -1,3 +1,7 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
 namespace ManagedTransformers.Extensions.AI;
 
 /// <summary>Length and time of the files that a model is made of, to notice that they are no longer the same.</summary>
@@ -5,15 +9,18 @@ internal sealed class ModelFileStamps
 {
     private static readonly string[] Extensions = [".json", ".txt", ".safetensors", ".bin", ".model", ".jinja"];
 
+    private const int WholeBytes = 32 << 20, Places = 256, PlaceBytes = 256;
+
+    private readonly string _directory;
     private readonly (string Path, Stamp Stamp)[] _files;
 
-    private ModelFileStamps((string Path, Stamp Stamp)[] files)
+    private ModelFileStamps(string directory, (string Path, Stamp Stamp)[] files)
     {
-        _files = files;
+        (_directory, _files) = (directory, files);
     }
 
     /// <summary>The files as they are now; none where there is no such directory, which loading says better.</summary>
-    public static ModelFileStamps Of(string directory) => new(!Directory.Exists(directory) ? [] :
+    public static ModelFileStamps Of(string directory) => new(directory, !Directory.Exists(directory) ? [] :
         [.. Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 })
             .Where(path => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal)
@@ -39,6 +46,26 @@ internal sealed class ModelFileStamps
                 return $"{path} was {then} when it was loaded and is {now} now";
         }
         return null;
+    }
+
+    /// <summary>Hexadecimal digits of names and contents, wherever the directory lies; of a file above 32 MB its length and 256 places of 256 bytes.</summary>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public string Fingerprint()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[1 << 16];
+        foreach ((string path, Stamp stamp) in _files)
+        {
+            string name = Path.GetRelativePath(_directory, path).Replace(Path.DirectorySeparatorChar, '/');
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{name} {stamp.Length};")));
+            using SafeFileHandle file = File.OpenHandle(path, share: FileShare.ReadWrite | FileShare.Delete);
+            bool whole = stamp.Length <= WholeBytes;
+            int count = whole ? buffer.Length : PlaceBytes;
+            long step = whole ? count : stamp.Length / Places;
+            for (long place = 0; place < stamp.Length; place += step)
+                hash.AppendData(buffer.AsSpan(0, RandomAccess.Read(file, buffer.AsSpan(0, count), place)));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
     }
 
     private IEnumerable<string> Having(string extension) =>

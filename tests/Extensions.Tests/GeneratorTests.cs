@@ -10,6 +10,7 @@ public sealed class GeneratorTests
     private static readonly string[] s_texts = [.. Enumerable.Range(0, 32).Select(i => $"def f{i}(x):\n    return x {(i % 2 == 0 ? "+" : "-")} {i}\n")];
 
     private ServiceProvider _provider = null!;
+    private int _calls;
     private SentenceEmbeddingPipeline _alone = null!;
 
     private HostedPipeline<SentenceEmbeddingPipeline> Model => _provider.GetRequiredService<HostedPipeline<SentenceEmbeddingPipeline>>();
@@ -64,6 +65,72 @@ public sealed class GeneratorTests
         Assert.That((await Of("b").GenerateAsync([s_texts[0]]))[0].ModelId, Is.EqualTo("demo-fill-mask"));
 
         IEmbeddingGenerator<string, Embedding<float>> Of(string key) => provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(key);
+    }
+
+    [Test]
+    public async Task Options_that_share_a_cache_keep_their_vectors_apart()
+    {
+        string renamed = Demo.CopyOf(Demo.FillMask, Path.Combine(Demo.Scratch(), "demo-embed"));
+        var services = new ServiceCollection();
+        services.AddDistributedMemoryCache();
+        Add("plain", Demo.Embed, options: null);
+        Add("prompt", Demo.Embed, new EmbeddingOptions { Prompt = "query: " });
+        Add("short", Demo.Embed, new EmbeddingOptions { TruncateDim = 64 });
+        Add("other directory of one name", renamed, options: null);
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        var max = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Pooling = [Pooling.Max] } };
+        foreach (string round in new[] { "computed", "from the cache" })
+        {
+            Assert.That(await Of("plain"), Is.EqualTo(_alone.Embed(s_texts[0])).Within(1e-6), round);
+            Assert.That(await Of("prompt"), Is.EqualTo(_alone.Embed(s_texts[0], new EmbeddingOptions { Prompt = "query: " })).Within(1e-6), round);
+            Assert.That(await Of("short"), Has.Length.EqualTo(64), round);
+            Assert.That(await Of("other directory of one name"), Is.Not.EqualTo(_alone.Embed(s_texts[0])).Within(1e-3), round);
+            Assert.That(await Of("plain", max), Is.EqualTo(_alone.Embed(s_texts[0], new EmbeddingOptions { Pooling = [Pooling.Max] })).Within(1e-6), round);
+        }
+        Assert.That(_calls, Is.EqualTo(5), "the second round came from the cache");
+
+        void Add(string key, string path, EmbeddingOptions? options) => services
+            .AddManagedTransformersEmbeddingGenerator(path, new HostedModelOptions { Embedding = options }, key)
+            .UseDistributedCache().Use(inner => new Counting(inner, () => _calls++));
+        async Task<float[]> Of(string key, EmbeddingGenerationOptions? options = null) =>
+            (await provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(key).GenerateVectorAsync(s_texts[0], options)).ToArray();
+    }
+
+    [Test]
+    public void Every_option_of_a_call_changes_what_a_cache_keys_by()
+    {
+        EmbeddingOptions[] different =
+        [
+            new(), new() { Pooling = [Pooling.Max] }, new() { Pooling = [Pooling.Max, Pooling.Mean] }, new() { Normalize = true }, new() { PromptName = "query" },
+            new() { Prompt = "query" }, new() { Prompt = "" }, new() { Truncation = false }, new() { TruncateDim = 8 },
+        ];
+        Assert.That(typeof(EmbeddingOptions).GetProperties().Count(one => one.CanWrite), Is.EqualTo(6), "a new one belongs into the fingerprint and into this list");
+        Assert.That(different.Select(one => EmbeddingFingerprint.Of("", new PipelineOptions(), one)), Is.Unique);
+        PipelineOptions[] loads =
+        [
+            new(), new() { Load = new LoadOptions { WeightFormat = WeightFormat.Int8 } }, new() { Load = new LoadOptions { QuantizeHead = true } },
+            new() { Load = new LoadOptions { WidenWeights = true } }, new() { Tokenizer = new() { ModelType = "bert" } },
+            new() { Tokenizer = new() { IgnoreTokenizerJson = true } },
+            new() { Tokenizer = new() { ClassAliases = new Dictionary<string, string> { ["A"] = "B" } } },
+        ];
+        Assert.That(loads.Select(one => EmbeddingFingerprint.Of("", one, new EmbeddingOptions())), Is.Unique);
+    }
+
+    [Test]
+    public async Task Metadata_have_the_dimensions_that_the_models_options_leave()
+    {
+        var services = new ServiceCollection();
+        services.AddManagedTransformersEmbeddingGenerator(Demo.Embed, new HostedModelOptions { Embedding = new EmbeddingOptions { TruncateDim = 64 } }, "short");
+        services.AddManagedTransformersEmbeddingGenerator(
+            Demo.Embed, new HostedModelOptions { Embedding = new EmbeddingOptions { Pooling = [Pooling.Mean, Pooling.Max] } }, "joined");
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        foreach ((string key, int dimensions) in new[] { ("short", 64), ("joined", 512) })
+        {
+            var generator = provider.GetRequiredKeyedService<IEmbeddingGenerator<string, Embedding<float>>>(key);
+            var metadata = (EmbeddingGeneratorMetadata)generator.GetService(typeof(EmbeddingGeneratorMetadata))!;
+            Assert.That((metadata.DefaultModelDimensions, metadata.ProviderName), Is.EqualTo(((int?)dimensions, "managed_transformers")));
+            Assert.That((await generator.GenerateVectorAsync("x")).Length, Is.EqualTo(dimensions));
+        }
     }
 
     [Test]
@@ -239,5 +306,15 @@ public sealed class GeneratorTests
         public ConcurrentQueue<int> Sizes { get; } = new();
 
         public void Dispose() => _listener.Dispose();
+    }
+
+    private sealed class Counting(IEmbeddingGenerator<string, Embedding<float>> inner, Action count) : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
+    {
+        public override Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
+            IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
+        {
+            count();
+            return base.GenerateAsync(values, options, cancellationToken);
+        }
     }
 }

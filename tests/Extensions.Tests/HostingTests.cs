@@ -171,6 +171,58 @@ public sealed class HostingTests
     }
 
     [Test]
+    public async Task A_host_starts_without_a_directory_that_nobody_needs_yet_and_health_and_first_call_name_the_model([Values] bool isFile)
+    {
+        string nowhere = Path.Combine(Demo.Scratch(), "no-model");
+        if (isFile)
+            File.WriteAllText(nowhere, "x");
+        using IHost host = Host(services =>
+        {
+            services.AddLogging();
+            services.AddHealthChecks().AddManagedTransformers("models");
+            services.AddManagedTransformersPipeline<FillMaskPipeline>(nowhere, s_lazy, "fill");
+            services.AddManagedTransformersPipeline<TextScorer>(nowhere, new HostedModelOptions { WarmUp = WarmUp.Background }, "scorer");
+        });
+        await host.StartAsync();
+        string message = isFile ? $"The model fill: {nowhere} is a file; the directory that it is in is needed." : $"The model fill: There is no directory {nowhere}.";
+        Assert.That(() => host.Services.GetRequiredKeyedService<FillMaskPipeline>("fill"),
+            Throws.TypeOf<DirectoryNotFoundException>().With.Message.StartsWith(message));
+        Assert.That(async () => await host.Services.GetRequiredKeyedService<HostedPipeline<TextScorer>>("scorer").LoadAsync(),
+            Throws.TypeOf<DirectoryNotFoundException>().With.Message.StartsWith("The model scorer"));
+        HealthReport report = await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+        Assert.That(report.Entries["models"].Description, Does.Contain("fill could not be loaded: ").And.Contains("scorer could not be loaded: "));
+        if (!isFile)
+        {
+            Demo.CopyOf(Demo.FillMask, nowhere);
+            Assert.That(await host.Services.GetRequiredKeyedService<HostedPipeline<FillMaskPipeline>>("fill").GetAsync(), Is.Not.Null, "there now");
+        }
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task A_call_that_runs_while_the_model_is_disposed_finishes_and_later_ones_name_the_model()
+    {
+        var model = new HostedPipeline<FillMaskPipeline>(Demo.FillMask, s_lazy with { MaxConcurrency = 1 }, "fill");
+        FillMaskPipeline kept = await model.GetAsync();
+        var begun = new TaskCompletionSource();
+        var goOn = new TaskCompletionSource();
+        Task<string> running = model.RunAsync(async (pipeline, token) =>
+        {
+            begun.SetResult();
+            await goOn.Task;
+            return pipeline.Predict("public static <mask> set($key) {", options: null, token)[0].TokenText;
+        });
+        await begun.Task;
+        Task<int> waiting = model.RunAsync((_, _) => 1);
+        model.Dispose();
+        goOn.SetResult();
+        Assert.That(await running, Is.EqualTo(" function"));
+        Assert.That(async () => await waiting, Throws.TypeOf<ObjectDisposedException>().With.Message.Contains("The model fill was disposed"));
+        Assert.That(() => model.GetAsync(), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains("The model fill was disposed"));
+        Assert.That(() => kept.Predict("<mask>"), Throws.TypeOf<ObjectDisposedException>(), "given back when the last call had ended");
+    }
+
+    [Test]
     public async Task No_more_calls_run_at_once_than_allowed()
     {
         using var model = new HostedPipeline<FillMaskPipeline>(Demo.FillMask, s_lazy with { MaxConcurrency = 2 });

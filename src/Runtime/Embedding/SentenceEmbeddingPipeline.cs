@@ -149,7 +149,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         if (serviceKey is not null)
             return null;
         if (serviceType == typeof(EmbeddingGeneratorMetadata))
-            return new EmbeddingGeneratorMetadata("ManagedTransformers", providerUri: null, ModelId, Dimensions);
+            return new EmbeddingGeneratorMetadata("managed_transformers", providerUri: null, ModelId, Dimensions);
         return Array.Find<object>([this, Model, Tokenizer], serviceType.IsInstanceOfType);
     }
 
@@ -203,10 +203,19 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         return vector;
     }
 
+    /// <summary>Numbers per vector with some options.</summary>
+    internal int DimensionsOf(EmbeddingOptions? options)
+    {
+        int width = WidthOf(options?.Pooling ?? Pooling);
+        return Math.Min(width, options?.TruncateDim ?? _modules.Config.TruncateDim ?? width);
+    }
+
+    private int WidthOf(IReadOnlyList<Pooling> modes) => _width * modes.Count / Pooling.Count;
+
     private void RequirePooling(EmbeddingOptions options)
     {
         IReadOnlyList<Pooling> modes = options.Pooling ?? Pooling;
-        int width = _width * modes.Count / Pooling.Count;
+        int width = WidthOf(modes);
         if (options.TruncateDim > width)
             throw new ArgumentException($"Vectors of {options.TruncateDim} dimensions were asked for; those of {ModelId} have {width}, and 1 … {width} can " +
                 "be kept.", nameof(options));

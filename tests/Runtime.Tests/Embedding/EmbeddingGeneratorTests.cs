@@ -38,7 +38,7 @@ public sealed class EmbeddingGeneratorTests
     {
         EmbeddingGeneratorMetadata metadata = Generator.GetService<EmbeddingGeneratorMetadata>()!;
         Assert.That((metadata.ProviderName, metadata.DefaultModelId, metadata.DefaultModelDimensions),
-            Is.EqualTo(("ManagedTransformers", "demo-fill-mask", (int?)256)));
+            Is.EqualTo(("managed_transformers", "demo-fill-mask", (int?)256)));
         Assert.That(Generator.GetService<SentenceEmbeddingPipeline>(), Is.SameAs(_pipeline));
         Assert.That(Generator.GetService<PretrainedModel>(), Is.SameAs(_pipeline.Model));
         Assert.That(Generator.GetService<Tokenizer>(), Is.SameAs(_pipeline.Tokenizer));
