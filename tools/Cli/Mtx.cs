@@ -46,23 +46,45 @@ internal static partial class Mtx
         new DiffCommand(console),
     };
 
-    /// <summary>Runs one command line.</summary>
+    /// <summary>Runs one command line. Whatever goes wrong, parsing and help included, ends in a message and an exit code.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> args, CliConsole console, CancellationToken cancellationToken = default)
     {
+        try
+        {
+            ParseResult parsed = Parse(args, console);
+            var invocation = new InvocationConfiguration { Output = console.Out, Error = console.Error, EnableDefaultExceptionHandler = false };
+            return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // the outermost place: a command's own errors are caught where it runs
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            return ErrorReport.Write(e, console, args.Contains("--json"));
+        }
+    }
+
+    /// <exception cref="UsageException">The command line is wrong.</exception>
+    private static ParseResult Parse(IReadOnlyList<string> args, CliConsole console)
+    {
         // Code begins with '@' and holds '-x' often enough: no response files, no bundles of one-letter options.
         var parsing = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
-        ParseResult parsed = Create(console).Parse(args, parsing);
+        ParseResult parsed;
+        try
+        {
+            parsed = Create(console).Parse(args, parsing);
+        }
+        catch (InvalidOperationException e)             // a command's validator asked for the value of an option that does not parse
+        {
+            throw new UsageException($"{e.Message} See mtx {args[0]} --help.");
+        }
         string[] problems = UnknownOption(args, parsed) is string unknown
             ? [$"There is no option {unknown}. (Text that begins with '-' goes after '--', values that do are written --option=VALUE.)"]
             : parsed.Action is ParseErrorAction ? Problems(parsed) : [];
-        if (problems.Length > 0)
-        {
-            string help = parsed.CommandResult.Command is RootCommand ? "mtx --help" : $"mtx {parsed.CommandResult.Command.Name} --help";
-            return ErrorReport.Write(new UsageException($"{string.Join(" ", problems)} See {help}."), console, args.Contains("--json"));
-        }
-        var invocation = new InvocationConfiguration { Output = console.Out, Error = console.Error, EnableDefaultExceptionHandler = false };
-        return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
+        if (problems.Length == 0)
+            return parsed;
+        string help = parsed.CommandResult.Command is RootCommand ? "mtx --help" : $"mtx {parsed.CommandResult.Command.Name} --help";
+        throw new UsageException($"{string.Join(" ", problems)} See {help}.");
     }
 
     /// <summary>The parser's messages, each on one line; that a command is missing says nothing where a wrong one is named.</summary>
