@@ -97,6 +97,7 @@ internal sealed class ModelConfiguration
         Strict = keys.Flag("Strict") ?? false,
         WeightFormat = keys.Enum<WeightFormat>("WeightFormat") ?? default,
         QuantizeHead = keys.Flag("QuantizeHead") ?? false,
+        MapWeights = keys.Flag("MapWeights") ?? true,
         WidenWeights = keys.Flag("WidenWeights") ?? LoadOptions.Default.WidenWeights,
     };
 

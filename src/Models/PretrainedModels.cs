@@ -101,7 +101,7 @@ public static class PretrainedModels
         string path = ConfigJson.PathIn(directory);
         PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
         string architecture = ClassOf(wanted, config, path);
-        return Build(config, architecture, wanted, Checkpoint.Open(directory), options ?? LoadOptions.Default);
+        return Build(config, architecture, wanted, Checkpoint.OpenDirectory(directory, (options ??= LoadOptions.Default).MapWeights), options);
     }
 
     private static PretrainedModel Open(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, Type wanted, LoadOptions? options)

@@ -56,7 +56,10 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>Opens a checkpoint directory, also a snapshot in the hub's cache. Nothing outside the directory (or that cache entry) is read.</summary>
     /// <exception cref="CheckpointException">No weights are there, or a file, the index, or their agreement is bad; lists all problems at once.</exception>
-    public static Checkpoint Open(string directory) => Load(new DirectorySource(directory));
+    public static Checkpoint Open(string directory) => OpenDirectory(directory, map: true);
+
+    /// <summary>Opens a checkpoint directory whose files are mapped, or read into memory (<see cref="LoadOptions.MapWeights"/>).</summary>
+    internal static Checkpoint OpenDirectory(string directory, bool map) => Load(new DirectorySource(directory, map));
 
     /// <summary>Opens a checkpoint whose files are in memory. The bytes are not copied and must not change.</summary>
     /// <param name="files">Contents by file name, such as <see cref="SingleFileName"/>; others (config.json) are left alone.</param>

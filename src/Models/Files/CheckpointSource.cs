@@ -30,9 +30,12 @@ internal sealed class DirectorySource : CheckpointSource
 {
     private readonly string _directory;
     private readonly DirectoryRoots _roots;
+    private readonly bool _map;
 
-    public DirectorySource(string directory)
+    /// <summary>A directory whose weights are mapped, or read into memory.</summary>
+    public DirectorySource(string directory, bool map = true)
     {
+        _map = map;
         ArgumentException.ThrowIfNullOrEmpty(directory);
         if (File.Exists(directory))
             throw new CheckpointException(
@@ -51,7 +54,7 @@ internal sealed class DirectorySource : CheckpointSource
             .Order(StringComparer.Ordinal);
 
     public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
-    public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.Open(PathOf(file)) : SafetensorsFile.Open(PathOf(file));
+    public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.OpenFile(PathOf(file), _map) : SafetensorsFile.OpenFile(PathOf(file), _map);
 
     public override ReadOnlyMemory<byte> ReadWhole(string file)
     {

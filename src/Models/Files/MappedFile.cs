@@ -1,4 +1,5 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
 namespace ManagedTransformers.Models;
@@ -15,11 +16,14 @@ namespace ManagedTransformers.Models;
 /// </remarks>
 internal sealed unsafe class MappedFile : IDisposable
 {
+    private const int ReadSize = 1 << 24, Alignment = 64;
+
     private readonly Lifetime _lifetime;
     private readonly MemoryMappedFile? _file;
     private readonly MemoryMappedViewAccessor? _view;
     private readonly SafeFileHandle? _handle;             // the mapping's, which closes it
     private byte* _start;
+    private byte* _memory;                                // of the process's own; null: mapped
 
     private MappedFile(string path, long length, SafeFileHandle? handle, MemoryMappedFile? file, MemoryMappedViewAccessor? view)
     {
@@ -32,10 +36,11 @@ internal sealed unsafe class MappedFile : IDisposable
     public string Name => System.IO.Path.GetFileName(Path);
     public long Length { get; }
 
-    /// <summary>Maps a file.</summary>
+    /// <summary>Maps a file, or reads it into memory of the process's own.</summary>
     /// <param name="path">An ordinary file; may be empty.</param>
-    /// <exception cref="CheckpointException">The file is missing, a directory, not readable, or too large for the address space.</exception>
-    public static MappedFile Open(string path)
+    /// <param name="map">False: it is read whole, and what happens to the file afterwards changes nothing.</param>
+    /// <exception cref="CheckpointException">The file is missing, a directory, not readable, or too large for the address space or the memory.</exception>
+    public static MappedFile Open(string path, bool map = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         path = System.IO.Path.GetFullPath(path);
@@ -47,7 +52,7 @@ internal sealed unsafe class MappedFile : IDisposable
             // A pipe or device has no length either, and opening a pipe would wait for a writer.
             var info = new FileInfo(RealPath.Of(path));
             if (info.Exists && info.Length == 0) return new MappedFile(path, 0, null, null, null);
-            return Map(path);
+            return map ? Map(path) : ReadWhole(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -59,7 +64,7 @@ internal sealed unsafe class MappedFile : IDisposable
         }
         catch (Exception e) when (e is IOException or ArgumentException or OutOfMemoryException or NotSupportedException)
         {
-            throw Unusable(path, $"cannot be mapped: {e.Message}", e);
+            throw Unusable(path, $"cannot be {(map ? "mapped" : "read")}: {e.Message}", e);
         }
     }
 
@@ -85,9 +90,14 @@ internal sealed unsafe class MappedFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - destination.Length);
         try
         {
+            if (_handle is null)
+            {
+                Slice(offset, destination.Length).CopyTo(destination);
+                return;
+            }
             while (!destination.IsEmpty)
             {
-                int read = RandomAccess.Read(_handle!, destination, offset);
+                int read = RandomAccess.Read(_handle, destination, offset);
                 if (read == 0) throw Unusable(Path, $"was cut at {offset} while it was read. Download it again.");
                 offset += read;
                 destination = destination[read..];
@@ -124,8 +134,31 @@ internal sealed unsafe class MappedFile : IDisposable
         }
     }
 
+    private static MappedFile ReadWhole(string path)
+    {
+        using SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.SequentialScan);
+        long length = RandomAccess.GetLength(handle);
+        byte* memory = (byte*)NativeMemory.AlignedAlloc(checked((nuint)length), Alignment);
+        try
+        {
+            for (long offset = 0, read; offset < length; offset += read)
+            {
+                read = RandomAccess.Read(handle, new Span<byte>(memory + offset, (int)Math.Min(ReadSize, length - offset)), offset);
+                if (read == 0) throw Unusable(path, $"was cut at {offset} while it was read. Download it again.");
+            }
+            return new MappedFile(path, length, null, null, null) { _start = memory, _memory = memory };
+        }
+        catch
+        {
+            NativeMemory.AlignedFree(memory);
+            throw;
+        }
+    }
+
     private void Unmap()
     {
+        if (_memory is not null) NativeMemory.AlignedFree(_memory);
+        _memory = null;
         if (_view is null) return;
         _start = null;
         _view.SafeMemoryMappedViewHandle.ReleasePointer();

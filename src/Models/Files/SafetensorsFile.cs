@@ -31,9 +31,12 @@ public sealed class SafetensorsFile : IWeightFile
 
     /// <summary>Maps a file. Takes the time to read its header, whatever the size of its data.</summary>
     /// <exception cref="CheckpointException">The file cannot be read or breaks a rule of the format.</exception>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path) => OpenFile(path, map: true);
+
+    /// <summary>Maps a file, or reads it whole into memory (<see cref="LoadOptions.MapWeights"/>).</summary>
+    internal static SafetensorsFile OpenFile(string path, bool map)
     {
-        MappedFile file = MappedFile.Open(path);
+        MappedFile file = MappedFile.Open(path, map);
         try
         {
             int headerLength = SafetensorsHeader.ReadLength(

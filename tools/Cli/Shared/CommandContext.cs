@@ -54,6 +54,7 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
                 Kernels = new KernelOptions { Level = level, MaxThreads = threads },
                 WeightFormat = CommonOptions.WeightFormatOf(parsed.GetValue(common.Weights)),
                 QuantizeHead = parsed.GetValue(common.QuantizeHead),
+                MapWeights = !parsed.GetValue(common.NoMap),
                 Strict = parsed.GetValue(common.Strict),
                 OnWarning = console.Warn,
             };

@@ -44,15 +44,19 @@ internal sealed class CommonOptions
     /// <summary>That format for the head too.</summary>
     public Option<bool> QuantizeHead { get; } = Flag("--quantize-head", "With --weights int8 or int4: the head over the vocabulary (lm_head) as well.");
 
+    /// <summary>Weights are read, not mapped.</summary>
+    public Option<bool> NoMap { get; } =
+        Flag("--no-map", "Read the weight files into memory instead of mapping them: what happens to the files afterwards changes nothing.");
+
     /// <summary>Odd checkpoints are refused.</summary>
     public Option<bool> Strict { get; } =
         Flag("--strict", "Refuse a checkpoint with tensors that its model does not know, and whatever else is warned of, instead of running it.");
 
     /// <summary>All of them.</summary>
-    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels, Weights, QuantizeHead, Strict];
+    public IEnumerable<Option> All => [Model, Revision, Json, Threads, Kernels, Weights, QuantizeHead, NoMap, Strict];
 
     /// <summary>Those that say how weights are held, for commands that hold none.</summary>
-    public IEnumerable<Option> OfWeights => [Weights, QuantizeHead];
+    public IEnumerable<Option> OfWeights => [Weights, QuantizeHead, NoMap];
 
     /// <summary>Those that say how a model is loaded, for commands that load none.</summary>
     public IEnumerable<Option> OfLoading => [.. OfWeights, Strict];

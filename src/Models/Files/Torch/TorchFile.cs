@@ -34,9 +34,12 @@ internal sealed class TorchFile : IWeightFile
 
     /// <summary>Maps a file. Takes the time to read its pickle, whatever the size of its data.</summary>
     /// <exception cref="CheckpointException">The file cannot be read, is damaged, or holds something else than a state dict.</exception>
-    public static TorchFile Open(string path)
+    public static TorchFile Open(string path) => OpenFile(path, map: true);
+
+    /// <summary>Maps a file, or reads it whole into memory (<see cref="LoadOptions.MapWeights"/>).</summary>
+    internal static TorchFile OpenFile(string path, bool map)
     {
-        MappedFile mapped = MappedFile.Open(path);
+        MappedFile mapped = MappedFile.Open(path, map);
         try
         {
             return new TorchFile(new FileContent(mapped));
