@@ -46,8 +46,8 @@ public sealed record LoadOptions
 
     /// <summary>
     /// Whether weight files are mapped: opened at once, their pages shared with other processes and read when they are used. A file that is cut in place while
-    /// it is mapped ends the process (SIGBUS, or an access violation), which no exception handler sees, and one that is overwritten in place changes the answers:
-    /// replace files by a rename. False: they are read whole into memory of the process's own, and what happens to them afterwards changes nothing.
+    /// it is mapped ends the process (SIGBUS, or an access violation), which no exception handler sees, and one that is overwritten in place changes the
+    /// answers: replace files by a rename. False: they are read whole into memory of the process's own, and what happens to them afterwards changes nothing.
     /// </summary>
     public bool MapWeights { get; init; } = true;
 

@@ -98,10 +98,18 @@ public static class PretrainedModels
     private static PretrainedModel Open(string directory, Type wanted, LoadOptions? options)
     {
         directory = MissingDirectory.Require(directory);
-        string path = ConfigJson.PathIn(directory);
-        PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
-        string architecture = ClassOf(wanted, config, path);
-        return Build(config, architecture, wanted, Checkpoint.OpenDirectory(directory, (options ??= LoadOptions.Default).MapWeights), options);
+        options ??= LoadOptions.Default;
+        try
+        {
+            string path = ConfigJson.PathIn(directory);
+            PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
+            string architecture = ClassOf(wanted, config, path);
+            return Build(config, architecture, wanted, Checkpoint.OpenDirectory(directory, options.MapWeights), options);
+        }
+        catch (ManagedTransformersException e) when (e.IsOf(directory))
+        {
+            throw;
+        }
     }
 
     private static PretrainedModel Open(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files, Type wanted, LoadOptions? options)

@@ -6,9 +6,22 @@ namespace ManagedTransformers;
 /// <see cref="DirectoryNotFoundException"/>.</remarks>
 public abstract class ManagedTransformersException : Exception
 {
+    private string? _directory;
+
     /// <summary>An exception with its whole message, and the error behind it.</summary>
     protected ManagedTransformersException(string message, Exception? innerException = null) : base(message, innerException)
     {
+    }
+
+    /// <summary>What is wrong, with the model's directory where it was opened from one.</summary>
+    public override string Message => _directory is null ? base.Message : $"{base.Message} (The model is in {_directory}.)";
+
+    /// <summary>Notes the directory that the model is in, for a message that names a file alone. An exception filter: it catches nothing.</summary>
+    internal bool IsOf(string? directory)
+    {
+        if (directory is not null && !base.Message.Contains(directory, StringComparison.Ordinal))
+            _directory ??= directory;
+        return false;
     }
 }
 

@@ -54,7 +54,9 @@ internal sealed class DirectorySource : CheckpointSource
             .Order(StringComparer.Ordinal);
 
     public override bool Contains(string file) => File.Exists(Path.Combine(_directory, file));
-    public override IWeightFile OpenTensors(string file) => IsTorch(file) ? TorchFile.OpenFile(PathOf(file), _map) : SafetensorsFile.OpenFile(PathOf(file), _map);
+
+    public override IWeightFile OpenTensors(string file) =>
+        IsTorch(file) ? TorchFile.OpenFile(PathOf(file), _map) : SafetensorsFile.OpenFile(PathOf(file), _map);
 
     public override ReadOnlyMemory<byte> ReadWhole(string file)
     {

@@ -236,13 +236,26 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     private static SentenceEmbeddingPipeline Open(ModelFiles files, PipelineOptions? options)
     {
         options ??= PipelineOptions.Default;
-        SentenceModules modules = SentenceModules.Read(files);
-        ModuleReader.Report(modules.Warnings, options.Load);
+        SentenceModules modules = ReadModules(files, options.Load);
         ModelFiles modelFiles = modules.ModelFolder.Length == 0 ? files : files.Folder(modules.ModelFolder);
         SentenceEmbeddingPipeline pipeline = modelFiles.Open(
             options, modelFiles.LoadBody, (model, tokenizer) => new SentenceEmbeddingPipeline(model, tokenizer, modules, ownsModel: true));
         pipeline.ComesFrom(files, options.ModelId);
         return pipeline;
+    }
+
+    private static SentenceModules ReadModules(ModelFiles files, LoadOptions options)
+    {
+        try
+        {
+            SentenceModules modules = SentenceModules.Read(files);
+            ModuleReader.Report(modules.Warnings, options);
+            return modules;
+        }
+        catch (ManagedTransformersException e) when (e.IsOf(files.Place))
+        {
+            throw;
+        }
     }
 }
 

@@ -28,6 +28,9 @@ internal abstract class ModelFiles
     /// <summary>What the checkpoint is called: <c>org/name</c> of a snapshot in the hub's cache, else the directory's name; null where there is none.</summary>
     public virtual string? Name => null;
 
+    /// <summary>Its absolute path; null: it is in memory.</summary>
+    public virtual string? Place => null;
+
     /// <summary>A small file beside the weights, such as generation_config.json; null where there is none.</summary>
     /// <param name="file">Its path below the directory, with slashes.</param>
     /// <exception cref="CheckpointException">The file lies outside the directory, or cannot be read.</exception>
@@ -58,17 +61,19 @@ internal abstract class ModelFiles
     public T Open<T>(PipelineOptions? options, Func<LoadOptions, PretrainedModel> loadModel, Func<PretrainedModel, Tokenizer, T> create) where T : Pipeline
     {
         options ??= PipelineOptions.Default;
-        Tokenizer tokenizer = LoadTokenizer(WithFamilies(options.Tokenizer));
-        PretrainedModel model = loadModel(options.Load);
+        PretrainedModel? model = null;
         try
         {
+            Tokenizer tokenizer = LoadTokenizer(WithFamilies(options.Tokenizer));
+            model = loadModel(options.Load);
             T pipeline = create(model, tokenizer);
             pipeline.ComesFrom(this, options.ModelId);
             return pipeline;
         }
-        catch
+        catch (Exception e)
         {
-            model.Dispose();
+            model?.Dispose();
+            (e as ManagedTransformersException)?.IsOf(Place);
             throw;
         }
     }
@@ -102,6 +107,8 @@ internal abstract class ModelFiles
 
     private sealed class OnDisk(string directory) : ModelFiles(new DirectorySource(directory))
     {
+        public override string? Place => directory;
+
         public override string? Name => DirectoryRoots.HubName(directory) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
 
         public override PretrainedModel LoadModel(LoadOptions options) => PretrainedModels.Load(directory, options);
