@@ -13,6 +13,11 @@ namespace ManagedTransformers.Runtime.Tests;
 /// <summary>Options: each is its own, and each can come from Microsoft.Extensions.Configuration.</summary>
 public sealed class OptionsTests
 {
+    [Test]
+    [SetCulture("de-DE")]
+    public void Numbers_in_messages_are_written_as_in_code_whatever_the_culture() => Assert.That(
+        () => new GenerationOptions { Temperature = -1.5 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Temperature is -1.5;"));
+
     /// <summary>What no text can say: code of the caller's, opened models, places of one call.</summary>
     private static readonly string[] s_ofCodeAlone =
     [

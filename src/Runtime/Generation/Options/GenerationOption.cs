@@ -113,7 +113,8 @@ internal sealed class GenerationOption<T>(
     /// <exception cref="ArgumentOutOfRangeException">It is not.</exception>
     public T Require(T value) => value is null || Range is null || Range.Contains(value)
         ? value
-        : throw new ArgumentOutOfRangeException(Property, $"{Property} is {value}; {Range.Needed}");
+        : throw new ArgumentOutOfRangeException(
+            Property, string.Create(CultureInfo.InvariantCulture, $"{Property} is {value}; {Range.Needed}"));
 
     public override bool IsGiven(GenerationOptions options) => get(options) is not null;
 

@@ -77,8 +77,8 @@ public sealed partial record GenerationOptions
             throw new ModelInputException($"NumReturnSequences is {sequences} and NumBeams is 1 without DoSample; all texts would be the same. " +
                 $"Set DoSample to true, or NumBeams to at least {sequences}.");
         if (beams == 1 && GenerationOptionTable.LengthPenalty.Effect(this) is not null)
-            throw new ModelInputException($"LengthPenalty is {LengthPenalty} and NumBeams is 1; it compares beams. Raise NumBeams, or leave LengthPenalty " +
-                "out.");
+            throw new ModelInputException(string.Create(CultureInfo.InvariantCulture,
+                $"LengthPenalty is {LengthPenalty} and NumBeams is 1; it compares beams. Raise NumBeams, or leave LengthPenalty out."));
         if (beams == 1 && GenerationOptionTable.EarlyStopping.Effect(this) is not null)
             throw new ModelInputException($"EarlyStopping is {EarlyStopping} and NumBeams is 1; it ends beam search. Raise NumBeams, or leave EarlyStopping " +
                 "out.");
