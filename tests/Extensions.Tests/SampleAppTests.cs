@@ -33,6 +33,9 @@ public sealed class SampleAppTests : DocumentTest
 
         HttpResponseMessage refused = await client.PostAsJsonAsync("/fill", new { text = "no mask" });
         Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        HttpResponseMessage noText = await client.PostAsJsonAsync("/embed", new[] { "a", null });
+        Assert.That(noText.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(await noText.Content.ReadAsStringAsync(), Does.Contain("Text 1 is null"));
         Assert.That(await refused.Content.ReadAsStringAsync(), Does.Contain("The text has no mask."));
 
         Assert.That(await client.GetStringAsync("/health"), Is.EqualTo("Healthy"));

@@ -12,14 +12,14 @@ WebApplication app = builder.Build();
 
 app.MapHealthChecks("/health");
 
-// A text that a model cannot read is the client's mistake, and the message says what to do about it.
+// A text that a model cannot read, and one that is null, is the client's mistake, and the message says what to do about it.
 app.Use(async (context, next) =>
 {
     try
     {
         await next(context);
     }
-    catch (ModelInputException e) when (!context.Response.HasStarted)
+    catch (Exception e) when (e is ModelInputException or ArgumentException && !context.Response.HasStarted)
     {
         context.Response.StatusCode = StatusCodes.Status400BadRequest;
         await context.Response.WriteAsJsonAsync(new { error = e.Message });
