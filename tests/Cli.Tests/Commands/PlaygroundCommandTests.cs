@@ -76,7 +76,7 @@ internal sealed class PlaygroundCommandTests
         Assert.That((compressed.Content.Headers.ContentEncoding.Single(), await compressed.Content.ReadAsStringAsync()), Is.EqualTo(("br", "small")));
         File.SetLastWriteTimeUtc(Path.Combine(_folder, "_framework", "dotnet.js.br"), DateTime.UtcNow.AddHours(-1));
         Assert.That(await client.GetStringAsync("_framework/dotnet.js"), Is.EqualTo("export {};"), "the compressed one is older");
-        foreach (string path in new[] { "missing.js", "_framework", "..%2Fsecret.txt", "_framework/..%2F..%2Fsecret.txt" })
+        foreach (string path in new[] { "missing.js", "index.html%00", "_framework", "..%2Fsecret.txt", "_framework/..%2F..%2Fsecret.txt" })
         {
             using HttpResponseMessage none = await client.GetAsync(path);
             Assert.That(none.StatusCode, Is.EqualTo(HttpStatusCode.NotFound), path);

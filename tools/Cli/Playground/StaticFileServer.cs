@@ -79,6 +79,8 @@ internal sealed class StaticFileServer : IDisposable
     private string? FileOf(Uri address)
     {
         string path = Uri.UnescapeDataString(address.AbsolutePath).TrimStart('/');
+        if (path.Contains('\0', StringComparison.Ordinal))
+            return null;                                // no file has such a name, and GetFullPath refuses it
         string file = Path.GetFullPath(Path.Combine(_root, path.Length == 0 ? "index.html" : path));
         return file.StartsWith(_root, StringComparison.Ordinal) && File.Exists(file) ? file : null;
     }
