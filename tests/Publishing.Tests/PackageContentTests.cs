@@ -29,6 +29,7 @@ public sealed class PackageContentTests
         XElement metadata = Metadata(package);
         string? Value(string name) => metadata.Elements().SingleOrDefault(element => element.Name.LocalName == name)?.Value;
         Assert.That((Value("icon"), Value("readme"), Value("license"), Value("projectUrl")), Is.EqualTo(("icon.png", "README.md", "MIT", Address)));
+        Assert.That(Value("releaseNotes"), Does.Not.Match(@"\]\((?!https?:)"), "relative links lead nowhere on a feed");
         Assert.That(Value("releaseNotes"), Does.StartWith("# Changelog").And.Contain("; versions follow"));
         Assert.That(metadata.Elements().Single(element => element.Name.LocalName == "repository").Attribute("url")?.Value, Is.EqualTo(Address));
         Assert.That(package.Entries.Select(entry => entry.FullName), Is.SupersetOf(new[]
