@@ -20,6 +20,7 @@ internal static class ModelDirectories
         if (places.FirstOrDefault(File.Exists) is string file)
             throw new DirectoryNotFoundException($"The model {name}: {MissingDirectory.Describe(file)}");
         throw new DirectoryNotFoundException(places.Count == 1 ? $"The model {name}: {MissingDirectory.Describe(places[0])}"
-            : $"The model {name} is neither {string.Join(" nor ", places)}. Give the directory of a checkpoint: absolute, or relative to the app's content root.");
+            : $"The model {name} is neither {string.Join(" nor ", places)}. " +
+                "Give the directory of a checkpoint: absolute, or relative to the app's content root.");
     }
 }

@@ -101,10 +101,11 @@ public sealed class GeneratorTests
     {
         EmbeddingOptions[] different =
         [
-            new(), new() { Pooling = [Pooling.Max] }, new() { Pooling = [Pooling.Max, Pooling.Mean] }, new() { Normalize = true }, new() { PromptName = "query" },
-            new() { Prompt = "query" }, new() { Prompt = "" }, new() { Truncation = false }, new() { TruncateDim = 8 },
+            new(), new() { Pooling = [Pooling.Max] }, new() { Pooling = [Pooling.Max, Pooling.Mean] }, new() { Normalize = true },
+            new() { PromptName = "query" }, new() { Prompt = "query" }, new() { Prompt = "" }, new() { Truncation = false }, new() { TruncateDim = 8 },
         ];
-        Assert.That(typeof(EmbeddingOptions).GetProperties().Count(one => one.CanWrite), Is.EqualTo(6), "a new one belongs into the fingerprint and into this list");
+        Assert.That(typeof(EmbeddingOptions).GetProperties().Count(one => one.CanWrite), Is.EqualTo(6),
+            "a new one belongs into the fingerprint and into this list");
         Assert.That(different.Select(one => EmbeddingFingerprint.Of("", new PipelineOptions(), one)), Is.Unique);
         PipelineOptions[] loads =
         [
@@ -120,7 +121,8 @@ public sealed class GeneratorTests
     public async Task Metadata_have_the_dimensions_that_the_models_options_leave()
     {
         var services = new ServiceCollection();
-        services.AddManagedTransformersEmbeddingGenerator(Demo.Embed, new HostedModelOptions { Embedding = new EmbeddingOptions { TruncateDim = 64 } }, "short");
+        services.AddManagedTransformersEmbeddingGenerator(
+            Demo.Embed, new HostedModelOptions { Embedding = new EmbeddingOptions { TruncateDim = 64 } }, "short");
         services.AddManagedTransformersEmbeddingGenerator(
             Demo.Embed, new HostedModelOptions { Embedding = new EmbeddingOptions { Pooling = [Pooling.Mean, Pooling.Max] } }, "joined");
         await using ServiceProvider provider = services.BuildServiceProvider();
@@ -308,7 +310,8 @@ public sealed class GeneratorTests
         public void Dispose() => _listener.Dispose();
     }
 
-    private sealed class Counting(IEmbeddingGenerator<string, Embedding<float>> inner, Action count) : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
+    private sealed class Counting(IEmbeddingGenerator<string, Embedding<float>> inner, Action count)
+        : DelegatingEmbeddingGenerator<string, Embedding<float>>(inner)
     {
         public override Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
             IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)

@@ -184,7 +184,8 @@ public sealed class HostingTests
             services.AddManagedTransformersPipeline<TextScorer>(nowhere, new HostedModelOptions { WarmUp = WarmUp.Background }, "scorer");
         });
         await host.StartAsync();
-        string message = isFile ? $"The model fill: {nowhere} is a file; the directory that it is in is needed." : $"The model fill: There is no directory {nowhere}.";
+        string message = isFile ? $"The model fill: {nowhere} is a file; the directory that it is in is needed."
+            : $"The model fill: There is no directory {nowhere}.";
         Assert.That(() => host.Services.GetRequiredKeyedService<FillMaskPipeline>("fill"),
             Throws.TypeOf<DirectoryNotFoundException>().With.Message.StartsWith(message));
         Assert.That(async () => await host.Services.GetRequiredKeyedService<HostedPipeline<TextScorer>>("scorer").LoadAsync(),

@@ -50,9 +50,11 @@ public sealed class OptionsReadingTests
 
     private static bool IsOptions(Type type) => type.IsClass && type.Name.EndsWith("Options", StringComparison.Ordinal);
 
-    private static object? Walk(object options, PropertyInfo[] path) => path.Aggregate((object?)options, (one, member) => one is null ? null : member.GetValue(one));
+    private static object? Walk(object options, PropertyInfo[] path) =>
+        path.Aggregate((object?)options, (one, member) => one is null ? null : member.GetValue(one));
 
-    private static string Name(string? top, PropertyInfo[] path) => string.Join(':', new[] { top }.Concat(path.Select(one => one.Name)).Where(one => one is not null));
+    private static string Name(string? top, PropertyInfo[] path) =>
+        string.Join(':', new[] { top }.Concat(path.Select(one => one.Name)).Where(one => one is not null));
 
     private static (string? Suffix, string Text) Other(Type type, object defaults)
     {
