@@ -13,11 +13,6 @@ namespace ManagedTransformers.Runtime.Tests;
 /// <summary>Options: each is its own, and each can come from Microsoft.Extensions.Configuration.</summary>
 public sealed class OptionsTests
 {
-    [Test]
-    [SetCulture("de-DE")]
-    public void Numbers_in_messages_are_written_as_in_code_whatever_the_culture() => Assert.That(
-        () => new GenerationOptions { Temperature = -1.5 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Temperature is -1.5;"));
-
     /// <summary>What no text can say: code of the caller's, opened models, places of one call.</summary>
     private static readonly string[] s_ofCodeAlone =
     [
@@ -32,6 +27,24 @@ public sealed class OptionsTests
         .SelectMany(type => type.Assembly.GetExportedTypes())
         .Where(type => type.Name.EndsWith("Options", StringComparison.Ordinal))
         .OrderBy(type => type.Name, StringComparer.Ordinal);
+
+    [Test]
+    public void Numbers_in_messages_are_written_as_in_code_whatever_the_culture()
+    {
+        CultureInfo before = CultureInfo.CurrentCulture;
+        var german = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        german.NumberFormat.NumberDecimalSeparator = ",";
+        CultureInfo.CurrentCulture = german;
+        try
+        {
+            Assert.That(() => new GenerationOptions { Temperature = -1.5 },
+                Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Temperature is -1.5;"));
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+    }
 
     [Test]
     public void There_are_20_types_of_options() => Assert.That(Types.Count(), Is.EqualTo(20), string.Join(", ", Types.Select(type => type.Name)));
