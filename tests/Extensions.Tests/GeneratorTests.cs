@@ -217,6 +217,8 @@ public sealed class GeneratorTests
             cancel.Cancel();
             return waiting;
         });
+        // Each is over at once; that its task says so comes from another thread.
+        Assert.That(async () => await Task.WhenAll(calls), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(calls.Select(call => call.IsCanceled), Has.All.True);
         await Generator.GenerateAsync(["x"]);
         Assert.That(batches.Sizes, Is.EqualTo(new[] { 1 }));
