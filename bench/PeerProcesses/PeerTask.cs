@@ -29,23 +29,24 @@ internal sealed record PeerModel(string Script, string Writer, string Checkpoint
     /// <summary>A tokenizer from the tokenizer.json that we read too.</summary>
     public static PeerModel Tokenizer(string tokenizerJson) => new("hf_tokenizer.mjs", "", "", "", tokenizerJson, "@anush008/tokenizers");
 
-    /// <summary>The peers that read and write like CodeGen.</summary>
+    /// <summary>The peers that read and write like a decoder.</summary>
+    /// <param name="size">The model.</param>
     /// <param name="kind">prefill or decode.</param>
     /// <param name="prompt">The ids of the context.</param>
     /// <param name="format">How our weights are held: llama.cpp has theirs likewise.</param>
-    public static IReadOnlyList<PeerTask> Decoders(string kind, int[] prompt, WeightFormat format)
+    public static IReadOnlyList<PeerTask> Decoders(ModelSize size, string kind, int[] prompt, WeightFormat format)
     {
-        const string Checkpoint = CheckpointCache.CodeGen;
-        string type = format switch { WeightFormat.Int8 => "q8_0", WeightFormat.Int4 => "q4_0", _ => "f16" }, gguf = $"{Checkpoint}-neox-{type}.gguf";
+        string checkpoint = size.Checkpoint;
+        string type = format switch { WeightFormat.Int8 => "q8_0", WeightFormat.Int4 => "q4_0", _ => "f16" }, gguf = $"{checkpoint}-{type}.gguf";
         string WriteInputs(string path)
         {
             TokenIds.Write(path, prompt);
             return $"prepare {kind} {prompt.Length} {path}";
         }
-        var llama = new PeerTask($"llama.cpp {type}", new PeerModel("llama.mjs", "neox_gguf.py", Checkpoint, gguf, gguf, Llama, type),
-            WriteInputs, GivesOutput: false);
-        var ort = new PeerModel("ort_decoder.mjs", "decoder_onnx.py", Checkpoint, Checkpoint, Path.Combine(Checkpoint, "decoder.onnx"), Ort);
-        // A decode step is not compared: its prefill is, with the same graph.
-        return format == WeightFormat.AsStored ? [llama, new PeerTask("ONNX Runtime f32", ort, WriteInputs)] : [llama];
+        // A decode step is not compared: its prefill is, with the same graph. llama.cpp has no CodeGen; what it runs gives other scores.
+        var llama = new PeerTask($"llama.cpp {type}", new PeerModel("llama.mjs", "decoder_gguf.py", checkpoint, gguf, gguf, Llama, type),
+            WriteInputs, GivesOutput: size != ModelSize.CodeGen);
+        var ort = new PeerModel("ort_decoder.mjs", "decoder_onnx.py", checkpoint, checkpoint, Path.Combine(checkpoint, "decoder.onnx"), Ort);
+        return format == WeightFormat.AsStored && size == ModelSize.CodeGen ? [llama, new PeerTask("ONNX Runtime f32", ort, WriteInputs)] : [llama];
     }
 }

@@ -6,10 +6,6 @@ namespace ManagedTransformers.Bench;
 /// <summary>Checkpoints of real sizes with synthetic weights, written once to a folder outside the repository.</summary>
 internal sealed class CheckpointCache(string directory, Action<string> say)
 {
-    public const string CodeBerta = "codeberta-small-shape";
-    public const string StarEncoder = "starencoder-shape";
-    public const string CodeGen = "codegen-350M-shape";
-
     /// <summary>$XDG_CACHE_HOME/managed-transformers-bench, or the same under ~/.cache.</summary>
     public static string DefaultDirectory => Path.Combine(
         Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache
@@ -37,7 +33,13 @@ internal sealed class CheckpointCache(string directory, Action<string> say)
             if (p.Bytes * 10 / p.TotalBytes > tenths)
                 say($"  {++tenths * 10} % of {p.TotalBytes >> 20} MiB");
         });
-        SyntheticCheckpoint.Write(Path.Combine(RepositoryRoot, "tests", "data", "reference", "fullsize", name), target, progress);
+        string specification = Path.Combine(RepositoryRoot, "tests", "data", "reference", "fullsize", name);
+        if (!System.IO.Directory.Exists(specification))
+        {
+            specification = Path.Combine(Directory, "shapes", name);
+            ShapeSpecification.Write(ModelSize.All.Single(size => size.Checkpoint == name), specification);
+        }
+        SyntheticCheckpoint.Write(specification, target, progress);
         return target;
     }
 

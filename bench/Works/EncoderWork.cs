@@ -82,13 +82,9 @@ internal sealed class EncoderWork : Work
 
     private static FloatTensor Logits(ModelOutput output) => ((MaskedLMOutput)output).Logits;
 
-    private PretrainedModel LoadBody() => _size == ModelSize.CodeBerta
-        ? _models.Load<RobertaModel>(_size.Checkpoint, Kernels, _format)
-        : _models.Load<BertModel>(_size.Checkpoint, Kernels, _format);
+    private PretrainedModel LoadBody() => (PretrainedModel)_models.Load<IBaseModel>(_size.Checkpoint, Kernels, _format);
 
-    private PretrainedModel LoadWithHead() => _size == ModelSize.CodeBerta
-        ? _models.Load<RobertaForMaskedLM>(_size.Checkpoint, Kernels, _format)
-        : _models.Load<BertForPreTraining>(_size.Checkpoint, Kernels, _format);
+    private PretrainedModel LoadWithHead() => _models.Load<PretrainedModel>(_size.Checkpoint, Kernels, _format);
 
     private void FindBest(FloatTensor logits)
     {

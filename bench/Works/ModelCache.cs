@@ -11,20 +11,20 @@ internal sealed class ModelCache(CheckpointCache checkpoints) : IDisposable
     public CheckpointCache Checkpoints { get; } = checkpoints;
 
     /// <summary>A checkpoint as class <typeparamref name="T"/>, loaded for a level, a number of threads and a format of weights.</summary>
-    public T Load<T>(string checkpoint, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored) where T : PretrainedModel
+    public T Load<T>(string checkpoint, KernelOptions kernels, WeightFormat format = WeightFormat.AsStored) where T : class, IPretrainedModel
     {
         object key = (typeof(T), checkpoint, kernels, format);
         bool quantized = format != WeightFormat.AsStored;
         if (_models.TryGetValue(quantized, out (object Key, PretrainedModel Model) held))
         {
             if (held.Key.Equals(key))
-                return (T)held.Model;
+                return (T)(object)held.Model;
             _models.Remove(quantized);
             held.Model.Dispose();
         }
         var options = new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = quantized };
         T model = PretrainedModels.Load<T>(Checkpoints.Open(checkpoint), options);
-        _models[quantized] = (key, model);
+        _models[quantized] = (key, (PretrainedModel)(object)model);
         return model;
     }
 

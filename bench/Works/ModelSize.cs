@@ -2,14 +2,35 @@ using ManagedTransformers.Models;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The sizes that decide how much arithmetic a model needs.</summary>
-internal sealed record ModelSize(string Checkpoint, string Name, int Layers, int Hidden, int Inner, int Vocabulary, int BytesPerWeight)
+/// <summary>The sizes of a model: what its checkpoint is written from, and what decides how much arithmetic it needs. A new shape is a line here.</summary>
+/// <param name="ModelType">Its family; <see cref="ShapeSpecification"/> knows those whose checkpoints tests/data/reference/fullsize does not specify.</param>
+/// <param name="Checkpoint">The folder of its checkpoint.</param>
+/// <param name="Name">What it is called in the results.</param>
+/// <param name="Layers">Number of layers.</param>
+/// <param name="Hidden">Width of a hidden state.</param>
+/// <param name="Heads">Heads of queries.</param>
+/// <param name="Inner">Width inside the feed-forward block.</param>
+/// <param name="Vocabulary">Tokens.</param>
+/// <param name="BytesPerWeight">4: stored in F32; 2: in F16.</param>
+internal sealed record ModelSize(
+    string ModelType, string Checkpoint, string Name, int Layers, int Hidden, int Heads, int Inner, int Vocabulary, int BytesPerWeight)
 {
-    public static ModelSize CodeBerta { get; } = new(CheckpointCache.CodeBerta, "CodeBERTa", 6, 768, 3072, 52_000, 4);
+    public static ModelSize CodeBerta { get; } = new("roberta", "codeberta-small-shape", "CodeBERTa", 6, 768, 12, 3072, 52_000, 4);
+    public static ModelSize StarEncoder { get; } = new("bert", "starencoder-shape", "StarEncoder", 12, 768, 12, 3072, 49_156, 4);
+    public static ModelSize MiniLM { get; } = new("bert", "minilm-l6-shape", "MiniLM-L6", 6, 384, 12, 1536, 30_522, 4);
+    public static ModelSize E5Small { get; } = new("bert", "multilingual-e5-small-shape", "multilingual-E5-small", 12, 384, 12, 1536, 250_037, 4);
 
-    public static ModelSize StarEncoder { get; } = new(CheckpointCache.StarEncoder, "StarEncoder", 12, 768, 3072, 49_156, 4);
+    public static ModelSize CodeGen { get; } = new("codegen", "codegen-350M-shape", "CodeGen-350M f16", 20, 1024, 16, 4096, 51_200, 2);
+    public static ModelSize QwenHalf { get; } =
+        new("qwen2", "qwen2.5-coder-0.5b-shape", "Qwen2.5-Coder-0.5B f16", 24, 896, 14, 4864, 151_936, 2) { KeyHeads = 2 };
+    public static ModelSize QwenOneAndAHalf { get; } =
+        new("qwen2", "qwen2.5-coder-1.5b-shape", "Qwen2.5-Coder-1.5B f16", 28, 1536, 12, 8960, 151_936, 2) { KeyHeads = 2 };
+    public static ModelSize StarCoder { get; } = new("gpt_bigcode", "starcoder-1b-shape", "StarCoder-1B f16", 24, 2048, 16, 8192, 49_152, 2) { KeyHeads = 1 };
 
-    public static ModelSize CodeGen { get; } = new(CheckpointCache.CodeGen, "CodeGen-350M f16", 20, 1024, 4096, 51_200, 2);
+    public static IReadOnlyList<ModelSize> All { get; } = [CodeBerta, StarEncoder, MiniLM, E5Small, CodeGen, QwenHalf, QwenOneAndAHalf, StarCoder];
+
+    /// <summary>Heads of keys and values; as many as <see cref="Heads"/> where nothing else is said.</summary>
+    public int KeyHeads { get; init; } = Heads;
 
     /// <summary>The pad token of the encoders.</summary>
     public int PadTokenId => this == StarEncoder ? 49_152 : 1;
@@ -20,8 +41,11 @@ internal sealed record ModelSize(string Checkpoint, string Name, int Layers, int
     /// <summary>What a work's name says about its weights.</summary>
     public static string Suffix(WeightFormat format) => format == WeightFormat.AsStored ? "" : $", {format} weights";
 
-    /// <summary>Weights of the matrices in all layers: query, key, value, output; up, down.</summary>
-    public double LayerWeights => Layers * (4.0 * Hidden * Hidden + 2.0 * Hidden * Inner);
+    /// <summary>Width of all keys of a token, and of all values.</summary>
+    public int KeyWidth => Hidden / Heads * KeyHeads;
+
+    /// <summary>Weights of the matrices in all layers: query, key, value, output; up, down and, where it is gated, gate.</summary>
+    public double LayerWeights => Layers * (2.0 * Hidden * (Hidden + KeyWidth) + (ModelType == "qwen2" ? 3.0 : 2.0) * Hidden * Inner);
 
     /// <summary>Weights of the vocabulary matrix.</summary>
     public double HeadWeights => (double)Vocabulary * Hidden;

@@ -8,7 +8,7 @@ internal static class TokenIds
 {
     // Above the special tokens and below every vocabulary that is measured.
     private const int First = 5;
-    private const int End = 40_000;
+    private const int End = 30_000;
 
     /// <summary>[count] ids of a fixed seed.</summary>
     public static int[] Some(int count)

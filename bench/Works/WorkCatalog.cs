@@ -14,6 +14,8 @@ internal static class WorkCatalog
     public static IReadOnlyList<string> Groups { get; } =
         [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "callers", "vectors", "load", "tokenizers"];
 
+    private static readonly ModelSize[] s_decoders = [ModelSize.CodeGen, ModelSize.QwenHalf, ModelSize.QwenOneAndAHalf, ModelSize.StarCoder];
+
     /// <summary>The levels that a group is measured at where none were asked for.</summary>
     public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
         ? [.. KernelDispatch.Supported.Where(level => level != KernelLevel.Reference).Reverse()]
@@ -27,18 +29,8 @@ internal static class WorkCatalog
         "encoder" => Encoders(models, kernels),
         "fill-mask" => [new EncoderWork("CodeBERTa fill one mask 1×128", ModelSize.CodeBerta, EncoderPart.OneMask, Full(1, 128), models, kernels)],
         "batch" => [new EncoderWork("CodeBERTa body 16 texts of 10…300", ModelSize.CodeBerta, EncoderPart.Body, Mixed(), models, kernels)],
-        "prefill" =>
-        [
-            new PrefillWork(128, models, kernels), new PrefillWork(512, models, kernels),
-            new PrefillWork(128, models, kernels, WeightFormat.Int8), new PrefillWork(512, models, kernels, WeightFormat.Int8),
-            new PrefillWork(128, models, kernels, WeightFormat.Int4),
-        ],
-        "decode" =>
-        [
-            new DecodeWork(128, models, kernels), new DecodeWork(1024, models, kernels),
-            new DecodeWork(128, models, kernels, WeightFormat.Int8), new DecodeWork(128, models, kernels, WeightFormat.Int4),
-            new DecodeWork(128, models, kernels, WeightFormat.Int8, WeightType.F16), new DecodeWork(128, models, kernels, WeightFormat.Int4, WeightType.F16),
-        ],
+        "prefill" => s_decoders.SelectMany(size => Prefills(size, models, kernels)),
+        "decode" => s_decoders.SelectMany(size => Decodes(size, models, kernels)),
         "generate" =>
         [
             new LookupWork("near-duplicate functions", "near_duplicates.py", lookup: true, models, kernels),
@@ -65,9 +57,33 @@ internal static class WorkCatalog
                 }
             }
         }
+        foreach (ModelSize size in new[] { ModelSize.MiniLM, ModelSize.E5Small })
+        {
+            foreach ((int rows, int length) in new[] { (1, 16), (1, 128), (32, 64) })
+                yield return new EncoderWork($"{size.Name} body {rows}×{length}", size, EncoderPart.Body, Full(rows, length), models, kernels);
+        }
         foreach (int length in new[] { 16, 128, 512 })
             yield return new EncoderWork($"CodeBERTa body 1×{length}", ModelSize.CodeBerta, EncoderPart.Body, Full(1, length), models,
                 kernels, WeightFormat.Int8);
+    }
+
+    private static IEnumerable<Work> Prefills(ModelSize size, ModelCache models, KernelOptions kernels)
+    {
+        yield return new PrefillWork(size, 128, models, kernels);
+        yield return new PrefillWork(size, 512, models, kernels);
+        yield return new PrefillWork(size, 128, models, kernels, WeightFormat.Int8);
+        yield return new PrefillWork(size, 512, models, kernels, WeightFormat.Int8);
+        yield return new PrefillWork(size, 128, models, kernels, WeightFormat.Int4);
+    }
+
+    private static IEnumerable<Work> Decodes(ModelSize size, ModelCache models, KernelOptions kernels)
+    {
+        yield return new DecodeWork(size, 128, models, kernels);
+        yield return new DecodeWork(size, 1024, models, kernels);
+        yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int8);
+        yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int4);
+        yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int8, WeightType.F16);
+        yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int4, WeightType.F16);
     }
 
     private static (int Rows, int Length)[] Shapes(ModelSize size) =>

@@ -1,5 +1,5 @@
-"""Writes a BERT or RoBERTa checkpoint as ONNX graphs of standard operators: body.onnx (last hidden state) and full.onnx
-(scores of the vocabulary), which share weights.bin.
+"""Writes a BERT or RoBERTa checkpoint as ONNX graphs of standard operators: body.onnx (last hidden state) and, where it has a head over the
+vocabulary, full.onnx (its scores), which share weights.bin.
 
     python3 encoder_onnx.py CHECKPOINT_DIRECTORY OUTPUT_DIRECTORY
 """
@@ -93,7 +93,8 @@ def main(source, target):
     checkpoint = Checkpoint(os.path.join(source, "model.safetensors"))
     weights = WeightFile(os.path.join(target, "weights.bin"))
     build(checkpoint, config, weights, False, os.path.join(target, "body.onnx"))
-    build(checkpoint, config, weights, True, os.path.join(target, "full.onnx"))
+    if config["architectures"][0].endswith(("ForMaskedLM", "ForPreTraining")):
+        build(checkpoint, config, weights, True, os.path.join(target, "full.onnx"))
     weights.close()
 
 

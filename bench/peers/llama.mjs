@@ -1,6 +1,6 @@
 // llama.cpp on a GGUF file: node llama.mjs MODEL.gguf THREADS
 //   prepare prefill|decode CONTEXT FILE      FILE holds the prompt's ids as int64; decode continues it one token per run
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { importModule, serve } from './serve.mjs';
 
 const [model, threads] = process.argv.slice(2);
@@ -39,5 +39,14 @@ await serve(async () => {
             else if (sequence.nextTokenIndex >= prompt.length + growth) await rewind();
         },
         run: () => decoding ? tokens.next() : sequence.evaluateWithoutGeneratingNewTokens(prompt),
+        // Scores after the prompt's last token.
+        async output(file) {
+            await sequence.clearHistory();
+            const last = prompt.length - 1;
+            const results = await sequence.controlledEvaluate([...prompt.slice(0, last), [prompt[last], { generateNext: { logits: true } }]]);
+            const scores = results[last].next.logits, logits = new Float32Array(scores.size);
+            for (const [token, score] of scores) logits[token] = score;
+            writeFileSync(file, new Uint8Array(logits.buffer));
+        },
     };
 });
