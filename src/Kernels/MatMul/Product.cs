@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace ManagedTransformers.Kernels;
 
@@ -252,15 +251,4 @@ internal static class Tiling
 
     /// <summary>Threads for a job that reads this many elements, each for some rows.</summary>
     public static int Threads(int rows, long elements, int maxThreads) => Math.Max(rows, ReadCost) * elements < SerialWork ? 1 : maxThreads;
-
-    /// <summary>Whether GEMV reads four streams of W per thread rather than one.</summary>
-    /// <remarks>Cascade Lake gets 22 GB/s from four and 20 from one, Zen 5 most from one: the best form differs by machine.</remarks>
-    public static bool FourStreams { get; } = IsIntel();
-
-    private static bool IsIntel()
-    {
-        if (!X86Base.IsSupported) return false;
-        const int Genu = 0x756E6547;                                       // the first letters of GenuineIntel
-        return X86Base.CpuId(0, 0).Ebx == Genu;
-    }
 }

@@ -51,7 +51,7 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     {
         get
         {
-            int tile = Math.Max(2, TileRows(Groups.Width(0)));
+            int tile = TileRows(Groups.Width(0));
             return tile * ((int)Math.Clamp(Tiling.GemvTaskBytes / Math.Max(1, tile * TFormat.RowBytes(K)), 1, int.MaxValue / (2 * tile)) | 1);
         }
     }
@@ -76,7 +76,7 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
                 {
                     case 8: GemvTile.Dot2x8<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
                     case 4: GemvTile.Dot2x4<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
-                    case 1 when step > 0 && FourStreams: GemvTile.Dot4x1<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
+                    case 1 when step > 0: GemvTile.Dot4x1<S, V, TFormat>(whole, w, step * rowBytes, x, sums); break;
                     default: sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, w, x); break;
                 }
                 for (int r = 0; r < filled; r++)
@@ -86,10 +86,8 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
         Output.Store<S, V>(products, perTask, 0, Groups.Rows, start, count);
     }
 
-    private static int TileRows(int width) => width switch { 8 or 4 => 2, _ => FourStreams ? 4 : 1 };
-
-    // One sum of narrow vectors spends its time waiting for the sum before.
-    private static bool FourStreams => Tiling.FourStreams || S.Width <= 4;
+    // One row of X takes four rows of W: a single sum would wait for the one before it at every step.
+    private static int TileRows(int width) => width == 1 ? 4 : 2;
 
     // Products of a row of W with the rows of a group.
     private readonly void Put(float* sums, int rows, int row, byte* w, nint whole, float* products, int stride)
