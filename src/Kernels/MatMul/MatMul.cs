@@ -126,7 +126,7 @@ internal static unsafe class FeedForward
 {
     // Whole tiles at every level: tasks of the first product write where others' rows begin otherwise.
     private const int InnerMultiple = 48;
-    private const int BlockInnerMultiple = 2 * Blocks.Size;
+    internal const int BlockInnerMultiple = 2 * Blocks.Size;
 
     /// <summary>
     /// Whether <see cref="Run"/> takes m rows of X and these weights at this level; otherwise two calls of <see cref="MatMul"/> do it. W2 must be computed in
@@ -154,10 +154,7 @@ internal static unsafe class FeedForward
     public static void Run(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y, in Epilogue downEpilogue,
         KernelOptions options)
     {
-        if (down.K != up.N)
-            throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
-        MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
-        MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
+        CheckSizes(x, m, up, upEpilogue, down, y, downEpilogue);
         if (!Fits(m, up, down, options) || !upEpilogue.Residual.IsEmpty)
             throw new ArgumentException(
                 $"A feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), "
@@ -172,11 +169,25 @@ internal static unsafe class FeedForward
                 new ProductCall(px, up, pUp, y: null, upEpilogue.Activation, upBias, residual: null),
                 new ProductCall(x: null, down, pDown, py, downEpilogue.Activation, downBias, residual),
             };
-            ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
-            var first = (TiledProducts)ProductKernel.Of(path, options.Level, up.Type);
-            var second = (TiledProducts)ProductKernel.Of(path, options.Level, down.Type);
-            first.RunBoth(calls, second, m, MatMul.Threads(calls, 1, m, options.MaxThreads));
+            RunBoth(calls, m, up, down, options);
         }
+    }
+
+    internal static void CheckSizes(ReadOnlySpan<float> x, int m, WeightMatrix up, in Epilogue upEpilogue, WeightMatrix down, Span<float> y,
+        in Epilogue downEpilogue)
+    {
+        if (down.K != up.N)
+            throw new ArgumentException($"W2 has {down.K} columns; W1 has {up.N} rows, and the second product needs as many columns.", nameof(down));
+        MatMul.CheckSizes(x.Length, m, up, (long)m * up.N, upEpilogue);
+        MatMul.CheckSizes((long)m * up.N, m, down, y.Length, downEpilogue);
+    }
+
+    internal static void RunBoth(ProductCall* calls, int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
+    {
+        ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+        var first = (TiledProducts)ProductKernel.Of(path, options.Level, up.Type);
+        var second = (TiledProducts)ProductKernel.Of(path, options.Level, down.Type);
+        first.RunBoth(calls, second, m, MatMul.Threads(calls, 1, m, options.MaxThreads));
     }
 }
 
@@ -186,7 +197,8 @@ internal unsafe struct Output
     public float* Y;                       // [m, N]
     public int N;                          // columns of Y
     public float* Bias;                    // [N] or null
-    public ActivationFunction Activation;  // applied after the bias
+    public float* GateBias;                // [N] or null: the bias of the gate, where there is one
+    public ActivationFunction Activation;  // applied after the bias; to the gate alone, where there is one
     public float* Residual;                // [m, N] or null; may be Y
 
     /// <summary>Finishes a block of products and stores it at Y[row …, column …]. The products are overwritten.</summary>
@@ -236,6 +248,22 @@ internal unsafe struct Output
             float* c = products + (j * stride);
             if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
             if (Activation != ActivationFunction.None) Elementwise.Body<S, V>(Activation, c, c, rows);
+        }
+    }
+
+    /// <summary>
+    /// to[j] = act(gates[j] + bias) · (products[j] + bias) for rows of W, whose products with rows of X lie stride apart. Both are overwritten.
+    /// </summary>
+    public readonly void FinishGated<S, V>(float* gates, float* products, nint stride, int column, int columns, int rows, float* to, nint toStride)
+        where S : struct, ISimd<V>
+    {
+        for (int j = 0; j < columns; j++)
+        {
+            float* gate = gates + (j * stride), c = products + (j * stride);
+            if (GateBias != null) Elementwise.Shift<S, V>(gate, GateBias[column + j], rows);
+            if (Bias != null) Elementwise.Shift<S, V>(c, Bias[column + j], rows);
+            Elementwise.Body<S, V>(Activation, gate, gate, rows);
+            Elementwise.Multiply<S, V>(gate, c, to + (j * toStride), rows);
         }
     }
 

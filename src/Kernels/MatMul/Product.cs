@@ -45,6 +45,7 @@ internal unsafe struct ProductCall
     public float* X;       // [m, K]
     public int K;
     public byte* W;        // as stored, [Output.N, K]
+    public byte* Gate;     // of W's type, [Output.N, K]; its products go through the activation, and multiply W's: null where there is no gate
     public Output Output;  // Y and the epilogue
 
     /// <summary>How many products, the first one included, have the X of the first one.</summary>

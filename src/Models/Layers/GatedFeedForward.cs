@@ -14,6 +14,18 @@ internal sealed class GatedFeedForward(Linear gate, Linear up, ActivationFunctio
     /// <summary>In the session's workspace.</summary>
     public FloatTensor Forward(FloatTensor x, Session session)
     {
+        int tokens = x.Shape[0];
+        bool traced = session.Tracer is ActivationTrace tracer && (tracer.Wants(gate.Name) || tracer.Wants(activationName) || tracer.Wants(up.Name));
+        if (!traced && GatedProducts.Fits(tokens, gate.Weight, up.Weight, down.Weight, session.Kernels))
+        {
+            session.Cancellation.ThrowIfCancellationRequested();
+            FloatTensor y = session.Workspace.Rent(down.Name, tokens, down.OutFeatures);
+            var gateEpilogue = new Epilogue { Bias = gate.Bias, Activation = activation };
+            GatedProducts.Run(x.Span, tokens, gate.Weight, gateEpilogue, up.Weight, new Epilogue { Bias = up.Bias }, down.Weight, y.Span,
+                new Epilogue { Bias = down.Bias }, session.Kernels);
+            return session.Tap(down.Name, y);
+        }
+
         (FloatTensor gated, FloatTensor inner) = Linear.Forward(gate, x, up, x, session);       // [tokens, intermediate] each
         session.Tap(gate.Name, gated);
         if (session.Tracer is ActivationTrace trace && trace.Wants(activationName))

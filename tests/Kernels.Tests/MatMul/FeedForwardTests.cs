@@ -49,15 +49,7 @@ public sealed class FeedForwardTests
     public void Blocks_of_integers_give_the_bits_of_two_calls([Values(WeightType.Int8, WeightType.Int4)] WeightType type, [Values(9, 16, 37, 70, 1100)] int m)
     {
         const int K = 64, Inner = 192, N = 49;
-        byte[] Stored(int n, int k, int seed)
-        {
-            byte[] stored = new byte[n * WeightMatrix.BytesOfRow(type, k)];
-            Quantization.Quantize(new WeightMatrix(Samples.Stored(Samples.Uniform(n * k, seed, 0.3f), WeightType.F32), WeightType.F32, n, k), type, stored,
-                Samples.Reference);
-            return stored;
-        }
-
-        WeightMatrix up = new(Stored(Inner, K, 1), type, Inner, K), down = new(Stored(N, Inner, 2), type, N, Inner);
+        WeightMatrix up = Weight(type, Inner, K, 1), down = Weight(type, N, Inner, 2);
         float[] x = Samples.Uniform(m * K, 3), upBias = Samples.Uniform(Inner, 4), downBias = Samples.Uniform(N, 5), residual = Samples.Uniform(m * N, 6);
         foreach (KernelLevel level in s_levels)
         {
@@ -71,6 +63,76 @@ public sealed class FeedForwardTests
             Assert.That(fused.Floats.ToArray(), Is.EqualTo(twice), $"{level}");
             fused.AssertIntact();
         }
+    }
+
+    [Test]
+    public void A_gated_block_gives_the_bits_of_three_calls([Values] WeightType type, [Values(9, 17, 37, 70, 1100)] int m, [Values] bool biases)
+    {
+        const int K = 64, N = 49;
+        int inner = WeightMatrix.IsBlocked(type) ? 192 : 200;                  // floats: the last task has 8 rows of 48
+        WeightMatrix gate = Weight(type, inner, K, 1), up = Weight(type, inner, K, 2), down = Weight(type, N, inner, 3);
+        float[] x = Samples.Uniform(m * K, 4), residual = Samples.Uniform(m * N, 5);
+        foreach (KernelLevel level in s_levels)
+        {
+            KernelOptions options = Samples.At(level) with { MaxThreads = m % 2 == 0 ? 1 : 3 };
+            if (!GatedProducts.Fits(m, gate, up, down, options))
+            {
+                Assert.That(level == KernelLevel.Avx512 ? m <= 16 : WeightMatrix.IsBlocked(type) && m <= MatMul.StreamedRows, Is.True, $"{level} {type} {m}");
+                continue;
+            }
+            Epilogue first = new() { Bias = biases ? Samples.Uniform(inner, 6) : [], Activation = ActivationFunction.Silu };
+            Epilogue second = new() { Bias = biases ? Samples.Uniform(inner, 7) : [] }, third = new() { Residual = residual };
+            using var fused = new Guarded(m * N * sizeof(float), 4);
+            GatedProducts.Run(x, m, gate, first, up, second, down, fused.Floats, third, options);
+            Assert.That(fused.Floats.ToArray(), Is.EqualTo(Thrice(x, m, gate, first, up, second, down, third, options)), $"{level}");
+            fused.AssertIntact();
+        }
+    }
+
+    [Test]
+    public void A_gate_of_one_and_an_activation_of_none_leave_the_products_as_they_are()
+    {
+        // X = 1, gate = 1 + 0 · X: the sum of up's row, three times, times down's column of ones over 64 inner values.
+        byte[] Same(int count, float value) => Samples.Stored([.. Enumerable.Repeat(value, count)], WeightType.F32);
+        float[] y = new float[17];
+        GatedProducts.Run([.. Enumerable.Repeat(1f, 17 * 3)], 17, new WeightMatrix(Same(64 * 3, 0), WeightType.F32, 64, 3),
+            new Epilogue { Bias = [.. Enumerable.Repeat(1f, 64)] }, new WeightMatrix(Same(64 * 3, 2), WeightType.F32, 64, 3), default,
+            new WeightMatrix(Same(64, 1), WeightType.F32, 1, 64), y, default, Samples.At(KernelLevel.Portable));
+        Assert.That(y, Is.All.EqualTo(64 * 6f));
+    }
+
+    [Test]
+    public void A_gate_of_another_size_or_type_is_left_to_three_calls()
+    {
+        KernelOptions options = Samples.At(KernelLevel.Portable);
+        WeightMatrix up = Weight(WeightType.F32, 48, 64, 1), down = Weight(WeightType.F32, 5, 48, 2), other = Weight(WeightType.F16, 48, 64, 3);
+        Assert.That(GatedProducts.Fits(9, up, up, down, options), Is.True);
+        Assert.That(GatedProducts.Fits(8, up, up, down, options), Is.False);
+        Assert.That(GatedProducts.Fits(9, other, up, down, options), Is.False);
+        Assert.That(GatedProducts.Fits(9, Weight(WeightType.F32, 47, 64, 3), up, down, options), Is.False);
+        var e = Assert.Throws<ArgumentException>(() => GatedProducts.Run(new float[9 * 64], 9, Weight(WeightType.F16, 48, 64, 3), default,
+            Weight(WeightType.F32, 48, 64, 1), default, Weight(WeightType.F32, 5, 48, 2), new float[9 * 5], default, options));
+        Assert.That(e.Message, Does.Contain("9 rows over 48").And.Contain("one size and type"));
+    }
+
+    private static WeightMatrix Weight(WeightType type, int n, int k, int seed)
+    {
+        float[] values = Samples.Uniform(n * k, seed, 0.3f);
+        if (!WeightMatrix.IsBlocked(type)) return new WeightMatrix(Samples.Stored(values, type), type, n, k);
+        byte[] stored = new byte[n * WeightMatrix.BytesOfRow(type, k)];
+        Quantization.Quantize(new WeightMatrix(Samples.Stored(values, WeightType.F32), WeightType.F32, n, k), type, stored, Samples.Reference);
+        return new WeightMatrix(stored, type, n, k);
+    }
+
+    private static float[] Thrice(float[] x, int m, WeightMatrix gate, in Epilogue first, WeightMatrix up, in Epilogue second, WeightMatrix down,
+        in Epilogue third, KernelOptions options)
+    {
+        float[] gated = new float[m * up.N], between = new float[m * up.N], y = new float[m * down.N];
+        MatMul.Run(x, m, gate, gated, first with { Activation = ActivationFunction.None }, options);
+        MatMul.Run(x, m, up, between, second, options);
+        GatedActivation.Run(first.Activation, gated, between, between, options);
+        MatMul.Run(between, m, down, y, third, options);
+        return y;
     }
 
     [Test]

@@ -31,7 +31,8 @@ internal sealed unsafe class TiledInFloats<S, V, TTiles, TFormat> : TiledProduct
                 M = rows,
                 K = calls[i].K,
                 W = calls[i].W,
-                LargeTasks = Tiling.LargeTasks(calls[i].Output.N, n, isLast: i == count - 1, threads),
+                Gate = calls[i].Gate,
+                LargeTasks = calls[i].Gate != null ? 0 : Tiling.LargeTasks(calls[i].Output.N, n, isLast: i == count - 1, threads),
                 Threads = threads,
                 Output = calls[i].Output,
                 PackedY = next,
@@ -57,12 +58,14 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     public int Row, M;      // first row of this block in Y, and its rows
     public int K;           // columns of X and W
     public byte* W;         // as stored, [N, K]
+    public byte* Gate;      // the same for the gate, or null; a task then has rows of both, and products go to PackedY
     public int LargeTasks;  // tasks of Tiling.ManyRows rows of W; those that follow have Tiling.FewRows
     public int Threads;     // that take tasks one after another
     public Output Output;   // Y and the epilogue
 
     /// <summary>
-    /// Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task writes whole tiles, so N must be whole tiles too.
+    /// Where the products go instead of Y, as the packed X of a product that follows; null: to Y. A task without a gate writes whole tiles, so N must be whole
+    /// tiles too.
     /// </summary>
     public float* PackedY;
 
@@ -74,12 +77,13 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         bool whole = maxDepth >= K;                                          // products are finished panel by panel
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
         int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows);
-        int most = task < LargeTasks ? Tiling.ManyRows : Tiling.FewRows;
+        int most = task < LargeTasks || Gate != null ? Tiling.ManyRows : Tiling.FewRows;
         float* decoded = Scratch.ForTask(((long)most * DecodedRow(maxDepth)) + ((long)most * stride) + (S.Width * S.Width));
         var block = new Block
         {
+            W = W,
             First = first,
-            Rows = Math.Min(most, Output.N - first),
+            Rows = Math.Min(Gate == null ? most : Tiling.FewRows, Output.N - first),
             Decoded = decoded,
             Stride = stride,
         };
@@ -92,6 +96,12 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             for (int panel = 0; panel < Layout.Count; panel++)
             {
                 int row = Layout.First(panel), width = Layout.Width(panel), rows = Math.Min(width, M - row);
+                if (Gate != null)
+                {
+                    block.Products = products + (whole ? 0 : row);
+                    MultiplyGated(block, panel, last, Tiling.FewRows * DecodedRow(maxDepth));
+                    continue;
+                }
                 if (PackedY != null)
                 {
                     block.Products = PackedY + ((nint)row * Output.N) + (block.First * (nint)width);
@@ -107,12 +117,29 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         }
     }
 
+    /// <summary>One panel of X with the same rows of gate and W, which have a half each of the task's memory.</summary>
+    private readonly void MultiplyGated(Block block, int panel, bool last, nint half)
+    {
+        Block gate = block;
+        gate.W = Gate;
+        gate.Next = W;
+        block.Next = Gate;
+        block.Decoded += half;
+        block.Products += Tiling.FewRows * block.Stride;
+        Multiply(gate, panel);
+        Multiply(block, panel);
+        if (!last) return;
+        int width = Layout.Width(panel);
+        float* to = PackedY + ((nint)Layout.First(panel) * Output.N) + (block.First * (nint)width);
+        Output.FinishGated<S, V>(gate.Products, block.Products, block.Stride, block.First, block.Rows, width, to, width);
+    }
+
     /// <summary>One panel of X with all rows of W of the task.</summary>
     private readonly void Multiply(in Block block, int panel)
     {
         int vectors = Layout.Vectors(panel), rows = TTiles.Rows(vectors);
         nint rowBytes = TFormat.RowBytes(K);
-        byte* w = W + (block.First * rowBytes);
+        byte* w = block.W + (block.First * rowBytes);
         var call = new TileCall { K = block.Depth, B = PanelAt(panel, block.K0), CRow = block.Stride, Accumulate = block.K0 > 0 };
         for (int r = 0; r < block.Rows; r += rows)
         {
@@ -132,7 +159,12 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     {
         nint rowBytes = TFormat.RowBytes(K);
         int k0 = block.K0;
-        if (row >= block.Rows) (row, k0) = k0 + block.Depth < K ? (0, k0 + block.Depth) : (Threads * block.Rows, 0);
+        if (row >= block.Rows)
+        {
+            if (block.Next != null) w = block.Next + (block.First * rowBytes);
+            if (Gate != null && block.W == Gate) row = 0;                             // W follows, in the same block of k
+            else (row, k0) = k0 + block.Depth < K ? (0, k0 + block.Depth) : (Threads * block.Rows, 0);
+        }
         w += row * rowBytes;
         if (block.Depth == K) return new PrefetchRange(w, 1, 0, rows * rowBytes, K);
         nint start = TFormat.RowBytes(k0);
@@ -173,6 +205,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
     /// <summary>What a task works on: some rows of W and a stretch of k.</summary>
     private struct Block
     {
+        public byte* W, Next;             // the matrix, and the one whose rows come after these, where that is another
         public int First, Rows, K0, Depth;
         public float* Decoded, Products;
         public nint Stride;

@@ -31,6 +31,7 @@ internal sealed unsafe class TiledInBytes<S, V, TTiles, TFormat> : TiledProducts
                 Row = row,
                 M = rows,
                 W = calls[i].W,
+                Gate = calls[i].Gate,
                 Output = calls[i].Output,
                 Next = next == null ? default : new PackedBytes(layout, calls[i].Output.N, next),
             };
@@ -56,6 +57,7 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     public PackedBytes X;
     public int Row, M;        // first row of this block of X in Y, and its rows
     public byte* W;           // as stored, [N, K]
+    public byte* Gate;        // the same for the gate, or null; products go to Next then
     public Output Output;     // Y and the epilogue
     public PackedBytes Next;  // where the products go instead of Y, as the X of a product that follows; default: to Y. N must be whole tasks then.
 
@@ -65,18 +67,36 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     {
         const int MaxWidth = 2 * Packing.MaxWidth;
         nint blocks = X.K / Blocks.Size, byteRow = ByteRow(X.K);
-        float* products = Scratch.ForTask((WeightRows * (MaxWidth + blocks + (byteRow / sizeof(float)))) + (S.Width * S.Width));
-        float* room = products + (WeightRows * MaxWidth);
-        var call = new BlockTileCall { Blocks = (int)blocks, Scales = room + (S.Width * S.Width), C = products, CRow = MaxWidth };
-        call.A = (byte*)(call.Scales + (WeightRows * blocks));
-        call.ARow = byteRow;
+        nint part = WeightRows * (MaxWidth + blocks + (byteRow / sizeof(float)));
+        float* products = Scratch.ForTask(((Gate == null ? 1 : 2) * part) + (S.Width * S.Width)), gates = products + part;
+        float* room = products + ((Gate == null ? 1 : 2) * part);
+        BlockTileCall call = Call(products), gate = Call(gates);
         int column = task * WeightRows, columns = Math.Min(WeightRows, Output.N - column);
         for (int panel = 0; panel < X.Layout.Count; panel++)
         {
             int first = X.Layout.First(panel), rows = Math.Min(X.Layout.Width(panel), M - first);
-            Multiply(call, column, columns, panel);
+            Multiply(W, call, column, columns, panel);
+            if (Gate != null)
+            {
+                Multiply(Gate, gate, column, columns, panel);
+                Output.FinishGated<S, V>(gates, products, MaxWidth, column, columns, X.Layout.Width(panel), products, MaxWidth);
+                PassOn(products, MaxWidth, column, panel);
+                continue;
+            }
             if (Next.Integers == null) Output.StoreTransposed<S, V>(products, MaxWidth, column, columns, Row + first, rows, room);
-            else PassOn(products, MaxWidth, column, panel);
+            else
+            {
+                Output.Finish<S, V>(products, MaxWidth, column, WeightRows, X.Layout.Width(panel));
+                PassOn(products, MaxWidth, column, panel);
+            }
+        }
+
+        BlockTileCall Call(float* memory)
+        {
+            float* scales = memory + (WeightRows * MaxWidth);
+            var call = new BlockTileCall { Blocks = (int)blocks, C = memory, CRow = MaxWidth, Scales = scales, ARow = byteRow };
+            call.A = (byte*)(scales + (WeightRows * blocks));
+            return call;
         }
     }
 
@@ -84,7 +104,6 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     private readonly void PassOn(float* products, nint stride, int column, int panel)
     {
         int width = X.Layout.Width(panel);
-        Output.Finish<S, V>(products, stride, column, WeightRows, width);
         for (int block = 0; block < WeightRows; block += Blocks.Size)
         {
             for (int lane = 0; lane < width; lane += S.Width)
@@ -95,10 +114,10 @@ internal unsafe struct BlockGemmJob<S, V, TTiles, TFormat> : ICountedJob
     // A cache line longer, so that the rows of a tile do not all lie in the same set of the cache.
     private static nint ByteRow(int k) => k + 64;
 
-    private readonly void Multiply(BlockTileCall call, int column, int columns, int panel)
+    private readonly void Multiply(byte* matrix, BlockTileCall call, int column, int columns, int panel)
     {
         nint rowBytes = TFormat.RowBytes(X.K), first = X.Layout.First(panel);
-        byte* w = W + (column * rowBytes);
+        byte* w = matrix + (column * rowBytes);
         int vectors = X.Layout.Vectors(panel), tile = TTiles.Rows(vectors), steps = call.Blocks * BlockTileCall.StepsPerBlock;
         call.B = X.Integers + (first * X.K);
         call.XScales = X.Scales + (first * call.Blocks);
