@@ -186,6 +186,9 @@ public sealed record InspectedTensor(string Name, ElementType Type, IReadOnlyLis
 /// <param name="QuantizedWithHead">Those that do with <see cref="LoadOptions.QuantizeHead"/>.</param>
 internal sealed record LinearMatrices(IReadOnlyCollection<string> All, IReadOnlyCollection<string> Quantized, IReadOnlyCollection<string> QuantizedWithHead)
 {
+    /// <summary>The table of embeddings of which a tied head is quantized then, and held beside it; null: there is none.</summary>
+    public string? TiedHead { get; private init; }
+
     /// <summary>What loading would do with a checkpoint that is not quantized yet: the answer of the code that does it.</summary>
     /// <exception cref="ConfigException">config.json does not say which class it is of.</exception>
     /// <exception cref="CheckpointException">The tensors are not those of the class.</exception>
@@ -194,7 +197,7 @@ internal sealed record LinearMatrices(IReadOnlyCollection<string> All, IReadOnly
         // Int8 and Int4 are the same to it: both take whole pairs of blocks.
         ModelWeights plan = PretrainedModels.Plan(directory, checkpoint, new LoadOptions { WeightFormat = WeightFormat.Int8 });
         ModelWeights withHead = PretrainedModels.Plan(directory, checkpoint, new LoadOptions { WeightFormat = WeightFormat.Int8, QuantizeHead = true });
-        return new LinearMatrices(plan.Linear, plan.Quantized, withHead.Quantized);
+        return new LinearMatrices(plan.Linear, plan.Quantized, withHead.Quantized) { TiedHead = withHead.TiedHead };
     }
 
     /// <summary>A guess where there is no model to ask: by shapes and names.</summary>
@@ -227,8 +230,8 @@ public sealed record MemoryEstimate(string Format, long Bytes)
 {
     private static readonly WeightType[] Formats = [WeightType.F32, WeightType.F16, WeightType.BF16, WeightType.Int8, WeightType.Int4];
 
-    /// <summary>The same with <see cref="LoadOptions.QuantizeHead"/>; null where that changes nothing: there is no head over the vocabulary, it is the table of
-    /// embeddings, or the format is not Int8 or Int4.</summary>
+    /// <summary>The same with <see cref="LoadOptions.QuantizeHead"/>, which is more where the head is tied to the embeddings; null where that changes nothing:
+    /// there is no head over the vocabulary, or the format is not Int8 or Int4.</summary>
     public long? BytesWithHead { get; private init; }
 
     /// <summary>The estimates for all formats; of a quantized checkpoint for its own, in which alone it can be loaded.</summary>
@@ -247,7 +250,8 @@ public sealed record MemoryEstimate(string Format, long Bytes)
     {
         if (!WeightMatrix.IsBlocked(format))
             return new MemoryEstimate($"{format}", BytesWith(linear.All, tensor => tensor.Elements * WeightMatrix.ElementSize(format)));
-        long bytes = BytesWith(linear.Quantized, InBlocks), withHead = BytesWith(linear.QuantizedWithHead, InBlocks);
+        long bytes = BytesWith(linear.Quantized, InBlocks);
+        long withHead = BytesWith(linear.QuantizedWithHead, InBlocks) + parameters.Where(tensor => tensor.Name == linear.TiedHead).Sum(InBlocks);
         return new MemoryEstimate($"{format}", bytes) { BytesWithHead = withHead == bytes ? null : withHead };
 
         // Rows are whole pairs of blocks, whichever axis they are.

@@ -141,7 +141,7 @@ public sealed record ConversionOptions
 
     /// <summary>
     /// Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the embeddings
-    /// stays as they are.
+    /// stays as they are; <see cref="LoadOptions.QuantizeHead"/> quantizes it while loading.
     /// </summary>
     public bool QuantizeHead { get; init; }
 

@@ -50,11 +50,9 @@ public sealed class Linear
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(words);
-        Matrix weight = words.Matrix;
         if (tied)
-            weights.Ignore($"{name}.weight", weight.Weight.Name);
-        else
-            weight = weights.HeadMatrix($"{name}.weight", config.VocabSize, config.HiddenWidth);
+            weights.Ignore($"{name}.weight", words.Matrix.Weight.Name);
+        Matrix weight = tied ? weights.TiedHeadMatrix(words.Matrix) : weights.HeadMatrix($"{name}.weight", config.VocabSize, config.HiddenWidth);
         if (!bias)
             return new Linear(name, weight, bias: null);
         string own = $"{name}.bias";

@@ -67,6 +67,9 @@ public sealed class ModelWeights
     /// <summary>Those of them that were quantized while loading.</summary>
     internal IReadOnlyCollection<string> Quantized => _quantized.Keys;
 
+    /// <summary>The token table where a head that is tied to it is quantized, and held beside it; null: there is none.</summary>
+    internal string? TiedHead { get; private set; }
+
     /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder), each with that one.</summary>
     internal IReadOnlyDictionary<string, string> Twins => _twins;
 
@@ -97,6 +100,15 @@ public sealed class ModelWeights
     internal Matrix HeadMatrix(string name, int n, int k) =>
         LinearMatrix(name, n, k, _options.QuantizeHead ? StoredBlocks.TypeOf(_options.WeightFormat) : null);
 
+    /// <summary>The matrix of a head that is tied to the token table: the table itself, or quantized from it where the options say so. Rows are looked up in
+    /// the table as it is stored.</summary>
+    internal Matrix TiedHeadMatrix(Matrix table)
+    {
+        if (!_options.QuantizeHead || StoredBlocks.TypeOf(_options.WeightFormat) is not WeightType type || !IsQuantizable(table.Weight, table.K)) return table;
+        TiedHead = table.Weight.Name;
+        return _planOnly ? table : Blocked(table, type);
+    }
+
     private Matrix LinearMatrix(string name, int n, int k, WeightType? asked, bool transposed = false)
     {
         (int rows, int columns) = transposed ? (k, n) : (n, k);
@@ -113,7 +125,7 @@ public sealed class ModelWeights
             if (!_planOnly)
                 weight = Transposed.Of(weight, _options.Kernels);
         }
-        return asked is WeightType type && k % StoredBlocks.PairColumns == 0 && weight.ByteLength > 0
+        return asked is WeightType type && IsQuantizable(weight, k)
             ? Quantize(weight, type, n, k)
             : Stored(weight, n, k, _options.WidenWeights);
     }
@@ -132,6 +144,18 @@ public sealed class ModelWeights
             _quantized[weight.Name] = weight;
             return stored;
         }
+        Matrix quantized = Blocked(stored, type);
+        if (quantized != stored)
+            _quantized[weight.Name] = quantized.Weight;
+        return quantized;
+    }
+
+    private static bool IsQuantizable(Weight weight, int k) => k % StoredBlocks.PairColumns == 0 && weight.ByteLength > 0;
+
+    /// <summary>A matrix in blocks; the matrix itself, and a problem, where it has numbers that blocks cannot have.</summary>
+    private Matrix Blocked(Matrix stored, WeightType type)
+    {
+        (Weight weight, int n, int k) = (stored.Weight, stored.N, stored.K);
         long[] shape = StoredBlocks.ShapeOf(type, n, k);
         var bytes = GC.AllocateUninitializedArray<byte>(checked((int)(shape[0] * shape[1])));
         try
@@ -143,9 +167,7 @@ public sealed class ModelWeights
             _problems.Add($"{weight.Name} in {weight.File} cannot be quantized: {e.Message}");
             return stored;
         }
-        var quantized = new Weight(weight.Name, ElementType.U8, shape, bytes, weight.File) { BlockType = type };
-        _quantized[weight.Name] = quantized;
-        return new Matrix(quantized, type, n, k);
+        return new Matrix(new Weight(weight.Name, ElementType.U8, shape, bytes, weight.File) { BlockType = type }, type, n, k);
     }
 
     /// <summary>Blocks of another format would have to be made of these, and not of the weights that these were made of.</summary>

@@ -44,9 +44,11 @@ public class QuantizedCheckpointTests
         foreach (KernelLevel level in KernelDispatch.Supported)
         {
             var kernels = new KernelOptions { Level = level };
-            using PretrainedModel loaded =
-                PretrainedModels.Load(source, new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = shardedWithHead });
-            using PretrainedModel stored = PretrainedModels.Load(_destination.Path, new LoadOptions { Kernels = kernels });
+            var whileLoading = new LoadOptions { Kernels = kernels, WeightFormat = format, QuantizeHead = shardedWithHead };
+            using PretrainedModel loaded = PretrainedModels.Load(source, whileLoading);
+            // The head of demo-fill-mask is tied to the embeddings: files have it as these, and loading quantizes it.
+            bool tied = model == "demo-fill-mask";
+            using PretrainedModel stored = PretrainedModels.Load(_destination.Path, tied ? whileLoading : new LoadOptions { Kernels = kernels });
             Assert.That(Outputs(stored), Is.EqualTo(Outputs(loaded)), $"{level}");
             Assert.That(stored.Fingerprint, Is.EqualTo(loaded.Fingerprint));
             Assert.That(stored.HeldWeights, Is.EqualTo(stored.Weights), "nothing is quantized again, and nothing copied");

@@ -66,7 +66,7 @@ public sealed class QuantizedModelTests(string family)
 
     private static bool MultipliesBytes(KernelLevel level) => level is KernelLevel.Avx2 or KernelLevel.Avx512;
 
-    private static double Error(float[] found, float[] expected) =>
+    internal static double Error(float[] found, float[] expected) =>
         Math.Sqrt(expected.Zip(found, (a, b) => (double)(a - b) * (a - b)).Sum() / expected.Sum(a => (double)a * a));
 
     // A gate times what it gates has the roundings of both: measured, such a model with random weights answers to one 1.5 times as much as the others.
@@ -89,6 +89,30 @@ public sealed class QuantizedMatricesTests
     private static readonly int[] Prompt = [5, 17, 3, 22, 9, 30, 11, 2, 8, 14, 1, 7];
     private static readonly CodeGenConfig Config =
         new() { VocabSize = 40, NEmbd = 64, NLayer = 3, NHead = 4, RotaryDim = 8, NPositions = 24, InitializerRange = 0.2 };
+
+    [TestCase(WeightFormat.Int8, 0.02)]
+    [TestCase(WeightFormat.Int4, 0.2)]
+    public void A_tied_head_is_quantized_beside_the_embeddings_which_stay(WeightFormat format, double within)
+    {
+        var config = new Qwen2Config
+        {
+            VocabSize = 40, HiddenSize = 64, IntermediateSize = 128, NumHiddenLayers = 2, NumAttentionHeads = 4, NumKeyValueHeads = 2, InitializerRange = 0.2,
+            TieWordEmbeddings = true,
+        };
+        (float[] hidden, float[] logits) = HiddenAndLogits(head: false);
+        (float[] sameHidden, float[] quantized) = HiddenAndLogits(head: true);
+        Assert.That(sameHidden, Is.EqualTo(hidden));
+        Assert.That(QuantizedModelTests.Error(quantized, logits), Is.GreaterThan(0).And.LessThan(within));
+
+        (float[], float[]) HiddenAndLogits(bool head)
+        {
+            var options = new LoadOptions { WeightFormat = format, QuantizeHead = head };
+            using var model = PretrainedModels.FromConfig<Qwen2ForCausalLM>(config, seed: 7, options);
+            using Session session = model.CreateSession();
+            CausalLMOutput output = model.Forward(Prompt.AsSpan(0, MatMul.StreamedRows), session, new ForwardOptions { OutputHiddenStates = true });
+            return (output.HiddenStates![^1].ToArray(), output.Logits.ToArray());
+        }
+    }
 
     [TestCase(WeightFormat.Int8)]
     [TestCase(WeightFormat.Int4)]
