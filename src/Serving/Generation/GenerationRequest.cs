@@ -61,7 +61,7 @@ public sealed record GenerationEngineOptions
 {
     /// <summary>The most texts that are generated at once; others wait.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxRows { get; init => field = AtLeast(1, value, nameof(MaxRows)); } = 16;
+    public int MaxRows { get; init => field = AtLeast(1, value, nameof(MaxRows)); } = 32;
 
     /// <summary>The most requests that wait; one more is refused with <see cref="EngineBusyException"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
@@ -69,7 +69,7 @@ public sealed record GenerationEngineOptions
 
     /// <summary>The most tokens of prompts that are read between two steps of the texts that run, so that these do not stall.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 17, from where on a prompt's bits do not depend on its parts.</exception>
-    public int PromptTokensPerStep { get; init => field = AtLeast(MatMul.TiledRows, value, nameof(PromptTokensPerStep)); } = 128;
+    public int PromptTokensPerStep { get; init => field = AtLeast(MatMul.TiledRows, value, nameof(PromptTokensPerStep)); } = 32;
 
     /// <summary>The most bytes of keys and values, of running texts and of the prefix cache together; a prompt that does not fit waits for others to end.
     /// Null: a quarter of the memory that the process may use.</summary>

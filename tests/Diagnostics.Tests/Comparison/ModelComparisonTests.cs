@@ -10,7 +10,7 @@ public sealed class ModelComparisonTests
     [Test]
     public void Equal_models_have_no_divergence_and_always_agree()
     {
-        using CodeGenForCausalLM model = TinyCodeGen.Model(50), same = TinyCodeGen.Model(50);
+        using DecoderForCausalLM model = TinyDecoder.Model(50), same = TinyDecoder.Model(50);
         ModelComparison found = ModelComparison.Of(model, same, Ids);
         Assert.That((found.MeanDivergence, found.Divergence99, found.Agreement, found.TokenCount), Is.EqualTo((0.0, 0.0, 1.0, Ids.Length - 1)));
         Assert.That(found.Perplexity, Is.EqualTo(found.AgainstPerplexity));
@@ -20,7 +20,7 @@ public sealed class ModelComparisonTests
     [Test]
     public void Numbers_are_those_of_the_formula()
     {
-        using CodeGenForCausalLM model = TinyCodeGen.Model(50, seed: 3), against = TinyCodeGen.Model(50, seed: 4);
+        using DecoderForCausalLM model = TinyDecoder.Model(50, seed: 3), against = TinyDecoder.Model(50, seed: 4);
         int[] ids = Ids[..40];
         double[][] q = Probabilities(model, ids), p = Probabilities(against, ids);
         double[] divergences = [.. p.Zip(q, (one, other) => one.Zip(other, (a, b) => a * Math.Log(a / b)).Sum())];
@@ -38,7 +38,7 @@ public sealed class ModelComparisonTests
     [Test]
     public void A_text_of_several_windows_and_parts_has_the_perplexities_of_its_windows([Values(20, 64, 140)] int window)
     {
-        using CodeGenForCausalLM model = TinyCodeGen.Model(50, positions: 140, seed: 3), against = TinyCodeGen.Model(50, positions: 160, seed: 4);
+        using DecoderForCausalLM model = TinyDecoder.Model(50, positions: 140, seed: 3), against = TinyDecoder.Model(50, positions: 160, seed: 4);
         var options = new ScoringOptions { Window = window };
         ModelComparison found = ModelComparison.Of(model, against, Ids, options);
         Assert.That(found.TokenCount, Is.EqualTo(Ids.Length - 1));
@@ -49,7 +49,7 @@ public sealed class ModelComparisonTests
     [Test]
     public void Without_a_window_that_of_the_shorter_model_is_taken()
     {
-        using CodeGenForCausalLM model = TinyCodeGen.Model(50, positions: 64, seed: 3), against = TinyCodeGen.Model(50, positions: 160, seed: 4);
+        using DecoderForCausalLM model = TinyDecoder.Model(50, positions: 64, seed: 3), against = TinyDecoder.Model(50, positions: 160, seed: 4);
         ModelComparison expected = ModelComparison.Of(model, against, Ids, new ScoringOptions { Window = 64 });
         Assert.That(ModelComparison.Of(model, against, Ids).MeanDivergence, Is.EqualTo(expected.MeanDivergence));
         Assert.That(ModelComparison.Of(against, model, Ids).Perplexity, Is.EqualTo(expected.AgainstPerplexity));
@@ -71,7 +71,7 @@ public sealed class ModelComparisonTests
     [Test]
     public void What_cannot_be_compared_is_refused()
     {
-        using CodeGenForCausalLM model = TinyCodeGen.Model(50), wider = TinyCodeGen.Model(51);
+        using DecoderForCausalLM model = TinyDecoder.Model(50), wider = TinyDecoder.Model(51);
         Assert.That(() => ModelComparison.Of(model, wider, Ids),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("51 tokens").And.Message.Contains("50"));
         Assert.That(() => ModelComparison.Of(model, model, [5]), Throws.TypeOf<ModelInputException>().With.Message.Contains("1 ids"));
@@ -88,7 +88,7 @@ public sealed class ModelComparisonTests
         TextScorer.Load(TestData.Model("demo-codegen"), new PipelineOptions { Load = new LoadOptions { WeightFormat = format } });
 
     /// <summary>softmax of the logits before every id but the first.</summary>
-    private static double[][] Probabilities(CodeGenForCausalLM model, int[] ids)
+    private static double[][] Probabilities(DecoderForCausalLM model, int[] ids)
     {
         using Session session = model.CreateSession();
         FloatTensor logits = model.Forward(ids, session).Logits;
