@@ -93,18 +93,19 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
         Embed(texts, options ?? new EmbeddingOptions(), progress, cancellationToken, out _);
 
-    private float[][] Embed(
-        IReadOnlyList<string> texts, EmbeddingOptions options, IProgress<int>? progress, CancellationToken cancellationToken, out long tokens)
+    // tokens: those that each text took, its prompt and the special ones included.
+    internal float[][] Embed(
+        IReadOnlyList<string> texts, EmbeddingOptions options, IProgress<int>? progress, CancellationToken cancellationToken, out int[] tokens)
     {
         ArgumentNullException.ThrowIfNull(texts);
         RequirePooling(options);
         string prompt = _modules.Config.PromptOf(options) ?? "";
         int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt);
-        long read = 0;
+        var read = new int[texts.Count];
         var vectors = new float[texts.Count][];
         RunBody(vectors.Length, i => Row(prompt, texts, i, first, options.Truncation, cancellationToken), (i, hidden) =>
         {
-            read += hidden.Length / Model.Config.HiddenWidth;
+            read[i] = hidden.Length / Model.Config.HiddenWidth;
             vectors[i] = Finish(SentencePooling.Pool(hidden, Model.Config.HiddenWidth, options.Pooling ?? Pooling, first), options);
             Scores.RequireNumbers(vectors[i], "vector's component", Model);
         }, progress, cancellationToken);
@@ -132,9 +133,10 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         EmbeddingOptions own = options?.RawRepresentationFactory?.Invoke(this) as EmbeddingOptions ?? new EmbeddingOptions();
         if (options?.Dimensions is int dimensions)
             own = own with { TruncateDim = dimensions };
-        long tokens = 0;
+        int[] read = [];
         float[][] vectors =
-            await Task.Run(() => Embed(texts, own, progress: null, cancellationToken, out tokens), cancellationToken).ConfigureAwait(false);
+            await Task.Run(() => Embed(texts, own, progress: null, cancellationToken, out read), cancellationToken).ConfigureAwait(false);
+        long tokens = read.Sum(count => (long)count);
         DateTimeOffset now = DateTimeOffset.UtcNow;
         return new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector) { CreatedAt = now, ModelId = ModelId }))
         {

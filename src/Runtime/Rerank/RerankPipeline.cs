@@ -63,8 +63,21 @@ public sealed class RerankPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
-        var scores = new float[documents.Count];
-        RunTexts(scores.Length, i => Row(Cased(query), documents[i], i, truncation, cancellationToken), (batch, inputs, session) =>
+        float[] scores = ScoreRows(documents.Count, i => Row(Cased(query), documents[i], i, truncation, cancellationToken), progress, cancellationToken);
+        return [.. Ranking.Best(scores, topN ?? scores.Length).Select(i => new RerankScore(i, documents[i], scores[i]))];
+    }
+
+    /// <summary>How well each document answers the query beside it.</summary>
+    internal float[] Score(IReadOnlyList<(string Query, string Document)> pairs, bool truncation, CancellationToken cancellationToken) => ScoreRows(
+        pairs.Count,
+        i => Texts.Row(Cased(pairs[i].Query), Cased(pairs[i].Document), truncation, cancellationToken: cancellationToken),
+        progress: null,
+        cancellationToken);
+
+    private float[] ScoreRows(int rows, Func<int, EncoderRow> encode, IProgress<int>? progress, CancellationToken cancellationToken)
+    {
+        var scores = new float[rows];
+        RunTexts(rows, encode, (batch, inputs, session) =>
         {
             Span<float> logits = _model.Forward(inputs, session).Logits.Span;           // [rows, 1]
             if (_files.HasSigmoid)
@@ -73,7 +86,7 @@ public sealed class RerankPipeline : EncoderPipeline
                 scores[batch[r].Text] = logits[r];
         }, progress, cancellationToken);
         Scores.RequireNumbers(scores, "score of document", Model);
-        return [.. Ranking.Best(scores, topN ?? scores.Length).Select(i => new RerankScore(i, documents[i], scores[i]))];
+        return scores;
     }
 
     private EncoderRow Row(string query, string document, int number, bool truncation, CancellationToken cancellationToken)
