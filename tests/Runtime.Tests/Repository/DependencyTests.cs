@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving; Runtime ← Extensions ← SemanticKernel → VectorData; the hub
+/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving → Hub; Runtime ← Extensions ← SemanticKernel → VectorData; the hub
 /// on its own; Shared below all but Kernels and VectorData; nothing native.</summary>
 public sealed class DependencyTests
 {
@@ -15,7 +15,7 @@ public sealed class DependencyTests
         ["Models"] = (["Kernels", "Shared"], []),
         ["Runtime"] = (["Models", "Tokenizers"], ["Microsoft.Extensions.AI.Abstractions"]),
         ["Diagnostics"] = (["Runtime"], []),
-        ["Serving"] = (["Runtime"], []),
+        ["Serving"] = (["Runtime", "Hub"], []),
         ["Hub"] = (["Shared"], []),
         ["Extensions"] = (["Runtime"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
         ["VectorData"] = ([],
