@@ -31,8 +31,8 @@ internal static unsafe class GatedProducts
             || upEpilogue.Activation != ActivationFunction.None)
             throw new ArgumentException(
                 $"A gated feed-forward block of {m} rows over {up.N} needs more than {MatMul.StreamedRows} rows ({QuadTile.Columns} of floats at Avx512), a "
-                + $"gate and W1 of one size and type, a multiple of {FeedForward.BlockInnerMultiple} for blocks of integers, no residual between, no activation "
-                + "but the gate's, and a level other than Reference; use MatMul.Run and GatedActivation.Run.", nameof(up));
+                + $"gate and W1 of one size and type, a multiple of {FeedForward.BlockInnerMultiple} for blocks of integers, no residual between, "
+                + "no activation but the gate's, and a level other than Reference; use MatMul.Run and GatedActivation.Run.", nameof(up));
         if (y.IsEmpty) return;
         fixed (float* px = x, py = y, gateBias = gateEpilogue.Bias, upBias = upEpilogue.Bias, downBias = downEpilogue.Bias, residual = downEpilogue.Residual)
         fixed (byte* pGate = gate.Data, pUp = up.Data, pDown = down.Data)

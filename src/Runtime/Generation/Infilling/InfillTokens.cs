@@ -36,7 +36,8 @@ internal sealed record InfillTokens(string Model, string? Before, string Gap, st
         // Nijkamp et al. 2023, arXiv:2305.02309, 3.3, and the README of salesforce/CodeGen2.
         new("CodeGen2", null, "<mask_{0}>", ["<|endoftext|>", "<sep>", "<mask_1>"], ["<eom>"]) { AlsoNeeded = ["<eom>"] },
 
-        // Hui et al. 2024, arXiv:2409.12186, 3.2, and examples/Qwen2.5-Coder-repolevel-fim.py of QwenLM/Qwen2.5-Coder. CodeGemma's tokens are the same, but for those of files.
+        // Hui et al. 2024, arXiv:2409.12186, 3.2, and examples/Qwen2.5-Coder-repolevel-fim.py of QwenLM/Qwen2.5-Coder.
+        // CodeGemma's tokens are the same, but for those of files.
         new("Qwen2.5-Coder", "<|fim_prefix|>", "<|fim_suffix|>", ["<|fim_middle|>"],
             ["<|endoftext|>", "<|fim_pad|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|repo_name|>", "<|file_sep|>", "<|im_end|>",
             "<|file_separator|>"])
