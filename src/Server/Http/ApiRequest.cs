@@ -1,0 +1,121 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+
+namespace ManagedTransformers.Server;
+
+/// <summary>A request on its way: what came, the models, and how it is answered.</summary>
+internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOptions options, RouteEntry route)
+{
+    private static readonly byte[] s_data = "data: "u8.ToArray(), s_end = "\n\n"u8.ToArray();
+
+    // Compact, one line, texts as they are: some clients look for "content":" in the raw body.
+    private static readonly JsonWriterOptions s_compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public HttpContext Http => http;
+    public ServerModels Models => models;
+    public ServerOptions Options => options;
+
+    /// <summary>Ends when the client has gone, the time is over, or the server has waited long enough for it.</summary>
+    public CancellationToken Cancellation => http.RequestAborted;
+
+    /// <summary>A unique id with a prefix, such as cmpl-….</summary>
+    public static string NewId(string prefix) => $"{prefix}{Guid.NewGuid():N}";
+
+    /// <summary>Seconds since 1970.</summary>
+    public static long Now => DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+
+    /// <summary>The fields of the body's object.</summary>
+    /// <exception cref="ApiException">The body is no JSON object, or too large.</exception>
+    public async Task<RequestFields> ReadAsync()
+    {
+        JsonDocument document;
+        try
+        {
+            document = await JsonDocument.ParseAsync(http.Request.Body, new JsonDocumentOptions { MaxDepth = 32 }, Cancellation).ConfigureAwait(false);
+        }
+        catch (JsonException e)
+        {
+            throw new ApiException(Problem.Invalid, $"The body is no JSON: {e.Message}", e);
+        }
+        catch (BadHttpRequestException e)
+        {
+            throw new ApiException(e.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problem.TooLarge : Problem.Invalid, e.Message, e);
+        }
+        http.Response.RegisterForDispose(document);
+        return document.RootElement.ValueKind == JsonValueKind.Object
+            ? new RequestFields(document.RootElement, route.Fields)
+            : throw new ApiException(Problem.Invalid, "The body is no JSON object.");
+    }
+
+    /// <summary>Answers with a JSON value.</summary>
+    public Task WriteAsync(Action<Utf8JsonWriter> body, int status = StatusCodes.Status200OK)
+    {
+        http.Response.StatusCode = status;
+        http.Response.ContentType = "application/json; charset=utf-8";
+        ReadOnlyMemory<byte> bytes = Json(body);
+        http.Response.ContentLength = bytes.Length;
+        return http.Response.Body.WriteAsync(bytes, Cancellation).AsTask();
+    }
+
+    /// <summary>Sends one server-sent event, at once. The first one begins the answer.</summary>
+    public Task SendAsync(Action<Utf8JsonWriter> data) => SendAsync(Json(data));
+
+    /// <summary>Sends OpenAI's end of a stream.</summary>
+    public Task SendDoneAsync() => SendAsync("[DONE]"u8.ToArray());
+
+    /// <summary>The bytes of a JSON value.</summary>
+    public static ReadOnlyMemory<byte> Json(Action<Utf8JsonWriter> body)
+    {
+        var bytes = new ArrayBufferWriter<byte>(1024);
+        using (var writer = new Utf8JsonWriter(bytes, s_compact))
+            body(writer);
+        return bytes.WrittenMemory;
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> data)
+    {
+        if (!http.Response.HasStarted)
+        {
+            http.Response.ContentType = "text/event-stream; charset=utf-8";
+            http.Response.Headers.CacheControl = "no-cache";
+            http.Response.Headers["X-Accel-Buffering"] = "no";
+        }
+        byte[] message = [.. s_data, .. data.Span, .. s_end];
+        await http.Response.Body.WriteAsync(message, Cancellation).ConfigureAwait(false);
+        await http.Response.Body.FlushAsync(Cancellation).ConfigureAwait(false);
+    }
+}
+
+/// <summary>What JSON has no number for.</summary>
+internal static class JsonNumbers
+{
+    /// <summary>A number; ±∞ as the largest that there is, NaN as null.</summary>
+    public static void WriteFinite(this Utf8JsonWriter writer, double value)
+    {
+        if (double.IsNaN(value))
+            writer.WriteNullValue();
+        else
+            writer.WriteNumberValue(Math.Clamp(value, float.MinValue, float.MaxValue));
+    }
+
+    /// <inheritdoc cref="WriteFinite(Utf8JsonWriter, double)"/>
+    public static void WriteFinite(this Utf8JsonWriter writer, string name, double value)
+    {
+        writer.WritePropertyName(name);
+        writer.WriteFinite(value);
+    }
+
+    /// <summary>An array of floats, each with as many digits as it needs.</summary>
+    public static void WriteVector(this Utf8JsonWriter writer, ReadOnlySpan<float> vector)
+    {
+        writer.WriteStartArray();
+        foreach (float value in vector)
+        {
+            if (float.IsFinite(value))
+                writer.WriteNumberValue(value);
+            else
+                writer.WriteFinite(value);
+        }
+        writer.WriteEndArray();
+    }
+}

@@ -1,0 +1,7 @@
+namespace ManagedTransformers.Server;
+
+/// <summary>The routes of all protocols.</summary>
+internal static class ApiRoutes
+{
+    public static IReadOnlyList<ApiRoute> All { get; } = [];
+}

@@ -1,0 +1,63 @@
+using Microsoft.Extensions.Logging;
+
+namespace ManagedTransformers.Server;
+
+/// <summary>The models that a server has, and which of them a request means.</summary>
+internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> logger) : IAsyncDisposable
+{
+    private readonly ModelHost _host = new(options.ToHost());
+    private volatile bool _isReady;
+
+    /// <summary>When the server began, seconds since 1970.</summary>
+    public long Created { get; } = ApiRequest.Now;
+
+    public IReadOnlyList<HostedModelState> All => _host.Models;
+
+    /// <summary>Whether the models that are loaded at the start are there.</summary>
+    public bool IsReady => _isReady;
+
+    /// <summary>The model of a request, loaded where it is not.</summary>
+    /// <param name="id">As the client names it; null or empty: the first that can do the task.</param>
+    /// <param name="task">What it must be able to do.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="ApiException">There is no such model, or it cannot do that.</exception>
+    public async Task<ModelLease> AcquireAsync(string? id, ModelTasks task, CancellationToken cancellationToken)
+    {
+        HostedModelState[] able = [.. All.Where(model => (model.Tasks & task) != ModelTasks.None)];
+        if (string.IsNullOrEmpty(id))
+        {
+            id = able.FirstOrDefault()?.Id
+                ?? throw new ApiException(Problem.NotSupported, $"No model here can do that ({task}). {Named(All)}");
+        }
+        else if (All.FirstOrDefault(model => model.Id == id) is { } named && (named.Tasks & task) == ModelTasks.None && named.Problem is null)
+        {
+            string others = able.Length == 0 ? "No model here can." : $"These can: {string.Join(", ", able.Select(model => model.Id))}.";
+            throw new ApiException(Problem.NotSupported, $"{id} cannot do that ({task}); it does {named.Tasks}. {others}") { Field = "model" };
+        }
+        return await _host.AcquireAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Loads the first model that is to be there before requests come; the others are loaded by their first request.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        foreach (HostedModelState model in options.Preload ? All : [])
+        {
+            using ModelLease lease = await _host.AcquireAsync(model.Id, progress: null, cancellationToken).ConfigureAwait(false);
+        }
+        _isReady = true;
+    }
+
+    public void LogFailure(Exception error, string route) => ServerLog.Failed(logger, error, route);
+
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
+
+    private static string Named(IReadOnlyList<HostedModelState> models) =>
+        string.Join(" ", models.Select(model => $"{model.Id} does {model.Tasks}."));
+}
+
+/// <summary>What a server logs. Texts of requests are never in it.</summary>
+internal static partial class ServerLog
+{
+    [LoggerMessage(1, LogLevel.Error, "{Route} failed")]
+    public static partial void Failed(ILogger logger, Exception error, string route);
+}

@@ -1,0 +1,43 @@
+using ManagedTransformers.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>A server of models inside an ASP.NET Core app.</summary>
+/// <example><code>
+/// var builder = WebApplication.CreateBuilder(args);
+/// builder.Services.AddManagedTransformersServer(new ServerOptions { Models = ["models/demo-codegen"] });
+/// var app = builder.Build();
+/// app.MapManagedTransformers();
+/// app.Run();
+/// </code></example>
+public static class ManagedTransformersServerExtensions
+{
+    /// <summary>Adds models and what serves them.</summary>
+    /// <param name="services">The app's services.</param>
+    /// <param name="options">The models, and limits.</param>
+    public static IServiceCollection AddManagedTransformersServer(this IServiceCollection services, ServerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(options);
+        services.AddSingleton(options);
+        services.AddSingleton<ServerModels>();
+        services.AddSingleton<ApiRunner>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelLoading>());
+        return services;
+    }
+
+    /// <summary>Maps the routes of all protocols.</summary>
+    /// <param name="app">The app, or a group of its routes.</param>
+    public static IEndpointRouteBuilder MapManagedTransformers(this IEndpointRouteBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        ApiRunner runner = app.ServiceProvider.GetRequiredService<ApiRunner>();
+        foreach (ApiRoute route in ApiRoutes.All)
+            app.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
+        return app;
+    }
+}
