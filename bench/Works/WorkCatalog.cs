@@ -12,7 +12,7 @@ internal static class WorkCatalog
     private const string Gemm = "gemm";
 
     public static IReadOnlyList<string> Groups { get; } =
-        [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "callers", "vectors", "load", "tokenizers"];
+        [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "serve", "callers", "vectors", "load", "tokenizers"];
 
     private static readonly ModelSize[] s_decoders = [ModelSize.CodeGen, ModelSize.QwenHalf, ModelSize.QwenOneAndAHalf, ModelSize.StarCoder];
 
@@ -37,6 +37,8 @@ internal static class WorkCatalog
             new LookupWork("prose without repetition", "no_repetition.txt", lookup: true, models, kernels),
             new RowsWork(8, 512, models, kernels),
         ],
+        "serve" => [.. new[] { 8, 16 }.Select(streams => new ServeWork(streams, isDeterministic: true, models, kernels)),
+            new ServeWork(16, isDeterministic: false, models, kernels)],
         "callers" => [new CallersWork(32, kernels)],
         "vectors" => [new VectorSearchWork(1_000_000, 384, kernels)],
         "load" => Loads(models.Checkpoints, kernels),
