@@ -6,6 +6,8 @@ namespace ManagedTransformers.Server;
 /// <summary>A request on its way: what came, the models, and how it is answered.</summary>
 internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOptions options, RouteEntry route)
 {
+    // A key twice is a contradiction, and the check reads all keys: half a surrogate pair in one is found here.
+    private static readonly JsonDocumentOptions s_strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
     private static readonly byte[] s_data = "data: "u8.ToArray(), s_end = "\n\n"u8.ToArray();
 
     // Compact, one line, texts as they are: some clients look for "content":" in the raw body.
@@ -31,9 +33,9 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
         JsonDocument document;
         try
         {
-            document = await JsonDocument.ParseAsync(http.Request.Body, new JsonDocumentOptions { MaxDepth = 32 }, Cancellation).ConfigureAwait(false);
+            document = await JsonDocument.ParseAsync(http.Request.Body, s_strict, Cancellation).ConfigureAwait(false);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new ApiException(Problem.Invalid, $"The body is no JSON: {e.Message}", e);
         }

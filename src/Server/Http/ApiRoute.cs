@@ -88,7 +88,7 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
     }
 
     /// <summary>What an exception is to the client.</summary>
-    private static ApiException ErrorOf(Exception e, bool isLate) => e switch
+    internal static ApiException ErrorOf(Exception e, bool isLate) => e switch
     {
         ApiException api => api,
         OperationCanceledException when isLate => new ApiException(Problem.Timeout, "The time for the request is over (RequestTimeout).", e),
@@ -96,7 +96,9 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         UnknownModelException => new ApiException(Problem.NotFound, e.Message, e) { Field = "model", Code = "model_not_found" },
         ModelLoadException => new ApiException(Problem.Server, e.Message, e),
         ObjectDisposedException or OperationCanceledException => new ApiException(Problem.Unavailable, "The server is stopping.", e),
-        ModelInputException or ArgumentException => new ApiException(Problem.Invalid, e.Message, e),
+        // A model that is loaded, and cannot do what this request asks for: infilling without tokens for it, say.
+        ConfigException => new ApiException(Problem.NotSupported, e.Message, e),
+        ModelInputException or TokenizerException or ArgumentException => new ApiException(Problem.Invalid, e.Message, e),
         BadHttpRequestException bad => new ApiException(
             bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problem.TooLarge : Problem.Invalid, bad.Message, e),
         _ => new ApiException(Problem.Server, "The server failed; its log says why.", e),

@@ -73,12 +73,16 @@ internal static class RouteManifest
             foreach ((string route, RouteEntry entry) in JsonSerializer.Deserialize(file, ManifestJson.Default.DictionaryStringRouteEntry)!)
                 routes.Add(route, entry);
         }
-        foreach ((string route, RouteEntry entry) in routes.ToArray())
-        {
-            if (entry.Like is string like)
-                routes[route] = entry with { Fields = Merge(routes[like].Fields, entry.Fields), Body = entry.Body ?? routes[like].Body };
-        }
-        return routes;
+        return routes.ToDictionary(one => one.Key, one => Complete(one.Value, routes), StringComparer.Ordinal);
+    }
+
+    /// <summary>An entry with the fields of the route that it is like, and of the one that this is like.</summary>
+    internal static RouteEntry Complete(RouteEntry entry, IReadOnlyDictionary<string, RouteEntry> routes)
+    {
+        if (entry.Like is null)
+            return entry;
+        RouteEntry like = Complete(routes[entry.Like], routes);
+        return entry with { Fields = Merge(like.Fields, entry.Fields), Body = entry.Body ?? like.Body };
     }
 
     private static Dictionary<string, FieldEntry> Merge(IReadOnlyDictionary<string, FieldEntry> like, IReadOnlyDictionary<string, FieldEntry> own)
