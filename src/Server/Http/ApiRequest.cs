@@ -74,7 +74,10 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
         return bytes.WrittenMemory;
     }
 
-    private async Task SendAsync(ReadOnlyMemory<byte> data)
+    private Task SendAsync(ReadOnlyMemory<byte> data) => SendRawAsync((byte[])[.. s_data, .. data.Span, .. s_end]);
+
+    /// <summary>Sends bytes of a stream of events, at once.</summary>
+    public async Task SendRawAsync(ReadOnlyMemory<byte> bytes)
     {
         if (!http.Response.HasStarted)
         {
@@ -82,8 +85,7 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
             http.Response.Headers.CacheControl = "no-cache";
             http.Response.Headers["X-Accel-Buffering"] = "no";
         }
-        byte[] message = [.. s_data, .. data.Span, .. s_end];
-        await http.Response.Body.WriteAsync(message, Cancellation).ConfigureAwait(false);
+        await http.Response.Body.WriteAsync(bytes, Cancellation).ConfigureAwait(false);
         await http.Response.Body.FlushAsync(Cancellation).ConfigureAwait(false);
     }
 }
