@@ -1,0 +1,121 @@
+namespace ManagedTransformers.Server;
+
+/// <summary>POST /v1/completions, and its likes by engine.</summary>
+internal static class CompletionRoute
+{
+    /// <param name="request">The request.</param>
+    /// <param name="named">Whether its model must be one of the server's; else the engine, where it is one, or the first that can.</param>
+    public static async Task AnswerAsync(ApiRequest request, bool named)
+    {
+        RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
+        CompletionRequest asked = CompletionRequest.Read(fields, request.Options.MaxInputs);
+        string? model = named ? asked.Model : EngineOf(request);
+        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
+        if (asked.Suffix is not null && !lease.Tasks.HasFlag(ModelTasks.Infill))
+            throw ApiException.Of("suffix", "suffix is not supported by this model");
+        var prompts = new List<CompletionPrompt>(asked.Prompts.Count);
+        foreach ((string? text, IReadOnlyList<int>? ids) in asked.Prompts)
+            prompts.Add(CompletionPrompt.Of(asked, lease.Generation!, text, ids));
+        var answer = new CompletionWriter(asked, lease.Id, lease.Generation!.Generator.Tokenizer);
+        if (asked.Stream)
+            await StreamAsync(request, lease.Generation, prompts, answer).ConfigureAwait(false);
+        else
+            await WholeAsync(request, lease.Generation, prompts, answer).ConfigureAwait(false);
+    }
+
+    private static string? EngineOf(ApiRequest request)
+    {
+        string? engine = request.Http.GetRouteValue("engine") as string;
+        return request.Models.All.Any(model => model.Id == engine && model.Tasks.HasFlag(ModelTasks.Generation)) ? engine : null;
+    }
+
+    private static async Task WholeAsync(ApiRequest request, GenerationEngine engine, List<CompletionPrompt> prompts, CompletionWriter answer)
+    {
+        var results = new GenerationResult[prompts.Count];
+        var many = new ParallelOptions { MaxDegreeOfParallelism = engine.Options.MaxRows, CancellationToken = request.Cancellation };
+        await Parallel.ForAsync(0, prompts.Count, many, async (i, token) =>
+            results[i] = await engine.GenerateAsync(prompts[i].Request, token).ConfigureAwait(false)).ConfigureAwait(false);
+        await request.WriteAsync(writer => answer.Whole(writer, prompts, results)).ConfigureAwait(false);
+    }
+
+    // Prompts run at once, as many as there are rows; the pieces of each wait until those of the ones before it are sent.
+    private static async Task StreamAsync(ApiRequest request, GenerationEngine engine, List<CompletionPrompt> prompts, CompletionWriter answer)
+    {
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(request.Cancellation);
+        try
+        {
+            var running = new Queue<IAsyncEnumerable<GenerationUpdate>>();
+            for (int i = 0, begun = 0; i < prompts.Count; i++)
+            {
+                for (; begun < prompts.Count && begun - i < engine.Options.MaxRows; begun++)
+                    running.Enqueue(engine.StreamAsync(prompts[begun].Request, ends.Token));
+                await foreach (GenerationUpdate update in running.Dequeue().ConfigureAwait(false))
+                {
+                    foreach (Action<Utf8JsonWriter> chunk in answer.Chunks(i, prompts[i], update))
+                        await request.SendAsync(chunk).ConfigureAwait(false);
+                }
+            }
+            if (answer.LastChunk is { } usage)
+                await request.SendAsync(usage).ConfigureAwait(false);
+            await request.SendDoneAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await ends.CancelAsync().ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>One prompt of a request: what the engine gets, and what is echoed.</summary>
+internal sealed record CompletionPrompt(string Text, GenerationRequest Request)
+{
+    public static CompletionPrompt Of(CompletionRequest asked, GenerationEngine engine, string? text, IReadOnlyList<int>? ids)
+    {
+        GenerationRequest request;
+        GenerationOptions options = asked.MaxTokens == 0 ? asked.Options : asked.Options with { MaxNewTokens = asked.MaxTokens };
+        if (asked.Suffix is string suffix)
+        {
+            request = engine.Infill(new InfillRequest(text!, suffix), options);
+        }
+        else
+        {
+            ids ??= engine.Generator.Encode(text!);
+            if (asked.TruncatePrompt is int most && ids.Count > most)
+                (ids, text) = ([.. ids.Skip(ids.Count - most)], null);
+            request = new GenerationRequest(ids) { Options = options };
+        }
+        int length = request.PromptIds.Count;
+        RequireRoom(asked, engine, request);
+        request = request with
+        {
+            PromptOnly = asked.MaxTokens == 0, BestOf = asked.MaxTokens == 0 ? null : asked.BestOf,
+            PromptLogProbabilities = asked.Echo ? asked.LogProbabilities : null, Options = Finish(asked, request.Options, length),
+        };
+        return new CompletionPrompt(text ?? engine.Generator.Tokenizer.Decode([.. request.PromptIds]), request);
+    }
+
+    // What needs to know where the prompt ends.
+    private static GenerationOptions Finish(CompletionRequest asked, GenerationOptions options, int length) => options with
+    {
+        MinNewTokens = asked.MinTokens == 0 ? options.MinNewTokens : asked.MinTokens,
+        LogitsProcessors = asked.FrequencyPenalty == 0 && asked.PresencePenalty == 0 ? options.LogitsProcessors
+            : [.. options.LogitsProcessors ?? [], new FrequencyPenalty(length, asked.FrequencyPenalty, asked.PresencePenalty)],
+        StoppingCriteria = asked.StopTokens.Count == 0 ? options.StoppingCriteria
+            : [.. options.StoppingCriteria ?? [], new StopTokenCriterion(asked.StopTokens, asked.MinTokens)],
+    };
+
+    private static void RequireRoom(CompletionRequest asked, GenerationEngine engine, GenerationRequest request)
+    {
+        PretrainedConfig config = engine.Generator.CausalLM.Config;
+        int length = request.PromptIds.Count;
+        if ((long)length + asked.MaxTokens > config.MaxTokens)
+            throw new ApiException(Problem.TooLong,
+                $"The prompt is {length} tokens and max_tokens {asked.MaxTokens}; the model reads at most {config.MaxTokens} together. " +
+                "Shorten the prompt or ask for less.")
+            {
+                Field = "prompt", Tokens = (length, config.MaxTokens),
+            };
+        if (request.Options.SequenceBias?.FirstOrDefault(one => one.TokenIds[0] >= config.VocabSize) is { } bias && bias.TokenIds is { Count: > 0 })
+            throw ApiException.Of("logit_bias", $"Field 'logit_bias' has token {bias.TokenIds[0]}; the model has {config.VocabSize}.");
+    }
+}
