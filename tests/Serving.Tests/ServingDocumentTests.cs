@@ -4,7 +4,21 @@ namespace ManagedTransformers.Serving.Tests;
 public sealed class ServingDocumentTests : DocumentTest
 {
     [Test]
-    public async Task Sample_1_embeds_for_two_callers()
+    public async Task Sample_1_generates_piece_by_piece()
+    {
+        // sample
+        using var generator = TextGenerator.Load("models/demo-codegen");
+        await using var engine = new GenerationEngine(generator);
+
+        var request = new GenerationRequest(generator.Encode("def add(a, b):\n")) { Options = new GenerationOptions { MaxNewTokens = 32 } };
+        await foreach (GenerationUpdate update in engine.StreamAsync(request))
+            Console.Write(update.Piece.Text);
+        // end
+        Assert.That(Output.ToString(), Is.EqualTo(generator.Generate("def add(a, b):\n", request.Options)));
+    }
+
+    [Test]
+    public async Task Sample_2_embeds_for_two_callers()
     {
         // sample
         using var pipeline = SentenceEmbeddingPipeline.Load("models/demo-embed");
@@ -18,7 +32,7 @@ public sealed class ServingDocumentTests : DocumentTest
     }
 
     [Test]
-    public async Task Sample_2_tags_with_one_of_several_models()
+    public async Task Sample_3_tags_with_one_of_several_models()
     {
         // sample
         await using var host = new ModelHost(new ModelHostOptions

@@ -25,13 +25,13 @@ internal sealed record FieldEntry
     public required EntryStatus Status { get; init; }
 
     /// <summary>Why.</summary>
-    public string Note { get; init; } = "";
+    public string Note { get; init => field = value ?? ""; } = "";
 
     /// <summary>The test that says so.</summary>
-    public string Test { get; init; } = "";
+    public string Test { get; init => field = value ?? ""; } = "";
 
     /// <summary>Of a refused field: values that ask for what happens anyway.</summary>
-    public IReadOnlyList<JsonElement> Neutral { get; init; } = [];
+    public IReadOnlyList<JsonElement> Neutral { get; init => field = value ?? []; } = [];
 
     /// <summary>Of a field that is refused or taken by design: a value to try it with.</summary>
     public JsonElement? Sample { get; init; }
@@ -43,8 +43,8 @@ internal sealed record FieldEntry
 internal sealed record RouteEntry
 {
     public required EntryStatus Status { get; init; }
-    public string Note { get; init; } = "";
-    public string Test { get; init; } = "";
+    public string Note { get; init => field = value ?? ""; } = "";
+    public string Test { get; init => field = value ?? ""; } = "";
 
     /// <summary>The route whose fields it has too.</summary>
     public string? Like { get; init; }
@@ -52,7 +52,9 @@ internal sealed record RouteEntry
     /// <summary>A body that is answered, to try fields with; null: it has none.</summary>
     public JsonElement? Body { get; init; }
 
-    public IReadOnlyDictionary<string, FieldEntry> Fields { get; init; } = FrozenDictionary<string, FieldEntry>.Empty;
+    // What reads JSON sets it to null where it is not said.
+    public IReadOnlyDictionary<string, FieldEntry> Fields { get; init => field = value ?? FrozenDictionary<string, FieldEntry>.Empty; } =
+        FrozenDictionary<string, FieldEntry>.Empty;
 }
 
 /// <summary>All routes and their fields: what is supported, aliased, refused and taken by design. One file per protocol.</summary>

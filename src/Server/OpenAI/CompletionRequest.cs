@@ -75,11 +75,11 @@ internal sealed record CompletionRequest
     {
         double temperature = fields.Number("temperature", 0, 2) ?? 1;
         int topK = fields.Integer("top_k", -1) ?? 0;
-        bool isGreedy = temperature == 0;
+        bool isGreedy = temperature == 0, draws = !isGreedy || texts > 1;
         var options = new GenerationOptions
         {
-            DoSample = !isGreedy || texts > 1, Temperature = isGreedy ? 1 : temperature, TopK = isGreedy && texts > 1 ? 1 : Math.Max(0, topK),
-            TopP = fields.Number("top_p", 0, 1) ?? 1, MinP = fields.Number("min_p", 0, 1), Seed = fields.Long("seed"),
+            DoSample = draws, Temperature = isGreedy ? 1 : temperature, TopK = isGreedy && texts > 1 ? 1 : Math.Max(0, topK),
+            TopP = fields.Number("top_p", 0, 1) ?? 1, MinP = fields.Number("min_p", 0, 1), Seed = fields.Long("seed") is long seed && draws ? seed : null,
             RepetitionPenalty = fields.Number("repetition_penalty", 1e-3, 1e3) ?? 1, StopStrings = StopsOf(fields), SequenceBias = BiasOf(fields),
             NumReturnSequences = fields.Integer("n"), TopLogProbabilities = fields.Integer("logprobs"),
         };

@@ -4,6 +4,20 @@ namespace ManagedTransformers.Server.Tests;
 public sealed class RouteManifestTests
 {
     [Test]
+    public void Every_route_has_an_entry_and_every_entry_a_route() =>
+        Assert.That(ApiRoutes.All.Select(route => route.Key), Is.EquivalentTo(RouteManifest.Routes.Keys));
+
+    [Test]
+    public void Every_entry_names_a_test_that_there_is()
+    {
+        string[] tests = [.. typeof(RouteManifestTests).Assembly.GetTypes()
+            .SelectMany(type => type.GetMethods().Select(method => $"{type.Name}.{method.Name}"))];
+        string[] named = [.. RouteManifest.Routes.Values.SelectMany(route => route.Fields.Values.Select(field => field.Test).Append(route.Test)).Distinct()];
+        Assert.That(named, Is.SubsetOf(tests));
+        Assert.That(named, Has.Length.GreaterThan(5));
+    }
+
+    [Test]
     public void A_route_that_is_like_one_that_is_like_a_third_has_the_fields_of_all()
     {
         var field = new FieldEntry { Status = EntryStatus.Supported };
