@@ -146,7 +146,6 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
 /// <summary>The pattern of GPT-2, by hand: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.</summary>
 internal static class Gpt2Pattern
 {
-    private const CodePointClass Any = CodePointClass.Letter | CodePointClass.Number | CodePointClass.Space;
 
     /// <summary>Where the word that begins at <paramref name="start"/> ends. Every text is all words: nothing stands between two matches.</summary>
     public static int NextWord(ReadOnlySpan<char> text, int start)
@@ -155,23 +154,12 @@ internal static class Gpt2Pattern
 
         // " ?": a space belongs to what follows it, unless that is more white space.
         int body = text[start] == ' ' && start + 1 < text.Length ? start + 1 : start;
-        CodePointClass kind = CodePoints.ClassOf(CodePoints.At(text, body, out int first)) & Any;
-        if (kind != CodePointClass.Space) return EndOfRun(text, body + first, kind);
+        CodePointClass kind = CodePoints.WordClassOf(CodePoints.At(text, body, out int first));
+        if (kind != CodePointClass.Space) return CodePoints.EndOfRun(text, body + first, kind);
 
         // "\s+(?!\S)": white space up to the end, or all but its last character where something follows.
-        int end = EndOfRun(text, start + 1, CodePointClass.Space);
+        int end = CodePoints.EndOfRun(text, start + 1, CodePointClass.Space);
         return end == text.Length || end == start + 1 ? end : end - 1;
-    }
-
-    private static int EndOfRun(ReadOnlySpan<char> text, int i, CodePointClass kind)
-    {
-        while (i < text.Length)
-        {
-            int codePoint = CodePoints.At(text, i, out int length);
-            if ((CodePoints.ClassOf(codePoint) & Any) != kind) return i;
-            i += length;
-        }
-        return i;
     }
 
     private static int Contraction(ReadOnlySpan<char> after)

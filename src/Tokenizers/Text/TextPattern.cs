@@ -123,7 +123,6 @@ internal sealed class LineAwarePattern(int mostDigits) : TextPattern
     private const string Contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|";
     private const string Letters = @"[^\r\n\p{L}\p{N}]?\p{L}+|";
     private const string Others = @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-    private const CodePointClass Any = CodePointClass.Letter | CodePointClass.Number | CodePointClass.Space;
 
     /// <summary>The pattern, where it is written as Llama 3's or Qwen2's; null where it is another.</summary>
     public static LineAwarePattern? Of(string source) => source switch
@@ -143,16 +142,16 @@ internal sealed class LineAwarePattern(int mostDigits) : TextPattern
     {
         int first = CodePoints.At(text, start, out int length);
         if (first == '\'' && Contraction(text[(start + 1)..]) is int contraction and > 0) return start + 1 + contraction;
-        CodePointClass kind = CodePoints.ClassOf(first) & Any;
+        CodePointClass kind = CodePoints.WordClassOf(first);
         int next = start + length;
-        if (kind == CodePointClass.Letter) return EndOfRun(text, next, CodePointClass.Letter);
+        if (kind == CodePointClass.Letter) return CodePoints.EndOfRun(text, next, CodePointClass.Letter);
         if (kind == CodePointClass.Number) return EndOfDigits(text, next);
 
         // One character that is no line end belongs to the letters after it, a space also to other characters.
-        CodePointClass? follows = next < text.Length ? CodePoints.ClassOf(CodePoints.At(text, next, out length)) & Any : null;
-        if (follows == CodePointClass.Letter && first is not ('\r' or '\n')) return EndOfRun(text, next + length, CodePointClass.Letter);
-        if (kind == CodePointClass.None) return EndOfLines(text, EndOfRun(text, next, CodePointClass.None));
-        if (first == ' ' && follows == CodePointClass.None) return EndOfLines(text, EndOfRun(text, next + length, CodePointClass.None));
+        CodePointClass? follows = next < text.Length ? CodePoints.WordClassOf(CodePoints.At(text, next, out length)) : null;
+        if (follows == CodePointClass.Letter && first is not ('\r' or '\n')) return CodePoints.EndOfRun(text, next + length, CodePointClass.Letter);
+        if (kind == CodePointClass.None) return EndOfLines(text, CodePoints.EndOfRun(text, next, CodePointClass.None));
+        if (first == ' ' && follows == CodePointClass.None) return EndOfLines(text, CodePoints.EndOfRun(text, next + length, CodePointClass.None));
         return EndOfSpace(text, start);
     }
 
@@ -160,7 +159,7 @@ internal sealed class LineAwarePattern(int mostDigits) : TextPattern
     {
         for (int digits = 1; digits < mostDigits && i < text.Length; digits++)
         {
-            if ((CodePoints.ClassOf(CodePoints.At(text, i, out int length)) & Any) != CodePointClass.Number) break;
+            if (CodePoints.WordClassOf(CodePoints.At(text, i, out int length)) != CodePointClass.Number) break;
             i += length;
         }
         return i;
@@ -169,7 +168,7 @@ internal sealed class LineAwarePattern(int mostDigits) : TextPattern
     // "\s*[\r\n]+": up to the last line end; "\s+(?!\S)": up to the end, or all but the last where something follows.
     private static int EndOfSpace(ReadOnlySpan<char> text, int start)
     {
-        int end = EndOfRun(text, start, CodePointClass.Space);
+        int end = CodePoints.EndOfRun(text, start, CodePointClass.Space);
         int line = text[start..end].LastIndexOfAny('\r', '\n');
         if (line >= 0) return start + line + 1;
         return end == text.Length || end == start + 1 ? end : end - 1;
@@ -181,23 +180,11 @@ internal sealed class LineAwarePattern(int mostDigits) : TextPattern
         return i;
     }
 
-    private static int EndOfRun(ReadOnlySpan<char> text, int i, CodePointClass kind)
-    {
-        while (i < text.Length)
-        {
-            int codePoint = CodePoints.At(text, i, out int length);
-            if ((CodePoints.ClassOf(codePoint) & Any) != kind) return i;
-            i += length;
-        }
-        return i;
-    }
-
     // The long s is an s in any case.
     private static int Contraction(ReadOnlySpan<char> after)
     {
         if (after.IsEmpty) return 0;
-        if (after[0] is '\u017F' || (after[0] | 0x20) is 's' or 't' or 'm' or 'd') return after[0] < 128 || after[0] == '\u017F' ? 1 : 0;
-        if (after.Length < 2 || after[0] > 127 || after[1] > 127) return 0;
-        return ((char)(after[0] | 0x20), (char)(after[1] | 0x20)) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 2 : 0;
+        if (after[0] == '\u017F' || (after[0] | 0x20) is 's' or 't' or 'm' or 'd') return 1;
+        return after.Length >= 2 && ((char)(after[0] | 0x20), (char)(after[1] | 0x20)) is ('r', 'e') or ('v', 'e') or ('l', 'l') ? 2 : 0;
     }
 }

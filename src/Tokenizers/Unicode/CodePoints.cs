@@ -46,6 +46,22 @@ internal static class CodePoints
 
     public static CodePointClass ClassOf(int codePoint) => Classes[codePoint];
 
+    /// <summary>Letter, Number, Space, or None of these: what the patterns of GPT-2 and its successors tell apart.</summary>
+    public static CodePointClass WordClassOf(int codePoint) =>
+        Classes[codePoint] & (CodePointClass.Letter | CodePointClass.Number | CodePointClass.Space);
+
+    /// <summary>Where the code points from <paramref name="i"/> on end that are of one <see cref="WordClassOf"/>.</summary>
+    public static int EndOfRun(ReadOnlySpan<char> text, int i, CodePointClass kind)
+    {
+        while (i < text.Length)
+        {
+            int codePoint = At(text, i, out int length);
+            if (WordClassOf(codePoint) != kind) return i;
+            i += length;
+        }
+        return i;
+    }
+
     /// <summary>Its lower case: itself where it has none. U+0130 is two characters in lower case and is left to the caller.</summary>
     public static int ToLower(int codePoint)
     {
