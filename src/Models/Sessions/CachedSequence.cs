@@ -90,9 +90,8 @@ internal sealed class CachedSequence(KeyValuePages pages)
         foreach (KeyValuePage page in other._pages.Take(PagesFor(other.Length)))
         {
             page.Share();
-            _pages.Add(page);
+            Add(page);
         }
-        NoteAddresses();
         GrowTo(other.Length);
         other._visible.AsSpan(0, other.Length).CopyTo(_visible);
         other._columns.AsSpan(0, other.Length).CopyTo(_columns);
@@ -126,18 +125,19 @@ internal sealed class CachedSequence(KeyValuePages pages)
     {
         if (Length % Tokens is int used and > 0 && _pages[Length / Tokens] is { IsShared: true } shared)
         {
-            _pages[Length / Tokens] = shared.CopyOf(used);
+            KeyValuePage own = shared.CopyOf(used);
+            (_pages[Length / Tokens], _addresses[Length / Tokens]) = (own, own.Address);
             shared.Release();
         }
-        while (_pages.Count < PagesFor(tokens)) _pages.Add(pages.Rent());
-        NoteAddresses();
+        while (_pages.Count < PagesFor(tokens)) Add(pages.Rent());
         GrowTo(tokens);
     }
 
-    private void NoteAddresses()
+    private void Add(KeyValuePage page)
     {
-        if (_addresses.Length < _pages.Count) _addresses = new nint[2 * _pages.Count];
-        for (int i = 0; i < _pages.Count; i++) _addresses[i] = _pages[i].Address;
+        if (_addresses.Length == _pages.Count) Array.Resize(ref _addresses, Math.Max(4, 2 * _pages.Count));
+        _addresses[_pages.Count] = page.Address;
+        _pages.Add(page);
     }
 
     private void GrowTo(int tokens)
