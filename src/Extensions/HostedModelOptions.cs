@@ -17,17 +17,14 @@ public sealed record HostedModelOptions
     /// <summary>How many calls, or merged batches of an embedding generator, run at once; others wait. Null: 1 for an embedding generator, whose batch uses
     /// all threads, else one per processor.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? MaxConcurrency { get; init => field = AtLeast1(value, nameof(MaxConcurrency)); }
+    public int? MaxConcurrency { get; init => field = OptionRange.Least(1, value); }
 
     /// <summary>The most texts that an embedding generator joins into one batch.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxBatchSize { get; init => field = AtLeast1(value, nameof(MaxBatchSize))!.Value; } = 32;
+    public int MaxBatchSize { get; init => field = OptionRange.Least(1, value); } = 32;
 
     /// <summary>Told how loading goes on, from the thread that loads; null: nobody is.</summary>
     public IProgress<ModelLoadProgress>? Progress { get; init; }
-
-    private static int? AtLeast1(int? value, string name) =>
-        value is null or >= 1 ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} is {value}; 1 or more is needed.");
 }
 
 /// <summary>When a model is loaded. Whoever asks for it earlier waits until it is there.</summary>

@@ -197,18 +197,15 @@ public sealed record EncoderEngineOptions
 {
     /// <summary>About how many tokens a batch has at most; a longer text goes alone. (They are estimated from the characters.)</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxBatchTokens { get; init => field = AtLeast(1, value, nameof(MaxBatchTokens)); } = 16_384;
+    public int MaxBatchTokens { get; init => field = OptionRange.Least(1, value); } = 16_384;
 
     /// <summary>How many texts a batch has at most.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxBatchTexts { get; init => field = AtLeast(1, value, nameof(MaxBatchTexts)); } = 512;
+    public int MaxBatchTexts { get; init => field = OptionRange.Least(1, value); } = 512;
 
     /// <summary>The most calls that wait; one more is refused with <see cref="EngineBusyException"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int MaxQueue { get; init => field = AtLeast(0, value, nameof(MaxQueue)); } = 1024;
-
-    private static int AtLeast(int least, int value, string name) =>
-        value >= least ? value : throw new ArgumentOutOfRangeException(nameof(value), value, $"{name} is {value}; {least} or more is needed.");
+    public int MaxQueue { get; init => field = OptionRange.Least(0, value); } = 1024;
 }
 
 /// <summary>What an <see cref="EncoderEngine"/> is doing.</summary>

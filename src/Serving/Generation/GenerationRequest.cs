@@ -11,11 +11,7 @@ public sealed record GenerationRequest(IReadOnlyList<int> PromptIds)
     /// <summary>How many texts are generated, of which the NumReturnSequences with the highest mean log probability per token are given (best_of of
     /// OpenAI's API); null: just those. They are given when all have ended. Not with beams.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int? BestOf
-    {
-        get;
-        init => field = value is null or >= 1 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, $"BestOf is {value}; 1 or more is needed.");
-    }
+    public int? BestOf { get; init => field = OptionRange.Least(1, value); }
 
     /// <summary>Read the prompt and generate nothing: for its log probabilities, or to have it in the cache.</summary>
     public bool PromptOnly { get; init; }
@@ -23,12 +19,7 @@ public sealed record GenerationRequest(IReadOnlyList<int> PromptIds)
     /// <summary>Give the log probability of each token of the prompt, and of this many best alternatives; null: none are given. Computes the scores of all
     /// its tokens, so that nothing of it is taken from the cache.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int? PromptLogProbabilities
-    {
-        get;
-        init => field = value is null or >= 0 ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"PromptLogProbabilities is {value}; 0 or more is needed.");
-    }
+    public int? PromptLogProbabilities { get; init => field = OptionRange.Least(0, value); }
 
     /// <summary>Whether the prompt may take over what the cache holds, and stays there for requests that begin alike.</summary>
     public bool CachePrompt { get; init; } = true;
@@ -61,25 +52,20 @@ public sealed record GenerationEngineOptions
 {
     /// <summary>The most texts that are generated at once; others wait.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxRows { get; init => field = AtLeast(1, value, nameof(MaxRows)); } = 32;
+    public int MaxRows { get; init => field = OptionRange.Least(1, value); } = 32;
 
     /// <summary>The most requests that wait; one more is refused with <see cref="EngineBusyException"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int MaxQueue { get; init => field = AtLeast(0, value, nameof(MaxQueue)); } = 256;
+    public int MaxQueue { get; init => field = OptionRange.Least(0, value); } = 256;
 
     /// <summary>The most tokens of prompts that are read between two steps of the texts that run, so that these do not stall.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 17, from where on a prompt's bits do not depend on its parts.</exception>
-    public int PromptTokensPerStep { get; init => field = AtLeast(MatMul.TiledRows, value, nameof(PromptTokensPerStep)); } = 32;
+    public int PromptTokensPerStep { get; init => field = OptionRange.Least(MatMul.TiledRows, value); } = 32;
 
     /// <summary>The most bytes of keys and values, of running texts and of the prefix cache together; a prompt that does not fit waits for others to end.
     /// Null: a quarter of the memory that the process may use.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public long? CacheBytes
-    {
-        get;
-        init => field = value is null or >= 0 ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"CacheBytes is {value}; 0 or more is needed.");
-    }
+    public long? CacheBytes { get; init => field = OptionRange.Least(0, value); }
 
     /// <summary>Whether a request's text is the same whatever else runs, as <see cref="TextGenerator.Generate(string, GenerationOptions?,
     /// CancellationToken)"/> gives it. Without it, more than 8 texts go through the model in one pass, and prompts also take over what was generated: faster,
@@ -88,9 +74,6 @@ public sealed record GenerationEngineOptions
 
     /// <summary>How keys and values are kept; null: as the checkpoint's generation_config.json says, else as F32.</summary>
     public WeightType? KeyValueType { get; init; }
-
-    private static int AtLeast(int least, int value, string name) =>
-        value >= least ? value : throw new ArgumentOutOfRangeException(nameof(value), value, $"{name} is {value}; {least} or more is needed.");
 }
 
 /// <summary>What a <see cref="GenerationEngine"/> is doing.</summary>

@@ -13,12 +13,7 @@ public sealed record ModelHostOptions
 
     /// <summary>The most bytes of weights and caches of all loaded models; null: no limit.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public long? MemoryBytes
-    {
-        get;
-        init => field = value is null or >= 1 ? value
-            : throw new ArgumentOutOfRangeException(nameof(value), value, $"MemoryBytes is {value}; 1 or more is needed.");
-    }
+    public long? MemoryBytes { get; init => field = OptionRange.Least(1, value); }
 
     /// <summary>How models are loaded; ModelId is each model's own.</summary>
     public PipelineOptions Pipeline { get; init; } = PipelineOptions.Default;

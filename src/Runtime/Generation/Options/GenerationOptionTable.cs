@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using static ManagedTransformers.OptionRange;
 using Group = ManagedTransformers.GenerationOptionGroup;
@@ -210,13 +211,13 @@ internal static class OptionRange
 
     /// <summary>A value for a property's init accessor.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below <paramref name="least"/>.</exception>
-    public static int Least(int least, int value, [CallerMemberName] string property = "") => value >= least
+    public static T Least<T>(T least, T value, [CallerMemberName] string property = "") where T : struct, IBinaryInteger<T> => value >= least
         ? value
         : throw new ArgumentOutOfRangeException(nameof(value), $"{property} is {value}; at least {least} is needed.");
 
-    /// <inheritdoc cref="Least(int, int, string)"/>
-    public static int? Least(int least, int? value, [CallerMemberName] string property = "") =>
-        value is int given ? Least(least, given, property) : null;
+    /// <inheritdoc cref="Least{T}(T, T, string)"/>
+    public static T? Least<T>(T least, T? value, [CallerMemberName] string property = "") where T : struct, IBinaryInteger<T> =>
+        value is T given ? Least(least, given, property) : null;
 
     public static OptionRange<int?> AtLeast(int least) => new($"at least {least} is needed.", n => n >= least);
 
