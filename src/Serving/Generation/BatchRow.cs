@@ -23,7 +23,8 @@ internal sealed class BatchRow(EngineRequest request, EngineText? text, int slot
     /// <summary>Tokens of the prompt that the cache holds.</summary>
     public int Read { get; private set; }
 
-    public int CachedTokens { get; private set; }
+    /// <summary>What it took so far; of a prompt that is only read, the request's own.</summary>
+    public GenerationUsage Usage => text?.Usage ?? request.Usage;
 
     /// <summary>The most tokens that it can come to have.</summary>
     public int MostTokens => _prompt.Length + (request.Plan?.MaxNewTokens ?? 0);
@@ -65,9 +66,7 @@ internal sealed class BatchRow(EngineRequest request, EngineText? text, int slot
 
     public void TakenOver(int tokens)
     {
-        (Read, CachedTokens) = (tokens, tokens);
-        if (text is not null)
-            text.CachedTokens = tokens;
+        (Read, Usage.CachedTokens) = (tokens, tokens);
     }
 
     public void Advance(int end)

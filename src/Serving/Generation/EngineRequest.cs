@@ -101,9 +101,6 @@ internal sealed class EngineText : IDisposable
     public EngineRequest Request { get; }
     public SearchRow Row { get; }
 
-    /// <summary>Tokens of the prompt that were not computed for it.</summary>
-    public int CachedTokens { get => Usage.CachedTokens; set => Usage.CachedTokens = value; }
-
     /// <summary>Pieces that are held back until all texts of the request have ended, of which the best are given.</summary>
     private List<TextPiece>? Kept { get; set; }
 
@@ -130,8 +127,6 @@ internal sealed class EngineText : IDisposable
         Usage.Passes++;
         Usage.DecodeTime += time;
     }
-
-    public void CountPrompt(TimeSpan time) => Usage.PrefillTime += time;
 
     /// <summary>Gives what there is to give, and the last piece where the text has ended.</summary>
     public void Give()

@@ -307,7 +307,7 @@ public sealed class GenerationEngine : IAsyncDisposable
 
     private GenerationEngineState Look() => new(
         [.. _batch.Rows.Select(row => new RunningText(
-            row.Slot, row.Request.Number, row.Tokens.Length, row.Read, row.CachedTokens, row.Text?.Row.Generated.Length ?? 0))],
+            row.Slot, row.Request.Number, row.Tokens.Length, row.Read, row.Usage.CachedTokens, row.Text?.Row.Generated.Length ?? 0))],
         0, _batch.CacheBytes, _batch.CacheLimit, _batch.CachedPrompts,
         _totals with { Passes = _batch.Passes, RowsOfPasses = _batch.RowsOfPasses, PrefillTime = _batch.PrefillTime, DecodeTime = _batch.DecodeTime });
 

@@ -133,9 +133,9 @@ internal sealed class RunningBatch : IDisposable
 
     private void ReadPart(BatchRow row, int tokens)
     {
-        MakeRoom(row.Tokens.Length);
         long start = Stopwatch.GetTimestamp();
         int end = row.EndOfPart(tokens);
+        MakeRoom(BytesFor(end - row.Read));
         ScoresOf wanted = row.WantsProbabilities ? ScoresOf.AllTokens : end == row.Tokens.Length ? ScoresOf.LastTokens : ScoresOf.None;
         FloatTensor scores = _model.Append(row.Tokens.AsSpan(row.Read, end - row.Read), [end - row.Read], [row.Slot], _session, wanted);
         if (row.WantsProbabilities)
@@ -143,7 +143,7 @@ internal sealed class RunningBatch : IDisposable
         row.Advance(end);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         PrefillTime += time;
-        row.Text?.CountPrompt(time);
+        row.Usage.PrefillTime += time;
         if (row.Read < row.Tokens.Length)
             return;
         if (row.Text is null)
@@ -169,10 +169,8 @@ internal sealed class RunningBatch : IDisposable
 
     private void EndPromptOnly(BatchRow row)
     {
-        row.Request.Usage.CountPrompt(row.Request.Prompt);
-        row.Request.Usage.CachedTokens = row.CachedTokens;
-        row.Request.Usage.PrefillTime = row.Request.Elapsed;
-        row.Request.Give(new GenerationUpdate(0, new TextPiece("", []) { FinishReason = FinishReason.Length, Usage = row.Request.Usage }));
+        row.Usage.CountPrompt(row.Request.Prompt);
+        row.Request.Give(new GenerationUpdate(0, new TextPiece("", []) { FinishReason = FinishReason.Length, Usage = row.Usage }));
         row.Request.Remaining = 0;
         row.Request.Complete();
     }
@@ -181,10 +179,10 @@ internal sealed class RunningBatch : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         int count = 0, quota = Math.Max(1, MatMul.StreamedRows / group.Length);
+        MakeRoom(group.Length * BytesFor(quota));
         for (int i = 0; i < group.Length; i++)
         {
             BatchRow row = group[i];
-            MakeRoom(row.Tokens.Length);
             _tokens[count] = row.Text!.Row.Last;
             int drafted = 0;
             Guard(row, () => drafted = row.Text.Draft(_tokens.AsSpan(count + 1, Math.Min(quota, row.Text.Row.Remaining) - 1)));
@@ -276,9 +274,10 @@ internal sealed class RunningBatch : IDisposable
         }
     }
 
-    private void MakeRoom(int tokens)
+    // Prompts that are only kept give way to what a pass appends.
+    private void MakeRoom(long bytes)
     {
-        while (_cache.BytesInUse + BytesFor(Math.Min(tokens, PromptReader.PartTokens)) > _limit && _prefixes.EvictOne())
+        while (_cache.BytesInUse + bytes > _limit && _prefixes.EvictOne())
         {
         }
     }
