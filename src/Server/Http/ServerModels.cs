@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using ManagedTransformers.Hub;
 using Microsoft.Extensions.Logging;
 
 namespace ManagedTransformers.Server;
@@ -41,7 +40,7 @@ internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> 
     }
 
     /// <summary>What a model's config.json says; null: it cannot be read.</summary>
-    public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, ReadConfig);
+    public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, _host.ConfigOf);
 
     /// <summary>Loads the first model that is to be there before requests come; the others are loaded by their first request.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -56,27 +55,6 @@ internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> 
     public void LogFailure(Exception error, string route) => ServerLog.Failed(logger, error, route);
 
     public ValueTask DisposeAsync() => _host.DisposeAsync();
-
-    private PretrainedConfig? ReadConfig(string id)
-    {
-        foreach (string source in options.Models)
-        {
-            bool isDirectory = Directory.Exists(source);
-            string name = isDirectory ? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(source))) : source;
-            if (name != id)
-                continue;
-            try
-            {
-                string directory = isDirectory ? source : HubCache.Default.Find(source);
-                return ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, ConfigJson.PathIn(directory));
-            }
-            catch (Exception e) when (e is ManagedTransformersException or IOException)
-            {
-                return null;
-            }
-        }
-        return null;
-    }
 
     private static string Named(IReadOnlyList<HostedModelState> models) =>
         string.Join(" ", models.Select(model => $"{model.Id} does {model.Tasks}."));

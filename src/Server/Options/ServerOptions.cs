@@ -12,9 +12,6 @@ public sealed record ServerOptions
     /// <summary>The keys, one of which a request must have as <c>Authorization: Bearer KEY</c>; none: anybody may ask.</summary>
     public IReadOnlyList<string> ApiKeys { get; init; } = [];
 
-    /// <summary>Origins whose pages may ask from a browser; <c>*</c>: all. None by default.</summary>
-    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
-
     /// <summary>The most bytes of a request's body.</summary>
     public long MaxBodyBytes { get; init; } = 8 << 20;
 

@@ -49,6 +49,19 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
+    /// <summary>What a model's config.json says, loaded or not; null: there is no such model, or the file cannot be read.</summary>
+    internal PretrainedConfig? ConfigOf(string id)
+    {
+        try
+        {
+            return Array.Find(_entries, entry => entry.Id == id)?.FindDirectory() is string directory ? CheckpointSummary.ReadConfig(directory) : null;
+        }
+        catch (Exception e) when (e is ManagedTransformersException or IOException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Gives a model to use, which is loaded where it is not in memory; many who ask wait for one load.</summary>
     /// <param name="id">What it is called; null or empty: the first one.</param>
     /// <param name="progress">Told where the load stands.</param>

@@ -48,10 +48,12 @@ internal sealed record CheckpointSummary(ModelTasks Tasks, long WeightBytes)
         return new CheckpointSummary(tasks, WeightBytesOf(directory));
     }
 
+    public static PretrainedConfig ReadConfig(string directory) => ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, ConfigJson.PathIn(directory));
+
     private static ModelTasks OfConfig(string directory)
     {
         string path = ConfigJson.PathIn(directory);
-        PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
+        PretrainedConfig config = ReadConfig(directory);
         string architecture = config.Architectures.Count > 0 ? config.Architectures[0] : throw new ConfigException(
             $"{path} names no architectures, so it does not say what the model can do. Name its class there, such as RobertaForMaskedLM.");
         Type type = ModelFamilies.Find(architecture)?.Classes.First(one => one.Name == architecture) ?? throw new ConfigException(
