@@ -13,12 +13,13 @@ public sealed class ServerDocumentTests : DocumentTest
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Services.AddManagedTransformersServer(new ServerOptions { Models = ["models/demo-codegen", "models/demo-embed"] });
         WebApplication app = builder.Build();
-        app.Urls.Add("http://127.0.0.1:8080");
         app.MapManagedTransformers();
+        app.Urls.Add("http://127.0.0.1:0");                    // any free port
         await app.StartAsync();
+        Console.WriteLine($"Serving at {app.Urls.First()}");
         // end
         using var client = new HttpClient();
-        Assert.That(await client.GetStringAsync(new Uri("http://127.0.0.1:8080/v1/models")), Does.Contain("\"demo-embed\""));
+        Assert.That(await client.GetStringAsync(new Uri($"{app.Urls.First()}/v1/models")), Does.Contain("\"demo-embed\""));
         await app.DisposeAsync();
     }
 

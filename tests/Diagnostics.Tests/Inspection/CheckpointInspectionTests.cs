@@ -33,7 +33,7 @@ public sealed class CheckpointInspectionTests
     {
         CheckpointInspection inspection = CheckpointInspection.Of(TestData.Model(model));
         MemoryEstimate estimate = inspection.Memory.Single(memory => memory.Format == (format == WeightFormat.AsStored ? "F16" : $"{format}"));
-        // A head of its own shrinks; one that is the table of embeddings, [8192, 256], is held quantized beside it; language-id has none.
+        // A head of its own shrinks; one that is the table of embeddings, [8192, 256], is held quantized in addition to it; language-id has none.
         int blockBytes = format == WeightFormat.Int8 ? 34 : 18;
         Assert.That(estimate.BytesWithHead, format == WeightFormat.AsStored || model == "demo-language-id" ? Is.Null
             : model == "demo-codegen" ? Is.LessThan(estimate.Bytes) : Is.EqualTo(estimate.Bytes + (8192 * 256 / 32 * blockBytes)));

@@ -48,12 +48,33 @@ public sealed class OpenAIClientTests
         Assert.That(one.GetRawText(), Is.EqualTo(models[0].GetRawText()));
     }
 
+    [Test]
+    public async Task A_text_is_the_generators_own()
+    {
+        string own = _generator.Generate("def add(a, b):\n", new GenerationOptions { MaxNewTokens = 12 });
+        JsonElement answer = await PostAsync("/v1/completions", """{"prompt": "def add(a, b):\n", "max_tokens": 12, "temperature": 0}""");
+        Assert.That(answer.GetProperty("choices")[0].GetProperty("text").GetString(), Is.EqualTo(own));
+    }
+
+    [Test]
+    public async Task An_echo_has_a_log_probability_for_each_token()
+    {
+        JsonElement answer = await PostAsync("/v1/completions", """{"prompt": "a = 1\n", "max_tokens": 0, "echo": true, "logprobs": 1, "temperature": 0}""");
+        JsonElement all = answer.GetProperty("choices")[0].GetProperty("logprobs");
+        int tokens = answer.GetProperty("usage").GetProperty("prompt_tokens").GetInt32();
+        Assert.That(all.GetProperty("tokens").GetArrayLength(), Is.EqualTo(tokens));
+        Assert.That(all.GetProperty("token_logprobs")[0].ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(all.GetProperty("text_offset")[0].GetInt32(), Is.Zero);
+    }
+
     // Continue (openai provider), minuet: a stream; the chunk with the reason comes before [DONE], which Tabby needs.
     [Test]
     public async Task A_streams_pieces_are_the_whole_text()
     {
-        string[] events = await StreamAsync(
-            """{"model": "demo-codegen", "prompt": "def add(a, b):\n", "max_tokens": 24, "temperature": 0, "stream": true, "stream_options": {"include_usage": true}}""");
+        string[] events = await StreamAsync("""
+            {"model": "demo-codegen", "prompt": "def add(a, b):\n", "max_tokens": 24, "temperature": 0, "stream": true,
+             "stream_options": {"include_usage": true}}
+            """);
         Assert.That(events[^1], Is.EqualTo("[DONE]"));
         JsonElement[] chunks = [.. events[..^1].Select(text => JsonElement.Parse(text))];
         string own = _generator.Generate("def add(a, b):\n", new GenerationOptions { MaxNewTokens = 24 });
@@ -147,9 +168,11 @@ public sealed class OpenAIClientTests
         Assert.That(answer.GetProperty("choices").GetArrayLength(), Is.EqualTo(2));
         GenerationOutput all = _generator.GenerateSequences(["def f("], new GenerationOptions
         {
-            MaxNewTokens = 8, DoSample = true, Seed = 3, NumReturnSequences = 4, TopLogProbabilities = 0, Temperature = 1, TopK = 0, TopP = 1, RepetitionPenalty = 1,
+            MaxNewTokens = 8, DoSample = true, Seed = 3, NumReturnSequences = 4, TopLogProbabilities = 0, Temperature = 1, TopK = 0, TopP = 1,
+            RepetitionPenalty = 1,
         });
-        string[] best = [.. all.Sequences.OrderByDescending(one => one.LogProbabilities!.Average(token => token.LogProbability)).Take(2).Select(one => one.Text)];
+        string[] best =
+            [.. all.Sequences.OrderByDescending(one => one.LogProbabilities!.Average(token => token.LogProbability)).Take(2).Select(one => one.Text)];
         Assert.That(answer.GetProperty("choices").EnumerateArray().Select(choice => choice.GetProperty("text").GetString()), Is.EqualTo(best));
     }
 
