@@ -35,7 +35,7 @@ public sealed record LoadOptions
     }
 
     /// <summary>Whether <see cref="WeightFormat"/> holds for the head over the vocabulary (lm_head, a masked-LM decoder) as well. One that is tied to the
-    /// embeddings is quantized while loading and held beside them; they stay as they are.</summary>
+    /// embeddings is quantized while loading and held in addition to them; they stay as they are.</summary>
     public bool QuantizeHead { get; init; }
 
     /// <summary>

@@ -186,7 +186,7 @@ public sealed record InspectedTensor(string Name, ElementType Type, IReadOnlyLis
 /// <param name="QuantizedWithHead">Those that do with <see cref="LoadOptions.QuantizeHead"/>.</param>
 internal sealed record LinearMatrices(IReadOnlyCollection<string> All, IReadOnlyCollection<string> Quantized, IReadOnlyCollection<string> QuantizedWithHead)
 {
-    /// <summary>The table of embeddings of which a tied head is quantized then, and held beside it; null: there is none.</summary>
+    /// <summary>The table of embeddings from which a tied head is then quantized, and held in addition to it; null: there is none.</summary>
     public string? TiedHead { get; private init; }
 
     /// <summary>What loading would do with a checkpoint that is not quantized yet: the answer of the code that does it.</summary>

@@ -67,7 +67,7 @@ public sealed class ModelWeights
     /// <summary>Those of them that were quantized while loading.</summary>
     internal IReadOnlyCollection<string> Quantized => _quantized.Keys;
 
-    /// <summary>The token table where a head that is tied to it is quantized, and held beside it; null: there is none.</summary>
+    /// <summary>The token table where a head that is tied to it is quantized, and held in addition to it; null: there is none.</summary>
     internal string? TiedHead { get; private set; }
 
     /// <summary>Tensors of the checkpoint that need not be read, because another that is read is the same (a tied decoder), each with that one.</summary>

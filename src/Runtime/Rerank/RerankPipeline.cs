@@ -67,7 +67,7 @@ public sealed class RerankPipeline : EncoderPipeline
         return [.. Ranking.Best(scores, topN ?? scores.Length).Select(i => new RerankScore(i, documents[i], scores[i]))];
     }
 
-    /// <summary>How well each document answers the query beside it.</summary>
+    /// <summary>How well each document answers its query.</summary>
     internal float[] Score(IReadOnlyList<(string Query, string Document)> pairs, bool truncation, CancellationToken cancellationToken) => ScoreRows(
         pairs.Count,
         i => Texts.Row(Cased(pairs[i].Query), Cased(pairs[i].Document), truncation, cancellationToken: cancellationToken),
