@@ -30,14 +30,24 @@ public static class ManagedTransformersServerExtensions
         return services;
     }
 
-    /// <summary>Maps the routes of all protocols.</summary>
+    /// <summary>Maps the routes of all protocols, and those that say whether the server lives and is ready.</summary>
     /// <param name="app">The app, or a group of its routes.</param>
-    public static IEndpointRouteBuilder MapManagedTransformers(this IEndpointRouteBuilder app)
+    /// <returns>All of them, to require authorization, CORS or rate limits of the app's own.</returns>
+    public static IEndpointConventionBuilder MapManagedTransformers(this IEndpointRouteBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
         ApiRunner runner = app.ServiceProvider.GetRequiredService<ApiRunner>();
+        RouteGroupBuilder group = app.MapGroup("");
         foreach (ApiRoute route in ApiRoutes.All)
-            app.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
-        return app;
+            group.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
+        return group;
+    }
+
+    /// <summary>Answers what no route takes, in the nearest route's form of an error and with its name. For apps that serve nothing else.</summary>
+    /// <param name="app">The app.</param>
+    public static IEndpointConventionBuilder MapManagedTransformersFallback(this IEndpointRouteBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        return app.MapFallback("{**path}", UnknownRoute.AnswerAsync);
     }
 }

@@ -6,6 +6,9 @@ namespace ManagedTransformers.Server;
 /// <summary>A request on its way: what came, the models, and how it is answered.</summary>
 internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOptions options, RouteEntry route)
 {
+    /// <summary>The type of a stream of server-sent events.</summary>
+    public const string EventStream = "text/event-stream";
+
     // A key twice is a contradiction, and the check reads all keys: half a surrogate pair in one is found here.
     private static readonly JsonDocumentOptions s_strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
     private static readonly byte[] s_data = "data: "u8.ToArray(), s_end = "\n\n"u8.ToArray();
@@ -81,7 +84,7 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
     {
         if (!http.Response.HasStarted)
         {
-            http.Response.ContentType = "text/event-stream; charset=utf-8";
+            http.Response.ContentType = EventStream + "; charset=utf-8";
             http.Response.Headers.CacheControl = "no-cache";
             http.Response.Headers["X-Accel-Buffering"] = "no";
         }

@@ -69,16 +69,23 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
 
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
-    /// <summary>Writes an error: as the whole answer, or into a stream that has begun.</summary>
+    /// <summary>Writes an error: as the whole answer, or into a stream of events that has begun. Any other answer that has begun is cut off, which is how a
+    /// client sees that it is not whole.</summary>
     public static async Task AnswerAsync(HttpContext http, Protocol protocol, ApiException error)
     {
         byte[] body = protocol.Body(error);
         if (http.Response.HasStarted)
         {
-            await http.Response.Body.WriteAsync((byte[])[.. "data: "u8, .. body, .. "\n\n"u8], http.RequestAborted).ConfigureAwait(false);
+            if (http.Response.ContentType?.StartsWith(ApiRequest.EventStream, StringComparison.Ordinal) == true)
+                await http.Response.Body.WriteAsync((byte[])[.. "data: "u8, .. body, .. "\n\n"u8], http.RequestAborted).ConfigureAwait(false);
+            else
+                http.Abort();
             return;
         }
+        string allowed = http.Response.Headers.Allow.ToString();
         http.Response.Clear();
+        if (allowed.Length > 0)
+            http.Response.Headers.Allow = allowed;
         http.Response.StatusCode = protocol.Status(error.Problem);
         http.Response.ContentType = "application/json; charset=utf-8";
         http.Response.ContentLength = body.Length;
@@ -98,7 +105,8 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         ObjectDisposedException or OperationCanceledException => new ApiException(Problem.Unavailable, "The server is stopping.", e),
         // A model that is loaded, and cannot do what this request asks for: infilling without tokens for it, say.
         ConfigException => new ApiException(Problem.NotSupported, e.Message, e),
-        ModelInputException or TokenizerException or ArgumentException => new ApiException(Problem.Invalid, e.Message, e),
+        // What a request says becomes options, whose ranges are checked there; a null is the server's own mistake.
+        ModelInputException or TokenizerException or (ArgumentException and not ArgumentNullException) => new ApiException(Problem.Invalid, e.Message, e),
         BadHttpRequestException bad => new ApiException(
             bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problem.TooLarge : Problem.Invalid, bad.Message, e),
         _ => new ApiException(Problem.Server, "The server failed; its log says why.", e),

@@ -42,12 +42,21 @@ internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> 
     /// <summary>What a model's config.json says; null: it cannot be read.</summary>
     public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, _host.ConfigOf);
 
-    /// <summary>Loads the first model that is to be there before requests come; the others are loaded by their first request.</summary>
+    /// <summary>Loads the models that are to be there before requests come; the others are loaded by their first request. One that cannot be loaded is logged,
+    /// and tried again by its first request; the others are served.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
         foreach (HostedModelState model in options.Preload ? All : [])
         {
-            using ModelLease lease = await _host.AcquireAsync(model.Id, progress: null, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                using ModelLease lease = await _host.AcquireAsync(model.Id, progress: null, cancellationToken).ConfigureAwait(false);
+                ServerLog.Loaded(logger, model.Id);
+            }
+            catch (ManagedTransformersException e)
+            {
+                ServerLog.NotLoaded(logger, e, model.Id);
+            }
         }
         _isReady = true;
     }
@@ -65,4 +74,10 @@ internal static partial class ServerLog
 {
     [LoggerMessage(1, LogLevel.Error, "{Route} failed")]
     public static partial void Failed(ILogger logger, Exception error, string route);
+
+    [LoggerMessage(2, LogLevel.Information, "{Model} is loaded")]
+    public static partial void Loaded(ILogger logger, string model);
+
+    [LoggerMessage(3, LogLevel.Error, "{Model} cannot be loaded; its first request tries again")]
+    public static partial void NotLoaded(ILogger logger, Exception error, string model);
 }
