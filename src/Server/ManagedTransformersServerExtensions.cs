@@ -2,6 +2,7 @@ using ManagedTransformers.Server;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -24,14 +25,21 @@ public static class ManagedTransformersServerExtensions
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(options);
         services.AddSingleton(options);
+        if (options.CorsOrigins.Count > 0)
+            services.AddCors();
         services.AddSingleton<ServerModels>();
         services.AddSingleton<ApiRunner>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelLoading>());
         return services;
     }
 
+    /// <summary>Adds models and what serves them, as a configuration says: <c>builder.Configuration.GetSection("ManagedTransformers")</c>.</summary>
+    /// <inheritdoc cref="ServerConfiguration.GetServerOptions" path="/exception"/>
+    public static IServiceCollection AddManagedTransformersServer(this IServiceCollection services, IConfiguration section) =>
+        services.AddManagedTransformersServer(section.GetServerOptions());
+
     /// <summary>Maps the routes of all protocols, and those that say whether the server lives and is ready.</summary>
-    /// <param name="app">The app, or a group of its routes.</param>
+    /// <param name="app">The app, or a group of its routes. With <see cref="ServerOptions.CorsOrigins"/> it needs <c>app.UseCors()</c> before.</param>
     /// <returns>All of them, to require authorization, CORS or rate limits of the app's own.</returns>
     public static IEndpointConventionBuilder MapManagedTransformers(this IEndpointRouteBuilder app)
     {
@@ -40,6 +48,8 @@ public static class ManagedTransformersServerExtensions
         RouteGroupBuilder group = app.MapGroup("");
         foreach (ApiRoute route in ApiRoutes.All)
             group.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
+        if (app.ServiceProvider.GetRequiredService<ServerOptions>().CorsOrigins is { Count: > 0 } origins)
+            group.RequireCors(policy => policy.WithOrigins([.. origins]).AllowAnyHeader().AllowAnyMethod());
         return group;
     }
 

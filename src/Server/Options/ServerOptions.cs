@@ -12,17 +12,23 @@ public sealed record ServerOptions
     /// <summary>The keys, one of which a request must have as <c>Authorization: Bearer KEY</c>; none: anybody may ask.</summary>
     public IReadOnlyList<string> ApiKeys { get; init; } = [];
 
+    /// <summary>Where pages come from that may ask, such as <c>http://localhost:3000</c>; <c>*</c>: any; none: browsers refuse pages from elsewhere.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
+
     /// <summary>The most bytes of a request's body.</summary>
-    public long MaxBodyBytes { get; init; } = 8 << 20;
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public long MaxBodyBytes { get; init => field = OptionRange.Least(1, value); } = 8 << 20;
 
     /// <summary>The most prompts or texts of a request.</summary>
-    public int MaxInputs { get; init; } = 2048;
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public int MaxInputs { get; init => field = OptionRange.Least(1, value); } = 2048;
 
     /// <summary>How long a request may take; null: as long as it does.</summary>
     public TimeSpan? RequestTimeout { get; init; }
 
     /// <summary>The most bytes of weights and caches of all loaded models; null: no limit.</summary>
-    public long? MemoryBytes { get; init; }
+    /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
+    public long? MemoryBytes { get; init => field = OptionRange.Least(1, value); }
 
     /// <summary>How models are loaded.</summary>
     public PipelineOptions Pipeline { get; init; } = PipelineOptions.Default;

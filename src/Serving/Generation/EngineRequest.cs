@@ -10,6 +10,7 @@ internal sealed class EngineRequest : IDisposable
     private readonly Action<EngineRequest> _cancelled;
     private readonly long _start = Stopwatch.GetTimestamp();
     private volatile bool _isOver;
+    private int _ended;
 
     /// <param name="number">From 1 on.</param>
     /// <param name="request">What was asked for.</param>
@@ -43,6 +44,9 @@ internal sealed class EngineRequest : IDisposable
 
     public GenerationUsage Usage { get; } = new();
 
+    /// <summary>What is measured of it.</summary>
+    public required ModelTelemetry.ModelOperation Operation { get; init; }
+
     /// <summary>Names tokens.</summary>
     public required Tokenizer Tokenizer { get; init; }
 
@@ -60,12 +64,15 @@ internal sealed class EngineRequest : IDisposable
             update = update with { PromptLogProbabilities = probabilities };
             PromptProbabilities = null;
         }
+        if (update.Piece.TokenIds.Count > 0)
+            Operation.Piece();
         _updates.Writer.TryWrite(update);
     }
 
     public void Complete(Exception? error = null)
     {
         _isOver = true;
+        End(error);
         _updates.Writer.TryComplete(error);
         _registration.Unregister();
     }
@@ -77,9 +84,24 @@ internal sealed class EngineRequest : IDisposable
             Cancel(CancellationToken.None);
     }
 
+    // Before the caller hears of it: who asks for the measurements then has this one's. The engine and a caller who goes may both come here.
+    private void End(Exception? error)
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+            return;
+        if (error is not null)
+            Operation.Failed(error);
+        Operation.SetTag("gen_ai.usage.input_tokens", Prompt.Tokens.Length);
+        int newTokens = Texts.Length == 0 ? Usage.NewTokens : Texts.Sum(text => text.Row.Generated.Length);
+        Operation.SetTag("gen_ai.usage.output_tokens", newTokens);
+        Operation.Completed(newTokens / Math.Max(1, Texts.Length));
+        Operation.Dispose();
+    }
+
     private void Cancel(CancellationToken token)
     {
         _isOver = true;
+        End(new OperationCanceledException(token));
         _updates.Writer.TryComplete(new OperationCanceledException(token));
         _cancelled(this);
     }

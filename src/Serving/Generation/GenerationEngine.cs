@@ -137,7 +137,10 @@ public sealed class GenerationEngine : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_waiting.Count >= Options.MaxQueue && _waiting.Count > 0)
                 throw new EngineBusyException($"{_waiting.Count} requests wait, as many as the engine takes (MaxQueue). Try again later.");
-            var one = new EngineRequest(++_number, request, plan, prompt, Leave, cancellationToken) { Tokenizer = Generator.Tokenizer };
+            var one = new EngineRequest(++_number, request, plan, prompt, Leave, cancellationToken)
+            {
+                Tokenizer = Generator.Tokenizer, Operation = ModelTelemetry.BeginApart("text_completion", Generator.ModelId),
+            };
             _waiting.AddLast(one);
             _wake.Set();
             return one;

@@ -60,7 +60,9 @@ public sealed record GenerationEngineOptions
 
     /// <summary>The most tokens of prompts that are read between two steps of the texts that run, so that these do not stall.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 17, from where on a prompt's bits do not depend on its parts.</exception>
-    public int PromptTokensPerStep { get; init => field = OptionRange.Least(MatMul.TiledRows, value); } = 32;
+    public int PromptTokensPerStep { get; init => field = OptionRange.Least(LeastPromptTokensPerStep, value); } = 32;
+
+    internal const int LeastPromptTokensPerStep = MatMul.TiledRows;
 
     /// <summary>The most bytes of keys and values, of running texts and of the prefix cache together; a prompt that does not fit waits for others to end.
     /// Null: a quarter of the memory that the process may use.</summary>

@@ -92,6 +92,23 @@ public sealed class OperationTests
         }
     }
 
+    [Test]
+    public async Task A_page_from_elsewhere_may_ask_where_its_origin_is_named()
+    {
+        await using var server = await Running.StartAsync(
+            new ServerOptions { Models = [Demo], ApiKeys = ["secret"], CorsOrigins = ["http://localhost:3000"] });
+        foreach ((string origin, string? allowed) in new[] { ("http://localhost:3000", "http://localhost:3000"), ("http://evil.example", null) })
+        {
+            using var preflight = new HttpRequestMessage(HttpMethod.Options, "/v1/completions");
+            preflight.Headers.Add("Origin", origin);
+            preflight.Headers.Add("Access-Control-Request-Method", "POST");
+            preflight.Headers.Add("Access-Control-Request-Headers", "authorization,content-type");
+            using HttpResponseMessage answer = await server.Client.SendAsync(preflight);
+            Assert.That((int)answer.StatusCode, Is.EqualTo(204), "asked without a key: browsers send none");
+            Assert.That(answer.Headers.TryGetValues("Access-Control-Allow-Origin", out IEnumerable<string>? all) ? all.Single() : null, Is.EqualTo(allowed));
+        }
+    }
+
     [TestCase(true, Description = "a stream has an event with the error at its end")]
     [TestCase(false, Description = "any other answer is cut off: half an object is no answer")]
     public async Task What_fails_after_an_answer_began_is_seen_by_the_client(bool isStream)
@@ -129,6 +146,8 @@ public sealed class OperationTests
             builder.Services.AddManagedTransformersServer(options);
             WebApplication app = builder.Build();
             app.Urls.Add("http://127.0.0.1:0");
+            if (options.CorsOrigins.Count > 0)
+                app.UseCors();
             app.MapManagedTransformers();
             app.MapManagedTransformersFallback();
             more?.Invoke(app);

@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 
-namespace ManagedTransformers.Extensions.AI;
+namespace ManagedTransformers.Serving;
 
 /// <summary>Meter and activity source, with the names of OpenTelemetry's gen_ai conventions where there are any.</summary>
 /// <remarks>Both are called <see cref="Name"/>: <c>AddMeter("ManagedTransformers")</c>, <c>AddSource("ManagedTransformers")</c>.</remarks>
@@ -35,6 +35,15 @@ public static class ModelTelemetry
 
     /// <summary>Begins a call; disposing ends it.</summary>
     internal static ModelOperation Begin(string operation, string model) => new(operation, model);
+
+    /// <summary>Begins a call that ends on another thread: what the caller does meanwhile is not part of it.</summary>
+    internal static ModelOperation BeginApart(string operation, string model)
+    {
+        Activity? outer = Activity.Current;
+        ModelOperation begun = Begin(operation, model);
+        Activity.Current = outer;
+        return begun;
+    }
 
     internal static void Loaded(string model, TimeSpan time, Exception? error) => s_load.Record(time.TotalSeconds, Tags("load", model, error));
 
