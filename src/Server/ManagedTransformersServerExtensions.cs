@@ -17,7 +17,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 /// </code></example>
 public static class ManagedTransformersServerExtensions
 {
-    /// <summary>Adds models and what serves them.</summary>
+    /// <summary>Adds models (a <see cref="ModelHost"/>) and what serves them.</summary>
     /// <param name="services">The app's services.</param>
     /// <param name="options">The models, and limits.</param>
     public static IServiceCollection AddManagedTransformersServer(this IServiceCollection services, ServerOptions options)
@@ -27,6 +27,7 @@ public static class ManagedTransformersServerExtensions
         services.AddSingleton(options);
         if (options.CorsOrigins.Count > 0)
             services.AddCors();
+        services.AddSingleton(_ => new ModelHost(options.ToHost()));
         services.AddSingleton<ServerModels>();
         services.AddSingleton<ApiRunner>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelLoading>());

@@ -33,6 +33,7 @@ internal static partial class Mtx
         new QualityCommand(console),
         new ExplainCommand(console),
         new PlaygroundCommand(console),
+        new ServeCommand(console),
         new NextSentenceCommand(console),
         new RerankCommand(console),
         new TokenizeCommand(console),
@@ -54,6 +55,8 @@ internal static partial class Mtx
         {
             ParseResult parsed = Parse(args, console);
             var invocation = new InvocationConfiguration { Output = console.Out, Error = console.Error, EnableDefaultExceptionHandler = false };
+            if (parsed.CommandResult.Command is MtxCommand command)
+                invocation.ProcessTerminationTimeout = command.TimeToEnd + TimeSpan.FromSeconds(1);
             return await parsed.InvokeAsync(invocation, cancellationToken).ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // the outermost place: a command's own errors are caught where it runs

@@ -47,6 +47,8 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
             throw new ApiException(e.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problem.TooLarge : Problem.Invalid, e.Message, e);
         }
         http.Response.RegisterForDispose(document);
+        if (options.LogTexts)
+            models.LogBody(http.Request.Path, document.RootElement);
         return document.RootElement.ValueKind == JsonValueKind.Object
             ? new RequestFields(document.RootElement, route.Fields)
             : throw new ApiException(Problem.Invalid, "The body is no JSON object.");

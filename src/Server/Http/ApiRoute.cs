@@ -29,6 +29,7 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
             time.CancelAfter(most);
         CancellationToken client = http.RequestAborted;
         http.RequestAborted = time.Token;
+        long start = Stopwatch.GetTimestamp();
         try
         {
             if (!route.IsOpen)
@@ -49,6 +50,7 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
             http.RequestAborted = client;
             await AnswerAsync(http, route.Protocol, error).ConfigureAwait(false);
         }
+        models.LogRequest(route.Key, http.Response.StatusCode, Stopwatch.GetElapsedTime(start));
     }
 
     // Some clients always send the header: an empty key, or the word "undefined", is none.

@@ -4,16 +4,15 @@ using Microsoft.Extensions.Logging;
 namespace ManagedTransformers.Server;
 
 /// <summary>The models that a server has, and which of them a request means.</summary>
-internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> logger) : IAsyncDisposable
+internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogger<ServerModels> logger)
 {
-    private readonly ModelHost _host = new(options.ToHost());
     private readonly ConcurrentDictionary<string, PretrainedConfig?> _configs = [];
     private volatile bool _isReady;
 
     /// <summary>When the server began, seconds since 1970.</summary>
     public long Created { get; } = ApiRequest.Now;
 
-    public IReadOnlyList<HostedModelState> All => _host.Models;
+    public IReadOnlyList<HostedModelState> All => host.Models;
 
     /// <summary>Whether the models that are loaded at the start are there.</summary>
     public bool IsReady => _isReady;
@@ -36,11 +35,11 @@ internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> 
             string others = able.Length == 0 ? "No model here can." : $"These can: {string.Join(", ", able.Select(model => model.Id))}.";
             throw new ApiException(Problem.NotSupported, $"{id} cannot do that ({task}); it does {named.Tasks}. {others}") { Field = "model" };
         }
-        return await _host.AcquireAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
+        return await host.AcquireAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>What a model's config.json says; null: it cannot be read.</summary>
-    public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, _host.ConfigOf);
+    public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, host.ConfigOf);
 
     /// <summary>Loads the models that are to be there before requests come; the others are loaded by their first request. One that cannot be loaded is logged,
     /// and tried again by its first request; the others are served.</summary>
@@ -50,7 +49,7 @@ internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> 
         {
             try
             {
-                using ModelLease lease = await _host.AcquireAsync(model.Id, progress: null, cancellationToken).ConfigureAwait(false);
+                using ModelLease lease = await host.AcquireAsync(model.Id, progress: null, cancellationToken).ConfigureAwait(false);
                 ServerLog.Loaded(logger, model.Id);
             }
             catch (ManagedTransformersException e)
@@ -63,17 +62,25 @@ internal sealed class ServerModels(ServerOptions options, ILogger<ServerModels> 
 
     public void LogFailure(Exception error, string route) => ServerLog.Failed(logger, error, route);
 
-    public ValueTask DisposeAsync() => _host.DisposeAsync();
+    public void LogRequest(string route, int status, TimeSpan time) => ServerLog.Answered(logger, route, status, time.TotalMilliseconds);
+
+    public void LogBody(string route, JsonElement body) => ServerLog.Body(logger, route, body);
 
     private static string Named(IReadOnlyList<HostedModelState> models) =>
         string.Join(" ", models.Select(model => $"{model.Id} does {model.Tasks}."));
 }
 
-/// <summary>What a server logs. Texts of requests are never in it.</summary>
+/// <summary>What a server logs. Texts of requests are in it only where that is asked for (LogTexts).</summary>
 internal static partial class ServerLog
 {
     [LoggerMessage(1, LogLevel.Error, "{Route} failed")]
     public static partial void Failed(ILogger logger, Exception error, string route);
+
+    [LoggerMessage(4, LogLevel.Debug, "{Route} {Status} in {Milliseconds:0.0} ms")]
+    public static partial void Answered(ILogger logger, string route, int status, double milliseconds);
+
+    [LoggerMessage(5, LogLevel.Information, "{Route} {Body}")]
+    public static partial void Body(ILogger logger, string route, JsonElement body);
 
     [LoggerMessage(2, LogLevel.Information, "{Model} is loaded")]
     public static partial void Loaded(ILogger logger, string model);

@@ -37,6 +37,7 @@ public static class ServerConfiguration
             MaxInputs = keys.Count("MaxInputs") ?? defaults.MaxInputs,
             RequestTimeout = keys.Time("RequestTimeout"),
             MemoryBytes = keys.Bytes("MemoryBytes", 1),
+            LogTexts = keys.Flag("LogTexts") ?? defaults.LogTexts,
             Pipeline = keys.Nested("Pipeline", new ModelConfiguration(errors).Pipeline) ?? defaults.Pipeline,
             Generation = keys.Nested("Generation", Generation) ?? defaults.Generation,
             Encoder = keys.Nested("Encoder", Encoder) ?? defaults.Encoder,

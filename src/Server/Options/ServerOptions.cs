@@ -30,6 +30,9 @@ public sealed record ServerOptions
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public long? MemoryBytes { get; init => field = OptionRange.Least(1, value); }
 
+    /// <summary>Whether the bodies of requests are logged, with the texts in them.</summary>
+    public bool LogTexts { get; init; }
+
     /// <summary>How models are loaded.</summary>
     public PipelineOptions Pipeline { get; init; } = PipelineOptions.Default;
 

@@ -1,3 +1,4 @@
+using ManagedTransformers.Serving;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -47,7 +48,8 @@ public sealed class KeepAliveTests
     {
         var http = new DefaultHttpContext { Response = { Body = sent } };
         var options = new ServerOptions { Models = [Path.Combine(RepositoryRoot.Path, "models", "demo-codegen")] };
-        await using var models = new ServerModels(options, NullLogger<ServerModels>.Instance);
+        await using var host = new ModelHost(options.ToHost());
+        var models = new ServerModels(options, host, NullLogger<ServerModels>.Instance);
         var request = new ApiRequest(http, models, options, new RouteEntry { Status = EntryStatus.Supported });
         await foreach (int item in items.WithKeepAlive(request, interval))
             await request.SendAsync(json => json.WriteNumberValue(item));

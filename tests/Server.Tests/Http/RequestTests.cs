@@ -1,3 +1,4 @@
+using ManagedTransformers.Serving;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -61,7 +62,8 @@ public sealed class RequestTests
     {
         var http = new DefaultHttpContext { Request = { Body = new MemoryStream(Encoding.UTF8.GetBytes(body)) } };
         var options = new ServerOptions { Models = [Path.Combine(RepositoryRoot.Path, "models", "demo-codegen")] };
-        await using var models = new ServerModels(options, NullLogger<ServerModels>.Instance);
+        await using var host = new ModelHost(options.ToHost());
+        var models = new ServerModels(options, host, NullLogger<ServerModels>.Instance);
         return await new ApiRequest(http, models, options, new RouteEntry { Status = EntryStatus.Supported, Fields = s_fields }).ReadAsync();
     }
 }

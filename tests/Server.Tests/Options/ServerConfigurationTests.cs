@@ -13,15 +13,15 @@ public sealed class ServerConfigurationTests
     {
         ServerOptions options = Read("""
             {"Models": ["a", "org/b"], "Preload": true, "ApiKeys": "one", "CorsOrigins": ["http://localhost:3000"], "MaxBodyBytes": 1000, "MaxInputs": 8,
-             "RequestTimeout": "00:01:30", "MemoryBytes": 4000000000, "Pipeline": {"Load": {"WeightFormat": "Int8", "Kernels": {"MaxThreads": 3}}},
+             "RequestTimeout": "00:01:30", "MemoryBytes": 4000000000, "LogTexts": true, "Pipeline": {"Load": {"WeightFormat": "Int8", "Kernels": {"MaxThreads": 3}}},
              "Generation": {"MaxRows": 4, "MaxQueue": 0, "PromptTokensPerStep": 64, "CacheBytes": 0, "Deterministic": false, "KeyValueType": "F16"},
              "Encoder": {"MaxBatchTokens": 100, "MaxBatchTexts": 5, "MaxQueue": 7}}
             """);
         Assert.That(options.Models, Is.EqualTo(new[] { "a", "org/b" }));
         Assert.That(options.ApiKeys, Is.EqualTo(new[] { "one" }), "a list of one may be a text");
         Assert.That(options.CorsOrigins, Is.EqualTo(new[] { "http://localhost:3000" }));
-        Assert.That((options.Preload, options.MaxBodyBytes, options.MaxInputs, options.RequestTimeout, options.MemoryBytes),
-            Is.EqualTo((true, 1000L, 8, (TimeSpan?)TimeSpan.FromSeconds(90), (long?)4_000_000_000)));
+        Assert.That((options.Preload, options.LogTexts, options.MaxBodyBytes, options.MaxInputs, options.RequestTimeout, options.MemoryBytes),
+            Is.EqualTo((true, true, 1000L, 8, (TimeSpan?)TimeSpan.FromSeconds(90), (long?)4_000_000_000)));
         Assert.That((options.Pipeline.Load.WeightFormat, options.Pipeline.Load.Kernels.MaxThreads), Is.EqualTo((WeightFormat.Int8, 3)));
         Assert.That(options.Generation, Is.EqualTo(new GenerationEngineOptions
         {
@@ -31,7 +31,7 @@ public sealed class ServerConfigurationTests
         string[] read = [.. typeof(ServerOptions).GetProperties().Select(property => property.Name)];
         Assert.That(read, Is.EquivalentTo(new[]
         {
-            "Models", "Preload", "ApiKeys", "CorsOrigins", "MaxBodyBytes", "MaxInputs", "RequestTimeout", "MemoryBytes", "Pipeline", "Generation", "Encoder",
+            "Models", "Preload", "ApiKeys", "CorsOrigins", "MaxBodyBytes", "MaxInputs", "RequestTimeout", "MemoryBytes", "LogTexts", "Pipeline", "Generation", "Encoder",
         }), "an option that is new must be read as well, and be in this test");
     }
 

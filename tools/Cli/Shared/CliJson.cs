@@ -31,6 +31,7 @@ internal static class CliJson
 [JsonSerializable(typeof(QualityResult))]
 [JsonSerializable(typeof(ExplainResult))]
 [JsonSerializable(typeof(PlaygroundResult))]
+[JsonSerializable(typeof(ServeResult))]
 [JsonSerializable(typeof(NextSentenceResult))]
 [JsonSerializable(typeof(RerankResult))]
 [JsonSerializable(typeof(TokenizeResult))]

@@ -40,22 +40,24 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
     }
 
     /// <summary>Kernel level, threads, format of the weights and strictness, as the options say; warnings go to standard error.</summary>
-    public LoadOptions LoadOptions()
+    /// <param name="configured">What counts where an option is not given; null: the defaults.</param>
+    public LoadOptions LoadOptions(LoadOptions? configured = null)
     {
         try
         {
             // Read in any case: a bad MTX_KERNELS is an error also where --kernels is given.
-            KernelLevel level = KernelDispatch.Level;
+            KernelLevel level = configured?.Kernels.Level ?? KernelDispatch.Level;
             if (parsed.GetValue(common.Kernels) is string name)
                 level = Enum.Parse<KernelLevel>(name, ignoreCase: true);
-            int threads = parsed.GetValue(common.Threads) ?? Environment.ProcessorCount;
-            return new LoadOptions
+            int threads = parsed.GetValue(common.Threads) ?? configured?.Kernels.MaxThreads ?? Environment.ProcessorCount;
+            return (configured ?? new LoadOptions()) with
             {
                 Kernels = new KernelOptions { Level = level, MaxThreads = threads },
-                WeightFormat = CommonOptions.WeightFormatOf(parsed.GetValue(common.Weights)),
-                QuantizeHead = parsed.GetValue(common.QuantizeHead),
-                MapWeights = !parsed.GetValue(common.NoMap),
-                Strict = parsed.GetValue(common.Strict),
+                WeightFormat = parsed.GetValue(common.Weights) is null && configured is not null
+                    ? configured.WeightFormat : CommonOptions.WeightFormatOf(parsed.GetValue(common.Weights)),
+                QuantizeHead = parsed.GetValue(common.QuantizeHead) || configured?.QuantizeHead == true,
+                MapWeights = !parsed.GetValue(common.NoMap) && configured?.MapWeights != false,
+                Strict = parsed.GetValue(common.Strict) || configured?.Strict == true,
                 OnWarning = console.Warn,
             };
         }
@@ -65,7 +67,6 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
             throw new UsageException(e.Message);
         }
     }
-
 
     /// <summary>The same for a pipeline.</summary>
     public PipelineOptions PipelineOptions()

@@ -14,6 +14,9 @@ internal static class ModelLocator
     public const string Embedder = "demo-embed";
     public const string Generator = "demo-codegen";
 
+    /// <summary>All demo models.</summary>
+    public static IReadOnlyList<string> Demos { get; } = [Generator, FillMask, LanguageId, Tagger, Embedder];
+
     /// <summary>The directory that --model names. A name that is also a directory means the directory.</summary>
     /// <param name="given">A directory, a demo model, or org/name[@revision] in the hub's cache.</param>
     /// <param name="revision">What --revision says.</param>
@@ -22,7 +25,7 @@ internal static class ModelLocator
     public static string Resolve(string given, string? revision)
     {
         bool directory = Directory.Exists(given);
-        bool demo = given is FillMask or LanguageId or Tagger or Embedder or Generator;
+        bool demo = Demos.Contains(given);
         if (revision is not null && (directory || demo))
             throw new UsageException(
                 $"--revision {revision} is for models in the hub's cache; {given} is {(directory ? "a directory" : "a demo model")}. Leave it out.");

@@ -6,7 +6,6 @@ namespace ManagedTransformers.Cli;
 /// <summary>What every command has: the common options, cancellation, and errors that end in a message.</summary>
 internal abstract class MtxCommand : Command
 {
-    private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(1);
     private readonly CliConsole _console;
 
     protected MtxCommand(string name, string description, CliConsole console)
@@ -29,6 +28,9 @@ internal abstract class MtxCommand : Command
     /// <summary>Options that --help shows in groups below the others.</summary>
     internal virtual IEnumerable<(string Title, Option[] Options)> OptionGroups => [];
 
+    /// <summary>How long it may take to end after Ctrl+C or SIGTERM.</summary>
+    internal virtual TimeSpan TimeToEnd => TimeSpan.FromSeconds(1);
+
     /// <summary>Does the work.</summary>
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
     protected abstract Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken);
@@ -50,7 +52,7 @@ internal abstract class MtxCommand : Command
         }
     }
 
-    private static async Task<int> EndOf(Task<int> work, CancellationToken cancellationToken)
+    private async Task<int> EndOf(Task<int> work, CancellationToken cancellationToken)
     {
         try
         {

@@ -1,0 +1,131 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace ManagedTransformers.Cli.Tests;
+
+/// <summary>mtx serve: what it serves, how it ends, and what it refuses. tests/Server.Tests tries the routes.</summary>
+[TestFixture]
+internal sealed class ServeCommandTests
+{
+    [Test]
+    public async Task The_demo_models_are_served_until_it_is_cancelled_and_what_runs_is_ended()
+    {
+        int port = FreePort();
+        using var cancellation = new CancellationTokenSource();
+        Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, ["serve", "--port", $"{port}", "--api-key", "secret", "--json"]);
+        using var client = new HttpClient { BaseAddress = new Uri($"http://localhost:{port}/") };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret");
+        Assert.That(await WhenItAnswers(client, "health"), Is.EqualTo("""{"status":"ok"}"""));
+        JsonElement models = JsonElement.Parse(await client.GetStringAsync("v1/models"));
+        Assert.That(models.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()), Is.EqualTo(ModelLocator.Demos));
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions");
+        request.Content = new StringContent("""{"prompt": "def f(", "max_tokens": 300, "ignore_eos": true, "stream": true}""", Encoding.UTF8, "application/json");
+        using HttpResponseMessage stream = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        cancellation.Cancel();
+        Assert.That(await stream.Content.ReadAsStringAsync(), Does.EndWith("data: [DONE]\n\n"));
+        MtxRun ended = await run;
+        Assert.That((ended.ExitCode, ended.Error), Is.EqualTo((0, "")));
+        Assert.That(MtxRun.Names(ended.Json), Is.EqualTo(new[] { "address", "models" }));
+        Assert.That(ended.Json.GetProperty("address").GetString(), Is.EqualTo($"http://localhost:{port}"));
+        Assert.That(ended.Json.GetProperty("models")[0].GetProperty("tasks").GetString(), Is.EqualTo("Generation, Infill"));
+    }
+
+    [Test]
+    public async Task A_run_that_takes_longer_than_the_drain_is_cut_off()
+    {
+        int port = FreePort();
+        using var cancellation = new CancellationTokenSource();
+        string[] args = ["serve", "--model", ModelLocator.Generator, "--port", $"{port}", "--drain", "0", "--threads", "1", "--kernels", "Reference"];
+        Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, args);
+        using var client = new HttpClient { BaseAddress = new Uri($"http://localhost:{port}/") };
+        await WhenItAnswers(client, "health");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions");
+        request.Content = new StringContent(
+            """{"prompt": "def f(", "max_tokens": 500, "n": 8, "ignore_eos": true, "stream": true}""", Encoding.UTF8, "application/json");
+        using HttpResponseMessage stream = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        cancellation.Cancel();
+        string text = "";
+        try
+        {
+            text = await stream.Content.ReadAsStringAsync();
+        }
+        catch (HttpRequestException)
+        {
+            // The connection was cut.
+        }
+        Assert.That(text, Does.Not.EndWith("data: [DONE]\n\n"));
+        Assert.That((await run).ExitCode, Is.Zero);
+    }
+
+    [Test]
+    public void A_port_that_is_in_use_is_named()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        MtxRun run = MtxRun.Of("serve", "--host", "127.0.0.1", "--port", $"{((IPEndPoint)taken.LocalEndpoint).Port}");
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error, Does.Contain("cannot be listened at").And.Contain("--port"));
+    }
+
+    [TestCase(3, "no/such/folder", "--model", "no/such/folder")]
+    [TestCase(3, "Mtx.cs is a file", "--model", "demo-embed", "tools/Cli/Mtx.cs", Description = "several after one --model")]
+    [TestCase(2, "at most 65535", "--port", "70000")]
+    [TestCase(2, "--host is a/b", "--host", "a/b")]
+    [TestCase(2, "--memory is \"8 elephants\"", "--memory", "8 elephants")]
+    [TestCase(2, "A key of --api-key is empty", "--api-key", " ")]
+    public void What_cannot_be_served_is_said(int code, string message, params string[] args)
+    {
+        string[] given = [.. args.Select(arg => arg.EndsWith(".cs", StringComparison.Ordinal) ? Path.Combine(Folders.Repository, arg) : arg)];
+        MtxRun run = MtxRun.Of(["serve", .. given]);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((code, "")), run.Error);
+        Assert.That(run.Error, Does.Contain(message));
+    }
+
+    // In a process of its own: the current directory and the environment are a process's.
+    [TestCase("""{"ManagedTransformers": {"Preloads": true}}""", 2, "ManagedTransformers:Preloads is no option")]
+    [TestCase("""{"ManagedTransformers": {"Models": ["no/such/folder"]}}""", 3, "no/such/folder")]
+    [TestCase("""{"ManagedTransformers": """, 2, "appsettings.json")]
+    public void Appsettings_of_the_current_directory_count(string settings, int code, string message)
+    {
+        string folder = Folders.Scratch();
+        File.WriteAllText(Path.Combine(folder, "appsettings.json"), settings);
+        MtxRun run = MtxProcess.Run("/bin/sh", ["-c", "cd \"$0\" && exec \"$@\"", folder, .. MtxProcess.Command, "serve"]);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((code, "")), run.Error);
+        Assert.That(run.Error, Does.Contain(message));
+    }
+
+    [Test]
+    public void SIGTERM_ends_it_with_exit_code_0()
+    {
+        MtxRun run = MtxProcess.Run("/bin/sh",
+            ["-c", "\"$@\" > \"$0\" & p=$!; while ! grep -q Serving \"$0\"; do sleep 0.05; done; kill -TERM $p; wait $p",
+             Path.Combine(Folders.Scratch(), "out"), .. MtxProcess.Command, "serve", "--model", ModelLocator.Generator, "--port", "0"]);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private static async Task<string> WhenItAnswers(HttpClient client, string path)
+    {
+        while (true)
+        {
+            try
+            {
+                return await client.GetStringAsync(path);
+            }
+            catch (HttpRequestException)
+            {
+                await Task.Delay(20);
+            }
+        }
+    }
+}

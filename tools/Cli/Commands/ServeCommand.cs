@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.Globalization;
+using ManagedTransformers.Server;
+using ManagedTransformers.Serving;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>mtx serve: models over HTTP, in the protocols that editors and OpenAI's clients speak.</summary>
+internal sealed class ServeCommand : MtxCommand
+{
+    private readonly Option<string[]> _models = new("--model", "-m")
+    {
+        HelpName = "DIR", AllowMultipleArgumentsPerToken = true,
+        Description = "Checkpoint directories, org/name of models in the hub's cache, or names of demo models. Default: all demo models.",
+    };
+    private readonly Option<string?> _host = new("--host") { HelpName = "HOST", Description = "The address to listen at, or PATH.sock. Default: localhost." };
+    private readonly Option<int?> _port = CommonOptions.Bounded("--port", "N", $"The port to listen at; 0: a free one. Default: {ServeHost.UsualPort}.", 0);
+    private readonly Option<bool> _preload = CommonOptions.Flag("--preload", "Load all models at the start, instead of each by its first request.");
+    private readonly Option<string?> _memory = Size("--memory", "Most bytes of weights and caches of all loaded models: 8GB, 500MiB, … Default: no limit.");
+    private readonly Option<string[]> _keys = new("--api-key") { HelpName = "KEY", Description = "A key that requests must have; may be given several times." };
+    private readonly Option<string?> _keyFile = new("--api-key-file") { HelpName = "FILE", Description = "Keys, one per line, which no list of processes shows." };
+    private readonly Option<string[]> _origins = new("--cors-origin")
+    {
+        HelpName = "ORIGIN", Description = "A page's origin, such as http://localhost:3000, that may ask from a browser; *: any. May be given several times.",
+    };
+    private readonly Option<string?> _body = Size("--max-body", "Most bytes of a request's body. Default: 8MiB.");
+    private readonly Option<int?> _inputs = CommonOptions.Bounded("--max-inputs", "N", "Most prompts or texts of a request. Default: 2048.", 1);
+    private readonly Option<int?> _timeout = CommonOptions.Bounded("--request-timeout", "SECONDS", "Most seconds of a request. Default: no limit.", 1);
+    private readonly Option<int?> _drain = CommonOptions.Bounded(
+        "--drain", "SECONDS", "How long running requests may go on when the server is told to end. Default: 30.", 0);
+    private readonly Option<int?> _rows = CommonOptions.Bounded("--max-rows", "N", "Most texts that a decoder generates at once; others wait. Default: 32.", 1);
+    private readonly Option<int?> _queue = CommonOptions.Bounded("--max-queue", "N", "Most requests that wait at a decoder; more get a 429. Default: 256.", 0);
+    private readonly Option<string?> _cache = Size("--cache", "Most bytes of a decoder's keys and values, its prefix cache included.");
+    private readonly Option<bool> _logRequests = CommonOptions.Flag("--log-requests", "Log every request: its route, status and time.");
+    private readonly Option<bool> _logTexts = CommonOptions.Flag("--log-texts", "Log the bodies of requests as well, with the texts in them.");
+
+    public ServeCommand(CliConsole console)
+        : base("serve", "Serve models over HTTP: the protocols of OpenAI, llama.cpp, text-embeddings-inference and Hugging Face's tasks", console)
+    {
+        Options.Remove(Common.Model);
+        Options.Remove(Common.Revision);
+        foreach (Option option in OptionGroups.SelectMany(group => group.Options).Prepend(_models))
+            Add(option);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(_port) is > ushort.MaxValue and int port)
+                result.AddError($"--port is {port}; at most {ushort.MaxValue} is possible.");
+        });
+    }
+
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups =>
+    [
+        ("Where", [_host, _port]),
+        ("Models", [_preload, _memory, _rows, _queue, _cache]),
+        ("Who may ask, and for how much", [_keys, _keyFile, _origins, _body, _inputs, _timeout, _drain]),
+        ("Logs", [_logRequests, _logTexts]),
+    ];
+
+    // What runs may go on for as long as --drain says; the host itself ends that.
+    internal override TimeSpan TimeToEnd => TimeSpan.FromHours(1);
+
+    protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
+    {
+        ServerOptions options = Settle(context, ServeHost.Configured());
+        var drain = TimeSpan.FromSeconds(context.Get(_drain) ?? 30);
+        await using ServeHost host = ServeHost.Create(options, context.Get(_host), context.Get(_port), drain,
+            context.Get(_logTexts) ? RequestLog.Texts : context.Get(_logRequests) ? RequestLog.Requests : RequestLog.None);
+        await host.StartAsync(cancellationToken).ConfigureAwait(false);
+        Show(context, host);
+        try
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await host.StopAsync().ConfigureAwait(false);           // Ctrl+C and SIGTERM are how it ends, not an error
+        }
+        return ExitCodes.Ok;
+    }
+
+    // What is said on the command line counts, then the configuration, then the defaults.
+    private ServerOptions Settle(CommandContext context, ServerOptions configured)
+    {
+        string[] named = context.Get(_models) is { Length: > 0 } given ? given : [.. configured.Models];
+        ServerOptions options = configured with
+        {
+            Models = [.. named.Length > 0 ? named.Select(Find) : ModelLocator.Demos.Select(ModelLocator.Demo)],
+            Preload = context.Get(_preload) || configured.Preload,
+            ApiKeys = [.. configured.ApiKeys, .. context.Get(_keys) ?? [], .. KeysOf(context.Get(_keyFile))],
+            CorsOrigins = context.Get(_origins) is { Length: > 0 } origins ? origins : configured.CorsOrigins,
+            MaxBodyBytes = BytesOf(context, _body) ?? configured.MaxBodyBytes,
+            MaxInputs = context.Get(_inputs) ?? configured.MaxInputs,
+            RequestTimeout = context.Get(_timeout) is int seconds ? TimeSpan.FromSeconds(seconds) : configured.RequestTimeout,
+            MemoryBytes = BytesOf(context, _memory) ?? configured.MemoryBytes,
+            Pipeline = configured.Pipeline with { Load = context.LoadOptions(configured.Pipeline.Load) },
+            Generation = configured.Generation with
+            {
+                MaxRows = context.Get(_rows) ?? configured.Generation.MaxRows,
+                MaxQueue = context.Get(_queue) ?? configured.Generation.MaxQueue,
+                CacheBytes = BytesOf(context, _cache) ?? configured.Generation.CacheBytes,
+            },
+        };
+        if (options.ApiKeys.FirstOrDefault(string.IsNullOrWhiteSpace) is not null)
+            throw new UsageException("A key of --api-key is empty; give one that is hard to guess.");
+        return options;
+    }
+
+    private static string Find(string model)
+    {
+        string directory = ModelLocator.Resolve(model, revision: null);
+        // A model of the hub keeps its name, by which requests call it.
+        return Directory.Exists(model) || ModelLocator.Demos.Contains(model) ? directory : model;
+    }
+
+    private static string[] KeysOf(string? file)
+    {
+        if (file is null)
+            return [];
+        string[] keys = [.. File.ReadAllLines(file).Select(line => line.Trim()).Where(line => line.Length > 0)];
+        return keys.Length > 0 ? keys : throw new UsageException($"--api-key-file {file} has no key; one per line is needed.");
+    }
+
+    private static void Show(CommandContext context, ServeHost host)
+    {
+        foreach (HostedModelState model in host.Models.Where(model => model.Problem is not null))
+            context.Console.Warn($"{model.Id} cannot be served: {model.Problem}");
+        if (host.IsOpenToOthers)
+            context.Console.Warn($"Anybody who reaches {host.Address} may ask; --api-key keeps others out.");
+        ServedModel[] models = [.. host.Models.Select(model => new ServedModel(model.Id, model.Tasks.ToString()))];
+        if (!context.WriteJson(new ServeResult(host.Address, models), CliJsonContext.Relaxed.ServeResult))
+        {
+            foreach (ServedModel model in models)
+                context.Console.Out.WriteLine($"{Cli.Show.Visible(model.Id)}: {model.Tasks}");
+            context.Console.Out.WriteLine($"Serving at {host.Address}; Ctrl+C ends it.");
+        }
+        context.Console.Out.Flush();
+    }
+
+    private static Option<string?> Size(string name, string description)
+    {
+        var option = new Option<string?>(name) { HelpName = "SIZE", Description = description };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: string text }] && ByteSize.Parse(text) is null)
+                result.AddError($"{name} is \"{text}\"; a number of bytes with KB, MB, GB, KiB, MiB or GiB is needed, such as 500MB.");
+        });
+        return option;
+    }
+
+    private static long? BytesOf(CommandContext context, Option<string?> option) => context.Get(option) is string text ? ByteSize.Parse(text) : null;
+}
+
+/// <summary>Where it is served, and what.</summary>
+internal sealed record ServeResult(string Address, ServedModel[] Models);
+
+/// <summary>A model, and what it can do.</summary>
+internal sealed record ServedModel(string Id, string Tasks);

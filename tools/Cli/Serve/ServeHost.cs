@@ -1,0 +1,126 @@
+using ManagedTransformers.Server;
+using ManagedTransformers.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
+
+namespace ManagedTransformers.Cli;
+
+/// <summary>What is logged of requests.</summary>
+internal enum RequestLog
+{
+    None,
+    Requests,
+    Texts,
+}
+
+/// <summary>The web app of mtx serve: models, all routes, logs on standard error.</summary>
+internal sealed class ServeHost : IAsyncDisposable
+{
+    public const int UsualPort = 8080;
+    private readonly WebApplication _app;
+    private readonly ServerOptions _options;
+
+    private ServeHost(WebApplication app, ServerOptions options) => (_app, _options) = (app, options);
+
+    /// <summary>Where it listens.</summary>
+    public string Address => _app.Urls.First();
+
+    public IReadOnlyList<HostedModelState> Models => _app.Services.GetRequiredService<ModelHost>().Models;
+
+    /// <summary>Whether it has no key and is reached from other machines.</summary>
+    public bool IsOpenToOthers => _options.ApiKeys.Count == 0 && _app.Urls.Any(url => !url.Contains("//unix:", StringComparison.Ordinal)
+        && Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && !uri.IsLoopback);
+
+    /// <summary>What appsettings.json of the current directory and the environment say.</summary>
+    /// <exception cref="UsageException">A key is unknown, or a value is none.</exception>
+    public static ServerOptions Configured()
+    {
+        try
+        {
+            return Builder().Configuration.GetSection(ServerConfiguration.SectionName).GetServerOptions();
+        }
+        catch (OptionsValidationException e)
+        {
+            throw new UsageException(string.Join(" ", e.Failures));
+        }
+        catch (InvalidDataException e)                                  // appsettings.json is no JSON
+        {
+            throw new UsageException($"{e.Message} {e.InnerException?.Message}".TrimEnd());
+        }
+    }
+
+    public static ServeHost Create(ServerOptions options, string? host, int? port, TimeSpan drain, RequestLog log)
+    {
+        WebApplicationBuilder builder = Builder();
+        Log(builder.Logging, log);
+        builder.Services.Configure<HostOptions>(all => all.ShutdownTimeout = drain);
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddManagedTransformersServer(options with { LogTexts = log == RequestLog.Texts || options.LogTexts });
+        WebApplication app = builder.Build();
+        // ASPNETCORE_URLS, ASPNETCORE_HTTP_PORTS and the like count where the command line says nothing.
+        bool isSaid = host is not null || port is not null;
+        if (isSaid || (builder.Configuration["urls"] ?? builder.Configuration["http_ports"] ?? builder.Configuration["Kestrel:Endpoints:Http:Url"]) is null)
+            app.Urls.Add(UrlOf(host ?? "localhost", port ?? UsualPort));
+        if (options.CorsOrigins.Count > 0)
+            app.UseCors();
+        app.MapManagedTransformers();
+        app.MapManagedTransformersFallback();
+        return new ServeHost(app, options);
+    }
+
+    /// <exception cref="IOException">The address cannot be listened at.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _app.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or FormatException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{string.Join(", ", _app.Urls)} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and " +
+                "--port.", e);
+        }
+    }
+
+    /// <summary>Takes no more requests, and waits for those that run.</summary>
+    public Task StopAsync() => _app.StopAsync(CancellationToken.None);
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private static WebApplicationBuilder Builder() => WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
+
+    private static string UrlOf(string host, int port)
+    {
+        if (host.EndsWith(".sock", StringComparison.Ordinal))
+            return $"http://unix:{Path.GetFullPath(host)}";
+        // No free port can be asked for at both addresses of localhost.
+        string name = host == "localhost" && port == 0 ? "127.0.0.1" : host.Contains(':') && !host.StartsWith('[') ? $"[{host}]" : host;
+        string url = $"http://{name}:{port}";
+        return Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.AbsolutePath == "/" && !host.Contains('/')
+            ? url : throw new UsageException($"--host is {host}; a name or an address is needed, such as 0.0.0.0, or a path that ends in .sock.");
+    }
+
+    // Standard output is for the address alone. What appsettings.json says of logs counts beside this.
+    private static void Log(ILoggingBuilder logging, RequestLog log)
+    {
+        logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);     // what keeps it from starting is the command's error
+        if (log != RequestLog.None)
+            logging.AddFilter("ManagedTransformers", LogLevel.Debug);
+    }
+
+    // The command line hears of Ctrl+C and SIGTERM.
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
