@@ -5,10 +5,12 @@ namespace ManagedTransformers.Server;
 /// <summary>POST /v1/embeddings.</summary>
 internal static class EmbeddingRoute
 {
-    public static async Task AnswerAsync(ApiRequest request)
+    public static async Task AnswerAsync(ApiRequest request) =>
+        await AnswerAsync(request, await request.ReadAsync().ConfigureAwait(false)).ConfigureAwait(false);
+
+    public static async Task AnswerAsync(ApiRequest request, RequestFields fields)
     {
-        RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
-        IReadOnlyList<string> texts = TextsOf(fields, request.Options.MaxInputs);
+        IReadOnlyList<string> texts = TextsOf(fields, "input", request.Options.MaxInputs);
         string? model = fields.Text("model");
         string format = fields.Text("encoding_format") ?? "float";
         if (format is not ("float" or "base64"))
@@ -23,16 +25,16 @@ internal static class EmbeddingRoute
         await request.WriteAsync(writer => Write(writer, lease.Id, all, format == "base64")).ConfigureAwait(false);
     }
 
-    // Ids come from tokenizers of other models: their numbers mean something else here.
-    private static IReadOnlyList<string> TextsOf(RequestFields fields, int most)
+    /// <summary>The texts of a field, at least one, none empty. Ids come from tokenizers of other models: their numbers mean something else here.</summary>
+    public static IReadOnlyList<string> TextsOf(RequestFields fields, string name, int most)
     {
-        JsonElement input = fields.Find("input") ?? throw ApiException.Of("input", "Field 'input' is needed: a text, or a list of texts.");
+        JsonElement input = fields.Find(name) ?? throw ApiException.Of(name, $"Field '{name}' is needed: a text, or a list of texts.");
         if (input.ValueKind == JsonValueKind.Array && input.GetArrayLength() > 0 && input[0].ValueKind is JsonValueKind.Number or JsonValueKind.Array)
-            throw ApiException.Of("input", "Field 'input' has token ids, which belong to one tokenizer; send texts.");
-        IReadOnlyList<string> texts = RequestFields.Texts(input, "input");
+            throw ApiException.Of(name, $"Field '{name}' has token ids, which belong to one tokenizer; send texts.");
+        IReadOnlyList<string> texts = RequestFields.Texts(input, name);
         if (texts.Count == 0 || texts.Contains(""))
-            throw ApiException.Of("input", "Field 'input' has an empty text, or none; a text of at least one character is needed.");
-        return texts.Count <= most ? texts : throw ApiException.Of("input", $"Field 'input' has {texts.Count} texts; at most {most} are read at once.");
+            throw ApiException.Of(name, $"Field '{name}' has an empty text, or none; a text of at least one character is needed.");
+        return texts.Count <= most ? texts : throw ApiException.Of(name, $"Field '{name}' has {texts.Count} texts; at most {most} are read at once.");
     }
 
     private static void Write(Utf8JsonWriter writer, string model, IReadOnlyList<TextEmbedding> all, bool asBase64)
