@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 
 namespace ManagedTransformers.Server.Tests;
 
@@ -75,6 +76,35 @@ public sealed class LlamaRefusalTests : LlamaTests
         Assert.That((status, error.GetProperty("code").GetInt32(), error.GetProperty("type").GetString()),
             Is.EqualTo((HttpStatusCode.BadRequest, 400, "invalid_request_error")));
         Assert.That(error.EnumerateObject().Select(key => key.Name), Is.EqualTo(new[] { "code", "message", "type" }));
+    }
+
+    // Nothing that a field may hold fails the server, and refusals are in its form.
+    [TestCase("/completion", "{\"prompt\": \"x =\", \"n_predict\": 2")]
+    [TestCase("/infill", "{\"input_prefix\": \"x =\", \"input_suffix\": \"\", \"n_predict\": 2")]
+    [TestCase("/tokenize", "{\"content\": \"x =\"")]
+    [TestCase("/detokenize", "{\"tokens\": [1]")]
+    [TestCase("/embeddings", "{\"content\": \"x =\"")]
+    public async Task A_field_of_any_type_is_answered_or_refused(string route, string body)
+    {
+        string[] values =
+        [
+            "null", "true", "0", "-1", "1", "1.5", "1e308", "-1e308", "1e-40", "9000000000000000000", "1e400", "\"\"", "\"a\"", "\"\\ud800\"", "[]", "[1]",
+            "[1e400]", "[\"a\"]", "[\"\\ud800\"]", "[[1, 2]]", "[[1, 3e38], [1, 3e38]]", "[[]]", "[null]", "[{}]", "{}", "{\"a\": 1}", "{\"1\": false}",
+        ];
+        foreach (string field in RouteManifest.Routes["POST " + route].Fields.Keys)
+        {
+            foreach (string value in values)
+            {
+                JsonObject one = JsonNode.Parse(body + "}")!.AsObject();
+                one.Remove(field);
+                string all = one.ToJsonString()[..^1] + (one.Count == 0 ? "" : ", ") + $"\"{field}\": {value}}}";
+                using HttpResponseMessage answer = await Server.SendAsync(route, all);
+                string text = await answer.Content.ReadAsStringAsync();
+                Assert.That((int)answer.StatusCode, Is.AnyOf(200, 400, 404, 501), $"{all}: {text}");
+                if (!answer.IsSuccessStatusCode)
+                    Assert.That(JsonElement.Parse(text).GetProperty("error").GetProperty("code").GetInt32(), Is.EqualTo((int)answer.StatusCode));
+            }
+        }
     }
 
     [Test]
