@@ -30,6 +30,7 @@ public static class ManagedTransformersServerExtensions
         services.AddSingleton(_ => new ModelHost(options.ToHost()));
         services.AddSingleton<ServerModels>();
         services.AddSingleton<ApiRunner>();
+        services.AddSingleton<PrometheusMetrics>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ModelLoading>());
         return services;
     }
@@ -46,6 +47,7 @@ public static class ManagedTransformersServerExtensions
     {
         ArgumentNullException.ThrowIfNull(app);
         ApiRunner runner = app.ServiceProvider.GetRequiredService<ApiRunner>();
+        app.ServiceProvider.GetRequiredService<PrometheusMetrics>();            // it measures from now on
         RouteGroupBuilder group = app.MapGroup("");
         foreach (ApiRoute route in ApiRoutes.All)
             group.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));

@@ -3,5 +3,5 @@ namespace ManagedTransformers.Server;
 /// <summary>The routes of all protocols.</summary>
 internal static class ApiRoutes
 {
-    public static IReadOnlyList<ApiRoute> All { get; } = [.. OpenAIRoutes.All, .. CopilotRoutes.All, .. LlamaRoutes.All, .. HealthRoutes.All];
+    public static IReadOnlyList<ApiRoute> All { get; } = [.. OpenAIRoutes.All, .. CopilotRoutes.All, .. LlamaRoutes.All, .. OperationRoutes.All];
 }

@@ -93,6 +93,34 @@ public sealed class OperationTests
     }
 
     [Test]
+    public async Task What_was_measured_is_there_for_Prometheus()
+    {
+        // The meter is the process's: a model with a name of its own.
+        string own = Directory.CreateTempSubdirectory("measured-").FullName;
+        foreach (string file in Directory.GetFiles(Demo))
+            File.Copy(file, Path.Combine(own, Path.GetFileName(file)));
+        await using var server = await Running.StartAsync(new ServerOptions { Models = [own] });
+        for (int i = 0; i < 2; i++)
+            await server.PostAsync("/v1/completions", """{"prompt": "def f(", "max_tokens": 5, "ignore_eos": true, "temperature": 0}""");
+        (int status, string body) = await server.GetAsync("/metrics");
+        Assert.That(status, Is.EqualTo(200));
+        string[] lines = body.Split('\n');
+        string labels = $"gen_ai_operation_name=\"text_completion\",gen_ai_provider_name=\"managed_transformers\",gen_ai_request_model=\"{Path.GetFileName(own)}\"";
+        Assert.That(lines, Does.Contain($"gen_ai_server_time_to_first_token_seconds_count{{{labels}}} 2"));
+        Assert.That(lines, Does.Contain($"gen_ai_server_time_to_first_token_seconds_bucket{{{labels},le=\"+Inf\"}} 2"));
+        Assert.That(lines, Does.Contain($"managed_transformers_calls_active{{{labels}}} 0"));
+        Assert.That(lines, Does.Contain("# TYPE gen_ai_server_request_duration_seconds histogram"));
+        Assert.That(lines, Does.Contain("llamacpp:tokens_predicted_total 10"));
+        double prompt = double.Parse(lines.Single(line => line.StartsWith("llamacpp:prompt_tokens_total", StringComparison.Ordinal)).Split(' ')[1]);
+        Assert.That(prompt, Is.InRange(1, 9), "what came from the cache is not counted");
+        double[] buckets = [.. lines.Where(line => line.StartsWith($"gen_ai_server_request_duration_seconds_bucket{{{labels},", StringComparison.Ordinal))
+            .Select(line => double.Parse(line.Split(' ')[1]))];
+        Assert.That(buckets, Is.Ordered, "buckets count all that is below their bound");
+        Assert.That(buckets[^1], Is.EqualTo(2));
+        Directory.Delete(own, recursive: true);
+    }
+
+    [Test]
     public async Task A_page_from_elsewhere_may_ask_where_its_origin_is_named()
     {
         await using var server = await Running.StartAsync(

@@ -3,8 +3,8 @@ using Microsoft.Extensions.Hosting;
 
 namespace ManagedTransformers.Server;
 
-/// <summary>Whether the server lives, and whether it takes requests; for probes and balancers, without a key.</summary>
-internal static class HealthRoutes
+/// <summary>For those who run a server: whether it lives and takes requests, without a key, and what it measured.</summary>
+internal static class OperationRoutes
 {
     public static IReadOnlyList<ApiRoute> All { get; } =
     [
@@ -12,6 +12,7 @@ internal static class HealthRoutes
         new("GET", "/v1/health", LlamaCppProtocol.Instance, ReadyAsync) { IsOpen = true },
         new("GET", "/readyz", LlamaCppProtocol.Instance, ReadyAsync) { IsOpen = true },
         new("GET", "/livez", LlamaCppProtocol.Instance, OkAsync) { IsOpen = true },
+        new("GET", "/metrics", LlamaCppProtocol.Instance, MetricsRoute.AnswerAsync),
     ];
 
     private static Task ReadyAsync(ApiRequest request)
