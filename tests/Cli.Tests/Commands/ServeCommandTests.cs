@@ -107,6 +107,56 @@ internal sealed class ServeCommandTests
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
     }
 
+    [Test]
+    public async Task Metrics_and_traces_go_to_the_collector_that_the_environment_names()
+    {
+        int port = FreePort(), collector = FreePort();
+        using var listener = new HttpListener { Prefixes = { $"http://127.0.0.1:{collector}/" } };
+        listener.Start();
+        var received = new System.Collections.Concurrent.ConcurrentDictionary<string, string>();
+        Task collecting = Task.Run(async () =>
+        {
+            while (listener.IsListening)
+            {
+                HttpListenerContext context = await listener.GetContextAsync();
+                using var body = new MemoryStream();
+                await context.Request.InputStream.CopyToAsync(body);
+                received.AddOrUpdate(context.Request.Url!.AbsolutePath, Encoding.Latin1.GetString(body.ToArray()), (_, before) => before + Encoding.Latin1.GetString(body.ToArray()));
+                context.Response.Close();
+            }
+        });
+        var start = new System.Diagnostics.ProcessStartInfo(
+            MtxProcess.Command[0], [.. MtxProcess.Command[1..], "serve", "--model", ModelLocator.Generator, "--port", $"{port}"])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+            Environment =
+            {
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://127.0.0.1:{collector}", ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "50", ["OTEL_METRIC_EXPORT_INTERVAL"] = "50",
+            },
+        };
+        using System.Diagnostics.Process process = System.Diagnostics.Process.Start(start)!;
+        try
+        {
+            using var client = new HttpClient { BaseAddress = new Uri($"http://localhost:{port}/") };
+            await WhenItAnswers(client, "health");
+            using var content = new StringContent("""{"prompt": "def f(", "max_tokens": 3}""", Encoding.UTF8, "application/json");
+            using HttpResponseMessage answer = await client.PostAsync("v1/completions", content);
+            var waited = System.Diagnostics.Stopwatch.StartNew();
+            while (waited.Elapsed < TimeSpan.FromSeconds(60) && !(received.GetValueOrDefault("/v1/traces", "").Contains("text_completion demo-codegen")
+                && received.GetValueOrDefault("/v1/metrics", "").Contains("gen_ai.server.time_to_first_token")))
+                await Task.Delay(20);
+        }
+        finally
+        {
+            process.Kill();
+            listener.Stop();
+            await collecting.ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+        Assert.That(received["/v1/traces"], Does.Contain("text_completion demo-codegen").And.Contain("gen_ai.usage.output_tokens"));
+        Assert.That(received["/v1/metrics"], Does.Contain("gen_ai.server.time_to_first_token"));
+    }
+
     private static int FreePort()
     {
         using var probe = new TcpListener(IPAddress.Loopback, 0);

@@ -7,6 +7,10 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace ManagedTransformers.Cli;
 
@@ -61,6 +65,7 @@ internal sealed class ServeHost : IAsyncDisposable
         builder.Services.Configure<HostOptions>(all => all.ShutdownTimeout = drain);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddManagedTransformersServer(options with { LogTexts = log == RequestLog.Texts || options.LogTexts });
+        Measure(builder);
         WebApplication app = builder.Build();
         // ASPNETCORE_URLS, ASPNETCORE_HTTP_PORTS and the like count where the command line says nothing.
         bool isSaid = host is not null || port is not null;
@@ -114,6 +119,18 @@ internal sealed class ServeHost : IAsyncDisposable
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);     // what keeps it from starting is the command's error
         if (log != RequestLog.None)
             logging.AddFilter("ManagedTransformers", LogLevel.Debug);
+    }
+
+    // Metrics and traces go to a collector where OpenTelemetry's own variables name one.
+    private static void Measure(WebApplicationBuilder builder)
+    {
+        if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is null)
+            return;
+        builder.Services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService("mtx"))
+            .WithMetrics(metrics => metrics.AddMeter(ModelTelemetry.Name, "Microsoft.AspNetCore.Hosting"))
+            .WithTracing(traces => traces.AddSource(ModelTelemetry.Name, "Microsoft.AspNetCore"))
+            .UseOtlpExporter();
     }
 
     // The command line hears of Ctrl+C and SIGTERM.
