@@ -49,7 +49,7 @@ internal static class CompletionRoute
             {
                 for (; begun < prompts.Count && begun - i < engine.Options.MaxRows; begun++)
                     running.Enqueue(engine.StreamAsync(prompts[begun].Request, ends.Token));
-                await foreach (GenerationUpdate update in running.Dequeue().ConfigureAwait(false))
+                await foreach (GenerationUpdate update in running.Dequeue().WithKeepAlive(request, KeepAlive.Interval, ends.Token).ConfigureAwait(false))
                 {
                     foreach (Action<Utf8JsonWriter> chunk in answer.Chunks(i, prompts[i], update))
                         await request.SendAsync(chunk).ConfigureAwait(false);

@@ -3,8 +3,8 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving → Hub; Serving ← Server; Runtime ← Extensions ←
-/// SemanticKernel → VectorData; the hub on its own; Shared below all but Kernels and VectorData; nothing native.</summary>
+/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving → Hub; Serving ← Extensions ← Server;
+/// Extensions ← SemanticKernel → VectorData; the hub on its own; Shared below all but Kernels and VectorData; nothing native.</summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
@@ -16,9 +16,9 @@ public sealed class DependencyTests
         ["Runtime"] = (["Models", "Tokenizers"], ["Microsoft.Extensions.AI.Abstractions"]),
         ["Diagnostics"] = (["Runtime"], []),
         ["Serving"] = (["Runtime", "Hub"], []),
-        ["Server"] = (["Serving"], []),
+        ["Server"] = (["Extensions", "Serving"], []),
         ["Hub"] = (["Shared"], []),
-        ["Extensions"] = (["Runtime"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
+        ["Extensions"] = (["Runtime", "Serving"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
         ["VectorData"] = ([],
             ["Microsoft.Extensions.DependencyInjection.Abstractions", "Microsoft.Extensions.VectorData.Abstractions", "System.Numerics.Tensors"]),
         ["SemanticKernel"] = (["Extensions", "VectorData"], ["Microsoft.SemanticKernel.Abstractions"]),
