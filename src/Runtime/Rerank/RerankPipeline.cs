@@ -63,24 +63,28 @@ public sealed class RerankPipeline : EncoderPipeline
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(documents);
         ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
-        float[] scores = ScoreRows(documents.Count, i => Row(Cased(query), documents[i], i, truncation, cancellationToken), progress, cancellationToken);
+        float[] scores = ScoreRows(
+            documents.Count, i => Row(Cased(query), documents[i], i, truncation, cancellationToken), _files.HasSigmoid, progress, cancellationToken);
         return [.. Ranking.Best(scores, topN ?? scores.Length).Select(i => new RerankScore(i, documents[i], scores[i]))];
     }
 
-    /// <summary>How well each document answers its query.</summary>
-    internal float[] Score(IReadOnlyList<(string Query, string Document)> pairs, bool truncation, CancellationToken cancellationToken) => ScoreRows(
+    /// <summary>How well each document answers its query. <paramref name="sigmoid"/>: as the logit's sigmoid, or as the logit; null: as the checkpoint
+    /// says.</summary>
+    internal float[] Score(
+        IReadOnlyList<(string Query, string Document)> pairs, bool truncation, bool? sigmoid, CancellationToken cancellationToken) => ScoreRows(
         pairs.Count,
         i => Texts.Row(Cased(pairs[i].Query), Cased(pairs[i].Document), truncation, cancellationToken: cancellationToken),
+        sigmoid ?? _files.HasSigmoid,
         progress: null,
         cancellationToken);
 
-    private float[] ScoreRows(int rows, Func<int, EncoderRow> encode, IProgress<int>? progress, CancellationToken cancellationToken)
+    private float[] ScoreRows(int rows, Func<int, EncoderRow> encode, bool sigmoid, IProgress<int>? progress, CancellationToken cancellationToken)
     {
         var scores = new float[rows];
         RunTexts(rows, encode, (batch, inputs, session) =>
         {
             Span<float> logits = _model.Forward(inputs, session).Logits.Span;           // [rows, 1]
-            if (_files.HasSigmoid)
+            if (sigmoid)
                 Activations.Run(ActivationFunction.Sigmoid, logits, logits, session.Kernels);
             for (int r = 0; r < batch.Count; r++)
                 scores[batch[r].Text] = logits[r];

@@ -4,7 +4,9 @@ namespace ManagedTransformers.Serving;
 internal abstract class EncoderCall
 {
     private readonly int[] _order;
+    private readonly long _made = Stopwatch.GetTimestamp();
     private int _taken;
+    private long _begun;
 
     /// <param name="key">What calls must have in common to go into one batch: the task and its options, compared by value.</param>
     /// <param name="tokens">About how many tokens each text has.</param>
@@ -20,13 +22,22 @@ internal abstract class EncoderCall
     public int[] Tokens { get; }
     public CancellationToken Token { get; }
 
+    /// <summary>Where it is written down how long it takes; null: nowhere.</summary>
+    public EncoderTimes? Times { get; init; }
+
     /// <summary>Whether the caller has its answer, or no longer waits for it.</summary>
     public abstract bool IsOver { get; }
 
     /// <summary>The text that goes next; null: all are in batches, or done.</summary>
     public int? Next => _taken < _order.Length ? _order[_taken] : null;
 
-    public void TakeNext() => _taken++;
+    public void TakeNext()
+    {
+        if (_taken++ > 0 || Times is null)
+            return;
+        _begun = Stopwatch.GetTimestamp();
+        Times.Queue += Stopwatch.GetElapsedTime(_made, _begun);
+    }
 
     /// <summary>Runs texts, of this call and of others with the same key, and hands each its result.</summary>
     public abstract void Run(IReadOnlyList<EncoderItem> batch, CancellationToken cancellationToken);
@@ -34,9 +45,26 @@ internal abstract class EncoderCall
     /// <summary>Ends the call.</summary>
     public abstract void Fail(Exception error);
 
+    /// <summary>Writes down that all its texts are done.</summary>
+    protected void End()
+    {
+        if (Times is not null)
+            Times.Inference += Stopwatch.GetElapsedTime(_begun);
+    }
+
     /// <summary>Ends the call by the error of one of its texts.</summary>
     public void Fail(int item, Exception error) =>
         Fail(Tokens.Length > 1 && error is ModelInputException ? new ModelInputException($"Text {item} of {Tokens.Length}: {error.Message}", error) : error);
+}
+
+/// <summary>How long calls took; of one after the other, together.</summary>
+internal sealed class EncoderTimes
+{
+    /// <summary>Until their first text went into a batch.</summary>
+    public TimeSpan Queue { get; set; }
+
+    /// <summary>From then until their last text was done; tokenizing is a part of it.</summary>
+    public TimeSpan Inference { get; set; }
 }
 
 /// <summary>A text of a call.</summary>
@@ -88,6 +116,7 @@ internal sealed class EncoderCall<TItem, TResult> : EncoderCall
         if (--_missing > 0)
             return;
         _registration.Dispose();
+        End();
         _result.TrySetResult(_results);
     }
 }

@@ -14,6 +14,7 @@ public sealed class EncoderEngine : IAsyncDisposable
 {
     private readonly EncoderPipeline[] _pipelines;
     private readonly MergingQueue _queue;
+    private readonly EncoderTimes? _times;
 
     /// <summary>Starts an engine; the pipelines stay the caller's, and must outlive it.</summary>
     /// <param name="pipelines">What it can do: pipelines over one model, one of each kind at most.</param>
@@ -32,6 +33,11 @@ public sealed class EncoderEngine : IAsyncDisposable
         _queue = new MergingQueue(Options);
     }
 
+    private EncoderEngine(EncoderEngine engine, EncoderTimes times)
+    {
+        (_pipelines, Options, _queue, _times) = (engine._pipelines, engine.Options, engine._queue, times);
+    }
+
     /// <summary>What it can do.</summary>
     public IReadOnlyList<EncoderPipeline> Pipelines => _pipelines;
 
@@ -43,6 +49,9 @@ public sealed class EncoderEngine : IAsyncDisposable
 
     /// <summary>Its pipeline of a kind; null where it has none.</summary>
     public T? Find<T>() where T : EncoderPipeline => _pipelines.OfType<T>().FirstOrDefault();
+
+    /// <summary>The same engine, which writes down how long the calls that come through here take.</summary>
+    internal EncoderEngine Timed(EncoderTimes times) => new(this, times);
 
     /// <summary>Embeds texts, as <see cref="SentenceEmbeddingPipeline.Embed(IReadOnlyList{string}, EmbeddingOptions?, IProgress{int}?, CancellationToken)"/>
     /// does.</summary>
@@ -135,14 +144,21 @@ public sealed class EncoderEngine : IAsyncDisposable
     public async Task<IReadOnlyList<RerankScore>> RerankAsync(
         string query, IReadOnlyList<string> documents, int? topN = null, bool truncation = false, CancellationToken cancellationToken = default)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
+        return await RankAsync(query, documents, topN, truncation, sigmoid: null, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The same; <paramref name="sigmoid"/>: scores are sigmoids of logits, or the logits. Null: as the checkpoint says.</summary>
+    internal async Task<IReadOnlyList<RerankScore>> RankAsync(
+        string query, IReadOnlyList<string> documents, int? topN, bool truncation, bool? sigmoid, CancellationToken cancellationToken)
+    {
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(documents);
-        ArgumentOutOfRangeException.ThrowIfLessThan(topN ?? 1, 1, nameof(topN));
         var pipeline = Require<RerankPipeline>();
         int[] tokens = [.. documents.Select((document, i) => About(pipeline, document, i, nameof(documents), query))];
         (string, string)[] pairs = [.. documents.Select(document => (query, document))];
-        IReadOnlyList<float> scores = await RunAsync(
-            pipeline, pairs, tokens, truncation, (batch, token) => pipeline.Score(batch, truncation, token), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<float> scores = await RunAsync(pipeline, pairs, tokens, (truncation, sigmoid),
+            (batch, token) => pipeline.Score(batch, truncation, sigmoid, token), cancellationToken).ConfigureAwait(false);
         return [.. Ranking.Best([.. scores], topN ?? scores.Count).Select(i => new RerankScore(i, documents[i], scores[i]))];
     }
 
@@ -166,7 +182,7 @@ public sealed class EncoderEngine : IAsyncDisposable
         if (items.Count == 0)
             return Task.FromResult<IReadOnlyList<TResult>>([]);
         // Of one key are those that the same pipeline reads with equal options.
-        var call = new EncoderCall<TItem, TResult>((pipeline, options), items, tokens, run, cancellationToken);
+        var call = new EncoderCall<TItem, TResult>((pipeline, options), items, tokens, run, cancellationToken) { Times = _times };
         _queue.Enqueue(call);
         return call.Result;
     }

@@ -147,6 +147,25 @@ public sealed class EncoderEngineTests
         Assert.That(await engine.RerankAsync("multiply", s_texts, topN: 5), Is.EqualTo(rerank.Rank("multiply", s_texts, topN: 5)).AsCollection);
         Assert.That(await engine.RerankAsync("multiply", []), Is.Empty);
         Assert.That(async () => await engine.RerankAsync("multiply", ["a", ""]), Throws.TypeOf<ModelInputException>().With.Message.StartsWith("Text 1 of 2:"));
+        IReadOnlyList<RerankScore> logits = await engine.RankAsync("multiply", s_texts, topN: 5, truncation: false, sigmoid: false, default);
+        Assert.That((await engine.RankAsync("multiply", s_texts, topN: 5, truncation: false, sigmoid: true, default)).Select(one => one.Score),
+            Is.EqualTo(logits.Select(one => 1 / (1 + MathF.Exp(-one.Score)))).Within(1e-6f));
+    }
+
+    [Test]
+    public async Task A_timed_engine_tells_how_long_its_calls_waited_and_ran()
+    {
+        await using var engine = new EncoderEngine([s_embed]);
+        var times = new EncoderTimes();
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        await engine.Timed(times).EmbedAsync(s_texts);
+        TimeSpan most = System.Diagnostics.Stopwatch.GetElapsedTime(start);
+        Assert.That(times.Inference, Is.GreaterThan(TimeSpan.Zero));
+        Assert.That(times.Queue, Is.GreaterThan(TimeSpan.Zero));
+        Assert.That(times.Queue + times.Inference, Is.LessThanOrEqualTo(most));
+        TimeSpan inference = times.Inference;
+        await engine.EmbedAsync(s_texts);
+        Assert.That(times.Inference, Is.EqualTo(inference), "calls to the engine itself are not counted");
     }
 
     private static string Model(string name) => Path.Combine(RepositoryRoot.Path, "models", name);
