@@ -3,5 +3,6 @@ namespace ManagedTransformers.Server;
 /// <summary>The routes of all protocols.</summary>
 internal static class ApiRoutes
 {
-    public static IReadOnlyList<ApiRoute> All { get; } = [.. OpenAIRoutes.All, .. CopilotRoutes.All, .. LlamaRoutes.All, .. OperationRoutes.All];
+    public static IReadOnlyList<ApiRoute> All { get; } =
+        [.. OpenAIRoutes.All, .. CopilotRoutes.All, .. LlamaRoutes.All, .. TeiRoutes.All, .. OperationRoutes.All];
 }

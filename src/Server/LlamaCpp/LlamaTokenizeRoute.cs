@@ -3,8 +3,15 @@ namespace ManagedTransformers.Server;
 /// <summary>POST /tokenize and /detokenize.</summary>
 internal static class LlamaTokenizeRoute
 {
-    public static async Task AnswerAsync(ApiRequest request) =>
-        await AnswerAsync(request, await request.ReadAsync().ConfigureAwait(false)).ConfigureAwait(false);
+    /// <summary>With <c>inputs</c> it is that of text-embeddings-inference.</summary>
+    public static async Task AnswerAsync(ApiRequest request)
+    {
+        RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
+        if (!fields.Has("content") && fields.Has("inputs"))
+            await SharedRoute.AnswerAsync(request, TeiProtocol.Instance, () => TeiTokenRoutes.TokenizeAsync(request, fields)).ConfigureAwait(false);
+        else
+            await AnswerAsync(request, fields).ConfigureAwait(false);
+    }
 
     /// <summary>Tokens of <c>content</c>: ids, or ids with their pieces. No content has none.</summary>
     public static async Task AnswerAsync(ApiRequest request, RequestFields fields)
