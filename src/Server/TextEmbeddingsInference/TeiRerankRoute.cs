@@ -1,12 +1,18 @@
 namespace ManagedTransformers.Server;
 
-/// <summary>POST /rerank with texts.</summary>
+/// <summary>POST /rerank: with texts; with documents it is Cohere's.</summary>
 internal static class TeiRerankRoute
 {
     public static async Task AnswerAsync(ApiRequest request)
     {
         var took = new ComputeHeaders();
         RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
+        if (!fields.Has("texts") && fields.Has("documents"))
+        {
+            await SharedRoute.AnswerAsync(
+                request, CohereProtocol.Instance, () => CohereRerankRoute.AnswerAsync(request, fields, "2")).ConfigureAwait(false);
+            return;
+        }
         string query = QueryOf(fields);
         IReadOnlyList<string> texts = TeiFields.Texts(fields, request, "texts");
         bool truncation = TeiFields.Truncation(fields), isRaw = fields.Flag("raw_scores") ?? false, withText = fields.Flag("return_text") ?? false;
