@@ -68,17 +68,24 @@ internal static class TeiEmbedRoute
     {
         var took = new ComputeHeaders();
         RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
-        RequestFields inputs = fields.Nested("inputs") ?? throw ApiException.Of("inputs", "Field 'inputs' is needed.");
-        string source = inputs.Text("source_sentence") is { Length: > 0 } given ? given : throw TeiFields.Empty("source_sentence");
-        IReadOnlyList<string> sentences = TeiFields.Texts(inputs, request, "sentences");
-        inputs.RefuseOthers();
+        IReadOnlyList<string> texts = CompareTexts(fields, request);
         EmbeddingOptions options = SimilarityOptions(fields.Nested("parameters"));
         string? model = fields.Text("model");
         fields.RefuseOthers();
         using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
-        IReadOnlyList<TextEmbedding> all = await EmbedAsync(request, lease, [source, .. sentences], options, took).ConfigureAwait(false);
+        IReadOnlyList<TextEmbedding> all = await EmbedAsync(request, lease, texts, options, took).ConfigureAwait(false);
         took.Write(request.Http.Response);
         await request.WriteAsync(writer => WriteSimilarities(writer, all)).ConfigureAwait(false);
+    }
+
+    /// <summary>The source sentence, and those that it is compared with.</summary>
+    public static IReadOnlyList<string> CompareTexts(RequestFields fields, ApiRequest request)
+    {
+        RequestFields inputs = fields.Nested("inputs") ?? throw ApiException.Of("inputs", "Field 'inputs' is needed.");
+        string source = inputs.Text("source_sentence") is { Length: > 0 } given ? given : throw TeiFields.Empty("source_sentence");
+        IReadOnlyList<string> sentences = TeiFields.Texts(inputs, request, "sentences");
+        inputs.RefuseOthers();
+        return [source, .. sentences];
     }
 
     /// <summary>How the texts of a comparison are embedded; null: as the checkpoint says.</summary>
