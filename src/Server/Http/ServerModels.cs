@@ -24,6 +24,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
     /// <exception cref="ApiException">There is no such model, or it cannot do that.</exception>
     public async Task<ModelLease> AcquireAsync(string? id, ModelTasks task, CancellationToken cancellationToken)
     {
+        id = WithoutAddress(id);
         HostedModelState[] able = [.. All.Where(model => (model.Tasks & task) != ModelTasks.None)];
         if (string.IsNullOrEmpty(id))
         {
@@ -68,6 +69,16 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
     public void LogRequest(string route, int status, TimeSpan time) => ServerLog.Answered(logger, route, status, time.TotalMilliseconds);
 
     public void LogBody(string route, JsonElement body) => ServerLog.Body(logger, route, body);
+
+    // Hugging Face's client for JavaScript names the address that it was given: this server's, or that of a model of it.
+    private static string? WithoutAddress(string? id)
+    {
+        const string Models = "/models/";
+        if (id is null || !(id.StartsWith("http://", StringComparison.Ordinal) || id.StartsWith("https://", StringComparison.Ordinal)))
+            return id;
+        int path = id.IndexOf(Models, StringComparison.Ordinal);
+        return path < 0 ? null : id[(path + Models.Length)..].TrimEnd('/');
+    }
 
     private static string Named(IReadOnlyList<HostedModelState> models) =>
         string.Join(" ", models.Select(model => $"{model.Id} does {model.Tasks}."));

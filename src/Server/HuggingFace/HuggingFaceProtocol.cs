@@ -31,6 +31,16 @@ internal static class HuggingFaceRoutes
     public static IReadOnlyList<ApiRoute> All { get; } =
     [
         new("POST", "/models/{**id}", HuggingFaceProtocol.Instance, HuggingFaceTaskRoute.AnswerAsync),
+        new("POST", "/models/{name}/v1/completions", OpenAIProtocol.Instance, CompleteAsync),
+        new("POST", "/models/{org}/{name}/v1/completions", OpenAIProtocol.Instance, CompleteAsync),
         new("POST", "/", HuggingFaceProtocol.Instance, HuggingFaceTaskRoute.AnswerAsync),
     ];
+
+    // Where the hub's client for JavaScript generates texts: in OpenAI's form, below the address that it was given.
+    private static Task CompleteAsync(ApiRequest request)
+    {
+        RouteValueDictionary path = request.Http.Request.RouteValues;
+        string id = path.TryGetValue("org", out object? org) ? $"{org}/{path["name"]}" : $"{path["name"]}";
+        return CompletionRoute.AnswerAsync(request, named: true, id);
+    }
 }

@@ -5,11 +5,12 @@ internal static class CompletionRoute
 {
     /// <param name="request">The request.</param>
     /// <param name="named">Whether its model must be one of the server's; else the engine, where it is one, or the first that can.</param>
-    public static async Task AnswerAsync(ApiRequest request, bool named)
+    /// <param name="id">The model, where the path says it; the body's then does not count.</param>
+    public static async Task AnswerAsync(ApiRequest request, bool named, string? id = null)
     {
         RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
         CompletionRequest asked = CompletionRequest.Read(fields, request.Options.MaxInputs);
-        string? model = named ? asked.Model : EngineOf(request);
+        string? model = id ?? (named ? asked.Model : EngineOf(request));
         using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
         if (asked.Suffix is not null && !lease.Tasks.HasFlag(ModelTasks.Infill))
             throw ApiException.Of("suffix", "suffix is not supported by this model");

@@ -208,6 +208,21 @@ public sealed class HuggingFaceTests
         Assert.That(error.GetProperty("error").GetString(), Does.Contain("org/name"), "an id with a slash");
     }
 
+    // Its model is the address that it was given.
+    [TestCase("/v1/completions", "http://127.0.0.1:8080")]
+    [TestCase("/v1/completions", "http://127.0.0.1:8080/models/demo-codegen/")]
+    [TestCase("/models/demo-codegen/v1/completions", "http://127.0.0.1:8080/models/demo-codegen")]
+    public async Task The_hubs_client_for_JavaScript_generates_in_OpenAIs_form(string route, string model)
+    {
+        JsonElement answer = await PostAsync(route,
+            $$"""{"model": "{{model}}", "prompt": {{Text(Code)}}, "max_tokens": 6, "temperature": 0, "return_full_text": false}""");
+        Assert.That((answer.GetProperty("model").GetString(), answer.GetProperty("choices")[0].GetProperty("text").GetString()),
+            Is.EqualTo(("demo-codegen", _generator.Generate(Code, new GenerationOptions { MaxNewTokens = 6 }))));
+        (HttpStatusCode status, JsonElement error, _) = await SendAsync("/models/org/name/v1/completions", """{"prompt": "a"}""");
+        Assert.That((int)status, Is.EqualTo(404));
+        Assert.That(error.GetProperty("error").GetProperty("message").GetString(), Does.Contain("\"org/name\""));
+    }
+
     [TestCase("""{"inputs": {"source_sentence": "a", "sentences": ["a", "b"]}}""", "[1,")]
     [TestCase("""{"inputs": "a = <mask>", "parameters": {"targets": ["0"]}}""", """[{"score":""")]
     [TestCase("""{"inputs": "ada@example.org", "parameters": {"aggregation_strategy": "simple"}}""", """[{"entity_group":"EMAIL",""")]

@@ -213,13 +213,15 @@ public sealed class OpenAIClientTests
     public static IEnumerable<TestCaseData> OtherFields => from route in RouteManifest.Routes
         where OpenAIRoutes.All.Concat(CopilotRoutes.All).Any(own => own.Key == route.Key)
         from one in route.Value.Fields
-        where route.Value.Body is not null && one.Value.Status is EntryStatus.Refused or EntryStatus.ByDesign
+        where route.Value.Body is not null && !route.Key.Contains("{org}", StringComparison.Ordinal)      // that of {name}, of which there is a model
+        where one.Value.Status is EntryStatus.Refused or EntryStatus.ByDesign
         select new TestCaseData(route.Key, one.Key, one.Value.Status == EntryStatus.Refused).SetArgDisplayNames(route.Key, one.Key);
 
     [TestCaseSource(nameof(OtherFields))]
     public async Task A_field_that_is_not_honoured_is_refused_by_name_or_documented(string route, string field, bool isRefused)
     {
-        (string method, string pattern) = (route.Split(' ')[0], route.Split(' ')[1].Replace("{engine}", "codegen", StringComparison.Ordinal));
+        (string method, string pattern) = (route.Split(' ')[0], route.Split(' ')[1]
+            .Replace("{engine}", "codegen", StringComparison.Ordinal).Replace("{name}", "demo-codegen", StringComparison.Ordinal));
         Assert.That(method, Is.EqualTo("POST"));
         RouteEntry entry = RouteManifest.Routes[route];
         string[] path = field.Split('.');
