@@ -36,7 +36,17 @@ internal sealed record FieldEntry
     /// <summary>Of a field that is refused or taken by design: a value to try it with.</summary>
     public JsonElement? Sample { get; init; }
 
-    public bool IsNeutral(JsonElement value) => Neutral.Any(one => JsonElement.DeepEquals(one, value));
+    public bool IsNeutral(JsonElement value)
+    {
+        try
+        {
+            return Neutral.Any(one => JsonElement.DeepEquals(one, value));
+        }
+        catch (InvalidOperationException)               // half a surrogate pair, which is equal to no text
+        {
+            return false;
+        }
+    }
 }
 
 /// <summary>What the manifest says of a route.</summary>

@@ -14,6 +14,7 @@ public sealed class RequestTests
         ["n_predict"] = new FieldEntry { Status = EntryStatus.Aliased },
         ["user"] = new FieldEntry { Status = EntryStatus.ByDesign },
         ["mirostat"] = new FieldEntry { Status = EntryStatus.Refused, Note = "there is no such sampler.", Neutral = [JsonElement.Parse("0")] },
+        ["format"] = new FieldEntry { Status = EntryStatus.Refused, Note = "there is one.", Neutral = [JsonElement.Parse("\"text\"")] },
     };
 
     [TestCase("""{"n": 2, "user": "x", "mirostat": 0, "max_tokens": null}""", 2)]
@@ -36,6 +37,7 @@ public sealed class RequestTests
     [TestCase("""{"n": 17}""", "Field 'n': Value must be between 1 <= value <= 16, but got 17")]
     [TestCase("""{"max_token": 1}""", "Field 'max_token' is not known here; the nearest is 'max_tokens'. Leave it out.")]
     [TestCase("""{"mirostat": 2}""", "Field 'mirostat' is not supported: there is no such sampler.")]
+    [TestCase("""{"format": "\ud800"}""", "Field 'format' is not supported: there is one.", Description = "half a surrogate pair")]
     [TestCase("""{"max_tokens": 1, "n_predict": 2}""", "Fields 'max_tokens' and 'n_predict' mean the same and differ; give one of them.")]
     public async Task A_body_that_is_wrong_is_refused_with_what_is_wrong(string body, string message)
     {
