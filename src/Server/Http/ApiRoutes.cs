@@ -4,5 +4,7 @@ namespace ManagedTransformers.Server;
 internal static class ApiRoutes
 {
     public static IReadOnlyList<ApiRoute> All { get; } =
-        [.. OpenAIRoutes.All, .. CopilotRoutes.All, .. LlamaRoutes.All, .. TeiRoutes.All, .. CohereRoutes.All, .. HuggingFaceRoutes.All, .. OperationRoutes.All];
+    [
+        .. OpenAIRoutes.All, .. CopilotRoutes.All, .. LlamaRoutes.All, .. TeiRoutes.All, .. CohereRoutes.All, .. HuggingFaceRoutes.All, .. OperationRoutes.All,
+    ];
 }

@@ -172,6 +172,27 @@ public sealed class HuggingFaceTests
     }
 
     [Test]
+    public void The_last_event_has_the_end_token_or_none_and_why_the_text_ended()
+    {
+        int end = _generator.Tokenizer.TokenToId("<|endoftext|>")!.Value;
+        var piece = new TextPiece("", [end])
+        {
+            LogProbabilities = [new TokenProbability(end, "", "", -0.5)], FinishReason = FinishReason.EndToken, Usage = new(),
+        };
+        Assert.That(Event(piece), Is.EqualTo(
+            $$$"""{"index":1,"token":{"id":{{{end}}},"text":"<|endoftext|>","logprob":-0.5,"special":true},"generated_text":"a","details":""" +
+            """{"finish_reason":"eos_token","generated_tokens":0,"seed":null,"input_length":3}}"""));
+        Assert.That(Event(new TextPiece("b", []) { FinishReason = FinishReason.MaxTime, Usage = new() }), Is.EqualTo(
+            """{"index":0,"token":null,"generated_text":"ab","details":{"finish_reason":"length","generated_tokens":0,"seed":null,"input_length":3}}"""));
+
+        string Event(TextPiece last)
+        {
+            var writer = new TextGenerationWriter(new TextGenerationRequest { Inputs = "a" }, _generator.Tokenizer);
+            return Encoding.UTF8.GetString(ApiRequest.Json(writer.Events(new Serving.GenerationRequest([1, 2, 3]), last).Single()).Span);
+        }
+    }
+
+    [Test]
     public async Task Best_of_and_sampling_are_the_engines()
     {
         var options = new GenerationOptions
