@@ -228,6 +228,10 @@ public readonly record struct PositionLimit(string Key, int Count)
     /// hidden ones stand at 1.</summary>
     public bool CountsVisible { get; init; }
 
+    /// <summary>Texts of more tokens have other rotary angles, from the first token on, for every length (rope_scaling dynamic): what was read of one serves no
+    /// other. Null: angles are those of positions alone.</summary>
+    internal int? AnglesChangeAfter { get; init; }
+
     /// <summary>The most tokens that fit, or are taken by default where the limit is soft.</summary>
     public int MaxTokens => PaddingIdx is int padding ? Count - padding - 1 : Count;
 

@@ -71,7 +71,11 @@ internal sealed record GPTNeoXConfig : PretrainedConfig
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override PositionLimit Positions => new("max_position_embeddings", MaxPositionEmbeddings) { IsSoft = true };
+    public override PositionLimit Positions => new("max_position_embeddings", MaxPositionEmbeddings)
+    {
+        IsSoft = true,
+        AnglesChangeAfter = RopeScaling?.Kind == "dynamic" ? MaxPositionEmbeddings : null,
+    };
 
     /// <inheritdoc/>
     [JsonIgnore]

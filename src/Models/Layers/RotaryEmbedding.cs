@@ -7,7 +7,7 @@ namespace ManagedTransformers.Models;
 /// them.</remarks>
 internal sealed class RotaryEmbedding
 {
-    private const int LeastPositions = 256;
+    private const int LeastPositions = 256, GrownTables = 16;
 
     private readonly int _rotaryDim;
     private readonly double _theta;
@@ -17,7 +17,7 @@ internal sealed class RotaryEmbedding
     private readonly float[] _frequencies;
     private readonly float _scale = 1;
     private RotaryTable _table;
-    private GrownTable? _grown;
+    private readonly GrownTable?[] _grown = new GrownTable?[GrownTables];      // by row, those of the last passes
 
     /// <param name="rotaryDim">How many values of a head turn; even.</param>
     /// <param name="pairs">Which of them turn together.</param>
@@ -41,14 +41,24 @@ internal sealed class RotaryEmbedding
         _table = TableOf(_frequencies, first: 0, positions: 0);
     }
 
-    /// <summary>A table that has the positions of a batch.</summary>
-    public RotaryTable For(PackedBatch batch)
+    /// <summary>A table that has the positions of a row of the pass that runs.</summary>
+    public RotaryTable For(Session session, int row) => For(session.Batch, row, session.TextLength);
+
+    /// <summary>A table that has the positions of a row.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="textLength">Tokens of the text that the row is a part of; 0: it ends with the row.</param>
+    public RotaryTable For(PackedBatch batch, int row, int textLength = 0)
     {
         (int first, int end) = (int.MaxValue, 0);
-        foreach (int position in batch.Positions)
+        foreach (int position in batch.Positions.Slice(batch.RowStart(row), batch.RowLength(row)))
             (first, end) = (Math.Min(first, position), Math.Max(end, position + 1));
-        if (_scaling?.Kind == "dynamic" && end > _maxPositions)
-            return Grown(first, end);
+        if (end == 0)
+            first = 0;
+        // As in transformers, the rows of one batch have the angles of the longest; rows that go on by themselves have those of their own text.
+        int length = Math.Max(textLength, batch.StartsAtOwnEnd ? end : batch.EndPosition);
+        if (_scaling?.Kind == "dynamic" && length > _maxPositions)
+            return Grown(row, length, first, end);
         RotaryTable table = Volatile.Read(ref _table);
         if (table.Positions >= end)
             return table;
@@ -59,15 +69,16 @@ internal sealed class RotaryEmbedding
     }
 
     /// <summary>dynamic: beyond max_position_embeddings the base grows with the text. Keys that are cached keep the angles of their time.</summary>
-    private RotaryTable Grown(int first, int end)
+    private RotaryTable Grown(int row, int length, int first, int end)
     {
-        GrownTable? last = Volatile.Read(ref _grown);
-        if (last is not null && last.End == end && last.Table.First <= first)
+        ref GrownTable? place = ref _grown[row % GrownTables];
+        GrownTable? last = Volatile.Read(ref place);
+        if (last is not null && last.Length == length && last.Table.First <= first && last.Table.Positions >= end)
             return last.Table;
-        double factor = _scaling!.Factor!.Value, longer = (factor * end / _maxPositions) - (factor - 1);
+        double factor = _scaling!.Factor!.Value, longer = (factor * length / _maxPositions) - (factor - 1);
         double theta = _theta * Math.Pow(longer, _rotaryDim / (_rotaryDim - 2.0));
         RotaryTable table = TableOf(RotaryTable.Frequencies(_rotaryDim, (float)theta), first, end);
-        Volatile.Write(ref _grown, new GrownTable(end, table));
+        Volatile.Write(ref place, new GrownTable(length, table));
         return table;
     }
 
@@ -100,5 +111,5 @@ internal sealed class RotaryEmbedding
         return (float)(((1 - kept) * frequency / _scaling.Factor!.Value) + (kept * frequency));
     }
 
-    private sealed record GrownTable(int End, RotaryTable Table);
+    private sealed record GrownTable(int Length, RotaryTable Table);
 }

@@ -135,9 +135,8 @@ internal sealed class CausalSelfAttention
         (int tokens, int width) = (queries.Shape[0], _heads * _headDim);
         var projected = new Projections(queries, keys, values);
         FloatTensor query = queries.Shape[1] == width ? queries : session.Workspace.Rent(_queryName, tokens, width);   // [tokens, heads · head_dim]
-        RotaryTable? rotary = _rotary?.For(session.Batch);
         for (int row = 0; row < session.Batch.Rows; row++)
-            Split(projected, query, row, rotary, session);           // q and k rotated; k and v → cache
+            Split(projected, query, row, _rotary?.For(session, row), session);           // q and k rotated; k and v → cache
         session.Tracer?.TapHeads(this, projected, query);
         FloatTensor context = session.Workspace.Rent(_contextName, tokens, width);
         Attention.Run(session.Batch.Rows, new CachedRows(this, query, context, session), session.Kernels);

@@ -77,7 +77,11 @@ internal record LlamaConfig : PretrainedConfig
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override PositionLimit Positions => new("max_position_embeddings", MaxPositionEmbeddings) { IsSoft = true };
+    public override PositionLimit Positions => new("max_position_embeddings", MaxPositionEmbeddings)
+    {
+        IsSoft = true,
+        AnglesChangeAfter = Rope?.Kind == "dynamic" ? MaxPositionEmbeddings : null,
+    };
 
     /// <inheritdoc/>
     [JsonIgnore]

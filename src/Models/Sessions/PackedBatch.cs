@@ -49,6 +49,9 @@ public sealed class PackedBatch
     /// <summary>Positions, [tokens].</summary>
     public Span<int> Positions => _positions.AsSpan(0, Tokens);
 
+    /// <summary>One more than the largest position of all rows where tokens count columns or positions were given, padding that is left out included.</summary>
+    internal int EndPosition { get; private set; }
+
     /// <summary>Each token's column in the padded batch, [tokens].</summary>
     public Span<int> Columns => _columns.AsSpan(0, Tokens);
 
@@ -99,6 +102,7 @@ public sealed class PackedBatch
             CountVisible(cache);
         else
             CountColumns(cache?.Columns ?? 0);
+        EndPosition = inputs.PositionIds is { Length: > 0 } all ? all.Max() + 1 : (cache?.Columns ?? 0) + Width;
     }
 
     private void PackColumns(int[] lengths, int width)

@@ -52,6 +52,10 @@ public sealed class Session : IDisposable
     /// <summary>Ends a pass between two modules.</summary>
     internal CancellationToken Cancellation { get; set; }
 
+    /// <summary>Tokens of the text that passes read in parts, for rotary angles that depend on it (rope_scaling dynamic); 0: each pass reads to the end of its
+    /// text.</summary>
+    internal int TextLength { get; set; }
+
     /// <summary>Whether the rows that a head gets are chosen ones, no longer all tokens of the batch.</summary>
     internal bool RowsAreSelected { get; set; }
 

@@ -169,9 +169,13 @@ public sealed class GenerationSession : IDisposable
         if (Interlocked.Exchange(ref _running, 1) != 0)
             throw new InvalidOperationException("This session is generating already. A session serves one call at a time: fork it, or create another one.");
         if (prompt is not null)
-            _session.Cache!.Truncate(0, prompt.Tokens.AsSpan(..^1).CommonPrefixLength(_held));
+            _session.Cache!.Truncate(0, Alike(prompt) ? prompt.Tokens.AsSpan(..^1).CommonPrefixLength(_held) : 0);
         return new Call(this, prompt);
     }
+
+    // Whether what is held and the prompt have the same rotary angles; a longer text of rope_scaling dynamic is read anew.
+    private bool Alike(SearchPrompt prompt) =>
+        _generator.Model.Config.Positions.AnglesChangeAfter is not int limit || Math.Max(prompt.Tokens.Length, _held.Length) <= limit;
 
     private sealed class GenerationSessionDebugView(GenerationSession session)
     {

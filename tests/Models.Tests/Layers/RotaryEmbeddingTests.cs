@@ -10,7 +10,7 @@ public sealed class RotaryEmbeddingTests
         var rotary = new RotaryEmbedding(rotaryDim: 8, RotaryPairs.Halves, theta, scaling, maxPositions);
         var batch = new PackedBatch();
         batch.Pack(ModelInputs.Of(new int[tokens]), mask: [], keepPadding: false, cache: null, new PositionLimit("n", tokens));
-        return rotary.For(batch).Cos(position).ToArray();
+        return rotary.For(batch, 0).Cos(position).ToArray();
     }
 
     [Test]
@@ -24,6 +24,17 @@ public sealed class RotaryEmbeddingTests
         Assert.That(Cos(dynamic, 5, 64), Is.EqualTo(Cos(null, 5, 64)));
         // twice the positions: base · (2 · 2 − 1)^(8 / 6)
         Assert.That(Cos(dynamic, 5, 128), Is.EqualTo(Cos(null, 5, 128, theta: 10000 * Math.Pow(3, 8 / 6.0))).Within(1e-6));
+    }
+
+    [Test]
+    public void Dynamic_scaling_of_a_part_is_that_of_the_whole_text()
+    {
+        var rotary = new RotaryEmbedding(rotaryDim: 8, RotaryPairs.Halves, 10000, new RopeScaling { RopeType = "dynamic", Factor = 2 }, maxPositions: 64);
+        var batch = new PackedBatch();
+        batch.Pack(ModelInputs.Of(new int[16]), mask: [], keepPadding: false, cache: null, new PositionLimit("n", 16));
+        double theta = 10000 * Math.Pow(3, 8 / 6.0);
+        float[] expected = [.. Enumerable.Range(0, 4).Select(i => (float)Math.Cos(5 * Math.Pow(theta, -i / 4.0)))];
+        Assert.That(rotary.For(batch, 0, textLength: 128).Cos(5).ToArray(), Is.EqualTo(expected).Within(1e-6));
     }
 
     [Test]
@@ -54,7 +65,7 @@ public sealed class RotaryEmbeddingTests
         {
             var batch = new PackedBatch();
             batch.Pack(ModelInputs.Of(new int[tokens]), mask: [], keepPadding: false, cache: null, new PositionLimit("n", tokens));
-            return rotary.For(batch);
+            return rotary.For(batch, 0);
         }
     }
 }

@@ -133,7 +133,7 @@ internal sealed class PromptReader(ICausalLM model, Session session)
     /// <exception cref="CheckpointException">A score is not a number.</exception>
     public Span<float> Read(ReadOnlySpan<int> tokens, int sequence, CancellationToken cancellationToken)
     {
-        session.Cancellation = cancellationToken;
+        (session.Cancellation, session.TextLength) = (cancellationToken, session.Cache!.Length(sequence) + tokens.Length);
         try
         {
             for (; tokens.Length > PartTokens; tokens = tokens[PartTokens..])
@@ -144,7 +144,7 @@ internal sealed class PromptReader(ICausalLM model, Session session)
         }
         finally
         {
-            session.Cancellation = default;
+            (session.Cancellation, session.TextLength) = (default, 0);
         }
     }
 }

@@ -159,7 +159,7 @@ internal sealed class TokenSearch : IDisposable
         {
             SearchRow row = _active[i];
             _tokens[count] = row.Last;
-            int drafted = _drafter?.Draft(row, _tokens.AsSpan(count + 1, Math.Min(quota, row.Remaining) - 1), cancellationToken) ?? 0;
+            int drafted = _drafter?.Draft(row, _tokens.AsSpan(count + 1, RoomForDraft(row, quota)), cancellationToken) ?? 0;
             (_lengths[i], _slots[i]) = (1 + drafted, row.Slot);
             count += 1 + drafted;
             Usage.DraftedTokens += drafted;
@@ -174,6 +174,13 @@ internal sealed class TokenSearch : IDisposable
             Accept(_active[i], _tokens.AsSpan(first + 1, _lengths[i] - 1), scores, first);
             first += _lengths[i];
         }
+    }
+
+    // A guess would lengthen the pass, and where angles depend on the length, change the scores.
+    private int RoomForDraft(SearchRow row, int quota)
+    {
+        int room = Math.Min(quota, row.Remaining) - 1;
+        return _model.Config.Positions.AnglesChangeAfter is int limit ? Math.Clamp(limit - _session.Cache!.Length(row.Slot) - 1, 0, room) : room;
     }
 
     private void Accept(SearchRow row, ReadOnlySpan<int> draft, FloatTensor scores, int first)
