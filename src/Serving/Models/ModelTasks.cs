@@ -58,7 +58,7 @@ internal sealed record CheckpointSummary(ModelTasks Tasks, long WeightBytes)
             $"{path} names no architectures, so it does not say what the model can do. Name its class there, such as RobertaForMaskedLM.");
         Type type = ModelFamilies.Find(architecture)?.Classes.First(one => one.Name == architecture) ?? throw new ConfigException(
             $"{path} names the architecture {architecture}, which is unknown; the nearest are {NearestNames.Of(architecture, ModelFamilies.Architectures)}.");
-        return Of(type, config) | (Is<ICausalLM>(type) && HasInfill(directory) ? ModelTasks.Infill : ModelTasks.None);
+        return Of(type, config) | (Is<ICausalLM>(type) && HasInfill(directory, config) ? ModelTasks.Infill : ModelTasks.None);
     }
 
     private static ModelTasks Of(Type type, PretrainedConfig config) =>
@@ -71,11 +71,11 @@ internal sealed record CheckpointSummary(ModelTasks Tasks, long WeightBytes)
 
     private static bool Is<T>(Type type) => typeof(T).IsAssignableFrom(type);
 
-    private static bool HasInfill(string directory)
+    private static bool HasInfill(string directory, PretrainedConfig config)
     {
         try
         {
-            _ = new InfillFormat(ModelFiles.In(directory).LoadTokenizer(null));
+            _ = new InfillFormat(ModelFiles.In(directory).LoadTokenizer(null), config.ModelType);
             return true;
         }
         catch (ManagedTransformersException)            // it has not the tokens; what is wrong with a tokenizer is said when the model is loaded

@@ -132,12 +132,24 @@ public sealed class InfillFormatTests
     }
 
     [Test]
-    public void Of_two_formats_the_first_of_the_list_counts()
+    public void Of_two_formats_the_one_of_the_model_s_family_counts()
     {
         Tokenizer both = With("codegen-python-8k", special: true, "<fim_prefix>", "<fim_middle>", "<fim_suffix>");
-        Assert.That(Prompt(both, Gap)[^1], Is.EqualTo(both.TokenToId("<mask_1>")));
-        Assert.That(InfillTokens.All.Select(kind => kind.Model),
-            Is.EqualTo(new[] { "CodeGen2", "Qwen2.5-Coder", "StarCoder2", "StarCoder", "SantaCoder", "DeepSeek-Coder", "CodeLlama" }));
+        Assert.That(new InfillFormat(both, "codegen").Prompt(Gap).TokenIds[^1], Is.EqualTo(both.TokenToId("<mask_1>")));
+        Assert.That(new InfillFormat(both, "gpt_bigcode").Prompt(Gap).TokenIds[^1], Is.EqualTo(both.TokenToId("<fim_middle>")));
+        // StarCoder2's set has StarCoder's tokens in it; with both names for files there are two sets.
+        Tokenizer names = With("digits-python-8k", special: true, "<fim_prefix>", "<fim_middle>", "<fim_suffix>", "<file_sep>", "<filename>");
+        Assert.That(Prompt(StarCoder2, InRepository), Is.EqualTo(new InfillFormat(StarCoder2, "gpt_bigcode").Prompt(InRepository).TokenIds));
+        Assert.That(new InfillFormat(names, "gpt_bigcode").Prompt(Gap with { Path = "m.py" }).TokenIds, Does.Contain(names.TokenToId("<filename>")));
+    }
+
+    [TestCase(null, "no model_type decides between them")]
+    [TestCase("qwen2", "model_type qwen2 does not decide between them")]
+    public void Two_formats_between_which_the_family_does_not_decide_are_refused_by_name(string? modelType, string reason)
+    {
+        Tokenizer both = With("codegen-python-8k", special: true, "<fim_prefix>", "<fim_middle>", "<fim_suffix>");
+        Assert.That(() => new InfillFormat(both, modelType), Throws.TypeOf<ConfigException>().With.Message
+            .Contains("CodeGen2 (<mask_1> <|endoftext|> <sep> <eom>); StarCoder (<fim_prefix> <fim_suffix> <fim_middle>)").And.Message.Contains(reason));
     }
 
     [Test]

@@ -13,11 +13,11 @@ internal sealed class InfillFormat
     private readonly int[] _begin;             // what the tokenizer puts before every text, such as <s>
     private readonly int? _repository, _file;
 
-    /// <exception cref="ConfigException">The tokenizer has not all the tokens of any kind of model.</exception>
-    public InfillFormat(Tokenizer tokenizer)
+    /// <inheritdoc cref="InfillTokens.Of"/>
+    public InfillFormat(Tokenizer tokenizer, string? modelType = null)
     {
         _tokenizer = tokenizer;
-        _tokens = InfillTokens.All.FirstOrDefault(kind => kind.Needed.All(token => tokenizer.TokenToId(token) is not null)) ?? throw Unsupported();
+        _tokens = InfillTokens.Of(tokenizer, modelType);
         _texts = tokenizer.ReadingAsText(token => token.Special || _tokens.Has(token.Content));
         _suffixes = _tokens.SuffixGoesOn ? _texts.WithNothingBefore() : _texts;
         TokenRow empty = tokenizer.EncodeRow("", pair: null, s_uncut);
@@ -143,11 +143,6 @@ internal sealed class InfillFormat
                     $"Fill {(gap == 2 ? "one gap" : $"at most {gap - 1} gaps")} at a time, or load a model with more masks (CodeGen2 has 899).");
         }
     }
-
-    private static ConfigException Unsupported() => new(
-        "suffix/infilling is not supported by this model: its tokenizer has none of the token sets that mark a gap. Known are " +
-        $"{string.Join("; ", InfillTokens.All.Select(kind => $"{kind.Model} ({string.Join(' ', kind.Needed)})"))}. " +
-        "Load a model that was trained to infill, such as Qwen2.5-Coder, CodeGen2 or the demo model.");
 
     /// <summary>Ids in the making. Texts that follow each other are read as one, up to the next token.</summary>
     private sealed class PromptWriter(int[] begin, Tokenizer texts)

@@ -33,8 +33,9 @@ public sealed partial class TextGenerator
     /// <param name="cancellationToken">Ends the work within one token.</param>
     /// <returns>The texts; <see cref="GeneratedSequence.PromptIndex"/> is the gap.</returns>
     /// <remarks>The tokenizer's tokens say how the model is asked: those of CodeGen2, Qwen2.5-Coder, StarCoder2, StarCoder, SantaCoder, DeepSeek-Coder or
-    /// CodeLlama, in this order where it has several. They end a text, too.</remarks>
-    /// <exception cref="ConfigException">The tokenizer has no tokens of infilling, or not one for each gap.</exception>
+    /// CodeLlama; where it has several, those of the model's family. They end a text, too.</remarks>
+    /// <exception cref="ConfigException">The tokenizer has no tokens of infilling, not one for each gap, or those of several kinds of which the family names
+    /// none.</exception>
     /// <exception cref="ModelInputException">The prompt leaves no room in n_positions, the model has no token for what the request names, or the options
     /// contradict each other.</exception>
     public GenerationOutput InfillSequences(InfillRequest request, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
@@ -91,7 +92,7 @@ public sealed partial class TextGenerator
 
     private (SearchPrompt Prompt, GenerationOptions Options) FirstGap(InfillRequest request, GenerationOptions options, Session? session)
     {
-        InfillFormat format = _infillFormat ??= new InfillFormat(Tokenizer);
+        InfillFormat format = _infillFormat ??= new InfillFormat(Tokenizer, Model.Config.ModelType);
         InfillPrompt prompt = format.Prompt(request, PromptTokens(options, session));
         IReadOnlyList<int> ends = options.EosTokenId ?? Defaults.EosTokenId ?? [];
         return (
