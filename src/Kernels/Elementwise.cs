@@ -36,6 +36,9 @@ internal static unsafe class Elementwise
             case ActivationFunction.Silu: Body<S, V, SiluFunction>(x, y, length); break;
             case ActivationFunction.Tanh: Body<S, V, TanhFunction>(x, y, length); break;
             case ActivationFunction.Sigmoid: Body<S, V, SigmoidFunction>(x, y, length); break;
+            case ActivationFunction.QuickGelu: Body<S, V, QuickGeluFunction>(x, y, length); break;
+            case ActivationFunction.Relu2: Body<S, V, Relu2Function>(x, y, length); break;
+            case ActivationFunction.Mish: Body<S, V, MishFunction>(x, y, length); break;
             case ActivationFunction.None:
                 if (x != y) new ReadOnlySpan<float>(x, (int)length).CopyTo(new Span<float>(y, (int)length));
                 break;
@@ -213,6 +216,15 @@ public enum ActivationFunction
 
     /// <summary>1 / (1 + e^−x).</summary>
     Sigmoid,
+
+    /// <summary>x · sigmoid(1.702 x); "quick_gelu". Hendrycks &amp; Gimpel 2016, arXiv:1606.08415.</summary>
+    QuickGelu,
+
+    /// <summary>max(x, 0)²; "relu2". So et al. 2021, arXiv:2109.08668.</summary>
+    Relu2,
+
+    /// <summary>x · tanh(ln(1 + e^x)); "mish". Misra 2019, arXiv:1908.08681.</summary>
+    Mish,
 }
 
 /// <summary>Elementwise nonlinearities.</summary>
@@ -223,7 +235,7 @@ internal static unsafe class Activations
     /// <param name="x">Any shape, as one span.</param>
     /// <param name="y">As long as <paramref name="x"/>; may be <paramref name="x"/> itself, must not overlap it otherwise.</param>
     /// <param name="options">Level and threads.</param>
-    /// <remarks>NaN gives NaN. Against exact arithmetic: Tanh and Sigmoid within 4 ulp; Gelu, GeluTanh and Silu within 2⁻²² · |x|.</remarks>
+    /// <remarks>NaN gives NaN. Against exact arithmetic: Tanh and Sigmoid within 4 ulp; Gelu, GeluTanh, Silu, QuickGelu and Mish within 2⁻²² · |x|.</remarks>
     /// <exception cref="ArgumentException">The lengths differ, or the activation is unknown.</exception>
     public static void Run(ActivationFunction activation, ReadOnlySpan<float> x, Span<float> y, KernelOptions options)
     {
@@ -252,7 +264,7 @@ internal static unsafe class Activations
 
     internal static void CheckKnown(ActivationFunction activation)
     {
-        if (activation is < ActivationFunction.None or > ActivationFunction.Sigmoid)
+        if (activation is < ActivationFunction.None or > ActivationFunction.Mish)
             throw Unknown(activation);
     }
 
@@ -325,4 +337,35 @@ internal readonly struct SigmoidFunction : IElementwise
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Apply<S, V>(V x)
         where S : struct, ISimd<V> => S.Divide(S.Broadcast(1f), S.Add(S.Broadcast(1f), VectorMath.Exp<S, V>(S.Subtract(S.Broadcast(0f), x))));
+}
+
+/// <summary>x / (1 + e^(−1.702 x)).</summary>
+internal readonly struct QuickGeluFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x) where S : struct, ISimd<V> =>
+        S.Divide(x, S.Add(S.Broadcast(1f), VectorMath.Exp<S, V>(S.Multiply(x, S.Broadcast(-1.702f)))));
+}
+
+/// <summary>max(x, 0)², NaN staying NaN.</summary>
+internal readonly struct Relu2Function : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x) where S : struct, ISimd<V>
+    {
+        V positive = S.Max(S.Broadcast(0f), x);
+        return S.Multiply(positive, positive);
+    }
+}
+
+/// <summary>x · tanh(ln(1 + e^x)) = x · n / (n + 2) with n = e^x · (e^x + 2).</summary>
+internal readonly struct MishFunction : IElementwise
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Apply<S, V>(V x) where S : struct, ISimd<V>
+    {
+        V two = S.Broadcast(2f), e = VectorMath.Exp<S, V>(S.Min(S.Broadcast(20f), x));          // beyond 20 the share is 1, and e² would overflow
+        V n = S.Multiply(e, S.Add(e, two));
+        return S.Multiply(x, S.Divide(n, S.Add(n, two)));
+    }
 }

@@ -16,6 +16,9 @@ internal static class ActivationReference
         ActivationFunction.Silu => x / (1 + Math.Exp(-x)),
         ActivationFunction.Tanh => Math.Tanh(x),
         ActivationFunction.Sigmoid => 1 / (1 + Math.Exp(-x)),
+        ActivationFunction.QuickGelu => x / (1 + Math.Exp(-1.702 * x)),
+        ActivationFunction.Relu2 => double.IsNaN(x) ? x : Math.Max(x, 0) * Math.Max(x, 0),
+        ActivationFunction.Mish => x * Math.Tanh(x > 40 ? x : Math.Log(1 + Math.Exp(x))),
         ActivationFunction.None => x,
         _ => throw Activations.Unknown(activation),
     };

@@ -163,13 +163,13 @@ public abstract record PretrainedConfig
 
     /// <summary>The base of rotary frequencies and their scaling.</summary>
     /// <exception cref="ConfigException">The base is no number over 1, or the scaling is unknown or impossible.</exception>
-    private protected void RequireRope(string thetaKey, double theta, RopeScaling? scaling, int rotaryDim)
+    private protected void RequireRope(string thetaKey, double theta, RopeScaling? scaling, int rotaryDim, string scalingKey = "rope_scaling")
     {
         Require(double.IsFinite(theta) && theta > 1, thetaKey, theta, "a number over 1");
-        Require(scaling?.Kind != "dynamic" || rotaryDim > 2, "rope_scaling.rope_type", "dynamic",
+        Require(scaling?.Kind != "dynamic" || rotaryDim > 2, $"{scalingKey}.rope_type", "dynamic",
             $"another one for the {rotaryDim} values of a head that turn");
         if (scaling?.Problem() is (string, _, string) problem)
-            Require(false, $"rope_scaling.{problem.Key}", problem.Found, problem.Needed);
+            Require(false, $"{scalingKey}.{problem.Key}", problem.Found, problem.Needed);
     }
 
     /// <summary>Keys that change what a model computes in ways that this runtime does not have, whatever the family, each with what is read.</summary>
@@ -185,6 +185,9 @@ public abstract record PretrainedConfig
 
     private void RequireSupportedKeys()
     {
+        if (OtherKeys.TryGetValue("layer_types", out JsonElement types) && types.ValueKind == JsonValueKind.Array
+            && types.EnumerateArray().FirstOrDefault(type => !type.ValueEquals("full_attention")) is { ValueKind: not JsonValueKind.Undefined } other)
+            Require(false, "layer_types", $"a list with {other.GetRawText()} in it", "full_attention for every layer");
         foreach ((string key, string needed) in s_unsupported)
         {
             if (OtherKeys.TryGetValue(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null)
@@ -196,14 +199,17 @@ public abstract record PretrainedConfig
     /// <exception cref="ConfigException">There is none of that name.</exception>
     protected ActivationFunction ParseActivation(string key, string name) => name switch
     {
-        "gelu" => ActivationFunction.Gelu,
-        "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" => ActivationFunction.GeluTanh,
+        "gelu" or "gelu_python" => ActivationFunction.Gelu,
+        "gelu_new" or "gelu_fast" or "gelu_pytorch_tanh" or "gelu_accurate" => ActivationFunction.GeluTanh,
+        "quick_gelu" => ActivationFunction.QuickGelu,
         "relu" => ActivationFunction.Relu,
+        "relu2" => ActivationFunction.Relu2,
         "silu" or "swish" => ActivationFunction.Silu,
+        "mish" => ActivationFunction.Mish,
         "tanh" => ActivationFunction.Tanh,
         "sigmoid" => ActivationFunction.Sigmoid,
-        _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu, gelu_new (gelu_fast, gelu_pytorch_tanh), relu, " +
-            "silu (swish), tanh, sigmoid."),
+        _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu (gelu_python), gelu_new (gelu_fast, " +
+            "gelu_pytorch_tanh, gelu_accurate), quick_gelu, relu, relu2, silu (swish), mish, tanh, sigmoid."),
     };
 }
 

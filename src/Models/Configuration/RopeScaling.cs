@@ -58,7 +58,7 @@ internal sealed record RopeScaling
     internal string Kind => RopeType ?? Type ?? "default";
 
     /// <summary>What is impossible about it, with the key and what is needed; null: nothing.</summary>
-    internal (string Key, object? Found, string Needed)? Problem() => Kind switch
+    internal (string Key, object? Found, string Needed)? Problem() => OtherProblem() ?? Kind switch
     {
         "default" => null,
         _ when Kind is not ("linear" or "dynamic" or "yarn" or "llama3") => ("rope_type", $"\"{Kind}\"", Known),
@@ -71,13 +71,30 @@ internal sealed record RopeScaling
         _ => null,
     };
 
+    // Keys that change angles in ways that are not there.
+    private (string Key, object? Found, string Needed)? OtherProblem()
+    {
+        foreach ((string key, JsonElement value) in OtherKeys)
+        {
+            bool isUsual = value.ValueKind == JsonValueKind.Null || key switch
+            {
+                "mscale" or "mscale_all_dim" => Kind != "yarn",                                    // DeepSeek's
+                "mrope_section" => false,                                                          // of pictures
+                "partial_rotary_factor" => value.ValueKind == JsonValueKind.Number && value.GetDouble() == 1,
+                "truncate" => Kind != "yarn" || value.ValueKind == JsonValueKind.True,
+                _ => value.ValueKind != JsonValueKind.Object,
+            };
+            if (isUsual)
+                continue;
+            return value.ValueKind == JsonValueKind.Object
+                ? (key, "an object", "the same for all layers: rope_type, rope_theta and what belongs to them,")
+                : (key, value.GetRawText(), $"{Kind} without it");
+        }
+        return null;
+    }
+
     private (string Key, object? Found, string Needed)? YarnProblem()
     {
-        foreach (string key in (string[])["mscale", "mscale_all_dim"])         // DeepSeek's
-        {
-            if (OtherKeys.TryGetValue(key, out JsonElement value))
-                return (key, value.GetRawText(), "yarn without it");
-        }
         if (AttentionFactor is not (null or > 0))
             return ("attention_factor", AttentionFactor, "a number over 0");
         return (BetaFast ?? 32) >= (BetaSlow ?? 1) && (BetaSlow ?? 1) > 0

@@ -94,7 +94,7 @@ public sealed class ModelFamily<TConfig>(string modelType, JsonTypeInfo<TConfig>
 
     internal override PretrainedConfig? ReadConfig(ReadOnlySpan<byte> json)
     {
-        TConfig? config = JsonSerializer.Deserialize(json, configJson);
+        TConfig? config = JsonSerializer.Deserialize(ConfigNulls.Resolve(json, configJson), configJson);
         return config is null || config.ModelType == ModelType ? config : throw new ConfigException(
             $"The family {ModelType} is registered with {typeof(TConfig).Name}, whose ModelType is {config.ModelType}; both must be the same. Rename one.");
     }

@@ -25,7 +25,7 @@ internal record LlamaConfig : PretrainedConfig
     public int NumAttentionHeads { get; set; } = 32;
 
     /// <summary>Heads of keys and values per layer; as many as of queries when null.</summary>
-    public int? NumKeyValueHeads { get; set; }
+    public virtual int? NumKeyValueHeads { get; set; }
 
     /// <summary>Width of a head; hidden_size / num_attention_heads when null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -141,7 +141,9 @@ internal record LlamaConfig : PretrainedConfig
         Require(HeadWidth is > 0 and <= MaxSize && HeadWidth % 2 == 0, "head_dim", HeadWidth, "an even number of at least 2");
         RequireSize("head_dim · num_attention_heads", (int)Math.Min((long)HeadWidth * Heads, int.MaxValue));
         Require(double.IsFinite(RmsNormEps) && RmsNormEps >= 0, "rms_norm_eps", RmsNormEps, "a number of at least 0");
-        RequireRope("rope_theta", Theta, Rope, HeadWidth);
+        if (RopeScaling is not null)
+            RequireRope("rope_theta", Theta, RopeScaling, HeadWidth);
+        RequireRope("rope_theta", Theta, RopeParameters, HeadWidth, "rope_parameters");
         _ = Activation;
     }
 }

@@ -15,6 +15,9 @@ internal sealed record Qwen2Config : LlamaConfig
     public override int IntermediateSize { get; set; } = 22016;
 
     /// <inheritdoc/>
+    public override int? NumKeyValueHeads { get; set; } = 32;
+
+    /// <inheritdoc/>
     public override int MaxPositionEmbeddings { get; set; } = 32768;
 
     /// <inheritdoc/>
@@ -27,7 +30,7 @@ internal sealed record Qwen2Config : LlamaConfig
     /// <summary>Whether tokens see only a window of those before them; not supported.</summary>
     public bool UseSlidingWindow { get; set; }
 
-    /// <summary>The window's length; it counts only with use_sliding_window.</summary>
+    /// <summary>The window's length; it counts only with use_sliding_window. Null: there is none.</summary>
     public int? SlidingWindow { get; set; } = 4096;
 
     /// <summary>From which layer on windows slide; it counts only with use_sliding_window.</summary>
@@ -43,6 +46,7 @@ internal sealed record Qwen2Config : LlamaConfig
     public override void Validate()
     {
         base.Validate();
-        Require(!UseSlidingWindow, "use_sliding_window", true, "full attention (use_sliding_window false)");
+        Require(!UseSlidingWindow || SlidingWindow is null, "use_sliding_window", $"true with sliding_window {SlidingWindow}",
+            "full attention (use_sliding_window false)");
     }
 }

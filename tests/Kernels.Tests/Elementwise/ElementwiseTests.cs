@@ -16,6 +16,20 @@ public sealed class ElementwiseTests
         Assert.That(y[0], Is.EqualTo(0.8411920f).Within(2e-7));
     }
 
+    // sigmoid(1.702) and −sigmoid(−1.702); 1² and 0; tanh(ln(1 + e)) and −tanh(ln(1 + 1 / e))
+    [TestCase(ActivationFunction.QuickGelu, 0.8457958f, -0.1542042f)]
+    [TestCase(ActivationFunction.Relu2, 1f, 0f)]
+    [TestCase(ActivationFunction.Mish, 0.8650984f, -0.3034015f)]
+    public void Other_activations_of_1_and_minus_1(ActivationFunction activation, float one, float minusOne)
+    {
+        foreach (KernelLevel level in KernelDispatch.Supported)
+        {
+            float[] y = new float[2];
+            Activations.Run(activation, [1, -1], y, Samples.At(level));
+            Assert.That(y, Is.EqualTo(new[] { one, minusOne }).Within(2e-7), $"{level}");
+        }
+    }
+
     [Test]
     public void Activations_agree_with_Reference_at_every_length_and_start([Levels] KernelLevel level, [Values] ActivationFunction activation)
     {
@@ -56,7 +70,8 @@ public sealed class ElementwiseTests
     {
         float[] x = Enumerable.Range(-20000, 40001).Select(i => i * 0.001f).ToArray();
         float[] y = new float[x.Length], expected = new float[x.Length];
-        foreach (ActivationFunction activation in (ActivationFunction[])[ActivationFunction.Gelu, ActivationFunction.GeluTanh, ActivationFunction.Silu])
+        foreach (ActivationFunction activation in (ActivationFunction[])[ActivationFunction.Gelu, ActivationFunction.GeluTanh, ActivationFunction.Silu,
+            ActivationFunction.QuickGelu, ActivationFunction.Mish])
         {
             Activations.Run(activation, x, expected, Samples.Reference);
             Activations.Run(activation, x, y, Samples.At(level));

@@ -1,4 +1,5 @@
 using System.Text;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models.Tests;
 
@@ -34,6 +35,34 @@ public sealed class LlamaConfigTests
         Assert.That((config.EosTokenId.Count, config.Theta, config.Rope!.Kind, config.Rope.Factor), Is.EqualTo((2, 500000.0, "linear", (double?)2)));
     }
 
+    [Test]
+    public void A_key_that_is_null_has_the_default_of_transformers_and_a_switch_is_off()
+    {
+        LlamaConfig llama = Parse<LlamaConfig>(
+            """{"model_type": "llama", "hidden_act": null, "rms_norm_eps": null, "rope_theta": null, "num_key_value_heads": null, "mlp_bias": null}""");
+        Assert.That((llama.HiddenAct, llama.RmsNormEps, llama.RopeTheta, llama.KeyValueHeads, llama.MlpBias), Is.EqualTo(("silu", 1e-6, 10000.0, 32, false)));
+        Assert.That(Parse<GPT2Config>("""{"model_type": "gpt2", "tie_word_embeddings": null}""").TieWordEmbeddings, Is.False);
+        Assert.That(Parse<GPT2Config>("""{"model_type": "gpt2"}""").TieWordEmbeddings, Is.True);
+    }
+
+    [Test]
+    public void Qwen2_has_32_key_value_heads_where_the_key_is_missing_and_as_many_as_of_queries_where_it_is_null()
+    {
+        const string heads = """{"model_type": "qwen2", "hidden_size": 256, "num_attention_heads": 64""";
+        Assert.That(Parse<Qwen2Config>(heads + "}").KeyValueHeads, Is.EqualTo(32));
+        Assert.That(Parse<Qwen2Config>(heads + """, "num_key_value_heads": null}""").KeyValueHeads, Is.EqualTo(64));
+    }
+
+    [TestCase("gelu_python", ActivationFunction.Gelu)]
+    [TestCase("gelu_fast", ActivationFunction.GeluTanh)]
+    [TestCase("gelu_accurate", ActivationFunction.GeluTanh)]
+    [TestCase("swish", ActivationFunction.Silu)]
+    [TestCase("quick_gelu", ActivationFunction.QuickGelu)]
+    [TestCase("relu2", ActivationFunction.Relu2)]
+    [TestCase("mish", ActivationFunction.Mish)]
+    public void Activations_have_the_names_of_ACT2FN(string name, ActivationFunction activation) =>
+        Assert.That(Parse<LlamaConfig>($$"""{"model_type": "llama", "hidden_act": "{{name}}"}""").Activation, Is.EqualTo(activation));
+
     [TestCase("""{"num_attention_heads": 12, "hidden_size": 48, "num_key_value_heads": 5}""", "num_key_value_heads is 5; a divisor of num_attention_heads 12")]
     [TestCase("""{"num_key_value_heads": 0}""", "num_key_value_heads is 0")]
     [TestCase("""{"hidden_size": 50}""", "hidden_size is 50; a multiple of num_attention_heads 32")]
@@ -50,10 +79,18 @@ public sealed class LlamaConfigTests
         "original_max_position_embeddings is null")]
     [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "original_max_position_embeddings": 64, "low_freq_factor": 4, "high_freq_factor": 1}}""",
         "high_freq_factor is 1 and low_freq_factor 4; a number over low_freq_factor")]
+    [TestCase("""{"hidden_act": "laplace"}""", "hidden_act is \"laplace\"; known are gelu (gelu_python)")]
+    [TestCase("""{"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2}}}""",
+        "rope_parameters.full_attention is an object; the same for all layers")]
+    [TestCase("""{"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}}""",
+        "rope_parameters.partial_rotary_factor is 0.5; default without it")]
+    [TestCase("""{"rope_scaling": {"type": "default", "mrope_section": [1, 2, 3]}}""", "rope_scaling.mrope_section is [1, 2, 3]; default without it")]
+    [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "truncate": false}}""", "rope_scaling.truncate is false; yarn without it")]
+    [TestCase("""{"layer_types": ["full_attention", "sliding_attention"]}""", "layer_types is a list with \"sliding_attention\" in it")]
     [TestCase("""{"quantization_config": {"quant_method": "gptq", "bits": 4}}""", "quantization_config is an object; a checkpoint without it")]
     [TestCase("""{"num_local_experts": 8}""", "num_local_experts is 8; a model without experts")]
     [TestCase("""{"vision_config": {"depth": 32}}""", "vision_config is an object; a model of text alone")]
-    [TestCase("""{"hidden_act": "mish"}""", "hidden_act is \"mish\"")]
+    [TestCase("""{"hidden_act": "laplace"}""", "hidden_act is \"laplace\"")]
     public void What_is_impossible_or_not_supported_is_refused_by_name(string json, string message)
     {
         foreach (string family in (string[])["llama", "qwen2"])
@@ -65,8 +102,9 @@ public sealed class LlamaConfigTests
     public void A_sliding_window_counts_only_where_it_is_switched_on_and_is_refused_then()
     {
         Assert.That(Parse<Qwen2Config>("""{"model_type": "qwen2", "sliding_window": 9, "max_window_layers": 1}""").SlidingWindow, Is.EqualTo(9));
+        Assert.That(Parse<Qwen2Config>("""{"model_type": "qwen2", "use_sliding_window": true, "sliding_window": null}""").UseSlidingWindow, Is.True);
         Assert.That(() => Parse<Qwen2Config>("""{"model_type": "qwen2", "use_sliding_window": true}"""),
-            Throws.TypeOf<ConfigException>().With.Message.Contains("use_sliding_window is True; full attention"));
+            Throws.TypeOf<ConfigException>().With.Message.Contains("use_sliding_window is true with sliding_window 4096; full attention"));
     }
 
     [Test]
