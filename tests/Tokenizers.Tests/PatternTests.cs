@@ -59,6 +59,41 @@ public class PatternTests
         Assert.That(Matches(new RegexPattern("(?:a*)*b|(?:a|a)*c", "regex"), new string('a', 20_000)), Is.Empty);
     }
 
+    [TestCase("a.*b|a", 100_000), CancelAfter(60_000)]
+    [TestCase(@"\s+$|a.*x|a", 100_000)]
+    [TestCase("(?:a.{0,300}b)|a", 20_000)]
+    public void Matches_that_each_would_read_the_whole_text_are_found_in_linear_time(string regex, int length) =>
+        Assert.That(Matches(new RegexPattern(regex, "regex").ForOneText(), new string('a', length)), Has.Count.EqualTo(length).And.All.EqualTo("a"));
+
+    [Test]
+    public void Reading_backwards_finds_the_same_matches()
+    {
+        string[] regexes =
+        [
+            Cl100k, "a.*b|a", "a|ab", "ab|a", "a*?b", "a{2,3}", "a{2,}b?|ß", "(?:ab)+c|a", "(?:a*)*b|(?:a|a)*1", "(?:a|b?)+?1|(?:a?b*)+ß", @"(?<=a)b|(?<!a)1",
+            @"^a|b$|\A1", @"\s+(?!\S)|\s+", @"[^\s\p{L}]𝔘?|\p{L}+?b",
+        ];
+        string[] pieces = ["a", "b", "a", "b", "1", " ", "\n", "ß", "𝔘", "'s"];
+        var random = new Random(3);
+        foreach (string regex in regexes)
+        {
+            var pattern = new RegexPattern(regex, "regex");
+            for (int i = 0; i < 500; i++)
+            {
+                string text = string.Concat(Enumerable.Range(0, random.Next(1, 20)).Select(_ => pieces[random.Next(pieces.Length)]));
+                Assert.That(Matches(pattern.ForOneText(patience: -1), text), Is.EqualTo(Matches(pattern, text)), $"{regex} in {text}");
+            }
+        }
+    }
+
+    [Test]
+    public void A_search_that_would_need_too_much_memory_is_refused_by_name()
+    {
+        var pattern = new RegexPattern("(?:a{0,60}b){15}|a", "pre_tokenizer.pattern");
+        Assert.That(() => Matches(pattern.ForOneText(patience: -1), new string('a', 600_000)), Throws.TypeOf<TokenizerException>().With.Message
+            .Contains("pre_tokenizer.pattern is \"(?:a{0,60}b){15}|a\"").And.Message.Contains("600000 characters"));
+    }
+
     [Test]
     public void The_pattern_that_is_matched_by_hand_matches_as_the_engine_does([Values(1, 3)] int digits)
     {

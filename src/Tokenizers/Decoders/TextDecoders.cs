@@ -36,7 +36,8 @@ internal sealed class ReplaceDecoder(TextPattern pattern, string content) : Toke
 {
     protected override string Text(string token, bool first)
     {
-        if (!pattern.TryFind(token, 0, out int start, out int end)) return token;
+        TextPattern here = pattern.ForOneText();
+        if (!here.TryFind(token, 0, out int start, out int end)) return token;
         var text = new StringBuilder();
         int done = 0;
         do
@@ -44,7 +45,7 @@ internal sealed class ReplaceDecoder(TextPattern pattern, string content) : Toke
             text.Append(token, done, start - done).Append(content);
             done = end;
         }
-        while (pattern.TryFind(token, done, out start, out end));
+        while (here.TryFind(token, done, out start, out end));
         return text.Append(token, done, token.Length - done).ToString();
     }
 }

@@ -27,9 +27,10 @@ internal sealed class SplitPreTokenizer(TextPattern pattern, SplitBehavior behav
         ReadOnlySpan<char> part = text.Value[start..end];
         var held = new Word(0, 0);      // not given yet: what follows may join it
         bool previous = false;
+        TextPattern here = pattern.ForOneText();
         for (int done = 0; done < part.Length;)
         {
-            if (!pattern.TryFind(part, done, out int from, out int to)) from = to = part.Length;
+            if (!here.TryFind(part, done, out int from, out int to)) from = to = part.Length;
             if (done < from) Take(text, done, from, match: invert, ref previous, ref held, start, words);
             if (from < to) Take(text, from, to, match: !invert, ref previous, ref held, start, words);
             done = to;

@@ -120,6 +120,7 @@ internal sealed class NormalizedText
     public void Replace(TextPattern pattern, string content)
     {
         string text = Value();
+        pattern = pattern.ForOneText();
         if (!pattern.TryFind(text, 0, out int start, out int end)) return;
         int[] contents = [.. content.EnumerateRunes().Select(rune => rune.Value)];
         var replaced = new List<Character>(_characters.Count);

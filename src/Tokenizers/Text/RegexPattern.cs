@@ -8,10 +8,12 @@ namespace ManagedTransformers.Tokenizers;
 internal sealed class RegexPattern : TextPattern
 {
     private readonly Instruction[] _program;
+    private readonly string _source, _path;
 
     /// <summary>Compiles an expression.</summary>
     /// <exception cref="TokenizerException">It is not one, or has what is not supported.</exception>
-    public RegexPattern(string source, string path) => _program = new RegexCompiler(source, path).Compile();
+    public RegexPattern(string source, string path) =>
+        (_program, _source, _path) = (new RegexCompiler(source, path).Compile(), source, path);
 
     internal enum Kind
     {
@@ -39,11 +41,24 @@ internal sealed class RegexPattern : TextPattern
 
     internal readonly record struct Instruction(Kind Kind, Predicate<int>? Class = null, int First = 0, int Second = 0);
 
-    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
+    public override TextPattern ForOneText() => ForOneText(patience: 8);
+
+    internal RegexSearch ForOneText(int patience) => new(this, _program, $"{_path} is \"{_source}\"") { Patience = patience };
+
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end) => TryFind(text, from, out start, out end, out _);
+
+    /// <param name="text">The text.</param>
+    /// <param name="from">Where to begin.</param>
+    /// <param name="start">Where the match begins.</param>
+    /// <param name="end">Where it ends.</param>
+    /// <param name="read">How far the text was read to know that.</param>
+    /// <inheritdoc cref="TryFind(ReadOnlySpan{char}, int, out int, out int)"/>
+    internal bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end, out int read)
     {
         var (now, next) = (new Threads(_program.Length), new Threads(_program.Length));
         (start, end) = (-1, -1);
-        for (int i = from; ;)
+        int i = from;
+        while (true)
         {
             if (start < 0) Follow(now, 0, i, text, i);
             if (now.Count == 0 && start >= 0) break;
@@ -65,6 +80,7 @@ internal sealed class RegexPattern : TextPattern
             (now, next) = (next, now);
             next.Clear();
         }
+        read = i;
         return start >= 0;
     }
 
@@ -91,7 +107,7 @@ internal sealed class RegexPattern : TextPattern
         }
     }
 
-    private static bool Holds(Instruction instruction, ReadOnlySpan<char> text, int i) => instruction.Kind switch
+    internal static bool Holds(Instruction instruction, ReadOnlySpan<char> text, int i) => instruction.Kind switch
     {
         Kind.Behind => i > 0 && instruction.Class!(CodePoints.Before(text, i)),
         Kind.Ahead => i < text.Length && instruction.Class!(CodePoints.At(text, i, out _)),

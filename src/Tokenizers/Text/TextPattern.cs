@@ -9,10 +9,14 @@ internal abstract class TextPattern
     /// none.</summary>
     public abstract bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end);
 
+    /// <summary>The pattern for all matches in one text, which may remember what it has read of it.</summary>
+    public virtual TextPattern ForOneText() => this;
+
     /// <summary>The text with another in place of every match.</summary>
     public virtual string Replace(string text, string content, CancellationToken cancellationToken)
     {
-        if (!TryFind(text, 0, out int start, out int end)) return text;
+        TextPattern here = ForOneText();
+        if (!here.TryFind(text, 0, out int start, out int end)) return text;
         var replaced = new StringBuilder(text.Length);
         int done = 0;
         do
@@ -21,7 +25,7 @@ internal abstract class TextPattern
             replaced.Append(text, done, start - done).Append(content);
             done = end;
         }
-        while (TryFind(text, end, out start, out end));
+        while (here.TryFind(text, end, out start, out end));
         return replaced.Append(text, done, text.Length - done).ToString();
     }
 }
