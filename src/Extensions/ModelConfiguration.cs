@@ -50,7 +50,8 @@ internal sealed class ModelConfiguration(List<string> errors)
         else
         {
             if (list.Value is not null)
-                _errors.Add($"{list.Path} is {ConfigurationKeys.Shown(list.Value)}; a section is needed, with one section per model, whose name is the model's service key.");
+                _errors.Add($"{list.Path} is {ConfigurationKeys.Shown(list.Value)}; a section is needed, with one section per model, whose name is the " +
+                    "model's service key.");
             foreach (IConfigurationSection one in list.GetChildren())
             {
                 if (Model(one) is ConfiguredModel model)
@@ -69,7 +70,8 @@ internal sealed class ModelConfiguration(List<string> errors)
         if (string.IsNullOrEmpty(path))
             _errors.Add($"{keys.PathOf("Path")} is missing; the directory of a checkpoint is needed.");
         if (kind is null)
-            _errors.Add($"{keys.PathOf("Task")} is {ConfigurationKeys.Shown(task)}; one of {string.Join(", ", PipelineKind.All.Select(one => one.Task))} is needed.");
+            _errors.Add($"{keys.PathOf("Task")} is {ConfigurationKeys.Shown(task)}; one of {string.Join(", ", PipelineKind.All.Select(one => one.Task))} " +
+                "is needed.");
         var defaults = new HostedModelOptions();
         var options = new HostedModelOptions
         {

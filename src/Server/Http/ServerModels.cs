@@ -12,7 +12,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
     /// <summary>When the server began, seconds since 1970.</summary>
     public long Created { get; } = ApiRequest.Now;
 
-    public IReadOnlyList<HostedModelState> All => host.Models;
+    public IReadOnlyList<ModelStatus> All => host.Models;
 
     /// <summary>Whether the models that are loaded at the start are there.</summary>
     public bool IsReady => _isReady;
@@ -25,7 +25,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
     public async Task<ModelLease> AcquireAsync(string? id, ModelTasks task, CancellationToken cancellationToken)
     {
         id = WithoutAddress(id);
-        HostedModelState[] able = [.. All.Where(model => (model.Tasks & task) != ModelTasks.None)];
+        ModelStatus[] able = [.. All.Where(model => (model.Tasks & task) != ModelTasks.None)];
         if (string.IsNullOrEmpty(id))
         {
             id = able.FirstOrDefault()?.Id
@@ -49,7 +49,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
     /// and tried again by its first request; the others are served.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
-        foreach (HostedModelState model in options.Preload ? All : [])
+        foreach (ModelStatus model in options.Preload ? All : [])
         {
             try
             {
@@ -80,7 +80,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
         return path < 0 ? null : id[(path + Models.Length)..].TrimEnd('/');
     }
 
-    private static string Named(IReadOnlyList<HostedModelState> models) =>
+    private static string Named(IReadOnlyList<ModelStatus> models) =>
         string.Join(" ", models.Select(model => $"{model.Id} does {model.Tasks}."));
 }
 

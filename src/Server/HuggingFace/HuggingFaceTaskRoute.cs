@@ -28,7 +28,7 @@ internal static class HuggingFaceTaskRoute
         task ??= AskedFor(fields);
         if (task is null)
         {
-            HostedModelState? model = request.Models.All.FirstOrDefault(one => id is null || one.Id == id);
+            ModelStatus? model = request.Models.All.FirstOrDefault(one => id is null || one.Id == id);
             task = s_tasks.FirstOrDefault(one => model is null || (model.Tasks & one.Does) != ModelTasks.None) ?? s_tasks[0];
         }
         using ModelLease lease = await request.Models.AcquireAsync(id, task.Does, request.Cancellation).ConfigureAwait(false);

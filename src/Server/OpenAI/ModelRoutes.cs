@@ -8,7 +8,7 @@ internal static class ModelRoutes
         writer.WriteStartObject();
         writer.WriteString("object", "list");
         writer.WriteStartArray("data");
-        foreach (HostedModelState model in request.Models.All)
+        foreach (ModelStatus model in request.Models.All)
             Write(writer, model, request);
         writer.WriteEndArray();
         writer.WriteEndObject();
@@ -17,7 +17,7 @@ internal static class ModelRoutes
     public static Task GetAsync(ApiRequest request)
     {
         string id = request.Http.GetRouteValue("id") as string ?? "";
-        HostedModelState model = request.Models.All.FirstOrDefault(one => one.Id == id)
+        ModelStatus model = request.Models.All.FirstOrDefault(one => one.Id == id)
             ?? throw new ApiException(Problem.NotFound, $"There is no model '{id}'; the nearest is '{Nearest(request.Models.All, id)}'.")
             {
                 Field = "model", Code = "model_not_found",
@@ -25,9 +25,9 @@ internal static class ModelRoutes
         return request.WriteAsync(writer => Write(writer, model, request));
     }
 
-    private static string Nearest(IReadOnlyList<HostedModelState> models, string id) => models.MinBy(one => NearestNames.Distance(one.Id, id))!.Id;
+    private static string Nearest(IReadOnlyList<ModelStatus> models, string id) => models.MinBy(one => NearestNames.Distance(one.Id, id))!.Id;
 
-    private static void Write(Utf8JsonWriter writer, HostedModelState model, ApiRequest request)
+    private static void Write(Utf8JsonWriter writer, ModelStatus model, ApiRequest request)
     {
         writer.WriteStartObject();
         writer.WriteString("id", model.Id);

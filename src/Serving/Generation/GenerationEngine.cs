@@ -200,7 +200,8 @@ public sealed class GenerationEngine : IAsyncDisposable
         {
             while (!Volatile.Read(ref _disposed))
             {
-                Admit();
+                if (Admit())
+                    Publish();              // whoever hears of a first token may look at once
                 if (_batch.Rows.Count == 0 && _job is null)
                 {
                     Publish();
@@ -235,9 +236,10 @@ public sealed class GenerationEngine : IAsyncDisposable
         }
     }
 
-    // First come, first served: who does not fit yet keeps those behind from overtaking, but for searches of their own, one of which runs at a time.
-    private void Admit()
+    // True: something was added. First come, first served: who does not fit yet keeps those behind from overtaking, but for searches of their own, one of which runs at a time.
+    private bool Admit()
     {
+        bool any = false;
         lock (_gate)
         {
             for (LinkedListNode<EngineRequest>? node = _waiting.First, next; node is not null; node = next)
@@ -251,12 +253,14 @@ public sealed class GenerationEngine : IAsyncDisposable
                 }
                 else if (!AddRows(request))
                 {
-                    return;
+                    return any || request.Begun > 0;
                 }
                 _waiting.Remove(node);
                 _open.Add(request);
+                any = true;
             }
         }
+        return any;
     }
 
     private void StartJob(EngineRequest request)

@@ -37,7 +37,7 @@ public sealed class ModelHost : IAsyncDisposable
     }
 
     /// <summary>The models, in the order in which they were given.</summary>
-    public IReadOnlyList<HostedModelState> Models => [.. _entries.Select(StateOf)];
+    public IReadOnlyList<ModelStatus> Models => [.. _entries.Select(StateOf)];
 
     /// <summary>Bytes of weights and caches of the models in memory.</summary>
     public long UsedBytes
@@ -142,7 +142,7 @@ public sealed class ModelHost : IAsyncDisposable
             $"There is no model \"{id}\". The nearest of {_entries.Length}: {NearestNames.Of(id, _entries.Select(entry => entry.Id))}.");
     }
 
-    private HostedModelState StateOf(Entry entry)
+    private ModelStatus StateOf(Entry entry)
     {
         ModelTasks tasks = ModelTasks.None;
         string? unreadable = null;
@@ -155,7 +155,7 @@ public sealed class ModelHost : IAsyncDisposable
             unreadable = e.Message;
         }
         lock (_gate)
-            return new HostedModelState(entry.Id, entry.Stage, tasks, entry.Reserved, entry.Loaded?.Users ?? 0, unreadable ?? entry.Problem);
+            return new ModelStatus(entry.Id, entry.Stage, tasks, entry.Reserved, entry.Loaded?.Users ?? 0, unreadable ?? entry.Problem);
     }
 
     private async Task LoadAsync(Entry entry)

@@ -51,7 +51,7 @@ public enum ModelStage
 /// <param name="Bytes">Bytes that it takes: its weights and the caches; 0 where it is not in memory.</param>
 /// <param name="Users">Leases that are out.</param>
 /// <param name="Problem">Why its last load failed, or its files cannot be read; null: nothing is known.</param>
-public sealed record HostedModelState(string Id, ModelStage Stage, ModelTasks Tasks, long Bytes, int Users, string? Problem);
+public sealed record ModelStatus(string Id, ModelStage Stage, ModelTasks Tasks, long Bytes, int Users, string? Problem);
 
 /// <summary>A model could not be loaded. The next caller tries again.</summary>
 public sealed class ModelLoadException : ManagedTransformersException

@@ -15,7 +15,8 @@ internal sealed class ServeCommandTests
     {
         int port = FreePort();
         using var cancellation = new CancellationTokenSource();
-        Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, ["serve", "--port", $"{port}", "--api-key", "secret", "--json"]);
+        string[] args = ["serve", "--port", $"{port}", "--api-key", "secret", "--json"];
+        Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, args);
         using var client = new HttpClient { BaseAddress = new Uri($"http://localhost:{port}/") };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret");
         Assert.That(await WhenItAnswers(client, "health"), Is.EqualTo("""{"status":"ok"}"""));
@@ -23,7 +24,8 @@ internal sealed class ServeCommandTests
         Assert.That(models.GetProperty("data").EnumerateArray().Select(model => model.GetProperty("id").GetString()), Is.EqualTo(ModelLocator.Demos));
 
         using var request = new HttpRequestMessage(HttpMethod.Post, "v1/completions");
-        request.Content = new StringContent("""{"prompt": "def f(", "max_tokens": 300, "ignore_eos": true, "stream": true}""", Encoding.UTF8, "application/json");
+        request.Content = new StringContent(
+            """{"prompt": "def f(", "max_tokens": 300, "ignore_eos": true, "stream": true}""", Encoding.UTF8, "application/json");
         using HttpResponseMessage stream = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         cancellation.Cancel();
         Assert.That(await stream.Content.ReadAsStringAsync(), Does.EndWith("data: [DONE]\n\n"));
@@ -121,7 +123,8 @@ internal sealed class ServeCommandTests
                 HttpListenerContext context = await listener.GetContextAsync();
                 using var body = new MemoryStream();
                 await context.Request.InputStream.CopyToAsync(body);
-                received.AddOrUpdate(context.Request.Url!.AbsolutePath, Encoding.Latin1.GetString(body.ToArray()), (_, before) => before + Encoding.Latin1.GetString(body.ToArray()));
+                string text = Encoding.Latin1.GetString(body.ToArray());
+                received.AddOrUpdate(context.Request.Url!.AbsolutePath, text, (_, before) => before + text);
                 context.Response.Close();
             }
         });

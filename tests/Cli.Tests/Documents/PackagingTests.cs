@@ -6,7 +6,8 @@ internal sealed class PackagingTests
 {
     private static string Read(string name) => File.ReadAllText(Path.Combine(Folders.Repository, "packaging", name));
 
-    private static string Line(string file, string begin) => Read(file).Split('\n').Single(line => line.StartsWith(begin, StringComparison.Ordinal))[begin.Length..];
+    private static string Line(string file, string begin) =>
+        Read(file).Split('\n').Single(line => line.StartsWith(begin, StringComparison.Ordinal))[begin.Length..];
 
     [Test]
     public void The_containers_entry_point_is_a_command_line_of_mtx()

@@ -1,4 +1,5 @@
 using System.Net;
+using ManagedTransformers.Kernels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -24,10 +25,14 @@ internal sealed class LlamaServer : IAsyncDisposable
     /// <summary>The model that generates, in-process.</summary>
     public TextGenerator Generator => _generator ??= TextGenerator.Load(ModelPath("demo-codegen"));
 
-    public static async Task<LlamaServer> StartAsync(int? rows = null)
+    /// <param name="rows">The most texts at once.</param>
+    /// <param name="isSlow">Whether a text takes seconds, so that a test can look while it runs.</param>
+    public static async Task<LlamaServer> StartAsync(int? rows = null, bool isSlow = false)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         var options = new ServerOptions { Models = [ModelPath("demo-codegen"), ModelPath("demo-embed"), WithoutMasks()] };
+        if (isSlow)
+            options = options with { Pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } } } };
         builder.Services.AddManagedTransformersServer(
             rows is int most ? options with { Generation = new Serving.GenerationEngineOptions { MaxRows = most } } : options);
         WebApplication app = builder.Build();

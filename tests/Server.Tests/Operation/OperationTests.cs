@@ -105,7 +105,8 @@ public sealed class OperationTests
         (int status, string body) = await server.GetAsync("/metrics");
         Assert.That(status, Is.EqualTo(200));
         string[] lines = body.Split('\n');
-        string labels = $"gen_ai_operation_name=\"text_completion\",gen_ai_provider_name=\"managed_transformers\",gen_ai_request_model=\"{Path.GetFileName(own)}\"";
+        string labels = "gen_ai_operation_name=\"text_completion\"," +
+            $"gen_ai_provider_name=\"managed_transformers\",gen_ai_request_model=\"{Path.GetFileName(own)}\"";
         Assert.That(lines, Does.Contain($"gen_ai_server_time_to_first_token_seconds_count{{{labels}}} 2"));
         Assert.That(lines, Does.Contain($"gen_ai_server_time_to_first_token_seconds_bucket{{{labels},le=\"+Inf\"}} 2"));
         Assert.That(lines, Does.Contain($"managed_transformers_calls_active{{{labels}}} 0"));

@@ -18,7 +18,10 @@ internal sealed class ServeCommand : MtxCommand
     private readonly Option<bool> _preload = CommonOptions.Flag("--preload", "Load all models at the start, instead of each by its first request.");
     private readonly Option<string?> _memory = Size("--memory", "Most bytes of weights and caches of all loaded models: 8GB, 500MiB, … Default: no limit.");
     private readonly Option<string[]> _keys = new("--api-key") { HelpName = "KEY", Description = "A key that requests must have; may be given several times." };
-    private readonly Option<string?> _keyFile = new("--api-key-file") { HelpName = "FILE", Description = "Keys, one per line, which no list of processes shows." };
+    private readonly Option<string?> _keyFile = new("--api-key-file")
+    {
+        HelpName = "FILE", Description = "Keys, one per line, which no list of processes shows.",
+    };
     private readonly Option<string[]> _origins = new("--cors-origin")
     {
         HelpName = "ORIGIN", Description = "A page's origin, such as http://localhost:3000, that may ask from a browser; *: any. May be given several times.",
@@ -122,7 +125,7 @@ internal sealed class ServeCommand : MtxCommand
 
     private static void Show(CommandContext context, ServeHost host)
     {
-        foreach (HostedModelState model in host.Models.Where(model => model.Problem is not null))
+        foreach (ModelStatus model in host.Models.Where(model => model.Problem is not null))
             context.Console.Warn($"{model.Id} cannot be served: {model.Problem}");
         if (host.IsOpenToOthers)
             context.Console.Warn($"Anybody who reaches {host.Address} may ask; --api-key keeps others out.");

@@ -34,7 +34,7 @@ internal sealed class ServeHost : IAsyncDisposable
     /// <summary>Where it listens.</summary>
     public string Address => _app.Urls.First();
 
-    public IReadOnlyList<HostedModelState> Models => _app.Services.GetRequiredService<ModelHost>().Models;
+    public IReadOnlyList<ModelStatus> Models => _app.Services.GetRequiredService<ModelHost>().Models;
 
     /// <summary>Whether it has no key and is reached from other machines.</summary>
     public bool IsOpenToOthers => _options.ApiKeys.Count == 0 && _app.Urls.Any(url => !url.Contains("//unix:", StringComparison.Ordinal)
@@ -97,7 +97,8 @@ internal sealed class ServeHost : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private static WebApplicationBuilder Builder() => WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
+    private static WebApplicationBuilder Builder() =>
+        WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
 
     private static string UrlOf(string host, int port)
     {
