@@ -24,6 +24,9 @@ internal sealed record FieldEntry
 {
     public required EntryStatus Status { get; init; }
 
+    /// <summary>What it may be, in JSON's words: <c>string or array of string</c>; empty: anything.</summary>
+    public string Type { get; init => field = value ?? ""; } = "";
+
     /// <summary>Why.</summary>
     public string Note { get; init => field = value ?? ""; } = "";
 

@@ -13,6 +13,7 @@ internal static class OperationRoutes
         new("GET", "/readyz", LlamaCppProtocol.Instance, ReadyAsync) { IsOpen = true },
         new("GET", "/livez", LlamaCppProtocol.Instance, OkAsync) { IsOpen = true },
         new("GET", "/metrics", LlamaCppProtocol.Instance, MetricsRoute.AnswerAsync),
+        new("GET", "/openapi.json", LlamaCppProtocol.Instance, request => request.WriteAsync(OpenApiDescription.Write)) { IsOpen = true },
     ];
 
     private static Task ReadyAsync(ApiRequest request)
