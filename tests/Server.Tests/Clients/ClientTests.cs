@@ -24,7 +24,7 @@ public abstract class ClientTests
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         string[] demos = ["demo-codegen", "demo-embed", "demo-fill-mask", "demo-language-id", "demo-tag"];
-        builder.Services.AddManagedTransformersServer(new ServerOptions { Models = [.. demos.Select(ModelPath)], ApiKeys = [Key] });
+        builder.Services.AddManagedTransformersServer(new ServerOptions { Models = [.. demos.Select(ModelPath), DemoServer.Reranker], ApiKeys = [Key] });
         _app = builder.Build();
         _app.Urls.Add("http://127.0.0.1:0");
         _app.MapManagedTransformers();

@@ -28,7 +28,8 @@ await print({
   tooLong: () => complete({ max_tokens: 100000 }),
   chat: () => client.chat.completions.create({ model: "demo-codegen", messages: [{ role: "user", content: "hello" }] }),
   aborted: async () => {
-    const stream = await complete({ max_tokens: 480, n: 16, temperature: 1, stream: true });
+    const prompt = Array(64).fill("x = 1");
+    const stream = await complete({ prompt, max_tokens: 500, n: 16, ignore_eos: true, stream: true });
     let during = 0;
     for await (const _ of stream) {
       during = await slots();
