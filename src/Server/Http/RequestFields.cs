@@ -83,6 +83,9 @@ internal sealed class RequestFields(JsonElement json, IReadOnlyDictionary<string
     public RequestFields Element(JsonElement value, string name) => value.ValueKind == JsonValueKind.Object
         ? new RequestFields(value, known, $"{path}{name}.") : throw WrongType(path + name, "array of object", value);
 
+    /// <summary>The same object, read as that of another route.</summary>
+    public RequestFields As(string route) => new(json, RouteManifest.Routes[route].Fields, path);
+
     /// <summary>Refuses what was not read.</summary>
     /// <exception cref="ApiException">A field is unknown, or not supported.</exception>
     public void RefuseOthers()

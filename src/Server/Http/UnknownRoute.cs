@@ -9,8 +9,10 @@ internal static class UnknownRoute
     {
         string path = http.Request.Path.Value ?? "/";
         ApiRoute[] here = [.. ApiRoutes.All.Where(route => IsAt(route, http.Request.Path))];
+        // Who asks for a chat wants the route that goes on with a text, not the one with the most letters in common.
+        string asked = path[..Math.Min(path.Length, 100)].Replace("/chat/", "/", StringComparison.Ordinal);
         // A catch-all takes every path; what it stands for has a model's name in it.
-        ApiRoute near = here.Length > 0 ? here[0] : ApiRoutes.All.MinBy(route => NearestNames.Distance(route.Pattern, path[..Math.Min(path.Length, 100)]))!;
+        ApiRoute near = here.Length > 0 ? here[0] : ApiRoutes.All.MinBy(route => NearestNames.Distance(route.Pattern, asked))!;
         if (here.Length == 0)
             return ApiRunner.AnswerAsync(http, near.Protocol, new ApiException(Problem.NotFound,
                 $"There is no route {http.Request.Method} {Shown(path)}; the nearest is {near.Key}."));

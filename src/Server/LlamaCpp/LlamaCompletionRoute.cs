@@ -3,9 +3,24 @@ namespace ManagedTransformers.Server;
 /// <summary>POST /completion and /completions.</summary>
 internal static class LlamaCompletionRoute
 {
-    public static async Task AnswerAsync(ApiRequest request)
+    private static readonly string[] s_own = ["n_predict", "n_cmpl", "n_probs", "cache_prompt", "samplers", "response_fields"];
+
+    public static async Task AnswerAsync(ApiRequest request) =>
+        await AnswerAsync(request, await request.ReadAsync().ConfigureAwait(false)).ConfigureAwait(false);
+
+    /// <summary>OpenAI's form for a body with <c>model</c>, which its clients always send, and none of the fields that only llama.cpp's have: for clients
+    /// whose address lacks /v1. Else llama.cpp's.</summary>
+    public static async Task AnswerEitherAsync(ApiRequest request)
     {
         RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
+        bool isOpenAI = fields.Text("model") is { Length: > 0 } && !Array.Exists(s_own, fields.Has);
+        await (isOpenAI
+            ? SharedRoute.AnswerAsync(request, OpenAIProtocol.Instance, () => CompletionRoute.AnswerAsync(request, fields.As("POST /v1/completions")))
+            : AnswerAsync(request, fields)).ConfigureAwait(false);
+    }
+
+    private static async Task AnswerAsync(ApiRequest request, RequestFields fields)
+    {
         LlamaRequest asked = LlamaRequest.Read(fields, request.Options);
         IReadOnlyList<LlamaText> texts = LlamaText.Prompts(fields, request.Options.MaxInputs);
         fields.RefuseOthers();

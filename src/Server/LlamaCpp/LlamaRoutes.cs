@@ -6,7 +6,7 @@ internal static class LlamaRoutes
     public static IReadOnlyList<ApiRoute> All { get; } =
     [
         Post("/completion", LlamaCompletionRoute.AnswerAsync),
-        Post("/completions", LlamaCompletionRoute.AnswerAsync),
+        Post("/completions", LlamaCompletionRoute.AnswerEitherAsync),
         Post("/infill", LlamaInfillRoute.AnswerAsync),
         Post("/tokenize", LlamaTokenizeRoute.AnswerAsync),
         Post("/detokenize", LlamaTokenizeRoute.AnswerTextAsync),

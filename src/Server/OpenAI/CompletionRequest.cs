@@ -3,7 +3,7 @@ namespace ManagedTransformers.Server;
 /// <summary>The body of /v1/completions.</summary>
 internal sealed record CompletionRequest
 {
-    private const int MaxStops = 4, MaxChoices = 128, MaxBestOf = 20, MaxLogProbabilities = 5;
+    private const int MaxStops = 4, MaxChoices = 128, MaxBestOf = 20, MaxLogProbabilities = 5, DefaultFimTokens = 128;
 
     public string? Model { get; init; }
 
@@ -24,6 +24,9 @@ internal sealed record CompletionRequest
     public int? TruncatePrompt { get; init; }
     public required GenerationOptions Options { get; init; }
 
+    /// <summary>Whether the answer's texts are messages, as Mistral's infilling has them.</summary>
+    public bool IsFim { get; init; }
+
     /// <exception cref="ApiException">A field is wrong, or contradicts another.</exception>
     public static CompletionRequest Read(RequestFields fields, int mostPrompts)
     {
@@ -42,6 +45,29 @@ internal sealed record CompletionRequest
         };
         fields.RefuseOthers();
         read.RequireSense(best);
+        return read;
+    }
+
+    /// <summary>Reads the body of /v1/fim/completions. One text: what else its clients can ask for is in its manifest.</summary>
+    /// <exception cref="ApiException">A field is wrong, or contradicts another.</exception>
+    public static CompletionRequest ReadFim(RequestFields fields)
+    {
+        string prompt = fields.Text("prompt") ?? throw ApiException.Of("prompt", "Field 'prompt' is needed: the text before the gap.");
+        double temperature = fields.Number("temperature", 0, 2) ?? 1;
+        var read = new CompletionRequest
+        {
+            IsFim = true, Model = fields.Text("model"), Prompts = [(prompt, null)], Suffix = fields.Text("suffix") is { Length: > 0 } suffix ? suffix : null,
+            MaxTokens = fields.Integer("max_tokens", 1) ?? DefaultFimTokens, MinTokens = fields.Integer("min_tokens", 0) ?? 0, N = 1,
+            Stream = fields.Flag("stream") ?? false, FrequencyPenalty = fields.Number("frequency_penalty", -2, 2) ?? 0,
+            PresencePenalty = fields.Number("presence_penalty", -2, 2) ?? 0, Options = new GenerationOptions
+            {
+                DoSample = temperature > 0, Temperature = temperature > 0 ? temperature : 1, TopK = 0, TopP = fields.Number("top_p", 0, 1) ?? 1,
+                Seed = fields.Long("random_seed", least: 0) is long seed && temperature > 0 ? seed : null, RepetitionPenalty = 1,
+                StopStrings = StopsOf(fields),
+            },
+        };
+        fields.RefuseOthers();
+        read.RequireSense(best: null);
         return read;
     }
 

@@ -8,9 +8,26 @@ internal static class CompletionRoute
     /// <param name="id">The model, where the path says it; the body's then does not count.</param>
     public static async Task AnswerAsync(ApiRequest request, bool named, string? id = null)
     {
-        RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
+        CompletionRequest asked = CompletionRequest.Read(await request.ReadAsync().ConfigureAwait(false), request.Options.MaxInputs);
+        await AnswerAsync(request, asked, id ?? (named ? asked.Model : EngineOf(request))).ConfigureAwait(false);
+    }
+
+    /// <summary>Answers a body that has the fields of /v1/completions.</summary>
+    public static Task AnswerAsync(ApiRequest request, RequestFields fields)
+    {
         CompletionRequest asked = CompletionRequest.Read(fields, request.Options.MaxInputs);
-        string? model = id ?? (named ? asked.Model : EngineOf(request));
+        return AnswerAsync(request, asked, asked.Model);
+    }
+
+    /// <summary>POST /v1/fim/completions: Mistral's infilling, whose answers have the form of messages.</summary>
+    public static async Task AnswerFimAsync(ApiRequest request)
+    {
+        CompletionRequest asked = CompletionRequest.ReadFim(await request.ReadAsync().ConfigureAwait(false));
+        await AnswerAsync(request, asked, asked.Model).ConfigureAwait(false);
+    }
+
+    private static async Task AnswerAsync(ApiRequest request, CompletionRequest asked, string? model)
+    {
         using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
         if (asked.Suffix is not null && !lease.Tasks.HasFlag(ModelTasks.Infill))
             throw ApiException.Of("suffix", "suffix is not supported by this model");

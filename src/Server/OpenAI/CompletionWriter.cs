@@ -81,7 +81,7 @@ internal sealed class CompletionWriter(CompletionRequest asked, string model, To
     {
         writer.WriteStartObject();
         writer.WriteString("id", _id);
-        writer.WriteString("object", "text_completion");
+        writer.WriteString("object", !asked.IsFim ? "text_completion" : asked.Stream ? "chat.completion.chunk" : "chat.completion");
         writer.WriteNumber("created", _created);
         writer.WriteString("model", model);
         writer.WriteStartArray("choices");
@@ -91,16 +91,27 @@ internal sealed class CompletionWriter(CompletionRequest asked, string model, To
         writer.WriteEndObject();
     }
 
-    private static void Choice(Utf8JsonWriter writer, int index, string text, LegacyLogProbabilities? all, FinishReason? reason)
+    private void Choice(Utf8JsonWriter writer, int index, string text, LegacyLogProbabilities? all, FinishReason? reason)
     {
         writer.WriteStartObject();
-        writer.WriteString("text", text);
-        writer.WriteNumber("index", index);
-        writer.WritePropertyName("logprobs");
-        if (all is null)
-            writer.WriteNullValue();
+        if (asked.IsFim)
+        {
+            writer.WriteNumber("index", index);
+            writer.WriteStartObject(asked.Stream ? "delta" : "message");
+            writer.WriteString("role", "assistant");
+            writer.WriteString("content", text);
+            writer.WriteEndObject();
+        }
         else
-            all.Write(writer);
+        {
+            writer.WriteString("text", text);
+            writer.WriteNumber("index", index);
+            writer.WritePropertyName("logprobs");
+            if (all is null)
+                writer.WriteNullValue();
+            else
+                all.Write(writer);
+        }
         writer.WriteString("finish_reason", reason switch
         {
             null => null,

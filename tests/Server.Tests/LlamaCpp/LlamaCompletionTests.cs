@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace ManagedTransformers.Server.Tests;
 
 /// <summary>POST /completion of llama.cpp: texts are the generator's own.</summary>
@@ -84,6 +86,20 @@ public sealed class LlamaCompletionTests : LlamaTests
         Assert.That(await Server.PostRawAsync("/completion", body.Replace("\"n_predict\"", "\"response_fields\": [\"\"], \"n_predict\"")), Is.EqualTo("{}"));
         JsonElement two = await CompleteAsync("""{"prompt": "a", "n_predict": 0, "n_cmpl": 2}""");
         Assert.That(two.GetArrayLength(), Is.EqualTo(2));
+    }
+
+    // OpenAI's clients whose address lacks /v1 always name a model, and never llama.cpp's own fields.
+    [TestCase("""{"model": "demo-codegen", "prompt": "def add(a, b):\n", "max_tokens": 6, "temperature": 0, "suffix": null}""", true)]
+    [TestCase("""{"model": "demo-codegen", "prompt": "def add(a, b):\n", "n_predict": 6, "temperature": 0}""", false)]
+    [TestCase("""{"model": "demo-codegen", "prompt": "def add(a, b):\n", "max_tokens": 6, "temperature": 0, "cache_prompt": true}""", false)]
+    [TestCase("""{"model": "", "prompt": "def add(a, b):\n", "max_tokens": 6, "temperature": 0}""", false)]
+    [TestCase("""{"prompt": "def add(a, b):\n", "n_predict": 6, "temperature": 0}""", false)]
+    public async Task Completions_without_v1_tell_the_protocol_by_the_fields(string body, bool isOpenAI)
+    {
+        JsonElement answer = await Server.PostAsync("/completions", body);
+        Assert.That(isOpenAI ? answer.GetProperty("choices")[0].GetProperty("text").GetString() : Content(answer), Is.EqualTo(Best(Prompt, 6).Text));
+        (HttpStatusCode status, JsonElement error) = await Server.ErrorAsync("/completions", body.Replace("def add", "\\ud800", StringComparison.Ordinal));
+        Assert.That((status, error.TryGetProperty("param", out _)), Is.EqualTo((HttpStatusCode.BadRequest, isOpenAI)), "the error is of that protocol, too");
     }
 
     [TestCase("n_cmpl")]

@@ -46,6 +46,7 @@ public sealed class OpenAIClientTests
         Assert.That((one.GetProperty("id").GetString(), one.GetProperty("max_model_len").GetInt32()),
             Is.EqualTo(("demo-codegen", _generator.CausalLM.Config.MaxTokens)));
         Assert.That(one.GetRawText(), Is.EqualTo(models[0].GetRawText()));
+        Assert.That((await GetAsync("/models")).GetRawText(), Is.EqualTo(list.GetRawText()), "clients whose address lacks /v1");
     }
 
     [Test]

@@ -36,6 +36,7 @@ public sealed class OperationTests
         await stop;
     }
 
+    [TestCase("POST", "/v1/chat/completions", 404, "There is no route POST /v1/chat/completions; the nearest is POST /v1/completions.")]
     [TestCase("GET", "/v1/completion", 404, "There is no route GET /v1/completion; the nearest is POST /v1/completions.")]
     [TestCase("GET", "/v1/completions", 405, "/v1/completions takes POST, not GET.")]
     [TestCase("DELETE", "/v1/models/demo-codegen", 405, "/v1/models/demo-codegen takes GET, not DELETE.")]
