@@ -3,7 +3,8 @@ namespace ManagedTransformers.Server;
 /// <summary>The body of /v1/completions.</summary>
 internal sealed record CompletionRequest
 {
-    private const int MaxStops = 4, MaxChoices = 128, MaxBestOf = 20, MaxLogProbabilities = 5, DefaultFimTokens = 128;
+    // OpenAI gives at most 5 log probabilities; lm-evaluation-harness asks for 10, and vLLM gives 20.
+    private const int MaxStops = 4, MaxChoices = 128, MaxBestOf = 20, MaxLogProbabilities = 20, DefaultFimTokens = 128;
 
     public string? Model { get; init; }
 
@@ -53,7 +54,7 @@ internal sealed record CompletionRequest
     public static CompletionRequest ReadFim(RequestFields fields)
     {
         string prompt = fields.Text("prompt") ?? throw ApiException.Of("prompt", "Field 'prompt' is needed: the text before the gap.");
-        double temperature = fields.Number("temperature", 0, 2) ?? 1;
+        double temperature = fields.Number("temperature", 0, 2) ?? 1, topP = fields.Number("top_p", 0, 1) ?? 1;
         var read = new CompletionRequest
         {
             IsFim = true, Model = fields.Text("model"), Prompts = [(prompt, null)], Suffix = fields.Text("suffix") is { Length: > 0 } suffix ? suffix : null,
@@ -61,7 +62,7 @@ internal sealed record CompletionRequest
             Stream = fields.Flag("stream") ?? false, FrequencyPenalty = fields.Number("frequency_penalty", -2, 2) ?? 0,
             PresencePenalty = fields.Number("presence_penalty", -2, 2) ?? 0, Options = new GenerationOptions
             {
-                DoSample = temperature > 0, Temperature = temperature > 0 ? temperature : 1, TopK = 0, TopP = fields.Number("top_p", 0, 1) ?? 1,
+                DoSample = temperature > 0, Temperature = temperature > 0 ? temperature : 1, TopK = 0, TopP = temperature > 0 ? topP : 1,
                 Seed = fields.Long("random_seed", least: 0) is long seed && temperature > 0 ? seed : null, RepetitionPenalty = 1,
                 StopStrings = StopsOf(fields),
             },
@@ -96,16 +97,18 @@ internal sealed record CompletionRequest
         return usage;
     }
 
-    // What is not said is OpenAI's default, not the checkpoint's. Several texts of one prompt at temperature 0 are drawn from the best token alone.
+    // What is not said is OpenAI's default, not the checkpoint's. At temperature 0 the best token is taken, which top_p, top_k and min_p never leave out:
+    // many clients send them with it. Several texts of one prompt at temperature 0 are drawn from the best token alone.
     private static GenerationOptions OptionsOf(RequestFields fields, int texts)
     {
         double temperature = fields.Number("temperature", 0, 2) ?? 1;
         int topK = fields.Integer("top_k", -1) ?? 0;
+        double? topP = fields.Number("top_p", 0, 1), minP = fields.Number("min_p", 0, 1);
         bool isGreedy = temperature == 0, draws = !isGreedy || texts > 1;
         var options = new GenerationOptions
         {
-            DoSample = draws, Temperature = isGreedy ? 1 : temperature, TopK = isGreedy && texts > 1 ? 1 : Math.Max(0, topK),
-            TopP = fields.Number("top_p", 0, 1) ?? 1, MinP = fields.Number("min_p", 0, 1), Seed = fields.Long("seed") is long seed && draws ? seed : null,
+            DoSample = draws, Temperature = isGreedy ? 1 : temperature, TopK = !isGreedy ? Math.Max(0, topK) : texts > 1 ? 1 : 0,
+            TopP = isGreedy ? 1 : topP ?? 1, MinP = isGreedy ? null : minP, Seed = fields.Long("seed") is long seed && draws ? seed : null,
             RepetitionPenalty = fields.Number("repetition_penalty", 1e-3, 1e3) ?? 1, StopStrings = StopsOf(fields), SequenceBias = BiasOf(fields),
             NumReturnSequences = fields.Integer("n"), TopLogProbabilities = fields.Integer("logprobs"),
         };

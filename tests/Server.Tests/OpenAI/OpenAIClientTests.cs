@@ -57,6 +57,17 @@ public sealed class OpenAIClientTests
         Assert.That(answer.GetProperty("choices")[0].GetProperty("text").GetString(), Is.EqualTo(own));
     }
 
+    // Many clients send all of their settings.
+    [Test]
+    public async Task At_temperature_0_the_best_tokens_are_taken_whatever_else_is_said([Values("/v1/completions", "/v1/fim/completions")] string route)
+    {
+        const string More = ", \"top_p\": 0.9";
+        string body = """{"prompt": "def add(a, b):\n", "max_tokens": 12, "temperature": 0""";
+        JsonElement plain = await PostAsync(route, body + "}");
+        JsonElement more = await PostAsync(route, $"{body}{More}{(route == Completions ? ", \"top_k\": 40, \"min_p\": 0.05" : "")}}}");
+        Assert.That(more.GetProperty("choices").GetRawText(), Is.EqualTo(plain.GetProperty("choices").GetRawText()));
+    }
+
     [Test]
     public async Task An_echo_has_a_log_probability_for_each_token()
     {
