@@ -12,7 +12,8 @@ public sealed class HuggingFaceNodeTests() : NodeClientTests("huggingface.mjs")
         using var pipeline = FillMaskPipeline.Load(ModelPath("demo-fill-mask"));
         FillMaskOptions options = call == "fillMask" ? new() { TopK = 3 } : new() { Targets = ["os", "sys"] };
         Assert.That(
-            Each(Answer(call), one => (one.GetProperty("token_str").GetString(), one.GetProperty("sequence").GetString(), one.GetProperty("score").GetSingle())),
+            Each(Answer(call),
+                one => (one.GetProperty("token_str").GetString(), one.GetProperty("sequence").GetString(), one.GetProperty("score").GetSingle())),
             Is.EqualTo(pipeline.Predict(Masked, options).Select(own => (own.TokenText, own.Sequence, own.Score))));
     }
 

@@ -66,7 +66,8 @@ public sealed class OpenAINodeTests() : NodeClientTests("openai.mjs")
     [Test]
     public void Models_are_listed()
     {
-        Assert.That(Answer("models").EnumerateArray().Select(model => model.GetProperty("id").GetString()), Does.Contain("demo-codegen").And.Contain("demo-tag"));
+        Assert.That(Answer("models").EnumerateArray().Select(model => model.GetProperty("id").GetString()),
+            Does.Contain("demo-codegen").And.Contain("demo-tag"));
         Assert.That(Count(Answer("model"), "max_model_len"), Is.EqualTo(512));
     }
 

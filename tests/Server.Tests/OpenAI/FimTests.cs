@@ -3,7 +3,7 @@ using static ManagedTransformers.Server.Tests.DemoServer;
 
 namespace ManagedTransformers.Server.Tests;
 
-/// <summary>Infilling in Mistral's form, which Continue (<c>provider: mistral</c>), Tabby (<c>mistral/completion</c>) and minuet (<c>codestral</c>) ask for.</summary>
+/// <summary>Infilling in Mistral's form, for Continue (<c>provider: mistral</c>), Tabby (<c>mistral/completion</c>) and minuet (<c>codestral</c>).</summary>
 public sealed class FimTests
 {
     private const string Prefix = "def add(a, b):\n    return ", Suffix = "\n\nprint(add(1, 2))\n";
