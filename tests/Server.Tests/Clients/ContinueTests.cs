@@ -40,8 +40,13 @@ public sealed class ContinueTests() : NodeClientTests("continue.mjs")
     public void Models_are_listed(string call) => Assert.That(
         Answer(call).EnumerateArray().Select(model => model.GetProperty("id").GetString()), Does.Contain("demo-codegen"));
 
-    // Continue reads results[].index and .relevance_score.
     [TestCase("rerank")]
     [TestCase("llamaCppRerank")]
-    public void Documents_are_ranked(string call) => Assert.That(Answer(call).ToString(), Does.Contain("relevance_score"));
+    public void Documents_are_ranked(string call)
+    {
+        using var pipeline = RerankPipeline.Load(DemoServer.Reranker);
+        Assert.That(Answer(call).GetProperty("results").EnumerateArray()
+                .Select(one => (one.GetProperty("index").GetInt32(), one.GetProperty("relevance_score").GetSingle())),
+            Is.EqualTo(pipeline.Rank("sort a list", ["read a file", "order the items"]).Select(own => (own.Index, own.Score))));
+    }
 }

@@ -4,7 +4,8 @@ using static ManagedTransformers.Server.Tests.DemoServer;
 
 namespace ManagedTransformers.Server.Tests;
 
-/// <summary>Nothing that a field may hold fails the server: values of all types, in each field of the routes over encoders and of the hub's tasks.</summary>
+/// <summary>Nothing that a field may hold fails the server: values of all types, in each field of the routes over encoders, of the hub's tasks and of Mistral's
+/// infilling.</summary>
 public sealed class FieldTypeTests
 {
     private static readonly string[] s_values =
@@ -22,6 +23,8 @@ public sealed class FieldTypeTests
     [TestCase("/tokenize", """{"inputs": "a"}""")]
     [TestCase("/decode", """{"ids": [5]}""")]
     [TestCase("/v1/rerank", """{"query": "a", "documents": ["b"]}""")]
+    [TestCase("/v1/fim/completions", """{"prompt": "a", "suffix": "b", "max_tokens": 1}""")]
+    [TestCase("/completions", """{"prompt": "a", "model": "demo-codegen", "max_tokens": 1}""")]
     [TestCase("/", """{"inputs": "a"}""")]
     [TestCase("/models/demo-codegen", """{"inputs": "a", "parameters": {"max_new_tokens": 1}}""")]
     [TestCase("/models/demo-fill-mask", """{"inputs": "a <mask>"}""")]
