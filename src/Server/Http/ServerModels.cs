@@ -28,7 +28,8 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
         ModelStatus[] able = [.. All.Where(model => (model.Tasks & task) != ModelTasks.None)];
         if (string.IsNullOrEmpty(id))
         {
-            id = able.FirstOrDefault()?.Id
+            // Any encoder gives vectors, those that were made for it better ones.
+            id = (able.FirstOrDefault(model => task != ModelTasks.Embedding || !model.Tasks.HasFlag(ModelTasks.FillMask)) ?? able.FirstOrDefault())?.Id
                 ?? throw new ApiException(Problem.NotSupported, $"No model here can do that ({task}). {Named(All)}");
         }
         else if (All.FirstOrDefault(model => model.Id == id) is { } named && (named.Tasks & task) == ModelTasks.None && named.Problem is null)

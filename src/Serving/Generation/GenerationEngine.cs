@@ -236,7 +236,8 @@ public sealed class GenerationEngine : IAsyncDisposable
         }
     }
 
-    // True: something was added. First come, first served: who does not fit yet keeps those behind from overtaking, but for searches of their own, one of which runs at a time.
+    // True: something was added. First come, first served: who does not fit yet keeps those behind from overtaking, but for searches of their own, one of
+    // which runs at a time.
     private bool Admit()
     {
         bool any = false;

@@ -32,7 +32,10 @@ internal sealed class LlamaServer : IAsyncDisposable
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         var options = new ServerOptions { Models = [ModelPath("demo-codegen"), ModelPath("demo-embed"), WithoutMasks()] };
         if (isSlow)
-            options = options with { Pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } } } };
+        {
+            var load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } };
+            options = options with { Pipeline = new PipelineOptions { Load = load } };
+        }
         builder.Services.AddManagedTransformersServer(
             rows is int most ? options with { Generation = new Serving.GenerationEngineOptions { MaxRows = most } } : options);
         WebApplication app = builder.Build();

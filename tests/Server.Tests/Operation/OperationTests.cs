@@ -51,6 +51,15 @@ public sealed class OperationTests
     }
 
     [Test]
+    public async Task Vectors_without_a_models_name_are_those_of_the_model_that_was_made_for_them()
+    {
+        string[] models = [.. new[] { "demo-fill-mask", "demo-embed" }.Select(name => Path.Combine(RepositoryRoot.Path, "models", name))];
+        await using var server = await Running.StartAsync(new ServerOptions { Models = models });
+        (_, string body) = await server.PostAsync("/v1/embeddings", """{"input": "x"}""");
+        Assert.That(JsonElement.Parse(body).GetProperty("model").GetString(), Is.EqualTo("demo-embed"), "any encoder has some");
+    }
+
+    [Test]
     public async Task A_body_above_the_limit_is_refused()
     {
         await using var server = await Running.StartAsync(new ServerOptions { Models = [Demo], MaxBodyBytes = 1000 });
