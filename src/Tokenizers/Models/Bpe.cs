@@ -34,6 +34,7 @@ internal sealed class Bpe : TokenModel
     private readonly int[] _byteIds = new int[256];         // id of the one-byte symbol; −1: not in the vocabulary
     private readonly int[] _byteFallbackIds = new int[256];
     private readonly bool _plainBytes;
+    private readonly int _prefixBytes, _suffixBytes;
     private readonly BpeCuts? _cuts;
 
     public Bpe(Vocabulary vocabulary, BpeMerges merges, BpeOptions options)
@@ -48,6 +49,8 @@ internal sealed class Bpe : TokenModel
             _byteFallbackIds[b] = vocabulary.TryGetId("<0x" + b.ToString("X2", CultureInfo.InvariantCulture) + ">", out id) ? id : -1;
         }
         _plainBytes = options is { ByteLevel: true, ContinuingSubwordPrefix: "", EndOfWordSuffix: "" } && !_byteIds.Contains(-1);
+        _prefixBytes = System.Text.Encoding.UTF8.GetByteCount(options.ContinuingSubwordPrefix);
+        _suffixBytes = System.Text.Encoding.UTF8.GetByteCount(options.EndOfWordSuffix);
         _cuts = BpeCuts.Of(this, _unkId, _byteFallbackIds);
     }
 
@@ -64,13 +67,14 @@ internal sealed class Bpe : TokenModel
         // Lengths count bytes of what the model reads: the word, or (where symbols are left out, so that it shows) its stand-in characters.
         bool standIns = Options.ByteLevel && !_plainBytes;
         int bytes = standIns ? System.Text.Encoding.UTF8.GetByteCount(InByteAlphabet(word)) : System.Text.Encoding.UTF8.GetByteCount(word);
-        int[] rented = ArrayPool<int>.Shared.Rent(2 * bytes);
-        Span<int> ids = rented.AsSpan(0, bytes);
-        Span<int> lengths = rented.AsSpan(bytes, bytes);
+        int room = bytes + (Options.ByteFallback ? _suffixBytes + (bytes * _prefixBytes) : 0);      // bytes of prefix and suffix may fall back, too
+        int[] rented = ArrayPool<int>.Shared.Rent(2 * room);
+        Span<int> ids = rented.AsSpan(0, room);
+        Span<int> lengths = rented.AsSpan(room, room);
         int count = _plainBytes ? BytesOf(word, ids, lengths) : SymbolsOf(word, ids, lengths, cancellationToken);
         count = Merges.Apply(ids[..count], lengths[..count], cancellationToken);
         TokenSpan[] tokens = !standIns && bytes == word.Length
-            ? AsciiSpans(ids[..count], lengths[..count])
+            ? AsciiSpans(ids[..count], lengths[..count], bytes)
             : Spans(CharactersOfBytes(word, bytes, standIns, cancellationToken), ids[..count], lengths[..count]);
         ArrayPool<int>.Shared.Return(rented);
         return tokens;
@@ -91,8 +95,7 @@ internal sealed class Bpe : TokenModel
     {
         ReadOnlySpan<char> text = Options.ByteLevel ? InByteAlphabet(word) : word;
         bool asItIs = Options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "" };
-        int count = 0;
-        bool afterUnknown = false;
+        int count = 0, unknown = 0;     // bytes of an unknown token that is yet to be written: bytes that fall back go before it
         for (int i = 0; i < text.Length;)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -104,18 +107,17 @@ internal sealed class Bpe : TokenModel
             i += units;
             if (Vocabulary.TryGetId(symbol, out int id))
             {
+                if (unknown > 0) (ids[count], lengths[count++], unknown) = (_unkId, unknown, 0);
                 (ids[count], lengths[count++]) = (id, length);
-                afterUnknown = false;
             }
-            else if (Options.ByteFallback && FallbackIds(symbol) is { } fallback && count + fallback.Length <= ids.Length)
+            else if (Options.ByteFallback && FallbackIds(symbol) is { } fallback)
             {
                 foreach (int byteId in fallback) (ids[count], lengths[count++]) = (byteId, 1);
             }
             else if (_unkId >= 0)
             {
-                if (afterUnknown && Options.FuseUnk) lengths[count - 1] += length;
-                else (ids[count], lengths[count++]) = (_unkId, length);
-                afterUnknown = true;
+                if (unknown > 0 && !Options.FuseUnk) (ids[count], lengths[count++], unknown) = (_unkId, unknown, 0);
+                unknown += length;
             }
             else if (Options.UnkToken is not null)
             {
@@ -125,6 +127,7 @@ internal sealed class Bpe : TokenModel
                     + "Correct unk_token, or set it to null to leave unknown characters out.");
             }
         }
+        if (unknown > 0) (ids[count], lengths[count++]) = (_unkId, unknown);
         return count;
     }
 
@@ -137,14 +140,14 @@ internal sealed class Bpe : TokenModel
     private static string InByteAlphabet(ReadOnlySpan<char> word) =>
         string.Concat(System.Text.Encoding.UTF8.GetBytes(word.ToString()).Select(b => ByteAlphabet.CharacterOf(b)));
 
-    // One byte, one character.
-    private static TokenSpan[] AsciiSpans(ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths)
+    // One byte, one character. Bytes of a prefix or suffix count, too, as in the library; what they push past the end stands for the last character here.
+    private static TokenSpan[] AsciiSpans(ReadOnlySpan<int> ids, ReadOnlySpan<int> lengths, int bytes)
     {
         var tokens = new TokenSpan[ids.Length];
         int position = 0;
         for (int i = 0; i < tokens.Length; i++)
         {
-            tokens[i] = new TokenSpan(ids[i], position, position + lengths[i]);
+            tokens[i] = new TokenSpan(ids[i], Math.Min(position, bytes - 1), Math.Min(position + lengths[i], bytes));
             position += lengths[i];
         }
         return tokens;
@@ -157,9 +160,9 @@ internal sealed class Bpe : TokenModel
         int position = 0;
         for (int i = 0; i < tokens.Length; i++)
         {
-            int last = position + lengths[i] - 1;
-            tokens[i] = new TokenSpan(ids[i], characters.Starts[position], characters.Ends[last]);
-            position = last + 1;
+            int last = characters.Ends.Length - 1, next = position + lengths[i];
+            tokens[i] = new TokenSpan(ids[i], characters.Starts[Math.Min(position, last)], characters.Ends[Math.Min(next - 1, last)]);
+            position = next;
         }
         return tokens;
     }

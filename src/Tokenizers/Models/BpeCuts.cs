@@ -29,9 +29,9 @@ internal sealed class BpeCuts
         BpeOptions options = model.Options;
         if (options.ByteLevel || options.IgnoreMerges || options.ContinuingSubwordPrefix.Length > 0 || options.EndOfWordSuffix.Length > 0) return null;
 
-        // What is unknown must stay apart: neither be fused, nor left out, nor be part of a merge.
-        bool allBytes = options.ByteFallback && !byteFallbackIds.Contains(-1);
-        if (!allBytes && (options.FuseUnk || unkId < 0)) return null;
+        // What is unknown must stay apart: neither be fused, nor left out, nor change places with bytes, nor be part of a merge.
+        bool apartAlready = options.ByteFallback ? !byteFallbackIds.Contains(-1) : !options.FuseUnk && unkId >= 0;
+        if (!apartAlready) return null;
         var apart = new HashSet<int>([.. byteFallbackIds, unkId]);
         foreach ((int left, int right, _) in model.Merges.Ranked)
             if (apart.Contains(left) || apart.Contains(right)) return null;

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace ManagedTransformers.Tokenizers.Tests;
 
 public class BpeTests
@@ -40,5 +42,53 @@ public class BpeTests
     {
         Tokenizer tokenizer = Tiny.ByteLevel();
         Assert.That(tokenizer.Encode("a\ud83db").Ids, Is.EqualTo(tokenizer.Encode("a\ufffdb").Ids));
+    }
+
+    // Ids of tokenizers 0.22.2: a byte is its own id, then come "a", "a</w>" and "##a".
+    [TestCase("end_of_word_suffix", "</w>", "日a", new[] { 230, 151, 165, 257 })]
+    [TestCase("end_of_word_suffix", "</w>", "a日", new[] { 256, 230, 151, 165, 60, 47, 119, 62 })]
+    [TestCase("continuing_subword_prefix", "##", "日a", new[] { 230, 151, 165, 258 })]
+    [TestCase("continuing_subword_prefix", "##", "日日é", new[] { 230, 151, 165, 35, 35, 230, 151, 165, 35, 35, 195, 169 })]
+    public void A_prefix_or_suffix_falls_back_to_bytes_with_its_character(string option, string value, string text, int[] ids)
+    {
+        Tokenizer tokenizer = WithByteFallback(model => model[option] = value);
+        TokenEncoding encoding = tokenizer.Encode(text);
+        Assert.Multiple(() =>
+        {
+            Assert.That(encoding.Ids, Is.EqualTo(ids));
+            Assert.That(encoding.Utf16Offsets[^1].End, Is.EqualTo(text.Length));
+        });
+    }
+
+    [Test]
+    public void Bytes_go_before_the_unknown_token_whose_bytes_are_missing()
+    {
+        // 0xE6, the first byte of 日, is no token. Ids and offsets of tokenizers 0.22.2.
+        TokenEncoding apart = WithByteFallback(model => WithoutByteE6(model, fuse: false)).Encode("日日éa");
+        TokenEncoding fused = WithByteFallback(model => WithoutByteE6(model, fuse: true)).Encode("日日éa");
+        Assert.Multiple(() =>
+        {
+            Assert.That(apart.Ids, Is.EqualTo(new[] { 230, 195, 169, 230, 256 }));
+            Assert.That(fused.Ids, Is.EqualTo(new[] { 195, 169, 230, 256 }));
+            Assert.That(fused.Offsets, Is.EqualTo(new[] { (0, 1), (0, 1), (0, 3), (3, 4) }));
+        });
+    }
+
+    private static void WithoutByteE6(JsonObject model, bool fuse)
+    {
+        JsonObject vocab = model["vocab"]!.AsObject();
+        vocab.Remove("<0xE6>");
+        vocab.Add("?", 0xE6);
+        (model["unk_token"], model["fuse_unk"]) = ("?", fuse);
+    }
+
+    private static Tokenizer WithByteFallback(Action<JsonObject> change)
+    {
+        var vocab = new JsonObject();
+        for (int b = 0; b < 256; b++) vocab.Add($"<0x{b:X2}>", b);
+        foreach (string token in new[] { "a", "a</w>", "##a" }) vocab.Add(token, vocab.Count);
+        var model = new JsonObject { ["type"] = "BPE", ["byte_fallback"] = true, ["vocab"] = vocab, ["merges"] = new JsonArray() };
+        change(model);
+        return Tiny.Load(new JsonObject { ["model"] = model });
     }
 }
