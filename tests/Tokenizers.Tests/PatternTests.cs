@@ -27,6 +27,16 @@ public class PatternTests
     [TestCase(@"^a|b$|\Ac", "ab\nab", "a|b|a|b")]
     [TestCase(@"[\u0041-C\x{44}\-\]]", "ABCDE-]", "A|B|C|D|-|]")]
     [TestCase(@"[一-龥]+.", "a你好b", "你好b")]
+    [TestCase(@"\w+", "می\u200Cخواهم ²_\u0301", "می|خواهم|²_\u0301")]    // joiners are not in \w, ² is
+    [TestCase(@"[\w]+|\W", "a\u200D²", "a|\u200D")]                 // but not in brackets
+    [TestCase(@"[^\w\s]+", "a\u200D² ¼", "\u200D²|¼")]
+    [TestCase(@"\d+|\s", "१2²\u0085\u200B", "१2|\u0085")]
+    [TestCase(@"\p{Letter}+|\p{decimal-number}|\p{l}", "aé1Ⅷ", "aé|1")]
+    [TestCase(@"\p{Alpha}+|\p{Upper}", "aⅧ\u0345²", "aⅧ\u0345")]
+    [TestCase(@"\p{Han}+|\p{Latin}|\p{Hiragana}", "日本ーaのß", "日本|a|の|ß")]
+    [TestCase(@"(?i:\p{Lu})", "aA1ß", "A")]
+    [TestCase(@"(?i:[\p{Lu}])", "aA1ß", "a|A|ß")]
+    [TestCase(@"(?i:ſ|Ω|ς)", "sSſΩΣ", "s|S|ſ|Ω|Σ")]
     public void A_regex_finds_what_a_backtracking_engine_finds(string regex, string text, string matches) =>
         Assert.That(string.Join('|', Matches(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
 

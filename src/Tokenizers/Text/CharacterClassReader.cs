@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace ManagedTransformers.Tokenizers;
 
@@ -27,7 +26,9 @@ internal sealed class CharacterClassReader(string source, string path)
     {
         if (Next < source.Length && source[Next] is '*' or '+' or '?') throw Unsupported("a quantifier that follows nothing");
         if (TryTake('.')) return c => c != '\n';
-        return TryTake('[') ? Set() : Cased(One(out _));
+        if (TryTake('[')) return Set();
+        Predicate<int> one = One(out int character, inSet: false);
+        return character < 0 ? one : Cased(one);        // \p{Lu} has no other case, [\p{Lu}] has
     }
 
     /// <summary>A quantifier, if there is one: <c>?</c>, <c>*</c>, <c>+</c>, <c>{2}</c>, <c>{2,}</c>, <c>{2,5}</c>, <c>{,5}</c>; no limit is null.</summary>
@@ -70,11 +71,11 @@ internal sealed class CharacterClassReader(string source, string path)
                 members.Add(Set());
                 continue;
             }
-            Predicate<int> member = One(out int low);
+            Predicate<int> member = One(out int low, inSet: true);
             if (low >= 0 && Next + 1 < source.Length && source[Next] == '-' && source[Next + 1] != ']')
             {
                 Next++;
-                One(out int high);
+                One(out int high, inSet: true);
                 if (high < low) throw Unsupported("a range from high to low");
                 member = c => c >= low && c <= high;
             }
@@ -85,17 +86,17 @@ internal sealed class CharacterClassReader(string source, string path)
     }
 
     // A character (which it gives) or an escaped class (−1).
-    private Predicate<int> One(out int character)
+    private Predicate<int> One(out int character, bool inSet)
     {
         if (Next == source.Length) throw Unsupported("its end where a character must be");
-        if (TryTake('\\')) return Escaped(out character);
+        if (TryTake('\\')) return Escaped(out character, inSet);
         int codePoint = CodePoints.At(source, Next, out int length);
         Next += length;
         character = codePoint;
         return c => c == codePoint;
     }
 
-    private Predicate<int> Escaped(out int character)
+    private Predicate<int> Escaped(out int character, bool inSet)
     {
         if (Next == source.Length) throw Unsupported("a \\ at its end");
         char c = source[Next++];
@@ -103,15 +104,13 @@ internal sealed class CharacterClassReader(string source, string path)
         switch (c)
         {
             case 'p' or 'P':
-                return Property(negated: c == 'P');
-            case 's' or 'w':
-                return Any(c == 's' ? CodePointClass.Space : CodePointClass.Word);
-            case 'S' or 'W':
-                return None(c == 'S' ? CodePointClass.Space : CodePointClass.Word);
-            case 'd':
-                return digit => CharUnicodeInfo.GetUnicodeCategory(digit) == UnicodeCategory.DecimalDigitNumber;
-            case 'D':
-                return digit => CharUnicodeInfo.GetUnicodeCategory(digit) != UnicodeCategory.DecimalDigitNumber;
+                return Property(negated: c == 'P', inSet);
+            case 'w' or 'W':
+                return Negated(inSet ? RegexClasses.IsWordInSet : RegexClasses.IsWord, c == 'W');
+            case 's' or 'S':
+                return Negated(RegexClasses.IsSpace, c == 'S');
+            case 'd' or 'D':
+                return Negated(RegexClasses.IsDigit, c == 'D');
             case 'u' or 'x':
                 character = Hexadecimal(c);
                 break;
@@ -136,36 +135,18 @@ internal sealed class CharacterClassReader(string source, string path)
         return value;
     }
 
-    private Predicate<int> Property(bool negated)
+    private Predicate<int> Property(bool negated, bool inSet)
     {
         int close = source.IndexOf('}', Next);
         if (!TryTake('{') || close < 0) throw Unsupported("\\p without {…}");
         if (TryTake('^')) negated = !negated;
         string name = source[Next..close];
-        Predicate<int> match = name switch
-        {
-            "L" => Any(CodePointClass.Letter),
-            "N" => Any(CodePointClass.Number),
-            _ => Category(name),
-        };
+        Predicate<int> match = RegexClasses.Property(name, inSet) ?? throw Unsupported($"the property {name}");
         Next = close + 1;
-        return negated ? c => !match(c) : match;
+        return Negated(match, negated);
     }
 
-    // "Lu", or the first letter of several categories.
-    private Predicate<int> Category(string name)
-    {
-        const string Names = "LuLlLtLmLoMnMcMeNdNlNoZsZlZpCcCfCsCoPcPdPsPePiPfPoSmScSkSoCn";     // in the order of UnicodeCategory
-        bool[] members = [.. Enumerable.Range(0, Names.Length / 2).Select(i => Names.Substring(2 * i, 2) == name || Names[2 * i].ToString() == name)];
-        if (!members.Contains(true)) throw Unsupported($"the property {name}");
-        return c => members[(int)CharUnicodeInfo.GetUnicodeCategory(c)];
-    }
+    private Predicate<int> Cased(Predicate<int> match) => IgnoreCase ? RegexClasses.InAnyCase(match) : match;
 
-    // The long s is an s in any case.
-    private Predicate<int> Cased(Predicate<int> match) => !IgnoreCase ? match : c => match(c) || match(CodePoints.ToLower(c))
-        || (Rune.IsValid(c) && match(Rune.ToUpperInvariant(new Rune(c)).Value)) || (c == 0x17F && match('s'));
-
-    private static Predicate<int> Any(CodePointClass any) => c => CodePoints.Is(c, any);
-
-    private static Predicate<int> None(CodePointClass any) => c => !CodePoints.Is(c, any);
+    private static Predicate<int> Negated(Predicate<int> match, bool negated) => negated ? c => !match(c) : match;
 }
