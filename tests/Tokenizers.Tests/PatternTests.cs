@@ -38,7 +38,41 @@ public class PatternTests
     [TestCase(@"(?i:[\p{Lu}])", "aA1ß", "a|A|ß")]
     [TestCase(@"(?i:ſ|Ω|ς)", "sSſΩΣ", "s|S|ſ|Ω|Σ")]
     public void A_regex_finds_what_a_backtracking_engine_finds(string regex, string text, string matches) =>
-        Assert.That(string.Join('|', Matches(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
+        Assert.That(string.Join('|', All(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
+
+    // Where nothing is matched; each match between bars.
+    [TestCase("", "ab", "||")]
+    [TestCase("a*", "baab", "|aa|")]                    // none at the end of another
+    [TestCase("a??", "aa", "||")]
+    [TestCase("(?=a)|b", "aab", "||b")]
+    [TestCase("(|a)+", "aa", "||")]                     // a round that takes nothing is the last
+    [TestCase("(a|b*)*", "ab", "ab")]
+    [TestCase("^", "a\n\nb\n", "||")]                    // no line begins behind the last line end
+    [TestCase("$", "a\n\n", "||")]
+    public void A_regex_finds_where_nothing_is(string regex, string text, string matches) =>
+        Assert.That(string.Join('|', All(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
+
+    [TestCase("""{"String":""}""", "a|😀|b")]
+    [TestCase("""{"Regex":""}""", "a|😀|b")]
+    [TestCase("""{"Regex":"b*"}""", "a|😀|b")]
+    public void A_split_at_nothing_is_around_every_character(string pattern, string words) =>
+        Assert.That(Words(new JsonObject { ["type"] = "Split", ["pattern"] = JsonNode.Parse(pattern), ["behavior"] = "Isolated" }, "a😀b"), Is.EqualTo(words));
+
+    [Test]
+    public void A_replaced_nothing_is_before_and_after_every_character()
+    {
+        var nothing = new LiteralPattern("");
+        var text = new NormalizedText("a😀", 0, 3, CancellationToken.None);
+        text.Replace(nothing, "-");
+        AlignedText aligned = text.ToAligned();
+        Assert.Multiple(() =>
+        {
+            Assert.That(new ReplaceNormalizer(nothing, "-").NormalizeText("a😀", CancellationToken.None), Is.EqualTo("-a-😀-"));
+            Assert.That(new ReplaceNormalizer(nothing, "-").NormalizeText("", CancellationToken.None), Is.Empty);
+        });
+        Assert.That(aligned.Value.ToString(), Is.EqualTo("-a-😀-"));
+        Assert.That((aligned.Start(0), aligned.End(1), aligned.Start(2), aligned.End(3)), Is.EqualTo((0, 0, 0, 1)));
+    }
 
     [TestCase("(a", "a ( without a )")]
     [TestCase("a)", "a ) without a (")]
@@ -51,8 +85,6 @@ public class PatternTests
     [TestCase(@"\p{Klingon}", "the property Klingon")]
     [TestCase("[[:alpha:]]", "this kind of class")]
     [TestCase("(a{1000}){1000}", "more than 2000 steps")]
-    [TestCase("a*", "a way to match nothing")]
-    [TestCase("(?=a)|b", "a way to match nothing")]
     [TestCase("[b-a]", "a range from high to low")]
     public void What_cannot_be_compiled_is_refused_with_its_place(string regex, string says) =>
         Assert.That(() => new RegexPattern(regex, "pre_tokenizer.pattern"),
@@ -66,14 +98,16 @@ public class PatternTests
     public void A_hostile_regex_ends_soon()
     {
         // A backtracking engine tries 2 to the power of the length.
-        Assert.That(Matches(new RegexPattern("(?:a*)*b|(?:a|a)*c", "regex"), new string('a', 20_000)), Is.Empty);
+        Assert.That(All(new RegexPattern("(?:a*)*b|(?:a|a)*c", "regex"), new string('a', 20_000)), Is.Empty);
     }
 
     [TestCase("a.*b|a", 100_000), CancelAfter(60_000)]
     [TestCase(@"\s+$|a.*x|a", 100_000)]
     [TestCase("(?:a.{0,300}b)|a", 20_000)]
+    [TestCase("([a-z]+)*1|[a-z]", 20_000)]
+    [TestCase("(a*?)*?b|a", 20_000)]
     public void Matches_that_each_would_read_the_whole_text_are_found_in_linear_time(string regex, int length) =>
-        Assert.That(Matches(new RegexPattern(regex, "regex").ForOneText(), new string('a', length)), Has.Count.EqualTo(length).And.All.EqualTo("a"));
+        Assert.That(All(new RegexPattern(regex, "regex").ForOneText(), new string('a', length)), Has.Count.EqualTo(length).And.All.EqualTo("a"));
 
     [Test]
     public void Reading_backwards_finds_the_same_matches()
@@ -82,6 +116,7 @@ public class PatternTests
         [
             Cl100k, "a.*b|a", "a|ab", "ab|a", "a*?b", "a{2,3}", "a{2,}b?|ß", "(?:ab)+c|a", "(?:a*)*b|(?:a|a)*1", "(?:a|b?)+?1|(?:a?b*)+ß", @"(?<=a)b|(?<!a)1",
             @"^a|b$|\A1", @"\s+(?!\S)|\s+", @"[^\s\p{L}]𝔘?|\p{L}+?b",
+            "a*", "b??|a", "(?=a)|b", "(|a)+", "(a|b*)*", "(a*?)*?b|", "^", "$",
         ];
         string[] pieces = ["a", "b", "a", "b", "1", " ", "\n", "ß", "𝔘", "'s"];
         var random = new Random(3);
@@ -91,7 +126,7 @@ public class PatternTests
             for (int i = 0; i < 500; i++)
             {
                 string text = string.Concat(Enumerable.Range(0, random.Next(1, 20)).Select(_ => pieces[random.Next(pieces.Length)]));
-                Assert.That(Matches(pattern.ForOneText(patience: -1), text), Is.EqualTo(Matches(pattern, text)), $"{regex} in {text}");
+                Assert.That(All(pattern.ForOneText(patience: -1), text), Is.EqualTo(All(pattern, text)), $"{regex} in {text}");
             }
         }
     }
@@ -100,7 +135,7 @@ public class PatternTests
     public void A_search_that_would_need_too_much_memory_is_refused_by_name()
     {
         var pattern = new RegexPattern("(?:a{0,60}b){15}|a", "pre_tokenizer.pattern");
-        Assert.That(() => Matches(pattern.ForOneText(patience: -1), new string('a', 600_000)), Throws.TypeOf<TokenizerException>().With.Message
+        Assert.That(() => All(pattern.ForOneText(patience: -1), new string('a', 600_000)), Throws.TypeOf<TokenizerException>().With.Message
             .Contains("pre_tokenizer.pattern is \"(?:a{0,60}b){15}|a\"").And.Message.Contains("600000 characters"));
     }
 
@@ -120,7 +155,7 @@ public class PatternTests
         {
             var text = new StringBuilder();
             for (int n = random.Next(1, 14); n > 0; n--) text.Append(pieces[random.Next(pieces.Length)]);
-            Assert.That(Matches(byHand, text.ToString()), Is.EqualTo(Matches(engine, text.ToString())), text.ToString());
+            Assert.That(All(byHand, text.ToString()), Is.EqualTo(All(engine, text.ToString())), text.ToString());
         }
     }
 
@@ -128,8 +163,8 @@ public class PatternTests
     [TestCase("x{1,}", "axxb", "xx")]
     public void Runs_that_are_matched_by_hand_match_as_the_engine_does(string regex, string text, string matches)
     {
-        Assert.That(string.Join('|', Matches(RunPattern.Of(regex)!, text)), Is.EqualTo(matches));
-        Assert.That(string.Join('|', Matches(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
+        Assert.That(string.Join('|', All(RunPattern.Of(regex)!, text)), Is.EqualTo(matches));
+        Assert.That(string.Join('|', All(new RegexPattern(regex, "regex"), text)), Is.EqualTo(matches));
     }
 
     [TestCase("Removed", false, "ab|c")]
@@ -174,10 +209,10 @@ public class PatternTests
         return string.Join('|', words.Words);
     }
 
-    private static List<string> Matches(TextPattern pattern, string text)
+    private static List<string> All(TextPattern pattern, string text)
     {
         var matches = new List<string>();
-        for (int from = 0; pattern.TryFind(text, from, out int start, out int end); from = end) matches.Add(text[start..end]);
+        for (var found = new Matches(pattern, text); found.Next(out int start, out int end);) matches.Add(text[start..end]);
         return matches;
     }
 

@@ -34,20 +34,7 @@ internal sealed class MetaspaceDecoder(char mark, PrependScheme scheme) : Tokenw
 /// <summary>Puts a text in place of every match in a token.</summary>
 internal sealed class ReplaceDecoder(TextPattern pattern, string content) : TokenwiseDecoder
 {
-    protected override string Text(string token, bool first)
-    {
-        TextPattern here = pattern.ForOneText();
-        if (!here.TryFind(token, 0, out int start, out int end)) return token;
-        var text = new StringBuilder();
-        int done = 0;
-        do
-        {
-            text.Append(token, done, start - done).Append(content);
-            done = end;
-        }
-        while (here.TryFind(token, done, out start, out end));
-        return text.Append(token, done, token.Length - done).ToString();
-    }
+    protected override string Text(string token, bool first) => token.Length == 0 ? token : pattern.Replace(token, content, CancellationToken.None);
 }
 
 /// <summary>Takes a character off the ends of every token, at most as often as it says.</summary>
@@ -135,9 +122,9 @@ internal sealed class BpeDecoder(string suffix) : TokenDecoder
 {
     public override bool DecodesParts => false;
 
-    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(suffix);
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(new LiteralPattern(suffix));
 
-    private sealed class State(string suffix) : DecoderState
+    private sealed class State(LiteralPattern suffix) : DecoderState
     {
         private string? _held;
 
@@ -162,7 +149,7 @@ internal sealed class BpeDecoder(string suffix) : TokenDecoder
             return text;
         }
 
-        private string Text(string end) => _held is null ? "" : suffix.Length == 0 ? _held : _held.Replace(suffix, end, StringComparison.Ordinal);
+        private string Text(string end) => _held is null ? "" : suffix.Replace(_held, end, CancellationToken.None);
     }
 }
 
@@ -171,9 +158,9 @@ internal sealed class CtcDecoder(string padToken, string wordDelimiterToken, boo
 {
     public override bool DecodesParts => false;
 
-    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(padToken, wordDelimiterToken, cleanup);
+    public override DecoderState Start(InvalidUtf8 errors, bool continues = false) => new State(padToken, new LiteralPattern(wordDelimiterToken), cleanup);
 
-    private sealed class State(string padToken, string wordDelimiterToken, bool cleanup) : DecoderState
+    private sealed class State(string padToken, LiteralPattern wordDelimiter, bool cleanup) : DecoderState
     {
         private string? _last;
 
@@ -184,9 +171,7 @@ internal sealed class CtcDecoder(string padToken, string wordDelimiterToken, boo
             if (token == _last) return "";
             _last = token;
             string text = padToken.Length == 0 ? token : token.Replace(padToken, "", StringComparison.Ordinal);
-            if (!cleanup) return text;
-            text = CleanUp.WordPiece(text);
-            return wordDelimiterToken.Length == 0 ? text : text.Replace(wordDelimiterToken, " ", StringComparison.Ordinal);
+            return cleanup ? wordDelimiter.Replace(CleanUp.WordPiece(text), " ", CancellationToken.None) : text;
         }
     }
 }

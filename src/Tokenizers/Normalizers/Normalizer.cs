@@ -84,7 +84,8 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
 {
     public override void Normalize(NormalizedText text) => text.Replace(pattern, content);
 
-    public override string NormalizeText(string text, CancellationToken cancellationToken) => pattern.Replace(text, content, cancellationToken);
+    public override string NormalizeText(string text, CancellationToken cancellationToken) =>
+        text.Length == 0 ? text : pattern.Replace(text, content, cancellationToken);
 }
 
 /// <summary>Takes white space off the ends, or spaces (U+0020) alone.</summary>

@@ -27,14 +27,13 @@ internal sealed class SplitPreTokenizer(TextPattern pattern, SplitBehavior behav
         ReadOnlySpan<char> part = text.Value[start..end];
         var held = new Word(0, 0);      // not given yet: what follows may join it
         bool previous = false;
-        TextPattern here = pattern.ForOneText();
-        for (int done = 0; done < part.Length;)
+        int done = 0;
+        for (var matches = new Matches(pattern, part); matches.Next(out int from, out int to); done = to)
         {
-            if (!here.TryFind(part, done, out int from, out int to)) from = to = part.Length;
             if (done < from) Take(text, done, from, match: invert, ref previous, ref held, start, words);
-            if (from < to) Take(text, from, to, match: !invert, ref previous, ref held, start, words);
-            done = to;
+            Take(text, from, to, match: !invert, ref previous, ref held, start, words);
         }
+        if (done < part.Length) Take(text, done, part.Length, match: invert, ref previous, ref held, start, words);
         Give(text, held, start, words);
     }
 

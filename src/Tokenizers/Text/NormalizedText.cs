@@ -116,12 +116,13 @@ internal sealed class NormalizedText
         _characters.RemoveRange(0, start);
     }
 
-    /// <summary>Puts a text in place of every match. It stands for what the last character of the match stood for.</summary>
+    /// <summary>Puts a text in place of every match, unless this one is empty. It stands for what the last character of the match stood for, or, where the
+    /// match is empty, the one before it.</summary>
     public void Replace(TextPattern pattern, string content)
     {
         string text = Value();
-        pattern = pattern.ForOneText();
-        if (!pattern.TryFind(text, 0, out int start, out int end)) return;
+        var matches = new Matches(pattern, text);
+        if (text.Length == 0 || !matches.Next(out int start, out int end)) return;
         int[] contents = [.. content.EnumerateRunes().Select(rune => rune.Value)];
         var replaced = new List<Character>(_characters.Count);
         int unit = 0, character = 0;
@@ -130,9 +131,10 @@ internal sealed class NormalizedText
             _cancellationToken.ThrowIfCancellationRequested();
             for (; unit < start; unit += UnitsOf(_characters[character++])) replaced.Add(_characters[character]);
             for (; unit < end; unit += UnitsOf(_characters[character++])) { }
-            foreach (int codePoint in contents) replaced.Add(_characters[character - 1] with { CodePoint = codePoint });
+            Character last = character == 0 ? new Character(0, _origin, _origin) : _characters[character - 1];
+            foreach (int codePoint in contents) replaced.Add(last with { CodePoint = codePoint });
         }
-        while (pattern.TryFind(text, end, out start, out end));
+        while (matches.Next(out start, out end));
         for (; character < _characters.Count; character++) replaced.Add(_characters[character]);
         _characters.Clear();
         _characters.AddRange(replaced);

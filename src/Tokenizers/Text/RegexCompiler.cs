@@ -17,24 +17,7 @@ internal sealed class RegexCompiler(string source, string path)
         List<Instruction> program = Alternatives();
         if (_classes.Next < source.Length) throw _classes.Unsupported("a ) without a (");
         program.Add(new Instruction(Kind.Match));
-        if (MatchesNothing(program)) throw _classes.Unsupported("a way to match nothing");
         return [.. program];
-    }
-
-    // Is there a way to the end that takes no character?
-    private static bool MatchesNothing(List<Instruction> program)
-    {
-        var seen = new HashSet<int>();
-        var open = new Stack<int>([0]);
-        while (open.TryPop(out int at))
-        {
-            Instruction instruction = program[at];
-            if (instruction.Kind == Kind.Match) return true;
-            if (instruction.Kind == Kind.Take || !seen.Add(at)) continue;
-            open.Push(at + (instruction.Kind == Kind.Fork ? instruction.First : 1));
-            if (instruction.Kind == Kind.Fork) open.Push(at + instruction.Second);
-        }
-        return false;
     }
 
     // Jumps are relative while parts are put together: First and Second count from the instruction itself; so parts can be copied.
@@ -67,7 +50,7 @@ internal sealed class RegexCompiler(string source, string path)
     private List<Instruction> Atom()
     {
         if (_classes.TryTake('(')) return Group();
-        if (_classes.TryTake('^')) return [new Instruction(Kind.NotBehind, c => c != '\n')];
+        if (_classes.TryTake('^')) return [new Instruction(Kind.LineStart)];
         if (_classes.TryTake('$')) return [new Instruction(Kind.NotAhead, c => c != '\n')];
         if (_classes.TryTake(@"\A")) return [new Instruction(Kind.NotBehind, _ => true)];
         if (_classes.TryTake(@"\z")) return [new Instruction(Kind.NotAhead, _ => true)];
@@ -106,7 +89,7 @@ internal sealed class RegexCompiler(string source, string path)
         if (most is null)
         {
             // Either the part and back to here, or on.
-            repeated.AddRange([Either(part.Count + 2, lazy), .. part, Jump(-part.Count - 1)]);
+            repeated.AddRange([Either(part.Count + 2, lazy), .. part, new Instruction(Kind.Again, First: -part.Count - 1, Second: 1)]);
             return Limited(repeated);
         }
         List<Instruction> optional = [];

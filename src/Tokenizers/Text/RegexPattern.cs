@@ -2,18 +2,20 @@ namespace ManagedTransformers.Tokenizers;
 
 /// <summary>A regular expression over code points: leftmost match, alternatives in order, as a backtracking engine finds it, but never in exponential
 /// time.</summary>
-/// <remarks>Pike's simulation: all ways to match go over the text side by side, the preferred one first (Cox, "Regular Expression Matching: the Virtual
-/// Machine Approach", 2009). Groups are not captured, so that no way is kept twice. .NET's own engine works on UTF-16 units, where no letter beyond U+FFFF is
-/// a <c>\p{L}</c>.</remarks>
+/// <remarks>Pike's simulation, see <see cref="RegexMatcher"/>. .NET's own engine works on UTF-16 units, where no letter beyond U+FFFF is a
+/// <c>\p{L}</c>.</remarks>
 internal sealed class RegexPattern : TextPattern
 {
-    private readonly Instruction[] _program;
-    private readonly string _source, _path;
+    private readonly string _source;
+    private readonly string _path;
 
     /// <summary>Compiles an expression.</summary>
     /// <exception cref="TokenizerException">It is not one, or has what is not supported.</exception>
-    public RegexPattern(string source, string path) =>
-        (_program, _source, _path) = (new RegexCompiler(source, path).Compile(), source, path);
+    public RegexPattern(string source, string path)
+    {
+        (_source, _path) = (source, path);
+        Program = new RegexCompiler(source, path).Compile();
+    }
 
     internal enum Kind
     {
@@ -22,6 +24,9 @@ internal sealed class RegexPattern : TextPattern
 
         /// <summary>Goes on in two places, the first preferred.</summary>
         Fork,
+
+        /// <summary>Goes back to the fork that begins a loop; on, where nothing was taken since.</summary>
+        Again,
 
         /// <summary>Asks for a character of the class before this place.</summary>
         Behind,
@@ -35,109 +40,45 @@ internal sealed class RegexPattern : TextPattern
         /// <summary>Asks that none of the class be after it.</summary>
         NotAhead,
 
+        /// <summary>Asks for a match of the program that ends at this place.</summary>
+        BehindOf,
+
+        /// <summary>Asks for one that begins at it.</summary>
+        AheadOf,
+
+        /// <summary>Asks that none end at it.</summary>
+        NotBehindOf,
+
+        /// <summary>Asks that none begin at it.</summary>
+        NotAheadOf,
+
+        /// <summary>Asks for a word on one side, and none on the other.</summary>
+        Boundary,
+
+        /// <summary>Asks for a word on both sides or none.</summary>
+        NotBoundary,
+
+        /// <summary>Asks for the beginning of a line; behind a line end that is the last there is none.</summary>
+        LineStart,
+
         /// <summary>The end.</summary>
         Match,
     }
 
-    internal readonly record struct Instruction(Kind Kind, Predicate<int>? Class = null, int First = 0, int Second = 0);
+    /// <param name="Kind">What it does.</param>
+    /// <param name="Class">The characters that it takes or asks for.</param>
+    /// <param name="First">Where it goes on, counted from itself; for a look behind the most characters of a match.</param>
+    /// <param name="Second">Where else.</param>
+    /// <param name="Program">What it looks for.</param>
+    internal readonly record struct Instruction(Kind Kind, Predicate<int>? Class = null, int First = 0, int Second = 0, Instruction[]? Program = null);
+
+    /// <summary>What a <see cref="RegexMatcher"/> runs.</summary>
+    internal Instruction[] Program { get; }
 
     public override TextPattern ForOneText() => ForOneText(patience: 8);
 
-    internal RegexSearch ForOneText(int patience) => new(this, _program, $"{_path} is \"{_source}\"") { Patience = patience };
+    internal RegexSearch ForOneText(int patience) => new(this, $"{_path} is {Vocabulary.Show(_source)}") { Patience = patience };
 
-    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end) => TryFind(text, from, out start, out end, out _);
-
-    /// <param name="text">The text.</param>
-    /// <param name="from">Where to begin.</param>
-    /// <param name="start">Where the match begins.</param>
-    /// <param name="end">Where it ends.</param>
-    /// <param name="read">How far the text was read to know that.</param>
-    /// <inheritdoc cref="TryFind(ReadOnlySpan{char}, int, out int, out int)"/>
-    internal bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end, out int read)
-    {
-        var (now, next) = (new Threads(_program.Length), new Threads(_program.Length));
-        (start, end) = (-1, -1);
-        int i = from;
-        while (true)
-        {
-            if (start < 0) Follow(now, 0, i, text, i);
-            if (now.Count == 0 && start >= 0) break;
-            int length = 0;
-            int codePoint = i < text.Length ? CodePoints.At(text, i, out length) : -1;
-            for (int t = 0; t < now.Count; t++)
-            {
-                (int at, int began) = now[t];
-                Instruction instruction = _program[at];
-                if (instruction.Kind == Kind.Match)
-                {
-                    (start, end) = (began, i);
-                    break;          // the others are less preferred
-                }
-                if (codePoint >= 0 && instruction.Class!(codePoint)) Follow(next, at + 1, began, text, i + length);
-            }
-            if (i >= text.Length) break;
-            i += length;
-            (now, next) = (next, now);
-            next.Clear();
-        }
-        read = i;
-        return start >= 0;
-    }
-
-    // Goes on from an instruction up to those that take a character.
-    private void Follow(Threads threads, int at, int began, ReadOnlySpan<char> text, int i)
-    {
-        while (threads.Visit(at))
-        {
-            Instruction instruction = _program[at];
-            switch (instruction.Kind)
-            {
-                case Kind.Fork:
-                    Follow(threads, at + instruction.First, began, text, i);
-                    at += instruction.Second;
-                    continue;
-                case Kind.Take or Kind.Match:
-                    threads.Add(at, began);
-                    return;
-                default:
-                    if (!Holds(instruction, text, i)) return;
-                    at++;
-                    continue;
-            }
-        }
-    }
-
-    internal static bool Holds(Instruction instruction, ReadOnlySpan<char> text, int i) => instruction.Kind switch
-    {
-        Kind.Behind => i > 0 && instruction.Class!(CodePoints.Before(text, i)),
-        Kind.Ahead => i < text.Length && instruction.Class!(CodePoints.At(text, i, out _)),
-        Kind.NotBehind => i == 0 || !instruction.Class!(CodePoints.Before(text, i)),
-        _ => i == text.Length || !instruction.Class!(CodePoints.At(text, i, out _)),
-    };
-
-    /// <summary>The ways to match that are alive at a place, the preferred one first.</summary>
-    private sealed class Threads(int size)
-    {
-        private readonly (int At, int Began)[] _threads = new (int, int)[size];
-        private readonly bool[] _visited = new bool[size];
-
-        public int Count { get; private set; }
-
-        public (int At, int Began) this[int index] => _threads[index];
-
-        public bool Visit(int at)
-        {
-            bool first = !_visited[at];
-            _visited[at] = true;
-            return first;
-        }
-
-        public void Add(int at, int began) => _threads[Count++] = (at, began);
-
-        public void Clear()
-        {
-            Count = 0;
-            Array.Clear(_visited);
-        }
-    }
+    public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end) =>
+        new RegexMatcher(Program, $"{_path} is {Vocabulary.Show(_source)}").TryFind(text, from, out start, out end, out _);
 }

@@ -6,13 +6,14 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>All matches of a regular expression in one text, in linear time: <c>a.*b|a</c> would read a text of a's to its end for each of them. Once much was
 /// read in vain, the text is read backwards once, noting from which instructions the end can be reached at each place; then no way leads nowhere.</summary>
 /// <param name="pattern">The expression.</param>
-/// <param name="program">Its instructions.</param>
 /// <param name="name">What messages call it.</param>
-internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, string name) : TextPattern
+internal sealed class RegexSearch(RegexPattern pattern, string name) : TextPattern
 {
     private const int MostWords = 1 << 24;       // of a table
 
-    private readonly int _words = (program.Length + 63) / 64;
+    private readonly Instruction[] _program = pattern.Program;
+    private readonly RegexMatcher _matcher = new(pattern.Program, name);
+    private readonly int _words = (pattern.Program.Length + 63) / 64;
     private long _vain;
     private ulong[]? _reaches;       // [places, _words]: a bit for each instruction from which the end can be reached there
     private int _first;              // the first place of the table
@@ -28,14 +29,14 @@ internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, s
     {
         if (_reaches is null && _vain <= (long)Patience * text.Length)
         {
-            bool found = pattern.TryFind(text, from, out start, out end, out int read);
+            bool found = _matcher.TryFind(text, from, out start, out end, out int read);
             _vain += found ? read - end : 0;
             return found;
         }
         if (_reaches is null) ReadBackwards(text, from);
         (start, end) = (from, -1);
         while (start < text.Length && !Reaches(0, start)) start += LengthAt(text, start);
-        if (start >= text.Length) return false;
+        if (!Reaches(0, start)) return false;
         int at = 0;
         for (end = start; (at = NextTake(at, end)) >= 0; at++) end += LengthAt(text, end);
         return true;
@@ -59,13 +60,17 @@ internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, s
         {
             if (_visited[at] == _step || !Reaches(at, place)) continue;
             _visited[at] = _step;
-            Instruction instruction = program[at];
+            Instruction instruction = _program[at];
             if (instruction.Kind == Kind.Match) return -1;
             if (instruction.Kind == Kind.Take) return at;
             if (instruction.Kind == Kind.Fork)
             {
                 _open.Push(at + instruction.Second);
                 _open.Push(at + instruction.First);
+            }
+            else if (instruction.Kind == Kind.Again)
+            {
+                _open.Push(at + (_visited[at + instruction.First] == _step ? instruction.Second : instruction.First));
             }
             else
             {
@@ -80,7 +85,7 @@ internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, s
         if ((long)(text.Length - from + 1) * _words > MostWords)
             throw new TokenizerException($"{name}: its matches in a text of {text.Length} characters take time that grows with the square of the length. " +
                 "Give shorter texts, or a pattern that need not read on to know where a match ends.");
-        (_first, _visited) = (from, new int[program.Length]);
+        (_first, _visited) = (from, new int[_program.Length]);
         _reaches = new ulong[(text.Length - from + 1) * _words];
         List<int>[] before = Predecessors();
         int next = text.Length;
@@ -88,13 +93,13 @@ internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, s
         {
             Span<ulong> here = _reaches.AsSpan((i - from) * _words, _words), after = _reaches.AsSpan((next - from) * _words, _words);
             int codePoint = i < text.Length ? CodePoints.At(text, i, out _) : -1;
-            _open.Push(program.Length - 1);                                          // the end
+            _open.Push(_program.Length - 1);                                          // the end
             for (int w = 0; i < text.Length && w < _words; w++)
             {
                 for (ulong rest = after[w]; rest != 0; rest &= rest - 1)
                 {
                     int at = (64 * w) + BitOperations.TrailingZeroCount(rest) - 1;
-                    if (at >= 0 && program[at].Kind == Kind.Take && program[at].Class!(codePoint)) _open.Push(at);
+                    if (at >= 0 && _program[at].Kind == Kind.Take && _program[at].Class!(codePoint)) _open.Push(at);
                 }
             }
             while (_open.TryPop(out int at))
@@ -103,7 +108,7 @@ internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, s
                 if ((here[at / 64] & bit) != 0) continue;
                 here[at / 64] |= bit;
                 foreach (int earlier in before[at])
-                    if (program[earlier].Kind == Kind.Fork || Holds(program[earlier], text, i)) _open.Push(earlier);
+                    if (_program[earlier].Kind is Kind.Fork or Kind.Again || _matcher.Holds(_program[earlier], text, i)) _open.Push(earlier);
             }
             next = i;
         }
@@ -112,15 +117,15 @@ internal sealed class RegexSearch(RegexPattern pattern, Instruction[] program, s
     // For each instruction those that lead to it without taking a character.
     private List<int>[] Predecessors()
     {
-        List<int>[] before = [.. program.Select(_ => new List<int>())];
-        for (int at = 0; at < program.Length; at++)
+        List<int>[] before = [.. _program.Select(_ => new List<int>())];
+        for (int at = 0; at < _program.Length; at++)
         {
-            if (program[at].Kind == Kind.Fork)
+            if (_program[at].Kind is Kind.Fork or Kind.Again)
             {
-                before[at + program[at].First].Add(at);
-                before[at + program[at].Second].Add(at);
+                before[at + _program[at].First].Add(at);
+                before[at + _program[at].Second].Add(at);
             }
-            else if (program[at].Kind is not (Kind.Take or Kind.Match))
+            else if (_program[at].Kind is not (Kind.Take or Kind.Match))
             {
                 before[at + 1].Add(at);
             }

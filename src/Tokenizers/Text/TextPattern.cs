@@ -5,7 +5,7 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Finds the places of a text that a component of tokenizer.json cuts at or replaces.</summary>
 internal abstract class TextPattern
 {
-    /// <summary>The leftmost match that begins at or after <paramref name="from"/>, in units of <paramref name="text"/>, never an empty one; false: there is
+    /// <summary>The leftmost match that begins at or after <paramref name="from"/>, in units of <paramref name="text"/>; it may be empty. False: there is
     /// none.</summary>
     public abstract bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end);
 
@@ -15,8 +15,8 @@ internal abstract class TextPattern
     /// <summary>The text with another in place of every match.</summary>
     public virtual string Replace(string text, string content, CancellationToken cancellationToken)
     {
-        TextPattern here = ForOneText();
-        if (!here.TryFind(text, 0, out int start, out int end)) return text;
+        var matches = new Matches(this, text);
+        if (!matches.Next(out int start, out int end)) return text;
         var replaced = new StringBuilder(text.Length);
         int done = 0;
         do
@@ -25,23 +25,49 @@ internal abstract class TextPattern
             replaced.Append(text, done, start - done).Append(content);
             done = end;
         }
-        while (here.TryFind(text, end, out start, out end));
+        while (matches.Next(out start, out end));
         return replaced.Append(text, done, text.Length - done).ToString();
     }
 }
 
-/// <summary>A text, found as it is. The empty one is never found.</summary>
+/// <summary>The matches of a pattern in a text, one after the other. An empty one does not follow at the end of another.</summary>
+/// <remarks>FindMatches of the onig crate.</remarks>
+internal ref struct Matches(TextPattern pattern, ReadOnlySpan<char> text)
+{
+    private readonly ReadOnlySpan<char> _text = text;
+    private readonly TextPattern _pattern = pattern.ForOneText();
+    private int _from = 0;
+    private int _last = -1;         // where the last match ends
+
+    /// <summary>The next match; false: there is none.</summary>
+    public bool Next(out int start, out int end)
+    {
+        (start, end) = (0, 0);
+        while (_from <= _text.Length && _pattern.TryFind(_text, _from, out start, out end))
+        {
+            if (start < end || end != _last)
+            {
+                _from = _last = end;
+                return true;
+            }
+            _from += end < _text.Length && char.IsHighSurrogate(_text[end]) ? 2 : 1;
+        }
+        return false;
+    }
+}
+
+/// <summary>A text, found as it is. The empty one is before and after every character.</summary>
 internal sealed class LiteralPattern(string literal) : TextPattern
 {
     public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
     {
-        int found = literal.Length == 0 ? -1 : text[from..].IndexOf(literal, StringComparison.Ordinal);
+        int found = text[from..].IndexOf(literal, StringComparison.Ordinal);
         (start, end) = (from + found, from + found + literal.Length);
         return found >= 0;
     }
 
     public override string Replace(string text, string content, CancellationToken cancellationToken) =>
-        literal.Length == 0 ? text : text.Replace(literal, content, StringComparison.Ordinal);
+        literal.Length == 0 ? base.Replace(text, content, cancellationToken) : text.Replace(literal, content, StringComparison.Ordinal);
 }
 
 /// <summary>Runs of one character that are long enough: <c> {2,}</c>, with which XLM-R's normalizer ends.</summary>

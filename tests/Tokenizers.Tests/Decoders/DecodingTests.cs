@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace ManagedTransformers.Tokenizers.Tests;
 
@@ -147,5 +148,16 @@ public class DecodingTests
         }
 
         return text.ToString();
+    }
+
+    [TestCase("""{"type":"BPEDecoder","suffix":""}""", " a b cd")]
+    [TestCase("""{"type":"CTC","pad_token":"","word_delimiter_token":""}""", " a b  c d ")]
+    [TestCase("""{"type":"Replace","pattern":{"String":""},"content":"-"}""", "-a-b--c-d-")]
+    public void Nothing_as_a_mark_is_found_around_every_character(string decoder, string text)
+    {
+        var vocab = new JsonObject { ["ab"] = 0, ["cd"] = 1, ["<unk>"] = 2 };
+        var model = new JsonObject { ["type"] = "WordLevel", ["vocab"] = vocab };
+        Tokenizer tokenizer = Tiny.Load(new JsonObject { ["model"] = model, ["decoder"] = JsonNode.Parse(decoder) });
+        Assert.That(tokenizer.Decode([0, 1]), Is.EqualTo(text));
     }
 }
