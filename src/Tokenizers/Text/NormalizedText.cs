@@ -63,17 +63,15 @@ internal sealed class NormalizedText
         Transform(lower);
     }
 
-    /// <summary>Puts a space before and after every character that matches.</summary>
+    /// <summary>Puts a space before and after every character that matches; all three stand for what it stood for.</summary>
     public void Surround(Predicate<int> match)
     {
         if (!Any(match)) return;
         var spaced = new List<Change>(_characters.Count * 2);
         foreach (Character c in _characters)
         {
-            bool surround = match(c.CodePoint);
-            if (surround) spaced.Add(new Change(' ', 1));
-            spaced.Add(new Change(c.CodePoint, 0));
-            if (surround) spaced.Add(new Change(' ', 1));
+            if (!match(c.CodePoint)) spaced.Add(new Change(c.CodePoint, 0));
+            else spaced.AddRange([new Change(' ', 0), new Change(c.CodePoint, 1), new Change(' ', 1)]);
         }
         Transform(spaced);
     }
@@ -98,11 +96,13 @@ internal sealed class NormalizedText
         Transform(compose ? Composition.Of(decomposed) : decomposed);
     }
 
-    /// <summary>Puts a text before this one, unless this one is empty. It stands, with the first character, for what that stood for.</summary>
+    /// <summary>Puts a text before this one, unless this one is empty. It stands, with the first character, for what that stood for; with an empty
+    /// text before it, the first character stands for nothing.</summary>
     public void Prepend(string before)
     {
         if (_characters.Count == 0) return;
         Character first = _characters[0];
+        if (before.Length == 0) _characters[0] = new Character(first.CodePoint, _origin, _origin);
         _characters.InsertRange(0, before.EnumerateRunes().Select(rune => first with { CodePoint = rune.Value }));
     }
 

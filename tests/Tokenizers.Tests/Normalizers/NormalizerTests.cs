@@ -52,4 +52,19 @@ public class NormalizerTests
             Assert.That(Through("NFC", "\u0344\u212b"), Is.EqualTo("\u0308\u0301Å"));
         });
     }
+
+    [TestCase("""{"type":"BertNormalizer"}""", "a中", " 中 ", new[] { 0, 1, 1, 2, 1, 2, 1, 2 })]      // the space before it stands for it, too
+    [TestCase("""{"type":"Prepend","prepend":""}""", "ab", "", new[] { 0, 0, 1, 2 })]
+    public void Offsets_are_those_of_the_library(string normalizer, string text, string spaced, int[] offsets)
+    {
+        var vocab = new JsonObject { ["a"] = 0, ["b"] = 1, [" "] = 2, ["中"] = 3 };
+        Tokenizer tokenizer = Tiny.Load(new JsonObject
+        {
+            ["normalizer"] = JsonNode.Parse(normalizer),
+            ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocab, ["merges"] = new JsonArray() },
+        });
+        TokenEncoding encoding = tokenizer.Encode(text);
+        Assert.That(string.Concat(encoding.Tokens), Does.Contain(spaced));
+        Assert.That(encoding.Offsets.SelectMany(span => new[] { span.Start, span.End }), Is.EqualTo(offsets));
+    }
 }
