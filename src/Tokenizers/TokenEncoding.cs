@@ -31,7 +31,7 @@ public sealed class TokenEncoding
     public int[] TypeIds { get; internal set; } = [];
 
     /// <summary>1 for tokens that the post-processor added, [tokens].</summary>
-    public int[] SpecialTokensMask { get; internal init; } = [];
+    public int[] SpecialTokensMask { get; internal set; } = [];
 
     /// <summary>0 for padding, [tokens].</summary>
     public int[] AttentionMask { get; internal init; } = [];

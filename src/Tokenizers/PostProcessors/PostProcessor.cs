@@ -46,7 +46,16 @@ internal sealed class BertProcessing(Special sep, Special cls) : PostProcessor
     {
         if (!addSpecialTokens) return encodings;
         return [.. encodings.Select((encoding, i) => encoding.WithWindows(
-            window => i == 0 ? TokenEncoding.Concat(cls.Encode(0), window, sep.Encode(0)) : TokenEncoding.Concat(window, sep.Encode(1))))];
+            window => i == 0 ? TokenEncoding.Concat(cls.Encode(0), AsText(window), sep.Encode(0)) : TokenEncoding.Concat(AsText(window), sep.Encode(1))))];
+    }
+
+    /// <summary>An encoding whose special tokens, of a post-processor before, are text as any: what is put around it alone is special.</summary>
+    public static TokenEncoding AsText(TokenEncoding encoding)
+    {
+        if (!encoding.SpecialTokensMask.Contains(1)) return encoding;
+        TokenEncoding text = encoding.Slice(0, encoding.Length);
+        text.SpecialTokensMask = new int[text.Length];
+        return text;
     }
 }
 
@@ -65,7 +74,7 @@ internal sealed class RobertaProcessing(Special sep, Special cls, bool trimOffse
 
     private TokenEncoding Surround(Special before, TokenEncoding encoding)
     {
-        TokenEncoding surrounded = TokenEncoding.Concat(before.Encode(0), encoding, sep.Encode(0));
+        TokenEncoding surrounded = TokenEncoding.Concat(before.Encode(0), BertProcessing.AsText(encoding), sep.Encode(0));
         surrounded.TypeIds = new int[surrounded.Length];
         return surrounded;
     }

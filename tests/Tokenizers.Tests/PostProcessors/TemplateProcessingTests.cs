@@ -23,4 +23,20 @@ public class TemplateProcessingTests
             Assert.That(tokenizer.CountSpecialTokens(pair: false), Is.EqualTo(1));
         });
     }
+
+    // Masks of tokenizers 0.22.2.
+    [TestCase("BertProcessing", "", new[] { 1, 1, 0, 1 })]
+    [TestCase("BertProcessing", "a", new[] { 1, 0, 1, 0, 1 })]
+    [TestCase("RobertaProcessing", "a", new[] { 1, 0, 1, 1, 0, 1 })]
+    public void What_a_template_added_is_text_to_the_processor_behind_it(string type, string text, int[] special)
+    {
+        Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(256, "<e>", special: true)], change: json => json["post_processor"] = JsonNode.Parse(
+            $$$"""
+            {"type":"Sequence","processors":[
+              {"type":"TemplateProcessing","single":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"<e>","type_id":0}}],"pair":[],
+               "special_tokens":{"<e>":{"id":"<e>","ids":[256],"tokens":["<e>"]} } },
+              {"type":"{{{type}}}","sep":["<e>",256],"cls":["<e>",256]}]}
+            """));
+        Assert.That(tokenizer.Encode(text).SpecialTokensMask, Is.EqualTo(special));
+    }
 }
