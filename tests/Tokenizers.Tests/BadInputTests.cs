@@ -32,6 +32,7 @@ public class BadInputTests
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1,"b":1},"merges":[]}}""", "id 1 belongs to")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1,"a":2},"merges":[]}}""", "twice")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1,"b":2},"merges":["a b"]}}""", "\"ab\"")]
+    [TestCase("""{"model":{"type":"BPE","vocab":{"a":1},"merges":[["a","b","c"]]}}""", "merges[0] is [\"a\",\"b\",\"c\"]; it must be two tokens")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1},"merges":["a x"]}}""", "\"x\"")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1},"merges":["a"]}}""", "one space")]
     [TestCase("""{"model":{"type":"BPE","vocab":{"a":1},"merges":[["a"]]}}""", "merges[0]")]

@@ -125,7 +125,9 @@ internal static class ModelJson
                 ranked.Add(Merge(vocabulary, left, right, prefixLength, merges.Path, ranked.Count));
                 continue;
             }
-            ReadOnlySpan<char> text = merges.At(merge, $"{merges.Path}[{ranked.Count}]").String();
+            if (merge.ValueKind != JsonValueKind.String)
+                throw merges.At(merge, $"{merges.Path}[{ranked.Count}]").Unexpected("two tokens, \"a b\" or [\"a\", \"b\"]");
+            ReadOnlySpan<char> text = merge.GetString();
             int space = text.IndexOf(' ');
             if (space < 0 || text[(space + 1)..].Contains(' '))
                 throw new TokenizerException($"{merges.Path}[{ranked.Count}] is {Vocabulary.Show(text.ToString())}; " +
