@@ -10,6 +10,12 @@ public class PatternTests
     private const string Cl100k =
         @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+    // Its ByteLevel is not the last: digits are sought in the characters of bytes.
+    private const string Falcon = """
+        {"type":"Sequence","pretokenizers":[{"type":"Punctuation","behavior":"Contiguous"},{"type":"ByteLevel","add_prefix_space":false},
+         {"type":"Digits","individual_digits":false},{"type":"Split","pattern":{"Regex":"[0-9][0-9][0-9]"},"behavior":"Isolated"}]}
+        """;
+
     [TestCase("a|ab", "ab", "a")]                        // alternatives in order, not the longest
     [TestCase("ab|a", "ab", "ab")]
     [TestCase("a*?b", "aab", "aab")]
@@ -197,6 +203,9 @@ public class PatternTests
     [TestCase("""{"type":"Metaspace","add_prefix_space":false}""", "a b", "a|▁b")]
     [TestCase("""{"type":"Metaspace","split":false}""", "a b", "▁a▁b")]
     [TestCase("""{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace"}]}""", "a b", "▁a|▁b")]
+    [TestCase("""{"type":"FixedLength","length":2}""", "a😀bcd", "a😀|bc|d")]
+    [TestCase("""{"type":"FixedLength"}""", "abcdefg", "abcde|fg")]
+    [TestCase(Falcon, "a é 1234, b", "a|ĠÃ©|Ġ|123|4|,|Ġb")]
     public void Pre_tokenizers_split_as_those_of_the_library(string json, string text, string words) =>
         Assert.That(Words(JsonNode.Parse(json)!.AsObject(), text), Is.EqualTo(words));
 

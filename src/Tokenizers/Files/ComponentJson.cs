@@ -17,6 +17,7 @@ internal static class ComponentJson
                 StripAccents = config.StripAccents ?? json.Find("strip_accents")?.Bool(),
                 Lowercase = config.DoLowerCase ?? json.Find("lowercase").Or(true),
             },
+            "ByteLevel" => new ByteLevelNormalizer(),
             "NFC" => new NfcNormalizer(),
             "NFD" => new NfdNormalizer(),
             "NFKC" => new CompatibilityNormalizer(compose: true),
@@ -29,7 +30,7 @@ internal static class ComponentJson
             "Lowercase" => new LowercaseNormalizer(),
             "StripAccents" => new StripAccentsNormalizer(),
             var other => throw Unknown(json, other,
-                "BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, StripAccents, Sequence"),
+                "BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Strip, StripAccents, Sequence"),
         };
     }
 
@@ -44,6 +45,7 @@ internal static class ComponentJson
             "BertPreTokenizer" => new BertPreTokenizer(),
             "CharDelimiterSplit" => new SplitPreTokenizer(new LiteralPattern(json.Get("delimiter").String()), SplitBehavior.Removed, invert: false),
             "Digits" => new DigitsPreTokenizer(json.Find("individual_digits").Or(false)),
+            "FixedLength" => new FixedLengthPreTokenizer(PatternJson.Length(json)),
             "Metaspace" => new MetaspacePreTokenizer(PatternJson.Mark(json), PatternJson.Scheme(json), json.Find("split").Or(true)),
             "Punctuation" => new SplitPreTokenizer(
                 new ClassPattern(CodePointClass.Punctuation),
@@ -55,7 +57,7 @@ internal static class ComponentJson
             "Whitespace" => new SplitPreTokenizer(new WordPattern(), SplitBehavior.Removed, invert: true),
             "WhitespaceSplit" => new SplitPreTokenizer(new ClassPattern(CodePointClass.Space), SplitBehavior.Removed, invert: false),
             var other => throw Unknown(json, other,
-                "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, Metaspace, Punctuation, Split, UnicodeScripts, Whitespace, "
+                "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, FixedLength, Metaspace, Punctuation, Split, UnicodeScripts, Whitespace, "
                 + "WhitespaceSplit, Sequence"),
         };
     }
@@ -116,10 +118,13 @@ internal static class ComponentJson
 
     private static SequencePreTokenizer ReadSequence(JsonPart json)
     {
-        PreTokenizer[] parts = [.. json.Get("pretokenizers").Items().Select(p => ReadPreTokenizer(p, TokenizerConfig.Empty)!)];
-        if (parts.SkipLast(1).Any(IsByteLevel))
-            throw new TokenizerException($"{json.Path} has a ByteLevel pre-tokenizer before others. " +
-                "Here it must be the last: what follows it would split bytes, not text.");
+        // Bytes that come out of the last part become characters in Bpe; what follows another part gets them as characters.
+        var parts = new List<PreTokenizer>();
+        foreach (JsonPart part in json.Get("pretokenizers").Items())
+        {
+            if (parts.Count > 0 && IsByteLevel(parts[^1])) parts.Add(new ByteCharactersPreTokenizer());
+            parts.Add(ReadPreTokenizer(part, TokenizerConfig.Empty)!);
+        }
         return new SequencePreTokenizer(parts);
     }
 

@@ -18,6 +18,14 @@ internal static class PatternJson
         ? Enum.Parse<SplitBehavior>(json.String())
         : throw json.Unexpected(string.Join(", ", Enum.GetNames<SplitBehavior>()));
 
+    /// <summary>"length" of FixedLength, in characters.</summary>
+    public static int Length(JsonPart fixedLength)
+    {
+        const int Default = 5;
+        if (fixedLength.Find("length") is not JsonPart length) return Default;
+        return length.Id() is > 0 and int value ? value : throw length.Unexpected("a number of characters, 1 or more");
+    }
+
     /// <summary>"replacement" of Metaspace.</summary>
     public static char Mark(JsonPart metaspace) => metaspace.Find("replacement") is JsonPart mark ? Character(mark) : '\u2581';
 

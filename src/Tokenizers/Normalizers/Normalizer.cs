@@ -114,6 +114,12 @@ internal sealed class NmtNormalizer : Normalizer
     }
 }
 
+/// <summary>Writes the bytes of UTF-8 in the characters of <see cref="ByteAlphabet"/>.</summary>
+internal sealed class ByteLevelNormalizer : Normalizer
+{
+    public override void Normalize(NormalizedText text) => text.ToBytes();
+}
+
 /// <summary>Lower case.</summary>
 internal sealed class LowercaseNormalizer : Normalizer
 {

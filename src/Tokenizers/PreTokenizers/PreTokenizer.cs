@@ -143,6 +143,39 @@ internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) 
     }
 }
 
+/// <summary>Writes a word in the characters of <see cref="ByteAlphabet"/>, for pre-tokenizers behind a ByteLevel, which split these.</summary>
+internal sealed class ByteCharactersPreTokenizer : PreTokenizer
+{
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
+    {
+        int bytes = System.Text.Encoding.UTF8.GetByteCount(text.Value[start..end]);
+        var (characters, starts, ends) = (new char[bytes], new int[bytes], new int[bytes]);
+        Span<byte> utf8 = stackalloc byte[4];
+        int next = 0;
+        for (int i = start, length; i < end; i += length)
+        {
+            CodePoints.At(text.Value, i, out length);
+            foreach (byte one in utf8[..System.Text.Encoding.UTF8.GetBytes(text.Value.Slice(i, length), utf8)])
+                (characters[next], starts[next], ends[next++]) = (ByteAlphabet.CharacterOf(one), text.Start(i), text.End(i + length));
+        }
+        words.Add(new AlignedText(characters, starts, ends), 0, bytes);
+    }
+}
+
+/// <summary>Cuts a text into words of one length in characters; the last may be shorter.</summary>
+internal sealed class FixedLengthPreTokenizer(int length) : PreTokenizer
+{
+    public override void Split(in AlignedText text, int start, int end, IWordConsumer words)
+    {
+        for (int word = start, next; word < end; word = next)
+        {
+            next = word;
+            for (int i = 0; i < length && next < end; i++) next += char.IsHighSurrogate(text.Value[next]) ? 2 : 1;
+            words.Add(text, word, next);
+        }
+    }
+}
+
 /// <summary>The pattern of GPT-2, by hand: <c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c>.</summary>
 internal static class Gpt2Pattern
 {

@@ -76,6 +76,19 @@ internal sealed class NormalizedText
         Transform(spaced);
     }
 
+    /// <summary>The bytes of UTF-8 in the characters of <see cref="ByteAlphabet"/>.</summary>
+    public void ToBytes()
+    {
+        var bytes = new List<Change>(_characters.Count * 2);
+        Span<byte> utf8 = stackalloc byte[4];
+        foreach (Character c in _characters)
+        {
+            int count = new Rune(c.CodePoint).EncodeToUtf8(utf8);
+            for (int i = 0; i < count; i++) bytes.Add(new Change(ByteAlphabet.CharacterOf(utf8[i]), i == 0 ? 0 : 1));
+        }
+        Transform(bytes);
+    }
+
     /// <summary>Normalisation form D.</summary>
     public void Decompose()
     {

@@ -54,10 +54,11 @@ public class NormalizerTests
     }
 
     [TestCase("""{"type":"BertNormalizer"}""", "a中", " 中 ", new[] { 0, 1, 1, 2, 1, 2, 1, 2 })]      // the space before it stands for it, too
+    [TestCase("""{"type":"ByteLevel"}""", "aéb", "aÃ©b", new[] { 0, 1, 1, 2, 1, 2, 2, 3 })]
     [TestCase("""{"type":"Prepend","prepend":""}""", "ab", "", new[] { 0, 0, 1, 2 })]
     public void Offsets_are_those_of_the_library(string normalizer, string text, string spaced, int[] offsets)
     {
-        var vocab = new JsonObject { ["a"] = 0, ["b"] = 1, [" "] = 2, ["中"] = 3 };
+        var vocab = new JsonObject { ["a"] = 0, ["b"] = 1, [" "] = 2, ["中"] = 3, ["Ã"] = 4, ["©"] = 5 };
         Tokenizer tokenizer = Tiny.Load(new JsonObject
         {
             ["normalizer"] = JsonNode.Parse(normalizer),
