@@ -40,6 +40,20 @@ public class PatternTests
     [TestCase(@"\p{Letter}+|\p{decimal-number}|\p{l}", "aé1Ⅷ", "aé|1")]
     [TestCase(@"\p{Alpha}+|\p{Upper}", "aⅧ\u0345²", "aⅧ\u0345")]
     [TestCase(@"\p{Han}+|\p{Latin}|\p{Hiragana}", "日本ーaのß", "日本|a|の|ß")]
+    [TestCase(@"[^\r\n\p{L}]?+\p{L}+|\s++$|\s", " a\nb  ", " a|\n|b|  ")]
+    [TestCase("a++a|b", "aab", "b")]                    // possessive: nothing is given back
+    [TestCase("(?>a{1,3})a", "aaaa aaa", "aaaa")]
+    [TestCase(@"\d{1,3}+|a{2}?", "12345aa", "12345|aa")] // in Ruby's syntax any number of times, and at most once
+    [TestCase(@"\p{N}{1,3}(?=(?:\d{3})*\b)", "1234567 12 123456a", "1|234|567|12")]
+    [TestCase("(?!ab)a|(?<=ab|c)d", "ab ac abd bd cd", "a|d|d")]
+    [TestCase(@"\b.|x\B", "a² xx", "a| |x")]
+    [TestCase(@"\R\n|\R|a\Z", "\r\n\u2028a\n", "\r\n|\u2028|a|\n")]
+    [TestCase(@"\h+|\H", "fFg1", "fF|g|1")]
+    [TestCase("[[:punct:]]+|[[:^alpha:]]|[[:alpha:][:digit:]]+", "$+a1 ", "$+|a1| ")]
+    [TestCase("[a-z&&[^aeiou]]+|[^a-z&&b-d]", "abcde1", "a|bcd|e|1")]
+    [TestCase("(?i)a|b", "A B", "A|B")]
+    [TestCase("a(?i)b|c", "aB C ac", "aB|ac")]          // up to the end of the group, alternatives included
+    [TestCase("(?<name>a)(?m:.)(?-m:.)", "a\nb a\n\n", "a\nb")]
     [TestCase(@"(?i:\p{Lu})", "aA1ß", "A")]
     [TestCase(@"(?i:[\p{Lu}])", "aA1ß", "a|A|ß")]
     [TestCase(@"(?i:ſ|Ω|ς)", "sSſΩΣ", "s|S|ſ|Ω|Σ")]
@@ -84,12 +98,20 @@ public class PatternTests
     [TestCase("a)", "a ) without a (")]
     [TestCase("[a", "its end")]
     [TestCase("*a", "a quantifier that follows nothing")]
-    [TestCase("a++", "a possessive quantifier")]
-    [TestCase("(?!ab)", "a look at more than one character")]
-    [TestCase("(?>a)", "this kind of group")]
     [TestCase(@"(a)\1", @"\1")]
     [TestCase(@"\p{Klingon}", "the property Klingon")]
-    [TestCase("[[:alpha:]]", "this kind of class")]
+    [TestCase("(?:ab)++", "a possessive quantifier of more than one class")]
+    [TestCase("(?>ab|a)b", "an atomic group of more than one class with a quantifier")]
+    [TestCase("(?>(a|ab))c", "an atomic group")]
+    [TestCase("(?<=a+)b", "a look behind without a longest match")]
+    [TestCase("a+{2}", "a quantifier behind another")]
+    [TestCase("a{,}", "this count")]
+    [TestCase("(?x:a b)", "this kind of group")]
+    [TestCase("[[:word]]", "this kind of class")]
+    [TestCase("(?i:straße)", "another number of characters")]
+    [TestCase("(?i:first)", "another number of characters")]
+    [TestCase(@"\X", @"\X")]
+    [TestCase(@"\u004", "no hexadecimal number")]
     [TestCase("(a{1000}){1000}", "more than 2000 steps")]
     [TestCase("[b-a]", "a range from high to low")]
     public void What_cannot_be_compiled_is_refused_with_its_place(string regex, string says) =>
@@ -122,6 +144,7 @@ public class PatternTests
         [
             Cl100k, "a.*b|a", "a|ab", "ab|a", "a*?b", "a{2,3}", "a{2,}b?|ß", "(?:ab)+c|a", "(?:a*)*b|(?:a|a)*1", "(?:a|b?)+?1|(?:a?b*)+ß", @"(?<=a)b|(?<!a)1",
             @"^a|b$|\A1", @"\s+(?!\S)|\s+", @"[^\s\p{L}]𝔘?|\p{L}+?b",
+            "a++|b", "(?>a+)b|1", @"(?=a*b)a|\b.", "(?<=ab|1)b|a(?!b1)", @"\Ra?|(?<!ab)1\B",
             "a*", "b??|a", "(?=a)|b", "(|a)+", "(a|b*)*", "(a*?)*?b|", "^", "$",
         ];
         string[] pieces = ["a", "b", "a", "b", "1", " ", "\n", "ß", "𝔘", "'s"];
@@ -136,6 +159,12 @@ public class PatternTests
             }
         }
     }
+
+    [TestCase("a(?=a*b)|a")]
+    [TestCase("a(?<!b[ab]{0,900})|a")]
+    public void Looks_that_each_read_far_are_ended(string regex) =>
+        Assert.That(() => All(new RegexPattern(regex, "pre_tokenizer.pattern"), new string('a', 100_000)), Throws.TypeOf<TokenizerException>().With.Message
+            .Contains($"pre_tokenizer.pattern is \"{regex}\": what it looks for ahead or behind in a text of 100000 characters"));
 
     [Test]
     public void A_search_that_would_need_too_much_memory_is_refused_by_name()

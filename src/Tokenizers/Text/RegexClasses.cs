@@ -92,6 +92,13 @@ internal static class RegexClasses
     public static Predicate<int> InAnyCase(Predicate<int> match) =>
         c => match(c) || (Cases.Value.TryGetValue(c, out int[]? same) && Array.Exists(same, match));
 
+    /// <summary>Does one character stand for both in another case: ß for ss, ﬁ for fi?</summary>
+    public static bool AreOneInAnotherCase(int left, int right) => (left | 0x20, right | 0x20) is ('s', 's' or 't') or ('f', 'f' or 'i' or 'l');
+
+    /// <summary>Do several characters stand for it in another case: ss for ß?</summary>
+    public static bool IsSeveralInAnotherCase(int c) => c is 0xDF or 0x130 or 0x149 or 0x1F0 or 0x390 or 0x3B0 or 0x587 or (>= 0x1E96 and <= 0x1E9A) or 0x1E9E
+        or (>= 0x1F50 and <= 0x1FFC) or (>= 0xFB00 and <= 0xFB17);
+
     private static bool IsAlphabetic(int c) =>
         CodePoints.Is(c, CodePointClass.Letter) || Category(c) == UnicodeCategory.LetterNumber || RegexData.OtherAlphabetic.Contains(c);
 

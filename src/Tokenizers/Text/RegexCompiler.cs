@@ -24,8 +24,8 @@ internal sealed class RegexCompiler(string source, string path)
     private List<Instruction> Alternatives()
     {
         if (++_depth > DeepestNesting) throw _classes.Unsupported($"groups nested more than {DeepestNesting} deep");
-        List<List<Instruction>> all = [Sequence()];
-        while (_classes.TryTake('|')) all.Add(Sequence());
+        List<List<Instruction>> all = [Sequence(possessive: false, out _)];
+        while (_classes.TryTake('|')) all.Add(Sequence(possessive: false, out _));
         _depth--;
         List<Instruction> joined = all[^1];
         for (int i = all.Count - 2; i >= 0; i--)
@@ -36,12 +36,13 @@ internal sealed class RegexCompiler(string source, string path)
         return joined;
     }
 
-    private List<Instruction> Sequence()
+    private List<Instruction> Sequence(bool possessive, out int parts)
     {
         var sequence = new List<Instruction>();
-        while (_classes.Next < source.Length && source[_classes.Next] is not ('|' or ')'))
+        for (parts = 0; _classes.Next < source.Length && source[_classes.Next] is not ('|' or ')'); parts++)
         {
-            sequence.AddRange(Repeated(Atom()));
+            sequence.AddRange(Repeated(Atom(), possessive, out bool quantified));
+            if (quantified && _classes.TryReadCount(out _, out _, out _)) throw _classes.Unsupported("a quantifier behind another");
             Limited(sequence);
         }
         return sequence;
@@ -54,48 +55,117 @@ internal sealed class RegexCompiler(string source, string path)
         if (_classes.TryTake('$')) return [new Instruction(Kind.NotAhead, c => c != '\n')];
         if (_classes.TryTake(@"\A")) return [new Instruction(Kind.NotBehind, _ => true)];
         if (_classes.TryTake(@"\z")) return [new Instruction(Kind.NotAhead, _ => true)];
-        return [new Instruction(Kind.Take, _classes.Read())];
+        if (_classes.TryTake(@"\Z")) return [Look(Kind.AheadOf, [Fork(1, 2), Taking(c => c == '\n'), new Instruction(Kind.NotAhead, _ => true)])];
+        if (_classes.TryTake(@"\b")) return [new Instruction(Kind.Boundary)];
+        if (_classes.TryTake(@"\B")) return [new Instruction(Kind.NotBoundary)];
+        return _classes.TryTake(@"\R") ? LineEnd() : [Taking(_classes.Read())];
     }
+
+    // \r\n whole, or one of the characters that end a line.
+    private static List<Instruction> LineEnd() =>
+    [
+        Fork(1, 4), Taking(c => c == '\r'), Taking(c => c == '\n'), Jump(6),
+        Fork(1, 4), Taking(c => c == '\r'), new Instruction(Kind.NotAhead, c => c == '\n'), Jump(2),
+        Taking(c => c is (>= '\n' and <= '\f') or 0x85 or 0x2028 or 0x2029),
+    ];
 
     private List<Instruction> Group()
     {
-        Kind? looks = _classes.TryTake("?=") ? Kind.Ahead : _classes.TryTake("?!") ? Kind.NotAhead
-            : _classes.TryTake("?<=") ? Kind.Behind : _classes.TryTake("?<!") ? Kind.NotBehind : null;
-        bool ignoreCase = _classes.IgnoreCase;
+        (bool ignoreCase, bool dotTakesAll) = (_classes.IgnoreCase, _classes.DotTakesAll);
         List<Instruction> inside;
-        if (looks is Kind look)
+        if (Look() is Kind look)
         {
-            inside = [new Instruction(look, _classes.Read())];      // one character is what tokenizers look at
+            inside = [Look(look, Alternatives())];
+        }
+        else if (_classes.TryTake("?>"))
+        {
+            inside = Atomic();
         }
         else
         {
-            if (_classes.TryTake("?i:")) _classes.IgnoreCase = true;
-            else if (!_classes.TryTake("?:") && _classes.Next < source.Length && source[_classes.Next] == '?') throw _classes.Unsupported("this kind of group");
+            if (_classes.TryTake("?<")) _classes.SkipName();
+            else if (!_classes.TryTake("?:") && _classes.TryTake('?') && _classes.ReadOptions()) return Rest(ignoreCase, dotTakesAll);
             inside = Alternatives();
         }
-        if (!_classes.TryTake(')'))
-            throw _classes.Unsupported(looks is null ? "a ( without a )" : "a look at more than one character");
-        _classes.IgnoreCase = ignoreCase;
+        if (!_classes.TryTake(')')) throw _classes.Unsupported("a ( without a )");
+        (_classes.IgnoreCase, _classes.DotTakesAll) = (ignoreCase, dotTakesAll);
         return inside;
     }
 
-    private List<Instruction> Repeated(List<Instruction> part)
+    // What options without a group, (?i), count for: all up to the end of the group around them, alternatives included. Its ) is left.
+    private List<Instruction> Rest(bool ignoreCase, bool dotTakesAll)
     {
-        if (!_classes.TryReadCount(out int least, out int? most)) return part;
-        bool lazy = _classes.TryTake('?');
-        if (_classes.TryTake('+')) throw _classes.Unsupported("a possessive quantifier");
+        List<Instruction> rest = Alternatives();
+        (_classes.IgnoreCase, _classes.DotTakesAll) = (ignoreCase, dotTakesAll);
+        return rest;
+    }
+
+    private Kind? Look() => _classes.TryTake("?=") ? Kind.AheadOf : _classes.TryTake("?!") ? Kind.NotAheadOf
+        : _classes.TryTake("?<=") ? Kind.BehindOf : _classes.TryTake("?<!") ? Kind.NotBehindOf : null;
+
+    // A look at one character needs no program of its own.
+    private Instruction Look(Kind kind, List<Instruction> inside)
+    {
+        if (inside is [{ Kind: Kind.Take, Class: { } one }]) return new Instruction(kind - Kind.BehindOf + Kind.Behind, one);
+        bool behind = kind is Kind.BehindOf or Kind.NotBehindOf;
+        if (behind && inside.Exists(instruction => instruction.Kind == Kind.Again)) throw _classes.Unsupported("a look behind without a longest match");
+        int longest = inside.Count(instruction => instruction.Kind == Kind.Take);
+        return new Instruction(kind, First: longest, Program: [.. inside, new Instruction(Kind.Match)]);
+    }
+
+    // (?>…): ways do not stop inside each other here, so that only what has one way, or a run of one class, can be told.
+    private List<Instruction> Atomic()
+    {
+        bool group = _classes.Next < source.Length && source[_classes.Next] == '(';
+        List<Instruction> inside = Sequence(possessive: true, out int parts);
+        bool oneWay = (parts == 1 && !group) || !inside.Exists(instruction => instruction.Kind == Kind.Fork);
+        if ((_classes.Next < source.Length && source[_classes.Next] == '|') || !oneWay)
+            throw _classes.Unsupported("an atomic group of more than one class with a quantifier");
+        return inside;
+    }
+
+    private List<Instruction> Repeated(List<Instruction> part, bool possessive, out bool quantified)
+    {
+        quantified = _classes.TryReadCount(out int least, out int? most, out bool inBraces);
+        if (!quantified) return part;
+        if (inBraces)
+        {
+            // {2}? is at most once, {1,3}+ any number of times; only Perl's are lazy and possessive.
+            bool lazy = !possessive && least != most && _classes.TryTake('?');
+            List<Instruction> counted = Times(part, least, most, lazy, possessive);
+            if (_classes.TryTake('?')) return Times(counted, 0, 1, lazy: false, possessive);
+            return _classes.TryTake('+') ? Times(counted, 1, null, lazy: false, possessive) : counted;
+        }
+        if (_classes.TryTake('+')) return Times(part, least, most, lazy: false, possessive: true);
+        bool reluctant = _classes.TryTake('?');
+        if (reluctant && possessive) throw _classes.Unsupported("a lazy quantifier in an atomic group");
+        return Times(part, least, most, reluctant, possessive);
+    }
+
+    private List<Instruction> Times(List<Instruction> part, int least, int? most, bool lazy, bool possessive)
+    {
+        if (possessive && part is not [{ Kind: Kind.Take }]) throw _classes.Unsupported("a possessive quantifier of more than one class");
+        // Possessive: where another could be taken, there is no way on.
+        List<Instruction> stop = possessive ? [new Instruction(Kind.NotAhead, part[0].Class)] : [];
         var repeated = new List<Instruction>();
         for (int i = 0; i < least; i++) Limited(repeated).AddRange(part);
         if (most is null)
         {
             // Either the part and back to here, or on.
-            repeated.AddRange([Either(part.Count + 2, lazy), .. part, new Instruction(Kind.Again, First: -part.Count - 1, Second: 1)]);
+            repeated.AddRange([Either(part.Count + 2, lazy), .. part, new Instruction(Kind.Again, First: -part.Count - 1, Second: 1), .. stop]);
             return Limited(repeated);
         }
         List<Instruction> optional = [];
-        for (int i = least; i < most; i++) optional = Limited([Either(part.Count + optional.Count + 1, lazy), .. part, .. optional]);
+        for (int i = least; i < most; i++)
+        {
+            optional = possessive
+                ? Limited([Fork(1, part.Count + optional.Count + 2), .. part, .. optional, Jump(2), .. stop])
+                : Limited([Either(part.Count + optional.Count + 1, lazy), .. part, .. optional]);
+        }
         return Limited([.. repeated, .. optional]);
     }
+
+    private static Instruction Taking(Predicate<int> one) => new(Kind.Take, one);
 
     private static Instruction Either(int past, bool lazy) => lazy ? Fork(past, 1) : Fork(1, past);
 
