@@ -96,6 +96,25 @@ public class ComponentTests
         Assert.That(tokenizer.EncodeToIds("return y x"), Is.EqualTo((int[])[1, 0, 2]));
     }
 
+    [Test]
+    public void Scores_are_rounded_as_those_of_the_library()
+    {
+        // "a", "xx", unknown and "a", unknown, "xx" have the same sum but for rounding. 9280000000000001 is no float64: the library reads 9.28.
+        Tokenizer tokenizer = Unigram(json => json["vocab"] = JsonNode.Parse("""[["<unk>",0],["a",-7.1],["xx",-9.280000000000001],["zzz",-11.92]]"""));
+        Assert.That(tokenizer.EncodeToIds("axxx"), Is.EqualTo(new[] { 1, 2, 0 }));
+    }
+
+    // Large and small, more digits than 64 bits have, and none after the point.
+    [TestCase("-3.5", -3.5)]
+    [TestCase("12", 12)]
+    [TestCase("1.5e3", 1500)]
+    [TestCase("25E-1", 2.5)]
+    [TestCase("123456789012345678901234", 12345678901234567890e4)]
+    [TestCase("-0.12345678901234567890123", -0.1234567890123456789)]
+    [TestCase("0.0", 0)]
+    public void A_score_is_read_whatever_its_form(string json, double score) =>
+        Assert.That(ScoreJson.Read(json, nearest: double.NaN), Is.EqualTo(score).Within(1).Ulps);
+
     private static Tokenizer Unigram(Action<JsonObject>? change = null)
     {
         (string Piece, double Score)[] pieces =

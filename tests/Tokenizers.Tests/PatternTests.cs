@@ -76,7 +76,10 @@ public class PatternTests
     [TestCase("""{"Regex":""}""", "a|😀|b")]
     [TestCase("""{"Regex":"b*"}""", "a|😀|b")]
     public void A_split_at_nothing_is_around_every_character(string pattern, string words) =>
-        Assert.That(Words(new JsonObject { ["type"] = "Split", ["pattern"] = JsonNode.Parse(pattern), ["behavior"] = "Isolated" }, "a😀b"), Is.EqualTo(words));
+        Assert.That(Words(new JsonObject
+        {
+            ["type"] = "Split", ["pattern"] = JsonNode.Parse(pattern), ["behavior"] = "Isolated",
+        }, "a😀b"), Is.EqualTo(words));
 
     [Test]
     public void A_replaced_nothing_is_before_and_after_every_character()

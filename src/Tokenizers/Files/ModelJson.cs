@@ -87,7 +87,7 @@ internal static class ModelJson
             JsonPart piece = vocab.At(element, $"{vocab.Path}[{ids.Count}]");
             if (element.ValueKind != JsonValueKind.Array || element.GetArrayLength() != 2) throw piece.Unexpected("a piece and its score, [\"▁a\", -3.5]");
             string text = piece.At(element[0], piece.Path).String();
-            scores[ids.Count] = piece.At(element[1], piece.Path).Number();
+            scores[ids.Count] = ScoreJson.Read(piece.At(element[1], piece.Path));
             if (!ids.TryAdd(text, ids.Count))
                 throw new TokenizerException($"{piece.Path} has the piece {Vocabulary.Show(text)} again, which has id {ids[text]}. The vocabulary is damaged.");
         }
