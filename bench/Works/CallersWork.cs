@@ -33,7 +33,8 @@ internal sealed class CallersWork : Work
     {
         var services = new ServiceCollection();
         services.AddManagedTransformersEmbeddingGenerator(
-            Path.Combine("data", "demo-embed"), new HostedModelOptions { Pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = Kernels } } });
+            Path.Combine(AppContext.BaseDirectory, "data", "demo-embed"),
+            new HostedModelOptions { Pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = Kernels } } });
         _services = services.BuildServiceProvider();
         _generator = _services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>();
     }

@@ -26,14 +26,17 @@ internal sealed class ServeWork : Work
         (_streams, _isDeterministic, _models, _oneByOne) = (streams, isDeterministic, models, oneByOne);
         Tokens = streams * NewTokens;
         if (!oneByOne)
+        {
+            Peers = [LlamaCpp(streams)];
             Siblings = [("one after the other", () => new ServeWork(streams, isDeterministic, models, kernels, oneByOne: true))];
+        }
     }
 
     public override void Prepare()
     {
         var model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels, WeightFormat.AsStored);
         // The tokenizer only names tokens here.
-        var generator = TextGenerator.Create(model, Tokenizer.Load("data"));
+        var generator = TextGenerator.Create(model, Tokenizer.Load(Path.Combine(AppContext.BaseDirectory, "data")));
         _engine = new GenerationEngine(
             generator, new GenerationEngineOptions { MaxRows = _streams, Deterministic = _isDeterministic, KeyValueType = WeightType.F16 });
     }
@@ -54,6 +57,17 @@ internal sealed class ServeWork : Work
         _engine?.DisposeAsync().AsTask().Wait();
         base.Dispose();
     }
+
+    // As many sequences in one batch of llama.cpp, after prompts of the same lengths. It has no CodeGen; what it runs has the same shape.
+    private static PeerTask LlamaCpp(int streams) => PeerModel.Decoders(ModelSize.CodeGen, "serve", [], WeightFormat.AsStored)[0] with
+    {
+        Peer = $"llama.cpp f16, {streams} sequences",
+        WriteInputs = path =>
+        {
+            TokenIds.Write(path, TokenIds.Some(PromptTokens + streams));
+            return $"prepare serve {streams} {NewTokens} {PromptTokens} {path}";
+        },
+    };
 
     private Task AskAsync(int caller) => _engine!.GenerateAsync(new GenerationRequest([.. TokenIds.Some(PromptTokens + caller)])
     {

@@ -1,5 +1,6 @@
 // llama.cpp on a GGUF file: node llama.mjs MODEL.gguf THREADS
 //   prepare prefill|decode CONTEXT FILE      FILE holds the prompt's ids as int64; decode continues it one token per run
+//   prepare serve STREAMS NEW LEAST FILE     as many sequences in one batch: NEW tokens after the first LEAST, LEAST + 1, … ids of FILE
 import { readFileSync, writeFileSync } from 'node:fs';
 import { importModule, serve } from './serve.mjs';
 
@@ -12,7 +13,25 @@ await serve(async () => {
     const loaded = await llama.loadModel({ modelPath: model });
     const context = await loaded.createContext({ contextSize: 1280, batchSize: 512, threads: Number(threads), sequences: 1 });
     const sequence = context.getSequence();
-    let prompt, decoding, tokens;
+    let prompt, decoding, tokens, streams;
+
+    const idsOf = file => {
+        const data = readFileSync(file);
+        return Array.from(new BigInt64Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length)), Number);
+    };
+
+    async function prepareServe(count, newTokens, least, file) {
+        const ids = idsOf(file);
+        const shared = await loaded.createContext({ contextSize: ids.length + newTokens + 8, batchSize: 512, threads: Number(threads), sequences: count });
+        streams = Array.from({ length: count }, (_, i) => ({ sequence: shared.getSequence(), prompt: ids.slice(0, least + i), newTokens }));
+    }
+
+    async function runStream({ sequence, prompt, newTokens }) {
+        await sequence.clearHistory();
+        let left = newTokens;
+        for await (const _ of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true }))
+            if (--left === 0) break;
+    }
 
     async function rewind() {
         await tokens?.return();
@@ -23,9 +42,9 @@ await serve(async () => {
     }
 
     return {
-        async prepare(kind, length, file) {
-            const data = readFileSync(file);
-            prompt = Array.from(new BigInt64Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length)), Number);
+        async prepare(kind, length, file, least, ids) {
+            if (kind === 'serve') return prepareServe(Number(length), Number(file), Number(least), ids);
+            prompt = idsOf(file);
             decoding = kind === 'decode';
             await tokens?.return();
             tokens = undefined;
@@ -35,10 +54,11 @@ await serve(async () => {
             await rewind();
         },
         async beforeRun() {
+            if (streams) return;
             if (!decoding) await sequence.clearHistory();
             else if (sequence.nextTokenIndex >= prompt.length + growth) await rewind();
         },
-        run: () => decoding ? tokens.next() : sequence.evaluateWithoutGeneratingNewTokens(prompt),
+        run: () => streams ? Promise.all(streams.map(runStream)) : decoding ? tokens.next() : sequence.evaluateWithoutGeneratingNewTokens(prompt),
         // Scores after the prompt's last token.
         async output(file) {
             await sequence.clearHistory();
