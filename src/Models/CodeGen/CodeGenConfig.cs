@@ -129,6 +129,7 @@ internal sealed record CodeGenConfig : PretrainedConfig
             $"an even number in 2 … n_embd / n_head = {HeadWidth}");
         Require((long)RotaryWidth * NPositions <= MaxRotaryTable, "rotary_dim · n_positions", $"{RotaryWidth} · {NPositions}",
             $"at most {MaxRotaryTable}, the largest table of angles,");
+        RequireTurning(RotaryWidth);
         Require(double.IsFinite(LayerNormEpsilon) && LayerNormEpsilon >= 0, "layer_norm_epsilon", LayerNormEpsilon, "a number of at least 0");
         _ = Activation;
     }

@@ -161,8 +161,8 @@ public abstract record PretrainedConfig
         Require(Heads % KeyValueHeads == 0, keyValueHeadsKey, KeyValueHeads, $"a divisor of {headsKey} {Heads}");
     }
 
-    /// <summary>The base of rotary frequencies and their scaling.</summary>
-    /// <exception cref="ConfigException">The base is no number over 1, or the scaling is unknown or impossible.</exception>
+    /// <summary>The base of rotary frequencies, their scaling, and how much of a head turns.</summary>
+    /// <exception cref="ConfigException">The base is no number over 1, the scaling is unknown or impossible, or other keys say otherwise.</exception>
     private protected void RequireRope(string thetaKey, double theta, RopeScaling? scaling, int rotaryDim, string scalingKey = "rope_scaling")
     {
         Require(double.IsFinite(theta) && theta > 1, thetaKey, theta, "a number over 1");
@@ -170,13 +170,25 @@ public abstract record PretrainedConfig
             $"another one for the {rotaryDim} values of a head that turn");
         if (scaling?.Problem() is (string, _, string) problem)
             Require(false, $"{scalingKey}.{problem.Key}", problem.Found, problem.Needed);
+        Require(scaling?.RopeTheta is null || scaling.RopeTheta == theta, $"{scalingKey}.rope_theta", scaling?.RopeTheta,
+            FormattableString.Invariant($"the same as {thetaKey} ({theta})"));
+        RequireTurning(rotaryDim);
     }
+
+    /// <summary>partial_rotary_factor, which newer files have: it may say only what other keys say already.</summary>
+    /// <exception cref="ConfigException">It says something else.</exception>
+    private protected void RequireTurning(int rotaryDim) => Require(
+        !OtherKeys.TryGetValue("partial_rotary_factor", out JsonElement share) || share.ValueKind == JsonValueKind.Null
+            || (share.ValueKind == JsonValueKind.Number && (int)(HeadWidth * share.GetDouble()) == rotaryDim),
+        "partial_rotary_factor", share.ValueKind == JsonValueKind.Undefined ? null : share.GetRawText(),
+        $"the share of a head's {HeadWidth} values that turn here, {rotaryDim} of them,");
 
     /// <summary>Keys that change what a model computes in ways that this runtime does not have, whatever the family, each with what is read.</summary>
     private static readonly (string Key, string Needed)[] s_unsupported =
     [
         ("quantization_config", "a checkpoint without it: weights in F32, F16 or BF16, which LoadOptions.WeightFormat or mtx convert quantize,"),
         ("vision_config", "a model of text alone"),
+        ("rope_scaling", "null (this family turns by position alone, or not at all)"),
         ("rope_parameters", "rope_theta and rope_scaling, as transformers 4 writes them,"),
         ("num_local_experts", "a model without experts"),
         ("num_experts", "a model without experts"),
@@ -185,9 +197,13 @@ public abstract record PretrainedConfig
 
     private void RequireSupportedKeys()
     {
-        if (OtherKeys.TryGetValue("layer_types", out JsonElement types) && types.ValueKind == JsonValueKind.Array
-            && types.EnumerateArray().FirstOrDefault(type => !type.ValueEquals("full_attention")) is { ValueKind: not JsonValueKind.Undefined } other)
-            Require(false, "layer_types", $"a list with {other.GetRawText()} in it", "full_attention for every layer");
+        if (OtherKeys.TryGetValue("layer_types", out JsonElement types) && types.ValueKind != JsonValueKind.Null)
+        {
+            Require(types.ValueKind == JsonValueKind.Array, "layer_types", types.GetRawText(), "a list with full_attention for every layer");
+            JsonElement other = types.EnumerateArray().FirstOrDefault(type => type.ValueKind != JsonValueKind.String || !type.ValueEquals("full_attention"));
+            Require(other.ValueKind == JsonValueKind.Undefined, "layer_types",
+                other.ValueKind == JsonValueKind.Undefined ? null : $"a list with {other.GetRawText()} in it", "full_attention for every layer");
+        }
         foreach ((string key, string needed) in s_unsupported)
         {
             if (OtherKeys.TryGetValue(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null)

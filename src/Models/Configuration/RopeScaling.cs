@@ -9,6 +9,9 @@ internal sealed record RopeScaling
 {
     private const string Known = "default, linear, dynamic, yarn or llama3";
 
+    private static readonly Dictionary<string, JsonElement> s_noKeys = [];
+    private static readonly RopeScaling s_none = new() { RopeType = "default", OtherKeys = s_noKeys };
+
     /// <summary>default, linear, dynamic, yarn or llama3.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? RopeType { get; set; }
@@ -57,17 +60,25 @@ internal sealed record RopeScaling
     [JsonIgnore]
     internal string Kind => RopeType ?? Type ?? "default";
 
+    /// <summary>What it does to the frequencies: equal for equal scalings, whichever key names the kind.</summary>
+    [JsonIgnore]
+    internal RopeScaling Effect => this with { RopeType = Kind, Type = null, RopeTheta = null, OtherKeys = s_noKeys };
+
     /// <summary>What is impossible about it, with the key and what is needed; null: nothing.</summary>
     internal (string Key, object? Found, string Needed)? Problem() => OtherProblem() ?? Kind switch
     {
+        _ when Type is not null && Type != Kind => ("rope_type", $"\"{RopeType}\" and type \"{Type}\"", "one kind, or the same in both,"),
+        // transformers 4 stops there; later versions leave the frequencies as they are, whatever the other keys say.
+        _ when RopeType is null && Type is null && Effect != s_none => ("rope_type", null, Known),
         "default" => null,
         _ when Kind is not ("linear" or "dynamic" or "yarn" or "llama3") => ("rope_type", $"\"{Kind}\"", Known),
         _ when Factor is not (>= 1 and <= 1e6) => ("factor", Factor, "a number of at least 1"),
         _ when OriginalMaxPositionEmbeddings is < 1 => ("original_max_position_embeddings", OriginalMaxPositionEmbeddings, "a positive number"),
         "yarn" => YarnProblem(),
         "llama3" when OriginalMaxPositionEmbeddings is null => ("original_max_position_embeddings", null, "a positive number"),
-        "llama3" when LowFreqFactor is not > 0 || HighFreqFactor is null || !(HighFreqFactor > LowFreqFactor) =>
-            ("high_freq_factor", $"{HighFreqFactor} and low_freq_factor {LowFreqFactor}", "a number over low_freq_factor, and that over 0,"),
+        "llama3" when LowFreqFactor is not > 0 => ("low_freq_factor", LowFreqFactor, "a number over 0"),
+        "llama3" when !(HighFreqFactor > LowFreqFactor) => ("high_freq_factor", HighFreqFactor, FormattableString.Invariant(
+            $"a number over low_freq_factor ({LowFreqFactor})")),
         _ => null,
     };
 

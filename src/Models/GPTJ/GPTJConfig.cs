@@ -90,6 +90,7 @@ internal sealed record GPTJConfig : PretrainedConfig
         RequireSharedBy("n_embd", NEmbd, "n_head", NHead);
         Require(RotaryDim is int rotary && rotary > 0 && rotary <= HeadWidth && rotary % 2 == 0, "rotary_dim", RotaryDim,
             $"an even number in 2 … n_embd / n_head = {HeadWidth}");
+        RequireTurning(RotaryDim!.Value);
         Require(double.IsFinite(LayerNormEpsilon) && LayerNormEpsilon >= 0, "layer_norm_epsilon", LayerNormEpsilon, "a number of at least 0");
         _ = Activation;
     }

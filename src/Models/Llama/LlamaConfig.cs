@@ -53,8 +53,10 @@ internal record LlamaConfig : PretrainedConfig
     /// <summary>Whether lm_head is the token embedding itself.</summary>
     public bool TieWordEmbeddings { get; set; }
 
-    /// <summary>The base of the rotary frequencies.</summary>
-    public double RopeTheta { get; set; } = 10000;
+    /// <summary>The base of the rotary frequencies; that in rope_parameters where the key is missing, else 10000.</summary>
+    public double RopeTheta { get => _ropeTheta ?? RopeParameters?.RopeTheta ?? RopeScaling?.RopeTheta ?? 10000; set => _ropeTheta = value; }
+
+    private double? _ropeTheta;
 
     /// <summary>How the frequencies are changed for long texts; null: not at all.</summary>
     public RopeScaling? RopeScaling { get; set; }
@@ -119,10 +121,6 @@ internal record LlamaConfig : PretrainedConfig
     [JsonIgnore]
     internal RopeScaling? Rope => RopeScaling ?? RopeParameters;
 
-    /// <summary>Their base.</summary>
-    [JsonIgnore]
-    internal double Theta => RopeParameters?.RopeTheta ?? RopeTheta;
-
     /// <summary><see cref="HiddenAct"/> as a kernel knows it.</summary>
     [JsonIgnore]
     internal ActivationFunction Activation => ParseActivation("hidden_act", HiddenAct);
@@ -141,9 +139,10 @@ internal record LlamaConfig : PretrainedConfig
         Require(HeadWidth is > 0 and <= MaxSize && HeadWidth % 2 == 0, "head_dim", HeadWidth, "an even number of at least 2");
         RequireSize("head_dim · num_attention_heads", (int)Math.Min((long)HeadWidth * Heads, int.MaxValue));
         Require(double.IsFinite(RmsNormEps) && RmsNormEps >= 0, "rms_norm_eps", RmsNormEps, "a number of at least 0");
-        if (RopeScaling is not null)
-            RequireRope("rope_theta", Theta, RopeScaling, HeadWidth);
-        RequireRope("rope_theta", Theta, RopeParameters, HeadWidth, "rope_parameters");
+        RequireRope("rope_theta", RopeTheta, RopeScaling, HeadWidth);
+        RequireRope("rope_theta", RopeTheta, RopeParameters, HeadWidth, "rope_parameters");
+        Require(RopeScaling is null || RopeParameters is null || RopeScaling.Effect == RopeParameters.Effect, "rope_parameters",
+            $"{RopeParameters?.Kind}, and rope_scaling is {RopeScaling?.Kind}, with numbers of its own", "the same in both, or one of them null,");
         _ = Activation;
     }
 }

@@ -16,7 +16,7 @@ internal class LlamaModel : DecoderModel
     internal LlamaModel(LlamaConfig config, ModelSource source) : base(config, source)
     {
         Words = new EmbeddingTable(source.Weights, EmbedTokens, config.VocabSize, config.HiddenSize);
-        var rotary = new RotaryEmbedding(config.HeadWidth, RotaryPairs.Halves, config.Theta, config.Rope, config.MaxPositionEmbeddings);
+        var rotary = new RotaryEmbedding(config.HeadWidth, RotaryPairs.Halves, config.RopeTheta, config.Rope, config.MaxPositionEmbeddings);
         _layers = new LlamaDecoderLayer[config.NumHiddenLayers];
         for (int i = 0; i < _layers.Length; i++)
             _layers[i] = new LlamaDecoderLayer(config, source.Weights, $"{Layers}.{i}", i, rotary);

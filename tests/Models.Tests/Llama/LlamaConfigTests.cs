@@ -32,7 +32,58 @@ public sealed class LlamaConfigTests
     {
         LlamaConfig config = Parse<LlamaConfig>(
             """{"model_type": "llama", "eos_token_id": [128001, 128009], "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 500000.0}}""");
-        Assert.That((config.EosTokenId.Count, config.Theta, config.Rope!.Kind, config.Rope.Factor), Is.EqualTo((2, 500000.0, "linear", (double?)2)));
+        Assert.That((config.EosTokenId.Count, config.RopeTheta, config.Rope!.Kind, config.Rope.Factor), Is.EqualTo((2, 500000.0, "linear", (double?)2)));
+    }
+
+    [TestCase("llama")]
+    [TestCase("qwen2")]
+    public void Rope_scaling_and_rope_parameters_that_say_the_same_are_read_once(string family)
+    {
+        var config = (LlamaConfig)Parse<PretrainedConfig>($$$"""
+            {"model_type": "{{{family}}}", "rope_scaling": {"type": "linear", "factor": 2}, "partial_rotary_factor": 1.0,
+             "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 500000}}
+            """);
+        Assert.That((config.Rope!.Kind, config.Rope.Factor, config.RopeTheta), Is.EqualTo(("linear", (double?)2, 500000.0)));
+        var again = (LlamaConfig)ConfigJson.Parse(ConfigJson.Write(config));
+        Assert.That((again.Rope!.Kind, again.Rope.Factor, again.RopeTheta), Is.EqualTo(("linear", (double?)2, 500000.0)));
+    }
+
+    [TestCase("""{"rope_scaling": {}}""", 10000)]
+    [TestCase("""{"rope_parameters": {"rope_theta": 500000}}""", 500000)]
+    [TestCase("""{"rope_parameters": {"rope_type": "default", "rope_theta": 500000}, "rope_theta": 500000}""", 500000)]
+    public void Without_a_type_and_anything_to_scale_frequencies_are_the_usual_ones(string json, double theta)
+    {
+        LlamaConfig config = Parse<LlamaConfig>($$"""{"model_type": "llama", {{json[1..]}}""");
+        Assert.That((config.Rope!.Kind, config.RopeTheta), Is.EqualTo(("default", theta)));
+    }
+
+    [TestCase("gpt_neox", """{"rope_scaling": {"factor": 2.0}}""", "rope_scaling.rope_type is null")]
+    [TestCase("gpt_neox", """{"rope_scaling": {"type": "linear", "factor": 2, "partial_rotary_factor": 0.5}}""", "rope_scaling.partial_rotary_factor is 0.5")]
+    [TestCase("gpt_neox", """{"rotary_pct": 0.25, "partial_rotary_factor": 0.5}""", "partial_rotary_factor is 0.5; the share of a head's 96 values")]
+    [TestCase("gpt_neox", """{"rope_theta": 10000, "rope_scaling": {"type": "linear", "factor": 2, "rope_theta": 500000}}""", "rope_scaling.rope_theta")]
+    [TestCase("gptj", """{"rope_scaling": {"type": "linear", "factor": 2}}""", "rope_scaling is an object; null")]
+    [TestCase("gptj", """{"partial_rotary_factor": 0.5}""", "partial_rotary_factor is 0.5; the share of a head's 256 values that turn here, 64 of them,")]
+    [TestCase("codegen", """{"rope_scaling": {"type": "linear", "factor": 2}}""", "rope_scaling is an object; null")]
+    [TestCase("codegen", """{"partial_rotary_factor": 0.5}""", "partial_rotary_factor is 0.5")]
+    [TestCase("gpt2", """{"rope_scaling": {"type": "linear", "factor": 2}}""", "rope_scaling is an object; null")]
+    [TestCase("bert", """{"rope_scaling": {"type": "linear", "factor": 2}}""", "rope_scaling is an object; null")]
+    public void Angles_that_a_family_does_not_have_are_refused_by_name(string family, string json, string message) =>
+        Assert.That(() => Parse<PretrainedConfig>($$"""{"model_type": "{{family}}", {{json[1..]}}"""),
+            Throws.TypeOf<ConfigException>().With.Message.Contains(message));
+
+    [Test]
+    public void The_share_of_a_head_that_turns_may_be_said_twice() => Assert.That(
+        Parse<GPTNeoXConfig>("""{"model_type": "gpt_neox", "rotary_pct": 0.25, "partial_rotary_factor": 0.25}""").RotaryWidth, Is.EqualTo(24));
+
+    [Test]
+    public void What_no_family_has_is_refused_in_each()
+    {
+        foreach (ModelFamily family in ModelFamilies.All)
+        {
+            foreach (string key in (string[])["\"layer_types\": [\"sliding_attention\"]", "\"rope_parameters\": {\"full_attention\": {}}"])
+                Assert.That(() => Parse<PretrainedConfig>($$"""{"model_type": "{{family.ModelType}}", {{key}}}"""),
+                    Throws.TypeOf<ConfigException>().With.Message.Contains(key.Split('"')[1]), family.ModelType);
+        }
     }
 
     [Test]
@@ -78,7 +129,20 @@ public sealed class LlamaConfigTests
     [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4}}""",
         "original_max_position_embeddings is null")]
     [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "original_max_position_embeddings": 64, "low_freq_factor": 4, "high_freq_factor": 1}}""",
-        "high_freq_factor is 1 and low_freq_factor 4; a number over low_freq_factor")]
+        "high_freq_factor is 1; a number over low_freq_factor (4) is needed")]
+    [TestCase("""{"rope_scaling": {"rope_type": "llama3", "factor": 8, "original_max_position_embeddings": 64, "high_freq_factor": 4}}""",
+        "rope_scaling.low_freq_factor is null; a number over 0 is needed")]
+    [TestCase("""{"rope_scaling": {"factor": 2.0}}""", "rope_scaling.rope_type is null; default, linear, dynamic, yarn or llama3 is needed")]
+    [TestCase("""{"rope_parameters": {"factor": 2.0, "rope_theta": 500000}}""", "rope_parameters.rope_type is null; default, linear")]
+    [TestCase("""{"rope_scaling": {"rope_type": "linear", "type": "dynamic", "factor": 2}}""",
+        "rope_scaling.rope_type is \"linear\" and type \"dynamic\"; one kind, or the same in both,")]
+    [TestCase("""{"rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": {"rope_type": "dynamic", "factor": 2}}""",
+        "rope_parameters is dynamic, and rope_scaling is linear")]
+    [TestCase("""{"rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": {"rope_type": "linear", "factor": 4}}""", "the same in both")]
+    [TestCase("""{"rope_theta": 10000, "rope_parameters": {"rope_theta": 500000}}""",
+        "rope_parameters.rope_theta is 500000; the same as rope_theta (10000) is needed")]
+    [TestCase("""{"rope_theta": 10000, "rope_scaling": {"type": "linear", "factor": 2, "rope_theta": 500000}}""", "rope_scaling.rope_theta is 500000")]
+    [TestCase("""{"partial_rotary_factor": 0.5}""", "partial_rotary_factor is 0.5; the share of a head's 128 values that turn here, 128 of them,")]
     [TestCase("""{"hidden_act": "laplace"}""", "hidden_act is \"laplace\"; known are gelu (gelu_python)")]
     [TestCase("""{"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 2}}}""",
         "rope_parameters.full_attention is an object; the same for all layers")]
@@ -86,6 +150,8 @@ public sealed class LlamaConfigTests
         "rope_parameters.partial_rotary_factor is 0.5; default without it")]
     [TestCase("""{"rope_scaling": {"type": "default", "mrope_section": [1, 2, 3]}}""", "rope_scaling.mrope_section is [1, 2, 3]; default without it")]
     [TestCase("""{"rope_scaling": {"type": "yarn", "factor": 4, "truncate": false}}""", "rope_scaling.truncate is false; yarn without it")]
+    [TestCase("""{"layer_types": [1]}""", "layer_types is a list with 1 in it; full_attention for every layer")]
+    [TestCase("""{"layer_types": "full_attention"}""", "layer_types is \"full_attention\"; a list with full_attention for every layer")]
     [TestCase("""{"layer_types": ["full_attention", "sliding_attention"]}""", "layer_types is a list with \"sliding_attention\" in it")]
     [TestCase("""{"quantization_config": {"quant_method": "gptq", "bits": 4}}""", "quantization_config is an object; a checkpoint without it")]
     [TestCase("""{"num_local_experts": 8}""", "num_local_experts is 8; a model without experts")]
