@@ -30,21 +30,25 @@ internal static class ConfigJson
     public static PretrainedConfig Parse(ReadOnlySpan<byte> json, string file = FileName)
     {
         json = JsonText.Check(file, json.ToArray(), ConfigException.Of).Span;
+        string modelType = ReadModelType(json, file)
+            ?? throw new ConfigException($"{file} has no model_type (nor an architecture that says it). Known are {ModelFamilies.Names}.");
+        ModelFamily family = ModelFamilies.OfType(modelType)
+            ?? throw new ConfigException($"{file}: model_type is \"{modelType}\", which this runtime does not have. Known are {ModelFamilies.Names}.");
+        PretrainedConfig config = Read(json, file, family);
+        config.File = file;
+        config.Validate();
+        return config;
+    }
+
+    private static PretrainedConfig Read(ReadOnlySpan<byte> json, string file, ModelFamily family)
+    {
         try
         {
-            string? modelType = ReadModelType(json);
-            if (modelType is null)
-                throw new ConfigException($"{file} has no model_type (nor an architecture that says it). Known are {ModelFamilies.Names}.");
-            ModelFamily family = ModelFamilies.OfType(modelType)
-                ?? throw new ConfigException($"{file}: model_type is \"{modelType}\", which this runtime does not have. Known are {ModelFamilies.Names}.");
-            PretrainedConfig? config = family.ReadConfig(json);
-            config = config ?? throw new ConfigException($"{file} is the JSON value null; an object is needed.");
-            config.Validate();
-            return config;
+            return family.ReadConfig(json)!;                // an object, so it is not null
         }
         catch (JsonException e)
         {
-            throw new ConfigException($"{file} cannot be read: {e.Message} (at {e.Path ?? "$"}, line {(e.LineNumber ?? 0) + 1}). Correct the value.", e);
+            throw new ConfigException($"{ConfigTypeError.Describe(file, json, e, family.ConfigTypes)} Correct the value.", e);
         }
     }
 
@@ -57,14 +61,18 @@ internal static class ConfigJson
     }
 
     /// <summary>model_type, or what the name of the first architecture begins with in files that lack it.</summary>
-    private static string? ReadModelType(ReadOnlySpan<byte> json)
+    private static string? ReadModelType(ReadOnlySpan<byte> json, string file)
     {
         var reader = new Utf8JsonReader(json);
         using JsonDocument document = JsonDocument.ParseValue(ref reader);
         if (document.RootElement.ValueKind != JsonValueKind.Object)
-            throw new JsonException($"The top is a JSON {document.RootElement.ValueKind}, an object is needed.");
-        if (document.RootElement.TryGetProperty("model_type", out JsonElement type) && type.ValueKind == JsonValueKind.String)
-            return type.GetString();
+            throw new ConfigException($"{file} is {ConfigTypeError.Show(document.RootElement)}; an object is needed. Is it another file?");
+        if (document.RootElement.TryGetProperty("model_type", out JsonElement type) && type.ValueKind != JsonValueKind.Null)
+        {
+            return type.ValueKind == JsonValueKind.String
+                ? type.GetString()
+                : throw new ConfigException($"{file}: model_type is {ConfigTypeError.Show(type)}; a string is needed. Known are {ModelFamilies.Names}.");
+        }
         if (!document.RootElement.TryGetProperty("architectures", out JsonElement list) || list.ValueKind != JsonValueKind.Array || list.GetArrayLength() == 0)
             return null;
         string name = list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : "";

@@ -53,6 +53,10 @@ public abstract record PretrainedConfig
     [JsonExtensionData]
     public IDictionary<string, JsonElement> OtherKeys { get; set; } = new Dictionary<string, JsonElement>();
 
+    /// <summary>What errors call the file that this was read from.</summary>
+    [JsonIgnore]
+    internal string File { get; set; } = ConfigJson.FileName;
+
     /// <summary>The number of classes, num_labels.</summary>
     [JsonIgnore]
     public int NumLabels => Id2Label.Count;
@@ -140,8 +144,16 @@ public abstract record PretrainedConfig
     protected void Require(bool holds, string key, object? found, string needed)
     {
         if (!holds)
-            throw new ConfigException($"config.json ({ModelType}): {key} is {found ?? "null"}; {needed} is needed.");
+            throw new ConfigException($"{File} ({ModelType}): {key} is {Shown(found)}; {needed} is needed.");
     }
+
+    /// <summary>A value as JSON writes it.</summary>
+    private static string Shown(object? value) => value switch
+    {
+        null => "null",
+        bool holds => holds ? "true" : "false",
+        _ => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{value}"),
+    };
 
     /// <summary>A size in 1 … <paramref name="most"/>.</summary>
     /// <exception cref="ConfigException">It is not.</exception>
@@ -224,7 +236,7 @@ public abstract record PretrainedConfig
         "mish" => ActivationFunction.Mish,
         "tanh" => ActivationFunction.Tanh,
         "sigmoid" => ActivationFunction.Sigmoid,
-        _ => throw new ConfigException($"config.json ({ModelType}): {key} is \"{name}\"; known are gelu (gelu_python), gelu_new (gelu_fast, " +
+        _ => throw new ConfigException($"{File} ({ModelType}): {key} is \"{name}\"; known are gelu (gelu_python), gelu_new (gelu_fast, " +
             "gelu_pytorch_tanh, gelu_accurate), quick_gelu, relu, relu2, silu (swish), mish, tanh, sigmoid."),
     };
 }

@@ -69,6 +69,9 @@ public abstract class ModelFamily
                 "such as EncoderForMaskedLM.", parameter);
     }
 
+    /// <summary>The types that config.json is read into.</summary>
+    internal abstract JsonTypeInfo ConfigTypes { get; }
+
     /// <summary>Reads a configuration; null where the JSON is the value null.</summary>
     internal abstract PretrainedConfig? ReadConfig(ReadOnlySpan<byte> json);
 
@@ -91,6 +94,8 @@ public sealed class ModelFamily<TConfig>(string modelType, JsonTypeInfo<TConfig>
 
     /// <inheritdoc/>
     public override IReadOnlyList<Type> Classes => [.. Builders.Select(builder => builder.Class)];
+
+    internal override JsonTypeInfo ConfigTypes => configJson;
 
     internal override PretrainedConfig? ReadConfig(ReadOnlySpan<byte> json)
     {

@@ -93,7 +93,7 @@ public sealed class ConfigJsonTests
     [TestCase("""{"model_type": "bert", "id2label": {"0": null}}""", "The label of number 0 is no text and no number")]
     [TestCase("""{"model_type": "codegen", "n_embd": 4194304, "n_head": 4, "n_positions": 262144, "rotary_dim": null}""",
         "rotary_dim · n_positions is 1048576 · 262144")]
-    [TestCase("null", "line 1")]
+    [TestCase("null", "config.json is null; an object is needed")]
     public void What_no_tensor_would_tell_is_refused(string json, string says) =>
         Assert.That(() => Parse(json), Throws.TypeOf<ConfigException>().With.Message.Contains(says));
 
