@@ -75,6 +75,23 @@ public class ParityTests
         mismatches.AssertNone();
     }
 
+    [TestCase("<|endoftext|>", null)]
+    [TestCase("<|im_end|><|endoftext|>", """{"eos_token": "<|im_end|>"}""")]
+    public void Qwen2_without_tokenizer_config_has_the_special_token_of_its_class_after_the_vocabulary(string text, string? map)
+    {
+        string directory = TestFiles.Tokenizer("qwen2-code-4k");
+        Dictionary<string, ReadOnlyMemory<byte>> files = new[] { "vocab.json", "merges.txt" }.ToDictionary(
+            name => name, name => (ReadOnlyMemory<byte>)File.ReadAllBytes(Path.Combine(directory, name)));
+        files["config.json"] = Tiny.Bytes("""{"model_type":"qwen2"}""");
+        if (map is not null) files["special_tokens_map.json"] = Tiny.Bytes(map);
+        Tokenizer tokenizer = Tokenizer.FromFiles(files);
+        int size = JsonDocument.Parse(files["vocab.json"]).RootElement.EnumerateObject().Count();
+        int[] special = map is null ? [size] : [size, size + 1];          // in the order of the roles: eos_token, unk_token
+        Assert.That(tokenizer.Encode("x " + text).Ids, Is.EqualTo((int[])[.. tokenizer.Encode("x ").Ids, .. special]));
+        Assert.That((tokenizer.SpecialTokens.EosTokenId, tokenizer.SpecialTokens.PadTokenId), Is.EqualTo(((int?)size, (int?)special[^1])));
+        Assert.That(tokenizer.Decode(tokenizer.Encode("x " + text).Ids, new DecodeOptions { SkipSpecialTokens = true }), Is.EqualTo("x "));
+    }
+
     [TestCase("wordpiece-code-4k")]
     [TestCase("bert-base-uncased")]
     public void Bert_from_vocab_txt_encodes_every_text_as_from_tokenizer_json(string name)

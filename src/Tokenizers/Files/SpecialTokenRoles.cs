@@ -34,8 +34,8 @@ internal sealed class SpecialTokenRoles
             AddedToken? usual = config.Class?.Defaults.GetValueOrDefault(role);
             if ((said ? named?.Token : usual) is not AddedToken token) continue;
             int listed = tokens.FindIndex(one => one.Content == token.Content);
-            // Nobody misses a token that only the class brings.
-            if (!said && listed < 0 && !vocabulary.TryGetId(token.Content, out _)) continue;
+            // Nobody misses a token that only the class brings, but where the vocabulary never has it.
+            if (!said && listed < 0 && !config.AddsClassTokens && !vocabulary.TryGetId(token.Content, out _)) continue;
             roles._tokens.Add(role, token.Content);
             if (listed < 0) tokens.Add(said ? Properties(role, named!.Value, config) : token);
             else if (!said && token.LStrip) tokens[listed] = tokens[listed] with { LStrip = true };

@@ -21,6 +21,9 @@ internal sealed record TokenizerConfig
     /// <summary>The class that is meant; null where nothing says it.</summary>
     public TokenizerClass? Class { get; init; }
 
+    /// <summary>Whether the class's special tokens get ids of their own where neither vocabulary nor files have them, as its vocabulary never does.</summary>
+    public bool AddsClassTokens { get; init; }
+
     public int? ModelMaxLength { get; init; }
     public bool? AddPrefixSpace { get; init; }
     public bool? AddBosToken { get; init; }

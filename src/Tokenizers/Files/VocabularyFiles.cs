@@ -57,8 +57,9 @@ internal static class VocabularyFiles
         Vocabulary vocabulary = ModelJson.ReadVocabulary(files.Json(TokenizerFiles.VocabJson));
         var model = new Bpe(vocabulary, ReadMerges(files, vocabulary), new BpeOptions { ByteLevel = true });
         bool addPrefixSpace = config.AddPrefixSpace ?? false;
-        config = config with { Class = config.Class ?? TokenizerClass.Of(kind) };
         bool qwen2 = kind == TokenizerKind.Qwen2;
+        // Qwen2's vocab.json ends before <|endoftext|>. GPT-2's, RoBERTa's, … hold their special tokens: one that is missing has no embedding either.
+        config = config with { Class = config.Class ?? TokenizerClass.Of(kind), AddsClassTokens = qwen2 };
         var bytes = new ByteLevelPreTokenizer(addPrefixSpace, useRegex: !qwen2);
         TokenizerParts parts = TokenizerLoader.Build(model, AddedTokens(files, config), qwen2 ? new NfcNormalizer() : null, config) with
         {
