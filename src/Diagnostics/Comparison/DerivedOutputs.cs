@@ -99,7 +99,7 @@ internal sealed class DerivedOutputs(
         Weight expected = reference[name];
         if (expected.Shape is not [1, _] || expected.Shape[1] <= sequence.Count || expected.Shape[1] > decoder.Config.MaxTokens)
             throw new ModelInputException($"{name} in {expected.File} is {expected.ShapeText}; [1, length] is needed, " +
-                $"longer than the {sequence.Count} tokens of greedy.input_ids and at most n_positions {decoder.Config.MaxTokens}.");
+                $"longer than the {sequence.Count} tokens of greedy.input_ids and at most {decoder.Config.MaxTokens} ({decoder.Config.Positions}).");
         int length = (int)expected.Shape[1];
         var toTheEnd = new GenerationOptions { MaxNewTokens = length - sequence.Count, EosTokenId = [] };
         sequence.AddRange(decoder.Generate([[.. sequence]], toTheEnd)[0]);

@@ -75,7 +75,7 @@ public sealed record ScoringOptions
     /// the probabilities by which it chooses.</summary>
     public bool AddBeginOfText { get; init; } = true;
 
-    /// <summary>The most tokens that the model reads at once, 2 … n_positions; null: n_positions. Longer texts are read in windows of this many.</summary>
+    /// <summary>The most tokens that the model reads at once, 2 … all that it has positions for, as by default. Longer texts are read in windows.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 2.</exception>
     public int? Window
     {
@@ -103,10 +103,10 @@ public sealed record ScoringOptions
     {
         int window = Window ?? config.MaxTokens;
         if (window > config.MaxTokens)
-            throw new ModelInputException($"ScoringOptions.Window is {window}; the model reads at most {config.MaxTokens} tokens (n_positions). " +
+            throw new ModelInputException($"ScoringOptions.Window is {window}; the model reads at most {config.MaxTokens} tokens ({config.Positions}). " +
                 $"Ask for 2 … {config.MaxTokens}.");
         if (window < 2)
-            throw new ModelInputException($"The model reads {config.MaxTokens} token at once (n_positions); at least 2 are needed: a token and " +
+            throw new ModelInputException($"The model reads {config.MaxTokens} token at once ({config.Positions}); at least 2 are needed: a token and " +
                 "one before it. Another model is needed.");
         int stride = Stride ?? Math.Max(1, window / 2);
         if (stride > window)

@@ -157,10 +157,10 @@ public sealed class GenerationEngine : IAsyncDisposable
         {
             SearchPrompt[] only = SearchPrompt.Of([ids]);
             SearchPrompt.RequireIds(only, Generator.CausalLM.Config.VocabSize);
-            int most = Generator.CausalLM.Config.MaxTokens;
-            return ids.Length <= most
+            PositionLimit limit = Generator.CausalLM.Config.Positions;
+            return ids.Length <= limit.MaxTokens
                 ? (RequireMemory(only[0], ids.Length), null)
-                : throw new ModelInputException($"The prompt is {ids.Length} tokens; the model reads at most {most} (n_positions).");
+                : throw new ModelInputException($"The prompt is {ids.Length} tokens; the model reads at most {limit.MaxTokens} ({limit}).");
         }
         if (request.BestOf is int best)
         {

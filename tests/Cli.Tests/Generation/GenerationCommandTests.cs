@@ -34,6 +34,18 @@ internal sealed class GenerationCommandTests
         Assert.That(MtxRun.Of("generate", "x", "--truncate-before-pattern", "(").ExitCode, Is.EqualTo(3));
     }
 
+    [TestCase("generate", "LONG")]
+    [TestCase("infill", "--prefix", "LONG", "--suffix", "x")]
+    [TestCase("generate", "LONG", "--max-new-tokens", "4")]
+    public void A_prompt_that_is_too_long_is_refused_with_the_options_of_the_command_line(params string[] args)
+    {
+        string text = string.Concat(Enumerable.Repeat("x = 1;\n", 2000));
+        MtxRun run = MtxRun.Of([.. args.Select(arg => arg == "LONG" ? text : arg)]);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error, Does.Contain("(n_positions)").And.Contain("or set --truncate-prompt.")
+            .And.Not.Contain("TruncatePrompt").And.Not.Contain("MaxNew"));
+    }
+
     [Test]
     public async Task Cancelling_ends_the_stream_with_exit_code_130()
     {

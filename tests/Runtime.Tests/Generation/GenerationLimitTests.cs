@@ -55,6 +55,22 @@ public sealed class GenerationLimitTests
         Assert.That(() => session.Generate(Prompt(17), s_four), Throws.TypeOf<ModelInputException>().With.Message.Contains("together 21"));
     }
 
+    [TestCase("codegen", "n_positions")]
+    [TestCase("gpt2", "n_positions")]
+    [TestCase("llama", "max_position_embeddings")]
+    [TestCase("qwen2", "max_position_embeddings")]
+    [TestCase("gpt_neox", "max_position_embeddings")]
+    public void What_is_too_long_names_the_key_of_the_models_own_config(string family, string key)
+    {
+        using DecoderForCausalLM model = TinyDecoder.Model(Tokenizer.VocabularySize, positions: 16, family: family);
+        using TextGenerator generator = TextGenerator.Create(model, Tokenizer);
+        Assert.That(() => generator.GenerateIds([Prompt(20)], s_four),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains($"the model reads at most 16 ({key}), and").And.Message.Contains("set TruncatePrompt"));
+        Assert.That(() => model.Config.Positions.ToString(), Is.EqualTo(key));
+        Assert.That(() => new ScoringOptions { Window = 17 }.WindowsOf(model.Config),
+            Throws.TypeOf<ModelInputException>().With.Message.Contains($"at most 16 tokens ({key})"));
+    }
+
     [TestCase(256)]
     [TestCase(257)]
     [TestCase(513)]

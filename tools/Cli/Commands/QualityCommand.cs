@@ -15,7 +15,7 @@ internal sealed class QualityCommand : MtxCommand
         new("--against") { HelpName = "DIR", Required = true, Description = "The model to compare with, its weights as they are stored; it may be DIR." };
     private readonly Option<string> _text =
         new("--text") { HelpName = "FILE", Required = true, Description = "The text that both read, of any length; '-' reads standard input." };
-    private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Most tokens that the models read at once. Default: n_positions.", 2);
+    private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Most tokens that the models read at once. Default: all they can.", 2);
 
     public QualityCommand(CliConsole console)
         : base("quality", "Compare a model's predictions with another's: what quantized weights cost", console)

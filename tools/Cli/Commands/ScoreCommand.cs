@@ -13,7 +13,7 @@ internal sealed class ScoreCommand : MtxCommand
     private readonly Option<string?> _context = new("--context") { HelpName = "TEXT", Description = "What stands before the text; it is read and not scored." };
     private readonly Option<bool> _tokens = CommonOptions.Flag("--tokens", "Show every token with its log probability and rank.");
     private readonly Option<int?> _topK = CommonOptions.Bounded("--top-k", "N", "Show every token with the N likeliest of its place.", 1);
-    private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Most tokens that the model reads at once. Default: n_positions.", 2);
+    private readonly Option<int?> _window = CommonOptions.Bounded("--window", "N", "Most tokens that the model reads at once. Default: all it can.", 2);
     private readonly Option<int?> _stride =
         CommonOptions.Bounded("--stride", "N", "How many tokens a window begins after the one before. Default: half a window.", 1);
     private readonly Option<bool> _noBeginOfText =

@@ -100,6 +100,9 @@ internal sealed partial record GenerationArgument(
         word.Value == nameof(GenerationOptions.AssistantModel) ? "--draft"
         : GenerationOption.All.FirstOrDefault(one => one.Property == word.Value) is { } option ? nameOf(option) : word.Value);
 
+    /// <summary>The same with the names of the command line.</summary>
+    public static string WithNames(string message) => WithNames(message, option => NamesOf(option.Name)[0]);
+
     private static void RequireEach(Option argument, GenerationOption option) => argument.Validators.Add(result =>
     {
         foreach (string text in result.Tokens.Select(token => token.Value))
@@ -124,7 +127,7 @@ internal sealed partial record GenerationArgument(
             : throw new FormatException($"a text with at least one token is needed{(biased ? ", an equals sign and a number" : "")}.");
     }
 
-    [GeneratedRegex("[A-Z][A-Za-z]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<![.\w])[A-Z][A-Za-z]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Words();
 
     [GeneratedRegex("[a-z]+(_[a-z]+)+", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

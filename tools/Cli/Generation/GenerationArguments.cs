@@ -92,10 +92,8 @@ internal sealed class GenerationArguments
         }
         catch (ModelInputException e)
         {
-            throw new UsageException(GenerationArgument.WithNames(e.Message, NameOf));
+            throw new UsageException(GenerationArgument.WithNames(e.Message));
         }
-
-        static string NameOf(GenerationOption option) => GenerationArgument.NamesOf(option.Name)[0];
     }
 
     /// <summary>Says what is odd about the checkpoint, on standard error.</summary>

@@ -22,7 +22,8 @@ internal sealed class Sampler(TextGenerator generator)
             int tokens = generator.Tokenizer.CountTokens(problem.Prompt);
             if (tokens + wanted > most)
                 throw new ModelInputException($"{problem.Where}: the prompt of {problem.TaskId} is {tokens} tokens, and up to {wanted} "
-                    + $"are to be written; the model reads at most {most} (n_positions). Lower --max-new-tokens, or leave the problem out.");
+                    + $"are to be written; the model reads at most {most} ({generator.Model.Config.Positions}). "
+                    + "Lower --max-new-tokens, or leave the problem out.");
         }
     }
 

@@ -48,6 +48,8 @@ internal static class ErrorReport
             ExitCodes.Cancelled => "Cancelled.",
             ExitCodes.Defect =>
                 $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
+            // What does not fit is known only where the prompt is, by the library's names.
+            _ when exception is Models.ModelInputException => GenerationArgument.WithNames(exception.Message),
             // .NET puts the name of the method's parameter at the end, which no command line has.
             _ => exception is ArgumentException { ParamName: string name } ? exception.Message.Replace($" (Parameter '{name}')", "") : exception.Message,
         };

@@ -171,7 +171,7 @@ internal sealed class TextRoom
 
     /// <summary>All that a model reads, or what a session holds, which may be less.</summary>
     public TextRoom(PretrainedConfig config, KeyValueCache? cache) => (_tokens, _limit) = cache is null || cache.MaxLength == config.MaxTokens
-        ? (config.MaxTokens, $"the model reads at most {config.MaxTokens} (n_positions)")
+        ? (config.MaxTokens, $"the model reads at most {config.MaxTokens} ({config.Positions})")
         : (cache.MaxLength, $"the session holds at most {cache.MaxLength} (SessionOptions.MaxLength)");
 
     /// <summary>The most new tokens after a prompt.</summary>

@@ -149,7 +149,7 @@ public sealed class ProgramSynthesis : IDisposable
         {
             throw new ModelInputException($"Turn {_turns.Count + 1}: the model would read {tokens} " +
                 $"tokens{(dropped > 0 ? $", {dropped} turns left out," : "")} and write " +
-                $"{(least == 1 ? "at least 1" : $"up to {least}")}; {most} fit (n_positions). " +
+                $"{(least == 1 ? "at least 1" : $"up to {least}")}; {most} fit ({_generator.Model.Config.Positions}). " +
                 "Begin a new program, lower MaxNewTokens, or let the oldest turns go (ContextOverflow.DropOldestTurns).");
         }
         return new Reading(text, comment, Math.Min(wanted, most - tokens));
