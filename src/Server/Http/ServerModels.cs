@@ -14,6 +14,9 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
 
     public IReadOnlyList<ModelStatus> All => host.Models;
 
+    /// <summary>The engines of a model, where it is in memory; only to look at.</summary>
+    public (GenerationEngine? Generation, EncoderEngine? Encoder) LookAt(string id) => host.LookAt(id);
+
     /// <summary>Whether the models that are loaded at the start are there.</summary>
     public bool IsReady => _isReady;
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace ManagedTransformers.Server;
 
-/// <summary>For those who run a server: whether it lives and takes requests, without a key, and what it measured.</summary>
+/// <summary>For those who run a server: whether it lives and takes requests, without a key, and what it measured and does.</summary>
 internal static class OperationRoutes
 {
     public static IReadOnlyList<ApiRoute> All { get; } =
@@ -13,6 +13,7 @@ internal static class OperationRoutes
         new("GET", "/readyz", LlamaCppProtocol.Instance, ReadyAsync) { IsOpen = true },
         new("GET", "/livez", LlamaCppProtocol.Instance, OkAsync) { IsOpen = true },
         new("GET", "/metrics", LlamaCppProtocol.Instance, MetricsRoute.AnswerAsync),
+        new("GET", "/status", LlamaCppProtocol.Instance, StatusRoute.AnswerAsync),
         new("GET", "/openapi.json", LlamaCppProtocol.Instance, request => request.WriteAsync(OpenApiDescription.Write)) { IsOpen = true },
     ];
 

@@ -72,6 +72,17 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
+    /// <summary>The engines of a model that is in memory, to look at what they do, not to use them: without a lease they may end at any time. Nothing is
+    /// loaded for it.</summary>
+    internal (GenerationEngine? Generation, EncoderEngine? Encoder) LookAt(string id)
+    {
+        lock (_gate)
+        {
+            LoadedModel? model = Array.Find(_entries, entry => entry.Id == id)?.Loaded;
+            return (model?.Generation, model?.Encoder);
+        }
+    }
+
     /// <summary>Gives a model to use, which is loaded where it is not in memory; many who ask wait for one load.</summary>
     /// <param name="id">What it is called; null or empty: the first one.</param>
     /// <param name="progress">Told where the load stands.</param>
