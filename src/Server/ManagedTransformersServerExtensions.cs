@@ -46,14 +46,20 @@ public static class ManagedTransformersServerExtensions
     public static IEndpointConventionBuilder MapManagedTransformers(this IEndpointRouteBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        ApiRunner runner = app.ServiceProvider.GetRequiredService<ApiRunner>();
         app.ServiceProvider.GetRequiredService<PrometheusMetrics>();            // it measures from now on
-        RouteGroupBuilder group = app.MapGroup("");
-        foreach (ApiRoute route in ApiRoutes.All)
-            group.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
+        RouteGroupBuilder group = app.MapAll(ApiRoutes.All);
         if (app.ServiceProvider.GetRequiredService<ServerOptions>().CorsOrigins is { Count: > 0 } origins)
             group.RequireCors(policy => policy.WithOrigins([.. origins]).AllowAnyHeader().AllowAnyMethod());
         return group;
+    }
+
+    /// <summary>Maps a page for people at <c>/</c>: it tries the models, and shows what the queue and the caches do.</summary>
+    /// <param name="app">The app, or a group of its routes, with <see cref="MapManagedTransformers"/> in the same place.</param>
+    /// <returns>The page and what it is made of; it asks the other routes by itself.</returns>
+    public static IEndpointConventionBuilder MapManagedTransformersPage(this IEndpointRouteBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        return app.MapAll(PageRoutes.All);
     }
 
     /// <summary>Answers what no route takes, in the nearest route's form of an error and with its name. For apps that serve nothing else.</summary>
@@ -62,5 +68,14 @@ public static class ManagedTransformersServerExtensions
     {
         ArgumentNullException.ThrowIfNull(app);
         return app.MapFallback("{**path}", UnknownRoute.AnswerAsync);
+    }
+
+    private static RouteGroupBuilder MapAll(this IEndpointRouteBuilder app, IEnumerable<ApiRoute> routes)
+    {
+        ApiRunner runner = app.ServiceProvider.GetRequiredService<ApiRunner>();
+        RouteGroupBuilder group = app.MapGroup("");
+        foreach (ApiRoute route in routes)
+            group.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
+        return group;
     }
 }

@@ -5,7 +5,7 @@ public sealed class RouteManifestTests
 {
     [Test]
     public void Every_route_has_an_entry_and_every_entry_a_route() =>
-        Assert.That(ApiRoutes.All.Select(route => route.Key), Is.EquivalentTo(RouteManifest.Routes.Keys));
+        Assert.That(ApiRoutes.All.Concat(PageRoutes.All).Select(route => route.Key), Is.EquivalentTo(RouteManifest.Routes.Keys));
 
     [Test]
     public void Every_entry_names_a_test_that_there_is()

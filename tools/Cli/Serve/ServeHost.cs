@@ -74,6 +74,7 @@ internal sealed class ServeHost : IAsyncDisposable
         if (options.CorsOrigins.Count > 0)
             app.UseCors();
         app.MapManagedTransformers();
+        app.MapManagedTransformersPage();
         app.MapManagedTransformersFallback();
         return new ServeHost(app, options);
     }
