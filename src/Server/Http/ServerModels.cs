@@ -43,9 +43,6 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
         return await host.AcquireAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The engines of the models that are in memory.</summary>
-    public IReadOnlyList<(string Id, GenerationEngine? Generation, EncoderEngine? Encoder)> Engines => host.Engines;
-
     /// <summary>What a model's config.json says; null: it cannot be read.</summary>
     public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, host.ConfigOf);
 

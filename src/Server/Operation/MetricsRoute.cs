@@ -13,7 +13,8 @@ internal static class MetricsRoute
     {
         var text = new StringBuilder();
         request.Http.RequestServices.GetRequiredService<PrometheusMetrics>().Write(text);
-        WriteLlamaCpp(text, [.. request.Models.Engines.Select(one => one.Generation).OfType<GenerationEngine>().Select(engine => engine.State)]);
+        WriteLlamaCpp(text, [.. request.Models.All.Select(model => request.Models.LookAt(model.Id).Generation)
+            .OfType<GenerationEngine>().Select(engine => engine.State)]);
         request.Http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
         request.Http.Response.Headers["Process-Start-Time-Unix"] = s_start;
         await request.Http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(text.ToString()), request.Cancellation).ConfigureAwait(false);

@@ -49,16 +49,6 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
-    /// <summary>The engines of the models in memory, to look at: without a lease, any of them may be disposed at any time.</summary>
-    internal IReadOnlyList<(string Id, GenerationEngine? Generation, EncoderEngine? Encoder)> Engines
-    {
-        get
-        {
-            lock (_gate)
-                return [.. _entries.Where(entry => entry.Loaded is not null).Select(entry => (entry.Id, entry.Loaded!.Generation, entry.Loaded.Encoder))];
-        }
-    }
-
     /// <summary>What a model's config.json says, loaded or not; null: there is no such model, or the file cannot be read.</summary>
     internal PretrainedConfig? ConfigOf(string id)
     {
