@@ -8,7 +8,7 @@ namespace ManagedTransformers.Bench;
 /// <summary>Texts of several callers that an engine generates together, in interleaved runs with the same texts one after the other.</summary>
 internal sealed class ServeWork : Work
 {
-    private const int PromptTokens = 24, NewTokens = 48;
+    public const int PromptTokens = 24, NewTokens = 48;
 
     private readonly int _streams;
     private readonly bool _isDeterministic, _oneByOne;

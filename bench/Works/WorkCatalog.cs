@@ -38,7 +38,7 @@ internal static class WorkCatalog
             new RowsWork(8, 512, models, kernels),
         ],
         "serve" => [.. new[] { 8, 16 }.Select(streams => new ServeWork(streams, isDeterministic: true, models, kernels)),
-            new ServeWork(16, isDeterministic: false, models, kernels)],
+            new ServeWork(16, isDeterministic: false, models, kernels), new HttpServeWork(16, models, kernels), new HttpEmbedWork(64, models, kernels)],
         "callers" => [new CallersWork(32, kernels)],
         "vectors" => [new VectorSearchWork(1_000_000, 384, kernels)],
         "load" => Loads(models.Checkpoints, kernels),

@@ -1,0 +1,67 @@
+using ManagedTransformers.Kernels;
+using ManagedTransformers.Models;
+using ManagedTransformers.Server;
+using ManagedTransformers.Serving;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary>A checkpoint of a real size behind the server, on a free port of this machine.</summary>
+internal sealed class ServedModel : IDisposable
+{
+    private readonly WebApplication _app;
+
+    private ServedModel(WebApplication app, string directory)
+    {
+        (_app, Directory) = (app, directory);
+        Client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1024 }) { BaseAddress = new Uri(app.Urls.First()) };
+    }
+
+    public HttpClient Client { get; }
+
+    /// <summary>The checkpoint, which has a tokenizer now.</summary>
+    public string Directory { get; }
+
+    /// <param name="checkpoint">A checkpoint of the cache; it has no tokenizer.</param>
+    /// <param name="tokenizer">A directory with one, of no more tokens.</param>
+    /// <param name="kernels">Level and threads.</param>
+    /// <param name="generation">How a decoder is shared.</param>
+    public static ServedModel Start(string checkpoint, string tokenizer, KernelOptions kernels, GenerationEngineOptions generation)
+    {
+        string directory = System.IO.Directory.CreateTempSubdirectory("bench-served-").FullName;
+        foreach (string file in System.IO.Directory.GetFiles(checkpoint))
+            File.CreateSymbolicLink(Path.Combine(directory, Path.GetFileName(file)), file);
+        foreach (string file in System.IO.Directory.GetFiles(tokenizer, "tokenizer*.json"))
+            File.Copy(file, Path.Combine(directory, Path.GetFileName(file)), overwrite: true);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddManagedTransformersServer(new ServerOptions
+        {
+            Models = [directory], Generation = generation, Pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = kernels } },
+        });
+        WebApplication app = builder.Build();
+        app.Urls.Add("http://127.0.0.1:0");
+        app.MapManagedTransformers();
+        app.Start();
+        return new ServedModel(app, directory);
+    }
+
+    /// <summary>Posts a body, and reads the answer to its end.</summary>
+    public async Task AskAsync(string route, string body)
+    {
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+        using HttpResponseMessage answer = await Client.PostAsync(new Uri(route, UriKind.Relative), content).ConfigureAwait(false);
+        string text = await answer.Content.ReadAsStringAsync().ConfigureAwait(false);
+        if (!answer.IsSuccessStatusCode)
+            throw new InvalidOperationException($"{route} answered {(int)answer.StatusCode}: {text}");
+    }
+
+    public void Dispose()
+    {
+        Client.Dispose();
+        _app.DisposeAsync().AsTask().Wait();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+}
