@@ -66,7 +66,8 @@ internal sealed class RunningBatch : IDisposable
         bool decodes = _rows.Exists(row => row.IsDecoding);
         if (NextReader() is BatchRow reader)
             Guard(reader, () => ReadPart(reader, decodes ? _options.PromptTokensPerStep : PromptReader.PartTokens));
-        BatchRow[] decoding = [.. _rows.Where(row => row.IsDecoding)];
+        // A text may have ended with the token that reading its prompt gave.
+        BatchRow[] decoding = [.. _rows.Where(row => row.IsDecoding && !row.IsOver)];
         foreach (BatchRow[] group in decoding.Chunk(_options.Deterministic ? MatMul.StreamedRows : _tokens.Length))
             Decode(group);
         RemoveOver();

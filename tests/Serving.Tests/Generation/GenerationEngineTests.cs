@@ -76,12 +76,12 @@ public sealed class GenerationEngineTests
     }
 
     [Test]
-    public async Task Several_texts_of_a_prompt_are_those_of_the_generator_and_read_it_once()
+    public async Task Several_texts_of_a_prompt_are_those_of_the_generator_and_read_it_once([Values(1, 12)] int newTokens)
     {
         await using var engine = new GenerationEngine(s_generator, new() { MaxRows = 3 });
         var request = new GenerationRequest(Encode(s_code + "def g("))
         {
-            Options = new() { NumReturnSequences = 5, DoSample = true, Seed = 7, MaxNewTokens = 12 }, CachePrompt = false,
+            Options = new() { NumReturnSequences = 5, DoSample = true, Seed = 7, MaxNewTokens = newTokens }, CachePrompt = false,
         };
         GenerationResult result = await engine.GenerateAsync(request);
         string[] alone = [.. s_generator.GenerateSequences([[.. request.PromptIds]], request.Options).Sequences.Select(one => one.Text)];
