@@ -1,5 +1,8 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.Connections;
 
 namespace ManagedTransformers.Server;
 
@@ -46,7 +49,14 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
         {
             throw new ApiException(e.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problem.TooLarge : Problem.Invalid, e.Message, e);
         }
+        catch (IOException e) when (e is not ConnectionResetException)
+        {
+            throw new ApiException(Problem.Invalid, $"The body cannot be read: {e.Message}", e);     // chunks that are none
+        }
         http.Response.RegisterForDispose(document);
+        // The parser looks at the bytes of a text only when it is read, and a field's name may be the first that is.
+        if (!Utf8.IsValid(JsonMarshal.GetRawUtf8Value(document.RootElement)))
+            throw new ApiException(Problem.Invalid, "The body is no JSON: it is not UTF-8.");
         if (options.LogTexts)
             models.LogBody(http.Request.Path, document.RootElement);
         return document.RootElement.ValueKind == JsonValueKind.Object

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace ManagedTransformers.Server;
@@ -38,7 +39,7 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
                 size.MaxRequestBodySize = options.MaxBodyBytes;
             await route.Answer(new ApiRequest(http, models, options, RouteManifest.Routes[route.Key])).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException && client.IsCancellationRequested)
+        catch (Exception e) when (e is ConnectionResetException || (e is OperationCanceledException or IOException && client.IsCancellationRequested))
         {
             // The client has gone: there is nobody to answer.
         }

@@ -53,6 +53,13 @@ public sealed class RequestTests
     }
 
     [Test]
+    public async Task A_body_that_is_not_UTF8_is_refused_wherever_the_byte_is([Values("{\"n\u00ff\": 1}", "{\"user\": \"\u00ff\"}")] string latin1)
+    {
+        ApiException? error = await Assert.ThrowsAsync<ApiException>(() => ReadAsync(Encoding.Latin1.GetBytes(latin1)));
+        Assert.That((error!.Problem, error.Message), Is.EqualTo((Problem.Invalid, "The body is no JSON: it is not UTF-8.")));
+    }
+
+    [Test]
     public void What_a_loaded_model_cannot_do_is_not_a_failure_of_the_server()
     {
         Assert.That(ApiRunner.ErrorOf(new ConfigException("suffix/infilling is not supported by this model"), isLate: false).Problem,
@@ -60,9 +67,11 @@ public sealed class RequestTests
         Assert.That(ApiRunner.ErrorOf(new TokenizerException("There is no id 99999."), isLate: false).Problem, Is.EqualTo(Problem.Invalid));
     }
 
-    private static async Task<RequestFields> ReadAsync(string body)
+    private static Task<RequestFields> ReadAsync(string body) => ReadAsync(Encoding.UTF8.GetBytes(body));
+
+    private static async Task<RequestFields> ReadAsync(byte[] body)
     {
-        var http = new DefaultHttpContext { Request = { Body = new MemoryStream(Encoding.UTF8.GetBytes(body)) } };
+        var http = new DefaultHttpContext { Request = { Body = new MemoryStream(body) } };
         var options = new ServerOptions { Models = [Path.Combine(RepositoryRoot.Path, "models", "demo-codegen")] };
         await using var host = new ModelHost(options.ToHost());
         var models = new ServerModels(options, host, NullLogger<ServerModels>.Instance);
