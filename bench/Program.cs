@@ -9,6 +9,10 @@ switch (args)
     case [FirstToken.Command, string directory, string threads]:
         FirstToken.Serve(directory, int.Parse(threads));
         return 0;
+    case [ServerLoadCommand.HostCommand, .. string[] models]:
+        return await ServerLoadCommand.HostAsync(models);
+    case [ServerLoadCommand.Command, .. string[] numbers]:
+        return await ServerLoadCommand.RunAsync(numbers);
     default:
         return BenchCommand.Create().Parse(args).Invoke();
 }
