@@ -8,6 +8,7 @@ namespace ManagedTransformers.Bench;
 internal sealed class LoadCases : IDisposable
 {
     private readonly Random _random;
+    private static readonly string[] s_special = ["<|endoftext|>", "<mask_1>", "<sep>", "<eom>"];
     private readonly TextGenerator _generator;
     private readonly SentenceEmbeddingPipeline _embedder;
     private readonly FillMaskPipeline _masks;
@@ -79,7 +80,7 @@ internal sealed class LoadCases : IDisposable
             DoSample = true, Temperature = 0.8, TopK = 0, TopP = 0.9, Seed = seed, NumReturnSequences = n, MaxNewTokens = most,
         };
         var body = new JsonObject { ["prompt"] = prompt, ["max_tokens"] = most, ["temperature"] = 0.8, ["top_p"] = 0.9, ["seed"] = seed, ["n"] = n };
-        return LoadCase.OfTexts("/v1/completions", body, [.. _generator.GenerateSequences([prompt], options).Sequences.Select(one => one.Text)], ChoicesOf);
+        return LoadCase.OfTexts("/v1/completions", body, [.. _generator.GenerateSequences([prompt], options).Sequences.Select(one => Plain(one.Text))], ChoicesOf);
     }
 
     private LoadCase Prompts()
@@ -267,10 +268,13 @@ internal sealed class LoadCases : IDisposable
     private string Any(params string[] routes) => routes[_random.Next(routes.Length)];
 
     private string Greedy(string prompt, int most) =>
-        _generator.Generate(prompt, new GenerationOptions { DoSample = false, MaxNewTokens = most });
+        Plain(_generator.Generate(prompt, new GenerationOptions { DoSample = false, MaxNewTokens = most }));
 
     private string Gap(string prefix, string suffix, int most) =>
-        _generator.InfillSequences(new InfillRequest(prefix, suffix), new GenerationOptions { DoSample = false, MaxNewTokens = most }).Sequences[0].Text;
+        Plain(_generator.InfillSequences(new InfillRequest(prefix, suffix), new GenerationOptions { DoSample = false, MaxNewTokens = most }).Sequences[0].Text);
+
+    // The server's texts are without the special tokens that the model writes.
+    private static string Plain(string text) => s_special.Aggregate(text, (all, token) => all.Replace(token, "", StringComparison.Ordinal));
 
     private float[][] Vectors(string[] texts) => [.. texts.Select(text => _embedder.Embed(text))];
 

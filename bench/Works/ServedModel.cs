@@ -44,7 +44,7 @@ internal sealed class ServedModel : IDisposable
         WebApplication app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
         app.MapManagedTransformers();
-        app.Start();
+        app.StartAsync().Wait();
         return new ServedModel(app, directory);
     }
 

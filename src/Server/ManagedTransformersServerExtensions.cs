@@ -75,7 +75,7 @@ public static class ManagedTransformersServerExtensions
         ApiRunner runner = app.ServiceProvider.GetRequiredService<ApiRunner>();
         RouteGroupBuilder group = app.MapGroup("");
         foreach (ApiRoute route in routes)
-            group.MapMethods(route.Pattern, [route.Method], http => runner.RunAsync(http, route));
+            group.MapMethods(route.Pattern, route.Method == "GET" ? ["GET", "HEAD"] : [route.Method], http => runner.RunAsync(http, route));
         return group;
     }
 }

@@ -17,5 +17,5 @@ public sealed partial class Tokenizer
 
     /// <summary>Ids as text that goes on after another: a space at its beginning is one, where at the beginning of a text it would be what the tokenizer put
     /// there.</summary>
-    internal DecodeStream ContinueDecoding() => new(this, DecodeOptions.Default, continues: true);
+    internal DecodeStream ContinueDecoding(DecodeOptions? options = null) => new(this, options ?? DecodeOptions.Default, continues: true);
 }

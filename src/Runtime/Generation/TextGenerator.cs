@@ -137,9 +137,13 @@ public sealed partial class TextGenerator : Pipeline
             ?? throw new ModelInputException("The prompt is empty, and neither tokenizer nor config.json names a token that begins a text. Give a prompt.")];
     }
 
-    internal GenerationPlan Plan(IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options, Session? session = null)
+    internal GenerationPlan Plan(
+        IReadOnlyList<SearchPrompt> prompts, GenerationOptions? options, Session? session = null, bool skipSpecialTokens = false)
     {
-        var plan = new GenerationPlan(CausalLM, prompts, options ?? GenerationOptions.Default, Defaults, Tokenizer, session);
+        var plan = new GenerationPlan(CausalLM, prompts, options ?? GenerationOptions.Default, Defaults, Tokenizer, session)
+        {
+            SkipSpecialTokens = skipSpecialTokens,
+        };
         if (plan.Options.AssistantModel is TextGenerator assistant && assistant != _checkedAssistant)
         {
             TokenizerFit.CheckAssistant(assistant, this);

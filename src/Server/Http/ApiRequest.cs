@@ -29,6 +29,10 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
     /// <summary>A unique id with a prefix, such as cmpl-….</summary>
     public static string NewId(string prefix) => $"{prefix}{Guid.NewGuid():N}";
 
+    /// <summary>The model that a route's path names. A slash of org/name may be escaped, as OpenAI's clients do; routing leaves it so.</summary>
+    public string ModelInPath(string key) =>
+        (http.GetRouteValue(key) as string ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Seconds since 1970.</summary>
     public static long Now => DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 

@@ -38,7 +38,7 @@ internal static class HuggingFaceTaskRoute
     // org/name, or org/name/pipeline/feature-extraction, as the hub's clients ask a model for one of its tasks.
     private static (string? Id, HuggingFaceTask? Task) PathOf(ApiRequest request)
     {
-        if (request.Http.GetRouteValue("id") is not string { Length: > 0 } path)
+        if (request.ModelInPath("id") is not { Length: > 0 } path)
             return (null, null);
         int end = path.LastIndexOf(Pipeline, StringComparison.Ordinal);
         if (end < 0 || request.Models.All.Any(model => model.Id == path))

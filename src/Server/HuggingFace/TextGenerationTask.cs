@@ -115,6 +115,7 @@ internal sealed record TextGenerationRequest
             };
         return new GenerationRequest(ids)
         {
+            SkipSpecialTokens = true,
             Options = Options with
             {
                 MaxNewTokens = wanted, TopLogProbabilities = Details || Stream || BestOf > 1 ? TopTokens : null,

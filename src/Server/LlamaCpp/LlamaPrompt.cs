@@ -32,7 +32,7 @@ internal sealed record LlamaPrompt(GenerationRequest Request, bool IsCut)
             };
         }
         int most = asked.Predict < 0 ? room : Math.Min(asked.Predict, room);
-        request = request with { PromptOnly = most == 0, CachePrompt = asked.CachePrompt };
+        request = request with { PromptOnly = most == 0, CachePrompt = asked.CachePrompt, SkipSpecialTokens = true };
         if (most > 0)
             request = request with { Options = request.Options with { MaxNewTokens = most } };
         return new LlamaPrompt(request, asked.Predict < 0 || asked.Predict > room);

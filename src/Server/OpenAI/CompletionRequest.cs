@@ -23,6 +23,7 @@ internal sealed record CompletionRequest
     public IReadOnlyList<int> StopTokens { get; init; } = [];
     public int MinTokens { get; init; }
     public int? TruncatePrompt { get; init; }
+    public bool SkipSpecialTokens { get; init; } = true;
     public required GenerationOptions Options { get; init; }
 
     /// <summary>Whether the answer's texts are messages, as Mistral's infilling has them.</summary>
@@ -42,7 +43,7 @@ internal sealed record CompletionRequest
             Stream = fields.Flag("stream") ?? false, StreamUsage = StreamUsageOf(fields),
             FrequencyPenalty = fields.Number("frequency_penalty", -2, 2) ?? 0, PresencePenalty = fields.Number("presence_penalty", -2, 2) ?? 0,
             StopTokens = fields.Integers("stop_token_ids") ?? [], MinTokens = fields.Integer("min_tokens", 0) ?? 0,
-            TruncatePrompt = fields.Integer("truncate_prompt_tokens", 1), Options = OptionsOf(fields, Math.Max(n, best ?? 0)),
+            TruncatePrompt = fields.Integer("truncate_prompt_tokens", 1), SkipSpecialTokens = fields.Flag("skip_special_tokens") ?? true, Options = OptionsOf(fields, Math.Max(n, best ?? 0)),
         };
         fields.RefuseOthers();
         read.RequireSense(best);

@@ -106,7 +106,7 @@ internal sealed record CompletionPrompt(string Text, GenerationRequest Request)
         RequireRoom(asked, engine, request);
         request = request with
         {
-            PromptOnly = asked.MaxTokens == 0, BestOf = asked.MaxTokens == 0 ? null : asked.BestOf,
+            SkipSpecialTokens = asked.SkipSpecialTokens, PromptOnly = asked.MaxTokens == 0, BestOf = asked.MaxTokens == 0 ? null : asked.BestOf,
             PromptLogProbabilities = asked.Echo ? asked.LogProbabilities : null, Options = Finish(asked, request.Options, length),
         };
         return new CompletionPrompt(text ?? engine.Generator.Tokenizer.Decode([.. request.PromptIds]), request);
@@ -133,6 +133,8 @@ internal sealed record CompletionPrompt(string Text, GenerationRequest Request)
             {
                 Field = "prompt", Tokens = (length, config.MaxTokens),
             };
+        if (asked.StopTokens.FirstOrDefault(id => id < 0 || id >= config.VocabSize, -1) is int stop && (stop >= 0 || asked.StopTokens.Contains(stop)))
+            throw ApiException.Of("stop_token_ids", $"Field 'stop_token_ids' has token {stop}; the model has {config.VocabSize}.");
         if (request.Options.SequenceBias?.FirstOrDefault(one => one.TokenIds[0] >= config.VocabSize) is { } bias && bias.TokenIds is { Count: > 0 })
             throw ApiException.Of("logit_bias", $"Field 'logit_bias' has token {bias.TokenIds[0]}; the model has {config.VocabSize}.");
     }

@@ -16,7 +16,7 @@ internal static class ModelRoutes
 
     public static Task GetAsync(ApiRequest request)
     {
-        string id = request.Http.GetRouteValue("id") as string ?? "";
+        string id = request.ModelInPath("id");
         ModelStatus model = request.Models.All.FirstOrDefault(one => one.Id == id)
             ?? throw new ApiException(Problem.NotFound, $"There is no model '{id}'; the nearest is '{Nearest(request.Models.All, id)}'.")
             {

@@ -3,7 +3,9 @@ namespace ManagedTransformers.Server;
 /// <summary>GET /openapi.json: the manifest's routes and fields as OpenAPI 3.1 has them. Fields that are refused are not in it.</summary>
 internal static class OpenApiDescription
 {
-    public static void Write(Utf8JsonWriter writer)
+    /// <param name="writer">Where to write.</param>
+    /// <param name="requested">The path of the request for it.</param>
+    public static void Write(Utf8JsonWriter writer, string requested)
     {
         writer.WriteStartObject();
         writer.WriteString("openapi", "3.1.0");
@@ -11,6 +13,13 @@ internal static class OpenApiDescription
         writer.WriteString("title", "ManagedTransformers");
         writer.WriteString("version", typeof(OpenApiDescription).Assembly.GetName().Version!.ToString(3));
         writer.WriteEndObject();
+        // An app may have the routes in a group: what stands before this one's path stands before all.
+        string before = requested[..^"/openapi.json".Length];
+        writer.WriteStartArray("servers");
+        writer.WriteStartObject();
+        writer.WriteString("url", before.Length == 0 ? "/" : before);
+        writer.WriteEndObject();
+        writer.WriteEndArray();
         writer.WriteStartObject("paths");
         foreach (IGrouping<string, ApiRoute> path in ApiRoutes.All.GroupBy(route => route.Pattern.Replace("**", "", StringComparison.Ordinal)))
         {

@@ -9,7 +9,9 @@ internal static class TeiInfoRoute
 
     /// <summary>That model, or the one of a name.</summary>
     public static Task<ModelLease> AcquireAsync(ApiRequest request, string? model) => request.Models.AcquireAsync(
-        model, string.IsNullOrEmpty(model) ? Served : Served | ModelTasks.TokenClassification, request.Cancellation);
+        model, !string.IsNullOrEmpty(model) ? Served | ModelTasks.TokenClassification
+            // Who asks /info stores vectors under the name of the model that /embed has asked.
+            : request.Models.All.Any(one => one.Tasks.HasFlag(ModelTasks.Embedding)) ? ModelTasks.Embedding : Served, request.Cancellation);
 
     public static async Task AnswerAsync(ApiRequest request)
     {

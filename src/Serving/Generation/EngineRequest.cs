@@ -11,6 +11,7 @@ internal sealed class EngineRequest : IDisposable
     private readonly long _start = Stopwatch.GetTimestamp();
     private volatile bool _isOver;
     private int _ended;
+    private int? _cachedTokens;
 
     /// <param name="number">From 1 on.</param>
     /// <param name="request">What was asked for.</param>
@@ -43,6 +44,11 @@ internal sealed class EngineRequest : IDisposable
     public List<TokenProbability?>? PromptProbabilities { get; set; }
 
     public GenerationUsage Usage { get; } = new();
+
+    /// <summary>Tokens of the prompt that were in the cache when the first of its texts was read; what its other texts take over from that one is not.</summary>
+    public int CachedTokens => _cachedTokens ?? 0;
+
+    public void BeginsReading(int cachedTokens) => _cachedTokens ??= cachedTokens;
 
     /// <summary>What is measured of it.</summary>
     public required ModelTelemetry.ModelOperation Operation { get; init; }
@@ -181,7 +187,7 @@ internal sealed class EngineText : IDisposable
     private GenerationUsage Finished()
     {
         Usage.CountPrompt(Row.Prompt);
-        Usage.NewTokens = Row.Generated.Length;
+        (Usage.NewTokens, Usage.CachedTokens) = (Row.Generated.Length, Request.CachedTokens);
         return Usage;
     }
 }

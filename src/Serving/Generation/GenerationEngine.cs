@@ -136,7 +136,7 @@ public sealed class GenerationEngine : IAsyncDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_waiting.Count >= Options.MaxQueue && _waiting.Count > 0)
-                throw new EngineBusyException($"{_waiting.Count} requests wait, as many as the engine takes (MaxQueue). Try again later.");
+                throw new EngineBusyException($"As many requests wait as the engine takes: {_waiting.Count} (MaxQueue). Try again later.");
             var one = new EngineRequest(++_number, request, plan, prompt, Leave, cancellationToken)
             {
                 Tokenizer = Generator.Tokenizer, Operation = ModelTelemetry.BeginApart("text_completion", Generator.ModelId),
@@ -175,7 +175,7 @@ public sealed class GenerationEngine : IAsyncDisposable
         {
             DroppedFiles = request.Dropped.Files, DroppedTokens = prompt.DroppedTokens + request.Dropped.Tokens,
         };
-        GenerationPlan plan = Generator.Plan([prompt], options);
+        GenerationPlan plan = Generator.Plan([prompt], options, skipSpecialTokens: request.SkipSpecialTokens);
         if (request.PromptLogProbabilities is not null && (plan.Beams > 1 || options.AssistantModel is not null))
             throw new ModelInputException("PromptLogProbabilities is set; it cannot be together with beams or an assistant.");
         return (RequireMemory(prompt, prompt.Tokens.Length + plan.MaxNewTokens), plan);
@@ -301,12 +301,11 @@ public sealed class GenerationEngine : IAsyncDisposable
         foreach (EngineRequest request in _open.Where(request => request.IsOver).ToArray())
         {
             _open.Remove(request);
-            GenerationUsage[] texts = [.. request.Texts.Select(text => text.Usage), request.Usage];
             _totals = _totals with
             {
                 Requests = _totals.Requests + 1,
                 PromptTokens = _totals.PromptTokens + request.Prompt.Tokens.Length,
-                CachedTokens = _totals.CachedTokens + texts.Max(usage => usage.CachedTokens),
+                CachedTokens = _totals.CachedTokens + request.CachedTokens,
                 NewTokens = _totals.NewTokens + request.Texts.Sum(text => text.Row.Generated.Length),
             };
         }

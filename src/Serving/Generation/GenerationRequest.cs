@@ -24,6 +24,9 @@ public sealed record GenerationRequest(IReadOnlyList<int> PromptIds)
     /// <summary>Whether the prompt may take over what the cache holds, and stays there for requests that begin alike.</summary>
     public bool CachePrompt { get; init; } = true;
 
+    /// <summary>Whether texts are without the special tokens that the model writes, such as those of infilling.</summary>
+    public bool SkipSpecialTokens { get; init; }
+
     /// <summary>What was left out of an infill request's prompt.</summary>
     internal (int Files, int Tokens) Dropped { get; init; }
 }
@@ -54,7 +57,8 @@ public sealed record GenerationEngineOptions
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int MaxRows { get; init => field = OptionRange.Least(1, value); } = 32;
 
-    /// <summary>The most requests that wait; one more is refused with <see cref="EngineBusyException"/>.</summary>
+    /// <summary>The most requests that wait, where 0 is as 1: a request waits until the step that runs is over. One more is refused with
+    /// <see cref="EngineBusyException"/>.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int MaxQueue { get; init => field = OptionRange.Least(0, value); } = 256;
 

@@ -135,6 +135,7 @@ internal sealed class RunningBatch : IDisposable
     private void ReadPart(BatchRow row, int tokens)
     {
         long start = Stopwatch.GetTimestamp();
+        row.Request.BeginsReading(row.Read);
         int end = row.EndOfPart(tokens);
         MakeRoom(BytesFor(end - row.Read));
         ScoresOf wanted = row.WantsProbabilities ? ScoresOf.AllTokens : end == row.Tokens.Length ? ScoresOf.LastTokens : ScoresOf.None;

@@ -70,13 +70,15 @@ internal sealed class ServeCommandTests
         taken.Start();
         MtxRun run = MtxRun.Of("serve", "--host", "127.0.0.1", "--port", $"{((IPEndPoint)taken.LocalEndpoint).Port}");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
-        Assert.That(run.Error, Does.Contain("cannot be listened at").And.Contain("--port"));
+        Assert.That(run.Error, Does.StartWith("mtx: http://127.0.0.1:").And.Contain("cannot be listened at").And.Contain("--port"));
     }
 
     [TestCase(3, "no/such/folder", "--model", "no/such/folder")]
     [TestCase(3, "Mtx.cs is a file", "--model", "demo-embed", "tools/Cli/Mtx.cs", Description = "several after one --model")]
     [TestCase(2, "at most 65535", "--port", "70000")]
     [TestCase(2, "--host is a/b", "--host", "a/b")]
+    [TestCase(2, "--host is 300.1.1.1", "--host", "300.1.1.1", Description = "a mistyped address must not open the server to all")]
+    [TestCase(2, "--cors-origin is http://a.b/", "--cors-origin", "http://a.b/")]
     [TestCase(2, "--memory is \"8 elephants\"", "--memory", "8 elephants")]
     [TestCase(2, "A key of --api-key is empty", "--api-key", " ")]
     public void What_cannot_be_served_is_said(int code, string message, params string[] args)

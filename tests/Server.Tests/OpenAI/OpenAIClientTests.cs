@@ -46,6 +46,8 @@ public sealed class OpenAIClientTests
         Assert.That((one.GetProperty("id").GetString(), one.GetProperty("max_model_len").GetInt32()),
             Is.EqualTo(("demo-codegen", _generator.CausalLM.Config.MaxTokens)));
         Assert.That(one.GetRawText(), Is.EqualTo(models[0].GetRawText()));
+        using HttpResponseMessage escaped = await _client.GetAsync(new Uri("/v1/models/acme%2Ftiny", UriKind.Relative));
+        Assert.That(await escaped.Content.ReadAsStringAsync(), Does.Contain("There is no model 'acme/tiny'"), "OpenAI's clients escape the slash of org/name");
         Assert.That((await GetAsync("/models")).GetRawText(), Is.EqualTo(list.GetRawText()), "clients whose address lacks /v1");
     }
 
@@ -210,7 +212,8 @@ public sealed class OpenAIClientTests
             MaxNewTokens = 16, MinNewTokens = 4, DoSample = true, Seed = 5, Temperature = 1, TopP = 1, TopK = 7, MinP = 0.05, RepetitionPenalty = 1.2,
         };
         JsonElement answer = await PostAsync(Completions, """
-            {"prompt": "def f(x):\n", "max_tokens": 16, "min_tokens": 4, "seed": 5, "top_k": 7, "min_p": 0.05, "repetition_penalty": 1.2}
+            {"prompt": "def f(x):\n", "max_tokens": 16, "min_tokens": 4, "seed": 5, "top_k": 7, "min_p": 0.05, "repetition_penalty": 1.2,
+             "skip_special_tokens": false}
             """);
         Assert.That(answer.GetProperty("choices")[0].GetProperty("text").GetString(), Is.EqualTo(_generator.Generate("def f(x):\n", options)));
 
@@ -312,6 +315,31 @@ public sealed class OpenAIClientTests
         Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
         Assert.That(await answer.Content.ReadAsStringAsync(), Does.Contain("authentication_error"));
     }
+
+    [Test]
+    public async Task Special_tokens_are_in_a_text_only_where_they_are_asked_for()
+    {
+        const string Bias = "\"logit_bias\": {\"8190\": 100}, \"max_tokens\": 3, \"temperature\": 0";
+        foreach ((string field, string text) in new[] { ("", ""), (", \"skip_special_tokens\": false", "<sep><sep><sep>") })
+        {
+            JsonElement answer = await PostAsync(Completions, $"{{\"prompt\": \"def f(\", {Bias}{field}}}");
+            Assert.That(answer.GetProperty("choices")[0].GetProperty("text").GetString(), Is.EqualTo(text));
+            Assert.That(answer.GetProperty("usage").GetProperty("completion_tokens").GetInt32(), Is.EqualTo(3));
+        }
+    }
+
+    [Test]
+    public async Task Several_texts_of_a_prompt_do_not_count_it_as_cached()
+    {
+        const string Body = """{"prompt": "q284636(14175)\n", "max_tokens": 3, "n": 3, "temperature": 0}""";
+        JsonElement first = await PostAsync(Completions, Body);
+        Assert.That(first.GetProperty("usage").GetProperty("prompt_tokens_details").GetProperty("cached_tokens").GetInt32(), Is.Zero);
+    }
+
+    [TestCase("""{"prompt": "a", "max_tokens": 1, "n": 2, "temperature": 0}""")]
+    [TestCase("""{"prompt": "a", "max_tokens": 5, "n": 2, "temperature": 0, "logit_bias": {"8188": 100}}""", Description = "the first token ends it")]
+    public async Task Several_texts_that_end_with_their_first_token_are_answered(string body) =>
+        Assert.That((await PostAsync(Completions, body)).GetProperty("choices").GetArrayLength(), Is.EqualTo(2));
 
     [Test]
     public async Task Who_goes_away_leaves_the_engine_free()

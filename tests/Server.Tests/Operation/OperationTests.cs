@@ -19,6 +19,9 @@ public sealed class OperationTests
         await using var server = await Running.StartAsync(new ServerOptions { Models = [Demo], ApiKeys = ["secret"] });
         Assert.That(await server.GetAsync(path), Is.EqualTo((200, """{"status":"ok"}""")));
         Assert.That((await server.GetAsync("/v1/models")).Status, Is.EqualTo(401));
+        using var head = new HttpRequestMessage(HttpMethod.Head, path);
+        using HttpResponseMessage answer = await server.Client.SendAsync(head);
+        Assert.That((int)answer.StatusCode, Is.EqualTo(200), "balancers ask with HEAD");
     }
 
     [Test]

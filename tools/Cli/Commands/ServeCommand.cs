@@ -32,7 +32,7 @@ internal sealed class ServeCommand : MtxCommand
     private readonly Option<int?> _drain = CommonOptions.Bounded(
         "--drain", "SECONDS", "How long running requests may go on when the server is told to end. Default: 30.", 0);
     private readonly Option<int?> _rows = CommonOptions.Bounded("--max-rows", "N", "Most texts that a decoder generates at once; others wait. Default: 32.", 1);
-    private readonly Option<int?> _queue = CommonOptions.Bounded("--max-queue", "N", "Most requests that wait at a decoder; more get a 429. Default: 256.", 0);
+    private readonly Option<int?> _queue = CommonOptions.Bounded("--max-queue", "N", "Most requests that wait at a decoder; more get a 429. Default: 256.", 1);
     private readonly Option<string?> _cache = Size("--cache", "Most bytes of a decoder's keys and values, its prefix cache included.");
     private readonly Option<bool> _logRequests = CommonOptions.Flag("--log-requests", "Log every request: its route, status and time.");
     private readonly Option<bool> _logTexts = CommonOptions.Flag("--log-texts", "Log the bodies of requests as well, with the texts in them.");
@@ -103,10 +103,16 @@ internal sealed class ServeCommand : MtxCommand
                 CacheBytes = BytesOf(context, _cache) ?? configured.Generation.CacheBytes,
             },
         };
+        if (options.CorsOrigins.FirstOrDefault(one => !IsOrigin(one)) is string origin)
+            throw new UsageException($"--cors-origin is {origin}; scheme, name and port are needed, without a path or a slash at the end: " +
+                "http://localhost:3000, or *.");
         if (options.ApiKeys.FirstOrDefault(string.IsNullOrWhiteSpace) is not null)
             throw new UsageException("A key of --api-key is empty; give one that is hard to guess.");
         return options;
     }
+
+    private static bool IsOrigin(string text) =>
+        text == "*" || (Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.GetLeftPart(UriPartial.Authority) == text && uri.Host.Length > 0);
 
     private static string Find(string model)
     {

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using ManagedTransformers.Server;
 using ManagedTransformers.Serving;
 using Microsoft.AspNetCore.Builder;
@@ -28,8 +30,9 @@ internal sealed class ServeHost : IAsyncDisposable
     public const int UsualPort = 8080;
     private readonly WebApplication _app;
     private readonly ServerOptions _options;
+    private readonly string _asked;
 
-    private ServeHost(WebApplication app, ServerOptions options) => (_app, _options) = (app, options);
+    private ServeHost(WebApplication app, ServerOptions options) => (_app, _options, _asked) = (app, options, string.Join(", ", app.Urls));
 
     /// <summary>Where it listens.</summary>
     public string Address => _app.Urls.First();
@@ -86,9 +89,9 @@ internal sealed class ServeHost : IAsyncDisposable
         {
             await _app.StartAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or FormatException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException)
         {
-            throw new IOException($"{string.Join(", ", _app.Urls)} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and " +
+            throw new IOException($"{(_asked.Length > 0 ? _asked : "The configured address")} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and " +
                 "--port.", e);
         }
     }
@@ -106,10 +109,13 @@ internal sealed class ServeHost : IAsyncDisposable
         if (host.EndsWith(".sock", StringComparison.Ordinal))
             return $"http://unix:{Path.GetFullPath(host)}";
         // No free port can be asked for at both addresses of localhost.
-        string name = host == "localhost" && port == 0 ? "127.0.0.1" : host.Contains(':') && !host.StartsWith('[') ? $"[{host}]" : host;
-        string url = $"http://{name}:{port}";
-        return Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.AbsolutePath == "/" && !host.Contains('/')
-            ? url : throw new UsageException($"--host is {host}; a name or an address is needed, such as 0.0.0.0, or a path that ends in .sock.");
+        if (host == "localhost")
+            return $"http://{(port == 0 ? "127.0.0.1" : host)}:{port}";
+        // Kestrel would listen at all addresses for any other name, a mistyped one as well.
+        return IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address)
+            ? $"http://{(address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address)}:{port}"
+            : throw new UsageException(
+                $"--host is {host}; localhost or an address is needed, such as 0.0.0.0 (all of this machine's), or a path that ends in .sock.");
     }
 
     // Standard output is for the address alone. What appsettings.json says of logs counts beside this.

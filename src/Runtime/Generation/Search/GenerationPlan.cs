@@ -96,9 +96,16 @@ internal sealed class GenerationPlan
 
     /// <summary>What decodes the new tokens of a prompt; null where there is no tokenizer. They go on with its text: a space before them is theirs, but after a
     /// beginning-of-text token alone.</summary>
-    public DecodeStream? NewDecoder(SearchPrompt prompt) => prompt.Tokens.Length == 1 && prompt.Tokens[0] == Tokenizer?.SpecialTokens.BosTokenId
-        ? Tokenizer.CreateDecodeStream()
-        : Tokenizer?.ContinueDecoding();
+    public DecodeStream? NewDecoder(SearchPrompt prompt)
+    {
+        var options = new DecodeOptions { SkipSpecialTokens = SkipSpecialTokens };
+        return prompt.Tokens.Length == 1 && prompt.Tokens[0] == Tokenizer?.SpecialTokens.BosTokenId
+            ? Tokenizer.CreateDecodeStream(options)
+            : Tokenizer?.ContinueDecoding(options);
+    }
+
+    /// <summary>Whether texts are without the special tokens among their tokens.</summary>
+    public bool SkipSpecialTokens { get; init; }
 
     /// <summary>What guesses ahead, where the options ask for it; null: nothing.</summary>
     public Drafter? NewDrafter()
