@@ -35,7 +35,7 @@ internal sealed class CompletionWriter(CompletionRequest asked, string model, To
     private void WholeChoice(Utf8JsonWriter writer, int index, CompletionPrompt prompt, GenerationResult result, GeneratedSequence? text)
     {
         LegacyLogProbabilities? all = asked.LogProbabilities is null ? null : NewList(prompt);
-        all?.Add(result.PromptLogProbabilities ?? [], prompt.Request.PromptIds);
+        all?.Add(result.PromptLogProbabilities ?? [], prompt);
         all?.Add(text?.LogProbabilities ?? []);
         Choice(writer, index, (asked.Echo ? prompt.Text : "") + text?.Text, all, text?.FinishReason ?? FinishReason.Length);
     }
@@ -52,7 +52,7 @@ internal sealed class CompletionWriter(CompletionRequest asked, string model, To
             if (isFirst)
                 _open.Add(index, all = NewList(prompt));
             if (isFirst && asked.LogProbabilities is not null)
-                all!.Add(_promptProbabilities ?? [], prompt.Request.PromptIds);
+                all!.Add(_promptProbabilities ?? [], prompt);
             if (asked.LogProbabilities is not null)
                 all!.Add(update.Piece.LogProbabilities ?? []);
             string text = (isFirst && asked.Echo ? prompt.Text : "") + update.Piece.Text;
@@ -68,7 +68,8 @@ internal sealed class CompletionWriter(CompletionRequest asked, string model, To
             Count(number, usage);
     }
 
-    private LegacyLogProbabilities NewList(CompletionPrompt prompt) => new(tokenizer, asked.Echo ? 0 : LegacyLogProbabilities.Length(prompt.Text));
+    private LegacyLogProbabilities NewList(CompletionPrompt prompt) => 
+        new(tokenizer, asked.Echo ? 0 : LegacyLogProbabilities.Length(prompt.Text), asked.SkipSpecialTokens);
 
     private void Count(int number, GenerationUsage usage)
     {

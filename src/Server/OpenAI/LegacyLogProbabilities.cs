@@ -3,9 +3,11 @@ namespace ManagedTransformers.Server;
 /// <summary>The logprobs of completions: four lists, one entry for each token. Offsets count Unicode code points from the start of the prompt.</summary>
 /// <param name="tokenizer">Gives texts of tokens.</param>
 /// <param name="offset">Where the first token stands.</param>
-internal sealed class LegacyLogProbabilities(Tokenizer tokenizer, int offset)
+/// <param name="skipSpecialTokens">Whether the generated text is without special tokens.</param>
+internal sealed class LegacyLogProbabilities(Tokenizer tokenizer, int offset, bool skipSpecialTokens)
 {
     private const char Broken = '\uFFFD';
+    private static readonly DecodeOptions s_plain = new() { SkipSpecialTokens = true };
     private readonly List<(string Token, TokenProbability? Probability, int Offset)> _tokens = [];
     private readonly List<int> _part = [];      // tokens that are not a whole character yet
     private int _before = -1, _offset = offset;
@@ -16,28 +18,30 @@ internal sealed class LegacyLogProbabilities(Tokenizer tokenizer, int offset)
     public static int Length(string text) => text.EnumerateRunes().Count();
 
     /// <summary>Tokens of a prompt, the first of which has no probability.</summary>
-    public void Add(IReadOnlyList<TokenProbability?> probabilities, IReadOnlyList<int> ids)
+    /// <param name="probabilities">One for each, or none.</param>
+    /// <param name="prompt">The prompt. An empty text has a token nevertheless, which stands for nothing.</param>
+    public void Add(IReadOnlyList<TokenProbability?> probabilities, CompletionPrompt prompt)
     {
         for (int i = 0; i < probabilities.Count; i++)
-            Add(ids[i], probabilities[i]);
+            Add(prompt.Request.PromptIds[i], probabilities[i], prompt.Text.Length == 0 ? s_plain : DecodeOptions.Default);
     }
 
     /// <summary>Generated tokens.</summary>
     public void Add(IReadOnlyList<TokenProbability> probabilities)
     {
         foreach (TokenProbability one in probabilities)
-            Add(one.TokenId, one);
+            Add(one.TokenId, one, skipSpecialTokens ? s_plain : DecodeOptions.Default);
     }
 
-    private void Add(int id, TokenProbability? probability)
+    private void Add(int id, TokenProbability? probability, DecodeOptions options)
     {
         _tokens.Add((probability?.TokenText ?? tokenizer.Decode([id]), probability, _offset));
         _part.Add(id);
-        string text = tokenizer.Decode([.. _part]);
+        string text = tokenizer.Decode([.. _part], options);
         if (text.EndsWith(Broken) && _part.Count < 4)
             return;
         // After another token: some tokenizers drop the space before the first.
-        _offset += _before < 0 ? Length(text) : Length(tokenizer.Decode([_before, .. _part])) - Length(tokenizer.Decode([_before]));
+        _offset += _before < 0 ? Length(text) : Length(tokenizer.Decode([_before, .. _part], options)) - Length(tokenizer.Decode([_before], options));
         _before = _part[^1];
         _part.Clear();
     }

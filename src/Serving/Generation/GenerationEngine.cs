@@ -254,6 +254,12 @@ public sealed class GenerationEngine : IAsyncDisposable
                 }
                 else if (!AddRows(request))
                 {
+                    // The texts of a request that has some in the batch come in turn with those of others.
+                    if (request.Begun > 0)
+                    {
+                        _waiting.Remove(node);
+                        _waiting.AddLast(node);
+                    }
                     return any || request.Begun > 0;
                 }
                 _waiting.Remove(node);

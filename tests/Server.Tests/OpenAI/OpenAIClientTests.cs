@@ -328,6 +328,17 @@ public sealed class OpenAIClientTests
         }
     }
 
+    [TestCase("", 0, 0, Description = "the token that stands for an empty prompt has no text")]
+    [TestCase("a b", 0, 3)]
+    public async Task Offsets_are_those_of_the_text(string prompt, int first, int generated)
+    {
+        JsonElement answer = await PostAsync(Completions,
+            $$"""{"prompt": "{{prompt}}", "max_tokens": 4, "temperature": 0, "echo": true, "logprobs": 0, "logit_bias": {"8190": 100} }""");
+        int[] offsets = [.. answer.GetProperty("choices")[0].GetProperty("logprobs").GetProperty("text_offset").EnumerateArray().Select(one => one.GetInt32())];
+        Assert.That(offsets[0], Is.EqualTo(first));
+        Assert.That(offsets[^4..], Is.All.EqualTo(generated), "special tokens have no text either");
+    }
+
     [Test]
     public async Task Several_texts_of_a_prompt_do_not_count_it_as_cached()
     {

@@ -35,6 +35,25 @@ public sealed class GenerationEngineTests
     }
 
     [Test]
+    public async Task A_request_with_many_texts_takes_turns_with_others()
+    {
+        await using var engine = new GenerationEngine(s_generator, new() { MaxRows = 2 });
+        var options = new GenerationOptions { MaxNewTokens = 30, DoSample = true, Seed = 1, EosTokenId = [], NumReturnSequences = 12 };
+        int ended = 0;
+        Task many = Task.Run(async () =>
+        {
+            await foreach (GenerationUpdate update in engine.StreamAsync(new GenerationRequest(Encode("def f(")) { Options = options }))
+                ended += update.Piece.FinishReason is null ? 0 : 1;
+        });
+        while (engine.State.Running.Count < 2)
+            await Task.Delay(1);
+        await engine.GenerateAsync(new GenerationRequest(Encode("x =")) { Options = options with { MaxNewTokens = 1, NumReturnSequences = null } });
+        Assert.That(ended, Is.LessThan(6), "texts that had ended");
+        await many;
+        Assert.That(ended, Is.EqualTo(12));
+    }
+
+    [Test]
     public async Task Pieces_are_the_text_and_the_last_one_says_why_it_ended()
     {
         await using var engine = new GenerationEngine(s_generator);
@@ -177,7 +196,7 @@ public sealed class GenerationEngineTests
         Task<GenerationResult> runs = engine.GenerateAsync(endless, cancellation.Token);
         Assert.That(() => engine.State.Running.Count, Is.EqualTo(1).After(5000, 2));
         Task<GenerationResult>[] wait = [engine.GenerateAsync(endless, cancellation.Token), engine.GenerateAsync(endless, cancellation.Token)];
-        Assert.That(() => engine.StreamAsync(endless), Throws.TypeOf<EngineBusyException>().With.Message.Contains("2 requests wait"));
+        Assert.That(() => engine.StreamAsync(endless), Throws.TypeOf<EngineBusyException>().With.Message.Contains("As many requests wait as the engine takes: 2 (MaxQueue)"));
         cancellation.Cancel();
         foreach (Task<GenerationResult> task in (Task<GenerationResult>[])[runs, .. wait])
             Assert.That(async () => await task, Throws.InstanceOf<OperationCanceledException>());
