@@ -80,7 +80,8 @@ internal sealed class LoadCases : IDisposable
             DoSample = true, Temperature = 0.8, TopK = 0, TopP = 0.9, Seed = seed, NumReturnSequences = n, MaxNewTokens = most,
         };
         var body = new JsonObject { ["prompt"] = prompt, ["max_tokens"] = most, ["temperature"] = 0.8, ["top_p"] = 0.9, ["seed"] = seed, ["n"] = n };
-        return LoadCase.OfTexts("/v1/completions", body, [.. _generator.GenerateSequences([prompt], options).Sequences.Select(one => Plain(one.Text))], ChoicesOf);
+        string[] texts = [.. _generator.GenerateSequences([prompt], options).Sequences.Select(one => Plain(one.Text))];
+        return LoadCase.OfTexts("/v1/completions", body, texts, ChoicesOf);
     }
 
     private LoadCase Prompts()

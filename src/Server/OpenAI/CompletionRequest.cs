@@ -43,7 +43,8 @@ internal sealed record CompletionRequest
             Stream = fields.Flag("stream") ?? false, StreamUsage = StreamUsageOf(fields),
             FrequencyPenalty = fields.Number("frequency_penalty", -2, 2) ?? 0, PresencePenalty = fields.Number("presence_penalty", -2, 2) ?? 0,
             StopTokens = fields.Integers("stop_token_ids") ?? [], MinTokens = fields.Integer("min_tokens", 0) ?? 0,
-            TruncatePrompt = fields.Integer("truncate_prompt_tokens", 1), SkipSpecialTokens = fields.Flag("skip_special_tokens") ?? true, Options = OptionsOf(fields, Math.Max(n, best ?? 0)),
+            TruncatePrompt = fields.Integer("truncate_prompt_tokens", 1), SkipSpecialTokens = fields.Flag("skip_special_tokens") ?? true,
+            Options = OptionsOf(fields, Math.Max(n, best ?? 0)),
         };
         fields.RefuseOthers();
         read.RequireSense(best);

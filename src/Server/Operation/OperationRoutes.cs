@@ -14,7 +14,8 @@ internal static class OperationRoutes
         new("GET", "/livez", LlamaCppProtocol.Instance, OkAsync) { IsOpen = true },
         new("GET", "/metrics", LlamaCppProtocol.Instance, MetricsRoute.AnswerAsync),
         new("GET", "/status", LlamaCppProtocol.Instance, StatusRoute.AnswerAsync),
-        new("GET", "/openapi.json", LlamaCppProtocol.Instance, request => request.WriteAsync(writer => OpenApiDescription.Write(writer, request.Http.Request.Path))) { IsOpen = true },
+        new("GET", "/openapi.json", LlamaCppProtocol.Instance,
+            request => request.WriteAsync(writer => OpenApiDescription.Write(writer, request.Http.Request.Path))) { IsOpen = true },
     ];
 
     private static Task ReadyAsync(ApiRequest request)

@@ -45,7 +45,7 @@ internal sealed class EngineRequest : IDisposable
 
     public GenerationUsage Usage { get; } = new();
 
-    /// <summary>Tokens of the prompt that were in the cache when the first of its texts was read; what its other texts take over from that one is not.</summary>
+    /// <summary>Tokens of the prompt that were in the cache when the first of its texts was read; what others take over from it is not.</summary>
     public int CachedTokens => _cachedTokens ?? 0;
 
     public void BeginsReading(int cachedTokens) => _cachedTokens ??= cachedTokens;

@@ -196,7 +196,8 @@ public sealed class GenerationEngineTests
         Task<GenerationResult> runs = engine.GenerateAsync(endless, cancellation.Token);
         Assert.That(() => engine.State.Running.Count, Is.EqualTo(1).After(5000, 2));
         Task<GenerationResult>[] wait = [engine.GenerateAsync(endless, cancellation.Token), engine.GenerateAsync(endless, cancellation.Token)];
-        Assert.That(() => engine.StreamAsync(endless), Throws.TypeOf<EngineBusyException>().With.Message.Contains("As many requests wait as the engine takes: 2 (MaxQueue)"));
+        Assert.That(() => engine.StreamAsync(endless), Throws.TypeOf<EngineBusyException>()
+            .With.Message.Contains("As many requests wait as the engine takes: 2 (MaxQueue)"));
         cancellation.Cancel();
         foreach (Task<GenerationResult> task in (Task<GenerationResult>[])[runs, .. wait])
             Assert.That(async () => await task, Throws.InstanceOf<OperationCanceledException>());

@@ -91,8 +91,8 @@ internal sealed class ServeHost : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException)
         {
-            throw new IOException($"{(_asked.Length > 0 ? _asked : "The configured address")} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and " +
-                "--port.", e);
+            string what = _asked.Length > 0 ? _asked : "The configured address";
+            throw new IOException($"{what} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and --port.", e);
         }
     }
 
