@@ -15,11 +15,12 @@ public sealed record HostedModelOptions
     public WarmUp WarmUp { get; init; } = WarmUp.Background;
 
     /// <summary>How many calls, or merged batches of an embedding generator, run at once; others wait. Null: 1 for an embedding generator, whose batch uses
-    /// all threads, else one per processor.</summary>
+    /// all threads, else one per processor. More batches at once pay where KernelOptions.MaxThreads gives each a part of the processors.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int? MaxConcurrency { get; init => field = OptionRange.Least(1, value); }
 
-    /// <summary>The most texts that an embedding generator joins into one batch.</summary>
+    /// <summary>The most texts that an embedding generator joins into one batch; fewer where they have more than
+    /// <see cref="ManagedTransformers.Serving.EncoderEngineOptions.MaxBatchTokens"/> tokens.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
     public int MaxBatchSize { get; init => field = OptionRange.Least(1, value); } = 32;
 

@@ -47,8 +47,6 @@ public static class ModelTelemetry
 
     internal static void Loaded(string model, TimeSpan time, Exception? error) => s_load.Record(time.TotalSeconds, Tags("load", model, error));
 
-    internal static void Batch(string model, int texts) => s_batch.Record(texts, Tags("embeddings", model, error: null));
-
     internal static TagList Tags(string operation, string model, Exception? error)
     {
         var tags = new TagList
@@ -71,6 +69,7 @@ public static class ModelTelemetry
         private readonly long _start = Stopwatch.GetTimestamp();
         private Exception? _error;
         private TimeSpan? _first;
+        private int _ended;
 
         public ModelOperation(string operation, string model)
         {
@@ -83,6 +82,9 @@ public static class ModelTelemetry
         public void SetTag(string name, object? value) => _activity?.SetTag(name, value);
 
         public void Failed(Exception error) => _error = error;
+
+        /// <summary>Texts of this call, and of others that ask for the same, run as one batch.</summary>
+        public void Batch(int texts) => s_batch.Record(texts, Tags(_operation, _model, error: null));
 
         /// <summary>A piece of a text is there.</summary>
         public void Piece()
@@ -100,8 +102,11 @@ public static class ModelTelemetry
                 s_perToken.Record((Stopwatch.GetElapsedTime(_start) - first).TotalSeconds / (newTokens - 1), Tags(_operation, _model, error: null));
         }
 
+        /// <summary>Ends it; who comes later changes nothing.</summary>
         public void Dispose()
         {
+            if (Interlocked.Exchange(ref _ended, 1) != 0)
+                return;
             s_waiting.Add(-1, Tags(_operation, _model, error: null));
             s_duration.Record(Stopwatch.GetElapsedTime(_start).TotalSeconds, Tags(_operation, _model, _error));
             if (_error is not null)

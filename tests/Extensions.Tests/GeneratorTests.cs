@@ -190,9 +190,43 @@ public sealed class GeneratorTests
             () => [Generator.GenerateAsync(many), Generator.GenerateAsync([s_texts[7]])]);
         Assert.That((await calls[1])[0].Vector.ToArray(), Is.EqualTo(_alone.Embed(s_texts[7])).Within(1e-6));
         GeneratedEmbeddings<Embedding<float>> vectors = await calls[0];
-        Assert.That(batches.Sizes, Is.EqualTo(new[] { 32, 32, 32, 5 }), "the one text is in the second batch");
+        Assert.That(batches.Sizes, Is.EqualTo(new[] { 32, 32, 32, 5 }), "the one text is in the first batch");
         for (int i = 0; i < 100; i++)
             Assert.That(vectors[i].Vector.ToArray(), Is.EqualTo(_alone.Embed(many[i])).Within(1e-6), $"text {i}");
+    }
+
+    [Test]
+    public async Task Batches_take_the_places_that_other_calls_leave()
+    {
+        var services = new ServiceCollection();
+        services.AddManagedTransformersEmbeddingGenerator(Demo.Embed, new HostedModelOptions { MaxConcurrency = 2, MaxBatchSize = 4 });
+        await using ServiceProvider provider = services.BuildServiceProvider();
+        var generator = provider.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>();
+        var model = provider.GetRequiredService<HostedPipeline<SentenceEmbeddingPipeline>>();
+        var end = new TaskCompletionSource();
+        Task<int> busy = model.RunAsync(async (_, _) =>
+        {
+            await end.Task;
+            return 0;
+        });
+        // One place is taken; the other one is the batches'.
+        GeneratedEmbeddings<Embedding<float>> many = await generator.GenerateAsync(s_texts);
+        end.SetResult();
+        await busy;
+        GeneratedEmbeddings<Embedding<float>>[] singles = await Task.WhenAll(s_texts.Select(text => Task.Run(() => generator.GenerateAsync([text]))));
+        for (int i = 0; i < s_texts.Length; i++)
+        {
+            Assert.That(many[i].Vector.ToArray(), Is.EqualTo(_alone.Embed(s_texts[i])).Within(1e-6), $"text {i}");
+            Assert.That(singles[i][0].Vector.ToArray(), Is.EqualTo(_alone.Embed(s_texts[i])).Within(1e-6), $"caller {i}");
+        }
+    }
+
+    [Test]
+    public async Task More_callers_wait_than_an_engine_lets_by_itself()
+    {
+        GeneratedEmbeddings<Embedding<float>>[] made = await Task.WhenAll(
+            await WhileBusyAsync(() => [.. Enumerable.Range(0, 1100).Select(i => Generator.GenerateAsync([s_texts[i % 32]]))]));
+        Assert.That(made.Select(one => one[0].Vector.Length), Has.All.EqualTo(256));
     }
 
     [Test]
@@ -201,7 +235,7 @@ public sealed class GeneratorTests
         var whole = new EmbeddingGenerationOptions { RawRepresentationFactory = _ => new EmbeddingOptions { Truncation = false } };
         string[] many = [.. Enumerable.Range(0, 70).Select(i => i == 66 ? string.Concat(Enumerable.Repeat("return x\n", 400)) : s_texts[i % 32])];
         Assert.That(async () => await Generator.GenerateAsync(many, whole),
-            Throws.TypeOf<ModelInputException>().With.Message.StartsWith("Of the call's texts from number 64 on: "));
+            Throws.TypeOf<ModelInputException>().With.Message.StartsWith("Text 66 of 70: "));
         Assert.That((await Generator.GenerateAsync([s_texts[0]]))[0].Vector.Length, Is.EqualTo(256), "the next call");
     }
 

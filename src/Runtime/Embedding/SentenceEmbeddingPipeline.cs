@@ -126,17 +126,31 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         IEnumerable<string> values, EmbeddingGenerationOptions? options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(values);
-        if (options?.ModelId is string model && model != ModelId)
-            throw new ArgumentException($"The options ask for the model {model}; this generator has {ModelId}. Ask the generator that has it, or leave " +
-                "ModelId out.", nameof(options));
+        EmbeddingOptions own = OptionsOf(options, this, otherwise: null);
         string[] texts = [.. values];
-        EmbeddingOptions own = options?.RawRepresentationFactory?.Invoke(this) as EmbeddingOptions ?? new EmbeddingOptions();
-        if (options?.Dimensions is int dimensions)
-            own = own with { TruncateDim = dimensions };
         int[] read = [];
         float[][] vectors =
             await Task.Run(() => Embed(texts, own, progress: null, cancellationToken, out read), cancellationToken).ConfigureAwait(false);
-        long tokens = read.Sum(count => (long)count);
+        return Generated(vectors, read.Sum(count => (long)count));
+    }
+
+    /// <summary>The options of a call to a generator over this pipeline.</summary>
+    /// <param name="options">The call's.</param>
+    /// <param name="generator">The generator that was called.</param>
+    /// <param name="otherwise">What holds where the call says nothing.</param>
+    /// <exception cref="ArgumentException">They ask for another model.</exception>
+    internal EmbeddingOptions OptionsOf(EmbeddingGenerationOptions? options, IEmbeddingGenerator generator, EmbeddingOptions? otherwise)
+    {
+        if (options?.ModelId is string model && model != ModelId)
+            throw new ArgumentException($"The options ask for the model {model}; this generator has {ModelId}. Ask the generator that has it, or leave " +
+                "ModelId out.", nameof(options));
+        EmbeddingOptions own = options?.RawRepresentationFactory?.Invoke(generator) as EmbeddingOptions ?? otherwise ?? EmbeddingOptions.Default;
+        return options?.Dimensions is int dimensions ? own with { TruncateDim = dimensions } : own;
+    }
+
+    /// <summary>Vectors as Microsoft.Extensions.AI wants them, of texts that took some tokens together.</summary>
+    internal GeneratedEmbeddings<Embedding<float>> Generated(IEnumerable<float[]> vectors, long tokens)
+    {
         DateTimeOffset now = DateTimeOffset.UtcNow;
         return new GeneratedEmbeddings<Embedding<float>>(vectors.Select(vector => new Embedding<float>(vector) { CreatedAt = now, ModelId = ModelId }))
         {
@@ -173,10 +187,6 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
             $"The prompt \"{prompt}\" takes {promptTokens} tokens and the text with it has {row.Ids.Length}: " +
             "nothing is left to be pooled. Use a shorter prompt.");
     }
-
-    /// <summary>The tokens that a text takes, its prompt and the special ones included.</summary>
-    internal int CountTokens(string text, EmbeddingOptions options) =>
-        Row(_modules.Config.PromptOf(options) ?? "", [text], 0, 0, options.Truncation, CancellationToken.None).Ids.Length;
 
     private string Cased(string text) => _modules.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
 

@@ -15,12 +15,18 @@ public sealed class EncoderEngine : IAsyncDisposable
     private readonly EncoderPipeline[] _pipelines;
     private readonly MergingQueue _queue;
     private readonly EncoderTimes? _times;
+    private readonly ModelTelemetry.ModelOperation? _operation;
 
     /// <summary>Starts an engine; the pipelines stay the caller's, and must outlive it.</summary>
     /// <param name="pipelines">What it can do: pipelines over one model, one of each kind at most.</param>
     /// <param name="options">How the model is shared; null: the defaults.</param>
     /// <exception cref="ArgumentException">There is no pipeline, or two are of one kind.</exception>
-    public EncoderEngine(IEnumerable<EncoderPipeline> pipelines, EncoderEngineOptions? options = null)
+    public EncoderEngine(IEnumerable<EncoderPipeline> pipelines, EncoderEngineOptions? options = null) : this(pipelines, options, hosting: null)
+    {
+    }
+
+    /// <summary>The same, with what an app puts around it; null: nothing.</summary>
+    internal EncoderEngine(IEnumerable<EncoderPipeline> pipelines, EncoderEngineOptions? options, EncoderHosting? hosting)
     {
         ArgumentNullException.ThrowIfNull(pipelines);
         _pipelines = [.. pipelines];
@@ -30,12 +36,12 @@ public sealed class EncoderEngine : IAsyncDisposable
             throw new ArgumentException($"{several.Count()} pipelines are a {several.Key.Name}; one of a kind is possible. Make an engine for each.",
                 nameof(pipelines));
         Options = options ?? new EncoderEngineOptions();
-        _queue = new MergingQueue(Options);
+        _queue = new MergingQueue(Options, hosting);
     }
 
-    private EncoderEngine(EncoderEngine engine, EncoderTimes times)
+    private EncoderEngine(EncoderEngine engine, EncoderTimes? times, ModelTelemetry.ModelOperation? operation)
     {
-        (_pipelines, Options, _queue, _times) = (engine._pipelines, engine.Options, engine._queue, times);
+        (_pipelines, Options, _queue, _times, _operation) = (engine._pipelines, engine.Options, engine._queue, times, operation);
     }
 
     /// <summary>What it can do.</summary>
@@ -51,7 +57,10 @@ public sealed class EncoderEngine : IAsyncDisposable
     public T? Find<T>() where T : EncoderPipeline => _pipelines.OfType<T>().FirstOrDefault();
 
     /// <summary>The same engine, which writes down how long the calls that come through here take.</summary>
-    internal EncoderEngine Timed(EncoderTimes times) => new(this, times);
+    internal EncoderEngine Timed(EncoderTimes times) => new(this, times, _operation);
+
+    /// <summary>The same engine for one call, which is measured as an operation that has begun already, and ends it.</summary>
+    internal EncoderEngine MeasuredAs(ModelTelemetry.ModelOperation operation) => new(this, _times, operation);
 
     /// <summary>Embeds texts, as <see cref="SentenceEmbeddingPipeline.Embed(IReadOnlyList{string}, EmbeddingOptions?, IProgress{int}?, CancellationToken)"/>
     /// does.</summary>
@@ -69,11 +78,18 @@ public sealed class EncoderEngine : IAsyncDisposable
     {
         var pipeline = Require<SentenceEmbeddingPipeline>();
         options ??= EmbeddingOptions.Default;
-        return RunAsync<TextEmbedding>(pipeline, texts, options, (batch, token) =>
+        return RunAsync(new EncoderTask<string, TextEmbedding>("embeddings", pipeline, options, (batch, token) =>
         {
             float[][] vectors = pipeline.Embed(batch, options, progress: null, token, out int[] tokens);
             return (TextEmbedding[])[.. vectors.Zip(tokens, (vector, count) => new TextEmbedding(vector, count))];
-        }, cancellationToken);
+        })
+        {
+            Tag = (operation, embeddings) =>
+            {
+                operation.SetTag("gen_ai.usage.input_tokens", embeddings.Sum(one => (long)one.Tokens));
+                operation.SetTag("gen_ai.embeddings.dimension.count", embeddings[0].Vector.Length);
+            },
+        }, texts, cancellationToken);
     }
 
     /// <summary>Gives the vectors of all tokens of texts, as <see cref="FeatureExtractionPipeline"/> does.</summary>
@@ -86,7 +102,11 @@ public sealed class EncoderEngine : IAsyncDisposable
         IReadOnlyList<string> texts, bool truncation = false, CancellationToken cancellationToken = default)
     {
         var pipeline = Require<FeatureExtractionPipeline>();
-        return RunAsync(pipeline, texts, truncation, (batch, token) => pipeline.Extract(batch, truncation, progress: null, token), cancellationToken);
+        return RunAsync(new EncoderTask<string, FloatTensor>("feature_extraction", pipeline, truncation,
+            (batch, token) => pipeline.Extract(batch, truncation, progress: null, token))
+        {
+            Tag = (operation, features) => operation.SetTag("gen_ai.usage.input_tokens", features.Sum(one => (long)one.Shape[1])),
+        }, texts, cancellationToken);
     }
 
     /// <summary>Fills every mask of every text, as <see cref="FillMaskPipeline.PredictMasks"/> does.</summary>
@@ -96,7 +116,8 @@ public sealed class EncoderEngine : IAsyncDisposable
     {
         var pipeline = Require<FillMaskPipeline>();
         options ??= FillMaskOptions.Default;
-        return RunAsync(pipeline, texts, options, (batch, token) => pipeline.PredictMasks(batch, options, progress: null, token), cancellationToken);
+        return RunAsync(new EncoderTask<string, MaskedText>("fill_mask", pipeline, options,
+            (batch, token) => pipeline.PredictMasks(batch, options, progress: null, token)), texts, cancellationToken);
     }
 
     /// <summary>Classifies texts, as <see cref="TextClassificationPipeline"/> does.</summary>
@@ -120,7 +141,8 @@ public sealed class EncoderEngine : IAsyncDisposable
         var pipeline = Require<TextClassificationPipeline>();
         options ??= TextClassificationOptions.Default;
         int[] tokens = [.. pairs.Select((pair, i) => About(pipeline, pair.Text, i, nameof(pairs), pair.Pair))];
-        return RunAsync(pipeline, pairs, tokens, options, (batch, token) => pipeline.Classify(batch, options, progress: null, token), cancellationToken);
+        return RunAsync(new EncoderTask<(string, string?), IReadOnlyList<LabelScore>>("text_classification", pipeline, options,
+            (batch, token) => pipeline.Classify(batch, options, progress: null, token)), pairs, tokens, cancellationToken);
     }
 
     /// <summary>Finds the entities of texts, as <see cref="TokenClassificationPipeline"/> does.</summary>
@@ -130,7 +152,8 @@ public sealed class EncoderEngine : IAsyncDisposable
     {
         var pipeline = Require<TokenClassificationPipeline>();
         options ??= TokenClassificationOptions.Default;
-        return RunAsync(pipeline, texts, options, (batch, token) => pipeline.Tag(batch, options, progress: null, token), cancellationToken);
+        return RunAsync(new EncoderTask<string, IReadOnlyList<Entity>>("token_classification", pipeline, options,
+            (batch, token) => pipeline.Tag(batch, options, progress: null, token)), texts, cancellationToken);
     }
 
     /// <summary>Orders documents by how well they answer a query, as <see cref="RerankPipeline.Rank"/> does.</summary>
@@ -157,33 +180,43 @@ public sealed class EncoderEngine : IAsyncDisposable
         var pipeline = Require<RerankPipeline>();
         int[] tokens = [.. documents.Select((document, i) => About(pipeline, document, i, nameof(documents), query))];
         (string, string)[] pairs = [.. documents.Select(document => (query, document))];
-        IReadOnlyList<float> scores = await RunAsync(pipeline, pairs, tokens, (truncation, sigmoid),
-            (batch, token) => pipeline.Score(batch, truncation, sigmoid, token), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<float> scores = await RunAsync(new EncoderTask<(string, string), float>("text_ranking", pipeline, (truncation, sigmoid),
+            (batch, token) => pipeline.Score(batch, truncation, sigmoid, token)), pairs, tokens, cancellationToken).ConfigureAwait(false);
         return [.. Ranking.Best([.. scores], topN ?? scores.Count).Select(i => new RerankScore(i, documents[i], scores[i]))];
     }
 
     /// <summary>Fails all calls, and returns when nothing runs any more.</summary>
     public ValueTask DisposeAsync() => _queue.DisposeAsync();
 
+    /// <summary>Takes no more calls, and fails those that wait or have texts left; what runs finishes.</summary>
+    internal void Close() => _queue.Close();
+
     private Task<IReadOnlyList<TResult>> RunAsync<TResult>(
-        EncoderPipeline pipeline, IReadOnlyList<string> texts, object options, EncoderCall<string, TResult>.RunTexts run, CancellationToken cancellationToken)
+        EncoderTask<string, TResult> task, IReadOnlyList<string> texts, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        int[] tokens = [.. texts.Select((text, i) => About(pipeline, text, i, nameof(texts)))];
-        return RunAsync(pipeline, texts, tokens, options, run, cancellationToken);
+        int[] tokens = [.. texts.Select((text, i) => About(task.Pipeline, text, i, nameof(texts)))];
+        return RunAsync(task, texts, tokens, cancellationToken);
     }
 
     private Task<IReadOnlyList<TResult>> RunAsync<TItem, TResult>(
-        EncoderPipeline pipeline, IReadOnlyList<TItem> items, int[] tokens, object options, EncoderCall<TItem, TResult>.RunTexts run,
-        CancellationToken cancellationToken)
+        EncoderTask<TItem, TResult> task, IReadOnlyList<TItem> items, int[] tokens, CancellationToken cancellationToken)
     {
         if (cancellationToken.IsCancellationRequested)
             return Task.FromCanceled<IReadOnlyList<TResult>>(cancellationToken);
         if (items.Count == 0)
             return Task.FromResult<IReadOnlyList<TResult>>([]);
-        // Of one key are those that the same pipeline reads with equal options.
-        var call = new EncoderCall<TItem, TResult>((pipeline, options), items, tokens, run, cancellationToken) { Times = _times };
-        _queue.Enqueue(call);
+        ModelTelemetry.ModelOperation operation = _operation ?? ModelTelemetry.BeginApart(task.Operation, task.Pipeline.ModelId);
+        var call = new EncoderCall<TItem, TResult>(task, items, tokens, operation, cancellationToken) { Times = _times };
+        try
+        {
+            _queue.Enqueue(call);
+        }
+        catch (Exception e)
+        {
+            call.Refuse(e);
+            throw;
+        }
         return call.Result;
     }
 

@@ -168,5 +168,48 @@ public sealed class EncoderEngineTests
         Assert.That(times.Inference, Is.EqualTo(inference), "calls to the engine itself are not counted");
     }
 
+    [Test]
+    public async Task An_app_may_have_two_batches_run_at_once_and_is_told_of_each()
+    {
+        int entered = 0;
+        var both = new TaskCompletionSource();
+        var batches = new System.Collections.Concurrent.ConcurrentBag<(int Texts, int Calls)>();
+        await using var engine = new EncoderEngine([s_embed], null, new EncoderHosting
+        {
+            MaxConcurrency = 2,
+            EnterAsync = async () =>
+            {
+                if (Interlocked.Increment(ref entered) == 2)
+                    both.SetResult();
+                await both.Task;                        // the first batch waits for the second one
+                return new CancellationTokenSource();
+            },
+            OnBatch = (texts, calls) => batches.Add((texts, calls)),
+            Disposed = () => new ObjectDisposedException("the app"),
+        });
+        Task<IReadOnlyList<TextEmbedding>> three = engine.EmbedAsync(s_texts[..3]), one = engine.EmbedAsync([s_texts[3]], new() { TruncateDim = 8 });
+        Assert.That((await one.WaitAsync(TimeSpan.FromMinutes(1)))[0].Vector, Has.Length.EqualTo(8));
+        Assert.That((await three)[1].Vector, Is.EqualTo(s_embed.Embed(s_texts[1])).Within(1e-5f));
+        Assert.That(batches, Is.EquivalentTo(new[] { (3, 1), (1, 1) }));
+        engine.Close();
+        Assert.That(() => engine.EmbedAsync(["a"]), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains("the app"));
+    }
+
+    [Test]
+    public async Task Where_an_app_has_no_model_all_who_wait_hear_why_and_the_next_call_tries_again()
+    {
+        bool isThere = false;
+        await using var engine = new EncoderEngine([s_embed], null, new EncoderHosting
+        {
+            EnterAsync = () => isThere ? Task.FromResult<IDisposable>(new CancellationTokenSource()) : throw new InvalidDataException("changed"),
+            OnBatch = (_, _) => { },
+            Disposed = () => new ObjectDisposedException("the app"),
+        });
+        Task<IReadOnlyList<TextEmbedding>> first = engine.EmbedAsync(["a"]);
+        Assert.That(async () => await first, Throws.TypeOf<InvalidDataException>().With.Message.EqualTo("changed"));
+        isThere = true;
+        Assert.That(await engine.EmbedAsync(["a"]), Has.Count.EqualTo(1));
+    }
+
     private static string Model(string name) => Path.Combine(RepositoryRoot.Path, "models", name);
 }
