@@ -32,7 +32,7 @@ internal sealed class ServedModel : IDisposable
     {
         string directory = System.IO.Directory.CreateTempSubdirectory("bench-served-").FullName;
         foreach (string file in System.IO.Directory.GetFiles(checkpoint))
-            File.CreateSymbolicLink(Path.Combine(directory, Path.GetFileName(file)), file);
+            File.Copy(file, Path.Combine(directory, Path.GetFileName(file)));     // a link that leads out of its directory is not followed
         foreach (string file in System.IO.Directory.GetFiles(tokenizer, "tokenizer*.json"))
             File.Copy(file, Path.Combine(directory, Path.GetFileName(file)), overwrite: true);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
