@@ -7,6 +7,7 @@ namespace ManagedTransformers.Bench;
 /// <summary>Streams of several clients over HTTP, in interleaved runs with the same texts from the engine in this process.</summary>
 internal sealed class HttpServeWork : Work
 {
+    private const int KnownTokens = 8000;       // the tokenizer has fewer than the model
     private readonly int _streams;
     private readonly ModelCache _models;
     private ServedModel? _served;
@@ -27,7 +28,7 @@ internal sealed class HttpServeWork : Work
 
     public override void Run() => Task.WaitAll([.. Enumerable.Range(0, _streams).Select(caller => _served!.AskAsync("/completion",
         $$"""
-        {"prompt": [{{string.Join(",", TokenIds.Some(ServeWork.PromptTokens + caller))}}], "n_predict": {{ServeWork.NewTokens}}, "temperature": 0,
+        {"prompt": [{{string.Join(",", TokenIds.Some(ServeWork.PromptTokens + caller).Select(id => id % KnownTokens))}}], "n_predict": {{ServeWork.NewTokens}}, "temperature": 0,
          "ignore_eos": true, "cache_prompt": false, "stream": true}
         """))]);
 
