@@ -28,7 +28,8 @@ internal sealed class HttpServeWork : Work
 
     public override void Run() => Task.WaitAll([.. Enumerable.Range(0, _streams).Select(caller => _served!.AskAsync("/completion",
         $$"""
-        {"prompt": [{{string.Join(",", TokenIds.Some(ServeWork.PromptTokens + caller).Select(id => id % KnownTokens))}}], "n_predict": {{ServeWork.NewTokens}}, "temperature": 0,
+        {"prompt": [{{string.Join(",", TokenIds.Some(ServeWork.PromptTokens + caller).Select(id => id % KnownTokens))}}],
+         "n_predict": {{ServeWork.NewTokens}}, "temperature": 0,
          "ignore_eos": true, "cache_prompt": false, "stream": true}
         """))]);
 
