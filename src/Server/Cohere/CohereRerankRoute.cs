@@ -3,9 +3,6 @@ namespace ManagedTransformers.Server;
 /// <summary>POST /v1/rerank and /v2/rerank, and /rerank with documents.</summary>
 internal static class CohereRerankRoute
 {
-    private static readonly EncodeOptions s_plain =
-        new() { AddSpecialTokens = false, Truncation = Truncation.None, Padding = Padding.None };
-
     public static async Task AnswerAsync(ApiRequest request, RequestFields fields, string version)
     {
         var took = new ComputeHeaders();
@@ -53,7 +50,7 @@ internal static class CohereRerankRoute
 
     private static string Cut(string text, int mostTokens, Tokenizer tokenizer)
     {
-        TokenEncoding all = tokenizer.Encode(text, pair: null, s_plain);
+        TokenEncoding all = tokenizer.Encode(text, pair: null, EncodeOptions.Plain);
         return all.Length <= mostTokens ? text : text[..all.Utf16Offsets[mostTokens - 1].End];
     }
 

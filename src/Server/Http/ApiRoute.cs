@@ -109,11 +109,14 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         // A model that is loaded, and cannot do what this request asks for: infilling without tokens for it, say.
         ConfigException => new ApiException(Problem.NotSupported, e.Message, e),
         // What a request says becomes options, whose ranges are checked there; a null is the server's own mistake.
-        ArgumentException { ParamName: string name } and not ArgumentNullException =>
-            new ApiException(Problem.Invalid, e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal), e),
-        ModelInputException or TokenizerException or (ArgumentException and not ArgumentNullException) => new ApiException(Problem.Invalid, e.Message, e),
+        ArgumentNullException => Unexpected(e),
+        ArgumentException argument => new ApiException(
+            Problem.Invalid, argument.Message.Replace($" (Parameter '{argument.ParamName}')", "", StringComparison.Ordinal), e),
+        ModelInputException or TokenizerException => new ApiException(Problem.Invalid, e.Message, e),
         BadHttpRequestException bad => new ApiException(
             bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? Problem.TooLarge : Problem.Invalid, bad.Message, e),
-        _ => new ApiException(Problem.Server, "The server failed; its log says why.", e),
+        _ => Unexpected(e),
     };
+
+    private static ApiException Unexpected(Exception e) => new(Problem.Server, "The server failed; its log says why.", e);
 }

@@ -133,8 +133,11 @@ internal sealed record CompletionPrompt(string Text, GenerationRequest Request)
             {
                 Field = "prompt", Tokens = (length, config.MaxTokens),
             };
-        if (asked.StopTokens.FirstOrDefault(id => id < 0 || id >= config.VocabSize, -1) is int stop && (stop >= 0 || asked.StopTokens.Contains(stop)))
-            throw ApiException.Of("stop_token_ids", $"Field 'stop_token_ids' has token {stop}; the model has {config.VocabSize}.");
+        foreach (int stop in asked.StopTokens)
+        {
+            if ((uint)stop >= (uint)config.VocabSize)
+                throw ApiException.Of("stop_token_ids", $"Field 'stop_token_ids' has token {stop}; the model has {config.VocabSize}.");
+        }
         if (request.Options.SequenceBias?.FirstOrDefault(one => one.TokenIds[0] >= config.VocabSize) is { } bias && bias.TokenIds is { Count: > 0 })
             throw ApiException.Of("logit_bias", $"Field 'logit_bias' has token {bias.TokenIds[0]}; the model has {config.VocabSize}.");
     }

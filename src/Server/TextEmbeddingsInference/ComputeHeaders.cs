@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace ManagedTransformers.Server;
 
 /// <summary>The headers that say what an answer took: characters, tokens, and milliseconds.</summary>
@@ -19,7 +17,7 @@ internal sealed class ComputeHeaders
     /// <summary>Time that was spent on tokens outside batches: to count or to decode them.</summary>
     public TimeSpan Tokenization { get; set; }
 
-    public void Count(IEnumerable<string> texts) => Characters += texts.Sum(text => (long)CodePoints(text));
+    public void Count(IEnumerable<string> texts) => Characters += texts.Sum(text => (long)text.EnumerateRunes().Count());
 
     /// <summary>Sets the headers; the answer is written afterwards.</summary>
     public void Write(HttpResponse response)
@@ -35,13 +33,5 @@ internal sealed class ComputeHeaders
         Set("x-inference-time", Times.Inference);
 
         void Set(string name, TimeSpan time) => response.Headers[name] = ((long)time.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
-    }
-
-    private static int CodePoints(string text)
-    {
-        int count = 0;
-        foreach (Rune _ in text.EnumerateRunes())
-            count++;
-        return count;
     }
 }

@@ -3,8 +3,7 @@ namespace ManagedTransformers.Server;
 /// <summary>Fields that several routes of text-embeddings-inference have.</summary>
 internal static class TeiFields
 {
-    private static readonly EncodeOptions s_whole = new() { Truncation = Tokenizers.Truncation.None, Padding = Padding.None };
-    private static readonly EncodeOptions s_plain = s_whole with { AddSpecialTokens = false };
+    private static readonly EncodeOptions s_whole = EncodeOptions.Plain with { AddSpecialTokens = true };
 
     /// <summary>Whether a text that is too long is cut; it is, where the request does not say.</summary>
     /// <exception cref="ApiException">It is to be cut at its beginning.</exception>
@@ -79,7 +78,7 @@ internal static class TeiFields
     /// <summary>Tokens that the model reads of a text, or of two.</summary>
     public static int CountTokens(EncoderPipeline pipeline, string text, string? pair = null)
     {
-        int count = pipeline.Tokenizer.CountSpecialTokens(pair is not null) + pipeline.Tokenizer.CountTokens(text, s_plain);
-        return Math.Min(pipeline.MaxTokens, pair is null ? count : count + pipeline.Tokenizer.CountTokens(pair, s_plain));
+        int count = pipeline.Tokenizer.CountSpecialTokens(pair is not null) + pipeline.Tokenizer.CountTokens(text, EncodeOptions.Plain);
+        return Math.Min(pipeline.MaxTokens, pair is null ? count : count + pipeline.Tokenizer.CountTokens(pair, EncodeOptions.Plain));
     }
 }

@@ -89,6 +89,23 @@ public sealed class DemoServer
         CopyTokenizer(Prompts);
     }
 
+    /// <summary>A copy of the model that generates, without tokens of infilling.</summary>
+    /// <param name="name">What it is called; a name of each fixture, which run side by side.</param>
+    public static string WithoutMasks(string name)
+    {
+        string copy = InWorkDirectory(name);
+        Directory.CreateDirectory(copy);
+        foreach (string file in Directory.GetFiles(ModelPath("demo-codegen")))
+        {
+            string to = Path.Combine(copy, Path.GetFileName(file));
+            if (file.EndsWith(".json", StringComparison.Ordinal))
+                File.WriteAllText(to, File.ReadAllText(file).Replace("<mask_", "<musk_", StringComparison.Ordinal));
+            else
+                File.Copy(file, to, overwrite: true);
+        }
+        return copy;
+    }
+
     private static void CopyTokenizer(string directory)
     {
         foreach (string file in new[] { "tokenizer.json", "tokenizer_config.json" })

@@ -30,7 +30,7 @@ internal sealed class LlamaServer : IAsyncDisposable
     public static async Task<LlamaServer> StartAsync(int? rows = null, bool isSlow = false)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        var options = new ServerOptions { Models = [ModelPath("demo-codegen"), ModelPath("demo-embed"), WithoutMasks()] };
+        var options = new ServerOptions { Models = [ModelPath("demo-codegen"), ModelPath("demo-embed"), DemoServer.WithoutMasks(NoMasks)] };
         if (isSlow)
         {
             var load = new LoadOptions { Kernels = new KernelOptions { Level = KernelLevel.Reference } };
@@ -89,21 +89,6 @@ internal sealed class LlamaServer : IAsyncDisposable
         Client.Dispose();
         _generator?.Dispose();
         await _app.DisposeAsync();
-    }
-
-    private static string WithoutMasks()
-    {
-        string copy = Path.Combine(TestContext.CurrentContext.WorkDirectory, NoMasks);
-        Directory.CreateDirectory(copy);
-        foreach (string file in Directory.GetFiles(ModelPath("demo-codegen")))
-        {
-            string to = Path.Combine(copy, Path.GetFileName(file));
-            if (file.EndsWith(".json", StringComparison.Ordinal))
-                File.WriteAllText(to, File.ReadAllText(file).Replace("<mask_", "<musk_", StringComparison.Ordinal));
-            else
-                File.Copy(file, to, overwrite: true);
-        }
-        return copy;
     }
 }
 

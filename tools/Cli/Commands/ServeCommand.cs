@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ManagedTransformers.Server;
 using ManagedTransformers.Serving;
+using Microsoft.AspNetCore.Builder;
 
 namespace ManagedTransformers.Cli;
 
@@ -64,9 +65,10 @@ internal sealed class ServeCommand : MtxCommand
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        ServerOptions options = Settle(context, ServeHost.Configured());
+        WebApplicationBuilder builder = ServeHost.Begin();
+        ServerOptions options = Settle(context, ServeHost.Configured(builder));
         var drain = TimeSpan.FromSeconds(context.Get(_drain) ?? 30);
-        await using ServeHost host = ServeHost.Create(options, context.Get(_host), context.Get(_port), drain,
+        await using ServeHost host = ServeHost.Create(builder, options, context.Get(_host), context.Get(_port), drain,
             context.Get(_logTexts) ? RequestLog.Texts : context.Get(_logRequests) ? RequestLog.Requests : RequestLog.None);
         await host.StartAsync(cancellationToken).ConfigureAwait(false);
         Show(context, host);

@@ -43,27 +43,36 @@ internal sealed class ServeHost : IAsyncDisposable
     public bool IsOpenToOthers => _options.ApiKeys.Count == 0 && _app.Urls.Any(url => !url.Contains("//unix:", StringComparison.Ordinal)
         && Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && !uri.IsLoopback);
 
-    /// <summary>What appsettings.json of the current directory and the environment say.</summary>
-    /// <exception cref="UsageException">A key is unknown, or a value is none.</exception>
-    public static ServerOptions Configured()
+    /// <summary>Begins the app: its configuration is that of the current directory and the environment.</summary>
+    /// <exception cref="UsageException">appsettings.json is no JSON.</exception>
+    public static WebApplicationBuilder Begin()
     {
         try
         {
-            return Builder().Configuration.GetSection(ServerConfiguration.SectionName).GetServerOptions();
+            return WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
         }
-        catch (OptionsValidationException e)
-        {
-            throw new UsageException(string.Join(" ", e.Failures));
-        }
-        catch (InvalidDataException e)                                  // appsettings.json is no JSON
+        catch (InvalidDataException e)
         {
             throw new UsageException($"{e.Message} {e.InnerException?.Message}".TrimEnd());
         }
     }
 
-    public static ServeHost Create(ServerOptions options, string? host, int? port, TimeSpan drain, RequestLog log)
+    /// <summary>What appsettings.json of the current directory and the environment say.</summary>
+    /// <exception cref="UsageException">A key is unknown, or a value is none.</exception>
+    public static ServerOptions Configured(WebApplicationBuilder builder)
     {
-        WebApplicationBuilder builder = Builder();
+        try
+        {
+            return builder.Configuration.GetSection(ServerConfiguration.SectionName).GetServerOptions();
+        }
+        catch (OptionsValidationException e)
+        {
+            throw new UsageException(string.Join(" ", e.Failures));
+        }
+    }
+
+    public static ServeHost Create(WebApplicationBuilder builder, ServerOptions options, string? host, int? port, TimeSpan drain, RequestLog log)
+    {
         Log(builder.Logging, log);
         builder.Services.Configure<HostOptions>(all => all.ShutdownTimeout = drain);
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
@@ -100,9 +109,6 @@ internal sealed class ServeHost : IAsyncDisposable
     public Task StopAsync() => _app.StopAsync(CancellationToken.None);
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
-
-    private static WebApplicationBuilder Builder() =>
-        WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = Environment.CurrentDirectory });
 
     private static string UrlOf(string host, int port)
     {
