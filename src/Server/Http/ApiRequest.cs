@@ -43,7 +43,7 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
         JsonDocument document;
         try
         {
-            document = await JsonDocument.ParseAsync(http.Request.Body, s_strict, Cancellation).ConfigureAwait(false);
+            document = await RequestBody.ParseAsync(http.Request.BodyReader, s_strict, Cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
