@@ -63,7 +63,7 @@ internal static partial class Mtx
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            return ErrorReport.Write(e, console, args.Contains("--json"));
+            return ErrorReport.Write(e, console, args.TakeWhile(arg => arg != "--").Contains("--json"));
         }
     }
 

@@ -41,12 +41,12 @@ internal sealed class DemoCommand : MtxCommand
         }
 
         Title(console, $"mtx fill-mask '{Php}'");
-        console.Out.WriteLine($"{mask.Sequence}   ({mask.Score:P1})");
+        console.Out.WriteLine($"{Show.Printable(mask.Sequence)}   ({mask.Score:P1})");
         Title(console, $"mtx classify '{Snippet}'");
-        console.Out.WriteLine($"{language.Label}   ({language.Score:P1})");
+        console.Out.WriteLine($"{Show.Visible(language.Label)}   ({language.Score:P1})");
         Title(console, $"mtx tag '{Mail}'");
         foreach (Entity entity in entities)
-            console.Out.WriteLine($"{entity.Label} {entity.Text}   ({entity.Score:P1})");
+            console.Out.WriteLine($"{Show.Visible(entity.Label)} {Show.Visible(entity.Text)}   ({entity.Score:P1})");
         Title(console, $"mtx embed '{Question}' {string.Join(' ', Functions.Select(function => $"'{function}'"))}");
         console.Out.WriteLine($"{Functions[nearest]}   (the nearest)");
         Title(console, $"mtx generate '{Python}' --truncate-before-pattern '\\n\\n\\n'");

@@ -98,10 +98,10 @@ internal sealed class VerifyCommand : MtxCommand
     private static void ShowCase(CliConsole console, VerifyCase result)
     {
         console.Styled.Write(Show.Cell($"{result.Name}", Color.Aqua));
-        console.Out.WriteLine(result.Architecture is string architecture ? $" ({architecture})" : "");
+        console.Out.WriteLine(result.Architecture is string architecture ? $" ({Show.Visible(architecture)})" : "");
         if (result.Error is ErrorBody error)
         {
-            console.Error.WriteLine($"mtx: {error.Message}");
+            console.Error.WriteLine($"mtx: {Show.Printable(error.Message)}");
             console.Styled.Write(Show.Cell("cannot run", Color.Red));
             console.Out.WriteLine("\n");
             return;

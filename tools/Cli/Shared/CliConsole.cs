@@ -4,21 +4,25 @@ using Spectre.Console;
 namespace ManagedTransformers.Cli;
 
 /// <summary>Where commands read and write. Tests give strings, the process its standard streams, UTF-8 in and out.</summary>
+#pragma warning disable CA1001 // its writers hold nothing: the streams below them are the process's
 internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter error)
+#pragma warning restore CA1001
 {
     /// <summary>Wide enough that no line of a redirected table is broken.</summary>
     private const int UnboundedWidth = 4096;
 
+    private readonly SharedWriter _out = new(output);
+    private readonly SharedWriter _error = new(error);
     private IAnsiConsole? _styled;
 
     /// <summary>Standard input.</summary>
     public TextReader In { get; } = input;
 
     /// <summary>Standard output: results only.</summary>
-    public TextWriter Out { get; } = output;
+    public TextWriter Out => _out;
 
     /// <summary>Standard error: messages and progress.</summary>
-    public TextWriter Error { get; } = error;
+    public TextWriter Error => _error;
 
     /// <summary>Whether somebody types what is read.</summary>
     public bool InIsTerminal { get; init; }
@@ -61,6 +65,21 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     /// <summary>Says what is odd and harms nothing, in a line of its own.</summary>
     public void Warn(string warning) => Error.WriteLine($"mtx: warning: {Show.Visible(warning)}");
 
+    /// <summary>Says what went wrong, which is the last that is written: the command may still be at work, and gets no further.</summary>
+    /// <param name="message">For people, on standard error.</param>
+    /// <param name="json">For programs, on standard output; null where none was asked for.</param>
+    public void Fail(string message, string? json)
+    {
+        try
+        {
+            _error.TryEnd($"mtx: {Show.Printable(message)}");
+        }
+        finally
+        {
+            _out.TryEnd(json);
+        }
+    }
+
     /// <summary>Writes what is left, at the end of the process.</summary>
     /// <param name="exitCode">What the process was to end with.</param>
     /// <returns>That, or <see cref="ExitCodes.BadInput"/> where a result could not be written: the disk is full, or the output closed.</returns>
@@ -68,7 +87,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     {
         try
         {
-            Out.Flush();
+            _out.TryEnd();
             return exitCode;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace ManagedTransformers.Cli;
 
 /// <summary>A command line that asks for what the command cannot do.</summary>
@@ -30,7 +32,7 @@ internal static class ExitCodes
         UsageException => Usage,
         OperationCanceledException => Cancelled,
         ManagedTransformersException => BadInput,
-        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or System.Text.Json.JsonException =>
+        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or JsonException =>
             BadInput,
         _ => Defect,
     };
@@ -55,9 +57,8 @@ internal static class ErrorReport
         };
         try
         {
-            if (json)
-                CliJson.Write(console, new ErrorResult(new ErrorBody(exception.GetType().Name, message)), CliJsonContext.Relaxed.ErrorResult);
-            console.Error.WriteLine($"mtx: {message}");
+            var error = new ErrorResult(new ErrorBody(exception.GetType().Name, message));
+            console.Fail(message, json ? JsonSerializer.Serialize(error, CliJsonContext.Relaxed.ErrorResult) : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

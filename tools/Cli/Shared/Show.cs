@@ -7,6 +7,9 @@ namespace ManagedTransformers.Cli;
 /// <summary>What human output is made of. Text of the user is never read as markup.</summary>
 internal static class Show
 {
+    // Spectre.Console's table of widths ends before it, and a cell with it would end the program.
+    private const char NoCharacter = '\uFFFF';
+
     private const int BarWidth = 20;
     private static readonly Style HeaderStyle = new(Color.Grey);
 
@@ -63,7 +66,7 @@ internal static class Show
     /// <summary>Control characters and line breaks as escapes, so that a text stays in its cell and a terminal obeys none of it.</summary>
     public static string Visible(string text)
     {
-        if (!text.AsSpan().ContainsAnyInRange('\0', '\u001F') && !text.AsSpan().ContainsAnyInRange('\u007F', '\u009F'))
+        if (!text.AsSpan().ContainsAnyInRange('\0', '\u001F') && !text.AsSpan().ContainsAnyInRange('\u007F', '\u009F') && !text.Contains(NoCharacter))
             return text;
         var visible = new StringBuilder(text.Length + 8);
         foreach (char c in text)
@@ -73,7 +76,7 @@ internal static class Show
                 '\n' => visible.Append("\\n"),
                 '\r' => visible.Append("\\r"),
                 '\t' => visible.Append("\\t"),
-                _ when char.IsControl(c) => visible.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}"),
+                _ when char.IsControl(c) || c == NoCharacter => visible.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:X4}"),
                 _ => visible.Append(c),
             };
         }
