@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 
 namespace ManagedTransformers.Tokenizers;
 
@@ -13,8 +11,8 @@ internal sealed class AddedVocabulary
     private readonly Dictionary<string, int> _ids = [];
     private readonly HashSet<string> _special = [];
     private readonly Func<AddedToken, bool> _isText = _ => false;
-    private readonly TokenTrie _asGiven;
-    private readonly TokenTrie _normalized;
+    private readonly TokenSearch _asGiven;
+    private readonly TokenSearch _normalized;
 
     /// <summary>Added tokens with the ids that the library gives them: those of the model for tokens that the model has; the others are numbered upwards from
     /// the model's size, in the order of the file, whatever ids the file says.</summary>
@@ -33,14 +31,14 @@ internal sealed class AddedVocabulary
             _byId[id] = token with { Id = id };
         }
 
-        (_asGiven, _normalized) = Tries(_byId.Values);
+        (_asGiven, _normalized) = Searches(_byId.Values);
     }
 
     private AddedVocabulary(AddedVocabulary other, Func<AddedToken, bool> isText, Normalizer? normalizer)
     {
         (_byId, _ids, _special, _normalizer) = (other._byId, other._ids, other._special, normalizer);
         _isText = token => other._isText(token) || isText(token);
-        (_asGiven, _normalized) = Tries(_byId.Values.Where(token => !_isText(token)));
+        (_asGiven, _normalized) = Searches(_byId.Values.Where(token => !_isText(token)));
     }
 
     public IReadOnlyDictionary<int, AddedToken> ById => _byId;
@@ -110,13 +108,13 @@ internal sealed class AddedVocabulary
         }
     }
 
-    private (TokenTrie AsGiven, TokenTrie Normalized) Tries(IEnumerable<AddedToken> tokens)
+    private (TokenSearch AsGiven, TokenSearch Normalized) Searches(IEnumerable<AddedToken> tokens)
     {
         // Special tokens first: of equal patterns the first is found.
         AddedToken[] ordered = [.. tokens.OrderBy(t => !_special.Contains(t.Content))];
         return (
-            new TokenTrie(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id))),
-            new TokenTrie(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id))));
+            new TokenSearch(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id))),
+            new TokenSearch(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id))));
     }
 
     private static bool StandsAlone(ReadOnlySpan<char> text, int start, int end) =>
@@ -127,7 +125,7 @@ internal sealed class AddedVocabulary
     private readonly record struct Match(int Start, int End, int Id);
 
     /// <summary>Gives tokens and what is between them, in order; find_matches of the library.</summary>
-    private ref struct MatchReader(AddedVocabulary added, TokenTrie trie, ReadOnlySpan<char> text)
+    private ref struct MatchReader(AddedVocabulary added, TokenSearch search, ReadOnlySpan<char> text)
     {
         private readonly ReadOnlySpan<char> _text = text;
         private int _done;          // everything before it was given
@@ -139,13 +137,15 @@ internal sealed class AddedVocabulary
             match = _token;
             _token = default;
             if (match.End > 0) return true;
-            while (trie.TryFind(_text, _next, out int start, out int end, out int id))
+            while (search.TryFind(_text, _next, out int start, out int end, out int id))
             {
                 _next = end;
                 AddedToken token = added._byId[id];
                 if (token.SingleWord && !StandsAlone(_text, start, end)) continue;
-                if (token.LStrip) start = Math.Max(_text[..start].TrimEnd(CodePointClass.Space), _done);
-                if (token.RStrip) end += _text[end..].TrimStart(CodePointClass.Space);
+                // White space that the token before took is looked at once: else a run of it, and a token in it, would be looked at from each of its places.
+                if (token.LStrip) start = _done < start ? _done + _text[_done..start].TrimEnd(CodePointClass.Space) : _done;
+                if (token.RStrip) end = end < _done ? _done : end + _text[end..].TrimStart(CodePointClass.Space);
+                if (start >= end) continue;         // a token of white space, all of which the one before took
                 match = new Match(start, end, id);
                 if (_done < start) (_token, match) = (match, new Match(_done, start, -1));
                 _done = end;
@@ -175,87 +175,6 @@ internal static class WhiteSpaceSpans
         int i = text.Length;
         while (i > 0 && CodePoints.Is(text[i - 1], any)) i--;
         return i;
-    }
-}
-
-/// <summary>Finds tokens in a text: the leftmost, and of those that begin there the longest. Works on UTF-16 units.</summary>
-internal sealed class TokenTrie
-{
-    private readonly List<Node> _nodes = [new Node()];
-    private readonly SearchValues<char> _firstUnits;
-
-    /// <summary>A trie of these patterns; empty ones are never found, of equal ones the first.</summary>
-    public TokenTrie(IEnumerable<(string Pattern, int Id)> patterns)
-    {
-        foreach ((string pattern, int id) in patterns)
-        {
-            if (pattern.Length == 0) continue;
-            int node = 0;
-            foreach (char c in pattern)
-            {
-                if (!_nodes[node].TryFollow(c, out int child))
-                {
-                    child = _nodes.Count;
-                    _nodes[node].Add(c, child);
-                    _nodes.Add(new Node());
-                }
-                node = child;
-            }
-            if (_nodes[node].Id < 0) _nodes[node].Id = id;
-        }
-        _firstUnits = SearchValues.Create(_nodes[0].Units);
-    }
-
-    public bool IsEmpty => _nodes.Count == 1;
-
-    /// <summary>The next match at or after <paramref name="from"/>.</summary>
-    public bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end, out int id)
-    {
-        for (start = from; !IsEmpty && start < text.Length; start++)
-        {
-            int skipped = text[start..].IndexOfAny(_firstUnits);
-            if (skipped < 0) break;
-            start += skipped;
-            if (TryMatch(text, start, out end, out id)) return true;
-        }
-        (start, end, id) = (text.Length, text.Length, -1);
-        return false;
-    }
-
-    private bool TryMatch(ReadOnlySpan<char> text, int start, out int end, out int id)
-    {
-        (end, id) = (start, -1);
-        Node node = _nodes[0];
-        for (int i = start; i < text.Length && node.TryFollow(text[i], out int child); i++)
-        {
-            node = _nodes[child];
-            if (node.Id >= 0) (end, id) = (i + 1, node.Id);
-        }
-        return id >= 0;
-    }
-
-    // Most nodes have one child, so that looking at all beats a hash table.
-    private sealed class Node
-    {
-        private readonly List<char> _units = [];
-        private readonly List<int> _children = [];
-
-        public int Id { get; set; } = -1;
-
-        public ReadOnlySpan<char> Units => CollectionsMarshal.AsSpan(_units);
-
-        public void Add(char unit, int child)
-        {
-            _units.Add(unit);
-            _children.Add(child);
-        }
-
-        public bool TryFollow(char unit, out int child)
-        {
-            int index = Units.IndexOf(unit);
-            child = index < 0 ? -1 : _children[index];
-            return index >= 0;
-        }
     }
 }
 

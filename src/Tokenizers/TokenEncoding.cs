@@ -103,7 +103,7 @@ public sealed class TokenEncoding
     internal static TokenEncoding Merge(TokenEncoding first, TokenEncoding second)
     {
         TokenEncoding merged = Concat(first, second);
-        merged.Windows = WindowList.OfPair(first, second);
+        merged.Windows = WindowList.OfPair(first.Windows, () => first, second);
         return merged;
     }
 
@@ -111,8 +111,14 @@ public sealed class TokenEncoding
     internal static TokenEncoding Merge(IReadOnlyList<TokenEncoding> encodings)
     {
         if (encodings.Count == 0) return new TokenEncoding();
-        TokenEncoding merged = encodings[0];
-        for (int i = 1; i < encodings.Count; i++) merged = Merge(merged, encodings[i]);
+        if (encodings.Count == 1) return encodings[0];
+        TokenEncoding merged = Concat([.. encodings]);
+        merged.Windows = encodings[0].Windows;
+        for (int i = 1; i < encodings.Count; i++)
+        {
+            int before = i;
+            merged.Windows = WindowList.OfPair(merged.Windows, () => Concat([.. encodings.Take(before)]), encodings[i]);
+        }
         return merged;
     }
 

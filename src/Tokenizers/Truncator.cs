@@ -161,18 +161,24 @@ internal sealed class WindowList : IReadOnlyList<TokenEncoding>
     public WindowList Select(Func<TokenEncoding, TokenEncoding> process) => _count == 0 ? this : new WindowList(_count, i => process(_window(i)));
 
     /// <summary>Every combination of the windows of two texts, in the order of the library's merge_with.</summary>
-    public static WindowList OfPair(TokenEncoding first, TokenEncoding second)
+    /// <param name="mine">The windows of the first.</param>
+    /// <param name="first">The first, made when it is asked for.</param>
+    /// <param name="second">The second, with its windows.</param>
+    public static WindowList OfPair(WindowList mine, Func<TokenEncoding> first, TokenEncoding second)
     {
-        (WindowList mine, WindowList others) = (first.Windows, second.Windows);
+        WindowList others = second.Windows;
         if (mine._count == 0 && others._count == 0) return None;
-        long each = others._count + 1;           // a window of the first text stands with what is left of the second, and with each window of it
-        long ofFirst = mine._count * each;
-        return new WindowList(ofFirst + others._count, i =>
+        long each = Counted((Int128)others._count + 1);        // a window of the first text stands with what is left of the second, and with each window of it
+        long ofFirst = Counted((Int128)mine._count * each);
+        return new WindowList(Counted((Int128)ofFirst + others._count), i =>
         {
-            if (i >= ofFirst) return TokenEncoding.Concat(first, others._window(i - ofFirst));
+            if (i >= ofFirst) return TokenEncoding.Concat(first(), others._window(i - ofFirst));
             return TokenEncoding.Concat(mine._window(i / each), i % each == 0 ? second : others._window((i % each) - 1));
         });
     }
+
+    // A template that repeats a text has more windows than any number counts; those at the front can be asked for all the same.
+    private static long Counted(Int128 count) => (long)Int128.Min(count, long.MaxValue);
 
     public IEnumerator<TokenEncoding> GetEnumerator()
     {

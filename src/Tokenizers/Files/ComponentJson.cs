@@ -139,8 +139,8 @@ internal static class ComponentJson
                 "there must be as many of each.");
             specials[key] = new Special(tokens, ids);
         }
-        TemplatePiece[] single = [.. json.Get("single").Items().Select(p => ReadPiece(p, specials))];
-        TemplatePiece[] pair = [.. json.Get("pair").Items().Select(p => ReadPiece(p, specials))];
+        TemplatePiece[] single = TextGrowth.Require(json.Get("single"), [.. json.Get("single").Items().Select(p => ReadPiece(p, specials))]);
+        TemplatePiece[] pair = TextGrowth.Require(json.Get("pair"), [.. json.Get("pair").Items().Select(p => ReadPiece(p, specials))]);
         if (single.Any(p => p.Sequence == 1))
             throw new TokenizerException($"{json.Path}.single names the second text, B; for a single text there is only A.");
         return new TemplateProcessing(single, pair);

@@ -31,8 +31,8 @@ internal static class TokenizerLoader
     private static Tokenizer FromTokenizerJson(JsonPart json, TokenizerConfig config)
     {
         if (json.Find("version") is JsonPart version && version.String() != "1.0") throw version.Unexpected("\"1.0\", the version that is known here");
-        PreTokenizer? preTokenizer = ComponentJson.ReadPreTokenizer(json.Find("pre_tokenizer"), config);
-        Normalizer? normalizer = ComponentJson.ReadNormalizer(json.Find("normalizer"), config);
+        PreTokenizer? preTokenizer = ComponentJson.ReadPreTokenizer(TextGrowth.Require(json.Find("pre_tokenizer")), config);
+        Normalizer? normalizer = ComponentJson.ReadNormalizer(TextGrowth.Require(json.Find("normalizer")), config);
         TokenModel model = ModelJson.Read(json.Get("model"), ComponentJson.IsByteLevel(preTokenizer));
         List<AddedToken> tokens = ReadAddedTokens(json.Find("added_tokens"));
         foreach (AddedToken token in config.Added)
@@ -44,8 +44,8 @@ internal static class TokenizerLoader
         TokenizerParts parts = Build(model, tokens, normalizer, config) with
         {
             PreTokenizer = preTokenizer,
-            PostProcessor = ComponentJson.ReadPostProcessor(json.Find("post_processor"), config),
-            Decoder = ComponentJson.ReadDecoder(json.Find("decoder")),
+            PostProcessor = ComponentJson.ReadPostProcessor(TextGrowth.Require(json.Find("post_processor")), config),
+            Decoder = ComponentJson.ReadDecoder(TextGrowth.Require(json.Find("decoder"))),
             Truncation = ReadTruncation(json.Find("truncation")),
             Padding = ReadPadding(json.Find("padding")),
         };

@@ -8,6 +8,8 @@ namespace ManagedTransformers.Tokenizers;
 /// bit 9 times 256); a leaf has the value in bits 0–30.</remarks>
 internal sealed class CharacterMap
 {
+    private const int LongestText = 256;                        // NFKC has one of 33
+
     private readonly uint[] _units;
     private readonly byte[] _texts;                             // each ends with a zero
 
@@ -73,6 +75,11 @@ internal sealed class CharacterMap
             throw Damaged(path, "its texts are not UTF-8", e);
         }
         if (texts.Length > 0 && texts[^1] != 0) throw Damaged(path, "its last text has no end");
+        for (int start = 0, length; start < texts.Length; start += length + 1)
+        {
+            length = texts.AsSpan(start).IndexOf((byte)0);
+            if (length > LongestText) throw Damaged(path, $"it puts {length} bytes in place of a character, of which {LongestText} are possible");
+        }
         var seen = new bool[units.Length];
         var open = new Stack<uint>([Offset(units[0])]);
         while (open.TryPop(out uint node))

@@ -39,4 +39,53 @@ public class TemplateProcessingTests
             """));
         Assert.That(tokenizer.Encode(text).SpecialTokensMask, Is.EqualTo(special));
     }
+
+    [Test]
+    public void A_text_may_come_eight_times_and_its_windows_are_made_when_they_are_asked_for()
+    {
+        // 99 windows eight times over: 100⁸ combinations, none of which is made.
+        Tokenizer tokenizer = Repeating(8);
+        TokenEncoding encoding = tokenizer.Encode(new string('a', 1000), options: new EncodeOptions { Truncation = new Truncation(10) });
+        Assert.That(encoding.Length, Is.EqualTo(80));
+        Assert.That(() => encoding.Overflowing.Count, Throws.TypeOf<TokenizerException>().With.Message.Contains("windows"));
+        Assert.That(encoding.Overflowing.Take(3).Select(window => window.Length), Is.EqualTo(new[] { 80, 80, 80 }));
+    }
+
+    [Test]
+    public void The_windows_of_a_repeated_text_are_every_combination()
+    {
+        // "ab" and the window "c", twice: the library merges them as (c, ab), (c, c), (ab, c).
+        TokenEncoding encoding = Repeating(2).Encode("abc", options: new EncodeOptions { Truncation = new Truncation(2) });
+        Assert.That(encoding.Overflowing.Select(window => string.Concat(window.Tokens)), Is.EqualTo(new[] { "cab", "cc", "abc" }));
+    }
+
+    [Test]
+    public void A_template_that_repeats_a_text_or_special_tokens_without_end_is_refused()
+    {
+        Assert.That(() => Repeating(9), Throws.TypeOf<TokenizerException>().With.Message.Contains("post_processor.single has a text 9 times; at most 8"));
+        string many = string.Join(',', Enumerable.Repeat("""{"SpecialToken":{"id":"<e>","type_id":0}}""", 257));
+        Assert.That(() => Tiny.ByteLevel(added: [Tiny.Added(256, "<e>")], change: json => json["post_processor"] = JsonNode.Parse(
+            $$$"""{"type":"TemplateProcessing","single":[],"pair":[{{{many}}}],"special_tokens":{"<e>":{"id":"<e>","ids":[256],"tokens":["<e>"]} } }""")),
+            Throws.TypeOf<TokenizerException>().With.Message.Contains("adds 257 special tokens"));
+    }
+
+    [TestCase("post_processor", """{"type":"Sequence","processors":[{0}]}""", """{"type":"BertProcessing","sep":["a",97],"cls":["a",97]}""", 64, "more than 64 parts")]
+    [TestCase("normalizer", """{"type":"Sequence","normalizers":[{0}]}""", """{"type":"Lowercase"}""", 64, "more than 64 parts")]
+    [TestCase("normalizer", """{"type":"Sequence","normalizers":[{0}]}""", """{"type":"Replace","pattern":{"String":"a"},"content":"aa"}""", 7, "128 characters of one")]
+    [TestCase("normalizer", """{"type":"Sequence","normalizers":[{0}]}""", """{"type":"Prepend","prepend":"aaaaaaaa"}""", 2, "81 characters of one")]
+    [TestCase("pre_tokenizer", """{"type":"Sequence","pretokenizers":[{0}]}""", """{"type":"ByteLevel"}""", 4, "81 characters of one")]
+    [TestCase("decoder", """{"type":"Sequence","decoders":[{0}]}""", """{"type":"Replace","pattern":{"String":"a"},"content":"aaaa"}""", 4, "256 characters of one")]
+    public void Parts_that_multiply_a_text_are_refused(string key, string sequence, string part, int times, string says)
+    {
+        Tokenizer With(int count) => Tiny.ByteLevel(
+            change: json => json[key] = JsonNode.Parse(sequence.Replace("{0}", string.Join(',', Enumerable.Repeat(part, count)), StringComparison.Ordinal)));
+        Assert.That(() => With(times), Throws.TypeOf<TokenizerException>().With.Message.Contains(says).And.Message.Contains(key));
+        Assert.That(With(times - 1).Decode(With(times - 1).EncodeToIds("ab")), Is.Not.Empty);
+    }
+
+    private static Tokenizer Repeating(int times) => Tiny.ByteLevel(change: json => json["post_processor"] = JsonNode.Parse(
+        $$$"""
+        {"type":"TemplateProcessing","single":[{{{string.Join(',', Enumerable.Repeat("""{"Sequence":{"id":"A","type_id":0}}""", times))}}}],"pair":[],
+         "special_tokens":{}}
+        """));
 }
