@@ -17,6 +17,7 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
 {
     public const string IncompleteSuffix = ".incomplete";
     private const int BufferBytes = 1 << 18;
+    private const long MostUnannounced = 1 << 30;         // whatever is longer says so: else a disk would be filled by a body without end
 
     private readonly string _partial = path + IncompleteSuffix;
 
@@ -61,15 +62,16 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             throw new HubTransientException("The server has no such part of it.");
         }
         errors.Require(response, file.Name);
-        RequireAnnounced(response, output);
+        long? announced = RequireAnnounced(response, output);
         output.Seek(0, SeekOrigin.End);
-        await CopyAsync(response, output, arrived, cancellationToken).ConfigureAwait(false);
+        await CopyAsync(response, output, announced, arrived, cancellationToken).ConfigureAwait(false);
         output.Flush(flushToDisk: true);
         return output.Length;
     }
 
     /// <summary>The part must be the one that was asked for; servers that ignore Range send all, and what was there is dropped.</summary>
-    private void RequireAnnounced(HttpResponseMessage response, FileStream output)
+    /// <returns>The size of the whole file, as it is said; null where it is not.</returns>
+    private long? RequireAnnounced(HttpResponseMessage response, FileStream output)
     {
         long? total = response.Content.Headers.ContentLength;
         if (response.StatusCode == HttpStatusCode.PartialContent)
@@ -88,19 +90,21 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
         if (file.Size is long size && total is long announced && announced != size)
             throw new HubException($"{file.Name} has {size} bytes by the hub's description, but the server that sends it says {announced}. " +
                 "Nothing of it was taken; try again later.");
+        return file.Size ?? total;
     }
 
-    private async Task CopyAsync(HttpResponseMessage response, FileStream output, Action<long> arrived, CancellationToken cancellationToken)
+    private async Task CopyAsync(HttpResponseMessage response, FileStream output, long? size, Action<long> arrived, CancellationToken cancellationToken)
     {
         byte[] buffer = new byte[BufferBytes];
         using Stream input = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         for (int read; (read = await ReadAsync(input, buffer, cancellationToken).ConfigureAwait(false)) > 0;)
         {
-            if (output.Length + read > file.Size)
+            if (output.Length + read > (size ?? MostUnannounced))
             {
                 output.SetLength(0);
-                throw new HubException($"{file.Name} has {file.Size} bytes by the hub's description, but more arrive. " +
-                    "Nothing of it was kept; try again later.");
+                throw new HubException(size is null
+                    ? $"{file.Name} has more than {MostUnannounced} bytes, and no server says how many. Nothing of it was kept. Is HF_ENDPOINT a hub?"
+                    : $"{file.Name} has {size} bytes by the hub's description, but more arrive. Nothing of it was kept; try again later.");
             }
             await output.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);
             arrived(output.Position);

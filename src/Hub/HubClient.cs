@@ -9,6 +9,9 @@ namespace ManagedTransformers.Hub;
 /// cache only when all of its files are there.</remarks>
 public sealed class HubClient : IDisposable
 {
+    // A hundred bytes for each of a hundred thousand files.
+    private const int MostBytesOfList = 16 << 20;
+
     private readonly HubOptions _options;
     private readonly HubRequests _requests;
 
@@ -77,7 +80,20 @@ public sealed class HubClient : IDisposable
             await _requests.SendAsync(HttpMethod.Get, address, from: 0, leaveHub: false, cancellationToken).ConfigureAwait(false), "the list of files");
         if (!response.IsSuccessStatusCode)
             throw new HubException($"{_options.Endpoint} redirects to another host where the list of {model}'s files was asked for. Is HF_ENDPOINT a hub?");
-        return await _requests.ReceiveAsync(response.Content.ReadAsByteArrayAsync, "Its list did not arrive.", cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await _requests.ReceiveAsync(token => ReadAsync(response.Content, token), "Its list did not arrive.", cancellationToken).ConfigureAwait(false);
+        }
+        catch (HubTransientException e) when (e.InnerException is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
+        {
+            throw new HubException($"{_options.Endpoint}'s list of {model}'s files is longer than {MostBytesOfList >> 20} MiB. Is HF_ENDPOINT a hub?", e);
+        }
+    }
+
+    private static async Task<byte[]> ReadAsync(HttpContent list, CancellationToken cancellationToken)
+    {
+        await list.LoadIntoBufferAsync(MostBytesOfList, cancellationToken).ConfigureAwait(false);
+        return await list.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private IReadOnlyList<string> Wanted(HubModelId model, IReadOnlyList<string> files, bool all)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Hub.Tests;
@@ -107,6 +108,45 @@ public sealed class HubRefusalTests : HubFixture
         Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains("Is HF_ENDPOINT a hub?"));
         Hub.Answer = _ => new HubAnswer(200, [], """{"sha":"../../x","siblings":[]}"""u8.ToArray());
         Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains("40 hexadecimal digits"));
+    }
+
+    [TestCase("""{"sha":"SHA","siblings":[{"rfilename":null}]}""", "siblings[0] has no \"rfilename\"")]
+    [TestCase("""{"sha":"SHA","siblings":[null]}""", "siblings[0] is null; it must be an object")]
+    [TestCase("""{"sha":"SHA","siblings":null}""", "has no \"siblings\"")]
+    [TestCase("""{"sha":null,"siblings":[]}""", "has no \"sha\"")]
+    [TestCase("null", "is null; it must be an object")]
+    public void A_list_with_nothing_in_the_place_of_a_name_is_refused(string list, string says)
+    {
+        Hub.Answer = _ => new HubAnswer(200, [], Encoding.UTF8.GetBytes(list.Replace("SHA", HubServer.Commit, StringComparison.Ordinal)));
+        Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains(says).And.Message.Contains("Is HF_ENDPOINT a hub?"));
+    }
+
+    [Test]
+    public void A_list_without_end_is_refused_after_16_MiB()
+    {
+        Hub.Answer = _ => new HubAnswer(200, [], Encoding.ASCII.GetBytes(new string(' ', 1 << 16))) { Endless = true };
+        Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains("is longer than 16 MiB"));
+        Assert.That(Hub.Asked, Has.Count.EqualTo(1), "and is not asked for again");
+    }
+
+    [Test]
+    public void A_file_without_end_is_refused_after_1_GiB_where_no_server_says_its_size()
+    {
+        Hub.Answer = asked => asked.Path.EndsWith("/config.json", StringComparison.Ordinal)
+            ? new HubAnswer(200, new() { ["ETag"] = $"\"{HubServer.GitHash(Hub.Files["config.json"])}\"" }, new byte[1 << 20]) { Endless = true } : null;
+        Assert.That(() => PullAsync(), Throws.TypeOf<HubException>().With.Message.Contains("more than 1073741824 bytes, and no server says how many"));
+        Assert.That(Directory.EnumerateFiles(Folder, "*", SearchOption.AllDirectories).Sum(file => new FileInfo(file).Length), Is.LessThan(1000));
+    }
+
+    [TestCase(404)]
+    [TestCase(418)]
+    [TestCase(503)]
+    public async Task The_words_behind_a_status_are_shown_and_not_obeyed(int status)
+    {
+        Hub.Answer = _ => HubAnswer.Error(status) with { Reason = "\u001b[2J\u001b]0;title\u0007gone" };
+        HubException refusal = (await Assert.ThrowsAsync<HubException>(() => PullAsync(options => options with { MaxRetries = 0 })))!;
+        Assert.That(refusal.Message.Any(char.IsControl), Is.False, refusal.Message);
+        Assert.That(refusal.Message.Contains("gone", StringComparison.Ordinal), Is.EqualTo(status != 404));
     }
 
     [Test]

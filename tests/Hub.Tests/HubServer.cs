@@ -17,6 +17,12 @@ internal sealed record HubAsked(string Method, string Path, IReadOnlyDictionary<
 /// <summary>What it answers. CutAfter: bytes of the body after which the connection ends, whatever Content-Length said.</summary>
 internal sealed record HubAnswer(int Status, Dictionary<string, string> Headers, byte[] Body, int? CutAfter = null)
 {
+    /// <summary>What stands behind the status.</summary>
+    public string Reason { get; init; } = "Answer";
+
+    /// <summary>Whether the body comes again and again, and its length is not said.</summary>
+    public bool Endless { get; init; }
+
     public static HubAnswer Error(int status, params (string Name, string Value)[] headers) => new(status, headers.ToDictionary(h => h.Name, h => h.Value), []);
 }
 
@@ -144,10 +150,11 @@ internal sealed class HubServer : IDisposable
                 HubAsked asked = await ReadAsync(stream);
                 Asked.Enqueue(asked);
                 HubAnswer answer = Answer(asked) ?? UsualAnswer(asked);
-                var head = new StringBuilder($"HTTP/1.1 {answer.Status} Answer\r\nConnection: close\r\n");
-                if (!answer.Headers.ContainsKey("Content-Length")) head.Append(CultureInfo.InvariantCulture, $"Content-Length: {answer.Body.Length}\r\n");
+                var head = new StringBuilder($"HTTP/1.1 {answer.Status} {answer.Reason}\r\nConnection: close\r\n");
+                if (!answer.Endless && !answer.Headers.ContainsKey("Content-Length")) head.Append(CultureInfo.InvariantCulture, $"Content-Length: {answer.Body.Length}\r\n");
                 foreach ((string name, string value) in answer.Headers) head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(head.Append("\r\n").ToString()));
+                while (answer.Endless && asked.Method == "GET") await stream.WriteAsync(answer.Body);
                 if (asked.Method == "GET") await stream.WriteAsync(answer.Body.AsMemory(0, Math.Min(answer.CutAfter ?? int.MaxValue, answer.Body.Length)));
             }
             catch (IOException)
