@@ -17,7 +17,6 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
 {
     public const string IncompleteSuffix = ".incomplete";
     private const int BufferBytes = 1 << 18;
-    private const long MostUnannounced = 1 << 30;         // whatever is longer says so: else a disk would be filled by a body without end
 
     private readonly string _partial = path + IncompleteSuffix;
 
@@ -99,11 +98,11 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
         using Stream input = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         for (int read; (read = await ReadAsync(input, buffer, cancellationToken).ConfigureAwait(false)) > 0;)
         {
-            if (output.Length + read > (size ?? MostUnannounced))
+            if (output.Length + read > (size ?? options.MostUnannounced))
             {
                 output.SetLength(0);
                 throw new HubException(size is null
-                    ? $"{file.Name} has more than {MostUnannounced} bytes, and no server says how many. Nothing of it was kept. Is HF_ENDPOINT a hub?"
+                    ? $"{file.Name} has more than {options.MostUnannounced} bytes, and no server says how many. Nothing of it was kept. Is HF_ENDPOINT a hub?"
                     : $"{file.Name} has {size} bytes by the hub's description, but more arrive. Nothing of it was kept; try again later.");
             }
             await output.WriteAsync(buffer.AsMemory(0, read), cancellationToken).ConfigureAwait(false);

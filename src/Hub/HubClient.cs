@@ -82,7 +82,8 @@ public sealed class HubClient : IDisposable
             throw new HubException($"{_options.Endpoint} redirects to another host where the list of {model}'s files was asked for. Is HF_ENDPOINT a hub?");
         try
         {
-            return await _requests.ReceiveAsync(token => ReadAsync(response.Content, token), "Its list did not arrive.", cancellationToken).ConfigureAwait(false);
+            return await _requests.ReceiveAsync(token => ReadAsync(response.Content, token), "Its list did not arrive.", cancellationToken)
+                .ConfigureAwait(false);
         }
         catch (HubTransientException e) when (e.InnerException is HttpRequestException { HttpRequestError: HttpRequestError.ConfigurationLimitExceeded })
         {
@@ -175,6 +176,9 @@ public sealed record HubOptions
 
     /// <summary>How long a server may say nothing before the connection counts as cut.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The most bytes of a file whose size no server says: else a body without end would fill the disk.</summary>
+    internal long MostUnannounced { get; init; } = 1 << 30;
 }
 
 /// <summary>A model of the hub that cannot be had: it is not in the cache, its download was broken off, the hub refuses it, or what arrived is not what was

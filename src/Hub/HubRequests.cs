@@ -197,7 +197,7 @@ internal sealed class HubErrors(HubOptions options, HubModelId model)
         using (response)
         {
             if (status is 408 or 429 or >= 500)
-                throw new HubTransientException($"The server answers {status} ({HubModelId.Shown(response.ReasonPhrase ?? "")}).", Wait(response.Headers.RetryAfter));
+                throw new HubTransientException($"The server answers {status} ({Reason(response)}).", Wait(response.Headers.RetryAfter));
             throw Refusal(response, what);
         }
     }
@@ -217,11 +217,13 @@ internal sealed class HubErrors(HubOptions options, HubModelId model)
             (_, 403) => $"Access to {model.Name} is refused. If it is gated, accept its terms at {options.Endpoint}/{model.Name}; " +
                 $"if it is private, its owner gives access. {login}",
             (_, 404) => $"{model} does not exist at {options.Endpoint}: {what} was not found. Look at the spelling of name and revision.",
-            (_, int status) => $"{options.Endpoint} answers {status} ({HubModelId.Shown(response.ReasonPhrase ?? "")}) where {what} of {model} was asked for.",
+            (_, int status) => $"{options.Endpoint} answers {status} ({Reason(response)}) where {what} of {model} was asked for.",
         };
         string reason = Header(response, "X-Error-Message") is { Length: > 0 } said ? $" (The hub says: {HubModelId.Shown(said)})" : "";
         return new HubException(message + reason) { StatusCode = response.StatusCode };
     }
+
+    private static string Reason(HttpResponseMessage response) => HubModelId.Shown(response.ReasonPhrase ?? "");
 
     private static TimeSpan? Wait(RetryConditionHeaderValue? retryAfter) =>
         retryAfter?.Delta ?? (retryAfter?.Date is DateTimeOffset date ? date - DateTimeOffset.UtcNow : null);

@@ -151,7 +151,8 @@ internal sealed class HubServer : IDisposable
                 Asked.Enqueue(asked);
                 HubAnswer answer = Answer(asked) ?? UsualAnswer(asked);
                 var head = new StringBuilder($"HTTP/1.1 {answer.Status} {answer.Reason}\r\nConnection: close\r\n");
-                if (!answer.Endless && !answer.Headers.ContainsKey("Content-Length")) head.Append(CultureInfo.InvariantCulture, $"Content-Length: {answer.Body.Length}\r\n");
+                if (!answer.Endless && !answer.Headers.ContainsKey("Content-Length"))
+                    head.Append(CultureInfo.InvariantCulture, $"Content-Length: {answer.Body.Length}\r\n");
                 foreach ((string name, string value) in answer.Headers) head.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(head.Append("\r\n").ToString()));
                 while (answer.Endless && asked.Method == "GET") await stream.WriteAsync(answer.Body);

@@ -33,7 +33,8 @@ internal sealed class ServeCommandTests
         Assert.That((ended.ExitCode, ended.Error), Is.EqualTo((0, "")));
         Assert.That(MtxRun.Names(ended.Json), Is.EqualTo(new[] { "address", "models" }));
         Assert.That(ended.Json.GetProperty("address").GetString(), Is.EqualTo($"http://localhost:{port}"));
-        Assert.That(ended.Json.GetProperty("models")[0].GetProperty("tasks").GetString(), Is.EqualTo("Generation, Infill"));
+        Assert.That(ended.Json.GetProperty("models")[0].GetProperty("tasks").EnumerateArray().Select(task => task.GetString()),
+            Is.EqualTo(new[] { "Generation", "Infill" }));
     }
 
     [Test]

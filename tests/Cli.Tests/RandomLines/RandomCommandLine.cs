@@ -11,16 +11,21 @@ namespace ManagedTransformers.Cli.Tests;
 internal sealed class RandomCommandLine
 {
     private static readonly string[] Numbers =
-        ["0", "1", "2", "3", "5", "0.5", "1.0", "-1", "-0", "1e-3", "1e999", "NaN", "-Infinity", "2147483647", "2147483648", "-9223372036854775809", "+3", " 4 ", "0x10"];
+    [
+        "0", "1", "2", "3", "5", "0.5", "1.0", "-1", "-0", "1e-3", "1e999", "NaN", "-Infinity", "2147483647", "2147483648", "-9223372036854775809", "+3",
+        " 4 ", "0x10",
+    ];
 
     private static readonly string[] Texts =
     [
-        "", " ", "a", "def f(x):\n", "public static <mask> set(", "<mask>", "<mask> <mask>", "-", "--", "-x", "-m", "@file", "$0", "\"", "'", "\\", "%s{0}", "[red]x[/]",
-        "\u001b[2J\u001b]0;title\u0007", "\0", "\r\n", "\u0085\u009b31m", "\uFEFF", "\u200B", "\u202Etxt", "\uFFFF\uFDD0", "\uD800", "\uDC00x", "\U0001F600", "e\u0301",
-        "\u0663", "日本語", "İ", "ß", "NaN", "null", "true", "1,5", "1;2", "a=b", "=", ":1", "a=1.5", "5,6=0.5", "regex(", "(a+)+$", ".*", "\\d{999999999}", "none", "human-eval",
+        "", " ", "a", "def f(x):\n", "public static <mask> set(", "<mask>", "<mask> <mask>", "-", "--", "-x", "-m", "@file", "$0", "\"", "'", "\\", "%s{0}",
+        "[red]x[/]", "\u001b[2J\u001b]0;title\u0007", "\0", "\r\n", "\u0085\u009b31m", "\uFEFF", "\u200B", "\u202Etxt", "\uFFFF\uFDD0", "\uD800", "\uDC00x",
+        "\U0001F600", "e\u0301", "\u0663", "日本語", "İ", "ß", "NaN", "null", "true", "1,5", "1;2", "a=b", "=", ":1", "a=1.5", "5,6=0.5", "regex(", "(a+)+$",
+        ".*", "\\d{999999999}", "none", "human-eval",
     ];
 
-    private static readonly string[] Words = ["bogus", "--josn", "--json=1", "-h", "--help", "--version", "/?", "--", "-", "", "---", "-j", "--=x", "-1", "@", "[diagram]"];
+    private static readonly string[] Words =
+        ["bogus", "--josn", "--json=1", "-h", "--help", "--version", "/?", "--", "-", "", "---", "-j", "--=x", "-1", "@", "[diagram]"];
 
     private readonly Random _random;
     private readonly RandomLineFiles _files;
@@ -50,7 +55,8 @@ internal sealed class RandomCommandLine
         _random.Shuffle(CollectionsMarshal.AsSpan(rest));
         Bound(command, rest);
         int place = 0;                                                       // arguments keep their order: the last one may be what is written
-        foreach (string value in command.Arguments.SelectMany(argument => Enumerable.Range(0, Count(argument)).Select(_ => ArgumentValue(command, argument, wild))))
+        foreach (string value in command.Arguments
+            .SelectMany(argument => Enumerable.Range(0, Count(argument)).Select(_ => ArgumentValue(command, argument, wild))))
         {
             place = _random.Next(place, rest.Count + 1);
             rest.Insert(place++, [value]);

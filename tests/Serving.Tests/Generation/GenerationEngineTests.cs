@@ -216,6 +216,20 @@ public sealed class GenerationEngineTests
         Assert.That((await good).Sequences[0].TokenIds, Has.Count.EqualTo(12));
     }
 
+    [TestCase(float.NaN, 1)]
+    [TestCase(float.PositiveInfinity, 1)]
+    [TestCase(float.PositiveInfinity, 2)]
+    public async Task A_score_that_no_number_is_ends_the_request_that_has_it_alone(float score, int beams)
+    {
+        await using var engine = new GenerationEngine(s_generator);
+        var options = new GenerationOptions { MaxNewTokens = 12, EosTokenId = [] };
+        Task<GenerationResult> good = engine.GenerateAsync(new GenerationRequest(Encode("x =")) { Options = options });
+        Task<GenerationResult> bad = engine.GenerateAsync(
+            new GenerationRequest(Encode("y =")) { Options = options with { NumBeams = beams, LogitsProcessors = [new Spoiling(score)] } });
+        Assert.That(async () => await bad, Throws.TypeOf<ModelInputException>().With.Message.Contains("Spoiling made the score of token 3"));
+        Assert.That((await good).Sequences[0].TokenIds, Has.Count.EqualTo(12));
+    }
+
     [Test]
     public async Task A_cache_of_few_bytes_gives_up_old_prompts_and_lets_requests_wait()
     {
@@ -269,6 +283,11 @@ public sealed class GenerationEngineTests
     private static int[] Encode(string text) => s_generator.Encode(text);
 
     private static string Prompt(int i) => i % 2 == 0 ? s_code[..(30 * i + 7)] : $"def function_{i}(x):\n    return x {(i % 3 == 0 ? "+" : "*")}";
+
+    private sealed class Spoiling(float score) : LogitsProcessor
+    {
+        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[3] = score;
+    }
 
     private sealed class Failing : LogitsProcessor
     {

@@ -54,7 +54,8 @@ public class TokenSearchTests
     public void A_text_that_nearly_has_a_thousand_tokens_at_every_place_is_read_to_its_end()
     {
         // aᵏb for k to 1,000: with a step for every unit of every token that fits so far it would be 10⁹ steps.
-        Tokenizer tokenizer = Tiny.ByteLevel(added: new JsonArray([.. Enumerable.Range(1, 1000).Select(k => (JsonNode)Tiny.Added(255 + k, $"{new string('a', k)}b"))]));
+        IEnumerable<JsonNode> tokens = Enumerable.Range(1, 1000).Select(k => Tiny.Added(255 + k, $"{new string('a', k)}b"));
+        Tokenizer tokenizer = Tiny.ByteLevel(added: new JsonArray([.. tokens]));
         Assert.That(tokenizer.EncodeToIds(new string('a', 1_000_000) + "b"), Has.Length.EqualTo(999_001).And.ItemAt(999_000).EqualTo(1255));
     }
 
@@ -66,11 +67,14 @@ public class TokenSearchTests
     public void White_space_that_takes_white_space_with_it_is_read(string token, bool left, bool right)
     {
         var random = new Random(3);
-        Tokenizer tokenizer = Tiny.ByteLevel(
-            added: [Tiny.Added(256, token, lstrip: left, rstrip: right), Tiny.Added(257, "<m>", lstrip: true, rstrip: true), Tiny.Added(258, "\t", lstrip: true)]);
+        Tokenizer tokenizer = Tiny.ByteLevel(added:
+        [
+            Tiny.Added(256, token, lstrip: left, rstrip: right), Tiny.Added(257, "<m>", lstrip: true, rstrip: true), Tiny.Added(258, "\t", lstrip: true),
+        ]);
+        string[] parts = [" ", "  ", "\n", "\t", "a", "<m>"];
         for (int round = 0; round < 300; round++)
         {
-            string text = string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => (string[])[" ", "  ", "\n", "\t", "a", "<m>"]).Select(any => any[random.Next(6)]));
+            string text = string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => parts[random.Next(parts.Length)]));
             TokenEncoding encoding = tokenizer.Encode(text);
             Assert.That(encoding.Offsets.All(at => at.Start <= at.End && at.End <= text.Length), Is.True, text);
             Assert.That(tokenizer.EncodeToIds(text), Is.EqualTo(encoding.Ids), text);

@@ -100,7 +100,8 @@ internal sealed class SampleCommand : MtxCommand
     private static void Report(CommandContext context, SampleResult result)
     {
         if (!context.WriteJson(result, CliJsonContext.Relaxed.SampleResult))
-            context.Console.Out.WriteLine($"{Show.Visible(result.Out)} has {result.Samples} samples of {result.Problems} problems, {result.Added} of them new.");
+            context.Console.Out.WriteLine(
+                $"{Show.Visible(result.Out)} has {result.Samples} samples of {result.Problems} problems, {result.Added} of them new.");
     }
 
     // Not Progress<int>, which reports from another thread, and so out of order.

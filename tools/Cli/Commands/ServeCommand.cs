@@ -137,15 +137,18 @@ internal sealed class ServeCommand : MtxCommand
             context.Console.Warn($"{model.Id} cannot be served: {model.Problem}");
         if (host.IsOpenToOthers)
             context.Console.Warn($"Anybody who reaches {host.Address} may ask; --api-key keeps others out.");
-        ServedModel[] models = [.. host.Models.Select(model => new ServedModel(model.Id, model.Tasks.ToString()))];
+        ServedModel[] models = [.. host.Models.Select(model => new ServedModel(model.Id, TasksOf(model)))];
         if (!context.WriteJson(new ServeResult(host.Address, models), CliJsonContext.Relaxed.ServeResult))
         {
             foreach (ServedModel model in models)
-                context.Console.Out.WriteLine($"{Cli.Show.Visible(model.Id)}: {model.Tasks}");
+                context.Console.Out.WriteLine($"{Cli.Show.Visible(model.Id)}: {(model.Tasks is [] ? "None" : string.Join(", ", model.Tasks))}");
             context.Console.Out.WriteLine($"Serving at {host.Address}; Ctrl+C ends it.");
         }
         context.Console.Out.Flush();
     }
+
+    private static string[] TasksOf(ModelStatus model) =>
+        [.. Enum.GetValues<ModelTasks>().Where(task => task != ModelTasks.None && model.Tasks.HasFlag(task)).Select(task => task.ToString())];
 
     private static Option<string?> Size(string name, string description)
     {
@@ -165,4 +168,4 @@ internal sealed class ServeCommand : MtxCommand
 internal sealed record ServeResult(string Address, ServedModel[] Models);
 
 /// <summary>A model, and what it can do.</summary>
-internal sealed record ServedModel(string Id, string Tasks);
+internal sealed record ServedModel(string Id, string[] Tasks);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using ManagedTransformers.Models;
 using ManagedTransformers.Tokenizers;
@@ -10,6 +11,9 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx tokenize: text to ids, tokens and offsets.</summary>
 internal sealed class TokenizeCommand : MtxCommand
 {
+    // Frames and colours are for tables that people read.
+    private const int MostFramed = 1000;
+
     private readonly Argument<string?> _text = new("TEXT") { Arity = ArgumentArity.ZeroOrOne, Description = "The text; '-' reads it from standard input." };
     private readonly Option<string?> _jsonl =
         new("--jsonl") { HelpName = "FILE", Description = "Read one JSON string per line and write one JSON object per line; '-' reads standard input." };
@@ -47,21 +51,28 @@ internal sealed class TokenizeCommand : MtxCommand
         string? pair = context.Get(_pair);
         if (context.Get(_jsonl) is string file)
         {
-            await EncodeLinesAsync(context, file, text => Encode(tokenizer, text, pair, options), cancellationToken).ConfigureAwait(false);
+            await EncodeLinesAsync(context, file, line => Describe(line, tokenizer.Encode(line, pair, options, cancellationToken)), cancellationToken)
+                .ConfigureAwait(false);
             return ExitCodes.Ok;
         }
-        TokenizeResult result = Encode(tokenizer, context.Text(context.Get(_text)!), pair, options);
+        string text = context.Text(context.Get(_text)!);
+        TokenEncoding encoding = tokenizer.Encode(text, pair, options, cancellationToken);
+        TokenizeResult result = Describe(text, encoding);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.TokenizeResult))
-            ShowTable(context.Console, result);
+            ShowTable(context.Console, encoding, result.Decoded, cancellationToken);
         return ExitCodes.Ok;
-    }
 
-    private static TokenizeResult Encode(Tokenizer tokenizer, string text, string? pair, EncodeOptions options)
-    {
-        TokenEncoding encoding = tokenizer.Encode(text, pair, options);
-        int[] own = [.. encoding.Ids.Where((_, i) => encoding.SpecialTokensMask[i] == 0)];
-        return new TokenizeResult(text, pair, encoding.Ids, encoding.Tokens, [.. encoding.Offsets.Select(offset => (int[])[offset.Start, offset.End])],
-            encoding.TypeIds, encoding.SpecialTokensMask, encoding.WordIds, tokenizer.Decode(own), [.. encoding.Overflowing.Select(window => window.Ids)]);
+        // A pair has a window for each window of the one with each of the other: they are made as they are written.
+        TokenizeResult Describe(string given, TokenEncoding encoded)
+        {
+            int[] own = [.. encoded.Ids.Where((_, i) => encoded.SpecialTokensMask[i] == 0)];
+            return new TokenizeResult(given, pair, encoded.Ids, encoded.Tokens, encoded.Offsets.Select(offset => (int[])[offset.Start, offset.End]),
+                encoded.TypeIds, encoded.SpecialTokensMask, encoded.WordIds, tokenizer.Decode(own), encoded.Overflowing.Select(window =>
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    return window.Ids;
+                }));
+        }
     }
 
     private static async Task EncodeLinesAsync(CommandContext context, string file, Func<string, TokenizeResult> encode, CancellationToken cancellationToken)
@@ -113,22 +124,35 @@ internal sealed class TokenizeCommand : MtxCommand
         },
     };
 
-    private static void ShowTable(CliConsole console, TokenizeResult result)
+    private static void ShowTable(CliConsole console, TokenEncoding encoding, string decoded, CancellationToken cancellationToken)
     {
-        Table table = Show.Table(console, ">#", ">id", "token", ">from", ">to", "");
-        for (int i = 0; i < result.Ids.Length; i++)
+        string[] headers = [">#", ">id", "token", ">from", ">to", ""];
+        if (console.OutIsTerminal && encoding.Ids.Length <= MostFramed)
         {
-            bool special = result.SpecialTokensMask[i] == 1;
-            table.AddRow(Show.Number(i, "0"), Show.Number(result.Ids[i], "0"), Show.Cell(result.Tokens[i], special ? Color.Grey : null),
-                Show.Number(result.Offsets[i][0], "0"), Show.Number(result.Offsets[i][1], "0"), Show.Cell(special ? "special" : ""));
+            Table table = Show.Table(console, headers);
+            for (int i = 0; i < encoding.Ids.Length; i++)
+                table.AddRow([.. Row(i).Select((cell, column) => Show.Cell(cell, column == 2 && encoding.SpecialTokensMask[i] == 1 ? Color.Grey : null))]);
+            Show.Write(console, table);
         }
-        Show.Write(console, table);
-        string windows = result.Overflowing.Length == 0 ? "" : $", and {result.Overflowing.Length} further windows";
-        console.Out.WriteLine($"{result.Ids.Length} tokens{windows}; decoded: {Show.Visible(result.Decoded)}");
+        else
+        {
+            LongTable.Write(console, headers, encoding.Ids.Length, Row);
+        }
+        int further = encoding.Overflowing.Count;
+        string windows = further == 0 ? "" : $", and {further} further windows";
+        console.Out.WriteLine($"{encoding.Ids.Length} tokens{windows}; decoded: {Show.Visible(decoded)}");
+
+        string[] Row(int i)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            (int start, int end) = encoding.Offsets[i];
+            string[] numbers = [.. ((int[])[i, encoding.Ids[i], start, end]).Select(number => number.ToString(CultureInfo.InvariantCulture))];
+            return [numbers[0], numbers[1], encoding.Tokens[i], numbers[2], numbers[3], encoding.SpecialTokensMask[i] == 1 ? "special" : ""];
+        }
     }
 }
 
 /// <summary>A text as tokens; offsets are half-open spans in Unicode code points.</summary>
 internal sealed record TokenizeResult(
-    string Text, string? Pair, int[] Ids, string[] Tokens, int[][] Offsets, int[] TypeIds, int[] SpecialTokensMask, int?[] WordIds,
-    string Decoded, int[][] Overflowing);
+    string Text, string? Pair, int[] Ids, string[] Tokens, IEnumerable<int[]> Offsets, int[] TypeIds, int[] SpecialTokensMask, int?[] WordIds,
+    string Decoded, IEnumerable<int[]> Overflowing);

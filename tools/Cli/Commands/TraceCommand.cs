@@ -62,7 +62,7 @@ internal sealed class TraceCommand : MtxCommand
         var result = new TraceResult(model.Architecture, context.Get(_out)!, rows, written);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.TraceResult))
             context.Console.Out.WriteLine(
-                $"{Show.Visible(model.Architecture)}: {written.Length} activations of {rows.Length} × {rows[0].Length} tokens written to {Show.Visible(result.Output)}");
+                $"{model.Architecture}: {written.Length} activations of {rows.Length} × {rows[0].Length} tokens written to {Show.Visible(result.Output)}");
         return Task.FromResult(ExitCodes.Ok);
     }
 

@@ -68,15 +68,16 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     /// <summary>Says what went wrong, which is the last that is written: the command may still be at work, and gets no further.</summary>
     /// <param name="message">For people, on standard error.</param>
     /// <param name="json">For programs, on standard output; null where none was asked for.</param>
-    public void Fail(string message, string? json)
+    /// <param name="patient">Whether it waits for whoever reads; not where the command was told to end.</param>
+    public void Fail(string message, string? json, bool patient)
     {
         try
         {
-            _error.TryEnd($"mtx: {Show.Printable(message)}");
+            _error.End($"mtx: {Show.Printable(message)}", ownLine: false, patient);
         }
         finally
         {
-            _out.TryEnd(json);
+            _out.End(json, ownLine: true, patient);
         }
     }
 
@@ -87,7 +88,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     {
         try
         {
-            _out.TryEnd();
+            _out.End(lastLine: null, ownLine: true, patient: exitCode < ExitCodes.Cancelled);
             return exitCode;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

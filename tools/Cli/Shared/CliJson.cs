@@ -9,7 +9,12 @@ namespace ManagedTransformers.Cli;
 internal static class CliJson
 {
     /// <summary>Writes one value and a line break.</summary>
-    public static void Write<T>(CliConsole console, T value, JsonTypeInfo<T> type) => console.Out.WriteLine(JsonSerializer.Serialize(value, type));
+    public static void Write<T>(CliConsole console, T value, JsonTypeInfo<T> type)
+    {
+        using (var stream = new TextStream(console.Out))
+            JsonSerializer.Serialize(stream, value, type);
+        console.Out.WriteLine();
+    }
 }
 
 /// <summary>The source-generated contract: snake_case names, null where there is nothing, NaN and infinities as strings.</summary>

@@ -58,7 +58,8 @@ internal static class ErrorReport
         try
         {
             var error = new ErrorResult(new ErrorBody(exception.GetType().Name, message));
-            console.Fail(message, json ? JsonSerializer.Serialize(error, CliJsonContext.Relaxed.ErrorResult) : null);
+            console.Fail(message, json ? JsonSerializer.Serialize(error, CliJsonContext.Relaxed.ErrorResult) : null,
+                patient: code != ExitCodes.Cancelled);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -8,12 +8,13 @@ namespace ManagedTransformers.Cli;
 /// </summary>
 internal sealed class SharedWriter : TextWriter
 {
-    // Somebody who does not read keeps a write waiting for ever; the process ends all the same.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    // Somebody who does not read keeps a write waiting for ever; a command that was told to end does so all the same.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly TextWriter _inner;
     private readonly Lock _turn = new();
     private bool _ended;
+    private bool _inLine;
 
     /// <summary>Writes to <paramref name="inner"/>, which nobody else writes to.</summary>
     public SharedWriter(TextWriter inner)
@@ -35,17 +36,23 @@ internal sealed class SharedWriter : TextWriter
     {
         lock (_turn)
         {
-            if (!_ended)
-                _inner.Write(buffer);
+            if (_ended || buffer.IsEmpty)
+                return;
+            _inner.Write(buffer);
+            _inLine = buffer[^1] != '\n';
         }
     }
+
+    public override void WriteLine() => Write(CoreNewLine);
 
     public override void WriteLine(string? value)
     {
         lock (_turn)
         {
-            if (!_ended)
-                _inner.WriteLine(value);
+            if (_ended)
+                return;
+            _inner.WriteLine(value);
+            _inLine = false;
         }
     }
 
@@ -59,18 +66,27 @@ internal sealed class SharedWriter : TextWriter
     }
 
     /// <summary>Ends the stream: writes what is left in it, and a last line. What others write afterwards goes nowhere.</summary>
-    /// <returns>Whether it could; not while another write does not end.</returns>
-    public bool TryEnd(string? lastLine = null)
+    /// <param name="lastLine">That line; null for none.</param>
+    /// <param name="ownLine">Whether it is left out where it would stand in a line that was begun: half a value of JSON is none, whatever follows.</param>
+    /// <param name="patient">Whether it waits for somebody who reads slowly; else for some seconds.</param>
+    public void End(string? lastLine = null, bool ownLine = false, bool patient = true)
+    {
+        if (patient)
+            EndNow(lastLine, ownLine);
+        else
+            Task.WhenAny(Task.Run(() => EndNow(lastLine, ownLine)), Task.Delay(Patience)).Wait();      // what goes wrong is nobody's any more
+    }
+
+    private void EndNow(string? lastLine, bool ownLine)
     {
         if (!_turn.TryEnter(Patience))
-            return false;
+            return;                                 // a write that does not end is that of a command which was given up
         try
         {
             _ended = true;
-            if (lastLine is not null)
+            if (lastLine is not null && !(ownLine && _inLine))
                 _inner.WriteLine(lastLine);
             _inner.Flush();
-            return true;
         }
         finally
         {

@@ -110,6 +110,12 @@ public sealed partial record GenerationOptions
             throw new ModelInputException(biases.Count == 0
                 ? "SequenceBias is empty; at least one sequence is needed. Leave it out where none is meant."
                 : "SequenceBias holds an empty sequence; at least one token is needed.");
+        foreach (SequenceBias bias in all.SequenceBias ?? [])
+        {
+            if (float.IsNaN(bias.Bias) || float.IsPositiveInfinity(bias.Bias))
+                throw new ModelInputException($"SequenceBias adds {(float.IsNaN(bias.Bias) ? "NaN" : "+∞")} to the score of token {bias.TokenIds[^1]}; " +
+                    "a number is needed, or −∞ for what may not come.");
+        }
     }
 
     private void RequireTokens(GenerationOptions all, int vocabSize)

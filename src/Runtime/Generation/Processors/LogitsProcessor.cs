@@ -19,7 +19,8 @@ public abstract class LogitsProcessor
 {
     /// <summary>Changes the scores of one row in place.</summary>
     /// <param name="inputIds">The row's tokens so far: prompt and generated.</param>
-    /// <param name="scores">The score of each token, [vocab_size]; −∞ makes a token impossible. NaN may not be put in.</param>
+    /// <param name="scores">The score of each token, [vocab_size]; −∞ makes a token impossible. NaN and +∞ may not be put in: the
+    /// generation ends with a <see cref="ModelInputException"/> that names the processor.</param>
     public abstract void Process(ReadOnlySpan<int> inputIds, Span<float> scores);
 
     // An end token may lie outside the vocabulary (config.json may be wrong); it has no score then.
@@ -68,7 +69,7 @@ internal static class LogitsProcessors
     }
 
     /// <summary>Runs them one after the other.</summary>
-    /// <exception cref="ModelInputException">One gives NaN, or all of them leave no token possible.</exception>
+    /// <exception cref="ModelInputException">One gives NaN or +∞, or all of them leave no token possible.</exception>
     public static void Process(LogitsProcessor[] processors, ReadOnlySpan<int> inputIds, Span<float> scores)
     {
         if (processors.Length == 0)
@@ -78,8 +79,9 @@ internal static class LogitsProcessors
             processor.Process(inputIds, scores);
             // The built-in ones keep numbers numbers.
             if (processor.GetType().Assembly != typeof(LogitsProcessors).Assembly
-                && scores.ContainsAnyExceptInRange(float.NegativeInfinity, float.PositiveInfinity))
-                throw new ModelInputException($"{processor.GetType().Name} made the score of a token NaN; numbers or −∞ are needed.");
+                && scores.IndexOfAnyExceptInRange(float.NegativeInfinity, float.MaxValue) is >= 0 and int token)
+                throw new ModelInputException($"{processor.GetType().Name} made the score of token {token} {(float.IsNaN(scores[token]) ? "NaN" : "+∞")}; " +
+                    "numbers are needed, or −∞ for what may not come.");
         }
         if (!scores.ContainsAnyExcept(float.NegativeInfinity))
             throw new ModelInputException($"The options leave no token possible after {inputIds.Length} tokens: all {scores.Length} scores are −∞. " +

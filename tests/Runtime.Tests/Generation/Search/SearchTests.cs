@@ -143,22 +143,36 @@ public sealed class SearchTests
     }
 
     [Test]
-    public void Scores_that_leave_no_token_and_processors_that_give_NaN_are_refused()
+    public void Scores_that_leave_no_token_are_refused()
     {
         int[] all = [.. Enumerable.Range(0, _model.Config.VocabSize)];
         Assert.That(() => _model.Generate([s_prompts[0]], new GenerationOptions { SuppressTokens = all }),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("no token"));
         Assert.That(() => _model.Generate([s_prompts[0]], new GenerationOptions { SuppressTokens = all, NumBeams = 2 }),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("no token"));
-        Assert.That(() => _model.Generate([s_prompts[0]], new GenerationOptions { LogitsProcessors = [new Spoiler()] }),
-            Throws.TypeOf<ModelInputException>().With.Message.Contains("Spoiler").And.Message.Contains("NaN"));
         Assert.That(() => _model.Generate([s_prompts[0]], new GenerationOptions { StopStrings = ["x"] }),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("tokenizer"));
     }
 
-    private sealed class Spoiler : LogitsProcessor
+    [Test]
+    public void A_score_that_no_number_is_is_refused_with_the_name_of_its_processor(
+        [Values(float.NaN, float.PositiveInfinity)] float score, [Values(1, 3)] int beams, [Values] bool sample)
     {
-        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[3] = float.NaN;
+        var options = new GenerationOptions { MaxNewTokens = 4, NumBeams = beams, DoSample = sample, LogitsProcessors = [new Spoiler(score)] };
+        Assert.That(() => _model.Generate([s_prompts[0]], options), Throws.TypeOf<ModelInputException>()
+            .With.Message.Contains($"Spoiler made the score of token 3 {(float.IsNaN(score) ? "NaN" : "+∞")}"));
+        Assert.That(() => _model.Generate([s_prompts[0]], options with { LogitsProcessors = [new Spoiler(float.NegativeInfinity)] }), Throws.Nothing);
+    }
+
+    [TestCase(float.NaN)]
+    [TestCase(float.PositiveInfinity)]
+    public void A_bias_that_no_number_is_is_refused(float bias) => Assert.That(
+        () => _model.Generate([s_prompts[0]], new GenerationOptions { SequenceBias = [new SequenceBias([5], bias)] }),
+        Throws.TypeOf<ModelInputException>().With.Message.Contains("to the score of token 5"));
+
+    private sealed class Spoiler(float score) : LogitsProcessor
+    {
+        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[3] = score;
     }
 
     // Σ ln p(token | before), from the scores of one pass over all of it.
