@@ -46,9 +46,10 @@ internal sealed class CancelledOutputTests
     [TestCase("TERM")]
     public void A_process_whose_output_nobody_reads_ends_by_a_signal(string signal)
     {
-        // Long lines soon fill the pipe, of which a hundred bytes are read.
+        // Long lines soon fill the pipe, of which a hundred bytes are read. What a shell starts in the background would not be told of SIGINT.
         const string Script =
-            "yes \"\\\"$1\\\"\" | { \"${@:3}\" & echo $! > \"$2\"; wait $!; echo $? > \"$2.code\"; } | { head -c 100 > /dev/null; sleep 60; }";
+            "yes \"\\\"$1\\\"\" | { env --default-signal=INT \"${@:3}\" & echo $! > \"$2\"; wait $!; echo $? > \"$2.code\"; } | "
+            + "{ head -c 100 > /dev/null; sleep 60; }";
         string folder = Folders.Scratch(), pid = Path.Combine(folder, "pid");
         if (!OperatingSystem.IsLinux())
             Assert.Ignore("This test sends a signal.");

@@ -19,7 +19,7 @@ internal sealed partial class RandomCommandLineTests
     private static readonly string[] HelpWords = ["-h", "--help", "-?", "/?", "/h", "--version"];
 
     [Test]
-    public Task Lines_at_random_end_in_a_message() => RunAsync(seed: 1, lines: 250);
+    public Task Lines_at_random_end_in_a_message() => RunAsync(seed: 1, lines: 200);
 
     [Test]
     [Explicit("Takes an hour")]

@@ -112,8 +112,8 @@ public sealed partial record GenerationOptions
                 : "SequenceBias holds an empty sequence; at least one token is needed.");
         foreach (SequenceBias bias in all.SequenceBias ?? [])
         {
-            if (float.IsNaN(bias.Bias) || float.IsPositiveInfinity(bias.Bias))
-                throw new ModelInputException($"SequenceBias adds {(float.IsNaN(bias.Bias) ? "NaN" : "+∞")} to the score of token {bias.TokenIds[^1]}; " +
+            if (float.IsPositiveInfinity(bias.Bias))
+                throw new ModelInputException($"SequenceBias adds +∞ to the score of token {bias.TokenIds[^1]}; " +
                     "a number is needed, or −∞ for what may not come.");
         }
     }

@@ -164,10 +164,9 @@ public sealed class SearchTests
         Assert.That(() => _model.Generate([s_prompts[0]], options with { LogitsProcessors = [new Spoiler(float.NegativeInfinity)] }), Throws.Nothing);
     }
 
-    [TestCase(float.NaN)]
-    [TestCase(float.PositiveInfinity)]
-    public void A_bias_that_no_number_is_is_refused(float bias) => Assert.That(
-        () => _model.Generate([s_prompts[0]], new GenerationOptions { SequenceBias = [new SequenceBias([5], bias)] }),
+    [Test]
+    public void A_bias_of_plus_infinity_is_refused() => Assert.That(
+        () => _model.Generate([s_prompts[0]], new GenerationOptions { SequenceBias = [new SequenceBias([5], float.PositiveInfinity)] }),
         Throws.TypeOf<ModelInputException>().With.Message.Contains("to the score of token 5"));
 
     private sealed class Spoiler(float score) : LogitsProcessor
