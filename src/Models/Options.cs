@@ -45,9 +45,10 @@ public sealed record LoadOptions
     public bool WidenWeights { get; init; } = OperatingSystem.IsBrowser();
 
     /// <summary>
-    /// Whether weight files are mapped: opened at once, their pages shared with other processes and read when they are used. A file that is cut in place while
-    /// it is mapped ends the process (SIGBUS, or an access violation), which no exception handler sees, and one that is overwritten in place changes the
-    /// answers: replace files by a rename. False: they are read whole into memory of the process's own, and what happens to them afterwards changes nothing.
+    /// Whether weight files are mapped: opened at once, their pages shared with other processes and read when they are used. Replace such files by a rename,
+    /// which a loaded model does not feel. One that is written to in place is noticed when the next pass begins, by its length and time: a
+    /// <see cref="CheckpointException"/>. One that is cut while a pass runs ends the process (SIGBUS, or an access violation), which no exception handler sees.
+    /// False: files are read whole into memory of the process's own, and what happens to them afterwards changes nothing.
     /// </summary>
     public bool MapWeights { get; init; } = true;
 

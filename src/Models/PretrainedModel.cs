@@ -101,6 +101,7 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <param name="session">A session of this model.</param>
     /// <param name="options">What to return.</param>
     /// <exception cref="ModelInputException">The inputs do not fit the model.</exception>
+    /// <exception cref="CheckpointException">A weight file that is mapped was written to in place (<see cref="LoadOptions.MapWeights"/>).</exception>
     /// <exception cref="InvalidOperationException">The session belongs to another model, or runs on another thread.</exception>
     /// <exception cref="ObjectDisposedException">The model or the session was disposed.</exception>
     public abstract ModelOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null);
@@ -121,6 +122,9 @@ public abstract class PretrainedModel : IPretrainedModel
             StoredBlocks.Write(metadata, blocks);
         SafetensorsWriter.Write(Path.Combine(directory, Checkpoint.SingleFileName), tensors, metadata, progress, cancellationToken);
     }
+
+    /// <exception cref="CheckpointException">A file that is mapped was written to since it was opened.</exception>
+    internal void RequireUnchangedWeights() => _checkpoint?.RequireUnchanged();
 
     /// <summary>Gives the weights back. Sessions that are running finish; their memory goes with the last of them.</summary>
     public void Dispose()

@@ -24,12 +24,14 @@ public sealed class Checkpoint : IDisposable
     public const string TorchIndexFileName = "pytorch_model.bin.index.json";
 
     private readonly Lifetime _lifetime;
+    private readonly IWeightFile[] _files;
     private readonly OrderedDictionary<string, Weight> _weights = new(StringComparer.Ordinal);
     private readonly OrderedDictionary<string, string> _metadata = new(StringComparer.Ordinal);
 
     private Checkpoint(string description, IReadOnlyList<IWeightFile> files)
     {
         Description = description;
+        _files = [.. files];
         FileNames = [.. files.Select(file => file.Name)];
         foreach (IWeightFile file in files)
         {
@@ -83,6 +85,13 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when the checkpoint is disposed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
     internal FileLease Acquire() => _lifetime.Acquire();
+
+    /// <summary>Sees whether files that are mapped are as they were when they were opened; a lease must be held.</summary>
+    /// <exception cref="CheckpointException">One was written to in place.</exception>
+    internal void RequireUnchanged()
+    {
+        foreach (IWeightFile file in _files) file.RequireUnchanged();
+    }
 
     /// <summary>Lets go of the files; they are unmapped when no session reads them any more. No weight can be read afterwards.</summary>
     public void Dispose() => _lifetime.Dispose();
@@ -179,4 +188,7 @@ internal interface IWeightFile : IDisposable
 
     IReadOnlyDictionary<string, Weight> Weights { get; }
     IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <exception cref="CheckpointException">It is mapped, and was written to in place.</exception>
+    void RequireUnchanged();
 }

@@ -53,6 +53,9 @@ internal sealed class FileContent : IDisposable
         return new Weight(name, tensor.Type, tensor.Shape, bytes, Name, _lifetime);
     }
 
+    /// <exception cref="CheckpointException">It is mapped, and was written to in place.</exception>
+    public void RequireUnchanged() => _mapped?.RequireUnchanged();
+
     public FileLease Acquire() => _lifetime.Acquire();
     public void ThrowIfEnded() => _lifetime.ThrowIfEnded();
     public void Dispose() => _lifetime.Dispose();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
@@ -22,12 +23,14 @@ internal sealed unsafe class MappedFile : IDisposable
     private readonly MemoryMappedFile? _file;
     private readonly MemoryMappedViewAccessor? _view;
     private readonly SafeFileHandle? _handle;             // the mapping's, which closes it
+    private readonly DateTime _written;                   // when it was mapped
     private byte* _start;
     private byte* _memory;                                // of the process's own; null: mapped
 
     private MappedFile(string path, long length, SafeFileHandle? handle, MemoryMappedFile? file, MemoryMappedViewAccessor? view)
     {
         (Path, Length, _handle, _file, _view) = (path, length, handle, file, view);
+        if (handle is not null) _written = File.GetLastWriteTimeUtc(handle);
         view?.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
         _lifetime = new Lifetime(Name, Unmap);
     }
@@ -107,6 +110,22 @@ internal sealed unsafe class MappedFile : IDisposable
         {
             throw Unusable(Path, $"cannot be read: {e.Message}", e);
         }
+    }
+
+    /// <summary>Two calls of the operating system find out whether the file has the length and the time that it was mapped with. A file that was replaced by
+    /// a rename, or deleted, is still the one that is mapped.</summary>
+    /// <remarks>Windows lets nobody write to a file that is mapped. Elsewhere nothing prevents it: a page that is gone ends the process (SIGBUS) when it is
+    /// read, which .NET cannot catch, so this is only as good as it is early.</remarks>
+    /// <exception cref="CheckpointException">It was written to in place.</exception>
+    public void RequireUnchanged()
+    {
+        if (_handle is null || OperatingSystem.IsWindows()) return;
+        (long length, DateTime written) = (RandomAccess.GetLength(_handle), File.GetLastWriteTimeUtc(_handle));
+        if (length != Length || written != _written)
+            throw Unusable(Path, string.Create(CultureInfo.InvariantCulture,
+                $"was written to while it is used: it had {Length} bytes of {_written:yyyy-MM-dd HH:mm:ss.fff} when it was opened, and has {length} bytes of " +
+                $"{written:yyyy-MM-dd HH:mm:ss.fff} now. Load the model again. Replace files by a rename, which a loaded model does not feel, or load with " +
+                $"{nameof(LoadOptions)}.{nameof(LoadOptions.MapWeights)} = false (mtx: --no-map)."));
     }
 
     /// <summary>Keeps the file mapped until the lease is disposed.</summary>

@@ -29,6 +29,8 @@ public sealed class SafetensorsFile : IWeightFile
     /// <summary>The strings under <c>__metadata__</c>; empty where there are none.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
+    private MappedFile? Mapped { get; init; }
+
     /// <summary>Maps a file. Takes the time to read its header, whatever the size of its data.</summary>
     /// <exception cref="CheckpointException">The file cannot be read or breaks a rule of the format.</exception>
     public static SafetensorsFile Open(string path) => OpenFile(path, map: true);
@@ -46,7 +48,8 @@ public sealed class SafetensorsFile : IWeightFile
             header.RequireDataLength(file.Length - dataStart, file.Name);
             var lifetime = new Lifetime(file.Name, file.Dispose);
             return new SafetensorsFile(file.Name, header, lifetime, tensor =>
-                new Weight(tensor.Name, tensor.Type, tensor.Shape, file, dataStart + tensor.Begin) { BlockType = header.BlocksOf(tensor) });
+                new Weight(tensor.Name, tensor.Type, tensor.Shape, file, dataStart + tensor.Begin) { BlockType = header.BlocksOf(tensor) })
+            { Mapped = file };
         }
         catch
         {
@@ -99,6 +102,8 @@ public sealed class SafetensorsFile : IWeightFile
     /// <summary>Keeps the memory of all weights in place until the lease is disposed, also when this file is disposed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
     internal FileLease Acquire() => _lifetime.Acquire();
+
+    void IWeightFile.RequireUnchanged() => Mapped?.RequireUnchanged();
 
     /// <summary>Lets go of the file; it is unmapped when no session reads it any more. Its weights cannot be read afterwards.</summary>
     public void Dispose() => _lifetime.Dispose();

@@ -121,6 +121,7 @@ public sealed class Session : IDisposable
 
     /// <summary>Starts a pass; the caller ends it by disposing what this returns.</summary>
     /// <exception cref="InvalidOperationException">Another thread runs this session.</exception>
+    /// <exception cref="CheckpointException">A weight file that is mapped was written to in place.</exception>
     /// <exception cref="ObjectDisposedException">The session was disposed.</exception>
     internal Pass Begin(ForwardOptions options, FloatTensor? headMask = null, bool traced = true)
     {
@@ -128,6 +129,7 @@ public sealed class Session : IDisposable
         if (Interlocked.Exchange(ref _running, 1) != 0)
             throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: " +
                 "create one per thread.");
+        RequireUnchangedWeights();
         Options = options;
         HeadMask = headMask;
         Tracer = traced ? _trace : null;
@@ -136,6 +138,19 @@ public sealed class Session : IDisposable
         Attentions = Options.OutputAttentions ? [] : null;
         Workspace.Reset();
         return new Pass(this);
+    }
+
+    private void RequireUnchangedWeights()
+    {
+        try
+        {
+            Model.RequireUnchangedWeights();
+        }
+        catch
+        {
+            Volatile.Write(ref _running, 0);
+            throw;
+        }
     }
 
     /// <summary>What it is doing, for its debugger view.</summary>

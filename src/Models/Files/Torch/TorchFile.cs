@@ -30,6 +30,8 @@ internal sealed class TorchFile : IWeightFile
     /// <summary>The tensors by name (case-sensitive), in the order of the state dict.</summary>
     public IReadOnlyDictionary<string, Weight> Weights => _weights;
 
+    void IWeightFile.RequireUnchanged() => _content.RequireUnchanged();
+
     IReadOnlyDictionary<string, string> IWeightFile.Metadata => System.Collections.ObjectModel.ReadOnlyDictionary<string, string>.Empty;
 
     /// <summary>Maps a file. Takes the time to read its pickle, whatever the size of its data.</summary>
