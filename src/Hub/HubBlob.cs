@@ -41,6 +41,7 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             continued = false;                             // the part that was there may have been another's: once more, from the start
         }
         File.Move(_partial, path, overwrite: true);
+        SystemCalls.FlushDirectory(Path.GetDirectoryName(path)!);
     }
 
     private long Length() => new FileInfo(_partial) is { Exists: true } partial ? partial.Length : 0;
@@ -162,13 +163,10 @@ internal static class HubLock
             {
                 return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
-            catch (IOException e) when (IsHeld(e))
+            catch (IOException e) when (Unfinished.IsHeld(e))
             {
                 await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
             }
         }
     }
-
-    /// <summary>ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION on Windows, EWOULDBLOCK (11 on Linux, 35 on macOS) elsewhere.</summary>
-    private static bool IsHeld(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35;
 }

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace ManagedTransformers.Hub;
 
 /// <summary>A snapshot that is being filled: one commit of one model.</summary>
@@ -45,7 +47,10 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
                 await new HubBlob(requests, _errors, options, AddressOf(file.Name), file, blob)
                     .DownloadAsync(bytes => tally.Report(file, bytes), cancellationToken).ConfigureAwait(false);
             if (!IsWhole(entry, file))
+            {
                 Enter(entry, blob, ownBlob: downloaded);
+                SystemCalls.FlushDirectory(Path.GetDirectoryName(entry)!);
+            }
         }
         long length = LengthOf(entry);
         tally.Finish(file, length);
@@ -58,9 +63,7 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
         if (HubNames.IsCommit(model.Revision)) return;
         string path = options.Cache.RefOf(model);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        string temporary = $"{path}.{Path.GetRandomFileName()}.tmp";
-        File.WriteAllText(temporary, commit);
-        File.Move(temporary, path, overwrite: true);
+        PendingFile.Write(path, Encoding.UTF8.GetBytes(commit));
     }
 
     private Uri AddressOf(string file) =>
@@ -83,13 +86,16 @@ internal sealed class HubSnapshot(HubRequests requests, HubOptions options, HubM
                 // Windows without the right to make links, or a file system without any.
             }
         }
-        if (!ownBlob)
+        if (ownBlob)
         {
-            string temporary = $"{entry}.{Path.GetRandomFileName()}.tmp";
-            File.Copy(blob, temporary);
-            blob = temporary;
+            File.Move(blob, entry, overwrite: true);
+            return;
         }
-        File.Move(blob, entry, overwrite: true);
+        using var copy = new PendingFile(entry);
+        using (FileStream content = File.OpenRead(blob))
+            content.CopyTo(copy.Stream);
+        copy.Complete();
+        copy.Publish();
     }
 
     /// <summary>Whether a file (links followed) is there and as long as it must be. Its checksum was right when it got its name.</summary>

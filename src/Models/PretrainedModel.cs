@@ -106,21 +106,26 @@ public abstract class PretrainedModel : IPretrainedModel
     /// <exception cref="ObjectDisposedException">The model or the session was disposed.</exception>
     public abstract ModelOutput Forward(ModelInputs inputs, Session session, ForwardOptions? options = null);
 
-    /// <summary>Writes config.json and model.safetensors, as save_pretrained does; tensors keep the type in which they are stored.</summary>
+    /// <summary>
+    /// Writes config.json and model.safetensors, as save_pretrained does; tensors keep the type in which they are stored. Both get their names in one step,
+    /// as <see cref="CheckpointConverter.Convert"/> says, and the weights of a checkpoint that is there go.
+    /// </summary>
     /// <param name="directory">Created where it is missing.</param>
     /// <param name="progress">Told after each tensor.</param>
     /// <param name="cancellationToken">Ends the writing; no half file is left.</param>
     /// <exception cref="IOException">The directory cannot be written.</exception>
     public void Save(string directory, IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        Directory.CreateDirectory(directory);
+        ArgumentException.ThrowIfNullOrEmpty(directory);
         PretrainedConfig config = Config with { Architectures = [Architecture] };
-        File.WriteAllBytes(Path.Combine(directory, "config.json"), ConfigJson.Write(config));
         TensorEntry[] tensors = [.. Weights.Select(weight => TensorEntry.Create(weight, Source.Weights.Unwrapped(weight)))];
         var metadata = new Dictionary<string, string> { ["format"] = "pt" };
         if (Weights.Select(weight => weight.BlockType).FirstOrDefault(type => type is not null) is WeightType blocks)
             StoredBlocks.Write(metadata, blocks);
-        SafetensorsWriter.Write(Path.Combine(directory, Checkpoint.SingleFileName), tensors, metadata, progress, cancellationToken);
+        using var files = new PendingDirectory(directory);
+        files.Add(ConfigJson.FileName, stream => stream.Write(ConfigJson.Write(config)));
+        files.Add(Checkpoint.SingleFileName, stream => SafetensorsWriter.Write(stream, tensors, metadata, progress, cancellationToken));
+        files.Publish(replaces: true, ConversionTarget.IsWeightFile);
     }
 
     /// <exception cref="CheckpointException">A file that is mapped was written to since it was opened.</exception>

@@ -19,29 +19,19 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
 
     public void Save(VectorTable<TKey, TRecord> table, string path, CancellationToken cancellationToken)
     {
-        string unfinished = path + ".tmp";
-        try
-        {
-            using (FileStream file = File.Create(unfinished))
-            {
-                // Room for the greatest numbers: how long the records are is known when they are written.
-                int room = Header(table.Count, long.MaxValue / 2, 0).Length;
-                file.Position = sizeof(long) + room;
-                WriteVectors(table, file, cancellationToken);
-                long records = WriteRecords(table, file, cancellationToken);
-                file.Position = 0;
-                Span<byte> length = stackalloc byte[sizeof(long)];
-                BinaryPrimitives.WriteInt64LittleEndian(length, room);
-                file.Write(length);
-                file.Write(Header(table.Count, records, room));
-            }
-            File.Move(unfinished, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(unfinished);
-            throw;
-        }
+        using var file = new PendingFile(path);
+        // Room for the greatest numbers: how long the records are is known when they are written.
+        int room = Header(table.Count, long.MaxValue / 2, 0).Length;
+        file.Stream.Position = sizeof(long) + room;
+        WriteVectors(table, file.Stream, cancellationToken);
+        long records = WriteRecords(table, file.Stream, cancellationToken);
+        file.Stream.Position = 0;
+        Span<byte> length = stackalloc byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64LittleEndian(length, room);
+        file.Stream.Write(length);
+        file.Stream.Write(Header(table.Count, records, room));
+        file.Complete();
+        file.Publish();
     }
 
     /// <exception cref="InvalidDataException">The file is no such file, is truncated, or is of a collection with other properties.</exception>
@@ -104,7 +94,7 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
         writer.WriteEndObject();
     }
 
-    private void WriteVectors(VectorTable<TKey, TRecord> table, FileStream file, CancellationToken cancellationToken)
+    private void WriteVectors(VectorTable<TKey, TRecord> table, Stream file, CancellationToken cancellationToken)
     {
         for (int p = 0; p < model.VectorProperties.Count; p++)
         {
@@ -116,7 +106,7 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
         }
     }
 
-    private long WriteRecords(VectorTable<TKey, TRecord> table, FileStream file, CancellationToken cancellationToken)
+    private long WriteRecords(VectorTable<TKey, TRecord> table, Stream file, CancellationToken cancellationToken)
     {
         long start = file.Position;
         for (int row = 0; row < table.Count; row++)

@@ -24,11 +24,13 @@ public static class SyntheticCheckpoint
     {
         string path = Path.Combine(caseDirectory, SpecificationFileName);
         WeightSpecification specification = Parse(File.ReadAllBytes(path), path);
-        Directory.CreateDirectory(directory);
-        File.Copy(Path.Combine(caseDirectory, "config.json"), Path.Combine(directory, "config.json"), overwrite: true);
+        byte[] config = File.ReadAllBytes(Path.Combine(caseDirectory, ConfigJson.FileName));
         TensorEntry[] tensors = [.. specification.Tensors.Select(tensor => Entry(tensor, specification, path, cancellationToken))];
+        using var files = new PendingDirectory(directory);
         RequireRoom(tensors, directory, path);
-        SafetensorsWriter.Write(Path.Combine(directory, Checkpoint.SingleFileName), tensors, progress: progress, cancellationToken: cancellationToken);
+        files.Add(ConfigJson.FileName, stream => stream.Write(config));
+        files.Add(Checkpoint.SingleFileName, stream => SafetensorsWriter.Write(stream, tensors, progress: progress, cancellationToken: cancellationToken));
+        files.Publish(replaces: true, ConversionTarget.IsWeightFile);
     }
 
     /// <summary>Element <paramref name="index"/> of a tensor, before it is rounded to the stored type.</summary>

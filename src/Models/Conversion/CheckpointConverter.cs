@@ -11,11 +11,16 @@ namespace ManagedTransformers.Models;
 public static class CheckpointConverter
 {
     /// <summary>
-    /// Converts a checkpoint directory. Blocks of one tensor at a time are in memory. All files are written under temporary names, read again and
-    /// compared with the source, and get their names at the end.
+    /// Converts a checkpoint directory. Blocks of one tensor at a time are in memory. All files are written into a hidden directory (<c>.….unfinished</c>)
+    /// inside the destination, read again and compared with the source; then the destination and it are exchanged in one step. A conversion that was killed
+    /// leaves what was there, or the new checkpoint, and its hidden directory, which the next conversion to the same destination removes.
     /// </summary>
     /// <param name="source">A directory with weights, as <see cref="Checkpoint.Open"/> takes it.</param>
-    /// <param name="destination">A directory, created where it is missing; may be the source's own, to put safetensors next to its .bin files.</param>
+    /// <param name="destination">
+    /// A directory, created where it is missing; may be the source's own, to put safetensors next to its .bin files. What it has besides stays in it. It
+    /// becomes a new directory of the same name: one that is a mount, the current directory, or of a file system that cannot exchange two (on Windows all)
+    /// gets the files one by one instead, config.json last, and does not open if the conversion is killed between two of them.
+    /// </param>
     /// <param name="options">Type, quantization, size of the shards.</param>
     /// <param name="progress">Told after each tensor.</param>
     /// <param name="cancellationToken">Ends the conversion; nothing is left behind.</param>
@@ -46,18 +51,18 @@ public static class CheckpointConverter
         using Checkpoint checkpoint = Checkpoint.Open(source);
         var plan = new ConversionPlan(source, checkpoint, options);
         var shards = new ShardPlan(plan.Tensors.Select(tensor => tensor.Entry), options.MaxShardSize);
-        var target = new ConversionTarget(source, destination, checkpoint, shards, options.Overwrite);
-        target.Prepare();
+        var target = new ConversionTarget(source, destination, checkpoint, options.Overwrite);
+        PendingDirectory.RemoveLeft(destination);
+        target.RequireFree();
         try
         {
-            using var files = new PendingFiles(destination);
+            using var files = new PendingDirectory(destination);
             string[] copied = [.. CopyCompanions(source, target, plan.FloatType, files)];
             string[] written = [.. WriteShards(checkpoint, plan, shards, files, progress, cancellationToken)];
             Check(plan, shards, written, progress, cancellationToken);
+            checkpoint.RequireUnchanged();
             cancellationToken.ThrowIfCancellationRequested();
-            target.MakeRoom();
-            files.Publish();
-            target.RemoveRest();
+            files.Publish(replaces: !target.IsSource, ConversionTarget.IsWeightFile);
             return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized)
             {
                 Warnings = plan.Warnings,
@@ -65,18 +70,12 @@ public static class CheckpointConverter
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            target.Abandon();
             throw new IOException($"The checkpoint cannot be written to {destination}: {e.Message.TrimEnd('.')}. " +
                 $"Its tensors take {plan.Bytes} bytes; no half file was left.", e);
         }
-        catch
-        {
-            target.Abandon();
-            throw;
-        }
     }
 
-    private static IEnumerable<string> CopyCompanions(string directory, ConversionTarget target, ElementType? type, PendingFiles files)
+    private static IEnumerable<string> CopyCompanions(string directory, ConversionTarget target, ElementType? type, PendingDirectory files)
     {
         var source = new DirectorySource(directory);
         foreach (string name in CompanionFiles.Names(directory, source))
@@ -84,7 +83,6 @@ public static class CheckpointConverter
             ReadOnlyMemory<byte> bytes = source.ReadWhole(name);
             ReadOnlyMemory<byte> content = name == ConfigJson.FileName ? CompanionFiles.WithType(bytes, type) : bytes;
             if (target.IsSource && content.Equals(bytes)) continue;         // it is there already
-            target.CreateFolder(name);
             files.Add(name, stream => stream.Write(content.Span));
             yield return name;
         }
@@ -92,7 +90,7 @@ public static class CheckpointConverter
 
     /// <summary>Writes the shards and, last, their index.</summary>
     /// <returns>Where the shards lie for now.</returns>
-    private static IEnumerable<string> WriteShards(Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingFiles files,
+    private static IEnumerable<string> WriteShards(Checkpoint checkpoint, ConversionPlan plan, ShardPlan shards, PendingDirectory files,
         IProgress<WriteProgress>? progress, CancellationToken cancellationToken)
     {
         var metadata = checkpoint.Metadata.ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);

@@ -21,8 +21,8 @@ public readonly record struct WriteProgress(string TensorName, long Bytes, long 
 internal static class SafetensorsWriter
 {
     /// <summary>
-    /// Writes a file under a temporary name in its folder and renames it when it is complete, so that no partial file is ever seen; an existing one is
-    /// replaced. If it is cancelled nothing is left behind.
+    /// Writes a file as a <see cref="PendingFile"/>, so that no partial file is ever seen; an existing one is replaced. If it is cancelled nothing is left
+    /// behind.
     /// </summary>
     /// <exception cref="ArgumentException">Two tensors have one name, or a name is not valid Unicode.</exception>
     /// <exception cref="InvalidOperationException">A tensor wrote another number of bytes than its shape needs.</exception>

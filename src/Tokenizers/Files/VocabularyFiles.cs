@@ -176,8 +176,13 @@ internal static class VocabularyWriter
         string merges = Merges(model);
         string vocabPath = Path.Combine(directory, prefix + TokenizerFiles.VocabJson);
         string mergesPath = Path.Combine(directory, prefix + TokenizerFiles.MergesTxt);
-        File.WriteAllBytes(vocabPath, Vocab(model.Vocabulary));
-        File.WriteAllText(mergesPath, merges);
+        PendingFile.RequireReplaceable(mergesPath);
+        using var vocab = new PendingFile(vocabPath);
+        vocab.Stream.Write(Vocab(model.Vocabulary));
+        vocab.Complete();
+        File.Delete(RealPath.Of(mergesPath));                  // merges of another vocabulary would be read with this one
+        vocab.Publish();
+        PendingFile.Write(mergesPath, Encoding.UTF8.GetBytes(merges));
         return [vocabPath, mergesPath];
     }
 

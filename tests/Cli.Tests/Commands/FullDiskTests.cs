@@ -19,8 +19,8 @@ internal sealed class FullDiskTests
         string scratch = Folders.Scratch(), target = Path.Combine(scratch, "out");
         MtxRun run = WithLimit(limit, "convert", Model("demo-codegen"), target, "--dtype", type);
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
-        Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: {Path.Combine(target, file)}.")
-            .And.Contain(".tmp becomes larger than its file system or a limit of this process (ulimit -f) allows. Its tensors take"));
+        Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: {Path.Combine(target, file)} ")
+            .And.Contain("becomes larger than its file system or a limit of this process (ulimit -f) allows. Its tensors take"));
         Assert.That(Directory.GetFileSystemEntries(scratch), Is.Empty);
     }
 
@@ -31,7 +31,7 @@ internal sealed class FullDiskTests
         Dictionary<string, byte[]> before = Contents(copy);
         MtxRun run = WithLimit(8200, "convert", Model("demo-codegen"), copy, "--dtype", "f32", "--max-shard-size", "9MB", "--force");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
-        Assert.That(run.Error, Does.Match(@"model-00002-of-00004\.safetensors\.[^ ]+ becomes larger"), "8.409 MB of at most 8.397; the first shard has 8.391");
+        Assert.That(run.Error, Does.Contain("model-00002-of-00004.safetensors becomes larger"), "8.409 MB of at most 8.397; the first shard has 8.391");
         Assert.That(Contents(copy), Is.EqualTo(before));
     }
 
@@ -45,7 +45,7 @@ internal sealed class FullDiskTests
             Assert.Ignore($"No file system can be mounted here: {run.Out}{run.Error}");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
         Assert.That(run.Error, Does.StartWith($"mtx: The checkpoint cannot be written to {target}: ").And.Contain("No space left on device")
-            .And.Contain($"{Path.Combine(target, "model.safetensors")}."));
+            .And.Contain($"{Path.Combine(target, "model.safetensors")} cannot be written: "));
     }
 
     private static string Model(string name) => Path.Combine(Folders.Repository, "models", name);

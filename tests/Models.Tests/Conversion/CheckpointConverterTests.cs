@@ -230,15 +230,26 @@ public class CheckpointConverterTests
         {
             seen.Add(value);
             if (value is not { Checking: true, TensorName: "a" }) return;
-            string written = Directory.GetFiles(_destination.Path).Single();
+            string written = Directory.GetFiles(_destination.Path, Checkpoint.SingleFileName, SearchOption.AllDirectories).Single();
             using FileStream file = new(written, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
             file.Position = file.Length - 1;
             file.WriteByte(0x7F);
         });
         Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, null, progress),
             Throws.TypeOf<CheckpointException>().With.Message.Contains("b was written and reads differently"));
-        Assert.That(Directory.GetFiles(_destination.Path), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(_destination.Path), Is.Empty);
         Assert.That(seen.Select(value => (value.Checking, value.Bytes)), Is.EqualTo(new[] { (false, 4L), (false, 8L), (true, 4L) }));
+    }
+
+    [Test]
+    public void A_source_that_is_written_to_meanwhile_is_refused()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("Windows lets nobody write to a file that is mapped.");
+        Add(F32("a", 1), F32("b", 2));
+        var progress = new Recorder(value => File.SetLastWriteTimeUtc(_source[Checkpoint.SingleFileName], DateTime.UnixEpoch));
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, null, progress),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains("model.safetensors was written to while it is used"));
+        Assert.That(Directory.GetFileSystemEntries(_destination.Path), Is.Empty);
     }
 
     [Test]

@@ -233,7 +233,7 @@ public class QuantizedCheckpointTests
         var progress = new Recorder(value =>
         {
             if (!value.Checking) return;
-            string written = Directory.GetFiles(_destination.Path).Single(path => Path.GetFileName(path).StartsWith("model", StringComparison.Ordinal));
+            string written = Directory.GetFiles(_destination.Path, "model*", SearchOption.AllDirectories).Single();
             using FileStream file = new(written, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
             file.Position = file.Length - 1;               // the last scale of the last quantized matrix
             int last = file.ReadByte();
@@ -242,7 +242,7 @@ public class QuantizedCheckpointTests
         });
         Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { WeightFormat = WeightFormat.Int4 }, progress),
             Throws.TypeOf<CheckpointException>().With.Message.Contains("was written and reads differently"));
-        Assert.That(Directory.GetFiles(_destination.Path), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(_destination.Path), Is.Empty);
     }
 
     [TestCase("managed_transformers.blocks", "nf4", "managed_transformers.blocks = \"nf4\"; this version reads int8 and int4")]

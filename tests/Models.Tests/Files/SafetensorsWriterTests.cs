@@ -168,11 +168,11 @@ public class SafetensorsWriterTests
     private IReadOnlyList<string> WriteShards(long maxShardSize, params TensorEntry[] tensors)
     {
         var plan = new ShardPlan(tensors, maxShardSize);
-        using var files = new PendingFiles(_directory.Path);
+        using var files = new PendingDirectory(_directory.Path);
         foreach ((string file, List<TensorEntry> shard) in plan.FileNames.Zip(plan.Shards))
             files.Add(file, stream => SafetensorsWriter.Write(stream, shard, new Dictionary<string, string> { ["format"] = "pt" }));
         if (plan.IsSharded) files.Add(Checkpoint.IndexFileName, plan.WriteIndex);
-        files.Publish();
+        files.Publish(replaces: true, ConversionTarget.IsWeightFile);
         return plan.FileNames;
     }
 

@@ -33,7 +33,7 @@ internal sealed class ExplainCommand : MtxCommand
         string text = context.Text(context.Get(_text)!);
         string? file = context.Get(_out);
         if (file is not null)
-            PageFile.RequireFree(file, context.Get(_force));
+            OutputFile.RequireFree(file, context.Get(_force));
         bool masked = context.Get(_generate) is null && (context.Get(_mask) is not null || text.Contains("<mask>", StringComparison.Ordinal));
         string directory = context.ModelDirectory(masked ? ModelLocator.FillMask : ModelLocator.Generator);
         using ModelExplainer explainer = ModelExplainer.Load(directory, context.PipelineOptions());
@@ -43,7 +43,7 @@ internal sealed class ExplainCommand : MtxCommand
         string name = context.ModelOption ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
         ExplainResult result = ExplainData.Of(explanation, name, context.Get(_title) ?? TitleOf(text), FocusOf(explanation, context.Get(_mask) ?? 1));
         if (file is not null)
-            PageFile.Write(file, ExplainPage.Html(result), context.Get(_force));
+            OutputFile.Write(file, ExplainPage.Html(result), context.Get(_force));
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ExplainResult))
             context.Console.Out.WriteLine($"wrote {Show.Visible(file!)}: {explanation.Tokens.Count} tokens, "
                 + $"{explanation.Config.Layers} layers of {explanation.Config.Heads} heads, {Show.Bytes(new FileInfo(file!).Length)}");

@@ -26,9 +26,8 @@ internal sealed class ForwardCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string directory = context.ModelDirectory(context.ModelOption ?? throw new UsageException("forward needs --model DIR."));
-        string output = Path.GetFullPath(context.Get(_output)!);
-        if (Path.GetDirectoryName(output) is string parent && !Directory.Exists(parent))
-            throw new DirectoryNotFoundException($"There is no directory {parent} to write {Path.GetFileName(output)} to. Create it first.");
+        string output = context.Get(_output)!;
+        OutputFile.RequireFree(output, force: true);
 
         using PretrainedModel model = PretrainedModels.Load(directory, context.LoadOptions());
         using SafetensorsFile inputs = SafetensorsFile.Open(context.Get(_inputs)!);
@@ -36,7 +35,7 @@ internal sealed class ForwardCommand : MtxCommand
         cancellationToken.ThrowIfCancellationRequested();
         ForwardFiles.Write(output, outputs);
 
-        var result = new ForwardResult(model.Architecture, context.Get(_output)!,
+        var result = new ForwardResult(model.Architecture, output,
             [.. outputs.Select(tensor => new ForwardTensor(tensor.Name, tensor.Shape.ToArray()))]);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ForwardResult))
             ShowTable(context.Console, result);

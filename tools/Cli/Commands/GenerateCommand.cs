@@ -59,16 +59,18 @@ internal sealed class GenerateCommand : MtxCommand
             await answerer.AnswerAllAsync(requests, asked, context.Get(_timings), cancellationToken).ConfigureAwait(false);
             return ExitCodes.Ok;
         }
+        string? path = context.Get(_session);
+        if (path is not null)
+            OutputFile.RequireFree(path, force: true);
         using TextGenerator generator = TextGenerator.Load(directory, context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator.Warnings);
         string prompt = context.Get(_promptFile) is string file
             ? Utf8Input.Require(await File.ReadAllTextAsync(file, Utf8Input.Encoding, cancellationToken).ConfigureAwait(false), file)
             : context.Text(context.Get(_prompt)!);
         GenerationOptions options = _generation.Read(context, generator, draft);
-        string? path = context.Get(_session);
         SessionOptions? kept = options.KeyValueType is WeightType type ? new SessionOptions { KeyValueType = type } : null;
         using GenerationSession? session = path is null ? null : generator.CreateSession(kept);
-        if (File.Exists(path))
+        if (path is not null && File.Exists(RealPath.Of(path)))           // a link to what is to be made is none yet
             session!.Load(path);
         var call = new Call(context, generator, session, prompt, options);
         if (options.Over(generator.Defaults) is { NumBeams: null or 1, NumReturnSequences: null or 1 })

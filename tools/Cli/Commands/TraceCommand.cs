@@ -39,10 +39,7 @@ internal sealed class TraceCommand : MtxCommand
     {
         string directory = context.ModelDirectory(ModelLocator.Generator), output = Path.GetFullPath(context.Get(_out)!);
         bool force = context.Get(_force);
-        if (Path.GetDirectoryName(output) is string parent && !Directory.Exists(parent))
-            throw new DirectoryNotFoundException($"There is no directory {parent} to write {Path.GetFileName(output)} to. Create it first.");
-        if (!force && File.Exists(output))
-            throw new IOException($"{context.Get(_out)} exists. Choose another name, or replace it with --force.");
+        OutputFile.RequireFree(context.Get(_out)!, force);
 
         int[][] ids = [.. (context.Get(_ids) ?? []).Select(ParseIds)];
         using PretrainedModel model = PretrainedModels.Load(directory, context.LoadOptions());

@@ -20,6 +20,7 @@ internal sealed class SampleFile : IDisposable
     /// <exception cref="FormatException">It holds something else.</exception>
     public SampleFile(string path, IReadOnlyList<Problem> problems)
     {
+        PendingFile.RequireReplaceable(path);
         // Readers may look; a second run on the same file may not write.
         _stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         try
@@ -27,6 +28,7 @@ internal sealed class SampleFile : IDisposable
             byte[] bytes = new byte[_stream.Length];
             _stream.ReadExactly(bytes);
             KeepWholeLines(path, bytes, [.. problems.Select(problem => problem.TaskId)]);
+            SystemCalls.FlushDirectory(Path.GetDirectoryName(RealPath.Of(path))!);
         }
         catch
         {
@@ -38,11 +40,11 @@ internal sealed class SampleFile : IDisposable
     /// <summary>How many samples of a problem the file had when it was opened.</summary>
     public int Count(string taskId) => _counts.GetValueOrDefault(taskId);
 
-    /// <summary>Adds a line; it is in the file when this returns.</summary>
+    /// <summary>Adds a line; it is on the disk when this returns.</summary>
     public void Append(string line)
     {
         _stream.Write(Encoding.UTF8.GetBytes(line + "\n"));
-        _stream.Flush();
+        _stream.Flush(flushToDisk: true);
     }
 
     public void Dispose() => _stream.Dispose();

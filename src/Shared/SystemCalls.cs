@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+
+namespace ManagedTransformers;
+
+/// <summary>Calls of the operating system's own C library that .NET has no method for; where one is missing, what it gives is not promised.</summary>
+/// <remarks>docs/adr/0008-files-are-published-whole.md says why.</remarks>
+internal static partial class SystemCalls
+{
+    private const int AtWorkingDirectory = -100, Exchange = 2;          // AT_FDCWD of Linux; RENAME_EXCHANGE there, RENAME_SWAP on macOS
+    private const int InvalidArgument = 22, ReadOnlyFileSystem = 30, NotSupportedOnMac = 45, NotSupportedOnLinux = 95;
+
+    private static bool AreThere => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS();
+
+    /// <summary>Brings the names in a directory to the disk: after a rename a power cut may otherwise bring the old one back.</summary>
+    /// <remarks>Windows has no such call. A file system that has none, and a directory that may not be read, are passed over, as .NET does for files.</remarks>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public static void FlushDirectory(string directory)
+    {
+        if (!AreThere) return;
+        try
+        {
+            int closeOnExec = OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
+            int handle = Open(directory, closeOnExec);
+            if (handle < 0) return;
+            int error = FSync(handle) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            _ = Close(handle);
+            if (error is not (0 or InvalidArgument or ReadOnlyFileSystem or NotSupportedOnLinux or NotSupportedOnMac))
+                throw new IOException($"The names in {directory} could not be brought to the disk: {Marshal.GetPInvokeErrorMessage(error)}. " +
+                    "What was written there may be gone after a power cut: write it again.", error);
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+        }
+    }
+
+    /// <summary>Two directories of one file system get each other's names in one step. False: nothing was done.</summary>
+    public static bool TryExchange(string one, string other)
+    {
+        try
+        {
+            if (OperatingSystem.IsLinux()) return RenameAt2(AtWorkingDirectory, one, AtWorkingDirectory, other, Exchange) == 0;
+            return OperatingSystem.IsMacOS() && RenameX(one, other, Exchange) == 0;
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Gives a file a second name on its file system. False: nothing was done.</summary>
+    public static bool TryLink(string existing, string path)
+    {
+        try
+        {
+            return AreThere && Link(existing, path) == 0;
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+            return false;
+        }
+    }
+
+    private static bool IsMissing(Exception e) => e is DllNotFoundException or EntryPointNotFoundException;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(int handle);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int handle);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string existing, string path);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameAt2(int fromDirectory, string from, int toDirectory, string to, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "renamex_np", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameX(string from, string to, uint flags);
+}

@@ -1,0 +1,71 @@
+using System.Diagnostics;
+
+namespace ManagedTransformers.Cli.Tests;
+
+/// <summary>Where commands write to what an option names: links are followed, and nothing but an ordinary file is replaced.</summary>
+[TestFixture]
+internal sealed class OutputFileTests
+{
+    private static readonly string Llama = Folders.Case("llama-bf16-sharded"), Code = Path.Combine(Folders.Repository, "models", "demo-codegen");
+
+    private static readonly string[][] Writers =
+    [
+        ["explain", "x = 1", "--model", Code, "--force", "--out"],
+        ["trace", "--ids", "1,2", "--model", Llama, "--force", "--out"],
+        ["forward", "--model", Llama, "--inputs", Path.Combine(Llama, "expected.safetensors"), "--output"],
+        ["generate", "x = 1", "--model", Code, "--max-new-tokens", "2", "--session"],
+    ];
+
+    private string _scratch = "";
+
+    [SetUp]
+    public void Make() => _scratch = Folders.Scratch();
+
+    [TestCaseSource(nameof(Writers))]
+    public void A_pipe_stays_a_pipe(params string[] command)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("Windows has no named files that are pipes.");
+        string pipe = Path.Combine(_scratch, "pipe");
+        using (Process made = Process.Start("mkfifo", pipe)) made.WaitForExit();
+        MtxRun run = MtxRun.Of([.. command, pipe]);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((3, $"mtx: {pipe} is a device or a pipe, which a file would replace. Write to an ordinary file.\n")));
+        Assert.That(Directory.GetFileSystemEntries(_scratch), Is.EqualTo(new[] { pipe }));
+    }
+
+    [TestCaseSource(nameof(Writers))]
+    public void A_directory_and_a_missing_one_are_refused(params string[] command)
+    {
+        MtxRun run = MtxRun.Of([.. command, _scratch]);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((3, $"mtx: {_scratch} is a directory; the name of a file is needed.\n")));
+        run = MtxRun.Of([.. command, Path.Combine(_scratch, "none", "file")]);
+        Assert.That((run.ExitCode, run.Error),
+            Is.EqualTo((3, $"mtx: There is no directory {Path.Combine(_scratch, "none")} to write file to. Create it first.\n")));
+    }
+
+    [TestCaseSource(nameof(Writers))]
+    public void A_link_stays_a_link(params string[] command)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("Windows makes links only with a right to.");
+        string link = Path.Combine(_scratch, "link"), file = Path.Combine(_scratch, "file");
+        File.CreateSymbolicLink(link, "file");
+        for (int i = 0; i < 2; i++)                            // a link to nothing, and to a file
+        {
+            MtxRun run = MtxRun.Of([.. command, link]);
+            Assert.That(run.ExitCode, Is.Zero, run.Error);
+            Assert.That(new FileInfo(link).LinkTarget, Is.EqualTo("file"));
+            Assert.That(new FileInfo(file).Length, Is.Positive);
+            Assert.That(Directory.GetFileSystemEntries(_scratch), Has.Length.EqualTo(2));
+        }
+    }
+
+    [Test]
+    public void Samples_are_not_added_to_a_pipe()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("Windows has no named files that are pipes.");
+        string pipe = Path.Combine(_scratch, "pipe"), problems = Path.Combine(_scratch, "problems");
+        File.WriteAllText(problems, """{"task_id": "a", "prompt": "def add(a, b):\n"}""");
+        using (Process made = Process.Start("mkfifo", pipe)) made.WaitForExit();
+        MtxRun run = MtxRun.Of("sample", "--problems", problems, "--model", Code, "--out", pipe);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((3, $"mtx: {pipe} is a device or a pipe, which a file would replace. Write to an ordinary file.\n")));
+    }
+}
