@@ -13,6 +13,8 @@ switch (args)
         return await ServerLoadCommand.HostAsync(models);
     case [ServerLoadCommand.Command, .. string[] numbers]:
         return await ServerLoadCommand.RunAsync(numbers);
+    case [SoakCommand.Command, .. string[] numbers]:
+        return await SoakCommand.RunAsync(numbers);
     default:
         return BenchCommand.Create().Parse(args).Invoke();
 }

@@ -21,6 +21,16 @@ internal sealed class LoadModels : IDisposable
             File.Copy(Path.Combine(this["demo-fill-mask"], file), Path.Combine(this[Reranker], file));
     }
 
+    /// <summary>Those of the clone that this program was built in.</summary>
+    public static LoadModels OfRepository()
+    {
+        DirectoryInfo? directory = new(AppContext.BaseDirectory);
+        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Runtime.sln")))
+            directory = directory.Parent;
+        return directory is not null ? new LoadModels(Path.Combine(directory.FullName, "models"))
+            : throw new DirectoryNotFoundException("server-load and soak run in a clone of the repository, whose demo models they use.");
+    }
+
     /// <summary>The directory of a model.</summary>
     public string this[string name] => Path.Combine(name == Reranker ? _made : _demo, name);
 

@@ -45,7 +45,7 @@ internal static class ServerLoadCommand
     {
         int[] numbers = [.. args.Select(text => int.Parse(text, CultureInfo.InvariantCulture))];
         int requests = numbers.ElementAtOrDefault(0) is > 0 and int count ? count : 100_000;
-        using var models = new LoadModels(Path.Combine(Repository(), "models"));
+        using var models = LoadModels.OfRepository();
         Console.WriteLine($"Computing the right answers of {Cases} requests …");
         int seed = numbers.ElementAtOrDefault(2);
         LoadCase[] cases = LoadCases.Make(models, seed, Cases);
@@ -91,65 +91,4 @@ internal static class ServerLoadCommand
         while (!(await http.GetAsync(new Uri($"{address}/readyz")).ConfigureAwait(false)).IsSuccessStatusCode)
             await Task.Delay(50).ConfigureAwait(false);
     }
-
-    private static string Repository()
-    {
-        DirectoryInfo? directory = new(AppContext.BaseDirectory);
-        while (directory is not null && !File.Exists(Path.Combine(directory.FullName, "Runtime.sln")))
-            directory = directory.Parent;
-        return directory?.FullName ?? throw new DirectoryNotFoundException("server-load runs in a clone of the repository, whose demo models it serves.");
-    }
-}
-
-/// <summary>Memory and open files of a process over a run, as Linux tells them.</summary>
-internal sealed class MemoryCurve(int process)
-{
-    private readonly List<double> _all = [];
-    private readonly int _files = Files(process);
-    private readonly Lock _gate = new();
-    private long _last;
-
-    /// <summary>Measures, at most once a second.</summary>
-    public void Sample()
-    {
-        lock (_gate)
-        {
-            if (_last != 0 && Stopwatch.GetElapsedTime(_last) < TimeSpan.FromSeconds(1))
-                return;
-            _last = Stopwatch.GetTimestamp();
-            _all.Add(Megabytes());
-        }
-    }
-
-    /// <summary>Writes what was after a tenth of the run, and how it went on.</summary>
-    public void Write()
-    {
-        foreach (double share in new[] { 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1 })
-            Console.WriteLine(Text($"  {share,5:P0}: {Around(share):F1} MB"));
-        double[] rest = [.. _all.Skip(_all.Count / 10)];
-        double x = (rest.Length - 1) / 2.0, y = rest.Average();
-        double slope = rest.Select((one, i) => (i - x) * (one - y)).Sum() / rest.Select((_, i) => (i - x) * (i - x)).Sum();
-        double first = Around(0.1);
-        Console.WriteLine(Text($"VmRSS after a tenth {first:F1} MB, mean {y:F1}, max {rest.Max():F1}, at the end {Megabytes():F1}"));
-        Console.WriteLine(Text($"slope from there on: {slope * rest.Length:F1} MB, {slope * rest.Length / first:P1}"));
-        Console.WriteLine($"open files: {_files} at the start, {Files(process)} at the end");
-    }
-
-    // The median of a 25th of the run.
-    private double Around(double share)
-    {
-        int at = (int)(share * (_all.Count - 1)), half = _all.Count / 50;
-        double[] near = [.. _all.Skip(at - half).Take((2 * half) + 1).Order()];
-        return near[near.Length / 2];
-    }
-
-    private double Megabytes()
-    {
-        string line = File.ReadLines($"/proc/{process}/status").First(one => one.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
-    }
-
-    private static int Files(int process) => Directory.GetFiles($"/proc/{process}/fd").Length;
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

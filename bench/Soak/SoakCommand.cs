@@ -1,0 +1,36 @@
+using System.Globalization;
+
+namespace ManagedTransformers.Bench;
+
+/// <summary><c>soak [MINUTES] [THREADS] [SEED]</c>: calls of all kinds in this process, models loaded and disposed, and what it holds meanwhile.</summary>
+internal static class SoakCommand
+{
+    public const string Command = "soak";
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        double[] numbers = [.. args.Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
+        double minutes = numbers.ElementAtOrDefault(0) is > 0 and double asked ? asked : 60;
+        using var directories = LoadModels.OfRepository();
+        await using var models = new SoakModels(name => directories[name]);
+        Soak soak = await Soak.RunAsync(new SoakSettings
+        {
+            Time = TimeSpan.FromMinutes(minutes), Round = TimeSpan.FromSeconds(Math.Clamp(minutes * 60 / 60, 2, 30)),
+            Threads = numbers.ElementAtOrDefault(1) is > 0 and double threads ? (int)threads : 8, Seed = (int)numbers.ElementAtOrDefault(2),
+            Progress = sample => Console.WriteLine(SoakCurve.Text(sample)),
+        }, models).ConfigureAwait(false);
+        foreach ((string what, long times) in soak.Counts.OrderBy(one => one.Key, StringComparer.Ordinal))
+            Console.WriteLine($"{times,9} {what}");
+        foreach (string failure in soak.Failures.Concat(soak.Curve.Growth()))
+            Console.WriteLine(failure);
+        SoakSample[] warm = [.. soak.Curve.Samples.Skip(soak.Curve.Samples.Count / 5)];
+        Write("live", SoakCurve.Ends(warm, one => one.Live));
+        Write("resident", SoakCurve.Ends(warm, one => one.State.Resident));
+        Write("private", SoakCurve.Ends(warm, one => one.State.Private));
+        Console.WriteLine($"{soak.Calls} calls, {soak.Counts.Where(one => one.Key.EndsWith("WRONG", StringComparison.Ordinal)).Sum(one => one.Value)} wrong");
+        return soak.Failures.Count == 0 && !soak.Curve.Growth().Any() ? 0 : 1;
+    }
+
+    private static void Write(string what, (double First, double Last) ends) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{what,8}: {ends.First / 1e6:F2} MB after the warm-up, {ends.Last / 1e6:F2} at the end, {(ends.Last / ends.First) - 1:P2}"));
+}
