@@ -105,6 +105,7 @@ internal sealed class SessionPool(PretrainedModel model) : IDisposable
             session.Dispose();
         else
             _idle.Add(session);
+        Interlocked.MemoryBarrier();          // each side writes, then reads what the other wrote: one of them finds the session
         if (_disposed)
             DisposeIdle();
     }
@@ -113,6 +114,7 @@ internal sealed class SessionPool(PretrainedModel model) : IDisposable
     public void Dispose()
     {
         _disposed = true;
+        Interlocked.MemoryBarrier();
         DisposeIdle();
     }
 

@@ -204,10 +204,10 @@ internal sealed class MergingQueue : IAsyncDisposable
             batch = Array.FindAll(batch, item => !item.Call.IsOver);
         if (batch.Length == 0)
             return;
-        batch[0].Call.Operation.Batch(batch.Length);
-        _hosting?.OnBatch(batch.Length, batch.DistinctBy(item => item.Call).Count());
         try
         {
+            batch[0].Call.Operation.Batch(batch.Length);
+            _hosting?.OnBatch(batch.Length, batch.DistinctBy(item => item.Call).Count());
             batch[0].Call.Run(batch, cancellationToken);
         }
         catch (Exception e) when (batch.Length > 1 && e is ArgumentException or ModelInputException)

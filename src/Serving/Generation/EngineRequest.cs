@@ -6,9 +6,9 @@ namespace ManagedTransformers.Serving;
 internal sealed class EngineRequest : IDisposable
 {
     private readonly Channel<GenerationUpdate> _updates = Channel.CreateUnbounded<GenerationUpdate>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly CancellationTokenRegistration _registration;
     private readonly Action<EngineRequest> _cancelled;
     private readonly long _start = Stopwatch.GetTimestamp();
+    private CancellationTokenRegistration _registration;
     private volatile bool _isOver;
     private int _ended;
     private int? _cachedTokens;
@@ -18,14 +18,11 @@ internal sealed class EngineRequest : IDisposable
     /// <param name="plan">What it comes to; null: only the prompt is read.</param>
     /// <param name="prompt">Its prompt.</param>
     /// <param name="cancelled">Told when the caller has gone.</param>
-    /// <param name="cancellationToken">The caller's.</param>
-    public EngineRequest(
-        long number, GenerationRequest request, GenerationPlan? plan, SearchPrompt prompt, Action<EngineRequest> cancelled, CancellationToken cancellationToken)
+    public EngineRequest(long number, GenerationRequest request, GenerationPlan? plan, SearchPrompt prompt, Action<EngineRequest> cancelled)
     {
         (Number, Request, Plan, Prompt, _cancelled) = (number, request, plan, prompt, cancelled);
         Texts = plan is null || plan.Beams > 1 ? [] : [.. plan.NewRows().Select(row => new EngineText(this, row))];
         Remaining = Math.Max(1, Texts.Length);
-        _registration = cancellationToken.UnsafeRegister(static (request, token) => ((EngineRequest)request!).Cancel(token), this);
     }
 
     public long Number { get; }
@@ -60,6 +57,11 @@ internal sealed class EngineRequest : IDisposable
 
     /// <summary>Whether it has been answered, has failed, or its caller has gone.</summary>
     public bool IsOver => _isOver;
+
+    /// <summary>From here on the caller may go. The request is complete, and has its place: the token may be cancelled already, or on another thread before this
+    /// returns.</summary>
+    public void Heed(CancellationToken cancellationToken) =>
+        _registration = cancellationToken.UnsafeRegister(static (request, token) => ((EngineRequest)request!).Cancel(token), this);
 
     public IAsyncEnumerable<GenerationUpdate> ReadAllAsync(CancellationToken cancellationToken) => _updates.Reader.ReadAllAsync(cancellationToken);
 

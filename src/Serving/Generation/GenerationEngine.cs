@@ -137,11 +137,12 @@ public sealed class GenerationEngine : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_waiting.Count >= Options.MaxQueue && _waiting.Count > 0)
                 throw new EngineBusyException($"As many requests wait as the engine takes: {_waiting.Count} (MaxQueue). Try again later.");
-            var one = new EngineRequest(++_number, request, plan, prompt, Leave, cancellationToken)
+            var one = new EngineRequest(++_number, request, plan, prompt, Leave)
             {
                 Tokenizer = Generator.Tokenizer, Operation = ModelTelemetry.BeginApart("text_completion", Generator.ModelId),
             };
             _waiting.AddLast(one);
+            one.Heed(cancellationToken);
             _wake.Set();
             return one;
         }
@@ -196,6 +197,7 @@ public sealed class GenerationEngine : IAsyncDisposable
 
     private void Run()
     {
+        Exception why = new ObjectDisposedException(nameof(GenerationEngine), "The engine was disposed.");
         try
         {
             while (!Volatile.Read(ref _disposed))
@@ -212,10 +214,11 @@ public sealed class GenerationEngine : IAsyncDisposable
                 Publish();
             }
         }
-        finally
+        catch (Exception e)                       // memory was short outside a step: the engine is over, the process is not
         {
-            End();
+            why = e;
         }
+        End(why);
     }
 
     private void Step()
@@ -324,9 +327,8 @@ public sealed class GenerationEngine : IAsyncDisposable
         0, _batch.CacheBytes, _batch.CacheLimit, _batch.CachedPrompts,
         _totals with { Passes = _batch.Passes, RowsOfPasses = _batch.RowsOfPasses, PrefillTime = _batch.PrefillTime, DecodeTime = _batch.DecodeTime });
 
-    private void End()
+    private void End(Exception why)
     {
-        var gone = new ObjectDisposedException(nameof(GenerationEngine), "The engine was disposed.");
         EngineRequest[] waiting;
         lock (_gate)
         {
@@ -335,8 +337,8 @@ public sealed class GenerationEngine : IAsyncDisposable
             _waiting.Clear();
         }
         foreach (EngineRequest request in waiting.Concat(_open))
-            request.Complete(gone);
-        _batch.Fail(gone);
+            request.Complete(why);
+        _batch.Fail(why);
         _job?.Dispose();
         _batch.Dispose();
         _ended.SetResult();

@@ -31,7 +31,7 @@ internal sealed class SearchJob : IDisposable
             Give();
             _request.Complete();
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e)                             // its cache is its own: nobody else has lost anything, not even when memory was short
         {
             _request.Complete(e);
         }

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ManagedTransformers.Hub;
 
 namespace ManagedTransformers.Serving;
@@ -85,6 +86,7 @@ public sealed class ModelHost : IAsyncDisposable
     public async Task<ModelLease> AcquireAsync(string? id = null, IProgress<ModelStage>? progress = null, CancellationToken cancellationToken = default)
     {
         Entry entry = Find(id);
+        Listener? listener = progress is null ? null : new Listener(progress);
         while (true)
         {
             Task wait;
@@ -97,11 +99,12 @@ public sealed class ModelHost : IAsyncDisposable
                     model.LastUsed = ++_leases;
                     return new ModelLease(entry.Id, entry.Summary!.Tasks, model, () => Release(entry, model));
                 }
-                if (entry.Loaded is null && progress is not null)
-                    entry.Progress += progress.Report;
+                if (entry.Loaded is null && listener is not null)
+                    entry.Progress += listener.Report;
                 wait = entry.Loaded?.Gone.Task ?? (entry.Loading ??= Task.Run(() => LoadAsync(entry), CancellationToken.None));
             }
             await wait.WaitAsync(cancellationToken).ConfigureAwait(false);
+            listener?.ThrowIfFailed();
         }
     }
 
@@ -278,6 +281,26 @@ public sealed class ModelHost : IAsyncDisposable
         lock (_gate)
             (entry.Loaded, entry.Reserved, entry.Stage, entry.Problem) = (null, 0, ModelStage.Unloaded, error?.Message);
         model.Gone.SetResult();
+    }
+
+    /// <summary>Who is told where a load stands. What it throws is its own caller's: the load is everybody's and goes on.</summary>
+    private sealed class Listener(IProgress<ModelStage> progress)
+    {
+        private ExceptionDispatchInfo? _error;
+
+        public void Report(ModelStage stage)
+        {
+            try
+            {
+                progress.Report(stage);
+            }
+            catch (Exception e)
+            {
+                _error ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+
+        public void ThrowIfFailed() => _error?.Throw();
     }
 
     /// <summary>A model of the host, in memory or not; the lock guards all but its summary.</summary>

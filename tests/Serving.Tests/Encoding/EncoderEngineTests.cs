@@ -196,6 +196,21 @@ public sealed class EncoderEngineTests
     }
 
     [Test]
+    public async Task What_an_app_throws_when_it_is_told_of_a_batch_ends_the_calls_of_that_batch()
+    {
+        int batches = 0;
+        await using var engine = new EncoderEngine([s_embed], null, new EncoderHosting
+        {
+            EnterAsync = () => Task.FromResult<IDisposable>(new CancellationTokenSource()),
+            OnBatch = (_, _) => _ = ++batches == 1 ? throw new FormatException("the app's own") : 0,
+            Disposed = () => new ObjectDisposedException("the app"),
+        });
+        Assert.That(async () => await engine.EmbedAsync(["a"]).WaitAsync(TimeSpan.FromMinutes(1)),
+            Throws.TypeOf<FormatException>().With.Message.EqualTo("the app's own"));
+        Assert.That(await engine.EmbedAsync(["a"]), Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Where_an_app_has_no_model_all_who_wait_hear_why_and_the_next_call_tries_again()
     {
         bool isThere = false;

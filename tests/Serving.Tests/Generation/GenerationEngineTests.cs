@@ -1,3 +1,4 @@
+using System.Collections;
 namespace ManagedTransformers.Serving.Tests;
 
 /// <summary>What an engine gives is what the generator gives alone, whatever else runs.</summary>
@@ -205,6 +206,26 @@ public sealed class GenerationEngineTests
     }
 
     [Test]
+    public async Task A_caller_who_goes_while_the_request_is_made_is_cancelled()
+    {
+        await using var engine = new GenerationEngine(s_generator);
+        using var cancellation = new CancellationTokenSource();
+        var request = new GenerationRequest(new CancellingList(Encode("x ="), cancellation));
+        Assert.That(async () => await engine.GenerateAsync(request, cancellation.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => engine.State, Has.Property("Waiting").Zero.And.Property("Running").Empty.After(5000, 2));
+    }
+
+    [Test]
+    public async Task Memory_that_is_short_in_a_search_fails_that_request_alone([Values(1, 2)] int beams)
+    {
+        await using var engine = new GenerationEngine(s_generator);
+        var options = new GenerationOptions { MaxNewTokens = 12, NumBeams = beams, LogitsProcessors = [new NoMemory()] };
+        Assert.That(async () => await engine.GenerateAsync(new GenerationRequest(Encode("y =")) { Options = options }), Throws.InstanceOf<OutOfMemoryException>());
+        Assert.That((await engine.GenerateAsync(new GenerationRequest(Encode("x =")) { Options = new() { MaxNewTokens = 1 } })).Sequences[0].TokenIds,
+            Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task What_one_callers_processor_throws_is_that_callers_alone()
     {
         await using var engine = new GenerationEngine(s_generator);
@@ -287,6 +308,27 @@ public sealed class GenerationEngineTests
     private sealed class Spoiling(float score) : LogitsProcessor
     {
         public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[3] = score;
+    }
+
+    // Cancels while the engine copies it.
+    private sealed class CancellingList(int[] ids, CancellationTokenSource cancellation) : IReadOnlyList<int>
+    {
+        public int Count => ids.Length;
+        public int this[int index] => ids[index];
+
+        public IEnumerator<int> GetEnumerator()
+        {
+            cancellation.Cancel();
+            return ((IEnumerable<int>)ids).GetEnumerator();
+        }
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+
+    private sealed class NoMemory : LogitsProcessor
+    {
+        // No text is that long: OutOfMemoryException.
+        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores) => scores[0] = new string('x', int.MaxValue).Length;
     }
 
     private sealed class Failing : LogitsProcessor

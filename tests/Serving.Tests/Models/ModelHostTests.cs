@@ -52,6 +52,16 @@ public sealed class ModelHostTests
     }
 
     [Test]
+    public async Task What_one_who_is_told_throws_is_that_callers_alone_and_the_model_is_loaded()
+    {
+        await using ModelHost host = Host(null, "demo-embed");
+        Task<ModelLease> failing = host.AcquireAsync("demo-embed", new FailingProgress()), other = host.AcquireAsync("demo-embed");
+        Assert.That(async () => await failing, Throws.TypeOf<FormatException>().With.Message.EqualTo("told MakingRoom"));
+        using ModelLease lease = await other;
+        Assert.That(host.Models[0], Has.Property("Stage").EqualTo(ModelStage.Loaded).And.Property("Users").EqualTo(1).And.Property("Problem").Null);
+    }
+
+    [Test]
     public async Task The_model_that_was_used_longest_ago_makes_room_and_one_in_use_stays()
     {
         long embed = Bytes("demo-embed"), language = Bytes("demo-language-id"), tag = Bytes("demo-tag");
@@ -169,6 +179,11 @@ public sealed class ModelHostTests
     private static string Model(string name) => Path.Combine(RepositoryRoot.Path, "models", name);
 
     private static long Bytes(string name) => new FileInfo(Path.Combine(Model(name), "model.safetensors")).Length;
+
+    private sealed class FailingProgress : IProgress<ModelStage>
+    {
+        public void Report(ModelStage value) => throw new FormatException($"told {value}");
+    }
 
     private sealed class Stages : IProgress<ModelStage>
     {
