@@ -22,7 +22,7 @@ internal static class SoakLifeKinds
     private static SoakAnswer LoadTokenizer(SoakModels models, int n)
     {
         var tokenizer = Tokenizer.Load(models.DirectoryOf(n % 2 == 0 ? "demo-codegen" : "demo-embed"));
-        return SoakAnswer.Of(string.Join(' ', tokenizer.EncodeToIds(SoakKinds.Text(n))));
+        return SoakAnswer.Of(string.Join(' ', tokenizer.EncodeToIds(models.Text(n))));
     }
 
     private static SoakAnswer Load(SoakModels models, int n, LoadOptions load)
@@ -31,12 +31,12 @@ internal static class SoakLifeKinds
         if (n % 3 == 0)
         {
             using var generator = TextGenerator.Load(models.DirectoryOf("demo-codegen"), options);
-            return SoakAnswer.Of(generator.GenerateSequences([SoakKinds.Text(n)], SoakKinds.Options(n)).Sequences);
+            return SoakAnswer.Of(generator.GenerateSequences([models.Text(n)], models.Options(n)).Sequences);
         }
         if (n % 3 == 1)
         {
             using var embedder = SentenceEmbeddingPipeline.Load(models.DirectoryOf("demo-embed"), options);
-            return new SoakAnswer("", embedder.Embed(SoakKinds.Text(n)));
+            return new SoakAnswer("", embedder.Embed(models.Text(n)));
         }
         using var masks = FillMaskPipeline.Load(models.DirectoryOf("demo-fill-mask"), options);
         using var features = FeatureExtractionPipeline.Create(masks);
@@ -81,14 +81,14 @@ internal static class SoakLifeKinds
                 _ = models.Host.UnloadAsync(name);
             if (lease.Generation is GenerationEngine engine)
             {
-                var request = new GenerationRequest(engine.Generator.Encode(SoakKinds.Text(n))) { Options = SoakKinds.Options(n) };
+                var request = new GenerationRequest(engine.Generator.Encode(models.Text(n))) { Options = models.Options(n) };
                 return SoakAnswer.Of((await engine.GenerateAsync(request).ConfigureAwait(false)).Sequences);
             }
             return SoakAnswer.Of(name switch
             {
-                "demo-embed" => $"{(await lease.Encoder!.EmbedAsync([SoakKinds.Text(n)]).ConfigureAwait(false))[0].Tokens}",
-                "demo-tag" => $"{(await lease.Encoder!.TagAsync([SoakKinds.Text(n)]).ConfigureAwait(false))[0].Count}",
-                _ => (await lease.Encoder!.ClassifyAsync([SoakKinds.Text(n)]).ConfigureAwait(false))[0][0].Label,
+                "demo-embed" => $"{(await lease.Encoder!.EmbedAsync([models.Text(n)]).ConfigureAwait(false))[0].Tokens}",
+                "demo-tag" => $"{(await lease.Encoder!.TagAsync([models.Text(n)]).ConfigureAwait(false))[0].Count}",
+                _ => (await lease.Encoder!.ClassifyAsync([models.Text(n)]).ConfigureAwait(false))[0][0].Label,
             });
         }
         catch (EngineBusyException)
@@ -100,23 +100,23 @@ internal static class SoakLifeKinds
     // A saved session and a fork go on as the first one does.
     private static SoakAnswer Session(SoakModels models, int n)
     {
-        string file = models.NewFile(), prompt = SoakKinds.Text(n), longer = prompt + SoakKinds.Text(n + 1);
+        string file = models.NewFile(), prompt = models.Text(n), longer = prompt + models.Text(n + 1);
         using GenerationSession first = models.Generator.CreateSession();
-        string begun = first.Generate(prompt, SoakKinds.Options(n)).Sequences[0].Text;
+        string begun = first.Generate(prompt, models.Options(n)).Sequences[0].Text;
         first.Save(file);
         using GenerationSession fork = first.Fork();
-        string went = first.Generate(longer, SoakKinds.Options(n)).Sequences[0].Text;
-        string forked = fork.Generate(longer, SoakKinds.Options(n)).Sequences[0].Text;
+        string went = first.Generate(longer, models.Options(n)).Sequences[0].Text;
+        string forked = fork.Generate(longer, models.Options(n)).Sequences[0].Text;
         using GenerationSession restored = models.Generator.CreateSession();
         restored.Load(file);
         File.Delete(file);
-        string loaded = restored.Generate(longer, SoakKinds.Options(n)).Sequences[0].Text;
+        string loaded = restored.Generate(longer, models.Options(n)).Sequences[0].Text;
         return SoakAnswer.Of($"{begun}|{went}|{forked == went}|{loaded == went}");
     }
 
     private static SoakAnswer Cache(SoakModels models, int n)
     {
-        int[] ids = models.Generator.Encode(SoakKinds.Text(n));
+        int[] ids = models.Generator.Encode(models.Text(n));
         ICausalLM model = models.Generator.CausalLM;
         using Session session = model.CreateSession(new SessionOptions { BatchSize = 1, KeyValueType = n % 2 == 0 ? WeightType.F32 : WeightType.F16 });
         model.Forward(ids, session);
@@ -127,7 +127,7 @@ internal static class SoakLifeKinds
 
     private static async Task<SoakAnswer?> LeaveAsync(SoakModels models, int n)
     {
-        await foreach (TextPiece piece in models.Generator.StreamAsync(SoakKinds.Text(n), SoakKinds.Options(n)).ConfigureAwait(false))
+        await foreach (TextPiece piece in models.Generator.StreamAsync(models.Text(n), models.Options(n)).ConfigureAwait(false))
             return SoakAnswer.Of(piece.Text);
         return SoakAnswer.Of("");
     }
@@ -138,7 +138,7 @@ internal static class SoakLifeKinds
         string first = "";
         try
         {
-            await foreach (TextPiece piece in models.Generator.StreamAsync(SoakKinds.Text(n), Long(n), gone.Token).ConfigureAwait(false))
+            await foreach (TextPiece piece in models.Generator.StreamAsync(models.Text(n), Long(models, n), gone.Token).ConfigureAwait(false))
             {
                 first = first.Length == 0 ? piece.Text : first;
                 await gone.CancelAsync().ConfigureAwait(false);
@@ -151,9 +151,9 @@ internal static class SoakLifeKinds
         }
     }
 
-    private static GenerationOptions Long(int n) => SoakKinds.Options(n) with { MaxNewTokens = 64, MinNewTokens = 64 };
+    private static GenerationOptions Long(SoakModels models, int n) => models.Options(n) with { MaxNewTokens = 64, MinNewTokens = 64 };
 
-    private static GenerationRequest Request(SoakModels models, int n) => new(models.Generator.Encode(SoakKinds.Text(n))) { Options = Long(n) };
+    private static GenerationRequest Request(SoakModels models, int n) => new(models.Generator.Encode(models.Text(n))) { Options = Long(models, n) };
 
     private static async Task<SoakAnswer?> LeaveEngineAsync(SoakModels models, int n)
     {

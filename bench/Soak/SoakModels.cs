@@ -8,12 +8,14 @@ namespace ManagedTransformers.Bench;
 internal sealed class SoakModels : IAsyncDisposable
 {
     private readonly string _made = Directory.CreateTempSubdirectory("soak-").FullName;
+    private readonly int _parts;
     private int _files;
 
     /// <param name="directory">Where the model of a name is.</param>
-    public SoakModels(Func<string, string> directory)
+    /// <param name="parts">The most parts of a text.</param>
+    public SoakModels(Func<string, string> directory, int parts = 12)
     {
-        DirectoryOf = directory;
+        (DirectoryOf, _parts) = (directory, parts);
         Generator = TextGenerator.Load(directory("demo-codegen"));
         Scorer = TextScorer.Create(Generator);
         Embedder = SentenceEmbeddingPipeline.Load(directory("demo-embed"));
@@ -43,6 +45,12 @@ internal sealed class SoakModels : IAsyncDisposable
 
     /// <summary>The name of a file that there is not yet.</summary>
     public string NewFile() => Path.Combine(_made, $"{Interlocked.Increment(ref _files)}.safetensors");
+
+    /// <summary>A text, the same for each number.</summary>
+    public string Text(int n) => LoadTexts.Some(new Random(n), _parts);
+
+    /// <summary>A greedy text of a few tokens.</summary>
+    public GenerationOptions Options(int n) => new() { MaxNewTokens = 1 + (n % _parts), DoSample = false };
 
     /// <summary>The engine that has a pipeline of this kind.</summary>
     public EncoderEngine EngineOf<T>() where T : EncoderPipeline => Array.Find(Encoders, engine => engine.Find<T>() is not null)!;
