@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 
@@ -156,6 +157,25 @@ public class MappedFileTests
             Assert.That(() => weight.Bytes.Length, Throws.TypeOf<ObjectDisposedException>());
         }
     }
+
+    /// <summary>malloc keeps blocks that were freed below one that is in use: a soak of eight threads came to take 700 MB instead of 240.</summary>
+    [Test]
+    [Platform("Linux", Reason = "/proc tells how much memory is whose")]
+    public void Memory_of_files_that_were_read_whole_goes_back_to_the_system_at_once()
+    {
+        string path = _directory.Add("f", new byte[6 << 20]);
+        MappedFile.Open(path, map: false).Dispose();                // from here on malloc takes such blocks from its heap
+        long before = PrivateBytes();
+        MappedFile[] files = [.. Enumerable.Range(0, 20).Select(_ => MappedFile.Open(path, map: false))];
+        using MappedFile last = files[^1];
+        Assert.That(PrivateBytes() - before, Is.GreaterThan(100 << 20));
+        foreach (MappedFile file in files[..^1])
+            file.Dispose();
+        Assert.That(PrivateBytes() - before, Is.LessThan(40 << 20));
+    }
+
+    private static long PrivateBytes() => File.ReadLines("/proc/self/status").Where(line => line.StartsWith("RssAnon:", StringComparison.Ordinal))
+        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10).Single();
 
     /// <summary>Takes leases and sums the weight until no lease is given any more; returns how often it could.</summary>
     private static int ReadUntilDisposed(SafetensorsFile file, Weight weight, long expected, CountdownEvent reading)
