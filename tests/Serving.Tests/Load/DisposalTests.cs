@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using ManagedTransformers.Bench;
 
 namespace ManagedTransformers.Serving.Tests;
@@ -22,11 +23,13 @@ public sealed class DisposalTests
     [Test]
     public async Task Sixty_four_threads_get_right_answers_until_all_is_disposed() => await RunAsync(rounds: 1, calls: 10, seed: 1);
 
-    /// <summary>64 threads × 10 kinds × 10⁴ calls: 6,400,000, in a hundred rounds, each of which disposes its models in the middle.</summary>
+    /// <summary>64 threads × 10 kinds × 10⁴ calls: 6,400,000, in a hundred rounds (or MTX_SOAK_ROUNDS), each of which disposes its models in the
+    /// middle.</summary>
     [Test]
     [Explicit("Makes 6,400,000 calls, in half an hour")]
     [Category("Soak")]
-    public async Task Six_million_calls_are_right_or_hear_that_what_they_call_is_gone() => await RunAsync(rounds: 100, calls: 100, seed: 1);
+    public async Task Six_million_calls_are_right_or_hear_that_what_they_call_is_gone() => await RunAsync(
+        int.Parse(Environment.GetEnvironmentVariable("MTX_SOAK_ROUNDS") ?? "100", CultureInfo.InvariantCulture), calls: 100, seed: 1);
 
     private async Task RunAsync(int rounds, int calls, int seed)
     {
