@@ -60,7 +60,8 @@ internal sealed class Soak
         SoakKind own = kind.SameAs is null ? kind : Array.Find(s_kinds, one => one.Name == kind.SameAs)!;
         var right = new SoakAnswer[cases];
         for (int n = 0; n < cases; n++)
-            right[n] = await own.Ask(models, n).ConfigureAwait(false) ?? throw new InvalidOperationException($"{kind.Name} {n} was refused, and nothing else runs.");
+            right[n] = await own.Ask(models, n).ConfigureAwait(false)
+                ?? throw new InvalidOperationException($"{kind.Name} {n} was refused, and nothing else runs.");
         return right;
     }
 

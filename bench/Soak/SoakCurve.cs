@@ -68,8 +68,9 @@ internal sealed class SoakCurve
     }
 
     public static string Text(SoakSample one) => string.Create(CultureInfo.InvariantCulture,
-        $"{one.Time.TotalMinutes,6:F1} min {one.Calls,9} calls   live {one.Live / 1e6,7:F2} of {one.Committed / 1e6,5:F1} MB   resident {one.State.Resident / 1e6,6:F1}   private " +
-        $"{one.State.Private / 1e6,6:F1}   files {one.State.Files}   threads {one.State.Threads}   mappings {one.State.Mappings}, of weights {one.State.WeightMappings}");
+        $"{one.Time.TotalMinutes,6:F1} min {one.Calls,9} calls   live {one.Live / 1e6,7:F2} of {one.Committed / 1e6,5:F1} MB   " +
+        $"resident {one.State.Resident / 1e6,6:F1}   private {one.State.Private / 1e6,6:F1}   files {one.State.Files}   threads {one.State.Threads}   " +
+        $"mappings {one.State.Mappings}, of weights {one.State.WeightMappings}");
 
     private static string? Grows(string name, SoakSample[] all, Func<SoakSample, long> what, long allowance)
     {

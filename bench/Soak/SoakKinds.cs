@@ -33,7 +33,8 @@ internal static class SoakKinds
         new("embed", 4, Now((models, n) => new SoakAnswer("", models.Embedder.Embed(models.Text(n))))),
         new("extract", 2, Now((models, n) => SoakAnswer.Of(models.Features.Extract(models.Text(n), truncation: true)))),
         new("generate", 4, Now(Generate)), new("sample", 2, Now(Sample)), new("beams", 1, Now(Beams)), new("infill", 2, Now(Infill)),
-        new("score", 3, Now(Score)), new("stream", 3, (models, n) => StreamAsync(models.Generator.StreamAsync(models.Text(n), models.Options(n)))) { SameAs = "generate" },
+        new("score", 3, Now(Score)),
+        new("stream", 3, (models, n) => StreamAsync(models.Generator.StreamAsync(models.Text(n), models.Options(n)))) { SameAs = "generate" },
         new("engine generates", 6, EngineGenerateAsync) { SameAs = "generate" }, new("engine samples", 3, EngineSampleAsync) { SameAs = "sample" },
         new("engine embeds", 3, EngineEmbedAsync) { SameAs = "embed", Tolerance = Merged },
         new("engine classifies", 3, EngineClassifyAsync) { SameAs = "classify", Tolerance = Merged },
@@ -42,11 +43,13 @@ internal static class SoakKinds
     ];
 
     /// <summary>A call that does not wait.</summary>
-    public static Func<SoakModels, int, Task<SoakAnswer?>> Now(Func<SoakModels, int, SoakAnswer> ask) => (models, n) => Task.FromResult<SoakAnswer?>(ask(models, n));
+    public static Func<SoakModels, int, Task<SoakAnswer?>> Now(Func<SoakModels, int, SoakAnswer> ask) =>
+        (models, n) => Task.FromResult<SoakAnswer?>(ask(models, n));
 
     public static string Mask(int n) => s_masks[n % s_masks.Length];
 
-    public static SoakAnswer Generate(SoakModels models, int n) => SoakAnswer.Of(models.Generator.GenerateSequences([models.Text(n)], models.Options(n)).Sequences);
+    public static SoakAnswer Generate(SoakModels models, int n) =>
+        SoakAnswer.Of(models.Generator.GenerateSequences([models.Text(n)], models.Options(n)).Sequences);
 
     /// <summary>All pieces of a stream.</summary>
     public static async Task<SoakAnswer?> StreamAsync(IAsyncEnumerable<TextPiece> pieces)
@@ -65,9 +68,11 @@ internal static class SoakKinds
         return SoakAnswer.Of($"{string.Join(' ', ids)} {tokenizer.Decode(ids)} {whole.Ids.Length == ids.Length}");
     }
 
-    private static GenerationOptions Drawn(SoakModels models, int n) => models.Options(n) with { DoSample = true, Temperature = 0.8, TopP = 0.9, Seed = n, NumReturnSequences = 3 };
+    private static GenerationOptions Drawn(SoakModels models, int n) =>
+        models.Options(n) with { DoSample = true, Temperature = 0.8, TopP = 0.9, Seed = n, NumReturnSequences = 3 };
 
-    private static SoakAnswer Sample(SoakModels models, int n) => SoakAnswer.Of(models.Generator.GenerateSequences([models.Text(n)], Drawn(models, n)).Sequences);
+    private static SoakAnswer Sample(SoakModels models, int n) =>
+        SoakAnswer.Of(models.Generator.GenerateSequences([models.Text(n)], Drawn(models, n)).Sequences);
 
     private static SoakAnswer Beams(SoakModels models, int n)
     {
@@ -85,7 +90,8 @@ internal static class SoakKinds
             [.. score.Tokens.Select(token => (float)token.LogProbability)]);
     }
 
-    private static GenerationRequest Request(SoakModels models, int n, GenerationOptions options) => new(models.Generator.Encode(models.Text(n))) { Options = options };
+    private static GenerationRequest Request(SoakModels models, int n, GenerationOptions options) =>
+        new(models.Generator.Encode(models.Text(n))) { Options = options };
 
     private static async Task<SoakAnswer?> EngineGenerateAsync(SoakModels models, int n) =>
         SoakAnswer.Of((await models.Generation.GenerateAsync(Request(models, n, models.Options(n))).ConfigureAwait(false)).Sequences);

@@ -65,7 +65,8 @@ public sealed class GenerationEngineTests
             cancelled = true;
             cancellation.Cancel();
         });
-        return schedule.Failure ?? Enumerable.Range(0, 3).Select(i => Wrong(i, streams[i], cancelled && i == 1, dispose)).FirstOrDefault(one => one is not null);
+        return schedule.Failure
+            ?? Enumerable.Range(0, 3).Select(i => Wrong(i, streams[i], cancelled && i == 1, dispose)).FirstOrDefault(one => one is not null);
     }
 
     private static bool IsIdle(GenerationEngine engine)

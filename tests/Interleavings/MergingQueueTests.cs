@@ -50,13 +50,15 @@ public sealed class MergingQueueTests
             }
             : () => Schedule.AsOne(cancellation.Cancel);
         Schedule schedule = Schedule.Run(seed, caller(0), caller(1), caller(2), caller(3), last);
-        return schedule.Failure ?? Enumerable.Range(0, asked.Length).Select(i => Wrong(i, calls[i]?.Result, asked[i], dispose)).FirstOrDefault(one => one is not null);
+        return schedule.Failure
+            ?? Enumerable.Range(0, asked.Length).Select(i => Wrong(i, calls[i]?.Result, asked[i], dispose)).FirstOrDefault(one => one is not null);
     }
 
     private static string? Wrong(int i, Task<IReadOnlyList<int>>? result, int[] asked, bool dispose) => result switch
     {
         null => dispose ? null : $"call {i} was refused",
-        { Status: TaskStatus.RanToCompletion } => result.Result.SequenceEqual(asked.Select(one => one * 2)) && i != 2 ? null : $"call {i}: {string.Join(' ', result.Result)}",
+        { Status: TaskStatus.RanToCompletion } => result.Result.SequenceEqual(asked.Select(one => one * 2)) && i != 2 ? null
+            : $"call {i}: {string.Join(' ', result.Result)}",
         { IsCanceled: true } => i == 1 && !dispose ? null : $"call {i} was cancelled",
         { Exception.InnerException: ModelInputException } => i == 2 ? null : $"call {i} has the error of another",
         { Exception.InnerException: ObjectDisposedException } => dispose ? null : $"call {i} is disposed",

@@ -184,7 +184,8 @@ internal sealed class Schedule
 
     private List<Controlled> Enabled() => _threads.FindAll(one => !one.IsOver && (_ending || one.IsEnabled));
 
-    private string Waiting() => string.Join("; ", _threads.Where(one => !one.IsOver).Select(one => $"{one.Name} {(one.Condition is null ? "runs" : one.What)}"));
+    private string Waiting() =>
+        string.Join("; ", _threads.Where(one => !one.IsOver).Select(one => $"{one.Name} {(one.Condition is null ? "runs" : one.What)}"));
 
     private sealed class Controlled(Schedule owner, string name, bool isDaemon)
     {

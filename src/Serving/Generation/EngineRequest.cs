@@ -58,8 +58,8 @@ internal sealed class EngineRequest : IDisposable
     /// <summary>Whether it has been answered, has failed, or its caller has gone.</summary>
     public bool IsOver => _isOver;
 
-    /// <summary>From here on the caller may go. The request is complete, and has its place: the token may be cancelled already, or on another thread before this
-    /// returns.</summary>
+    /// <summary>From here on the caller may go. The request is complete, and has its place: the token may be cancelled already, or on another thread
+    /// before this returns.</summary>
     public void Heed(CancellationToken cancellationToken) =>
         _registration = cancellationToken.UnsafeRegister(static (request, token) => ((EngineRequest)request!).Cancel(token), this);
 

@@ -8,7 +8,8 @@ internal static class Explored
     public static Task Run(Func<Task> work, CancellationToken cancellationToken = default)
     {
         var over = new TaskCompletionSource();
-        Schedule.Start(() => _ = work().ContinueWith(_ => over.SetResult(), cancellationToken, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default),
+        Schedule.Start(() => _ = work().ContinueWith(_ => over.SetResult(), cancellationToken,
+                 TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default),
             "task");
         return over.Task;
     }

@@ -220,7 +220,8 @@ public sealed class GenerationEngineTests
     {
         await using var engine = new GenerationEngine(s_generator);
         var options = new GenerationOptions { MaxNewTokens = 12, NumBeams = beams, LogitsProcessors = [new NoMemory()] };
-        Assert.That(async () => await engine.GenerateAsync(new GenerationRequest(Encode("y =")) { Options = options }), Throws.InstanceOf<OutOfMemoryException>());
+        Assert.That(async () => await engine.GenerateAsync(new GenerationRequest(Encode("y =")) { Options = options }),
+            Throws.InstanceOf<OutOfMemoryException>());
         Assert.That((await engine.GenerateAsync(new GenerationRequest(Encode("x =")) { Options = new() { MaxNewTokens = 1 } })).Sequences[0].TokenIds,
             Has.Count.EqualTo(1));
     }
