@@ -140,18 +140,22 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
         JsonElement root = document.RootElement;
         if (root.GetProperty("__metadata__").GetProperty("format").GetString() != Format)
             throw new InvalidDataException($"{path} has no format \"{Format}\" in its metadata. It is no file of this store.");
-        long rows = -1;
+        long rows = model.VectorProperties.Count == 0 ? 0 : -1;
         foreach (VectorPropertyModel property in model.VectorProperties)
         {
             long[] shape = root.TryGetProperty(property.StorageName, out JsonElement tensor) ? Shape(tensor) : [];
-            if (shape is not [var count, var width] || width != property.Dimensions || (rows >= 0 && rows != count))
+            // A record has more than a byte, so what is checked here overflows nothing below.
+            if (shape is not [var count, var width] || width != property.Dimensions || count < 0 || count > file.Length || (rows >= 0 && rows != count))
                 throw new InvalidDataException($"{path} has the vectors {property.StorageName} of the shape [{string.Join(", ", shape)}]; " +
                     $"the collection {name} needs [records, {property.Dimensions}].");
             rows = count;
         }
-        long records = Shape(root.GetProperty(Records))[0];
+        long[] bytes = Shape(root.GetProperty(Records));
+        if (bytes is not [var records] || records < 0 || records > file.Length)
+            throw new InvalidDataException($"{path} has records of the shape [{string.Join(", ", bytes)}]; their number of bytes is needed. " +
+                "It is no file of this store.");
         long vectorBytes = model.VectorProperties.Sum(property => rows * property.Dimensions * sizeof(float));
-        if (rows > Array.MaxLength || file.Length != file.Position + vectorBytes + records)
+        if (file.Length != file.Position + vectorBytes + records)
             throw new InvalidDataException($"{path} has {file.Length} bytes; its header needs {file.Position + vectorBytes + records}. " +
                 "Save the collection again.");
         return ((int)rows, records);
@@ -192,6 +196,8 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
         TRecord record = model.CreateRecord<TRecord>() ?? throw new InvalidOperationException($"{typeof(TRecord)} cannot be made.");
         foreach (PropertyModel property in Values)
             property.SetValueAsObject(record, document.RootElement.GetProperty(property.StorageName).Deserialize(json.GetTypeInfo(property.Type)));
-        return new VectorRow<TKey, TRecord>((TKey)model.KeyProperty.GetValueAsObject(record)!, record, vectors);
+        object key = model.KeyProperty.GetValueAsObject(record)
+            ?? throw new FormatException($"A record has no {model.KeyProperty.StorageName}, which is its key.");
+        return new VectorRow<TKey, TRecord>((TKey)key, record, vectors);
     }
 }

@@ -221,6 +221,47 @@ public sealed class VectorStoreTests
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("of the shape [4, 2]; the collection wide needs [records, 3]"));
     }
 
+    [TestCase("\"shape\":[4,2]", "\"shape\":[-4,2]", "of the shape [-4, 2]")]
+    [TestCase("\"shape\":[4,2]", "\"shape\":[2305843009213693952,2]", "of the shape [2305843009213693952, 2]")]
+    [TestCase("\"shape\":[4,2]", "\"shape\":[4]", "of the shape [4]")]
+    [TestCase("\"__records__\":{\"dtype\":\"U8\",\"shape\":[80]", "\"__records__\":{\"dtype\":\"U8\",\"shape\":[]", "records of the shape []")]
+    [TestCase("\"__records__\":{\"dtype\":\"U8\",\"shape\":[80]", "\"__records__\":{\"dtype\":\"U8\",\"shape\":[-80]", "records of the shape [-80]")]
+    public async Task A_header_with_impossible_shapes_is_refused(string found, string instead, string message)
+    {
+        string path = Path.Combine(Demo.Scratch(), "points.safetensors");
+        using InMemoryVectorCollection<int, Point> points = await PointsAsync();
+        await points.SaveAsync(path, JsonSerializerOptions.Default);
+        byte[] whole = File.ReadAllBytes(path);
+        int length = BitConverter.ToInt32(whole);
+        string header = System.Text.Encoding.UTF8.GetString(whole, 8, length);
+        Assert.That(header, Does.Contain(found));
+        byte[] changed = System.Text.Encoding.UTF8.GetBytes(header.Replace(found, instead, StringComparison.Ordinal));
+        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)changed.Length), .. changed, .. whole[(8 + length)..]]);
+        Assert.That(async () => await points.LoadAsync(path, JsonSerializerOptions.Default),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains(message));
+    }
+
+    [Test]
+    public async Task A_collection_without_vectors_comes_back_from_its_file()
+    {
+        string path = Path.Combine(Demo.Scratch(), "names.safetensors");
+        var definition = new VectorStoreCollectionDefinition
+        {
+            Properties = [new VectorStoreKeyProperty("Id", typeof(string)), new VectorStoreDataProperty("Name", typeof(string))],
+        };
+        using var store = new InMemoryVectorStore();
+        using InMemoryVectorCollection<object, Dictionary<string, object?>> names = store.GetDynamicCollection("names", definition);
+        await names.EnsureCollectionExistsAsync();
+        await names.UpsertAsync(new Dictionary<string, object?> { ["Id"] = "a", ["Name"] = "b" });
+        await names.SaveAsync(path, JsonSerializerOptions.Default);
+        await names.DeleteAsync("a");
+        await names.LoadAsync(path, JsonSerializerOptions.Default);
+        Assert.That((await names.GetAsync("a"))!["Name"], Is.EqualTo("b"));
+        File.WriteAllBytes(path, System.Text.Encoding.UTF8.GetBytes(
+            System.Text.Encoding.UTF8.GetString(File.ReadAllBytes(path)).Replace("\"Id\":\"a\"", "\"Id\":null", StringComparison.Ordinal)));
+        Assert.That(async () => await names.LoadAsync(path, JsonSerializerOptions.Default), Throws.TypeOf<InvalidDataException>());
+    }
+
     [Test]
     public async Task Readers_and_writers_at_once_see_whole_records()
     {
