@@ -16,6 +16,15 @@ public class PatternTests
          {"type":"Digits","individual_digits":false},{"type":"Split","pattern":{"Regex":"[0-9][0-9][0-9]"},"behavior":"Isolated"}]}
         """;
 
+    [Test]
+    public void A_class_of_any_number_of_intersections_takes_no_stack()
+    {
+        var pattern = new RegexPattern($"[a{string.Concat(Enumerable.Repeat("&&a", 100_000))}]", "regex");
+        var thread = new Thread(() => Assert.That(pattern.TryFind("ba", 0, out int start, out _) ? start : -1, Is.EqualTo(1)), maxStackSize: 256 << 10);
+        thread.Start();
+        thread.Join();
+    }
+
     [TestCase("a|ab", "ab", "a")]                        // alternatives in order, not the longest
     [TestCase("ab|a", "ab", "ab")]
     [TestCase("a*?b", "aab", "aab")]
@@ -122,8 +131,8 @@ public class PatternTests
             Throws.TypeOf<TokenizerException>().With.Message.Contains(says).And.Message.Contains("pre_tokenizer.pattern is \""));
 
     [Test]
-    public void Nesting_is_limited() =>
-        Assert.That(() => new RegexPattern(new string('(', 5000), "regex"), Throws.TypeOf<TokenizerException>().With.Message.Contains("nested"));
+    public void Nesting_is_limited([Values('(', '[')] char open) =>
+        Assert.That(() => new RegexPattern(new string(open, 100_000), "regex"), Throws.TypeOf<TokenizerException>().With.Message.Contains("nested"));
 
     [Test, CancelAfter(20_000)]
     public void A_hostile_regex_ends_soon()

@@ -6,6 +6,7 @@ namespace ManagedTransformers.Tokenizers;
 internal sealed class CharacterClassReader(string source, string path)
 {
     private int _literal, _literalEnd = -1;     // the last character that is not in a class, and where it ends
+    private int _depth;                         // of classes in classes
 
     /// <summary>Where the reading is.</summary>
     public int Next { get; private set; }
@@ -104,8 +105,9 @@ internal sealed class CharacterClassReader(string source, string path)
     // What stands between [ and ]: members, and what && asks for besides.
     private Predicate<int> Set()
     {
+        if (++_depth > RegexCompiler.DeepestNesting) throw Unsupported($"classes nested more than {RegexCompiler.DeepestNesting} deep");
         bool negated = TryTake('^');
-        Predicate<int>? both = null;
+        var all = new List<Predicate<int>>();
         var members = new List<Predicate<int>>();
         for (bool first = true; !TryTake(']') || first; first = false)
         {
@@ -115,19 +117,26 @@ internal sealed class CharacterClassReader(string source, string path)
                 members.Add(Member());
                 continue;
             }
-            both = Both(both, AnyOf(members));
+            all.Add(AnyOf(members));
             members = [];
         }
-        return Negated(Both(both, AnyOf(members)), negated);
+        _depth--;
+        all.Add(AnyOf(members));
+        return Negated(AllOf(all), negated);
     }
 
     private static Predicate<int> AnyOf(List<Predicate<int>> members)
     {
-        Predicate<int>[] all = [.. members];
-        return c => Array.Exists(all, one => one(c));
+        Predicate<int>[] any = [.. members];
+        return c => Array.Exists(any, one => one(c));
     }
 
-    private static Predicate<int> Both(Predicate<int>? one, Predicate<int> other) => one is null ? other : c => one(c) && other(c);
+    private static Predicate<int> AllOf(List<Predicate<int>> members)
+    {
+        if (members.Count == 1) return members[0];
+        Predicate<int>[] all = [.. members];
+        return c => Array.TrueForAll(all, one => one(c));
+    }
 
     private Predicate<int> Member()
     {

@@ -5,9 +5,11 @@ namespace ManagedTransformers.Tokenizers;
 /// <summary>Compiles the regular expressions of tokenizer.json: the part of Oniguruma's syntax that tokenizers use.</summary>
 internal sealed class RegexCompiler(string source, string path)
 {
+    // Groups and classes are read by recursion, which a hostile pattern must not exhaust.
+    internal const int DeepestNesting = 100;
+
     // Repeated groups are written out; a hostile count must not cost memory.
     private const int MostInstructions = 2000;
-    private const int DeepestNesting = 100;
 
     private readonly CharacterClassReader _classes = new(source, path);
     private int _depth;
