@@ -16,6 +16,7 @@ internal sealed class AddedVocabulary
 
     /// <summary>Added tokens with the ids that the library gives them: those of the model for tokens that the model has; the others are numbered upwards from
     /// the model's size, in the order of the file, whatever ids the file says.</summary>
+    /// <exception cref="TokenizerException">There are no more ids.</exception>
     public AddedVocabulary(IEnumerable<AddedToken> tokens, Vocabulary vocabulary, Normalizer? normalizer)
     {
         _normalizer = normalizer;
@@ -25,7 +26,8 @@ internal sealed class AddedVocabulary
             if (token.Content.Length == 0) continue;
             if (token.Special) _special.Add(token.Content);
             if (!_ids.TryGetValue(token.Content, out int id) && !vocabulary.TryGetId(token.Content, out id))
-                id = highest >= vocabulary.Count ? highest + 1 : vocabulary.Count;
+                id = highest < vocabulary.Count ? vocabulary.Count : highest < int.MaxValue ? highest + 1 : throw new TokenizerException(
+                    $"The added token {Vocabulary.Show(token.Content)} gets the id after the highest, which is {highest}: there is none. Correct the ids.");
             highest = Math.Max(highest, id);
             _ids[token.Content] = id;
             _byId[id] = token with { Id = id };

@@ -12,6 +12,16 @@ public class AddedTokenTests
     }
 
     [Test]
+    public void Behind_the_highest_id_there_is_none_for_another_token()
+    {
+        ReadOnlyMemory<byte> json = Tiny.Bytes("""
+            {"added_tokens":[{"id":7,"content":"a"},{"id":8,"content":"b"}],"model":{"type":"BPE","vocab":{"a":2147483647},"merges":[]}}
+            """);
+        Assert.That(() => Tokenizer.FromJson(json), Throws.TypeOf<TokenizerException>().With.Message.Contains(
+            "The added token \"b\" gets the id after the highest, which is 2147483647: there is none"));
+    }
+
+    [Test]
     public void Lstrip_and_rstrip_take_white_space_into_the_token()
     {
         Tokenizer tokenizer = Tiny.ByteLevel(added: [Tiny.Added(256, "<l>", lstrip: true), Tiny.Added(257, "<r>", rstrip: true)]);
