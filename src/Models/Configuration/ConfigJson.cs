@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace ManagedTransformers.Models;
 
@@ -44,11 +45,30 @@ internal static class ConfigJson
     {
         try
         {
-            return family.ReadConfig(json)!;                // an object, so it is not null
+            PretrainedConfig config = family.ReadConfig(json)!;                // an object, so it is not null
+            RequireFinite(config, family.ConfigTypes, file);
+            return config;
         }
         catch (JsonException e)
         {
             throw new ConfigException($"{ConfigTypeError.Describe(file, json, e, family.ConfigTypes)} Correct the value.", e);
+        }
+    }
+
+    /// <summary>Numbers beyond a double's range, such as 1e999, are read as infinite; nothing computes with them, and JSON cannot say them.</summary>
+    private static void RequireFinite(object value, JsonTypeInfo type, string path)
+    {
+        foreach (JsonPropertyInfo property in type.Properties)
+        {
+            if (property.PropertyType == typeof(double) || property.PropertyType == typeof(double?))
+            {
+                if (property.Get?.Invoke(value) is double number && !double.IsFinite(number))
+                    throw new ConfigException($"{path}: {property.Name} is {number}; a finite number is needed. Correct the value.");
+            }
+            else if (property.PropertyType == typeof(RopeScaling) && property.Get?.Invoke(value) is object inner)
+            {
+                RequireFinite(inner, type.Options.GetTypeInfo(property.PropertyType), $"{path}: {property.Name}");
+            }
         }
     }
 

@@ -35,6 +35,12 @@ public sealed class ConfigJsonTests
         Assert.That(ConfigJson.Parse(ConfigJson.Write(config)).Id2Label, Is.EqualTo(config.Id2Label));
     }
 
+    [TestCase("""{"model_type": "codegen", "attn_pdrop": 1e999}""", "config.json: attn_pdrop is Infinity; a finite number is needed")]
+    [TestCase("""{"model_type": "llama", "rope_scaling": {"rope_type": "yarn", "factor": 2, "attention_factor": 1e999}}""",
+        "config.json: rope_scaling: attention_factor is Infinity; a finite number is needed")]
+    public void A_number_beyond_what_a_double_holds_is_refused_whether_it_is_computed_with_or_not(string json, string says) =>
+        Assert.That(() => Parse(json), Throws.TypeOf<ConfigException>().With.Message.Contains(says));
+
     [TestCase("Infinity")]
     [TestCase("-Infinity")]
     [TestCase("NaN")]
