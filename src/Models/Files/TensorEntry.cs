@@ -16,7 +16,7 @@ internal sealed class TensorEntry
     /// A tensor whose bytes (product(shape) · element size, row-major, little-endian) are produced while the file is written, so that large ones never exist
     /// as a whole.
     /// </summary>
-    /// <exception cref="ArgumentException">The name is empty or reserved, a dimension is negative, or the size overflows.</exception>
+    /// <exception cref="ArgumentException">The name is reserved, a dimension is negative, or the size overflows.</exception>
     public TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream> write)
         : this(name, type, shape, (stream, _) => write(stream)) => ArgumentNullException.ThrowIfNull(write);
 
@@ -28,7 +28,7 @@ internal sealed class TensorEntry
 
     internal TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream, CancellationToken> write)
     {
-        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(shape);
         if (name == SafetensorsHeader.MetadataName)
             throw new ArgumentException($"{name} is reserved for the file's metadata. Give the tensor another name.", nameof(name));
