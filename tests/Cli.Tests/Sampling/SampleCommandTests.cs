@@ -101,7 +101,9 @@ internal sealed class SampleCommandTests
     [TestCase("{\"task_id\":[],\"prompt\":\"x\"}", "line 1 has the task_id []")]
     [TestCase("{\"task_id\":\"a\"}", "line 1 has neither prompt")]
     [TestCase("{\"task_id\":\"a\",\"prompt\":7}", "line 1 has the prompt 7")]
-    [TestCase("{\"task_id\":\"a\",\"prompt\":\"\\ud800\"}", "line 1 has a prompt with half a surrogate pair")]
+    [TestCase("{\"task_id\":\"a\",\"prompt\":\"\\ud800\"}", "line 1 has a text with half a surrogate pair")]
+    [TestCase("{\"task_id\":\"\\ud800\",\"prompt\":\"a\"}", "line 1 has a text with half a surrogate pair")]
+    [TestCase("{\"id\":1,\"prompts\":[\"{A}\"],\"inputs\":[{\"A\":{\"\\ud800\":1}}],\"outputs\":[1]}", "line 1 has a text with half a surrogate pair")]
     [TestCase("{\"task_id\":\"a\",\"prompt\":\"x\"}\n{\"task_id\":\"b\",\"prompt\":\"x\"}\n{\"task_id\":\"a\",\"prompt\":\"y\"}",
         "line 3: the task_id a is that of")]
     [TestCase("{\"id\":1,\"prompts\":[]}", "line 1 has prompts that are no list of turns")]
