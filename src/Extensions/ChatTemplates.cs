@@ -8,6 +8,7 @@ internal static class ChatTemplates
     private const string Instead = "Use a TextGenerator (AddManagedTransformersPipeline<TextGenerator>) to continue and infill text.";
 
     /// <summary>Why there is no chat client for a model.</summary>
+    /// <exception cref="ConfigException">tokenizer_config.json is broken.</exception>
     public static NotSupportedException Refusal(string directory)
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
@@ -25,7 +26,7 @@ internal static class ChatTemplates
         string config = Path.Combine(directory, "tokenizer_config.json");
         if (!File.Exists(config))
             return null;
-        using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(config));
+        using JsonDocument json = JsonText.Parse(config, File.ReadAllBytes(config), ConfigException.Of);
         return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("chat_template", out JsonElement template)
             && template.ValueKind != JsonValueKind.Null ? "tokenizer_config.json" : null;
     }

@@ -79,6 +79,7 @@ public static class ManagedTransformersExtensions
     /// <param name="services">The app's services.</param>
     /// <param name="path">A checkpoint's directory.</param>
     /// <exception cref="NotSupportedException">Always; it says whether the model has a chat template at all.</exception>
+    /// <exception cref="ConfigException">tokenizer_config.json is broken.</exception>
     public static ChatClientBuilder AddManagedTransformersChatClient(this IServiceCollection services, string path)
     {
         ArgumentNullException.ThrowIfNull(services);

@@ -317,6 +317,9 @@ public sealed class HostingTests
         File.WriteAllText(Path.Combine(chatty, "tokenizer_config.json"), """{"chat_template": "{{ messages }}"}""");
         Assert.That(() => new ServiceCollection().AddManagedTransformersChatClient(chatty),
             Throws.TypeOf<NotSupportedException>().With.Message.Contains("has a chat template (tokenizer_config.json), which this version does not render"));
+        File.WriteAllText(Path.Combine(chatty, "tokenizer_config.json"), "{");
+        Assert.That(() => new ServiceCollection().AddManagedTransformersChatClient(chatty),
+            Throws.TypeOf<ConfigException>().With.Message.Contains("tokenizer_config.json cannot be read: it is not JSON"));
     }
 
     [Test]
