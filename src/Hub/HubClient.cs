@@ -65,11 +65,17 @@ public sealed class HubClient : IDisposable
         byte[] json = await new HubRetry(_options)
             .RunAsync($"The list of {model}'s files", () => ReadListAsync(model, address, cancellationToken), gained: () => 0, cancellationToken)
             .ConfigureAwait(false);
-        JsonPart list = JsonPart.Parse(
-            $"{_options.Endpoint}'s list of {model}'s files", json, (message, inner) => new HubException($"{message} Is HF_ENDPOINT a hub?", inner));
+        return ParseList($"{_options.Endpoint}'s list of {model}'s files", model, json);
+    }
+
+    /// <summary>Reads the hub's answer to a revision: the commit, and the names of the files.</summary>
+    /// <exception cref="HubException">It is no such answer.</exception>
+    internal static (string Commit, IReadOnlyList<string> Files) ParseList(string source, HubModelId model, ReadOnlyMemory<byte> json)
+    {
+        JsonPart list = JsonPart.Parse(source, json, (message, inner) => new HubException($"{message} Is HF_ENDPOINT a hub?", inner));
         string commit = list.Get("sha").String();
         if (!HubNames.IsCommit(commit))
-            throw new HubException($"{_options.Endpoint} gives {model} the commit \"{HubModelId.Shown(commit)}\"; 40 hexadecimal digits are needed. " +
+            throw new HubException($"{source} gives {model} the commit \"{HubModelId.Shown(commit)}\"; 40 hexadecimal digits are needed. " +
                 "Is HF_ENDPOINT a hub?");
         return (commit, [.. list.Get("siblings").Items().Select(sibling => sibling.Get("rfilename").String()).Distinct(StringComparer.Ordinal)]);
     }
@@ -97,7 +103,9 @@ public sealed class HubClient : IDisposable
         return await list.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    private IReadOnlyList<string> Wanted(HubModelId model, IReadOnlyList<string> files, bool all)
+    /// <summary>The files to download.</summary>
+    /// <exception cref="HubException">A name leads out of the folder, or there are no weights.</exception>
+    internal static IReadOnlyList<string> Wanted(HubModelId model, IReadOnlyList<string> files, bool all)
     {
         foreach (string file in files)
         {

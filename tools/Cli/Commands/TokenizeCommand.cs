@@ -90,7 +90,7 @@ internal sealed class TokenizeCommand : MtxCommand
         }
     }
 
-    private static string ParseLine(string line, string file, int number)
+    internal static string ParseLine(string line, string file, int number)
     {
         try
         {
