@@ -215,9 +215,9 @@ internal sealed class GenerationCommandTests
     {
         private int _writes;
 
-        public override void Write(string? value)
+        public override void Write(ReadOnlySpan<char> buffer)
         {
-            base.Write(value);
+            base.Write(buffer);
             if (++_writes == 3)
                 cancellation.Cancel();
         }
