@@ -23,10 +23,12 @@ internal static class SoakCommand
             Console.WriteLine($"{times,9} {what}");
         foreach (string failure in soak.Failures.Concat(soak.Curve.Growth()))
             Console.WriteLine(failure);
-        SoakSample[] warm = [.. soak.Curve.Samples.Skip(soak.Curve.Samples.Count / 5)];
-        Write("live", SoakCurve.Ends(warm, one => one.Live));
-        Write("resident", SoakCurve.Ends(warm, one => one.State.Resident));
-        Write("besides", SoakCurve.Ends(warm, one => one.State.Private - one.Committed));
+        if (soak.Curve.Warm is { Count: > 1 } warm)
+        {
+            Write("live", SoakCurve.Line(warm, one => one.Live));
+            Write("resident", SoakCurve.Line(warm, one => one.State.Resident));
+            Write("besides", SoakCurve.Line(warm, one => one.State.Private - one.Committed));
+        }
         Console.WriteLine($"{soak.Calls} calls, {soak.Counts.Where(one => one.Key.EndsWith("WRONG", StringComparison.Ordinal)).Sum(one => one.Value)} wrong");
         return soak.Failures.Count == 0 && !soak.Curve.Growth().Any() ? 0 : 1;
     }
