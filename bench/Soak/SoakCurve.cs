@@ -17,7 +17,7 @@ internal sealed class SoakCurve
     /// <summary>By how much what is held may grow between the warm-up and the end.</summary>
     public const double Flat = 0.02;
 
-    /// <summary>The most that the collector may hold for what lives: it gives memory back in regions of up to 32 MB, and what it holds goes up and down.</summary>
+    /// <summary>The most that the collector may hold, over what lives: it gives memory back in regions of up to 32 MB, and its part goes up and down.</summary>
     public const double MostCommitted = 3;
 
     // Until then caches fill, and the JIT compiles.
@@ -78,6 +78,7 @@ internal sealed class SoakCurve
     private static string? Grows(string name, IReadOnlyList<SoakSample> some, Func<SoakSample, long> what)
     {
         (double first, double last) = Line(some, what);
-        return last <= first * (1 + Flat) ? null : string.Create(CultureInfo.InvariantCulture, $"{name}: from {first:N0} to {last:N0}; {Flat:P0} are allowed");
+        return last <= first * (1 + Flat) ? null : string.Create(CultureInfo.InvariantCulture,
+            $"{name}: from {first:N0} to {last:N0}; {Flat:P0} are allowed");
     }
 }

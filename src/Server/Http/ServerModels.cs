@@ -59,7 +59,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
             }
             catch (ManagedTransformersException e)
             {
-                ServerLog.NotLoaded(logger, e, model.Id);
+                ServerLog.NotLoaded(logger, model.Id, e.Message);
             }
         }
         _isReady = true;
@@ -100,6 +100,6 @@ internal static partial class ServerLog
     [LoggerMessage(2, LogLevel.Information, "{Model} is loaded")]
     public static partial void Loaded(ILogger logger, string model);
 
-    [LoggerMessage(3, LogLevel.Error, "{Model} cannot be loaded; its first request tries again")]
-    public static partial void NotLoaded(ILogger logger, Exception error, string model);
+    [LoggerMessage(3, LogLevel.Error, "{Model} cannot be loaded; its first request tries again: {Problem}")]
+    public static partial void NotLoaded(ILogger logger, string model, string problem);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -22,7 +21,7 @@ public sealed class RequestBodyTests
     [Test]
     public async Task A_body_that_comes_too_slowly_is_answered_and_logs_no_error()
     {
-        using var log = new Errors();
+        using var log = new ErrorLog();
         await using WebApplication app = await StartAsync(log, TimeSpan.FromMilliseconds(50));
         using TcpClient client = await SendHalfAsync(app);
         using var answer = new StreamReader(client.GetStream());
@@ -35,7 +34,7 @@ public sealed class RequestBodyTests
     [Test]
     public async Task A_connection_that_is_reset_in_the_middle_of_a_body_logs_no_error()
     {
-        using var log = new Errors();
+        using var log = new ErrorLog();
         await using WebApplication app = await StartAsync(log, timeout: null);
         for (int i = 0; i < 20; i++)
         {
@@ -47,7 +46,7 @@ public sealed class RequestBodyTests
         Assert.That(log.Messages, Is.Empty);
     }
 
-    private static async Task<WebApplication> StartAsync(Errors log, TimeSpan? timeout)
+    private static async Task<WebApplication> StartAsync(ErrorLog log, TimeSpan? timeout)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddProvider(log);
@@ -65,24 +64,5 @@ public sealed class RequestBodyTests
         await client.ConnectAsync(IPEndPoint.Parse(new Uri(app.Urls.First()).Authority));
         await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(Half));
         return client;
-    }
-
-    /// <summary>What was logged as an error.</summary>
-    private sealed class Errors : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Messages { get; } = [];
-
-        public ILogger CreateLogger(string categoryName) => this;
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel)) Messages.Enqueue($"{formatter(state, exception)} {exception}");
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -106,6 +106,17 @@ public sealed class OperationTests
     }
 
     [Test]
+    public async Task A_preloaded_model_that_does_not_fit_the_memory_is_named_at_the_start_without_a_trace()
+    {
+        using var log = new ErrorLog();
+        await using var server = await Running.StartAsync(new ServerOptions { Models = [Demo], Preload = true, MemoryBytes = 1000 }, log: log);
+        while ((await server.GetAsync("/readyz")).Status != 200)
+            await Task.Delay(5);
+        Assert.That(log.Messages, Has.Count.EqualTo(1).And.All.Contains("demo-codegen").And.All.Contains("MemoryBytes"));
+        Assert.That(log.Messages.Single(), Does.Contain("1000").And.Not.Contain("   at "));
+    }
+
+    [Test]
     public async Task What_was_measured_is_there_for_Prometheus()
     {
         // The meter is the process's: a model with a name of its own.
@@ -181,10 +192,12 @@ public sealed class OperationTests
         public required WebApplication App { get; init; }
         public required HttpClient Client { get; init; }
 
-        public static async Task<Running> StartAsync(ServerOptions options, Action<WebApplication>? more = null)
+        public static async Task<Running> StartAsync(ServerOptions options, Action<WebApplication>? more = null, ErrorLog? log = null)
         {
             WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
             builder.Logging.ClearProviders();
+            if (log is not null)
+                builder.Logging.AddProvider(log);
             builder.Services.AddManagedTransformersServer(options);
             WebApplication app = builder.Build();
             app.Urls.Add("http://127.0.0.1:0");
