@@ -73,7 +73,8 @@ internal sealed class PendingFile : IDisposable
         if (Directory.Exists(path)) throw new IOException($"{path} is a directory; the name of a file is needed.");
         string real = RealPath.Of(path);
         if (!File.Exists(real) || new FileInfo(real).Length > 0) return;
-        if (IsDevice(real)) throw new IOException($"{path} is a device or a pipe, which a file would replace. Write to an ordinary file.");
+        if (SystemCalls.IsOrdinaryFile(real) is bool isOrdinary ? !isOrdinary : IsDevice(real))
+            throw new IOException($"{path} is a device or a pipe, which a file would replace. Write to an ordinary file.");
     }
 
     /// <summary>Removes what was not published.</summary>
@@ -115,7 +116,8 @@ internal sealed class PendingFile : IDisposable
         }
     }
 
-    /// <summary>Of what has no length. Devices lie in /dev; a pipe, opened for both ends so that nothing waits, cannot be sought in.</summary>
+    /// <summary>Where the system does not say it, of what has no length: devices lie in /dev; a pipe, opened for both ends so that nothing waits, cannot be
+    /// sought in.</summary>
     private static bool IsDevice(string path)
     {
         if (OperatingSystem.IsWindows()) return false;

@@ -60,6 +60,35 @@ internal static partial class SystemCalls
         }
     }
 
+    /// <summary>Whether a file system is mounted somewhere inside a directory: it would move with it. False where that is not known.</summary>
+    public static bool HasMountInside(string directory)
+    {
+        const string Mounts = "/proc/self/mountinfo";                     // of Linux; the fifth word of a line is the place
+        if (!File.Exists(Mounts)) return false;
+        string inside = (directory.TrimEnd('/') + "/").Replace("\\", "\\134", StringComparison.Ordinal).Replace(" ", "\\040", StringComparison.Ordinal)
+            .Replace("\t", "\\011", StringComparison.Ordinal).Replace("\n", "\\012", StringComparison.Ordinal);
+        return File.ReadLines(Mounts).Any(line => line.Split(' ') is { Length: > 4 } words && words[4].StartsWith(inside, StringComparison.Ordinal));
+    }
+
+    /// <summary>Whether what has a name, or what a link there names, is an ordinary file. Null where the system does not say.</summary>
+    public static bool? IsOrdinaryFile(string path)
+    {
+        const int Mode = 28, KindMask = 0xF000, Ordinary = 0x8000;          // stx_mode of struct statx; S_IFMT and S_IFREG
+        const uint KindOfFile = 1;                                        // STATX_TYPE
+        if (!OperatingSystem.IsLinux()) return null;
+        Span<byte> status = stackalloc byte[256];
+        try
+        {
+            return StatX(AtWorkingDirectory, path, 0, KindOfFile, status) == 0
+                ? (BitConverter.ToUInt16(status[Mode..]) & KindMask) == Ordinary
+                : null;
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+            return null;
+        }
+    }
+
     private static bool IsMissing(Exception e) => e is DllNotFoundException or EntryPointNotFoundException;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -73,6 +102,9 @@ internal static partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string path);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int StatX(int directory, string path, int flags, uint mask, Span<byte> status);
 
     [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenameAt2(int fromDirectory, string from, int toDirectory, string to, uint flags);

@@ -60,6 +60,12 @@ internal sealed class PendingDirectory : IDisposable
     public string Add(string name, Action<Stream> write)
     {
         PendingFile.RequireReplaceable(Path.Combine(_directory, name));
+        for (string? folder = Path.GetDirectoryName(name); !string.IsNullOrEmpty(folder); folder = Path.GetDirectoryName(folder))
+        {
+            string there = Path.Combine(_directory, folder);
+            if (File.Exists(there))
+                throw new IOException($"{there} is a file; a directory is needed there, for {name}. Move it, or write to another directory.");
+        }
         string path = Path.Combine(_staging, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         using var stream = new NewFileStream(path, Path.Combine(_directory, name));
@@ -107,6 +113,7 @@ internal sealed class PendingDirectory : IDisposable
             // A shell would find itself in the directory that goes.
             string current = RealPath.Of(Directory.GetCurrentDirectory());
             if (current == _directory || RealPath.IsInside(current, _directory)) return false;
+            if (SystemCalls.HasMountInside(_directory)) return false;
             if (!TryTakeAlong(_directory, _staging, isWeights)) return false;
             File.SetUnixFileMode(_staging, File.GetUnixFileMode(_directory));
             Directory.Move(_staging, beside);
@@ -119,6 +126,9 @@ internal sealed class PendingDirectory : IDisposable
         if (!SystemCalls.TryExchange(beside, _directory)) return false;
         SystemCalls.FlushDirectory(parent);
         File.Delete(Path.Combine(_directory, Unfinished.LockName));
+        // What others wrote into the old directory between the links and the exchange. It stays beside where it cannot be taken along now.
+        _takenAlong = 0;
+        if (!TryTakeAlong(beside, _directory, isWeights)) _staging = "";
         return true;
     }
 
@@ -153,6 +163,7 @@ internal sealed class PendingDirectory : IDisposable
     /// <summary>One after the other, config.json last: without it no model opens.</summary>
     private void PublishInOrder(bool replaces, Predicate<string> isWeights)
     {
+        foreach (string name in _names) Create(Path.GetDirectoryName(Path.Combine(_directory, name))!);      // what cannot be made fails while the old is there
         if (replaces && _names.Count > 1) RemoveOld(name => isWeights(name) || (name == ConfigJson.FileName && _names.Contains(name)));
         var added = new List<string>();
         try
@@ -160,7 +171,6 @@ internal sealed class PendingDirectory : IDisposable
             foreach (string name in _names.OrderBy(name => name == ConfigJson.FileName))
             {
                 string path = Path.Combine(_directory, name);
-                Create(Path.GetDirectoryName(path)!);
                 if (!Path.Exists(path)) added.Add(path);
                 File.Move(Path.Combine(_staging, name), path, overwrite: true);
             }
@@ -187,7 +197,7 @@ internal sealed class PendingDirectory : IDisposable
     {
         try
         {
-            if (Directory.Exists(_staging)) Directory.Delete(_staging, recursive: true);
+            if (_staging.Length > 0 && Directory.Exists(_staging)) Directory.Delete(_staging, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -41,6 +41,61 @@ public class PendingDirectoryTests
     }
 
     [Test]
+    public void A_file_where_a_folder_is_needed_is_refused_while_the_old_checkpoint_is_there([Values] bool exchange)
+    {
+        Old();
+        File.WriteAllText(Path.Combine(_directory, "2_Dense"), "mine");
+        string was = Contents();
+        Assert.That(
+            () => Write(exchange, directory =>
+            {
+                directory.Add("config.json", stream => stream.Write("new"u8));
+                directory.Add("2_Dense/config.json", stream => stream.Write("new"u8));
+            }),
+            Throws.InstanceOf<IOException>().With.Message.Contains("2_Dense is a file; a directory is needed there"));
+        Assert.That(Contents(), Is.EqualTo(was));
+    }
+
+    [Test]
+    public void What_others_write_meanwhile_stays()
+    {
+        Old();
+        int written = 0, stop = 0;
+        var other = new Thread(() =>
+        {
+            for (; Volatile.Read(ref stop) == 0; Thread.Sleep(1))
+            {
+                try
+                {
+                    File.WriteAllText(Path.Combine(_directory, $"log{written}"), "other");
+                    written++;
+                }
+                catch (IOException)
+                {
+                    // The directory was exchanged while the name was looked up.
+                }
+            }
+        });
+        other.Start();
+        for (int i = 0; i < 10; i++)
+            Write(exchange: true, directory =>
+            {
+                directory.Add("config.json", stream => stream.Write("new"u8));
+                directory.Add("model.safetensors", stream => stream.Write("new"u8));
+            });
+        Volatile.Write(ref stop, 1);
+        other.Join();
+        Assert.That(Enumerable.Range(0, written).Where(i => !File.Exists(Path.Combine(_directory, $"log{i}"))), Is.Empty);
+    }
+
+    [Test]
+    public void A_mount_is_found_inside_the_root_and_in_no_new_directory()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Ignore("/proc says what is mounted.");
+        Assert.That((SystemCalls.HasMountInside("/"), SystemCalls.HasMountInside(_root.Path)), Is.EqualTo((true, false)));
+    }
+
+    [Test]
     public void Folders_links_and_permissions_come_along([Values] bool exchange)
     {
         if (OperatingSystem.IsWindows())

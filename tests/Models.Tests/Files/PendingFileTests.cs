@@ -78,6 +78,16 @@ public class PendingFileTests
     }
 
     [Test]
+    public void Devices_are_told_from_files_by_what_they_are()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Ignore("statx is a call of Linux.");
+        File.WriteAllText(_directory["file"], "");
+        File.CreateSymbolicLink(_directory["link"], "/dev/null");
+        Assert.That(new[] { _directory["file"], _directory["link"], _directory["none"] }.Select(SystemCalls.IsOrdinaryFile),
+            Is.EqualTo(new bool?[] { true, false, null }));
+    }
+
+    [Test]
     public void A_pipe_is_refused_and_stays_one()
     {
         if (OperatingSystem.IsWindows()) Assert.Ignore("Windows has no named files that are pipes.");

@@ -11,6 +11,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     /// <summary>Wide enough that no line of a redirected table is broken.</summary>
     private const int UnboundedWidth = 4096;
 
+    /// <summary>In a terminal of a few columns Spectre looks for the width of a progress bar for ever: there the terminal breaks the lines.</summary>
+    private const int LeastWidth = 40;
+
     private readonly SharedWriter _out = new(output);
     private readonly SharedWriter _error = new(error);
     private IAnsiConsole? _styled;
@@ -144,7 +147,7 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
         {
             try
             {
-                return Console.BufferWidth is > 0 and int width ? width : 80;
+                return Console.BufferWidth is > 0 and int width ? Math.Max(LeastWidth, width) : 80;
             }
             catch (IOException)
             {
