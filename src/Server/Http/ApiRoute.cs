@@ -41,7 +41,8 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         }
         catch (Exception e) when (e is ConnectionResetException || (e is OperationCanceledException or IOException && client.IsCancellationRequested))
         {
-            // The client has gone: there is nobody to answer.
+            // The client has gone: there is nobody to answer, and there is no next request, which Kestrel would look for in the middle of this one's body.
+            http.Abort();
         }
         catch (Exception e)
         {
@@ -89,6 +90,8 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         http.Response.Clear();
         if (allowed.Length > 0)
             http.Response.Headers.Allow = allowed;
+        if (error.InnerException is BadHttpRequestException)
+            http.Response.Headers.Connection = "close";               // Kestrel would look for the next request in the middle of this one's body
         http.Response.StatusCode = protocol.Status(error.Problem);
         http.Response.ContentType = "application/json; charset=utf-8";
         http.Response.ContentLength = body.Length;

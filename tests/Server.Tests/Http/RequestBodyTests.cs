@@ -46,6 +46,30 @@ public sealed class RequestBodyTests
         Assert.That(log.Messages, Is.Empty);
     }
 
+    [Test]
+    public async Task A_connection_that_is_closed_in_the_middle_of_a_body_logs_nothing()
+    {
+        using var log = new ErrorLog();
+        await using WebApplication app = await StartAsync(log, timeout: null);
+        for (int i = 0; i < 20; i++)
+        {
+            using TcpClient client = await SendHalfAsync(app);
+            await Task.Delay(5);
+            NetworkStream stream = client.GetStream();
+            client.Client.Shutdown(SocketShutdown.Send);
+            try
+            {
+                _ = await stream.ReadAsync(new byte[1]);
+            }
+            catch (IOException)
+            {
+                // The server has closed it as well.
+            }
+        }
+        await app.StopAsync();
+        Assert.That(log.Messages, Is.Empty);
+    }
+
     private static async Task<WebApplication> StartAsync(ErrorLog log, TimeSpan? timeout)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
