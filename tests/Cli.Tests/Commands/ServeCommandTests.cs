@@ -107,7 +107,7 @@ internal sealed class ServeCommandTests
     public void SIGTERM_ends_it_with_exit_code_0()
     {
         MtxRun run = MtxProcess.Run("/bin/sh",
-            ["-c", "\"$@\" > \"$0\" & p=$!; while ! grep -q Serving \"$0\"; do sleep 0.05; done; kill -TERM $p; wait $p",
+            ["-c", "\"$@\" > \"$0\" & p=$!; while ! grep -qs Serving \"$0\"; do sleep 0.05; done; kill -TERM $p; wait $p",
              Path.Combine(Folders.Scratch(), "out"), .. MtxProcess.Command, "serve", "--model", ModelLocator.Generator, "--port", "0"]);
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
     }
