@@ -43,7 +43,7 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
         JsonDocument document;
         try
         {
-            document = await RequestBody.ParseAsync(http.Request.BodyReader, s_strict, Cancellation).ConfigureAwait(false);
+            document = await ParseBodyAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -66,6 +66,24 @@ internal sealed class ApiRequest(HttpContext http, ServerModels models, ServerOp
         return document.RootElement.ValueKind == JsonValueKind.Object
             ? new RequestFields(document.RootElement, route.Fields)
             : throw new ApiException(Problem.Invalid, "The body is no JSON object.");
+    }
+
+    private async Task<JsonDocument> ParseBodyAsync()
+    {
+        try
+        {
+            return await RequestBody.ParseAsync(http.Request.BodyReader, s_strict, Cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not JsonException)
+        {
+            // Kestrel would look for the next request in what is left of the body, and log that it cannot.
+            http.Response.OnStarting(() =>
+            {
+                http.Response.Headers.Connection = "close";
+                return Task.CompletedTask;
+            });
+            throw;
+        }
     }
 
     /// <summary>Answers with a JSON value.</summary>

@@ -41,7 +41,7 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         }
         catch (Exception e) when (e is ConnectionResetException || (e is OperationCanceledException or IOException && client.IsCancellationRequested))
         {
-            // The client has gone: there is nobody to answer, and there is no next request, which Kestrel would look for in the middle of this one's body.
+            // The client has gone: there is nobody to answer.
             http.Abort();
         }
         catch (Exception e)
@@ -90,14 +90,13 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         http.Response.Clear();
         if (allowed.Length > 0)
             http.Response.Headers.Allow = allowed;
-        if (error.InnerException is BadHttpRequestException)
-            http.Response.Headers.Connection = "close";               // Kestrel would look for the next request in the middle of this one's body
         http.Response.StatusCode = protocol.Status(error.Problem);
         http.Response.ContentType = "application/json; charset=utf-8";
         http.Response.ContentLength = body.Length;
         if (error.Problem is Problem.Overloaded or Problem.Unavailable)
             http.Response.Headers.RetryAfter = RetryAfterSeconds.ToString(CultureInfo.InvariantCulture);
-        await http.Response.Body.WriteAsync(body, http.RequestAborted).ConfigureAwait(false);
+        // Also to a client that goes at this moment: an answer that does not begin would leave the connection open for a next request.
+        await http.Response.Body.WriteAsync(body, CancellationToken.None).ConfigureAwait(false);
     }
 
     /// <summary>What an exception is to the client.</summary>

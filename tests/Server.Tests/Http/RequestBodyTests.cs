@@ -32,22 +32,28 @@ public sealed class RequestBodyTests
     }
 
     [Test]
-    public async Task A_connection_that_is_reset_in_the_middle_of_a_body_logs_no_error()
+    public Task A_connection_that_is_reset_in_the_middle_of_a_body_logs_no_error() => LogsNothingAsync(client =>
     {
-        using var log = new ErrorLog();
-        await using WebApplication app = await StartAsync(log, timeout: null);
-        for (int i = 0; i < 20; i++)
-        {
-            using TcpClient client = await SendHalfAsync(app);
-            await Task.Delay(5);
-            client.Client.LingerState = new LingerOption(enable: true, seconds: 0);
-        }
-        await app.StopAsync();
-        Assert.That(log.Messages, Is.Empty);
-    }
+        client.Client.LingerState = new LingerOption(enable: true, seconds: 0);
+        return Task.CompletedTask;
+    });
 
     [Test]
-    public async Task A_connection_that_is_closed_in_the_middle_of_a_body_logs_nothing()
+    public Task A_connection_that_is_closed_in_the_middle_of_a_body_logs_nothing() => LogsNothingAsync(async client =>
+    {
+        NetworkStream stream = client.GetStream();
+        client.Client.Shutdown(SocketShutdown.Send);
+        try
+        {
+            _ = await stream.ReadAsync(new byte[1]);
+        }
+        catch (IOException)
+        {
+            // The server has closed it as well.
+        }
+    });
+
+    private static async Task LogsNothingAsync(Func<TcpClient, Task> end)
     {
         using var log = new ErrorLog();
         await using WebApplication app = await StartAsync(log, timeout: null);
@@ -55,16 +61,7 @@ public sealed class RequestBodyTests
         {
             using TcpClient client = await SendHalfAsync(app);
             await Task.Delay(5);
-            NetworkStream stream = client.GetStream();
-            client.Client.Shutdown(SocketShutdown.Send);
-            try
-            {
-                _ = await stream.ReadAsync(new byte[1]);
-            }
-            catch (IOException)
-            {
-                // The server has closed it as well.
-            }
+            await end(client);
         }
         await app.StopAsync();
         Assert.That(log.Messages, Is.Empty);
