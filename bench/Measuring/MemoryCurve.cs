@@ -29,10 +29,9 @@ internal sealed class MemoryCurve(int process)
         foreach (double share in new[] { 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1 })
             Console.WriteLine(Text($"  {share,5:P0}: {Around(share):F1} MB"));
         double[] rest = [.. _all.Skip(_all.Count / 10)];
-        double x = (rest.Length - 1) / 2.0, y = rest.Average();
-        double slope = rest.Select((one, i) => (i - x) * (one - y)).Sum() / rest.Select((_, i) => (i - x) * (i - x)).Sum();
+        (double mean, double slope) = Samples.Line(rest);
         double first = Around(0.1);
-        Console.WriteLine(Text($"VmRSS after a tenth {first:F1} MB, mean {y:F1}, max {rest.Max():F1}, at the end {Megabytes():F1}"));
+        Console.WriteLine(Text($"VmRSS after a tenth {first:F1} MB, mean {mean:F1}, max {rest.Max():F1}, at the end {Megabytes():F1}"));
         Console.WriteLine(Text($"slope from there on: {slope * rest.Length:F1} MB, {slope * rest.Length / first:P1}"));
         Console.WriteLine($"open files: {_files} at the start, {ProcessState.Of(process).Files} at the end");
     }

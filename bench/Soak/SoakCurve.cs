@@ -65,9 +65,9 @@ internal sealed class SoakCurve
     /// <summary>Beginning and end of the line through the samples that has the least squared distances: single samples move by more than the line.</summary>
     public static (double First, double Last) Line(IReadOnlyList<SoakSample> some, Func<SoakSample, long> what)
     {
-        double middle = (some.Count - 1) / 2.0, mean = some.Average(one => (double)what(one));
-        double slope = some.Select((one, i) => (i - middle) * (what(one) - mean)).Sum() / some.Select((_, i) => (i - middle) * (i - middle)).Sum();
-        return (mean - (slope * middle), mean + (slope * middle));
+        (double mean, double rise) = Bench.Samples.Line([.. some.Select(one => (double)what(one))]);
+        double half = rise * (some.Count - 1) / 2;
+        return (mean - half, mean + half);
     }
 
     public static string Text(SoakSample one) => string.Create(CultureInfo.InvariantCulture,
