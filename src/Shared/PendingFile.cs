@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ManagedTransformers;
 
 /// <summary>
-/// How every file is written: under a temporary name beside its place (<see cref="Unfinished"/>), brought to the disk, and then renamed, so that the name
+/// How every file is written: under a temporary name next to its place (<see cref="Unfinished"/>), brought to the disk, and then renamed, so that the name
 /// stands for the old content or the whole new one at every moment. A link keeps its place: the file that it names is replaced. Directories, devices and
 /// pipes are refused. What a killed process left of the same file is removed.
 /// </summary>

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ManagedTransformers;
 
 /// <summary>
-/// Names of what is being written: <c>.NAME.RANDOM.unfinished</c> beside NAME, a file or a directory. Whoever writes one holds a lock on it, which ends with
+/// Names of what is being written: <c>.NAME.RANDOM.unfinished</c> next to NAME, a file or a directory. Whoever writes one holds a lock on it, which ends with
 /// the process; what no process holds was left by one that was killed.
 /// </summary>
 internal static class Unfinished

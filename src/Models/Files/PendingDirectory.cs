@@ -44,7 +44,7 @@ internal sealed class PendingDirectory : IDisposable
         }
     }
 
-    /// <summary>Removes what killed processes left in a directory, and beside it. Where there is no such directory, nothing is done.</summary>
+    /// <summary>Removes what killed processes left in a directory, and next to it. Where there is no such directory, nothing is done.</summary>
     public static void RemoveLeft(string directory)
     {
         directory = Path.TrimEndingDirectorySeparator(RealPath.Of(directory));
@@ -120,13 +120,14 @@ internal sealed class PendingDirectory : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return false;                                  // no right to write beside it, or it is a mount: no exchange, but the files can be moved
+            return false;                                  // no right to write next to it, or it is a mount: no exchange, but the files can be moved
         }
         _staging = beside;
         if (!SystemCalls.TryExchange(beside, _directory)) return false;
         SystemCalls.FlushDirectory(parent);
         File.Delete(Path.Combine(_directory, Unfinished.LockName));
-        // What others wrote into the old directory between the links and the exchange. It stays beside where it cannot be taken along now.
+        // What others wrote into the old directory between the links and the exchange. Where it cannot be linked, the old directory stays until
+        // the next conversion.
         _takenAlong = 0;
         if (!TryTakeAlong(beside, _directory, isWeights)) _staging = "";
         return true;
@@ -197,7 +198,7 @@ internal sealed class PendingDirectory : IDisposable
     {
         try
         {
-            if (_staging.Length > 0 && Directory.Exists(_staging)) Directory.Delete(_staging, recursive: true);
+            if (Directory.Exists(_staging)) Directory.Delete(_staging, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -70,7 +70,7 @@ internal sealed class RandomLineFiles
     /// <summary>A word of a line with --force: an input, which could be replaced, becomes an output.</summary>
     public string Writable(string word) => word.StartsWith(_in, StringComparison.Ordinal) ? Path.Combine(Folder, "out0") : word;
 
-    /// <summary>What became of the inputs, and what lies beside them; empty where all is as it was.</summary>
+    /// <summary>What became of the inputs, and which files there are besides; empty where all is as it was.</summary>
     public string[] Changes()
     {
         Dictionary<string, (long Length, DateTime Written)> now = Snapshot();
