@@ -115,6 +115,16 @@ public class ComponentTests
     public void A_score_is_read_whatever_its_form(string json, double score) =>
         Assert.That(ScoreJson.Read(json, nearest: double.NaN), Is.EqualTo(score).Within(1).Ulps);
 
+    [Test]
+    public void A_unigram_has_pieces_of_at_most_256_characters()
+    {
+        string longest = new('x', 256);
+        static Tokenizer Of(string piece) => Unigram(json =>
+            json["vocab"] = new JsonArray(new JsonArray("<unk>", 0), new JsonArray("x", -9), new JsonArray(piece, -1)));
+        Assert.That(Of(longest).EncodeToIds($"{longest}x"), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(() => Of($"{longest}x"), Throws.TypeOf<TokenizerException>().With.Message.Contains("a piece of 257 characters (id 2"));
+    }
+
     private static Tokenizer Unigram(Action<JsonObject>? change = null)
     {
         (string Piece, double Score)[] pieces =

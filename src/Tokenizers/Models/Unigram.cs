@@ -17,11 +17,13 @@ internal sealed class Unigram : TokenModel
     private readonly int[]? _byteIds;       // null: what is unknown is the unknown token
 
     /// <summary>A model of this vocabulary with the score of each id.</summary>
+    /// <exception cref="TokenizerException">A piece is too long.</exception>
     public Unigram(Vocabulary vocabulary, double[] scores, int unkId, bool byteFallback)
         : base(vocabulary)
     {
         (_scores, _unkId) = (scores, unkId);
         _unkScore = scores.Min() - UnknownPenalty;
+        PieceTrie.RequireShortPieces(vocabulary);
         _trie = new PieceTrie(vocabulary.Ids);
         if (!byteFallback) return;
         _byteIds = new int[256];
@@ -120,68 +122,4 @@ internal sealed class Unigram : TokenModel
 
     // The best way to a place: the sum of its scores, and the piece that ends there (start −1: none does yet).
     private readonly record struct Place(double Sum, int Start, int Id);
-}
-
-/// <summary>The pieces of a vocabulary as a trie of UTF-16 units. The children of a node lie side by side, in order of their units.</summary>
-internal sealed class PieceTrie
-{
-    /// <summary>No node: no piece goes on so.</summary>
-    public const int None = 0;
-
-    private readonly int[] _firsts = new int[char.MaxValue + 1];    // the node of each first unit
-    private readonly Node[] _nodes;
-    private readonly char[] _units;         // [nodes]
-
-    /// <summary>A trie of these pieces; the empty one is never found.</summary>
-    public PieceTrie(IReadOnlyDictionary<string, int> pieces)
-    {
-        (string Text, int Id)[] sorted = [.. pieces.Where(piece => piece.Key.Length > 0).Select(piece => (piece.Key, piece.Value))];
-        Array.Sort(sorted, (a, b) => string.CompareOrdinal(a.Text, b.Text));
-        List<Node> nodes = [default];
-        List<char> units = ['\0'];
-        var open = new Queue<(int Node, int From, int To, int Depth)>([(None, 0, sorted.Length, 0)]);
-        while (open.TryDequeue(out (int Node, int From, int To, int Depth) parent))
-        {
-            // The piece that ends at the parent comes first; the others go on with a unit each.
-            (int from, int firstChild) = (parent.From, nodes.Count);
-            if (sorted.Length > 0 && sorted[from].Text.Length == parent.Depth) from++;
-            while (from < parent.To)
-            {
-                char unit = sorted[from].Text[parent.Depth];
-                int to = from + 1;
-                while (to < parent.To && sorted[to].Text[parent.Depth] == unit) to++;
-                if (parent.Node == None) _firsts[unit] = nodes.Count;
-                open.Enqueue((nodes.Count, from, to, parent.Depth + 1));
-                nodes.Add(new Node(0, 0, sorted[from].Text.Length == parent.Depth + 1 ? sorted[from].Id : -1));
-                units.Add(unit);
-                from = to;
-            }
-            nodes[parent.Node] = nodes[parent.Node] with { FirstChild = firstChild, Children = nodes.Count - firstChild };
-        }
-        (_nodes, _units) = ([.. nodes], [.. units]);
-    }
-
-    /// <summary>The id of the piece that ends at a node; −1: none does.</summary>
-    public int IdAt(int node) => _nodes[node].Id;
-
-    /// <summary>The node of a first unit.</summary>
-    public int First(char unit) => _firsts[unit];
-
-    /// <summary>The node behind a unit.</summary>
-    public int Next(int node, char unit)
-    {
-        const int Few = 8;
-        Node parent = _nodes[node];
-        ReadOnlySpan<char> units = _units.AsSpan(parent.FirstChild, parent.Children);
-        if (units.Length > Few)
-        {
-            int found = units.BinarySearch(unit);
-            return found < 0 ? None : parent.FirstChild + found;
-        }
-        for (int i = 0; i < units.Length; i++)
-            if (units[i] == unit) return parent.FirstChild + i;
-        return None;
-    }
-
-    private readonly record struct Node(int FirstChild, int Children, int Id);
 }

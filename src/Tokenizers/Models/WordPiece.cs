@@ -5,19 +5,24 @@ namespace ManagedTransformers.Tokenizers;
 internal sealed class WordPiece : TokenModel
 {
     private readonly int _unkId;
-    private readonly string _prefix;
     private readonly int _maxInputCharsPerWord;
+    private readonly PieceTrie _trie;
+    private readonly bool _prefixed;
+    private readonly int _continuing;       // the node behind the prefix
 
     /// <summary>A model of this vocabulary.</summary>
-    /// <exception cref="TokenizerException">The unknown token is not in the vocabulary.</exception>
+    /// <exception cref="TokenizerException">The unknown token is not in the vocabulary, or pieces and words are too long.</exception>
     public WordPiece(Vocabulary vocabulary, string unkToken, string continuingSubwordPrefix, int maxInputCharsPerWord, string source)
         : base(vocabulary)
     {
         if (!vocabulary.TryGetId(unkToken, out _unkId))
             throw new TokenizerException($"{source}: the unknown token {Vocabulary.Show(unkToken)} is not among its {vocabulary.Count} tokens. " +
                 "Add it, or name the one that the vocabulary has as unk_token.");
-        _prefix = continuingSubwordPrefix;
+        // A piece that is longer than words may be is never found.
+        if (maxInputCharsPerWord > PieceTrie.LongestPiece) PieceTrie.RequireShortPieces(vocabulary);
         _maxInputCharsPerWord = maxInputCharsPerWord;
+        _trie = new PieceTrie(vocabulary.Ids);
+        (_prefixed, _continuing) = (continuingSubwordPrefix.Length > 0, _trie.After(continuingSubwordPrefix));
     }
 
     protected override TokenSpan[] Split(ReadOnlySpan<char> word, CancellationToken cancellationToken)
@@ -25,25 +30,31 @@ internal sealed class WordPiece : TokenModel
         TokenSpan[] unknown = [new TokenSpan(_unkId, 0, word.Length)];
         if (CharactersOf(word) > _maxInputCharsPerWord) return unknown;
 
-        Span<char> piece = new char[_prefix.Length + word.Length];
-        _prefix.CopyTo(piece);
         var tokens = new List<TokenSpan>();
-        for (int start = 0; start < word.Length;)
+        for (int start = 0; start < word.Length; start = tokens[^1].End)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int prefix = start == 0 ? 0 : _prefix.Length;
-            int end = Math.Min(word.Length, start + Vocabulary.MaxTokenLength);
-            if (end < word.Length && char.IsLowSurrogate(word[end])) end--;
-            word[start..end].CopyTo(piece[prefix..]);
-            int id = -1;
-            for (; end > start; end -= char.IsLowSurrogate(word[end - 1]) ? 2 : 1)
-                if (Vocabulary.TryGetId(piece[..(prefix + end - start)], out id)) break;
-            if (end <= start) return unknown;
-            tokens.Add(new TokenSpan(id, start, end));
-            start = end;
-            _prefix.CopyTo(piece);
+            (int id, int length) = Longest(word[start..], continues: start > 0);
+            if (id < 0) return unknown;
+            tokens.Add(new TokenSpan(id, start, start + length));
         }
         return [.. tokens];
+    }
+
+    // The longest piece that a text begins with (with the prefix before it, where the text continues a word); −1 for none.
+    private (int Id, int Length) Longest(ReadOnlySpan<char> text, bool continues)
+    {
+        (int Id, int Length) longest = (-1, 0);
+        if (continues && _prefixed && _continuing == PieceTrie.None) return longest;
+        int node = continues && _prefixed ? _trie.Next(_continuing, text[0]) : _trie.First(text[0]);
+        for (int length = 1; node != PieceTrie.None; length++)
+        {
+            int id = _trie.IdAt(node);
+            if (id >= 0) longest = (id, length);
+            if (length == text.Length) break;
+            node = _trie.Next(node, text[length]);
+        }
+        return longest;
     }
 
     private static int CharactersOf(ReadOnlySpan<char> word)
