@@ -102,8 +102,8 @@ internal static class ModelJson
         {
             ByteLevel = byteLevel,
             UnkToken = model.Find("unk_token")?.String(),
-            ContinuingSubwordPrefix = model.Find("continuing_subword_prefix").Or(""),
-            EndOfWordSuffix = model.Find("end_of_word_suffix").Or(""),
+            ContinuingSubwordPrefix = TextGrowth.Affix(model.Find("continuing_subword_prefix")),
+            EndOfWordSuffix = TextGrowth.Affix(model.Find("end_of_word_suffix")),
             FuseUnk = model.Find("fuse_unk").Or(false),
             ByteFallback = model.Find("byte_fallback").Or(false),
             IgnoreMerges = model.Find("ignore_merges").Or(false),

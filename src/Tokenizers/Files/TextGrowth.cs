@@ -6,6 +6,9 @@ namespace ManagedTransformers.Tokenizers;
 /// </summary>
 internal static class TextGrowth
 {
+    /// <summary>Characters that stand before or behind every symbol of a BPE; in use are ## and &lt;/w&gt;.</summary>
+    public const int MostAffix = 16;
+
     private const int MostParts = 64;
     private const int MostGrowth = 64;
     private const int MostTexts = 8;
@@ -37,6 +40,15 @@ internal static class TextGrowth
         if (tokens > MostSpecialTokens)
             throw new TokenizerException($"{json.Path} adds {tokens} special tokens to a text; at most {MostSpecialTokens} are possible.");
         return template;
+    }
+
+    /// <summary>A prefix or suffix of the symbols of a BPE; empty where there is none.</summary>
+    /// <exception cref="TokenizerException">It is too long.</exception>
+    public static string Affix(JsonPart? part)
+    {
+        string affix = part.Or("");
+        return affix.Length <= MostAffix ? affix : throw new TokenizerException(
+            $"{part!.Value.Path} has {affix.Length} characters, which every symbol of a text would get; at most {MostAffix} are possible.");
     }
 
     private static double Of(JsonPart part, ref int parts)

@@ -13,7 +13,10 @@ internal sealed record BpeOptions
     /// <summary>Stands for what is not in the vocabulary; null: that is left out. It may be missing in the vocabulary as long as it is not needed.</summary>
     public string? UnkToken { get; init; }
 
+    /// <summary>Stands before every character of a word but the first.</summary>
     public string ContinuingSubwordPrefix { get; init; } = "";
+
+    /// <summary>Stands behind the last character of a word.</summary>
     public string EndOfWordSuffix { get; init; } = "";
 
     /// <summary>Unknown symbols side by side become one unknown token.</summary>
@@ -95,6 +98,7 @@ internal sealed class Bpe : TokenModel
     {
         ReadOnlySpan<char> text = Options.ByteLevel ? InByteAlphabet(word) : word;
         bool asItIs = Options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "" };
+        Span<char> affixed = stackalloc char[(2 * TextGrowth.MostAffix) + 2];
         int count = 0, unknown = 0;     // bytes of an unknown token that is yet to be written: bytes that fall back go before it
         for (int i = 0; i < text.Length;)
         {
@@ -102,8 +106,7 @@ internal sealed class Bpe : TokenModel
             int codePoint = CodePoints.At(text, i, out int units);
             int length = CodePoints.Utf8Length(codePoint);
             ReadOnlySpan<char> character = text.Slice(i, units);
-            ReadOnlySpan<char> symbol = asItIs ? character : string.Concat(
-                i > 0 ? Options.ContinuingSubwordPrefix : "", character, i + units == text.Length ? Options.EndOfWordSuffix : "");
+            ReadOnlySpan<char> symbol = asItIs ? character : Affixed(character, continues: i > 0, ends: i + units == text.Length, affixed);
             i += units;
             if (Vocabulary.TryGetId(symbol, out int id))
             {
@@ -129,6 +132,15 @@ internal sealed class Bpe : TokenModel
         }
         if (unknown > 0) (ids[count], lengths[count++]) = (_unkId, unknown);
         return count;
+    }
+
+    private ReadOnlySpan<char> Affixed(ReadOnlySpan<char> character, bool continues, bool ends, Span<char> symbol)
+    {
+        ReadOnlySpan<char> prefix = continues ? Options.ContinuingSubwordPrefix : "", suffix = ends ? Options.EndOfWordSuffix : "";
+        prefix.CopyTo(symbol);
+        character.CopyTo(symbol[prefix.Length..]);
+        suffix.CopyTo(symbol[(prefix.Length + character.Length)..]);
+        return symbol[..(prefix.Length + character.Length + suffix.Length)];
     }
 
     private int[]? FallbackIds(ReadOnlySpan<char> symbol)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Tokenizers.Tests;
 
@@ -90,5 +91,36 @@ public class BpeTests
         var model = new JsonObject { ["type"] = "BPE", ["byte_fallback"] = true, ["vocab"] = vocab, ["merges"] = new JsonArray() };
         change(model);
         return Tiny.Load(new JsonObject { ["model"] = model });
+    }
+
+    [TestCase("continuing_subword_prefix", "aba", new[] { 0, 3, 1 }), TestCase("end_of_word_suffix", "aba", new[] { 0, 2, 1 })]
+    public void A_prefix_or_suffix_has_at_most_16_characters(string option, string text, int[] ids)
+    {
+        string affix = new('#', 16);
+        Tokenizer With(string value, string a, string b) => Tiny.Load(new JsonObject
+        {
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE", ["vocab"] = new JsonObject { ["a"] = 0, [a] = 1, ["b"] = 2, [b] = 3 }, ["merges"] = new JsonArray(), [option] = value,
+            },
+        });
+        Tokenizer tokenizer = option.StartsWith('c') ? With(affix, $"{affix}a", $"{affix}b") : With(affix, $"a{affix}", $"b{affix}");
+        Assert.That(tokenizer.EncodeToIds(text), Is.EqualTo(ids));
+        Assert.That(() => With($"{affix}#", "c", "d"),
+            Throws.TypeOf<TokenizerException>().With.Message.Contains($"model.{option} has 17 characters").And.Message.Contains("at most 16"));
+    }
+
+    [Test]
+    public void A_prefix_takes_no_memory_for_each_character()
+    {
+        Tokenizer tokenizer = Tiny.Load(new JsonObject
+        {
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE", ["vocab"] = new JsonObject { ["a"] = 0, ["##a"] = 1 }, ["merges"] = new JsonArray(), ["continuing_subword_prefix"] = "##",
+            },
+        });
+        string text = new('a', 10_000);
+        Assert.That(Allocations.Of(() => tokenizer.CountTokens(text)) / text.Length, Is.LessThan(60));        // with a string for each it was 100
     }
 }
