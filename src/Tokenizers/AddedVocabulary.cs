@@ -77,13 +77,7 @@ internal sealed class AddedVocabulary
         ExtractNormalized(new AlignedText(text), 0, text.Length, tokens, cancellationToken);
 
     /// <summary>A text as the normaliser makes it.</summary>
-    public string Normalize(string content)
-    {
-        if (_normalizer is null) return content;
-        var text = new NormalizedText(content, 0, content.Length, CancellationToken.None);
-        _normalizer.Normalize(text);
-        return text.ToAligned().Value.ToString();
-    }
+    public string Normalize(string content) => _normalizer is null ? content : _normalizer.NormalizeText(content, CancellationToken.None);
 
     private void ExtractNormalized(in AlignedText given, int start, int end, ITokenSink tokens, CancellationToken cancellationToken)
     {
@@ -114,9 +108,22 @@ internal sealed class AddedVocabulary
     {
         // Special tokens first: of equal patterns the first is found.
         AddedToken[] ordered = [.. tokens.OrderBy(t => !_special.Contains(t.Content))];
+        long grown = 0;
         return (
             new TokenSearch(ordered.Where(t => !t.Normalized).Select(t => (t.Content, t.Id))),
-            new TokenSearch(ordered.Where(t => t.Normalized).Select(t => (Normalize(t.Content), t.Id))));
+            new TokenSearch(ordered.Where(t => t.Normalized).Select(t => (Normalized(t, ref grown), t.Id))));
+    }
+
+    // What the normaliser makes of a token; of all of them it may make so many characters more.
+    private string Normalized(AddedToken token, ref long grown)
+    {
+        const int MostGrown = 1 << 22;
+        string normalized = Normalize(token.Content);
+        TokenSearch.RequireShort(normalized, token.Id);
+        grown += Math.Max(0, normalized.Length - token.Content.Length);
+        return grown <= MostGrown ? normalized : throw new TokenizerException(
+            $"The normalizer makes more than {MostGrown} characters of the added tokens that they do not have. " +
+            "Set \"normalized\" to false in added_tokens, or leave out the Replace and Prepend that lengthen them.");
     }
 
     private static bool StandsAlone(ReadOnlySpan<char> text, int start, int end) =>

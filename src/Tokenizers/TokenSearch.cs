@@ -28,9 +28,7 @@ internal sealed class TokenSearch
         var ordered = new List<(string Pattern, int Id)>();
         foreach ((string Pattern, int Id) one in patterns.Where(one => one.Pattern.Length > 0).OrderBy(one => one.Pattern, StringComparer.Ordinal))
         {
-            if (one.Pattern.Length > LongestToken)
-                throw new TokenizerException($"The added token {one.Id} ({Vocabulary.Show(one.Pattern[..32])}…) has {one.Pattern.Length} characters; " +
-                    $"at most {LongestToken} are possible. Look at added_tokens.");
+            RequireShort(one.Pattern, one.Id);
             if (ordered.Count == 0 || ordered[^1].Pattern != one.Pattern) ordered.Add(one);
         }
         _patterns = [.. ordered.Select(one => one.Pattern)];
@@ -39,6 +37,14 @@ internal sealed class TokenSearch
         _groups = [.. Groups(_patterns)];
         _units = [.. _groups.Select(group => _patterns[group.First][0])];
         _firstUnits = SearchValues.Create(_units);
+    }
+
+    /// <exception cref="TokenizerException">A pattern is too long.</exception>
+    public static void RequireShort(string pattern, int id)
+    {
+        if (pattern.Length > LongestToken)
+            throw new TokenizerException($"The added token {id} ({Vocabulary.Show(pattern[..32])}…) has {pattern.Length} characters; " +
+                $"at most {LongestToken} are possible. Look at added_tokens.");
     }
 
     public bool IsEmpty => _patterns.Length == 0;

@@ -8,7 +8,7 @@ namespace ManagedTransformers.Tokenizers;
 internal sealed class NormalizedText
 {
     private readonly int _origin;
-    private readonly List<Character> _characters;
+    private List<Character> _characters;
     private readonly CancellationToken _cancellationToken;
 
     /// <summary>The part of <paramref name="text"/> from <paramref name="start"/> to <paramref name="end"/>; every pass over it can be cancelled.</summary>
@@ -134,23 +134,23 @@ internal sealed class NormalizedText
     public void Replace(TextPattern pattern, string content)
     {
         string text = Value();
-        var matches = new Matches(pattern, text);
-        if (text.Length == 0 || !matches.Next(out int start, out int end)) return;
-        int[] contents = [.. content.EnumerateRunes().Select(rune => rune.Value)];
-        var replaced = new List<Character>(_characters.Count);
-        int unit = 0, character = 0;
-        do
-        {
+        if (text.Length == 0) return;
+        var found = new List<(int Start, int End)>();
+        for (var matches = new Matches(pattern, text); matches.Next(out int start, out int end); found.Add((start, end)))
             _cancellationToken.ThrowIfCancellationRequested();
+        if (found.Count == 0) return;
+        int[] contents = [.. content.EnumerateRunes().Select(rune => rune.Value)];
+        var replaced = new List<Character>((int)Math.Min(Array.MaxLength, _characters.Count + ((long)found.Count * contents.Length)));
+        int unit = 0, character = 0;
+        foreach ((int start, int end) in found)
+        {
             for (; unit < start; unit += UnitsOf(_characters[character++])) replaced.Add(_characters[character]);
             for (; unit < end; unit += UnitsOf(_characters[character++])) { }
             Character last = character == 0 ? new Character(0, _origin, _origin) : _characters[character - 1];
             foreach (int codePoint in contents) replaced.Add(last with { CodePoint = codePoint });
         }
-        while (matches.Next(out start, out end));
         for (; character < _characters.Count; character++) replaced.Add(_characters[character]);
-        _characters.Clear();
-        _characters.AddRange(replaced);
+        _characters = replaced;
     }
 
     /// <summary>Rewrites the text as a function says that gets it whole; null: nothing changes.</summary>
@@ -205,8 +205,7 @@ internal sealed class NormalizedText
             transformed.Add(_characters[next] with { CodePoint = change.CodePoint });
             next += 1 - change.Kind;
         }
-        _characters.Clear();
-        _characters.AddRange(transformed);
+        _characters = transformed;
     }
 
     private List<Change> Decomposed(Action<int, List<int>> decompose)

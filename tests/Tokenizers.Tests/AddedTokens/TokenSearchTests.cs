@@ -48,6 +48,30 @@ public class TokenSearchTests
             Throws.TypeOf<TokenizerException>().With.Message.Contains("has 1025 characters").And.Message.Contains("added_tokens"));
     }
 
+    [TestCase(64, "The added token 256 (", "has 6403 characters; at most 1024", 20 << 20)]
+    [TestCase(9, "The normalizer makes more than 4194304 characters of the added tokens", "\"normalized\"", 80 << 20)]
+    public void Added_tokens_that_the_normalizer_lengthens_are_refused_before_they_take_memory(int times, string says, string alsoSays, int bytes)
+    {
+        var tokens = new JsonArray([.. Enumerable.Range(0, 8_000).Select(i => (JsonNode)Tiny.Added(256 + i, $"{new string('a', 100)}{i % 10}{i / 100 % 10}" +
+            $"{(char)(0x4E00 + i)}", normalized: true))]);
+        JsonObject json = Tiny.ByteLevelJson(added: tokens);
+        json["normalizer"] = JsonNode.Parse($$$"""{"type":"Replace","pattern":{"String":"a"},"content":"{{{new string('b', times)}}}"}""");
+        ReadOnlyMemory<byte> file = Tiny.Bytes(json);
+        Assert.That(() => Tokenizer.FromJson(file), Throws.TypeOf<TokenizerException>().With.Message.Contains(says).And.Message.Contains(alsoSays));
+        Assert.That(Allocations.Of(() => Refused(file)), Is.LessThan((20 * file.Length) + (64 << 20)).And.LessThan(bytes));
+    }
+
+    private static void Refused(ReadOnlyMemory<byte> file)
+    {
+        try
+        {
+            Tokenizer.FromJson(file);
+        }
+        catch (TokenizerException)
+        {
+        }
+    }
+
     [Test]
     public void A_text_that_nearly_has_a_thousand_tokens_at_every_place_is_read_to_its_end()
     {
