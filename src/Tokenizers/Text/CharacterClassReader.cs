@@ -128,7 +128,12 @@ internal sealed class CharacterClassReader(string source, string path)
     private static Predicate<int> AnyOf(List<Predicate<int>> members)
     {
         Predicate<int>[] any = [.. members];
-        return c => Array.Exists(any, one => one(c));
+        return c =>
+        {
+            foreach (Predicate<int> one in any)
+                if (one(c)) return true;
+            return false;
+        };
     }
 
     private static Predicate<int> AllOf(List<Predicate<int>> members)

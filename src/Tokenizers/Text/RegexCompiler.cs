@@ -8,173 +8,232 @@ internal sealed class RegexCompiler(string source, string path)
     // Groups and classes are read by recursion, which a hostile pattern must not exhaust.
     internal const int DeepestNesting = 100;
 
+    // Of GPT-4o's pattern, one of the longest, an eighth.
+    private const int LongestSource = 4096;
+
     // Repeated groups are written out; a hostile count must not cost memory.
-    private const int MostInstructions = 2000;
+    private const int MostInstructions = 1000;
 
     private readonly CharacterClassReader _classes = new(source, path);
+
+    // Jumps are relative: First and Second count from the instruction itself; so parts can be moved and copied.
+    private readonly List<Instruction> _program = [];
+    private int _inLooks;       // instructions of looks, which are programs of their own
     private int _depth;
 
+    /// <summary>How many classes were read; what is repeated has one.</summary>
+    public int Classes { get; private set; }
+
+    /// <exception cref="TokenizerException">It is too long, is no expression, or has what is not supported.</exception>
     public Instruction[] Compile()
     {
-        List<Instruction> program = Alternatives();
+        if (source.Length > LongestSource)
+            throw new TokenizerException($"{path} is {Vocabulary.Show(source)}, of {source.Length} characters; at most {LongestSource} are possible.");
+        Alternatives();
         if (_classes.Next < source.Length) throw _classes.Unsupported("a ) without a (");
-        program.Add(new Instruction(Kind.Match));
-        return [.. program];
+        return [.. _program, new Instruction(Kind.Match)];
     }
 
-    // Jumps are relative while parts are put together: First and Second count from the instruction itself; so parts can be copied.
-    private List<Instruction> Alternatives()
+    // Every part of the expression is written to the end of the program.
+    private void Alternatives()
     {
         if (++_depth > DeepestNesting) throw _classes.Unsupported($"groups nested more than {DeepestNesting} deep");
-        List<List<Instruction>> all = [Sequence(possessive: false, out _)];
-        while (_classes.TryTake('|')) all.Add(Sequence(possessive: false, out _));
-        _depth--;
-        List<Instruction> joined = all[^1];
-        for (int i = all.Count - 2; i >= 0; i--)
+        int begin = _program.Count;
+        var jumps = new List<int>();
+        Sequence(possessive: false, out _);
+        while (_classes.TryTake('|'))
         {
-            List<Instruction> either = all[i];
-            joined = Limited([Fork(1, either.Count + 2), .. either, Jump(joined.Count + 1), .. joined]);
+            Insert(begin, Fork(1, _program.Count - begin + 2));
+            jumps.Add(_program.Count);
+            begin = _program.Count + 1;
+            Add(Jump(0));           // to the end of all, which is not known yet
+            Sequence(possessive: false, out _);
         }
-        return joined;
+        foreach (int jump in jumps) _program[jump] = Jump(_program.Count - jump);
+        _depth--;
     }
 
-    private List<Instruction> Sequence(bool possessive, out int parts)
+    private void Sequence(bool possessive, out int parts)
     {
-        var sequence = new List<Instruction>();
         for (parts = 0; _classes.Next < source.Length && source[_classes.Next] is not ('|' or ')'); parts++)
         {
-            sequence.AddRange(Repeated(Atom(), possessive, out bool quantified));
-            if (quantified && _classes.TryReadCount(out _, out _, out _)) throw _classes.Unsupported("a quantifier behind another");
-            Limited(sequence);
+            int begin = _program.Count;
+            Atom();
+            if (TryRepeat(begin, possessive) && _classes.TryReadCount(out _, out _, out _)) throw _classes.Unsupported("a quantifier behind another");
         }
-        return sequence;
     }
 
-    private List<Instruction> Atom()
+    private void Atom()
     {
-        if (_classes.TryTake('(')) return Group();
-        if (_classes.TryTake('^')) return [new Instruction(Kind.LineStart)];
-        if (_classes.TryTake('$')) return [new Instruction(Kind.NotAhead, c => c != '\n')];
-        if (_classes.TryTake(@"\A")) return [new Instruction(Kind.NotBehind, _ => true)];
-        if (_classes.TryTake(@"\z")) return [new Instruction(Kind.NotAhead, _ => true)];
-        if (_classes.TryTake(@"\Z")) return [Look(Kind.AheadOf, [Fork(1, 2), Taking(c => c == '\n'), new Instruction(Kind.NotAhead, _ => true)])];
-        if (_classes.TryTake(@"\b")) return [new Instruction(Kind.Boundary)];
-        if (_classes.TryTake(@"\B")) return [new Instruction(Kind.NotBoundary)];
-        return _classes.TryTake(@"\R") ? LineEnd() : [Taking(_classes.Read())];
+        if (_classes.TryTake('(')) Group();
+        else if (_classes.TryTake('^')) Add(new Instruction(Kind.LineStart));
+        else if (_classes.TryTake('$')) Add(new Instruction(Kind.NotAhead, c => c != '\n'));
+        else if (_classes.TryTake(@"\A")) Add(new Instruction(Kind.NotBehind, _ => true));
+        else if (_classes.TryTake(@"\z")) Add(new Instruction(Kind.NotAhead, _ => true));
+        else if (_classes.TryTake(@"\Z")) TextEnd();
+        else if (_classes.TryTake(@"\b")) Add(new Instruction(Kind.Boundary));
+        else if (_classes.TryTake(@"\B")) Add(new Instruction(Kind.NotBoundary));
+        else if (_classes.TryTake(@"\R")) LineEnd();
+        else Add(Taking(_classes.Read()));
+    }
+
+    // The end, or a line end that is the last.
+    private void TextEnd()
+    {
+        int begin = _program.Count;
+        Add(Fork(1, 2), Taking(c => c == '\n'), new Instruction(Kind.NotAhead, _ => true));
+        MakeLook(Kind.AheadOf, begin);
     }
 
     // \r\n whole, or one of the characters that end a line.
-    private static List<Instruction> LineEnd() =>
-    [
+    private void LineEnd() => Add(
         Fork(1, 4), Taking(c => c == '\r'), Taking(c => c == '\n'), Jump(6),
         Fork(1, 4), Taking(c => c == '\r'), new Instruction(Kind.NotAhead, c => c == '\n'), Jump(2),
-        Taking(c => c is (>= '\n' and <= '\f') or 0x85 or 0x2028 or 0x2029),
-    ];
+        Taking(c => c is (>= '\n' and <= '\f') or 0x85 or 0x2028 or 0x2029));
 
-    private List<Instruction> Group()
+    private void Group()
     {
         (bool ignoreCase, bool dotTakesAll) = (_classes.IgnoreCase, _classes.DotTakesAll);
-        List<Instruction> inside;
+        bool rest = false;
         if (Look() is Kind look)
         {
-            inside = [Look(look, Alternatives())];
+            int begin = _program.Count;
+            Alternatives();
+            MakeLook(look, begin);
         }
         else if (_classes.TryTake("?>"))
         {
-            inside = Atomic();
+            Atomic();
         }
         else
         {
+            // Options without a group, (?i), are for all up to the end of the group around them, alternatives included. Its ) is left.
             if (_classes.TryTake("?<")) _classes.SkipName();
-            else if (!_classes.TryTake("?:") && _classes.TryTake('?') && _classes.ReadOptions()) return Rest(ignoreCase, dotTakesAll);
-            inside = Alternatives();
+            else rest = !_classes.TryTake("?:") && _classes.TryTake('?') && _classes.ReadOptions();
+            Alternatives();
         }
-        if (!_classes.TryTake(')')) throw _classes.Unsupported("a ( without a )");
+        if (!rest && !_classes.TryTake(')')) throw _classes.Unsupported("a ( without a )");
         (_classes.IgnoreCase, _classes.DotTakesAll) = (ignoreCase, dotTakesAll);
-        return inside;
-    }
-
-    // What options without a group, (?i), count for: all up to the end of the group around them, alternatives included. Its ) is left.
-    private List<Instruction> Rest(bool ignoreCase, bool dotTakesAll)
-    {
-        List<Instruction> rest = Alternatives();
-        (_classes.IgnoreCase, _classes.DotTakesAll) = (ignoreCase, dotTakesAll);
-        return rest;
     }
 
     private Kind? Look() => _classes.TryTake("?=") ? Kind.AheadOf : _classes.TryTake("?!") ? Kind.NotAheadOf
         : _classes.TryTake("?<=") ? Kind.BehindOf : _classes.TryTake("?<!") ? Kind.NotBehindOf : null;
 
-    // A look at one character needs no program of its own.
-    private Instruction Look(Kind kind, List<Instruction> inside)
+    // What was written from a place on becomes what a look asks for. A look at one character needs no program of its own.
+    private void MakeLook(Kind kind, int begin)
     {
-        if (inside is [{ Kind: Kind.Take, Class: { } one }]) return new Instruction(kind - Kind.BehindOf + Kind.Behind, one);
+        Instruction[] inside = [.. _program[begin..]];
+        _program.RemoveRange(begin, inside.Length);
+        if (inside is [{ Kind: Kind.Take, Class: { } one }])
+        {
+            Add(new Instruction(kind - Kind.BehindOf + Kind.Behind, one));
+            return;
+        }
         bool behind = kind is Kind.BehindOf or Kind.NotBehindOf;
-        if (behind && inside.Exists(instruction => instruction.Kind == Kind.Again)) throw _classes.Unsupported("a look behind without a longest match");
+        if (behind && inside.Any(instruction => instruction.Kind == Kind.Again)) throw _classes.Unsupported("a look behind without a longest match");
         int longest = inside.Count(instruction => instruction.Kind == Kind.Take);
-        return new Instruction(kind, First: longest, Program: [.. inside, new Instruction(Kind.Match)]);
+        _inLooks += inside.Length;
+        Add(new Instruction(kind, First: longest, Program: [.. inside, new Instruction(Kind.Match)]));
     }
 
     // (?>…): ways do not stop inside each other here, so that only what has one way, or a run of one class, can be told.
-    private List<Instruction> Atomic()
+    private void Atomic()
     {
         bool group = _classes.Next < source.Length && source[_classes.Next] == '(';
-        List<Instruction> inside = Sequence(possessive: true, out int parts);
-        bool oneWay = (parts == 1 && !group) || !inside.Exists(instruction => instruction.Kind == Kind.Fork);
+        int begin = _program.Count;
+        Sequence(possessive: true, out int parts);
+        bool oneWay = (parts == 1 && !group) || _program.FindIndex(begin, instruction => instruction.Kind == Kind.Fork) < 0;
         if ((_classes.Next < source.Length && source[_classes.Next] == '|') || !oneWay)
             throw _classes.Unsupported("an atomic group of more than one class with a quantifier");
-        return inside;
     }
 
-    private List<Instruction> Repeated(List<Instruction> part, bool possessive, out bool quantified)
+    // Reads the quantifier of the part that was written from a place on, if it has one.
+    private bool TryRepeat(int begin, bool possessive)
     {
-        quantified = _classes.TryReadCount(out int least, out int? most, out bool inBraces);
-        if (!quantified) return part;
+        if (!_classes.TryReadCount(out int least, out int? most, out bool inBraces)) return false;
         if (inBraces)
         {
             // {2}? is at most once, {1,3}+ any number of times; only Perl's are lazy and possessive.
             bool lazy = !possessive && least != most && _classes.TryTake('?');
-            List<Instruction> counted = Times(part, least, most, lazy, possessive);
-            if (_classes.TryTake('?')) return Times(counted, 0, 1, lazy: false, possessive);
-            return _classes.TryTake('+') ? Times(counted, 1, null, lazy: false, possessive) : counted;
+            Repeat(begin, least, most, lazy, possessive);
+            if (_classes.TryTake('?')) Repeat(begin, 0, 1, lazy: false, possessive);
+            else if (_classes.TryTake('+')) Repeat(begin, 1, null, lazy: false, possessive);
+            return true;
         }
-        if (_classes.TryTake('+')) return Times(part, least, most, lazy: false, possessive: true);
-        bool reluctant = _classes.TryTake('?');
+        bool plus = _classes.TryTake('+'), reluctant = !plus && _classes.TryTake('?');
         if (reluctant && possessive) throw _classes.Unsupported("a lazy quantifier in an atomic group");
-        return Times(part, least, most, reluctant, possessive);
+        Repeat(begin, least, most, reluctant, plus || possessive);
+        return true;
     }
 
-    private List<Instruction> Times(List<Instruction> part, int least, int? most, bool lazy, bool possessive)
+    // Possessive: where another could be taken, there is no way on.
+    private void Repeat(int begin, int least, int? most, bool lazy, bool possessive)
     {
-        if (possessive && part is not [{ Kind: Kind.Take }]) throw _classes.Unsupported("a possessive quantifier of more than one class");
-        // Possessive: where another could be taken, there is no way on.
-        List<Instruction> stop = possessive ? [new Instruction(Kind.NotAhead, part[0].Class)] : [];
-        var repeated = new List<Instruction>();
-        for (int i = 0; i < least; i++) Limited(repeated).AddRange(part);
+        int length = _program.Count - begin, tail = possessive ? 2 : 0;
+        if (possessive && (length != 1 || _program[begin].Kind != Kind.Take)) throw _classes.Unsupported("a possessive quantifier of more than one class");
+        if (length == 0) return;
+        Instruction stop = possessive ? new Instruction(Kind.NotAhead, _program[begin].Class) : default;
+        long optional = most is null ? length + 3 : ((long)most - least) * (length + 1 + tail);
+        RequireRoom(((least - 1L) * length) + optional);
+
+        int part = begin;
+        for (int i = 1; i < least; i++) Copy(part, length);
         if (most is null)
         {
             // Either the part and back to here, or on.
-            repeated.AddRange([Either(part.Count + 2, lazy), .. part, new Instruction(Kind.Again, First: -part.Count - 1, Second: 1), .. stop]);
-            return Limited(repeated);
+            Optional(Either(length + 2, lazy));
+            Add(new Instruction(Kind.Again, First: -length - 1, Second: 1));
+            if (possessive) Add(stop);
+            return;
         }
-        List<Instruction> optional = [];
-        for (int i = least; i < most; i++)
+        for (int more = most.Value - least - 1; more >= 0; more--)
         {
-            optional = possessive
-                ? Limited([Fork(1, part.Count + optional.Count + 2), .. part, .. optional, Jump(2), .. stop])
-                : Limited([Either(part.Count + optional.Count + 1, lazy), .. part, .. optional]);
+            int rest = more * (length + 1 + tail);
+            Optional(possessive ? Fork(1, length + rest + 2) : Either(length + rest + 1, lazy));
         }
-        return Limited([.. repeated, .. optional]);
+        for (int i = least; possessive && i < most; i++) Add(Jump(2), stop);
+        if (most == 0) _program.RemoveRange(begin, length);
+
+        // The part with a choice before it. The first may be the one that is there.
+        void Optional(Instruction choice)
+        {
+            if (least == 0 && part == begin)
+            {
+                Insert(part++, choice);
+                return;
+            }
+            Add(choice);
+            Copy(part, length);
+        }
     }
 
-    private static Instruction Taking(Predicate<int> one) => new(Kind.Take, one);
+    private void Copy(int part, int length)
+    {
+        for (int i = 0; i < length; i++) Add(_program[part + i]);
+    }
+
+    private void Add(params ReadOnlySpan<Instruction> part)
+    {
+        RequireRoom(part.Length);
+        _program.AddRange(part);
+    }
+
+    private void Insert(int at, Instruction one)
+    {
+        RequireRoom(1);
+        _program.Insert(at, one);
+    }
+
+    private void RequireRoom(long more)
+    {
+        if (_program.Count + _inLooks + more > MostInstructions) throw _classes.Unsupported($"repeats that make more than {MostInstructions} steps of it");
+    }
+
+    private Instruction Taking(Predicate<int> one) => new(Kind.Take, one, Second: Classes++);
 
     private static Instruction Either(int past, bool lazy) => lazy ? Fork(past, 1) : Fork(1, past);
 
     private static Instruction Fork(int first, int second) => new(Kind.Fork, First: first, Second: second);
 
     private static Instruction Jump(int to) => Fork(to, to);
-
-    private List<Instruction> Limited(List<Instruction> part) =>
-        part.Count <= MostInstructions ? part : throw _classes.Unsupported($"repeats that make more than {MostInstructions} steps of it");
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>Classes of regular expressions that do not follow from general categories, packed as <see cref="UnicodeData"/> is: Unicode 16, as version 0.22 of
@@ -91,5 +93,8 @@ internal static class RegexData
     };
 
     /// <summary>The code points of a script by its name in lower case; null: it is not here.</summary>
-    public static CodePointSet? Script(string name) => Scripts.TryGetValue(name, out string? packed) ? new CodePointSet(packed) : null;
+    private static readonly ConcurrentDictionary<string, CodePointSet> ReadScripts = new();
+
+    public static CodePointSet? Script(string name) =>
+        Scripts.TryGetValue(name, out string? packed) ? ReadScripts.GetOrAdd(name, static (_, packed) => new CodePointSet(packed), packed) : null;
 }

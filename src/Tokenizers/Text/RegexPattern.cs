@@ -6,15 +6,13 @@ namespace ManagedTransformers.Tokenizers;
 /// <c>\p{L}</c>.</remarks>
 internal sealed class RegexPattern : TextPattern
 {
-    private readonly string _source;
-    private readonly string _path;
-
     /// <summary>Compiles an expression.</summary>
     /// <exception cref="TokenizerException">It is not one, or has what is not supported.</exception>
     public RegexPattern(string source, string path)
     {
-        (_source, _path) = (source, path);
-        Program = new RegexCompiler(source, path).Compile();
+        var compiler = new RegexCompiler(source, path);
+        Program = compiler.Compile();
+        Classes = compiler.Classes;
     }
 
     internal enum Kind
@@ -68,17 +66,20 @@ internal sealed class RegexPattern : TextPattern
     /// <param name="Kind">What it does.</param>
     /// <param name="Class">The characters that it takes or asks for.</param>
     /// <param name="First">Where it goes on, counted from itself; for a look behind the most characters of a match.</param>
-    /// <param name="Second">Where else.</param>
+    /// <param name="Second">Where else; for <see cref="Kind.Take"/> the number of its class in the expression.</param>
     /// <param name="Program">What it looks for.</param>
     internal readonly record struct Instruction(Kind Kind, Predicate<int>? Class = null, int First = 0, int Second = 0, Instruction[]? Program = null);
 
     /// <summary>What a <see cref="RegexMatcher"/> runs.</summary>
     internal Instruction[] Program { get; }
 
-    public override TextPattern ForOneText() => ForOneText(patience: 8);
+    /// <summary>How many classes it takes characters of.</summary>
+    internal int Classes { get; }
 
-    internal RegexSearch ForOneText(int patience) => new(this, $"{_path} is {Vocabulary.Show(_source)}") { Patience = patience };
+    public override TextPattern ForOneText() => ForOneText(patience: 2);
+
+    internal RegexSearch ForOneText(int patience) => new(this) { Patience = patience };
 
     public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end) =>
-        new RegexMatcher(Program, $"{_path} is {Vocabulary.Show(_source)}").TryFind(text, from, out start, out end, out _);
+        new RegexMatcher(this).TryFind(text, from, out start, out end, out _);
 }

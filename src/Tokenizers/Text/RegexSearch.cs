@@ -1,22 +1,23 @@
-using System.Numerics;
 using static ManagedTransformers.Tokenizers.RegexPattern;
 
 namespace ManagedTransformers.Tokenizers;
 
 /// <summary>All matches of a regular expression in one text, in linear time: <c>a.*b|a</c> would read a text of a's to its end for each of them. Once much was
-/// read in vain, the text is read backwards once, noting from which instructions the end can be reached at each place; then no way leads nowhere.</summary>
-/// <param name="pattern">The expression.</param>
-/// <param name="name">What messages call it.</param>
-internal sealed class RegexSearch(RegexPattern pattern, string name) : TextPattern
+/// read in vain, the text is read backwards once, noting from which instructions the end can be reached; then no way leads nowhere.</summary>
+/// <remarks>What is noted is kept for a block of places at a time, and for the end of each block, from which the block is read again when the search comes to
+/// it.</remarks>
+internal sealed class RegexSearch(RegexPattern pattern) : TextPattern
 {
-    private const int MostWords = 1 << 24;       // of a table
+    private const int Block = 4096;
 
     private readonly Instruction[] _program = pattern.Program;
-    private readonly RegexMatcher _matcher = new(pattern.Program, name);
-    private readonly int _words = (pattern.Program.Length + 63) / 64;
+    private readonly RegexMatcher _matcher = new(pattern);
     private long _vain;
-    private ulong[]? _reaches;       // [places, _words]: a bit for each instruction from which the end can be reached there
-    private int _first;              // the first place of the table
+    private RegexBackwards? _backwards;
+    private int _first;              // the first place of the first block
+    private int _block;              // the block that the rows are of
+    private ulong[] _rows = [];      // [Block, words]: a bit for each instruction from which the end can be reached there
+    private (int Next, ulong[] After)[] _ends = [];      // per block the place after it, and its row
     private readonly Stack<int> _open = new();
     private int[] _visited = [];     // per instruction: in which step it was passed last
     private int _step;
@@ -27,18 +28,18 @@ internal sealed class RegexSearch(RegexPattern pattern, string name) : TextPatte
     /// <summary>The leftmost match from a place on; places of later calls are later ones.</summary>
     public override bool TryFind(ReadOnlySpan<char> text, int from, out int start, out int end)
     {
-        if (_reaches is null && _vain <= (long)Patience * text.Length)
+        if (_backwards is null && _vain <= (long)Patience * text.Length)
         {
             bool found = _matcher.TryFind(text, from, out start, out end, out int read);
             _vain += found ? read - end : 0;
             return found;
         }
-        if (_reaches is null) ReadBackwards(text, from);
+        if (_backwards is null) ReadBackwards(text, from);
         (start, end) = (from, -1);
-        while (start < text.Length && !Reaches(0, start)) start += LengthAt(text, start);
-        if (!Reaches(0, start)) return false;
+        while (start < text.Length && !Reaches(0, text, start)) start += LengthAt(text, start);
+        if (!Reaches(0, text, start)) return false;
         int at = 0;
-        for (end = start; (at = NextTake(at, end)) >= 0; at++) end += LengthAt(text, end);
+        for (end = start; (at = NextTake(at, text, end)) >= 0; at++) end += LengthAt(text, end);
         return true;
     }
 
@@ -48,17 +49,24 @@ internal sealed class RegexSearch(RegexPattern pattern, string name) : TextPatte
         return length;
     }
 
-    private bool Reaches(int at, int place) => (_reaches![((place - _first) * _words) + (at / 64)] >> (at % 64) & 1) != 0;
+    private bool Reaches(int at, ReadOnlySpan<char> text, int place)
+    {
+        int block = (place - _first) / Block;
+        if (block != _block) ReadBlock(text, block);
+        return (RowOf(place)[at / 64] >> (at % 64) & 1) != 0;
+    }
+
+    private Span<ulong> RowOf(int place) => _rows.AsSpan((place - _first) % Block * _backwards!.Words, _backwards.Words);
 
     // The preferred instruction that takes the character at a place, of those that follow without taking one and lead to the end; −1: the end itself.
-    private int NextTake(int from, int place)
+    private int NextTake(int from, ReadOnlySpan<char> text, int place)
     {
         _step++;
         _open.Clear();
         _open.Push(from);
         while (_open.TryPop(out int at))
         {
-            if (_visited[at] == _step || !Reaches(at, place)) continue;
+            if (_visited[at] == _step || !Reaches(at, text, place)) continue;
             _visited[at] = _step;
             Instruction instruction = _program[at];
             if (instruction.Kind == Kind.Match) return -1;
@@ -82,54 +90,31 @@ internal sealed class RegexSearch(RegexPattern pattern, string name) : TextPatte
 
     private void ReadBackwards(ReadOnlySpan<char> text, int from)
     {
-        if ((long)(text.Length - from + 1) * _words > MostWords)
-            throw new TokenizerException($"{name}: its matches in a text of {text.Length} characters take time that grows with the square of the length. " +
-                "Give shorter texts, or a pattern that need not read on to know where a match ends.");
-        (_first, _visited) = (from, new int[_program.Length]);
-        _reaches = new ulong[(text.Length - from + 1) * _words];
-        List<int>[] before = Predecessors();
-        int next = text.Length;
-        for (int i = text.Length; i >= from; i -= i - from > 1 && char.IsSurrogatePair(text[i - 2], text[i - 1]) ? 2 : 1)
+        _backwards = new RegexBackwards(_program, _matcher);
+        (_first, _visited, _rows) = (from, new int[_program.Length], new ulong[Block * _backwards.Words]);
+        _ends = new (int, ulong[])[((text.Length - from) / Block) + 1];
+        _ends[^1] = (text.Length + 1, new ulong[_backwards.Words]);
+        for (int block = _ends.Length - 1; block >= 0; block--)
         {
-            Span<ulong> here = _reaches.AsSpan((i - from) * _words, _words), after = _reaches.AsSpan((next - from) * _words, _words);
-            int codePoint = i < text.Length ? CodePoints.At(text, i, out _) : -1;
-            _open.Push(_program.Length - 1);                                          // the end
-            for (int w = 0; i < text.Length && w < _words; w++)
-            {
-                for (ulong rest = after[w]; rest != 0; rest &= rest - 1)
-                {
-                    int at = (64 * w) + BitOperations.TrailingZeroCount(rest) - 1;
-                    if (at >= 0 && _program[at].Kind == Kind.Take && _program[at].Class!(codePoint)) _open.Push(at);
-                }
-            }
-            while (_open.TryPop(out int at))
-            {
-                ulong bit = 1UL << (at % 64);
-                if ((here[at / 64] & bit) != 0) continue;
-                here[at / 64] |= bit;
-                foreach (int earlier in before[at])
-                    if (_program[earlier].Kind is Kind.Fork or Kind.Again || _matcher.Holds(_program[earlier], text, i)) _open.Push(earlier);
-            }
-            next = i;
+            int lowest = ReadBlock(text, block);
+            if (block > 0) _ends[block - 1] = (lowest, RowOf(lowest).ToArray());
         }
     }
 
-    // For each instruction those that lead to it without taking a character.
-    private List<int>[] Predecessors()
+    // Fills the rows with those of a block; gives its first place.
+    private int ReadBlock(ReadOnlySpan<char> text, int block)
     {
-        List<int>[] before = [.. _program.Select(_ => new List<int>())];
-        for (int at = 0; at < _program.Length; at++)
+        _block = block;
+        Array.Clear(_rows);
+        (int next, ulong[] end) = _ends[block];
+        ReadOnlySpan<ulong> after = end;
+        while (true)
         {
-            if (_program[at].Kind is Kind.Fork or Kind.Again)
-            {
-                before[at + _program[at].First].Add(at);
-                before[at + _program[at].Second].Add(at);
-            }
-            else if (_program[at].Kind is not (Kind.Take or Kind.Match))
-            {
-                before[at + 1].Add(at);
-            }
+            int i = next > text.Length ? text.Length : RegexBackwards.Before(text, next);
+            if (i < _first + (block * Block)) return next;
+            _backwards!.Read(text, i, after, RowOf(i));
+            next = i;
+            after = RowOf(i);
         }
-        return before;
     }
 }
