@@ -40,17 +40,20 @@ internal sealed class SpecialTokenRoles
             if (listed < 0) tokens.Add(said ? Properties(role, named!.Value, config) : token);
             else if (!said && token.LStrip) tokens[listed] = tokens[listed] with { LStrip = true };
         }
-        foreach (AddedToken token in config.AdditionalSpecial)
-            if (!tokens.Exists(one => one.Content == token.Content)) tokens.Add(token);
+        var known = tokens.Select(token => token.Content).ToHashSet();
+        tokens.AddRange(config.AdditionalSpecial.Where(token => known.Add(token.Content)));
         return roles;
     }
 
     /// <summary>A token that is named as special, with its properties; null where it is not.</summary>
-    public static AddedToken? PropertiesOf(string content, TokenizerConfig config)
+    /// <param name="content">Its text.</param>
+    /// <param name="config">What the files say.</param>
+    /// <param name="additional">The additional special tokens of <paramref name="config"/> by their texts.</param>
+    public static AddedToken? PropertiesOf(string content, TokenizerConfig config, ILookup<string, AddedToken> additional)
     {
         foreach (string role in TokenizerConfig.Roles)
             if (config.Special.GetValueOrDefault(role) is NamedToken named && named.Token.Content == content) return Properties(role, named, config);
-        return config.AdditionalSpecial.FirstOrDefault(token => token.Content == content)
+        return additional[content].FirstOrDefault()
             ?? config.Class?.Defaults.FirstOrDefault(usual => usual.Value.Content == content && !config.Special.ContainsKey(usual.Key)).Value;
     }
 

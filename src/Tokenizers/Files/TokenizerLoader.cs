@@ -35,11 +35,12 @@ internal static class TokenizerLoader
         Normalizer? normalizer = ComponentJson.ReadNormalizer(TextGrowth.Require(json.Find("normalizer")), config);
         TokenModel model = ModelJson.Read(json.Get("model"), ComponentJson.IsByteLevel(preTokenizer));
         List<AddedToken> tokens = ReadAddedTokens(json.Find("added_tokens"));
+        var places = new Dictionary<string, int>();
+        for (int i = 0; i < tokens.Count; i++) places.TryAdd(tokens[i].Content, i);
         foreach (AddedToken token in config.Added)
         {
-            int same = tokens.FindIndex(one => one.Content == token.Content);
-            if (same < 0) tokens.Add(token);
-            else tokens[same] = token;              // what transformers wrote later goes first
+            if (places.TryAdd(token.Content, tokens.Count)) tokens.Add(token);
+            else tokens[places[token.Content]] = token;              // what transformers wrote later goes first
         }
         TokenizerParts parts = Build(model, tokens, normalizer, config) with
         {

@@ -127,10 +127,11 @@ internal static class VocabularyFiles
         if (files.Has(TokenizerFiles.AddedTokensJson))
         {
             var known = tokens.Select(t => t.Content).ToHashSet();
+            ILookup<string, AddedToken> additional = config.AdditionalSpecial.ToLookup(t => t.Content);
             foreach ((string content, JsonPart id) in files.Json(TokenizerFiles.AddedTokensJson).Entries())
             {
                 if (!known.Add(content)) continue;
-                AddedToken token = SpecialTokenRoles.PropertiesOf(content, config) ?? new AddedToken(-1, content) { Normalized = true };
+                AddedToken token = SpecialTokenRoles.PropertiesOf(content, config, additional) ?? new AddedToken(-1, content) { Normalized = true };
                 tokens.Add(token with { Id = id.Id() });
             }
         }

@@ -92,6 +92,20 @@ public class ConfigTests
         });
     }
 
+    [Test, CancelAfter(60_000)]
+    public void Sixty_thousand_special_tokens_of_the_config_are_added_each_once()
+    {
+        // Each was compared with all before it: a file of 1 MB took more than a minute.
+        string[] names = [.. Enumerable.Range(0, 60_000).Select(i => $"<unk>NOTUSED{i}")];
+        string additional = new JsonArray([.. names.Append(names[7]).Select(name => (JsonNode)name)]).ToJsonString();
+        string decoder = new JsonObject([.. names.Take(30_000).Select((name, i) => KeyValuePair.Create($"{256 + i}",
+            (JsonNode?)new JsonObject { ["content"] = name }))]).ToJsonString();
+        Tokenizer tokenizer = Load(Tiny.ByteLevelJson(added: [Tiny.Added(256, names[0])]),
+            ("tokenizer_config.json", $$"""{"additional_special_tokens":{{additional}},"added_tokens_decoder":{{decoder}}}"""));
+        Assert.That(tokenizer.VocabularySize, Is.EqualTo(256 + 60_000));
+        Assert.That(tokenizer.EncodeToIds($"{names[59_999]}a{names[1]}"), Is.EqualTo(new[] { 256 + 59_999, 'a', 257 }));
+    }
+
     private static Tokenizer Load(JsonObject json, params (string Name, string Text)[] others)
     {
         var files = others.ToDictionary(f => f.Name, f => Tiny.Bytes(f.Text));
