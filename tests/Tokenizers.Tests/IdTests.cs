@@ -82,7 +82,7 @@ public class IdTests
             if (codePoint is >= 0xD800 and < 0xE000) continue;
             string c = char.ConvertFromUtf32(codePoint);
             string text = $"A{c}B {c} a{c} {c}b\u0301{c}{c}\u0327\u4e2d";
-            Assert.That(tokenizer.EncodeToIds(text), Is.EqualTo(tokenizer.Encode(text).Ids), $"U+{codePoint:X4}");
+            if (!tokenizer.EncodeToIds(text).AsSpan().SequenceEqual(tokenizer.Encode(text).Ids)) Assert.Fail($"U+{codePoint:X4}");
         }
     }
 
