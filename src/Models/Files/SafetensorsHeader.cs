@@ -164,6 +164,7 @@ internal ref struct SafetensorsHeaderReader
         {
             if (_json.TokenType != JsonTokenType.Number || !_json.TryGetInt64(out long value) || value < 0)
                 throw Bad($"{field} contains {Token()}; needed are whole numbers from 0 to 2^63 - 1.");
+            if (values.Count == TensorEntry.MaxAxes) throw Bad($"{field} has more than {TensorEntry.MaxAxes} numbers, the most axes that a tensor may have.");
             values.Add(value);
         }
         return [.. values];

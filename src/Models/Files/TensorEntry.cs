@@ -7,6 +7,9 @@ namespace ManagedTransformers.Models;
 [DebuggerDisplay("{Name,nq} {Type,nq}")]
 internal sealed class TensorEntry
 {
+    /// <summary>Most axes of a tensor in any file, as PyTorch has them: what prints or multiplies a shape need not fear its length.</summary>
+    internal const int MaxAxes = 64;
+
     private const int BlockBytes = 1 << 20;
 
     private readonly long[] _shape;
@@ -16,7 +19,7 @@ internal sealed class TensorEntry
     /// A tensor whose bytes (product(shape) · element size, row-major, little-endian) are produced while the file is written, so that large ones never exist
     /// as a whole.
     /// </summary>
-    /// <exception cref="ArgumentException">The name is reserved, a dimension is negative, or the size overflows.</exception>
+    /// <exception cref="ArgumentException">The name is reserved, a dimension is negative, there are more than 64, or the size overflows.</exception>
     public TensorEntry(string name, ElementType type, IReadOnlyList<long> shape, Action<Stream> write)
         : this(name, type, shape, (stream, _) => write(stream)) => ArgumentNullException.ThrowIfNull(write);
 
@@ -77,6 +80,8 @@ internal sealed class TensorEntry
     /// <summary>The size, or an exception that says what is wrong with the shape.</summary>
     internal static long CheckedByteLength(string name, ElementType type, ReadOnlySpan<long> shape)
     {
+        if (shape.Length > MaxAxes)
+            throw new ArgumentException($"{name} has a shape of {shape.Length} dimensions; a file holds tensors of at most {MaxAxes}.", nameof(shape));
         foreach (long dimension in shape)
             if (dimension < 0) throw new ArgumentException($"{name} has shape {Describe(shape)}; dimensions must not be negative.", nameof(shape));
         try

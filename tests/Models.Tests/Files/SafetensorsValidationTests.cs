@@ -48,6 +48,19 @@ public class SafetensorsValidationTests
     }
 
     [Test]
+    public void A_tensor_has_64_axes_at_most()
+    {
+        using SafetensorsFile file = Way.Bytes.Open(RawSafetensors.Build(Ones(64), 4), _directory);
+        Assert.That(file.Weights["a"].Shape, Has.Count.EqualTo(64));
+        Refused(Way.Bytes, RawSafetensors.Build(Ones(65), 4), "a in ", "shape has more than 64 numbers");
+        Assert.That(() => TensorEntry.Create("a", Enumerable.Repeat(1L, 65).ToArray(), new float[1]),
+            Throws.ArgumentException.With.Message.Contains("65 dimensions").And.Message.Contains("at most 64"));
+
+        static string Ones(int axes) =>
+            $$$"""{"a":{"dtype":"F32","shape":[{{{string.Join(',', Enumerable.Repeat(1, axes))}}}],"data_offsets":[0,4]}}""";
+    }
+
+    [Test]
     public void A_file_of_0_to_7_bytes_is_refused([Values] Way way, [Values(0, 1, 7)] int length) =>
         Refused(way, new byte[length], $"{length} bytes", "starts with 8 bytes");
 

@@ -10,6 +10,9 @@ internal static class Show
     // Spectre.Console's table of widths ends before it, and a cell with it would end the program.
     private const char NoCharacter = '\uFFFF';
 
+    // A cell of half a million words takes Spectre.Console a minute: it breaks even what is too long for any line.
+    private const int MostOfCell = 20_000;
+
     private const int BarWidth = 20;
     private static readonly Style HeaderStyle = new(Color.Grey);
 
@@ -27,8 +30,8 @@ internal static class Show
         return table;
     }
 
-    /// <summary>A cell.</summary>
-    public static Text Cell(string text, Color? colour = null) => new(Visible(text), colour is Color c ? new Style(c) : null);
+    /// <summary>A cell. Of a very long text it has the beginning; --json has all.</summary>
+    public static Text Cell(string text, Color? colour = null) => new(Visible(Shortened(text)), colour is Color c ? new Style(c) : null);
 
     /// <summary>A cell with a number in the invariant culture.</summary>
     public static Text Number(IFormattable value, string format) => new(value.ToString(format, CultureInfo.InvariantCulture));
@@ -98,6 +101,14 @@ internal static class Show
 
     /// <summary>A count as people read it: <c>7.4 M</c>.</summary>
     public static string Count(long count) => Scaled(count, "", " k", " M", " G", " T");
+
+    private static string Shortened(string text)
+    {
+        if (text.Length <= MostOfCell)
+            return text;
+        int length = char.IsHighSurrogate(text[MostOfCell - 1]) ? MostOfCell - 1 : MostOfCell;
+        return string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, length)}… ({text.Length} characters)");
+    }
 
     private static string Scaled(double value, params ReadOnlySpan<string> units)
     {

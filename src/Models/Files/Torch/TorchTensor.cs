@@ -4,8 +4,6 @@ namespace ManagedTransformers.Models;
 /// <summary>A tensor as a pickle describes it: element [i, j, …] is element offset + i · strides[0] + j · strides[1] + … of its storage.</summary>
 internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long Offset, long[] Shape, long[] Strides)
 {
-    private const int MaxAxes = 64;                        // as PyTorch
-
     /// <summary>A view of so few bytes may repeat elements (expand); a larger one would make much of little.</summary>
     private const long MaxRepeatedBytes = 1 << 26;
 
@@ -34,11 +32,11 @@ internal sealed record TorchTensor(TorchStorage Storage, ElementType Type, long 
     /// <exception cref="CheckpointException">Shape and strides are not lists of as many whole numbers.</exception>
     public static TorchTensor Create(TorchStorage storage, ElementType type, long offset, PickleTuple shape, PickleTuple strides, string file)
     {
-        if (shape.Items.Length <= MaxAxes && shape.Items.Length == strides.Items.Length
+        if (shape.Items.Length <= TensorEntry.MaxAxes && shape.Items.Length == strides.Items.Length
             && TryNumbers(shape, out long[] sizes) && TryNumbers(strides, out long[] steps))
             return new TorchTensor(storage, type, offset, sizes, steps);
         throw TorchErrors.Damaged(file, $"A tensor has a shape of {shape.Items.Length} axes and {strides.Items.Length} strides; needed are whole numbers, " +
-            $"as many of both, at most {MaxAxes}.");
+            $"as many of both, at most {TensorEntry.MaxAxes}.");
     }
 
     /// <summary>The tensor, known to lie in its storage; one without elements lies at its start.</summary>
