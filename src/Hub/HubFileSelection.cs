@@ -5,15 +5,6 @@ namespace ManagedTransformers.Hub;
 /// <summary>Which files of a repository this runtime reads.</summary>
 internal static partial class HubFileSelection
 {
-    private static readonly HashSet<string> Small = new(StringComparer.Ordinal)
-    {
-        "config.json", "generation_config.json",
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-        "tokenizer.model", "sentencepiece.bpe.model",
-        "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json",
-        "sentence_camembert_config.json", "sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
-    };
-
     /// <summary>Weights in the order in which a checkpoint looks for them: the first that is there is read, with its shards.</summary>
     private static readonly (string Name, string? Stem, string Extension)[] Weights =
     [
@@ -31,7 +22,7 @@ internal static partial class HubFileSelection
         var weights = new List<string>();
         foreach (IGrouping<string, string> folder in folders.OrderBy(folder => folder.Key, StringComparer.Ordinal))
         {
-            wanted.AddRange(folder.Where(file => Small.Contains(file[folder.Key.Length..])).Order(StringComparer.Ordinal));
+            wanted.AddRange(folder.Where(file => CompanionNames.Read.Contains(file[folder.Key.Length..])).Order(StringComparer.Ordinal));
             weights.AddRange(WeightsOf(folder.Key, [.. folder]));
         }
         return [.. wanted, .. weights];
@@ -49,7 +40,7 @@ internal static partial class HubFileSelection
         Array.Find(Weights, kind => files.Contains(kind.Name)) is (string name, not null, _) ? name : null;
 
     /// <summary>Whether this runtime may read a file.</summary>
-    public static bool IsRead(string file) => IsOwn(FolderOf(file)) && (Small.Contains(file[FolderOf(file).Length..]) || IsWeights(file));
+    public static bool IsRead(string file) => IsOwn(FolderOf(file)) && (CompanionNames.Read.Contains(file[FolderOf(file).Length..]) || IsWeights(file));
 
     private static IEnumerable<string> WeightsOf(string folder, List<string> files)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace ManagedTransformers;
 
@@ -9,7 +10,11 @@ internal static partial class SystemCalls
     private const int AtWorkingDirectory = -100, Exchange = 2;          // AT_FDCWD of Linux; RENAME_EXCHANGE there, RENAME_SWAP on macOS
     private const int InvalidArgument = 22, ReadOnlyFileSystem = 30, NotSupportedOnMac = 45, NotSupportedOnLinux = 95;
 
+    private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(1), Poll = TimeSpan.FromMilliseconds(10);
+
     private static bool AreThere => OperatingSystem.IsLinux() || OperatingSystem.IsMacOS();
+
+    private static int CloseOnExec => OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
 
     /// <summary>Brings the names in a directory to the disk: after a rename a power cut may otherwise bring the old one back.</summary>
     /// <remarks>Windows has no such call. A file system that has none, and a directory that may not be read, are passed over, as .NET does for files.</remarks>
@@ -19,8 +24,7 @@ internal static partial class SystemCalls
         if (!AreThere) return;
         try
         {
-            int closeOnExec = OperatingSystem.IsLinux() ? 0x80000 : 0x1000000;
-            int handle = Open(directory, closeOnExec);
+            int handle = Open(directory, CloseOnExec);
             if (handle < 0) return;
             int error = FSync(handle) == 0 ? 0 : Marshal.GetLastPInvokeError();
             _ = Close(handle);
@@ -30,6 +34,35 @@ internal static partial class SystemCalls
         }
         catch (Exception e) when (IsMissing(e))
         {
+        }
+    }
+
+    /// <summary>Waits until a directory is nobody else's, and takes it until the handle is disposed or the process ends: what several write in turns. Null: the
+    /// directory may not be read, or its file system has no such lock.</summary>
+    /// <exception cref="IOException">Somebody else has it for very long.</exception>
+    public static SafeFileHandle? TakeTurn(string directory)
+    {
+        const int ExclusiveAtOnce = 2 | 4, Interrupted = 4, HeldOnLinux = 11, HeldOnMac = 35;          // LOCK_EX | LOCK_NB; EINTR, EWOULDBLOCK
+        if (!AreThere) return null;
+        try
+        {
+            int handle = Open(directory, CloseOnExec);
+            if (handle < 0) return null;
+            var held = new SafeFileHandle(handle, ownsHandle: true);
+            for (long start = Environment.TickCount64; FLock(handle, ExclusiveAtOnce) != 0; Thread.Sleep(Poll))
+            {
+                int error = Marshal.GetLastPInvokeError();
+                bool isLong = Environment.TickCount64 - start > LongestTurn.TotalMilliseconds;
+                if (error is Interrupted or HeldOnLinux or HeldOnMac && !isLong) continue;
+                held.Dispose();
+                return isLong ? throw new IOException($"Another process has {directory} locked for more than {LongestTurn.TotalSeconds:0} seconds. " +
+                    "It may write there too and hang: end it, or write to another directory.") : null;
+            }
+            return held;
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+            return null;
         }
     }
 
@@ -96,6 +129,9 @@ internal static partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(int handle);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FLock(int handle, int operation);
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int handle);

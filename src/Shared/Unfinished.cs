@@ -31,21 +31,25 @@ internal static class Unfinished
     /// <remarks>ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION on Windows, EWOULDBLOCK (11 on Linux, 35 on macOS) elsewhere.</remarks>
     public static bool IsHeld(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35;
 
-    /// <summary>Removes what killed processes left of <paramref name="name"/>. What may not be removed stays.</summary>
-    public static void Remove(string directory, string name)
+    /// <summary>Removes what killed processes left of <paramref name="name"/>.</summary>
+    /// <returns>What may not be removed, and stays.</returns>
+    public static IReadOnlyList<string> Remove(string directory, string name)
     {
+        var stay = new List<string>();
         try
         {
             foreach (string path in Directory.EnumerateFileSystemEntries(directory))
-                if (IsOf(Path.GetFileName(path), name)) RemoveOne(path);
+                if (IsOf(Path.GetFileName(path), name) && !TryRemove(path)) stay.Add(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A directory whose names may not be read can still be written to.
         }
+        return stay;
     }
 
-    private static void RemoveOne(string path)
+    /// <returns>Whether it is gone, or a process that runs has it.</returns>
+    private static bool TryRemove(string path)
     {
         try
         {
@@ -61,10 +65,11 @@ internal static class Unfinished
                 held?.Dispose();
                 File.Delete(path);
             }
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // A process that runs holds it, or it is another user's.
+            return (e is IOException inUse && IsHeld(inUse)) || !Path.Exists(path);
         }
     }
 

@@ -17,7 +17,8 @@ public static class CheckpointConverter
     /// </summary>
     /// <param name="source">A directory with weights, as <see cref="Checkpoint.Open"/> takes it.</param>
     /// <param name="destination">
-    /// A directory, created where it is missing; may be the source's own, to put safetensors next to its .bin files. What it has besides stays in it. It
+    /// A directory, created where it is missing; may be the source's own, to put safetensors next to its .bin files. What it has besides stays in it, and
+    /// <see cref="ConversionResult.Warnings"/> names what of it belongs to the checkpoint from now on. Several conversions to it take turns. It
     /// becomes a new directory of the same name: one that is a mount, the current directory, or of a file system that cannot exchange two (on Windows all)
     /// gets the files one by one instead, config.json last, and does not open if the conversion is killed between two of them.
     /// </param>
@@ -61,11 +62,12 @@ public static class CheckpointConverter
             string[] written = [.. WriteShards(checkpoint, plan, shards, files, progress, cancellationToken)];
             Check(plan, shards, written, progress, cancellationToken);
             checkpoint.RequireUnchanged();
+            string? strangers = target.IsSource ? null : CompanionFiles.Strangers(source, destination, copied);
             cancellationToken.ThrowIfCancellationRequested();
-            files.Publish(replaces: !target.IsSource, ConversionTarget.IsWeightFile);
+            files.Publish(replaces: !target.IsSource, ConversionTarget.IsWeightFile, target.RequireFree);
             return new ConversionResult(destination, shards.FileNames, copied, plan.Tensors.Count, plan.Bytes, plan.Renamed, plan.Dropped, plan.Quantized)
             {
-                Warnings = plan.Warnings,
+                Warnings = [.. plan.Warnings, .. strangers is null ? [] : (string[])[strangers], .. files.Left.Select(LeftWarning)],
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -74,6 +76,9 @@ public static class CheckpointConverter
                 $"Its tensors take {plan.Bytes} bytes; no half file was left.", e);
         }
     }
+
+    private static string LeftWarning(string path) =>
+        $"{path} was left by a conversion that was killed, and cannot be removed by this user or from this file system. Remove it: nothing reads it.";
 
     private static IEnumerable<string> CopyCompanions(string directory, ConversionTarget target, ElementType? type, PendingDirectory files)
     {
@@ -170,6 +175,9 @@ public sealed record ConversionResult(
     string Directory, IReadOnlyList<string> Files, IReadOnlyList<string> CopiedFiles, int Tensors, long Bytes,
     IReadOnlyList<(string From, string To)> Renamed, IReadOnlyList<DroppedTensor> Dropped, int Quantized = 0)
 {
-    /// <summary>What is odd about the source and harms nothing, in sentences for people: those of <see cref="PretrainedModel.Warnings"/>.</summary>
+    /// <summary>
+    /// What is odd, in sentences for people: what <see cref="PretrainedModel.Warnings"/> says of the source, files of another checkpoint that stay in the
+    /// destination and are read with the new weights (tokenizer.json, modules.json …), and what a killed conversion left and cannot be removed.
+    /// </summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }

@@ -25,6 +25,18 @@ internal static class CompanionFiles
         return files.Concat(modules.Concat(weights).Order(StringComparer.Ordinal));
     }
 
+    /// <summary>Says which files of another checkpoint stay in a directory, and are read with the new weights; null: none.</summary>
+    /// <param name="source">Where the new checkpoint comes from.</param>
+    /// <param name="directory">Where it goes.</param>
+    /// <param name="brought">What comes along.</param>
+    public static string? Strangers(string source, string directory, IReadOnlyCollection<string> brought)
+    {
+        string[] names = [.. CompanionNames.Read.Where(name => !brought.Contains(name) && File.Exists(Path.Combine(directory, name)))];
+        return names.Length == 0 ? null
+            : $"{string.Join(", ", names)} of {directory} stay, and are read with the new weights, since {source} has no such files. " +
+                "Unless they belong to this model, remove them, or convert to a new directory.";
+    }
+
     /// <summary>
     /// The folders that modules.json names, but for the transformer's, whose weights are those that are converted; none where it cannot be read.
     /// </summary>

@@ -14,6 +14,7 @@ namespace ManagedTransformers.Models;
 internal sealed class PendingDirectory : IDisposable
 {
     private const string Staged = "checkpoint";
+    private const int Tries = 4;
     private const int MostTakenAlong = 1000;               // a checkpoint's directory has a few; a disk of files is not linked anew for one
 
     private readonly string _directory;
@@ -28,14 +29,15 @@ internal sealed class PendingDirectory : IDisposable
     /// <exception cref="IOException">It cannot be made.</exception>
     public PendingDirectory(string directory)
     {
-        _directory = Path.TrimEndingDirectorySeparator(RealPath.Of(directory));
-        Create(_directory);
-        RemoveLeft(_directory);
-        _staging = Unfinished.NewPath(_directory, Staged);
+        _directory = RealOf(directory);
+        _staging = "";
         try
         {
-            Directory.CreateDirectory(_staging);
-            _lock = File.OpenHandle(Path.Combine(_staging, Unfinished.LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+            if (Path.GetDirectoryName(_directory) is string parent) Create(parent);
+            using SafeFileHandle? turn = TakeTurn(_directory);
+            Create(_directory);
+            Left = RemoveAll(_directory);
+            Begin();
         }
         catch
         {
@@ -44,12 +46,16 @@ internal sealed class PendingDirectory : IDisposable
         }
     }
 
+    /// <summary>What killed processes left, and may not be removed.</summary>
+    public IReadOnlyList<string> Left { get; }
+
     /// <summary>Removes what killed processes left in a directory, and next to it. Where there is no such directory, nothing is done.</summary>
+    /// <exception cref="IOException">Another process has the directory for very long.</exception>
     public static void RemoveLeft(string directory)
     {
-        directory = Path.TrimEndingDirectorySeparator(RealPath.Of(directory));
-        Unfinished.Remove(directory, Staged);
-        if (Path.GetDirectoryName(directory) is string parent) Unfinished.Remove(parent, Path.GetFileName(directory));
+        directory = RealOf(directory);
+        using SafeFileHandle? turn = TakeTurn(directory);
+        RemoveAll(directory);
     }
 
     /// <summary>Writes a file to the end, and to the disk.</summary>
@@ -78,10 +84,13 @@ internal sealed class PendingDirectory : IDisposable
     /// <summary>Gives all files their names.</summary>
     /// <param name="replaces">Whether a checkpoint is there that has nothing to do with this one.</param>
     /// <param name="isWeights">Whether a file belongs to the weights of a checkpoint, and goes with those that are replaced.</param>
+    /// <param name="require">Refuses what came there meanwhile, when nobody else publishes any more.</param>
     /// <exception cref="IOException">The file system refuses.</exception>
-    public void Publish(bool replaces, Predicate<string> isWeights)
+    public void Publish(bool replaces, Predicate<string> isWeights, Action? require = null)
     {
         FlushFolders();
+        using SafeFileHandle? turn = TakeTurn(_directory);
+        require?.Invoke();
         if (_names.Count == 1 || !TryExchange(isWeights)) PublishInOrder(replaces, isWeights);
         _published = true;
     }
@@ -90,11 +99,45 @@ internal sealed class PendingDirectory : IDisposable
     public void Dispose()
     {
         _lock?.Dispose();
-        _lock = null;
         RemoveStaging();
         if (_published) return;
-        foreach (string folder in Enumerable.Reverse(_created))
-            if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()) Directory.Delete(folder);
+        try
+        {
+            foreach (string folder in Enumerable.Reverse(_created))
+                if (Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any()) Directory.Delete(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another process writes there now.
+        }
+    }
+
+    private static string RealOf(string directory) => Path.TrimEndingDirectorySeparator(RealPath.Of(directory));
+
+    /// <summary>Who removes what was left, begins or publishes does so alone. The lock is on what it lies in: the directory itself is exchanged.</summary>
+    private static SafeFileHandle? TakeTurn(string directory) => SystemCalls.TakeTurn(Path.GetDirectoryName(directory) ?? directory);
+
+    private static string[] RemoveAll(string directory) =>
+    [
+        .. Unfinished.Remove(directory, Staged),
+        .. Path.GetDirectoryName(directory) is string parent ? Unfinished.Remove(parent, Path.GetFileName(directory)) : [],
+    ];
+
+    /// <summary>Where turns cannot be taken, another process may think it left, and remove it, before it has its lock: once more, then.</summary>
+    private void Begin()
+    {
+        for (int i = 1; _lock is null; i++)
+        {
+            _staging = Unfinished.NewPath(_directory, Staged);
+            Directory.CreateDirectory(_staging);
+            try
+            {
+                _lock = File.OpenHandle(Path.Combine(_staging, Unfinished.LockName), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException e) when (i < Tries && (e is DirectoryNotFoundException || Unfinished.IsHeld(e)))
+            {
+            }
+        }
     }
 
     private void FlushFolders()

@@ -262,6 +262,36 @@ public class CheckpointConverterTests
             Throws.InstanceOf<IOException>().With.Message.Contains("is a file"));
     }
 
+    [Test]
+    public void Files_of_another_checkpoint_that_stay_and_are_read_are_named()
+    {
+        Add(F32("a", 1));
+        File.WriteAllText(_source["vocab.txt"], "new");
+        foreach (string name in new[] { "tokenizer.json", "modules.json", "vocab.txt", "notes.json", Checkpoint.SingleFileName })
+            File.WriteAllText(_destination[name], "old");
+        ConversionResult result = Convert(new ConversionOptions { Overwrite = true });
+        Assert.That(result.Warnings, Has.Exactly(1).StartsWith($"tokenizer.json, modules.json of {_destination.Path} stay, and are read with the new weights"));
+        Assert.That(File.ReadAllText(_destination["tokenizer.json"]), Is.EqualTo("old"));
+        File.Delete(_destination["tokenizer.json"]);
+        File.Delete(_destination["modules.json"]);
+        Assert.That(Convert(new ConversionOptions { Overwrite = true }).Warnings, Is.Empty);
+    }
+
+    [Test]
+    public void What_came_there_while_it_converted_is_not_replaced()
+    {
+        Add(F32("a", 1));
+        var meanwhile = new Meanwhile(() => File.WriteAllText(_destination[ConfigJson.FileName], "another's"));
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, progress: meanwhile),
+            Throws.InstanceOf<IOException>().With.Message.Contains("holds a checkpoint already (config.json)"));
+        Assert.That(Directory.GetFileSystemEntries(_destination.Path), Is.EqualTo(new[] { _destination[ConfigJson.FileName] }));
+    }
+
+    private sealed class Meanwhile(Action act) : IProgress<WriteProgress>
+    {
+        public void Report(WriteProgress value) => act();
+    }
+
     private ConversionResult Convert(ConversionOptions? options = null) => CheckpointConverter.Convert(_source.Path, _destination.Path, options);
 
     [Test]

@@ -1,3 +1,7 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+
 namespace ManagedTransformers.Models.Tests;
 
 /// <summary>How the files of a checkpoint get their names together.</summary>
@@ -169,6 +173,74 @@ public class PendingDirectoryTests
         Assert.That(Contents(), Is.EqualTo("1_Pooling/config.json:old config.json:2 model.safetensors:2 notes:old"));
         one.Publish(replaces: true, ConversionTarget.IsWeightFile);
         Assert.That(Contents(), Is.EqualTo("1_Pooling/config.json:old config.json:1 model.safetensors:1 notes:old"));
+    }
+
+    [Test]
+    public void Four_that_write_at_once_all_succeed_and_one_of_them_is_there_whole()
+    {
+        for (int round = 0; round < 10; round++)
+        {
+            Old();
+            Parallel.For(0, 4, new ParallelOptions { MaxDegreeOfParallelism = 4 }, writer =>
+            {
+                using var directory = new PendingDirectory(_directory);
+                foreach (string name in new[] { "config.json", "model.safetensors", "tokenizer.json" })
+                    directory.Add(name, stream => stream.Write(Encoding.UTF8.GetBytes($"{writer}")));
+                directory.Publish(replaces: true, ConversionTarget.IsWeightFile);
+            });
+            Assert.That(Contents(), Does.Match(@"^1_Pooling/config.json:old config.json:(\d) model.safetensors:\1 notes:old tokenizer.json:\1\z"));
+            Assert.That(Directory.GetFileSystemEntries(_root.Path), Is.EqualTo(new[] { _directory }));
+            Assert.That(Directory.EnumerateFileSystemEntries(_directory, "*" + Unfinished.Suffix), Is.Empty);
+        }
+    }
+
+    [Test]
+    public void Who_publishes_second_is_asked_whether_it_still_may()
+    {
+        using var directory = new PendingDirectory(_directory);
+        directory.Add("config.json", stream => stream.Write("new"u8));
+        Assert.That(() => directory.Publish(replaces: true, ConversionTarget.IsWeightFile, () => throw new IOException("meanwhile")),
+            Throws.TypeOf<IOException>().With.Message.EqualTo("meanwhile"));
+        Assert.That(Contents(), Is.Empty);
+    }
+
+    [Test]
+    public void What_was_left_and_cannot_be_removed_is_named_and_no_error([Values] bool beside)
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Ignore("Files are made immutable by chattr of Linux.");
+        Old();
+        string left = Directory.CreateDirectory(beside ? _root[".checkpoint.abcdefgh.unfinished"] : Path.Combine(_directory, ".checkpoint.abcdefgh.unfinished"))
+            .FullName;
+        string file = Path.Combine(left, "model.safetensors");
+        File.WriteAllText(file, "left");
+        if (!Change("+i")) Assert.Ignore("chattr +i needs a right that this process or a file system does not have.");
+        try
+        {
+            using var directory = new PendingDirectory(_directory);
+            directory.Add("config.json", stream => stream.Write("new"u8));
+            directory.Add("model.safetensors", stream => stream.Write("new"u8));
+            directory.Publish(replaces: true, ConversionTarget.IsWeightFile);
+            Assert.That(directory.Left, Is.EqualTo(new[] { left }));
+            Assert.That(Contents(), Is.EqualTo("1_Pooling/config.json:old config.json:new model.safetensors:new notes:old"));
+        }
+        finally
+        {
+            Change("-i");
+        }
+
+        bool Change(string how)
+        {
+            try
+            {
+                using Process chattr = Process.Start(new ProcessStartInfo("chattr", [how, file]) { RedirectStandardError = true, UseShellExecute = false })!;
+                chattr.WaitForExit();
+                return chattr.ExitCode == 0;
+            }
+            catch (Win32Exception)
+            {
+                return false;
+            }
+        }
     }
 
     [TestCase("config.json")]
