@@ -27,6 +27,21 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
     public async Task DownloadAsync(Action<long> arrived, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        try
+        {
+            await ReadAllAsync(arrived, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            if (Length() == 0) File.Delete(_partial);      // nothing to go on with
+            throw;
+        }
+        File.Move(_partial, path, overwrite: true);
+        SystemCalls.FlushDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    private async Task ReadAllAsync(Action<long> arrived, CancellationToken cancellationToken)
+    {
         var retry = new HubRetry(options);
         bool continued = Length() > 0;
         while (true)
@@ -40,8 +55,6 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
                     "They were removed; download it again, and look for a proxy that changes files.");
             continued = false;                             // the part that was there may have been another's: once more, from the start
         }
-        File.Move(_partial, path, overwrite: true);
-        SystemCalls.FlushDirectory(Path.GetDirectoryName(path)!);
     }
 
     private long Length() => new FileInfo(_partial) is { Exists: true } partial ? partial.Length : 0;
@@ -88,8 +101,11 @@ internal sealed class HubBlob(HubRequests requests, HubErrors errors, HubOptions
             output.SetLength(0);
         }
         if (file.Size is long size && total is long announced && announced != size)
+        {
+            output.SetLength(0);
             throw new HubException($"{file.Name} has {size} bytes by the hub's description, but the server that sends it says {announced}. " +
-                "Nothing of it was taken; try again later.");
+                "Nothing of it was kept; try again later.");
+        }
         return file.Size ?? total;
     }
 

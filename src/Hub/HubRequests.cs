@@ -169,7 +169,7 @@ internal sealed class HubRetry(HubOptions options)
                 string? tooLong = e.RetryAfter > LongestRequested ? $"The server asks to wait {e.RetryAfter.Value.TotalMinutes:0} minutes." : null;
                 if (failures > options.MaxRetries || tooLong is not null)
                     throw new HubException($"{what}: {e.Message} {tooLong ?? $"It failed {failures} times in a row."} " +
-                        "What has arrived is kept: try again later, and it is gone on with.", e);
+                        (now > 0 ? "What has arrived is kept: try again later, and it is gone on with." : "Nothing was kept; try again later."), e);
                 await Task.Delay(Delay(failures, e.RetryAfter), cancellationToken).ConfigureAwait(false);
             }
         }
