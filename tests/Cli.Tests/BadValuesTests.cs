@@ -29,6 +29,19 @@ internal sealed class BadValuesTests
         }
     }
 
+    [Test]
+    public void An_option_is_no_value_of_the_option_before_it()
+    {
+        foreach (object?[] args in Options().Select(option => option.Arguments))
+        {
+            (string command, string option) = ((string)args[0]!, (string)args[1]!);
+            MtxRun run = MtxRun.Of(command, option, "--json");
+            Assert.That((run.ExitCode, run.Error), Is.EqualTo((2, $"mtx: {option} needs a value, and --json after it is an option. "
+                + $"(If it is meant as the value, write {option}=--json.) See mtx {command} --help.\n")));
+        }
+        Assert.That(MtxRun.Of("tokenize", "x", "--revision=--json").Error, Is.EqualTo("mtx: --revision --json needs --model org/name.\n"));
+    }
+
     [TestCase("playground", "--port")]
     [TestCase("score", "--window")]
     [TestCase("score", "--stride")]

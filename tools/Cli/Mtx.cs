@@ -72,10 +72,15 @@ internal static partial class Mtx
     {
         // Code begins with '@' and holds '-x' often enough: no response files, no bundles of one-letter options.
         var parsing = new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+        RootCommand root = Create(console);
+        if (root.Subcommands.FirstOrDefault(command => args.Count > 0 && command.Name == args[0]) is Command called
+            && OptionWithoutValue(args, called) is (string option, string next))
+            throw new UsageException($"{option} needs a value, and {next} after it is an option. (If it is meant as the value, write {option}={next}.) "
+                + $"See mtx {called.Name} --help.");
         ParseResult parsed;
         try
         {
-            parsed = Create(console).Parse(args, parsing);
+            parsed = root.Parse(args, parsing);
         }
         catch (InvalidOperationException e)             // a command's validator asked for the value of an option that does not parse
         {
@@ -100,13 +105,26 @@ internal static partial class Mtx
     /// <summary>The first word that looks like an option and is none: the parser would take a misspelt option for TEXT.</summary>
     private static string? UnknownOption(IReadOnlyList<string> args, ParseResult parsed)
     {
-        HashSet<string> known =
-            [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).SelectMany(option => option.Aliases.Append(option.Name))];
+        HashSet<string> known = [.. parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).SelectMany(NamesOf)];
         return args.TakeWhile(arg => arg != "--")
             .Where(arg => LongOption().IsMatch(arg))
-            .Select(arg => arg.Split('=')[0])
+            .Select(NameIn)
             .FirstOrDefault(name => !known.Contains(name));
     }
+
+    /// <summary>An option and the word after it, where that is an option of the command too: the parser would take it for the value.</summary>
+    private static (string Option, string Next)? OptionWithoutValue(IReadOnlyList<string> args, Command command)
+    {
+        HashSet<string> known = [.. command.Options.SelectMany(NamesOf)];
+        HashSet<string> needing = [.. command.Options.Where(option => option.Arity.MinimumNumberOfValues > 0).SelectMany(NamesOf)];
+        string[] words = [.. args.TakeWhile(arg => arg != "--")];
+        return words.Zip(words.Skip(1)).Where(pair => needing.Contains(pair.First) && LongOption().IsMatch(pair.Second) && known.Contains(NameIn(pair.Second)))
+            .Select(pair => ((string, string)?)pair).FirstOrDefault();
+    }
+
+    private static IEnumerable<string> NamesOf(Option option) => option.Aliases.Append(option.Name);
+
+    private static string NameIn(string word) => word.Split('=')[0];
 
     [GeneratedRegex(@"^--[A-Za-z][A-Za-z-]*(=|\z)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex LongOption();
