@@ -48,9 +48,9 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
         var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (OperatingSystem.IsWindows() && !Console.IsOutputRedirected) Console.OutputEncoding = utf8;
         return new CliConsole(
-            InIsClosed() ? TextReader.Null : new StreamReader(Console.OpenStandardInput(), Utf8Input.Encoding),
-            new StreamWriter(Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
-            new StreamWriter(Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
+            IsClosed(0) ? TextReader.Null : new StreamReader(Console.OpenStandardInput(), Utf8Input.Encoding),
+            new StreamWriter(IsClosed(1) ? new ClosedStream() : Console.OpenStandardOutput(), utf8) { NewLine = "\n" },
+            new StreamWriter(IsClosed(2) ? Stream.Null : Console.OpenStandardError(), utf8) { NewLine = "\n", AutoFlush = true })
         {
             InIsTerminal = !Console.IsInputRedirected,
             OutIsTerminal = !Console.IsOutputRedirected,
@@ -102,15 +102,15 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
     }
 
     /// <summary>
-    /// Whether the process was started without standard input (<c>&lt;&amp;-</c>). Then descriptor 0 is one that the runtime opened for itself, a pipe on which
-    /// reading would never end. What a process opens itself is closed on exec, and what it inherits cannot be.
+    /// Whether the process was started without a standard stream (<c>&lt;&amp;-</c>, <c>&gt;&amp;-</c>). Then its descriptor is one that the runtime opened for
+    /// itself: a pipe on which reading would never end, or a file. What a process opens itself is closed on exec, and what it inherits cannot be.
     /// </summary>
-    private static bool InIsClosed()
+    private static bool IsClosed(int descriptor)
     {
         const int CloseOnExec = 0x80000;
-        const string Description = "/proc/self/fdinfo/0";                 // of Linux; its flags are octal
-        return File.Exists(Description)
-            && File.ReadLines(Description).FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal)) is string flags
+        string description = $"/proc/self/fdinfo/{descriptor}";           // of Linux; its flags are octal
+        return File.Exists(description)
+            && File.ReadLines(description).FirstOrDefault(line => line.StartsWith("flags:", StringComparison.Ordinal)) is string flags
             && (Convert.ToInt32(flags["flags:".Length..].Trim(), 8) & CloseOnExec) != 0;
     }
 
@@ -126,6 +126,17 @@ internal sealed class CliConsole(TextReader input, TextWriter output, TextWriter
             // The defaults look at CI variables of the environment and switch colours on in redirected output.
             Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
         });
+    }
+
+    /// <summary>An output that is not there.</summary>
+    private sealed class ClosedStream : WriteOnlyStream
+    {
+        public override long Position { get; set; }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            if (!buffer.IsEmpty) throw new IOException("The output is closed.");
+        }
     }
 
     private sealed class WriterOutput(TextWriter writer, bool terminal) : IAnsiConsoleOutput
