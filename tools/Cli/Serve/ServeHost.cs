@@ -127,8 +127,9 @@ internal sealed class ServeHost : IAsyncDisposable
     // Standard output is for the address alone. What appsettings.json says of logs counts beside this.
     private static void Log(ILoggingBuilder logging, RequestLog log)
     {
-        logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat) = (true, "HH:mm:ss "));
-        logging.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.ClearProviders().AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.Services.AddSingleton<ConsoleFormatter, LogFormatter>();
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.FormatterName = LogFormatter.FormatName);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);     // what keeps it from starting is the command's error
         if (log != RequestLog.None)
