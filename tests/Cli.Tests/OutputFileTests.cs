@@ -28,18 +28,39 @@ internal sealed class OutputFileTests
         string pipe = Path.Combine(_scratch, "pipe");
         using (Process made = Process.Start("mkfifo", pipe)) made.WaitForExit();
         MtxRun run = MtxRun.Of([.. command, pipe]);
-        Assert.That((run.ExitCode, run.Error), Is.EqualTo((3, $"mtx: {pipe} is a device or a pipe, which a file would replace. Write to an ordinary file.\n")));
+        Assert.That((run.ExitCode, run.Error),
+            Is.EqualTo((3, $"mtx: {command[^1]} {pipe} is a device or a pipe, which a file would replace. Write to an ordinary file.\n")));
         Assert.That(Directory.GetFileSystemEntries(_scratch), Is.EqualTo(new[] { pipe }));
     }
 
     [TestCaseSource(nameof(Writers))]
     public void A_directory_and_a_missing_one_are_refused(params string[] command)
     {
-        MtxRun run = MtxRun.Of([.. command, _scratch]);
-        Assert.That((run.ExitCode, run.Error), Is.EqualTo((3, $"mtx: {_scratch} is a directory; the name of a file is needed.\n")));
-        run = MtxRun.Of([.. command, Path.Combine(_scratch, "none", "file")]);
+        foreach (string name in new[] { _scratch, _scratch + "/", Path.Combine(_scratch, "none/") })
+            Assert.That(Refused(name), Is.EqualTo((3, $"mtx: {command[^1]} {name} names a directory; the name of a file is needed. Add one.\n")));
+        Assert.That(Refused(""), Is.EqualTo((2, $"mtx: {command[^1]} is empty; a name is needed. See mtx {command[0]} --help.\n")));
+        MtxRun run = MtxRun.Of([.. command, Path.Combine(_scratch, "none", "file")]);
         Assert.That((run.ExitCode, run.Error),
-            Is.EqualTo((3, $"mtx: There is no directory {Path.Combine(_scratch, "none")} to write file to. Create it first.\n")));
+            Is.EqualTo((3, $"mtx: {command[^1]} {Path.Combine(_scratch, "none", "file")}: there is no directory {Path.Combine(_scratch, "none")}. "
+                + "Create it first.\n")));
+
+        (int, string) Refused(string name) => MtxRun.Of([.. command, name]) is { ExitCode: int code, Error: string error } ? (code, error) : default;
+    }
+
+    [Test]
+    public void A_file_that_came_into_being_meanwhile_is_named_with_what_to_do()
+    {
+        string path = Path.Combine(_scratch, "file");
+        var file = new OutputFile("--out", path, force: false);
+        Assert.That(
+            () => file.Write(to =>
+            {
+                File.WriteAllText(to, "another's");
+                PendingFile.Write(to, "mine"u8, overwrite: false);
+            }),
+            Throws.InstanceOf<IOException>().With.Message
+                .EqualTo($"--out {path} came into being while this command ran. Choose another name, or pass --force to replace it."));
+        Assert.That(File.ReadAllText(path), Is.EqualTo("another's"));
     }
 
     [TestCaseSource(nameof(Writers))]
@@ -66,6 +87,7 @@ internal sealed class OutputFileTests
         File.WriteAllText(problems, """{"task_id": "a", "prompt": "def add(a, b):\n"}""");
         using (Process made = Process.Start("mkfifo", pipe)) made.WaitForExit();
         MtxRun run = MtxRun.Of("sample", "--problems", problems, "--model", Code, "--out", pipe);
-        Assert.That((run.ExitCode, run.Error), Is.EqualTo((3, $"mtx: {pipe} is a device or a pipe, which a file would replace. Write to an ordinary file.\n")));
+        Assert.That((run.ExitCode, run.Error),
+            Is.EqualTo((3, $"mtx: --out {pipe} is a device or a pipe, which a file would replace. Write to an ordinary file.\n")));
     }
 }

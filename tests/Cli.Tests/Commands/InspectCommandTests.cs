@@ -62,6 +62,17 @@ internal sealed class InspectCommandTests
     }
 
     [Test]
+    public void A_very_long_text_is_shown_in_part()
+    {
+        string copy = Folders.CopyOfCase("bert-embed"), config = Path.Combine(copy, "config.json"), text = string.Concat(Enumerable.Repeat("b ", 30_000));
+        File.WriteAllText(config, File.ReadAllText(config).TrimEnd()[..^1] + $$""", "comment": "{{text}}"}""");
+        MtxRun run = MtxRun.Of("inspect", copy);
+        Assert.That(run.Out, Does.Contain("… (60002 characters)"));
+        Assert.That(run.Out, Has.Length.LessThan(100_000));
+        Assert.That(MtxRun.Of("inspect", copy, "--json").Out, Does.Contain(text));
+    }
+
+    [Test]
     public void A_folder_without_weights_gives_exit_code_3()
     {
         MtxRun run = MtxRun.Of("inspect", Folders.Scratch());

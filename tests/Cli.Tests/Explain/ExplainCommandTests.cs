@@ -146,7 +146,7 @@ internal sealed partial class ExplainCommandTests
     [TestCase(3, "RobertaForSequenceClassification predicts no token", "x", "--model", "demo-language-id", "--json")]
     [TestCase(3, "The text is empty", "", "--json")]
     [TestCase(3, "at most 256", "x", "--generate", "300", "--json")]
-    [TestCase(3, "There is no directory", "x", "--out", "/no/such/folder/page.html")]
+    [TestCase(3, "there is no directory /no/such/folder", "x", "--out", "/no/such/folder/page.html")]
     public void What_cannot_be_explained_is_said_with_its_exit_code(int code, string message, params string[] args)
     {
         MtxRun run = MtxRun.Of(["explain", .. args]);

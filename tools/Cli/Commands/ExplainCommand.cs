@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using ManagedTransformers.Diagnostics;
 
 namespace ManagedTransformers.Cli;
@@ -31,9 +32,8 @@ internal sealed class ExplainCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string text = context.Text(context.Get(_text)!);
-        string? file = context.Get(_out);
-        if (file is not null)
-            OutputFile.RequireFree(file, context.Get(_force));
+        bool force = context.Get(_force);
+        OutputFile? file = context.Get(_out) is string path ? new OutputFile("--out", path, force) : null;
         bool masked = context.Get(_generate) is null && (context.Get(_mask) is not null || text.Contains("<mask>", StringComparison.Ordinal));
         string directory = context.ModelDirectory(masked ? ModelLocator.FillMask : ModelLocator.Generator);
         using ModelExplainer explainer = ModelExplainer.Load(directory, context.PipelineOptions());
@@ -42,11 +42,10 @@ internal sealed class ExplainCommand : MtxCommand
             Explain(explainer, text, new ExplanationOptions { Generate = context.Get(_generate) ?? 0 }, context.Console, cancellationToken);
         string name = context.ModelOption ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
         ExplainResult result = ExplainData.Of(explanation, name, context.Get(_title) ?? TitleOf(text), FocusOf(explanation, context.Get(_mask) ?? 1));
-        if (file is not null)
-            OutputFile.Write(file, ExplainPage.Html(result), context.Get(_force));
+        file?.Write(page => PendingFile.Write(page, Encoding.UTF8.GetBytes(ExplainPage.Html(result)), overwrite: force));
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ExplainResult))
-            context.Console.Out.WriteLine($"wrote {Show.Visible(file!)}: {explanation.Tokens.Count} tokens, "
-                + $"{explanation.Config.Layers} layers of {explanation.Config.Heads} heads, {Show.Bytes(new FileInfo(file!).Length)}");
+            context.Console.Out.WriteLine($"wrote {Show.Visible(file!.Path)}: {explanation.Tokens.Count} tokens, "
+                + $"{explanation.Config.Layers} layers of {explanation.Config.Heads} heads, {Show.Bytes(new FileInfo(file.Path).Length)}");
         return Task.FromResult(ExitCodes.Ok);
     }
 

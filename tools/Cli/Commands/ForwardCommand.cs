@@ -26,16 +26,15 @@ internal sealed class ForwardCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string directory = context.ModelDirectory(context.ModelOption ?? throw new UsageException("forward needs --model DIR."));
-        string output = context.Get(_output)!;
-        OutputFile.RequireFree(output, force: true);
+        var output = new OutputFile("--output", context.Get(_output)!, force: true);
 
         using PretrainedModel model = PretrainedModels.Load(directory, context.LoadOptions());
         using SafetensorsFile inputs = SafetensorsFile.Open(context.Get(_inputs)!);
         IReadOnlyList<FloatTensor> outputs = ForwardFiles.Run(model, ForwardFiles.ReadInputs(inputs.Weights));
         cancellationToken.ThrowIfCancellationRequested();
-        ForwardFiles.Write(output, outputs);
+        output.Write(path => ForwardFiles.Write(path, outputs));
 
-        var result = new ForwardResult(model.Architecture, output,
+        var result = new ForwardResult(model.Architecture, output.Path,
             [.. outputs.Select(tensor => new ForwardTensor(tensor.Name, tensor.Shape.ToArray()))]);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.ForwardResult))
             ShowTable(context.Console, result);

@@ -60,16 +60,15 @@ internal sealed class GenerateCommand : MtxCommand
             return ExitCodes.Ok;
         }
         string? path = context.Get(_session);
-        if (path is not null)
-            OutputFile.RequireFree(path, force: true);
+        OutputFile? kept = path is null ? null : new OutputFile("--session", path, force: true);
         using TextGenerator generator = TextGenerator.Load(directory, context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator.Warnings);
         string prompt = context.Get(_promptFile) is string file
             ? Utf8Input.Require(await File.ReadAllTextAsync(file, Utf8Input.Encoding, cancellationToken).ConfigureAwait(false), file)
             : context.Text(context.Get(_prompt)!);
         GenerationOptions options = _generation.Read(context, generator, draft);
-        SessionOptions? kept = options.KeyValueType is WeightType type ? new SessionOptions { KeyValueType = type } : null;
-        using GenerationSession? session = path is null ? null : generator.CreateSession(kept);
+        SessionOptions? typed = options.KeyValueType is WeightType type ? new SessionOptions { KeyValueType = type } : null;
+        using GenerationSession? session = path is null ? null : generator.CreateSession(typed);
         if (path is not null && File.Exists(RealPath.Of(path)))           // a link to what is to be made is none yet
             session!.Load(path);
         var call = new Call(context, generator, session, prompt, options);
@@ -77,7 +76,7 @@ internal sealed class GenerateCommand : MtxCommand
             await StreamAsync(call, cancellationToken).ConfigureAwait(false);
         else
             WriteSeveral(call, cancellationToken);
-        session?.Save(path!);
+        kept?.Write(to => session!.Save(to));
         return ExitCodes.Ok;
     }
 

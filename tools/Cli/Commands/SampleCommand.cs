@@ -32,9 +32,9 @@ internal sealed class SampleCommand : MtxCommand
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string file = context.Get(_problems)!;
+        string? path = context.Get(_out) is string name ? new OutputFile("--out", name, force: true).Path : null;
         IReadOnlyList<Problem> problems =
             ProblemFile.Read(file, file == "-" ? context.Console.In.ReadToEnd().Split('\n') : File.ReadLines(file, Utf8Input.Encoding));
-        string? path = context.Get(_out);
         using SampleFile? samples = path is null ? null : new SampleFile(path, problems);
         using TextGenerator generator = TextGenerator.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
         GenerationArguments.Warn(context.Console, generator.Warnings);

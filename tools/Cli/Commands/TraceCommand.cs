@@ -37,9 +37,9 @@ internal sealed class TraceCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        string directory = context.ModelDirectory(ModelLocator.Generator), output = Path.GetFullPath(context.Get(_out)!);
+        string directory = context.ModelDirectory(ModelLocator.Generator);
         bool force = context.Get(_force);
-        OutputFile.RequireFree(context.Get(_out)!, force);
+        var output = new OutputFile("--out", context.Get(_out)!, force);
 
         int[][] ids = [.. (context.Get(_ids) ?? []).Select(ParseIds)];
         using PretrainedModel model = PretrainedModels.Load(directory, context.LoadOptions());
@@ -52,11 +52,11 @@ internal sealed class TraceCommand : MtxCommand
         using ActivationTrace trace = session.Trace(names);
         model.Forward(inputs.Inputs, session, new ForwardOptions { ComputePadding = true });
         cancellationToken.ThrowIfCancellationRequested();
-        trace.Save(output, force, inputs.Metadata);
+        output.Write(path => trace.Save(path, force, inputs.Metadata));
 
         ForwardTensor[] written = [.. trace.Passes[0].Tensors.Select(tensor => new ForwardTensor(tensor.Name, tensor.Shape.ToArray()))];
         int[][] rows = [.. inputs.Inputs.InputIds!.Chunk(inputs.Inputs.SequenceLength)];
-        var result = new TraceResult(model.Architecture, context.Get(_out)!, rows, written);
+        var result = new TraceResult(model.Architecture, output.Path, rows, written);
         if (!context.WriteJson(result, CliJsonContext.Relaxed.TraceResult))
             context.Console.Out.WriteLine(
                 $"{model.Architecture}: {written.Length} activations of {rows.Length} × {rows[0].Length} tokens written to {Show.Visible(result.Output)}");

@@ -20,7 +20,6 @@ internal sealed class SampleFile : IDisposable
     /// <exception cref="FormatException">It holds something else.</exception>
     public SampleFile(string path, IReadOnlyList<Problem> problems)
     {
-        PendingFile.RequireReplaceable(path);
         // Readers may look; a second run on the same file may not write.
         _stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         try
