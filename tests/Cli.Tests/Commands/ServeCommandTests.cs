@@ -3,6 +3,9 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -110,6 +113,33 @@ internal sealed class ServeCommandTests
             ["-c", "\"$@\" > \"$0\" & p=$!; while ! grep -qs Serving \"$0\"; do sleep 0.05; done; kill -TERM $p; wait $p",
              Path.Combine(Folders.Scratch(), "out"), .. MtxProcess.Command, "serve", "--model", ModelLocator.Generator, "--port", "0"]);
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+    }
+
+    [Test]
+    public void SIGTERM_while_it_starts_ends_it_with_exit_code_0()
+    {
+        MtxRun run = MtxProcess.Run("/bin/sh",
+            ["-c", "\"$@\" & p=$!; while ! grep -qs Serving.dll /proc/$p/maps; do :; done; kill -TERM $p; wait $p", "sh", .. MtxProcess.Command, "serve",
+             "--preload", "--port", "0"]);
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+    }
+
+    [Test]
+    public async Task What_was_cancelled_before_it_began_ends_with_exit_code_0()
+    {
+        MtxRun run = await MtxRun.RunAsync(TextReader.Null, terminal: false, new CancellationToken(canceled: true), ["serve", "--port", "0"]);
+        Assert.That((run.ExitCode, run.Out, run.Error), Is.EqualTo((0, "", "")));
+    }
+
+    [Test]
+    public void A_log_is_one_line_that_a_terminal_does_not_obey()
+    {
+        var formatter = new LogFormatter(new ConfigurationBuilder().Build());
+        using var line = new StringWriter();
+        var entry = new LogEntry<string>(LogLevel.Information, "category", new EventId(5), "a\u009b31mb\u0007\u007f\nc\u0085d",
+            exception: null, static (text, _) => text);
+        formatter.Write(entry, scopeProvider: null, line);
+        Assert.That(line.ToString()[9..], Is.EqualTo("info: category[5] a\\u009B31mb\\u0007\\u007F c d" + Environment.NewLine));
     }
 
     [Test]

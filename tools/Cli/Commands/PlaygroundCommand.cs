@@ -26,6 +26,8 @@ internal sealed class PlaygroundCommand : MtxCommand
         });
     }
 
+    internal override bool EndsBySignal => true;
+
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         string folder = PublishedPlayground.Find(context.Get(_folder));

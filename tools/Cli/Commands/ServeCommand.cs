@@ -63,6 +63,8 @@ internal sealed class ServeCommand : MtxCommand
     // What runs may go on for as long as --drain says; the host itself ends that.
     internal override TimeSpan TimeToEnd => TimeSpan.FromHours(1);
 
+    internal override bool EndsBySignal => true;
+
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
         WebApplicationBuilder builder = ServeHost.Begin();
