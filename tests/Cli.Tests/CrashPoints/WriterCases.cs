@@ -84,7 +84,8 @@ internal static class WriterCases
     private static Dictionary<string, string> HubEnvironment(string root) => new()
     {
         ["HF_ENDPOINT"] = CrashPointTests.Hub.Address, ["HF_HUB_CACHE"] = Path.Combine(root, "out"), ["HF_TOKEN_PATH"] = Path.Combine(root, "no-token"),
-        ["DOTNET_ThreadPool_ForceMaxWorkerThreads"] = "1",       // strace counts calls by thread
+        // strace counts calls by thread: with these all that pull writes is one thread's.
+        ["DOTNET_PROCESSOR_COUNT"] = "1", ["DOTNET_ThreadPool_ForceMinWorkerThreads"] = "1", ["DOTNET_ThreadPool_ForceMaxWorkerThreads"] = "1",
     };
 
     /// <summary>Files have their names when they are whole, and the revision's when all are there.</summary>
