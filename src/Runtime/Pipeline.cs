@@ -18,6 +18,7 @@ public abstract class Pipeline : IDisposable
         TokenizerFit.Check(tokenizer, model.Config);
         (Model, Tokenizer, _ownsModel) = (model, TokenizerFit.WithSpecialTokens(tokenizer, model.Config), ownsModel);
         Sessions = new SessionPool(model);
+        FullCollections.ReleaseUnusedOf(Sessions);
     }
 
     /// <summary>The model.</summary>
@@ -34,7 +35,7 @@ public abstract class Pipeline : IDisposable
     /// <summary>The checkpoint that it was opened from; null where it was made of parts.</summary>
     internal ModelFiles? Files { get; private set; }
 
-    private protected SessionPool Sessions { get; }
+    internal SessionPool Sessions { get; }
     private string DebuggerText => $"{GetType().Name} with {Model.Architecture}: {Model.Config.Sizes}{(Model.IsDisposed ? ", disposed" : "")}";
 
     /// <summary>The token that begins a text: the tokenizer's beginning-of-text token, else its end token, else what config.json says; null: there is

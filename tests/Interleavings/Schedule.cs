@@ -3,7 +3,7 @@ namespace ManagedTransformers.Interleavings;
 /// <summary>Runs threads one at a time, and draws by a seed at every operation on shared state which of them goes on: one interleaving, the same each
 /// time.</summary>
 /// <remarks>
-/// What it controls: Lock, Monitor, Interlocked, Volatile, Thread, AutoResetEvent, Stopwatch and ConcurrentBag of the explored sources, and what they start on
+/// What it controls: Lock, Monitor, Interlocked, Volatile, Thread, AutoResetEvent and Stopwatch of the explored sources, and what they start on
 /// the thread pool. What it does not: volatile and plain fields between two such operations, the order in which a CPU makes writes visible, and the insides of
 /// the class library. Threads switch at those operations only, and all see all writes.
 /// </remarks>

@@ -6,7 +6,7 @@ public sealed class SessionPoolTests
 {
     /// <summary>A session that nobody disposes keeps its model's file mapped for ever.</summary>
     [Test]
-    public void Every_session_is_disposed_whoever_returns_it_while_the_pool_is_disposed()
+    public void Every_session_is_disposed_whoever_returns_it_while_the_pool_releases_sessions_and_is_disposed()
     {
         var config = (BertConfig)CheckpointSummary.ReadConfig(Path.Combine(RepositoryRoot.Path, "models", "demo-embed"));
         using var model = (PretrainedModel)(object)PretrainedModels.FromConfig<IBaseModel>(
@@ -36,7 +36,7 @@ public sealed class SessionPoolTests
                 pool.Return(session);
             }
         };
-        Schedule schedule = Schedule.Run(seed, caller, caller, pool.Dispose);
+        Schedule schedule = Schedule.Run(seed, caller, caller, pool.ReleaseUnused, pool.ReleaseUnused, pool.Dispose);
         return schedule.Failure ?? (rented.TrueForAll(session => session.State == "disposed") ? null
             : $"of {rented.Count} sessions {rented.Count(session => session.State != "disposed")} are not disposed");
     }

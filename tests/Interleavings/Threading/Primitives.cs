@@ -40,8 +40,6 @@ internal static class Interlocked
             at = value;
         return before;
     }
-
-    public static void MemoryBarrier() => Schedule.Point();
 }
 
 internal static class Volatile
