@@ -6,6 +6,7 @@ namespace ManagedTransformers.Bench;
 /// <summary>What a soak is.</summary>
 internal sealed record SoakSettings
 {
+    /// <summary>How long is measured, after the warm-up.</summary>
     public required TimeSpan Time { get; init; }
     public required TimeSpan Round { get; init; }
     public int Threads { get; init; } = 8;
@@ -13,6 +14,9 @@ internal sealed record SoakSettings
 
     /// <summary>How many different calls of each kind there are.</summary>
     public int Cases { get; init; } = 40;
+
+    /// <summary>After as many calls caches are full, and what runs often is compiled: until then nothing is measured, however long that takes.</summary>
+    public int WarmCalls { get; init; } = 10_000;
 
     /// <summary>Told of each sample.</summary>
     public Action<SoakSample>? Progress { get; init; }
@@ -31,28 +35,29 @@ internal sealed class Soak
     private readonly Dictionary<string, SoakAnswer[]> _right = [];
     private readonly ConcurrentDictionary<string, long> _counts = [];
     private readonly ConcurrentQueue<string> _failures = [];
-    private long _calls;
+    private readonly SoakWatch _watch;
 
-    private Soak(SoakSettings settings, SoakModels models) => (_settings, _models) = (settings, models);
+    private Soak(SoakSettings settings, SoakModels models) => (_settings, _models, _watch) = (settings, models, new SoakWatch(settings.Threads));
 
     public SoakCurve Curve { get; } = new();
     public IReadOnlyDictionary<string, long> Counts => _counts;
     public IReadOnlyCollection<string> Failures => _failures;
-    public long Calls => _calls;
+    public long Calls => _watch.Ended;
 
-    public static async Task<Soak> RunAsync(SoakSettings settings, SoakModels models)
+    /// <summary>Runs on a thread of its own: those of the pool end before each sample.</summary>
+    public static Task<Soak> RunAsync(SoakSettings settings, SoakModels models) => Task.Factory.StartNew(() =>
     {
         var soak = new Soak(settings, models);
         foreach (SoakKind kind in s_kinds)
-            soak._right.Add(kind.Name, await RightAsync(models, kind, settings.Cases).ConfigureAwait(false));
-        long start = Stopwatch.GetTimestamp();
-        for (int round = 0; Stopwatch.GetElapsedTime(start) < settings.Time; round++)
-        {
-            await soak.RoundAsync(round).ConfigureAwait(false);
-            settings.Progress?.Invoke(soak.Curve.Sample(soak._calls));
-        }
+            soak._right.Add(kind.Name, RightAsync(models, kind, settings.Cases).GetAwaiter().GetResult());
+        int round = 0;
+        while (soak.Calls < settings.WarmCalls)
+            soak.Round(round++);
+        soak.Curve.EndWarmUp();
+        for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < settings.Time;)
+            soak.Round(round++);
         return soak;
-    }
+    }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>The right answers of a kind, computed when nothing else runs.</summary>
     public static async Task<SoakAnswer[]> RightAsync(SoakModels models, SoakKind kind, int cases)
@@ -65,22 +70,26 @@ internal sealed class Soak
         return right;
     }
 
-    private async Task RoundAsync(int round)
+    private void Round(int round)
     {
         long start = Stopwatch.GetTimestamp();
-        Task[] threads = [.. Enumerable.Range(0, _settings.Threads).Select(thread => Task.Factory.StartNew(
-            () => CallsAsync(new Random((((_settings.Seed * 100_003) + round) * 101) + thread), start).GetAwaiter().GetResult(),
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
-        await Task.WhenAll(threads).ConfigureAwait(false);
-        await QuietAsync().ConfigureAwait(false);
+        Task all = Task.WhenAll(Enumerable.Range(0, _settings.Threads).Select(thread => SoakWatch.OnThread(
+            () => CallsAsync(thread, new Random((((_settings.Seed * 100_003) + round) * 101) + thread), start).GetAwaiter().GetResult())));
+        _watch.Wait(all, $"round {round}");
+        _watch.Wait(SoakWatch.OnThread(() => QuietAsync().GetAwaiter().GetResult()), "the end of what callers left");
+        SoakSample sample = Curve.Sample(Calls);
+        _settings.Progress?.Invoke(sample);
     }
 
-    private async Task CallsAsync(Random random, long start)
+    private async Task CallsAsync(int thread, Random random, long start)
     {
         while (Stopwatch.GetElapsedTime(start) < _settings.Round)
         {
             SoakKind kind = s_drawn[random.Next(s_drawn.Length)];
-            await CallAsync(kind, random.Next(_settings.Cases)).ConfigureAwait(false);
+            int n = random.Next(_settings.Cases);
+            _watch.Begin(thread, kind, n);
+            await CallAsync(kind, n).ConfigureAwait(false);
+            _watch.End(thread);
         }
     }
 
@@ -97,7 +106,6 @@ internal sealed class Soak
         {
             wrong = e.ToString();
         }
-        Interlocked.Increment(ref _calls);
         _counts.AddOrUpdate($"{kind.Name}: {(wrong is null ? how : "WRONG")}", 1, static (_, count) => count + 1);
         if (wrong is not null && _failures.Count < MostFailures)
             _failures.Enqueue($"{kind.Name} {n}: {wrong}");
@@ -110,7 +118,5 @@ internal sealed class Soak
             await _models.Host.UnloadAsync(id).ConfigureAwait(false);
         while (_models.Generation.State is { } state && (state.Running.Count > 0 || state.Waiting > 0))
             await Task.Delay(1).ConfigureAwait(false);
-        // A thread that has ended its work is gone a moment later.
-        await Task.Delay(200).ConfigureAwait(false);
     }
 }

@@ -9,6 +9,7 @@ internal static class SoakCommand
 
     public static async Task<int> RunAsync(string[] args)
     {
+        SoakCurve.HavePoolThreadsEnd();
         double[] numbers = [.. args.Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
         double minutes = numbers.ElementAtOrDefault(0) is > 0 and double asked ? asked : 60;
         using var directories = LoadModels.OfRepository();

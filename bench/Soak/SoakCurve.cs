@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace ManagedTransformers.Bench;
 
@@ -20,38 +21,46 @@ internal sealed class SoakCurve
     /// <summary>The most that the collector may hold, over what lives: it gives memory back in regions of up to 32 MB, and its part goes up and down.</summary>
     public const double MostCommitted = 3;
 
-    // Until then caches fill, and the JIT compiles.
-    private const int WarmCalls = 10_000;
+    private const string PoolTimeout = "System.Threading.ThreadPool.ThreadTimeoutMs";
 
     private readonly List<SoakSample> _samples = [];
     private readonly long _start = Stopwatch.GetTimestamp();
+    private int _poolThreads = ThreadPool.ThreadCount;
+    private int _warmUp;
 
     public IReadOnlyList<SoakSample> Samples => _samples;
+
+    /// <summary>What there is after the warm-up.</summary>
+    public IReadOnlyList<SoakSample> Warm => [.. _samples.Skip(_warmUp)];
+
+    /// <summary>Has idle threads of the pool end after a moment, not 20 seconds; only before any has begun.</summary>
+    public static void HavePoolThreadsEnd() => AppContext.SetData(PoolTimeout, 200);
+
+    /// <summary>The samples so far are of the warm-up.</summary>
+    public void EndWarmUp() => _warmUp = _samples.Count;
 
     /// <summary>Measures; no call runs.</summary>
     public SoakSample Sample(long calls)
     {
+        WaitForPoolThreads();
         for (int i = 0; i < 2; i++)
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             GC.WaitForPendingFinalizers();
         }
-        ProcessState state = ProcessState.Of(Environment.ProcessId);
-        var sample = new SoakSample(Stopwatch.GetElapsedTime(_start), calls, GC.GetTotalMemory(forceFullCollection: true),
-            GC.GetGCMemoryInfo().TotalCommittedBytes, state);
+        TrimFreed();
+        (long live, long committed) = (GC.GetTotalMemory(forceFullCollection: true), GC.GetGCMemoryInfo().TotalCommittedBytes);
+        var sample = new SoakSample(Stopwatch.GetElapsedTime(_start), calls, live, committed, ProcessState.Of(Environment.ProcessId));
         _samples.Add(sample);
         return sample;
     }
-
-    /// <summary>What there was after a warm-up of a fifth of the time, and of as many calls as fill the caches.</summary>
-    public IReadOnlyList<SoakSample> Warm => [.. _samples.Skip(_samples.Count / 5).SkipWhile(one => one.Calls < WarmCalls)];
 
     /// <summary>What grows.</summary>
     public IEnumerable<string> Growth()
     {
         IReadOnlyList<SoakSample> warm = Warm;
         if (warm.Count < 10)
-            return [$"there are {warm.Count} samples after a warm-up of {WarmCalls} calls; 10 are needed to say whether anything grows"];
+            return [$"there are {warm.Count} samples after the warm-up; 10 are needed to say whether anything grows: make the time longer"];
         double committed = warm.Average(one => (double)one.Committed / one.Live);
         return ((string?[])
         [
@@ -62,7 +71,7 @@ internal sealed class SoakCurve
         ]).OfType<string>();
     }
 
-    /// <summary>Beginning and end of the line through the samples that has the least squared distances: single samples move by more than the line.</summary>
+    /// <summary>Beginning and end of the line of least squares through the samples.</summary>
     public static (double First, double Last) Line(IReadOnlyList<SoakSample> some, Func<SoakSample, long> what)
     {
         (double mean, double rise) = Bench.Samples.Line([.. some.Select(one => (double)what(one))]);
@@ -74,6 +83,30 @@ internal sealed class SoakCurve
         $"{one.Time.TotalMinutes,6:F1} min {one.Calls,9} calls   live {one.Live / 1e6,7:F2} of {one.Committed / 1e6,5:F1} MB   " +
         $"resident {one.State.Resident / 1e6,6:F1}   private {one.State.Private / 1e6,6:F1}   files {one.State.Files}   threads {one.State.Threads}   " +
         $"mappings {one.State.Mappings}, of weights {one.State.WeightMappings}");
+
+    // Each of them keeps working memory, of one to two MB, until it ends; how many there are is left to chance.
+    private void WaitForPoolThreads()
+    {
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            Thread.Sleep(500);
+            if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromMinutes(1))
+                throw new TimeoutException($"The soak could not measure: {ThreadPool.ThreadCount} threads of the pool have not ended after a minute without " +
+                    $"calls; there were {_poolThreads} before it. Idle ones end after {AppContext.GetData(PoolTimeout) ?? 20_000} ms ({PoolTimeout}).");
+        }
+        while (ThreadPool.ThreadCount > _poolThreads);
+        _poolThreads = ThreadPool.ThreadCount;             // those that somebody else blocks, such as the host of tests
+    }
+
+    // What was freed, most of it by the JIT, stays with the arena of whichever thread it was; glibc gives it back when told to, other C libraries by themselves.
+    private static void TrimFreed()
+    {
+        if (NativeLibrary.TryLoad("libc.so.6", out nint library) && NativeLibrary.TryGetExport(library, "malloc_trim", out nint trim))
+            Marshal.GetDelegateForFunctionPointer<MallocTrim>(trim)(pad: 0);
+    }
+
+    private delegate int MallocTrim(nuint pad);
 
     private static string? Grows(string name, IReadOnlyList<SoakSample> some, Func<SoakSample, long> what)
     {
