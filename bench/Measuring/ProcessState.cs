@@ -6,7 +6,7 @@ namespace ManagedTransformers.Bench;
 /// <param name="Resident">Bytes of memory that are in RAM (VmRSS).</param>
 /// <param name="Private">Those of them that no file backs (RssAnon).</param>
 /// <param name="Files">Open files and sockets.</param>
-/// <param name="Threads">Threads, without those of the thread pool, which come and go.</param>
+/// <param name="Threads">Threads, without those of the thread pool and of tiered compilation, which come and go.</param>
 /// <param name="Mappings">Ranges of addresses that are mapped.</param>
 /// <param name="WeightMappings">Those of them that are weight files.</param>
 internal sealed record ProcessState(long Resident, long Private, int Files, int Threads, int Mappings, int WeightMappings)
@@ -25,7 +25,8 @@ internal sealed record ProcessState(long Resident, long Private, int Files, int 
     {
         try
         {
-            return !File.ReadAllText($"{task}/comm").StartsWith(".NET TP", StringComparison.Ordinal);
+            string name = File.ReadAllText($"{task}/comm");
+            return !name.StartsWith(".NET TP", StringComparison.Ordinal) && !name.StartsWith(".NET Tiered", StringComparison.Ordinal);
         }
         catch (IOException)                       // it has ended meanwhile
         {

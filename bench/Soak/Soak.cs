@@ -18,6 +18,9 @@ internal sealed record SoakSettings
     /// <summary>After as many calls caches are full, and what runs often is compiled: until then nothing is measured, however long that takes.</summary>
     public int WarmCalls { get; init; } = 10_000;
 
+    /// <summary>Whether nothing else runs in the process: memory is the same in samples then, if nothing grows.</summary>
+    public bool IsAlone { get; init; }
+
     /// <summary>Told of each sample.</summary>
     public Action<SoakSample>? Progress { get; init; }
 }
@@ -37,9 +40,10 @@ internal sealed class Soak
     private readonly ConcurrentQueue<string> _failures = [];
     private readonly SoakWatch _watch;
 
-    private Soak(SoakSettings settings, SoakModels models) => (_settings, _models, _watch) = (settings, models, new SoakWatch(settings.Threads));
+    private Soak(SoakSettings settings, SoakModels models) =>
+        (_settings, _models, _watch, Curve) = (settings, models, new SoakWatch(settings.Threads), new SoakCurve(settings.IsAlone));
 
-    public SoakCurve Curve { get; } = new();
+    public SoakCurve Curve { get; }
     public IReadOnlyDictionary<string, long> Counts => _counts;
     public IReadOnlyCollection<string> Failures => _failures;
     public long Calls => _watch.Ended;

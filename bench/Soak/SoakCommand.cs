@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary><c>soak [MINUTES] [THREADS] [SEED]</c>: calls of all kinds in this process, models loaded and disposed, and what it holds meanwhile.</summary>
+/// <summary><c>soak [MINUTES] [THREADS] [SEED] [WARMUP]</c>: calls of all kinds in this process, models loaded and disposed, and what it holds meanwhile.</summary>
 internal static class SoakCommand
 {
     public const string Command = "soak";
@@ -18,6 +18,7 @@ internal static class SoakCommand
         {
             Time = TimeSpan.FromMinutes(minutes), Round = TimeSpan.FromSeconds(Math.Clamp(minutes * 60 / 60, 2, 30)),
             Threads = numbers.ElementAtOrDefault(1) is > 0 and double threads ? (int)threads : 8, Seed = (int)numbers.ElementAtOrDefault(2),
+            WarmCalls = numbers.ElementAtOrDefault(3) is > 0 and double calls ? (int)calls : 10_000, IsAlone = true,
             Progress = sample => Console.WriteLine(SoakCurve.Text(sample)),
         }, models).ConfigureAwait(false);
         foreach ((string what, long times) in soak.Counts.OrderBy(one => one.Key, StringComparer.Ordinal))

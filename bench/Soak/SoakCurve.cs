@@ -13,7 +13,8 @@ namespace ManagedTransformers.Bench;
 internal sealed record SoakSample(TimeSpan Time, long Calls, long Live, long Committed, ProcessState State);
 
 /// <summary>What a process holds over a soak, and whether that grows.</summary>
-internal sealed class SoakCurve
+/// <param name="alone">Whether the process has nothing else to do, so that all threads of its pool end between two calls.</param>
+internal sealed class SoakCurve(bool alone)
 {
     /// <summary>By how much what is held may grow between the warm-up and the end.</summary>
     public const double Flat = 0.02;
@@ -25,7 +26,6 @@ internal sealed class SoakCurve
 
     private readonly List<SoakSample> _samples = [];
     private readonly long _start = Stopwatch.GetTimestamp();
-    private int _poolThreads = ThreadPool.ThreadCount;
     private int _warmUp;
 
     public IReadOnlyList<SoakSample> Samples => _samples;
@@ -42,7 +42,8 @@ internal sealed class SoakCurve
     /// <summary>Measures; no call runs.</summary>
     public SoakSample Sample(long calls)
     {
-        WaitForPoolThreads();
+        if (alone)
+            WaitForPoolThreads();
         for (int i = 0; i < 2; i++)
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
@@ -85,18 +86,14 @@ internal sealed class SoakCurve
         $"mappings {one.State.Mappings}, of weights {one.State.WeightMappings}");
 
     // Each of them keeps working memory, of one to two MB, until it ends; how many there are is left to chance.
-    private void WaitForPoolThreads()
+    private static void WaitForPoolThreads()
     {
-        long start = Stopwatch.GetTimestamp();
-        do
+        for (long start = Stopwatch.GetTimestamp(); ThreadPool.ThreadCount > 0; Thread.Sleep(50))
         {
-            Thread.Sleep(500);
             if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromMinutes(1))
                 throw new TimeoutException($"The soak could not measure: {ThreadPool.ThreadCount} threads of the pool have not ended after a minute without " +
-                    $"calls; there were {_poolThreads} before it. Idle ones end after {AppContext.GetData(PoolTimeout) ?? 20_000} ms ({PoolTimeout}).");
+                    $"calls. Idle ones end after {AppContext.GetData(PoolTimeout) ?? 20_000} ms ({PoolTimeout}); another part of the process keeps these.");
         }
-        while (ThreadPool.ThreadCount > _poolThreads);
-        _poolThreads = ThreadPool.ThreadCount;             // those that somebody else blocks, such as the host of tests
     }
 
     // What was freed, most of it by the JIT, stays with the arena of whichever thread it was; glibc gives it back when told to, other C libraries by themselves.
