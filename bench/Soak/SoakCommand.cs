@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary><c>soak [MINUTES] [THREADS] [SEED] [WARMUP]</c>: calls of all kinds in this process, models loaded and disposed, and what it holds meanwhile.</summary>
+/// <summary><c>soak [MINUTES] [THREADS] [SEED] [WARMUP]</c>: calls of all kinds in this process, models loaded and disposed, and what it holds
+/// meanwhile.</summary>
 internal static class SoakCommand
 {
     public const string Command = "soak";

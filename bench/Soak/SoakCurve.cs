@@ -52,9 +52,12 @@ internal sealed class SoakCurve(bool alone)
         TrimFreed();
         (long live, long committed) = (GC.GetTotalMemory(forceFullCollection: true), GC.GetGCMemoryInfo().TotalCommittedBytes);
         var sample = new SoakSample(Stopwatch.GetElapsedTime(_start), calls, live, committed, ProcessState.Of(Environment.ProcessId));
-        _samples.Add(sample);
+        Add(sample);
         return sample;
     }
+
+    /// <summary>Takes a sample in.</summary>
+    public void Add(SoakSample sample) => _samples.Add(sample);
 
     /// <summary>What grows.</summary>
     public IEnumerable<string> Growth()
@@ -96,7 +99,7 @@ internal sealed class SoakCurve(bool alone)
         }
     }
 
-    // What was freed, most of it by the JIT, stays with the arena of whichever thread it was; glibc gives it back when told to, other C libraries by themselves.
+    // What was freed, most of it by the JIT, stays with the arena of the thread that had it; glibc gives it back when told to, other C libraries by themselves.
     private static void TrimFreed()
     {
         if (NativeLibrary.TryLoad("libc.so.6", out nint library) && NativeLibrary.TryGetExport(library, "malloc_trim", out nint trim))

@@ -23,6 +23,21 @@ public sealed class SoakTests
             Assert.That(soak.Curve.Samples.Select(sample => sample.State.WeightMappings), Is.All.EqualTo(5), "the weights that stay loaded");
     }
 
+    [TestCase(9, 0, "there are 9 samples after the warm-up; 10 are needed to say whether anything grows: make the time longer")]
+    [TestCase(21, 0.02)]
+    [TestCase(21, 0.021, "live managed memory: from 1,000,000 to 1,021,000; 2 % are allowed")]
+    public void A_curve_says_what_rose_by_more_than_2_percent_after_the_warm_up(int samples, double rise, params string[] growth)
+    {
+        var curve = new SoakCurve(alone: true);
+        curve.Add(Sample(500_000));
+        curve.EndWarmUp();
+        for (int i = 0; i < samples; i++)
+            curve.Add(Sample(1_000_000 * (1 + (rise * i / (samples - 1)))));
+        Assert.That(curve.Growth(), Is.EqualTo(growth));
+
+        static SoakSample Sample(double live) => new(default, 0, (long)Math.Round(live), 2_000_000, new ProcessState(5_000_000, 3_000_000, 100, 12, 700, 5));
+    }
+
     /// <summary>Five minutes, or as many as MTX_SOAK_MINUTES says, after a warm-up of 5,000 calls, which takes the longer, the more else runs.</summary>
     [Test]
     [Explicit("Takes five minutes, and a warm-up")]
