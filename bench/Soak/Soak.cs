@@ -15,7 +15,7 @@ internal sealed record SoakSettings
     /// <summary>How many different calls of each kind there are.</summary>
     public int Cases { get; init; } = 40;
 
-    /// <summary>After as many calls caches are full, and what runs often is compiled: until then nothing is measured, however long that takes.</summary>
+    /// <summary>After as many calls caches are full, and all that runs is compiled: until then nothing is measured, however long that takes.</summary>
     public int WarmCalls { get; init; } = 10_000;
 
     /// <summary>Whether nothing else runs in the process: memory is the same in samples then, if nothing grows.</summary>
