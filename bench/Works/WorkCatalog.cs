@@ -36,6 +36,8 @@ internal static class WorkCatalog
             new LookupWork("near-duplicate functions", "near_duplicates.py", lookup: true, models, kernels),
             new LookupWork("prose without repetition", "no_repetition.txt", lookup: true, models, kernels),
             new RowsWork(8, 512, models, kernels),
+            new RowsWork(16, 128, models, kernels),
+            new RowsWork(64, 128, models, kernels),
         ],
         "serve" => [.. new[] { 8, 16 }.Select(streams => new ServeWork(streams, isDeterministic: true, models, kernels)),
             new ServeWork(16, isDeterministic: false, models, kernels), new HttpServeWork(16, models, kernels), new HttpEmbedWork(64, models, kernels)],

@@ -122,4 +122,7 @@ public sealed record KernelOptions
             ? value
             : throw new ArgumentOutOfRangeException(nameof(value), value, "MaxThreads counts the calling thread and must be at least 1.");
     } = Environment.ProcessorCount;
+
+    /// <summary>Up to this many rows a product streams W. A session raises it for a pass in which sequences decode together.</summary>
+    internal int StreamedRows { get; init; } = MatMul.StreamedRows;
 }

@@ -27,15 +27,15 @@ internal static unsafe class Attention
     }
 
     /// <summary>
-    /// The same for each row of a batch. Where all rows together have at most <see cref="MatMul.StreamedRows"/> queries, threads share the rows: one hand-off
-    /// instead of one for each.
+    /// The same for each row of a batch. Where all rows together have at most <see cref="KernelOptions.StreamedRows"/> queries, threads share the rows: one
+    /// hand-off instead of one for each.
     /// </summary>
     /// <exception cref="ArgumentException">A length does not fit the sizes and strides of its row.</exception>
     public static void Run<TRows>(int rows, in TRows batch, KernelOptions options) where TRows : struct, IAttentionRows
     {
         ArgumentNullException.ThrowIfNull(options);
         Check.NotNegative(rows);
-        if (rows > 1 && HasFewQueries(rows, batch))
+        if (rows > 1 && HasFewQueries(rows, batch, options.StreamedRows))
         {
             WorkerPool.Shared.Run(rows, options.MaxThreads, new RowsJob<TRows> { Rows = batch, Level = options.Level });
             return;
@@ -43,11 +43,11 @@ internal static unsafe class Attention
         for (int row = 0; row < rows; row++) Run(batch.Row(row), options.Level, options.MaxThreads);
     }
 
-    private static bool HasFewQueries<TRows>(int rows, in TRows batch) where TRows : struct, IAttentionRows
+    private static bool HasFewQueries<TRows>(int rows, in TRows batch, int few) where TRows : struct, IAttentionRows
     {
         int queries = 0;
-        for (int row = 0; row < rows && queries <= MatMul.StreamedRows; row++) queries += batch.Row(row).Queries;
-        return queries <= MatMul.StreamedRows;
+        for (int row = 0; row < rows && queries <= few; row++) queries += batch.Row(row).Queries;
+        return queries <= few;
     }
 
     private static void Run(in AttentionArguments a, KernelLevel level, int maxThreads)

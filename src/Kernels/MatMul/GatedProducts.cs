@@ -12,9 +12,9 @@ internal static unsafe class GatedProducts
     {
         ArgumentNullException.ThrowIfNull(options);
         if (up.N == 0 || (gate.N, gate.K, gate.Type) != (up.N, up.K, up.Type)) return false;
-        ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+        ProductPath path = ProductPaths.Choose(options, up.Type, m, up.K);
         // Gated products are stored row by row, so that the last task may have any number of them.
-        return path == ProductPath.Tiled ? path == ProductPaths.Choose(options.Level, down.Type, m, down.K) : FeedForward.Fits(m, up, down, options);
+        return path == ProductPath.Tiled ? path == ProductPaths.Choose(options, down.Type, m, down.K) : FeedForward.Fits(m, up, down, options);
     }
 
     /// <summary>

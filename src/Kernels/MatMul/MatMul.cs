@@ -12,6 +12,9 @@ internal static unsafe class MatMul
     /// </summary>
     public const int StreamedRows = 8;
 
+    /// <summary>The same for sequences that decode together, a token or a short draft of each: then this many rows stream W.</summary>
+    public const int MaxStreamedRows = 64;
+
     /// <summary>
     /// From this many rows on, too, a row of Y has the same bits whatever other rows are computed with it: a prompt that is read in parts of at least this
     /// many tokens gives the same keys, values and scores however it is cut. Between the two, AVX-512 sums in another order.
@@ -31,7 +34,7 @@ internal static unsafe class MatMul
         ArgumentNullException.ThrowIfNull(options);
         CheckSizes(x.Length, m, w, y.Length, epilogue);
         if (y.IsEmpty) return;
-        ProductPath path = ProductPaths.Choose(options.Level, w.Type, m, w.K);
+        ProductPath path = ProductPaths.Choose(options, w.Type, m, w.K);
         if (path == ProductPath.Reference)
         {
             MatMulReference.Run(x, m, w, y, epilogue);
@@ -81,9 +84,9 @@ internal static unsafe class MatMul
             int count = three ? 3 : 2, together;
             for (int i = 0; i < count; i += together)
             {
-                ProductPath path = ProductPaths.Choose(options.Level, type, m, calls[i].K);
+                ProductPath path = ProductPaths.Choose(options, type, m, calls[i].K);
                 // packing many rows is a job of its own
-                together = m <= StreamedRows ? WithSamePath(calls + i, count - i, m, type, options.Level) : ProductCall.WithSameX(calls + i, count - i);
+                together = m <= options.StreamedRows ? WithSamePath(calls + i, count - i, m, type, options) : ProductCall.WithSameX(calls + i, count - i);
                 ProductKernel.Of(path, options.Level, type).Run(calls + i, together, m, Threads(calls + i, together, m, options.MaxThreads));
             }
         }
@@ -109,10 +112,10 @@ internal static unsafe class MatMul
     }
 
     // How many products, the first one included, take the path of the first one.
-    private static int WithSamePath(ProductCall* calls, int count, int m, WeightType type, KernelLevel level)
+    private static int WithSamePath(ProductCall* calls, int count, int m, WeightType type, KernelOptions options)
     {
         int same = 1;
-        while (same < count && ProductPaths.Choose(level, type, m, calls[same].K) == ProductPaths.Choose(level, type, m, calls->K)) same++;
+        while (same < count && ProductPaths.Choose(options, type, m, calls[same].K) == ProductPaths.Choose(options, type, m, calls->K)) same++;
         return same;
     }
 }
@@ -136,8 +139,8 @@ internal static unsafe class FeedForward
     {
         ArgumentNullException.ThrowIfNull(options);
         if (up.N == 0) return false;
-        ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
-        if (path != ProductPaths.Choose(options.Level, down.Type, m, down.K)) return false;
+        ProductPath path = ProductPaths.Choose(options, up.Type, m, up.K);
+        if (path != ProductPaths.Choose(options, down.Type, m, down.K)) return false;
         return path switch
         {
             ProductPath.Tiled => up.N % InnerMultiple == 0,
@@ -184,7 +187,7 @@ internal static unsafe class FeedForward
 
     internal static void RunBoth(ProductCall* calls, int m, WeightMatrix up, WeightMatrix down, KernelOptions options)
     {
-        ProductPath path = ProductPaths.Choose(options.Level, up.Type, m, up.K);
+        ProductPath path = ProductPaths.Choose(options, up.Type, m, up.K);
         var first = (TiledProducts)ProductKernel.Of(path, options.Level, up.Type);
         var second = (TiledProducts)ProductKernel.Of(path, options.Level, down.Type);
         first.RunBoth(calls, second, m, MatMul.Threads(calls, 1, m, options.MaxThreads));

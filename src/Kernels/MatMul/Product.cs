@@ -64,7 +64,7 @@ internal enum ProductPath
     Reference,
 
     /// <summary>
-    /// Few rows: dot products straight from the stored rows of W, each read from memory once. Beside blocks of integers X becomes 16-bit integers.
+    /// Few rows: dot products with the stored rows of W, each read from memory once. Beside blocks of integers X becomes 16-bit integers.
     /// </summary>
     Streamed,
 
@@ -89,7 +89,11 @@ internal static class ProductPaths
 
     /// <summary>The way to take for m rows of X and k columns. It depends neither on n nor on the threads, so that results do not.</summary>
     /// <exception cref="ArgumentException">The level or the type is unknown.</exception>
-    public static ProductPath Choose(KernelLevel level, WeightType type, int m, int k)
+    public static ProductPath Choose(KernelOptions options, WeightType type, int m, int k) => Choose(options.Level, options.StreamedRows, type, m, k);
+
+    /// <summary>The same at a level that this CPU need not have.</summary>
+    /// <exception cref="ArgumentException">The level or the type is unknown.</exception>
+    public static ProductPath Choose(KernelLevel level, int streamedRows, WeightType type, int m, int k)
     {
         bool blocked = WeightMatrix.IsBlocked(type);
         bool multipliesBytes = level switch
@@ -99,7 +103,7 @@ internal static class ProductPaths
             _ => throw KernelDispatch.Unknown(level),
         };
         if (level == KernelLevel.Reference || k == 0) return ProductPath.Reference;
-        if (m <= MatMul.StreamedRows)
+        if (m <= streamedRows)
             return type == WeightType.Int4 && multipliesBytes && k % NibbleMultiple == 0 ? ProductPath.StreamedInNibbles : ProductPath.Streamed;
         if (blocked && multipliesBytes) return ProductPath.TiledInBytes;
         return !blocked && level == KernelLevel.Avx512 && m <= QuadTile.Columns ? ProductPath.TiledInQuads : ProductPath.Tiled;
@@ -115,7 +119,7 @@ internal abstract unsafe class ProductKernel
     public abstract void Run(ProductCall* calls, int count, int m, int threads);
 
     /// <summary>The one for a path, a level and a type.</summary>
-    /// <exception cref="ArgumentException">There is none: <see cref="ProductPaths.Choose"/> does not choose this.</exception>
+    /// <exception cref="ArgumentException">There is none: <see cref="ProductPaths"/> does not choose this.</exception>
     public static ProductKernel Of(ProductPath path, KernelLevel level, WeightType type)
     {
         var search = new Search { Path = path, Level = level };

@@ -162,7 +162,7 @@ internal sealed class CodeGenAttention
 internal static class ParallelBranches
 {
     /// <summary>Whether it pays: few tokens, and nobody who traces what is inside a branch.</summary>
-    public static bool Pay(FloatTensor x, Session session) => x.Shape[0] <= MatMul.StreamedRows && session.Tracer is null;
+    public static bool Pay(FloatTensor x, Session session) => x.Shape[0] <= session.Kernels.StreamedRows && session.Tracer is null;
 
     /// <summary>[tokens, n_embd] → [tokens, n_embd] twice; appends to the KV cache.</summary>
     public static (FloatTensor Attn, FloatTensor Mlp) Forward(CodeGenAttention attn, FeedForwardBlock mlp, FloatTensor x, Session session)

@@ -10,6 +10,7 @@ namespace ManagedTransformers.Models;
 public sealed class Session : IDisposable
 {
     private readonly FileLease? _lease;
+    private readonly KernelOptions _kernels, _decoding;
     private ActivationTrace? _trace;
     private int _running;
     private bool _disposed;
@@ -18,7 +19,8 @@ public sealed class Session : IDisposable
     {
         _lease = lease;
         Model = model;
-        Kernels = options.Kernels ?? model.LoadOptions.Kernels;
+        Kernels = _kernels = options.Kernels ?? model.LoadOptions.Kernels;
+        _decoding = _kernels with { StreamedRows = MatMul.MaxStreamedRows };
         Cache = cache;
     }
 
@@ -26,7 +28,7 @@ public sealed class Session : IDisposable
     public PretrainedModel Model { get; }
 
     /// <summary>Kernel level and number of threads.</summary>
-    public KernelOptions Kernels { get; }
+    public KernelOptions Kernels { get; private set; }
 
     /// <summary>Keys and values of the tokens read so far; null for encoders.</summary>
     public KeyValueCache? Cache { get; }
@@ -130,6 +132,7 @@ public sealed class Session : IDisposable
             throw new InvalidOperationException("This session is already running a forward pass. A session serves one thread at a time: " +
                 "create one per thread.");
         RequireUnchangedWeights();
+        Kernels = _kernels;
         Options = options;
         HeadMask = headMask;
         Tracer = traced ? _trace : null;
@@ -138,6 +141,12 @@ public sealed class Session : IDisposable
         Attentions = Options.OutputAttentions ? [] : null;
         Workspace.Reset();
         return new Pass(this);
+    }
+
+    /// <summary>Says how many tokens each sequence of the pass has. Where all have few, each gets the bits that it would have alone.</summary>
+    internal void Decodes(ReadOnlySpan<int> lengths)
+    {
+        if (!lengths.ContainsAnyExceptInRange(0, MatMul.StreamedRows)) Kernels = _decoding;
     }
 
     private void RequireUnchangedWeights()

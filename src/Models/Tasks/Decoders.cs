@@ -180,6 +180,7 @@ public abstract class DecoderForCausalLM : PretrainedModel, ICausalLM
         try
         {
             session.Batch.PackRows(tokenIds, lengths, sequences, session.Cache!);
+            session.Decodes(lengths);
             session.Cache!.Reserve(session.Batch);
             session.Tracer?.BeginPass(session.Batch);
             return pass;

@@ -74,7 +74,7 @@ public sealed record GenerationEngineOptions
     public long? CacheBytes { get; init => field = OptionRange.Least(0, value); }
 
     /// <summary>Whether a request's text is the same whatever else runs, as <see cref="TextGenerator.Generate(string, GenerationOptions?,
-    /// CancellationToken)"/> gives it. Without it, more than 8 texts go through the model in one pass, and prompts also take over what was generated: faster,
+    /// CancellationToken)"/> gives it. Without it prompts also take over what was generated, and more than 64 texts go through the model in one pass: faster,
     /// with sums whose last bits depend on the company.</summary>
     public bool Deterministic { get; init; } = true;
 

@@ -68,7 +68,7 @@ internal sealed class RunningBatch : IDisposable
             Guard(reader, () => ReadPart(reader, decodes ? _options.PromptTokensPerStep : PromptReader.PartTokens));
         // A text may have ended with the token that reading its prompt gave.
         BatchRow[] decoding = [.. _rows.Where(row => row.IsDecoding && !row.IsOver)];
-        foreach (BatchRow[] group in decoding.Chunk(_options.Deterministic ? MatMul.StreamedRows : _tokens.Length))
+        foreach (BatchRow[] group in decoding.Chunk(_options.Deterministic ? MatMul.MaxStreamedRows : _tokens.Length))
             Decode(group);
         RemoveOver();
     }

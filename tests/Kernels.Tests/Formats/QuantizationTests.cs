@@ -89,11 +89,11 @@ public sealed class QuantizationTests
     {
         const int N = 131;
         var w = new WeightMatrix(Samples.Weights(Samples.Uniform(N * k, 1, 0.3f), N, k, type), type, N, k);
-        float[] x = Samples.Uniform(MatMul.StreamedRows * k, 2), alone = new float[MatMul.StreamedRows * N];
-        KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
-        for (int row = 0; row < MatMul.StreamedRows; row++)
+        float[] x = Samples.Uniform(MatMul.MaxStreamedRows * k, 2), alone = new float[MatMul.MaxStreamedRows * N];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 2, StreamedRows = MatMul.MaxStreamedRows };
+        for (int row = 0; row < MatMul.MaxStreamedRows; row++)
             MatMul.Run(x.AsSpan(row * k, k), 1, w, alone.AsSpan(row * N, N), default, options);
-        for (int m = 2; m <= MatMul.StreamedRows; m++)
+        foreach (int m in (int[])[2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 40, 63, 64])
         {
             float[] together = new float[m * N];
             MatMul.Run(x.AsSpan(0, m * k), m, w, together, default, options);

@@ -55,19 +55,18 @@ public sealed class MatMulTests
 
     [Test]
     public void A_row_among_few_has_the_same_bits_as_alone([Levels] KernelLevel level,
-        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(16, 100, 1031)] int k)
+        [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type, [Values(16, 100, 1031)] int k, [Values(3, 131)] int n)
     {
-        const int N = 131;
-        var w = new WeightMatrix(Samples.Stored(Samples.Uniform(N * k, 1, 0.3f), type), type, N, k);
-        float[] x = Samples.Uniform(MatMul.StreamedRows * k, 2), alone = new float[MatMul.StreamedRows * N];
-        KernelOptions options = Samples.At(level) with { MaxThreads = 2 };
-        for (int row = 0; row < MatMul.StreamedRows; row++)
-            MatMul.Run(x.AsSpan(row * k, k), 1, w, alone.AsSpan(row * N, N), new Epilogue { Activation = ActivationFunction.GeluTanh }, options);
-        for (int m = 2; m <= MatMul.StreamedRows; m++)
+        var w = new WeightMatrix(Samples.Stored(Samples.Uniform(n * k, 1, 0.3f), type), type, n, k);
+        float[] x = Samples.Uniform(MatMul.MaxStreamedRows * k, 2), alone = new float[MatMul.MaxStreamedRows * n];
+        KernelOptions options = Samples.At(level) with { MaxThreads = 2, StreamedRows = MatMul.MaxStreamedRows };
+        for (int row = 0; row < MatMul.MaxStreamedRows; row++)
+            MatMul.Run(x.AsSpan(row * k, k), 1, w, alone.AsSpan(row * n, n), new Epilogue { Activation = ActivationFunction.GeluTanh }, options);
+        foreach (int m in (int[])[2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 40, 63, 64])
         {
-            float[] together = new float[m * N];
+            float[] together = new float[m * n];
             MatMul.Run(x.AsSpan(0, m * k), m, w, together, new Epilogue { Activation = ActivationFunction.GeluTanh }, options);
-            Assert.That(together, Is.EqualTo(alone[..(m * N)]), $"{m} rows");
+            Assert.That(together, Is.EqualTo(alone[..(m * n)]), $"{m} rows");
         }
         Assert.That(alone, Has.Some.Not.Zero);
     }

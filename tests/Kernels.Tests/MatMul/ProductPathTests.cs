@@ -2,7 +2,7 @@ namespace ManagedTransformers.Kernels.Tests;
 
 internal sealed class ProductPathTests
 {
-    private static ProductPath Choose(KernelLevel level, WeightType type, int m, int k) => ProductPaths.Choose(level, type, m, k);
+    private static ProductPath Choose(KernelLevel level, WeightType type, int m, int k) => ProductPaths.Choose(level, MatMul.StreamedRows, type, m, k);
 
     [Test]
     public void The_level_Reference_and_a_k_of_0_are_plain_loops([Values] WeightType type, [Values(1, 9, 100)] int m)

@@ -26,6 +26,28 @@ public sealed class KeyValueCacheTests(string family)
         Assert.That(Enumerable.Range(0, 3).Select(together.Cache!.Length), Is.EqualTo(new[] { 6, 2, 11 }));
     }
 
+    [TestCase(16, 1)]
+    [TestCase(8, 8)]
+    [TestCase(64, 1)]
+    public void Up_to_64_tokens_of_sequences_that_decode_together_have_the_bits_that_they_have_alone(int sequences, int tokens)
+    {
+        using Session together = _model.CreateSession(new SessionOptions { BatchSize = sequences, MaxLength = 16 });
+        using Session alone = _model.CreateSession(new SessionOptions { BatchSize = sequences, MaxLength = 16 });
+        int[] ids = [.. Enumerable.Range(0, sequences * tokens).Select(i => (7 * i + 3) % 40)], slots = [.. Enumerable.Range(0, sequences)];
+        for (int i = 0; i < sequences; i++)
+        {
+            Fill(together, i, [i % 40, 5]);
+            Fill(alone, i, [i % 40, 5]);
+        }
+        float[] scores = _model.Append(ids, [.. slots.Select(_ => tokens)], slots, together, ScoresOf.AllTokens).ToArray();
+        foreach (int i in slots)
+        {
+            float[] own = _model.Append(ids.AsSpan(i * tokens, tokens), [tokens], [i], alone, ScoresOf.AllTokens).ToArray();
+            Assert.That(scores.AsSpan(i * own.Length, own.Length).SequenceEqual(own), Is.True, $"sequence {i}");
+        }
+        Assert.That(together.Kernels.StreamedRows, Is.EqualTo(MatMul.MaxStreamedRows));
+    }
+
     [Test]
     public void Scores_after_the_last_tokens_are_those_rows_of_all_scores()
     {

@@ -9,7 +9,9 @@ internal sealed unsafe class Streamed<S, V, TFormat> : ProductKernel
     public override void Run(ProductCall* calls, int count, int m, int threads)
     {
         GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
-        var groups = new GemvGroups(m, S.Registers);
+        const int RegistersForEight = 32;
+        int widest = GemvJob<S, V, TFormat>.Decodes(m) || S.Registers < RegistersForEight ? GemvTile.DecodedColumns : GemvGroups.MaxWidth;
+        var groups = new GemvGroups(m, widest);
         bool lay = m > 1 || TFormat.InputScale != 1;
         long length = 0;
         for (int i = 0; i < count; i++) length += (long)groups.Padded * calls[i].K;
@@ -58,11 +60,48 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
 
     public readonly int Tasks => (Output.N + RowsPerTask - 1) / RowsPerTask;
 
+    /// <summary>Whether this many rows of X are enough to have rows of W decoded first, once for all groups.</summary>
+    public static bool Decodes(int rows) => rows > MatMul.StreamedRows;
+
     public readonly void Execute(int task)
     {
         int perTask = RowsPerTask, start = task * perTask, count = Math.Min(perTask, Output.N - start);
+        long length = (long)Groups.Rows * perTask;
+        float* products = Scratch.ForTask(length + (Decodes(Groups.Rows) ? GemvTile.DecodedRows * DecodedStride : 0));
+        if (Decodes(Groups.Rows)) MultiplyDecoded(start, count, products, perTask, products + length);
+        else MultiplyStored(start, count, products, perTask);
+        Output.Store<S, V>(products, perTask, 0, Groups.Rows, start, count);
+    }
+
+    // Rows a cache line apart, so that those of a tile do not all fall into one set of L1.
+    private readonly nint DecodedStride => Packing.Padded(K, Packing.MaxWidth) + Packing.MaxWidth;
+
+    private readonly void MultiplyDecoded(int start, int count, float* products, int stride, float* decoded)
+    {
+        int rows = TileRows(GemvTile.DecodedColumns);
+        nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width), apart = DecodedStride;
+        float* sums = stackalloc float[GemvTile.DecodedRows * GemvTile.DecodedColumns];
+        for (int j = 0; j < count; j += rows)
+        {
+            int present = Math.Min(rows, count - j);
+            byte* w = W + ((start + j) * rowBytes);
+            for (int r = 0; r < present; r++) GemvTile.Decode<S, V, TFormat>(whole, w + (r * rowBytes), decoded + (r * apart));
+            for (int group = 0; group < Groups.Count; group++)
+            {
+                int row = Groups.First(group), width = Groups.Width(group);
+                float* x = Grouped + (row * whole);
+                if (rows == GemvTile.DecodedRows) GemvTile.Dot6x4<S, V>(whole, decoded, apart, x, sums);
+                else GemvTile.Dot2x4<S, V, F32Format>(whole, (byte*)decoded, F32Format.RowBytes(apart), x, sums);
+                for (int r = 0; r < present; r++)
+                    Put(sums + (r * width), Math.Min(width, Groups.Rows - row), row, w + (r * rowBytes), whole, products + j + r, stride);
+            }
+        }
+    }
+
+    private readonly void MultiplyStored(int start, int count, float* products, int stride)
+    {
         nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width);
-        float* products = Scratch.ForTask((long)Groups.Rows * perTask), sums = stackalloc float[2 * GemvGroups.MaxWidth];
+        float* sums = stackalloc float[2 * GemvGroups.MaxWidth];
         for (int group = 0; group < Groups.Count; group++)
         {
             int row = Groups.First(group), width = Groups.Width(group), tile = TileRows(width), apart = count / tile, rest = count - (apart * tile);
@@ -80,14 +119,13 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
                     default: sums[0] = GemvTile.Dot1<S, V, TFormat>(whole, w, x); break;
                 }
                 for (int r = 0; r < filled; r++)
-                    Put(sums + (r * width), Math.Min(width, Groups.Rows - row), row, w + (r * step * rowBytes), whole, products + first + (r * step), perTask);
+                    Put(sums + (r * width), Math.Min(width, Groups.Rows - row), row, w + (r * step * rowBytes), whole, products + first + (r * step), stride);
             }
         }
-        Output.Store<S, V>(products, perTask, 0, Groups.Rows, start, count);
     }
 
     // One row of X takes four rows of W: a single sum would wait for the one before it at every step.
-    private static int TileRows(int width) => width == 1 ? 4 : 2;
+    private readonly int TileRows(int width) => width == 1 ? 4 : Decodes(Groups.Rows) && S.Registers >= GemvTile.RegistersForDecoded ? GemvTile.DecodedRows : 2;
 
     // Products of a row of W with the rows of a group.
     private readonly void Put(float* sums, int rows, int row, byte* w, nint whole, float* products, int stride)
@@ -123,12 +161,11 @@ internal readonly unsafe struct GemvGroups
     private readonly int _eights;
 
     /// <param name="rows">Rows of X.</param>
-    /// <param name="registers">Vector registers of the level.</param>
-    public GemvGroups(int rows, int registers)
+    /// <param name="widest">Rows of the widest group that there is a tile for: 8 or 4.</param>
+    public GemvGroups(int rows, int widest)
     {
-        const int RegistersForEight = 32;
         Rows = rows;
-        _eights = registers < RegistersForEight ? 0 : (rows + MaxWidth - SmallWidth - 1) / MaxWidth;
+        _eights = widest < MaxWidth ? 0 : (rows + MaxWidth - SmallWidth - 1) / MaxWidth;
         int rest = Math.Max(0, rows - (_eights * MaxWidth));
         Count = _eights + ((rest + SmallWidth - 1) / SmallWidth);
     }

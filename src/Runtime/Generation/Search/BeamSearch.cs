@@ -103,10 +103,10 @@ internal sealed class BeamSearch : IDisposable
 
     private void ReadLastTokens()
     {
-        Span<int> tokens = stackalloc int[MatMul.StreamedRows], sequences = stackalloc int[MatMul.StreamedRows];
-        for (int start = 0; start < _beams; start += MatMul.StreamedRows)
+        Span<int> tokens = stackalloc int[MatMul.MaxStreamedRows], sequences = stackalloc int[MatMul.MaxStreamedRows];
+        for (int start = 0; start < _beams; start += MatMul.MaxStreamedRows)
         {
-            int rows = Math.Min(MatMul.StreamedRows, _beams - start);
+            int rows = Math.Min(MatMul.MaxStreamedRows, _beams - start);
             for (int i = 0; i < rows; i++)
                 (tokens[i], sequences[i]) = (IdsOfBeam(start + i)[^1], start + i);
             _model.Step(tokens[..rows], sequences[..rows], _session).Span.CopyTo(_scores.AsSpan(start * _vocabSize));
