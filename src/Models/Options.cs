@@ -22,7 +22,7 @@ public sealed record LoadOptions
     /// <summary>How the weights of linear layers are held: as stored, or quantized while loading, in a half or a quarter of F16's memory.</summary>
     /// <remarks>
     /// Embeddings, LayerNorms and biases stay as they are, and so do matrices whose columns are no multiple of 64. Weights that are quantized while loading
-    /// are held in memory;
+    /// are held in memory, and the pages of the file that they were made of are given back, one matrix after the other (not on Windows);
     /// those that a checkpoint stores in blocks (<see cref="ConversionOptions.WeightFormat"/>) are mapped as they are, and asking for blocks of another
     /// format is an error.
     /// </remarks>

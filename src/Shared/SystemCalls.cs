@@ -8,6 +8,7 @@ namespace ManagedTransformers;
 internal static partial class SystemCalls
 {
     private const int AtWorkingDirectory = -100, Exchange = 2;          // AT_FDCWD of Linux; RENAME_EXCHANGE there, RENAME_SWAP on macOS
+    private const int DontNeed = 4;                                     // MADV_DONTNEED of both
     private const int InvalidArgument = 22, ReadOnlyFileSystem = 30, NotSupportedOnMac = 45, NotSupportedOnLinux = 95;
 
     private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(1), Poll = TimeSpan.FromMilliseconds(10);
@@ -93,6 +94,24 @@ internal static partial class SystemCalls
         }
     }
 
+    /// <summary>Says that pages of a mapped file are not needed for now: they stop counting as this process's, and are read again where they are touched.
+    /// Nothing happens where the system has no such call.</summary>
+    /// <param name="start">A byte of the mapping; only whole pages from there on are given back.</param>
+    /// <param name="length">Bytes.</param>
+    public static unsafe void GiveBackPages(byte* start, long length)
+    {
+        if (!AreThere) return;
+        nint page = Environment.SystemPageSize, first = ((nint)start + page - 1) & -page, end = ((nint)start + (nint)length) & -page;
+        if (end <= first) return;
+        try
+        {
+            _ = MAdvise(first, end - first, DontNeed);
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+        }
+    }
+
     /// <summary>Whether a file system is mounted somewhere inside a directory: it would move with it. False where that is not known.</summary>
     public static bool HasMountInside(string directory)
     {
@@ -141,6 +160,9 @@ internal static partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int StatX(int directory, string path, int flags, uint mask, Span<byte> status);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static partial int MAdvise(nint start, nint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenameAt2(int fromDirectory, string from, int toDirectory, string to, uint flags);

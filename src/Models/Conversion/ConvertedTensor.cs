@@ -42,9 +42,12 @@ internal sealed class ConvertedTensor
     {
         if (written.Type != Entry.Type || !written.Shape.SequenceEqual(Entry.Shape)) return false;
         long at = 0;
+        byte[] read = [];
         foreach (ReadOnlyMemory<byte> block in Blocks(cancellationToken))
         {
-            if (!written.Slice(at, block.Length).SequenceEqual(block.Span)) return false;
+            if (read.Length < block.Length) read = new byte[block.Length];
+            written.CopyBytes(at, read.AsSpan(0, block.Length));
+            if (!block.Span.SequenceEqual(read.AsSpan(0, block.Length))) return false;
             at += block.Length;
         }
         return at == written.ByteLength;
@@ -76,6 +79,7 @@ internal sealed class ConvertedTensor
             else if (converts) Convert(stored.AsSpan(0, count * size), values.AsSpan(0, count), to);
             yield return converts ? converted.AsMemory(0, to.Length) : stored.AsMemory(0, count * size);
         }
+        _source.GiveBack();
     }
 
     private int ConvertedLength(int count) =>

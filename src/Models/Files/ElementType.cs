@@ -137,24 +137,35 @@ internal static class ElementConversion
         if (destination.Length != weight.ElementCount)
             throw new ArgumentException($"{weight.Name} has {weight.ElementCount} elements; the destination holds {destination.Length}.", nameof(destination));
 
-        int size = weight.Type.Size();
+        byte[] bytes = BlockOf(weight);
         for (int start = 0; start < destination.Length; start += BlockElements)
         {
             Span<float> block = destination.Slice(start, Math.Min(BlockElements, destination.Length - start));
-            Widen(weight, weight.Slice((long)start * size, block.Length * size), block);
+            Widen(weight, Read(weight, start, block.Length, bytes), block);
         }
     }
 
     public static long[] ToInt64(Weight weight)
     {
         long[] values = new long[ArrayLength(weight)];
-        int size = weight.Type.Size();
+        byte[] bytes = BlockOf(weight);
         for (int start = 0; start < values.Length; start += BlockElements)
         {
             Span<long> block = values.AsSpan(start, Math.Min(BlockElements, values.Length - start));
-            Widen(weight, weight.Slice((long)start * size, block.Length * size), block);
+            Widen(weight, Read(weight, start, block.Length, bytes), block);
         }
         return values;
+    }
+
+    private static byte[] BlockOf(Weight weight) =>
+        GC.AllocateUninitializedArray<byte>((int)Math.Min(BlockElements, weight.ElementCount) * weight.Type.Size());
+
+    private static ReadOnlySpan<byte> Read(Weight weight, int start, int count, byte[] bytes)
+    {
+        int size = weight.Type.Size();
+        Span<byte> block = bytes.AsSpan(0, count * size);
+        weight.CopyBytes((long)start * size, block);
+        return block;
     }
 
     /// <summary>Some of a weight's elements to float32.</summary>

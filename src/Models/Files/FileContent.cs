@@ -41,6 +41,9 @@ internal sealed class FileContent : IDisposable
         else Slice(offset, destination.Length).CopyTo(destination);
     }
 
+    /// <summary>Says that bytes were read and are not needed again; see <see cref="MappedFile.GiveBack"/>.</summary>
+    public void GiveBack(long offset, long length) => _mapped?.GiveBack(offset, length);
+
     /// <summary>
     /// A tensor of the file, known to lie in its storage: a view of its bytes where they lie in C order, else one that gathers them when they are read.
     /// </summary>

@@ -87,7 +87,8 @@ internal sealed unsafe class MappedFile : IDisposable
         return new ReadOnlySpan<byte>(_start + offset, length);
     }
 
-    /// <summary>Copies a few bytes without touching the mapping: the fault of a page that nothing else reads takes eight times as long.</summary>
+    /// <summary>Copies bytes without touching the mapping: what is read once does not stay in memory as a part of this process, and the fault of a page that
+    /// nothing else reads takes eight times as long as reading a few bytes of it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the file.</exception>
     /// <exception cref="CheckpointException">The file was cut meanwhile, or cannot be read.</exception>
     internal void Read(long offset, Span<byte> destination)
@@ -114,6 +115,14 @@ internal sealed unsafe class MappedFile : IDisposable
         {
             throw Unusable(Path, $"cannot be read: {e.Message}", e);
         }
+    }
+
+    /// <summary>Gives back the pages of a range that was read and is not needed again; whoever reads it all the same has them read again.</summary>
+    /// <exception cref="ObjectDisposedException">The file is unmapped.</exception>
+    public void GiveBack(long offset, long length)
+    {
+        _lifetime.ThrowIfEnded();
+        if (_view is not null) SystemCalls.GiveBackPages(_start + offset, length);
     }
 
     /// <summary>Two calls of the operating system find out whether the file has the length and the time that it was mapped with. A file that was replaced by

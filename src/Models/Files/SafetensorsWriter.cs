@@ -60,7 +60,8 @@ internal static class SafetensorsWriter
         }
     }
 
-    private static void RequireDistinctNames(IReadOnlyCollection<TensorEntry> tensors)
+    /// <exception cref="ArgumentException">Two tensors have one name.</exception>
+    internal static void RequireDistinctNames(IReadOnlyCollection<TensorEntry> tensors)
     {
         var seen = new HashSet<string>(tensors.Count, StringComparer.Ordinal);
         foreach (TensorEntry tensor in tensors)

@@ -122,11 +122,19 @@ public sealed class Weight
         return _memory.Span.Slice((int)byteOffset, byteLength);
     }
 
-    /// <summary>Copies some of the bytes: whole elements.</summary>
+    /// <summary>Copies some of the bytes: whole elements. No page of a mapped file stays in memory for it.</summary>
     internal void CopyBytes(long byteOffset, Span<byte> destination)
     {
-        if (_view is not null) _view.CopyTo(byteOffset / Type.Size(), destination);
+        if (_mapped is not null) _mapped.Read(_offset + byteOffset, destination);
+        else if (_view is not null) _view.CopyTo(byteOffset / Type.Size(), destination);
         else Slice(byteOffset, destination.Length).CopyTo(destination);
+    }
+
+    /// <summary>Says that the bytes were read and are not needed again: the pages of a mapped file need not stay in memory.</summary>
+    internal void GiveBack()
+    {
+        _mapped?.GiveBack(_offset, ByteLength);
+        _view?.GiveBack();
     }
 
     /// <summary>Whether both hold the same elements.</summary>

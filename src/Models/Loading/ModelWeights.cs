@@ -161,6 +161,7 @@ public sealed class ModelWeights
         try
         {
             Quantization.Quantize(stored.View, type, bytes, _options.Kernels);
+            weight.GiveBack();
         }
         catch (ArgumentException e)
         {
@@ -313,6 +314,7 @@ internal static class Transposed
         (int rows, int columns) = ((int)weight.Shape[0], (int)weight.Shape[1]);
         byte[] bytes = GC.AllocateUninitializedArray<byte>(checked((int)weight.ByteLength));
         Transposition.Run(weight.Bytes, rows, columns, weight.Type.Size(), bytes, options);
+        weight.GiveBack();
         return new Weight(weight.Name, weight.Type, [columns, rows], bytes, weight.File);
     }
 }

@@ -160,6 +160,7 @@ internal sealed class StridedView(FileContent content, ElementType type, long by
                 };
             byte[] bytes = GC.AllocateUninitializedArray<byte>((int)length);
             CopyTo(0, bytes);
+            GiveBack();
             return _gathered = bytes;
         }
     }
@@ -179,6 +180,13 @@ internal sealed class StridedView(FileContent content, ElementType type, long by
             destination = destination[(count * size)..];
             element += count;
         }
+    }
+
+    /// <summary>Says that the elements were read and are not needed again.</summary>
+    public void GiveBack()
+    {
+        long last = shape.Zip(strides, (size, stride) => (size - 1) * stride).Sum();
+        content.GiveBack(byteOffset, (last + 1) * type.Size());
     }
 
     /// <summary>Where a row begins in the storage, in elements: rows are counted through all axes but the last.</summary>
