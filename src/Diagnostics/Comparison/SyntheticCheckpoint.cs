@@ -13,14 +13,21 @@ public static class SyntheticCheckpoint
 
     private const int ChunkElements = 1 << 16;
 
-    /// <summary>Writes config.json and model.safetensors as the specification in <paramref name="caseDirectory"/> says.</summary>
+    /// <summary>Writes config.json and model.safetensors, or shards of 5 GB and their index, as the specification in <paramref name="caseDirectory"/>
+    /// says.</summary>
     /// <param name="caseDirectory">A folder with config.json and weights.json.</param>
     /// <param name="directory">Where the checkpoint goes; created where it is missing.</param>
     /// <param name="progress">Told after each tensor.</param>
     /// <param name="cancellationToken">Ends the writing; no half file is left.</param>
     /// <exception cref="CheckpointException">weights.json is broken, or names a type other than F32, F16 and BF16.</exception>
     /// <exception cref="IOException">A file is missing or cannot be written.</exception>
-    public static void Write(string caseDirectory, string directory, IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default)
+    public static void Write(
+        string caseDirectory, string directory, IProgress<WriteProgress>? progress = null, CancellationToken cancellationToken = default) =>
+        Write(caseDirectory, directory, new ConversionOptions().MaxShardSize, progress, cancellationToken);
+
+    /// <summary>The same in shards of a given size.</summary>
+    internal static void Write(
+        string caseDirectory, string directory, long maxShardSize, IProgress<WriteProgress>? progress, CancellationToken cancellationToken)
     {
         string path = Path.Combine(caseDirectory, SpecificationFileName);
         WeightSpecification specification = Parse(File.ReadAllBytes(path), path);
@@ -29,7 +36,12 @@ public static class SyntheticCheckpoint
         using var files = new PendingDirectory(directory);
         RequireRoom(tensors, directory, path);
         files.Add(ConfigJson.FileName, stream => stream.Write(config));
-        files.Add(Checkpoint.SingleFileName, stream => SafetensorsWriter.Write(stream, tensors, progress: progress, cancellationToken: cancellationToken));
+        SafetensorsWriter.RequireDistinctNames(tensors);
+        var shards = new ShardPlan(tensors, maxShardSize);
+        var tally = new WriteTally(progress, tensors.Sum(tensor => tensor.ByteLength));
+        foreach ((string name, List<TensorEntry> shard) in shards.FileNames.Zip(shards.Shards))
+            files.Add(name, stream => SafetensorsWriter.Write(stream, shard, metadata: null, tally, cancellationToken));
+        if (shards.IsSharded) files.Add(Checkpoint.IndexFileName, shards.WriteIndex);
         files.Publish(replaces: true, ConversionTarget.IsWeightFile);
     }
 
