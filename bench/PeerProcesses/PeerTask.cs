@@ -22,9 +22,13 @@ internal sealed record PeerModel(string Script, string Writer, string Checkpoint
     private const string Ort = "onnxruntime-node";
     private const string Llama = "node-llama-cpp";
 
-    /// <summary>An encoder as an ONNX graph.</summary>
-    public static PeerModel Encoder(string checkpoint, string file) =>
-        new("ort_encoder.mjs", "encoder_onnx.py", checkpoint, checkpoint, Path.Combine(checkpoint, file), Ort);
+    /// <summary>An encoder as an ONNX graph, in float32, or with linear layers that are quantized dynamically where ours are in Int8.</summary>
+    public static PeerModel Encoder(string checkpoint, string file, WeightFormat format)
+    {
+        string? type = format == WeightFormat.AsStored ? null : "int8";
+        string target = type is null ? checkpoint : $"{checkpoint}-{type}";
+        return new PeerModel("ort_encoder.mjs", "encoder_onnx.py", checkpoint, target, Path.Combine(target, file), Ort, type);
+    }
 
     /// <summary>A tokenizer from the tokenizer.json that we read too.</summary>
     public static PeerModel Tokenizer(string tokenizerJson) => new("hf_tokenizer.mjs", "", "", "", tokenizerJson, "@anush008/tokenizers");
@@ -45,7 +49,7 @@ internal sealed record PeerModel(string Script, string Writer, string Checkpoint
         }
         // A decode step is not compared: its prefill is, with the same graph. llama.cpp has no CodeGen; what it runs gives other scores.
         var llama = new PeerTask($"llama.cpp {type}", new PeerModel("llama.mjs", "decoder_gguf.py", checkpoint, gguf, gguf, Llama, type),
-            WriteInputs, GivesOutput: size != ModelSize.CodeGen);
+            WriteInputs, GivesOutput: size.ModelType != "codegen");
         var ort = new PeerModel("ort_decoder.mjs", "decoder_onnx.py", checkpoint, checkpoint, Path.Combine(checkpoint, "decoder.onnx"), Ort);
         return format == WeightFormat.AsStored && size == ModelSize.CodeGen ? [llama, new PeerTask("ONNX Runtime f32", ort, WriteInputs)] : [llama];
     }

@@ -37,7 +37,8 @@ internal sealed class EncoderWork : Work
     /// <param name="inputs">The texts.</param>
     /// <param name="models">Where the model comes from.</param>
     /// <param name="kernels">Level and threads.</param>
-    /// <param name="format">How weights are held; quantized ones (head included) are timed in interleaved runs with F32.</param>
+    /// <param name="format">How weights are held; quantized ones (head included) are timed in interleaved runs with F32. ONNX Runtime has them in f32, or
+    /// in int8 where ours are.</param>
     public EncoderWork(string name, ModelSize size, EncoderPart part, ModelInputs inputs, ModelCache models, KernelOptions kernels,
         WeightFormat format = WeightFormat.AsStored)
         : base(name + ModelSize.Suffix(format), kernels)
@@ -51,11 +52,12 @@ internal sealed class EncoderWork : Work
         Flops = size.BodyFlops(tokens, lengths.Sum(length => (double)length * length)) + size.HeadFlops(scored, transform: true);
         Bytes = size.Bytes(format) * (size.LayerWeights + (scored > 0 ? size.HeadWeights : 0));
         if (format != WeightFormat.AsStored)
-        {
             Siblings = [("F32 weights", () => new EncoderWork(name, size, part, inputs, models, kernels))];
-            return;
+        if (format is WeightFormat.AsStored or WeightFormat.Int8)
+        {
+            PeerModel model = PeerModel.Encoder(size.Checkpoint, part == EncoderPart.Body ? "body.onnx" : "full.onnx", format);
+            Peers = [new PeerTask($"ONNX Runtime {(format == WeightFormat.AsStored ? "f32" : "int8")}", model, WritePrepareLine)];
         }
-        Peers = [new PeerTask("ONNX Runtime f32", PeerModel.Encoder(size.Checkpoint, part == EncoderPart.Body ? "body.onnx" : "full.onnx"), WritePrepareLine)];
     }
 
     public override void Prepare()

@@ -66,8 +66,8 @@ internal static class WorkCatalog
             foreach ((int rows, int length) in new[] { (1, 16), (1, 128), (32, 64) })
                 yield return new EncoderWork($"{size.Name} body {rows}×{length}", size, EncoderPart.Body, Full(rows, length), models, kernels);
         }
-        foreach (int length in new[] { 16, 128, 512 })
-            yield return new EncoderWork($"CodeBERTa body 1×{length}", ModelSize.CodeBerta, EncoderPart.Body, Full(1, length), models,
+        foreach ((int rows, int length) in Shapes(ModelSize.CodeBerta))
+            yield return new EncoderWork($"CodeBERTa body {rows}×{length}", ModelSize.CodeBerta, EncoderPart.Body, Full(rows, length), models,
                 kernels, WeightFormat.Int8);
     }
 

@@ -1,7 +1,10 @@
 """Writes a BERT or RoBERTa checkpoint as ONNX graphs of standard operators: body.onnx (last hidden state) and, where it has a head over the
 vocabulary, full.onnx (its scores), which share weights.bin.
 
-    python3 encoder_onnx.py CHECKPOINT_DIRECTORY OUTPUT_DIRECTORY
+    python3 encoder_onnx.py CHECKPOINT_DIRECTORY OUTPUT_DIRECTORY [int8]
+
+int8: linear layers (decoder included) are quantized dynamically, as onnxruntime.quantization.quantize_dynamic does by default: int8 matrices with
+one scale each, uint8 inputs; embeddings and what attention multiplies stay float32.
 """
 import json
 import math
@@ -63,13 +66,13 @@ def masked_lm_head(graph, checkpoint, config, x, prefix):
     bias = "lm_head.bias" if prefix == "roberta" else "cls.predictions.bias"
     x = gelu(graph, graph.linear(x, f"{transform}.dense", checkpoint), transform)
     x = graph.layer_norm(x, norm, checkpoint, config["layer_norm_eps"])
-    decoder = graph.weight("decoder.weight_t", checkpoint[f"{prefix}.embeddings.word_embeddings.weight"].T)
-    return graph.op("Add", [graph.op("MatMul", [x, decoder], "decoder/matmul"), graph.weight(bias, checkpoint[bias])], "decoder/add")
+    scores = graph.matmul(x, "decoder.weight_t", checkpoint[f"{prefix}.embeddings.word_embeddings.weight"].T, "decoder/matmul")
+    return graph.op("Add", [scores, graph.weight(bias, checkpoint[bias])], "decoder/add")
 
 
-def build(checkpoint, config, weights, full, path):
+def build(checkpoint, config, weights, full, path, int8):
     prefix, hidden, heads = config["model_type"], config["hidden_size"], config["num_attention_heads"]
-    graph = Graph(weights)
+    graph = Graph(weights, int8)
     for name, value in dict(one=1, half=0.5, sqrt2=math.sqrt(2), sqrt_head_dim=math.sqrt(hidden // heads), hide=-1e9).items():
         graph.constant(name, np.float32(value))
     for name, value in dict(i1=[1], i2=[2], i12=[1, 2], split_heads=[0, 0, heads, hidden // heads], join_heads=[0, 0, hidden]).items():
@@ -86,15 +89,15 @@ def build(checkpoint, config, weights, full, path):
                [(output, TensorProto.FLOAT, ["batch", "sequence", width])])
 
 
-def main(source, target):
+def main(source, target, kind="f32"):
     os.makedirs(target, exist_ok=True)
     with open(os.path.join(source, "config.json")) as file:
         config = json.load(file)
     checkpoint = Checkpoint(os.path.join(source, "model.safetensors"))
     weights = WeightFile(os.path.join(target, "weights.bin"))
-    build(checkpoint, config, weights, False, os.path.join(target, "body.onnx"))
+    build(checkpoint, config, weights, False, os.path.join(target, "body.onnx"), kind == "int8")
     if config["architectures"][0].endswith(("ForMaskedLM", "ForPreTraining")):
-        build(checkpoint, config, weights, True, os.path.join(target, "full.onnx"))
+        build(checkpoint, config, weights, True, os.path.join(target, "full.onnx"), kind == "int8")
     weights.close()
 
 

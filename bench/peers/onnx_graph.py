@@ -5,7 +5,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 ALIGNMENT = 4096
-ONNX_TYPE = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
+ONNX_TYPE = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64, np.dtype(np.int8): TensorProto.INT8}
 
 
 class WeightFile:
@@ -29,8 +29,10 @@ class WeightFile:
 
 
 class Graph:
-    def __init__(self, weights):
-        self._weights = weights
+    def __init__(self, weights, int8=False):
+        """int8: linear layers multiply integers, as onnxruntime.quantization.quantize_dynamic makes them."""
+        self._weights, self._int8 = weights, int8
+        self._quantized = {}
         self._nodes, self._constants, self._names = [], [], set()
 
     def op(self, kind, inputs, outputs, **attributes):
@@ -59,8 +61,23 @@ class Graph:
 
     def linear(self, x, name, checkpoint, bias=True):
         """x · Wᵀ + b with the weights of a Linear; MatMul wants [in, out]."""
-        y = self.op("MatMul", [x, self.weight(f"{name}.weight_t", checkpoint[f"{name}.weight"].T)], f"{name}/matmul")
+        y = self.matmul(x, f"{name}.weight_t", checkpoint[f"{name}.weight"].T, f"{name}/matmul")
         return self.op("Add", [y, self.weight(f"{name}.bias", checkpoint[f"{name}.bias"])], f"{name}/add") if bias else y
+
+    def matmul(self, x, name, matrix, output):
+        """x · matrix, [in, out]; in int8: one scale for the matrix, symmetric, and one scale and zero point for x, found when it runs."""
+        if not self._int8:
+            return self.op("MatMul", [x, self.weight(name, matrix)], output)
+        scale = np.float32(2 * np.abs(matrix).max() / 254)
+        weight = self.weight(f"{name}_int8", np.clip(np.rint(matrix / scale), -127, 127).astype(np.int8))
+        if x not in self._quantized:
+            # Layers over one x share it.
+            self._quantized[x] = self.op("DynamicQuantizeLinear", [x], [f"{x}/int8", f"{x}/scale", f"{x}/zero"])
+        integers, x_scale, x_zero = self._quantized[x]
+        zero = self.constant(f"{name}_zero", np.int8(0))
+        product = self.op("Cast", [self.op("MatMulInteger", [integers, weight, x_zero, zero], f"{output}/integers")], f"{output}/float", to=TensorProto.FLOAT)
+        scales = self.op("Mul", [x_scale, self.constant(f"{name}_scale", scale)], f"{output}/scales")
+        return self.op("Mul", [product, scales], output)
 
     def layer_norm(self, x, name, checkpoint, epsilon):
         gain, bias = (self.weight(f"{name}.{part}", checkpoint[f"{name}.{part}"]) for part in ("weight", "bias"))
