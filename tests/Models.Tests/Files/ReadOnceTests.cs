@@ -61,13 +61,27 @@ public class ReadOnceTests
         (long most, int checks) = (0, 0);
         var progress = new Inline(p =>
         {
-            most = Math.Max(most, Resident(_source.Path) + Resident(_destination.Path));
+            most = Math.Max(most, Resident(_source.Path, _destination.Path));
             checks += p.Checking ? 1 : 0;
         });
         ConversionResult result = CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { WeightFormat = format, Type = type },
             progress);
         Assert.That(most, Is.LessThan(Few));
         Assert.That(checks, Is.EqualTo(result.Tensors));
+    }
+
+    [Test]
+    public void A_file_that_is_cut_while_it_is_converted_says_so()
+    {
+        Save("codegen");
+        string file = _source["model.safetensors"];
+        var cut = new Inline(_ =>
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete);
+            stream.SetLength(stream.Length / 4);
+        });
+        Assert.That(() => CheckpointConverter.Convert(_source.Path, _destination.Path, new ConversionOptions { WeightFormat = WeightFormat.Int4 }, cut),
+            Throws.TypeOf<CheckpointException>().With.Message.Contains($"{file} was cut at "));
     }
 
     [Test]
@@ -95,14 +109,14 @@ public class ReadOnceTests
         model.Save(_source.Path);
     }
 
-    /// <summary>Bytes of the mapped files in a directory, or in the one that will replace it, that this process has in memory.</summary>
-    private static long Resident(string directory)
+    /// <summary>Bytes of the mapped files in directories, or in those that will replace them, that this process has in memory.</summary>
+    private static long Resident(params string[] directories)
     {
-        string name = Path.GetFileName(directory);
+        string[] names = [.. directories.Select(directory => Path.GetFileName(directory))];
         (long sum, bool counts) = (0, false);
         foreach (string line in File.ReadLines("/proc/self/smaps"))
         {
-            if (line.Contains('/') && line.Contains(".safetensors", StringComparison.Ordinal)) counts = line.Contains(name, StringComparison.Ordinal);
+            if (line.Contains('/')) counts = line.Contains(".safetensors", StringComparison.Ordinal) && names.Any(line.Contains);
             else if (char.IsAsciiHexDigitLower(line[0]) || char.IsAsciiDigit(line[0])) counts = false;
             else if (counts && line.StartsWith("Rss:", StringComparison.Ordinal))
                 sum += long.Parse(line[4..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture) << 10;
