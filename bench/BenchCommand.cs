@@ -15,6 +15,9 @@ internal sealed record BenchSettings
 
     public bool Peers { get; init; }
 
+    /// <summary>Only the works that <see cref="WorkCatalog"/> chooses for a short run.</summary>
+    public bool Quick { get; init; }
+
     /// <summary>Only works whose name contains this.</summary>
     public string? Filter { get; init; }
 
@@ -35,15 +38,18 @@ internal sealed record BenchSettings
 /// <summary>The command line of the end-to-end bench.</summary>
 internal static class BenchCommand
 {
+    private const double Seconds = 3, QuickSeconds = 2;
+
     public static RootCommand Create()
     {
         var groups = new Argument<string[]>("WORK")
         {
             Description = "What to measure. (micro … runs the BenchmarkDotNet benchmarks.)",
-            Arity = ArgumentArity.OneOrMore,
+            Arity = ArgumentArity.ZeroOrMore,
         };
-        groups.AcceptOnlyFromAmong([.. WorkCatalog.Groups, "all"]);
-        var json = new Option<bool>("--json") { Description = "Write an array of objects to standard output; everything else goes to standard error." };
+        groups.AcceptOnlyFromAmong([.. WorkCatalog.Groups, WorkCatalog.Seed, "all"]);
+        var quick = new Option<bool>("--quick") { Description = "A choice of works that covers each area, in about two minutes." };
+        var json = new Option<bool>("--json") { Description = "Write the results to standard output; everything else goes to standard error." };
         var peers = new Option<bool>("--peers") { Description = "Measure ONNX Runtime and llama.cpp alternately with ours." };
         var threads = new Option<string>("--threads")
         {
@@ -67,7 +73,7 @@ internal static class BenchCommand
         });
         var filter = new Option<string?>("--filter") { Description = "Only works whose name contains this text." };
         var runs = new Option<int?>("--runs") { Description = "Timed runs per work (pairs with --peers). Default: as many as fit into --seconds." };
-        var seconds = new Option<double>("--seconds") { Description = "Time for each work.", DefaultValueFactory = _ => 3 };
+        var seconds = new Option<double?>("--seconds") { Description = $"Time for each work. Default: {Seconds}, with --quick {QuickSeconds}." };
         var cache = new Option<string>("--cache")
         {
             Description = "Where checkpoints and peers are kept.",
@@ -80,17 +86,26 @@ internal static class BenchCommand
         var svg = new Option<string?>("--svg") { Description = "Write a roofline plot." };
         var root = new RootCommand("Measures the machine's limits, then ManagedTransformers as a share of them.")
         {
-            groups, json, peers, threads, level, filter, runs, seconds, cache, markdown, svg,
+            groups, quick, json, peers, threads, level, filter, runs, seconds, cache, markdown, svg,
         };
+        root.Validators.Add(result =>
+        {
+            bool named = result.GetValue(groups) is { Length: > 0 };
+            if (!named && !result.GetValue(quick))
+                result.AddError($"Say what to measure: {string.Join(", ", WorkCatalog.Groups)}, {WorkCatalog.Seed} or all; or --quick for a choice of all.");
+            if (named && result.GetValue(quick))
+                result.AddError("--quick chooses the works itself: leave out their names, or narrow the choice with --filter.");
+        });
         root.SetAction(parsed => BenchRun.Execute(new BenchSettings
         {
-            Groups = parsed.GetValue(groups) is { } names && !names.Contains("all") ? names : WorkCatalog.Groups,
+            Groups = parsed.GetValue(groups) is { Length: > 0 } names && !names.Contains("all") ? names : WorkCatalog.Groups,
+            Quick = parsed.GetValue(quick),
             Threads = [.. parsed.GetValue(threads)!.Split(',').Select(int.Parse)],
             Levels = Levels(parsed.GetValue(level)),
             Peers = parsed.GetValue(peers),
             Filter = parsed.GetValue(filter),
             Runs = parsed.GetValue(runs),
-            Seconds = parsed.GetValue(seconds),
+            Seconds = parsed.GetValue(seconds) ?? (parsed.GetValue(quick) ? QuickSeconds : Seconds),
             Cache = Path.GetFullPath(parsed.GetValue(cache)!),
             Json = parsed.GetValue(json),
             Markdown = parsed.GetValue(markdown),

@@ -13,6 +13,7 @@ internal sealed class BenchRun : IDisposable
     private readonly PeerHost _peers;
     private readonly Timing _timing;
     private readonly List<Measurement> _results = [];
+    private string? _area;                                // of the work that is measured
 
     private BenchRun(BenchSettings settings)
     {
@@ -57,7 +58,7 @@ internal sealed class BenchRun : IDisposable
 
     private void MeasureGroup(string group)
     {
-        foreach (KernelLevel level in _settings.Levels ?? WorkCatalog.DefaultLevels(group))
+        foreach (KernelLevel level in _settings.Levels ?? WorkCatalog.DefaultLevels(group, _settings.Quick))
         {
             foreach (int threads in _settings.Threads)
                 MeasureGroup(group, new KernelOptions { Level = level, MaxThreads = threads });
@@ -95,12 +96,13 @@ internal sealed class BenchRun : IDisposable
 
     private void MeasureGroup(string group, KernelOptions kernels)
     {
-        foreach (Work work in WorkCatalog.Create(group, _models, kernels))
+        foreach (Work work in WorkCatalog.Create(group, _models, kernels, _settings.Quick))
         {
             using (work)
             {
                 if (_settings.Filter is string filter && !work.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))
                     continue;
+                _area = WorkCatalog.AreaOf(group, work);
                 work.Prepare();
                 Measure(work);
             }
@@ -109,9 +111,10 @@ internal sealed class BenchRun : IDisposable
 
     private void Measure(Work work)
     {
-        if (work is ColdStartWork start)
+        if (work is ProcessWork processes)
         {
-            AddColdStart(start);
+            foreach (ProcessLine line in processes.Measure(_settings.Runs))
+                Add(Describe(work, line.Ms) with { Work = $"{work.Name}{line.What}", LargestResidentMb = line.LargestResidentMb });
             return;
         }
         _timing.WarmUp(work);
@@ -135,7 +138,7 @@ internal sealed class BenchRun : IDisposable
     private void MeasureInterleavedLimit(Work work, Func<InterleavedLimit> make)
     {
         using InterleavedLimit limit = make();
-        AddPairs(work, limit.Name, limit);
+        AddPairs(work, limit.Name, PeerKind.Limit, limit);
     }
 
     private void MeasureSibling(Work work, string name, Func<Work> make)
@@ -143,15 +146,15 @@ internal sealed class BenchRun : IDisposable
         using Work sibling = make();
         sibling.Prepare();
         _timing.WarmUp(sibling);
-        AddPairs(work, name, sibling);
+        AddPairs(work, name, work.SiblingsAreOthers ? PeerKind.Other : PeerKind.Ours, sibling);
     }
 
     /// <summary>Times a work in interleaved A/B runs with another one in this process.</summary>
-    private void AddPairs(Work work, string name, ITimed other)
+    private void AddPairs(Work work, string name, PeerKind kind, ITimed other)
     {
         var use = new CpuUse(peer: null);
         PairTimes pairs = _timing.Pairs(work, other, settle: static () => { });
-        Add(Describe(work, pairs.Ours, name, pairs) with { OtherCpu = use.OthersShare() });
+        Add(Describe(work, pairs.Ours, name, pairs) with { PeerKind = kind, OtherCpu = use.OthersShare() });
     }
 
     private void MeasurePeer(Work work, PeerTask task)
@@ -168,7 +171,8 @@ internal sealed class BenchRun : IDisposable
                 peer.RunOnce();
             var use = new CpuUse(peer.Process);
             PairTimes pairs = _timing.Pairs(work, peer, peer.WaitUntilQuiet);
-            Add(Describe(work, pairs.Ours, task.Peer, pairs) with { OtherCpu = use.OthersShare(), OutputDifference = difference });
+            Measurement line = Describe(work, pairs.Ours, task.Peer, pairs);
+            Add(line with { PeerKind = PeerKind.Other, OtherCpu = use.OthersShare(), OutputDifference = difference });
         }
         catch (PeerException e)
         {
@@ -180,10 +184,11 @@ internal sealed class BenchRun : IDisposable
     {
         double median = Samples.Median(times);
         bool limited = work.Flops > 0;
-        (string limit, double leastSeconds) = limited ? _limits.LeastSeconds(work.Flops, work.Bytes, work.Kernels) : ("", 0);
+        (string limit, double leastSeconds) = limited ? _limits.LeastSeconds(work) : ("", 0);
         return new Measurement
         {
             Work = work.Name,
+            Area = _area,
             Machine = MachineDescription.Text,
             Threads = work.Kernels.MaxThreads,
             Level = $"{work.Kernels.Level}",
@@ -201,15 +206,6 @@ internal sealed class BenchRun : IDisposable
             PeerBestMs = pairs?.Theirs.Min(),
             Ratio = pairs is null ? null : Samples.Median(pairs.Ratios),
         };
-    }
-
-    private void AddColdStart(ColdStartWork work)
-    {
-        FirstToken.Times[] times = [.. Enumerable.Range(0, _settings.Runs ?? 5).Select(_ => work.StartProcess())];
-        Measurement Line(string what, Func<FirstToken.Times, double> ms) => Describe(work, [.. times.Select(ms)]) with { Work = $"{work.Name}: {what}" };
-        Add(Line("open", t => t.OpenMs));
-        Add(Line("first pass of 16 tokens", t => t.ColdMs));
-        Add(Line("tenth pass", t => t.WarmMs));
     }
 
     private void Add(Measurement result)

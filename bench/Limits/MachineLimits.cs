@@ -25,10 +25,13 @@ internal sealed class MachineLimits
 
     /// <summary>The seconds that no program on this machine can go below for a piece of work, and which limit says so.</summary>
     /// <remarks>The roofline model: Williams, Waterman and Patterson 2009, doi:10.1145/1498765.1498785.</remarks>
-    public (string Limit, double Seconds) LeastSeconds(double flops, double bytes, KernelOptions kernels)
+    public (string Limit, double Seconds) LeastSeconds(Work work)
     {
-        double arithmetic = flops / Fma(kernels.Level, kernels.MaxThreads);
-        double reading = bytes / Read(kernels.MaxThreads);
-        return arithmetic >= reading ? ("FMA", arithmetic) : ("read", reading);
+        KernelOptions kernels = work.Kernels;
+        bool hasInstructions = kernels.Level is KernelLevel.Avx2 or KernelLevel.Avx512;
+        double? integers = work.MultipliesIntegers && hasInstructions ? Int8(kernels.MaxThreads) : null;
+        double arithmetic = work.Flops / (integers ?? Fma(kernels.Level, kernels.MaxThreads));
+        double reading = work.Bytes / Read(kernels.MaxThreads);
+        return arithmetic < reading ? ("read", reading) : (integers is null ? "FMA" : "int8", arithmetic);
     }
 }

@@ -1,4 +1,20 @@
+using System.Text.Json.Serialization;
+
 namespace ManagedTransformers.Bench;
+
+/// <summary>What a work was timed against.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<PeerKind>))]
+internal enum PeerKind
+{
+    /// <summary>The machine: the same arithmetic or reading alone.</summary>
+    Limit,
+
+    /// <summary>Ours in another form: on one thread, from other weights, without what is measured.</summary>
+    Ours,
+
+    /// <summary>Another program or library.</summary>
+    Other,
+}
 
 /// <summary>One line of the results; what does not apply is null and left out of the JSON.</summary>
 internal sealed record Measurement
@@ -32,7 +48,12 @@ internal sealed record Measurement
     /// <summary>The share of all cores that other processes used meanwhile.</summary>
     public double? OtherCpu { get; init; }
 
+    /// <summary>What part of the library it is about; null for the machine's limits.</summary>
+    public string? Area { get; init; }
+
     public string? Peer { get; init; }
+
+    public PeerKind? PeerKind { get; init; }
 
     public double? PeerMedianMs { get; init; }
 
@@ -46,6 +67,9 @@ internal sealed record Measurement
 
     /// <summary>FLOP per byte of weights read: the place on the roofline.</summary>
     public double? Intensity { get; init; }
+
+    /// <summary>The most memory that the process had at once, files that were mapped included, in 2²⁰ bytes.</summary>
+    public double? LargestResidentMb { get; init; }
 
     public string? Note { get; init; }
 }

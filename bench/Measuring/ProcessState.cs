@@ -21,6 +21,15 @@ internal sealed record ProcessState(long Resident, long Private, int Files, int 
             maps.Count(line => line.Contains(".safetensors", StringComparison.Ordinal)));
     }
 
+    /// <summary>The most bytes of RAM that this process had at once (VmHWM); null where the system does not say.</summary>
+    public static long? LargestResident()
+    {
+        const string Status = "/proc/self/status", Key = "VmHWM:";
+        return File.Exists(Status) && File.ReadLines(Status).FirstOrDefault(line => line.StartsWith(Key, StringComparison.Ordinal)) is string line
+            ? Bytes(line[Key.Length..])
+            : null;
+    }
+
     private static bool IsOwn(string task)
     {
         try

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The results as one JSON array on standard output.</summary>
+/// <summary>The results as one JSON object on standard output: all lines, and the summary.</summary>
 internal static class JsonReport
 {
     private static readonly ReportJsonContext s_context = new(new JsonSerializerOptions
@@ -16,8 +16,11 @@ internal static class JsonReport
     });
 
     public static void Write(IReadOnlyList<Measurement> results) =>
-        Console.Out.WriteLine(JsonSerializer.Serialize(results, s_context.IReadOnlyListMeasurement));
+        Console.Out.WriteLine(JsonSerializer.Serialize(new Report(results, AreaSummary.Of(results)), s_context.Report));
 }
 
-[JsonSerializable(typeof(IReadOnlyList<Measurement>))]
+/// <summary>What the JSON holds.</summary>
+internal sealed record Report(IReadOnlyList<Measurement> Lines, IReadOnlyList<AreaSummary> Summary);
+
+[JsonSerializable(typeof(Report))]
 internal sealed partial class ReportJsonContext : JsonSerializerContext;

@@ -3,13 +3,13 @@ using System.Text;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>The table of all measurements, for bench/results.</summary>
+/// <summary>The table of all measurements and the summary, for bench/results.</summary>
 internal static class MarkdownReport
 {
     private const string Begin = "<!-- bench -->";
     private const string End = "<!-- /bench -->";
 
-    /// <summary>Writes the table to a file; where the file has the two marks, only what stands between them is replaced.</summary>
+    /// <summary>Writes both to a file; where the file has the two marks, only what stands between them is replaced.</summary>
     public static void Write(string path, IReadOnlyList<Measurement> results)
     {
         string table = Table(results);
@@ -22,10 +22,17 @@ internal static class MarkdownReport
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{MachineDescription.Text}; {DateTime.UtcNow:yyyy-MM-dd}.\n\n");
-        text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", ResultRow.Headings)} |\n");
-        text.Append(CultureInfo.InvariantCulture, $"|{string.Concat(Enumerable.Repeat("---|", ResultRow.Headings.Count))}\n");
-        foreach (Measurement result in results)
-            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", ResultRow.Cells(result))} |\n");
+        Append(text, ResultRow.Headings, results.Select(ResultRow.Cells));
+        text.Append('\n');
+        Append(text, AreaSummary.Headings, AreaSummary.Of(results).Select(area => area.Cells()));
         return text.ToString();
+    }
+
+    private static void Append(StringBuilder text, IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
+    {
+        text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", headings)} |\n");
+        text.Append(CultureInfo.InvariantCulture, $"|{string.Concat(Enumerable.Repeat("---|", headings.Count))}\n");
+        foreach (IReadOnlyList<string> cells in rows)
+            text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", cells)} |\n");
     }
 }

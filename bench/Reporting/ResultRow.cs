@@ -8,7 +8,7 @@ internal static class ResultRow
     public static IReadOnlyList<string> Headings { get; } =
     [
         "work", "threads", "level", "median ms", "best ms", "tokens/s", "GFLOP/s", "GB/s", "share of limit",
-        "peer", "peer ms", "times as fast", "outputs differ by", "others' CPU",
+        "peer", "peer ms", "times as fast", "outputs differ by", "resident MB", "others' CPU",
     ];
 
     public static IReadOnlyList<string> Cells(Measurement m) =>
@@ -26,6 +26,7 @@ internal static class ResultRow
         Number(m.PeerMedianMs),
         m.Ratio is double ratio ? $"{ratio:F2}x" : "",
         m.OutputDifference is double difference ? difference.ToString("0E+0", CultureInfo.InvariantCulture) : "",
+        Number(m.LargestResidentMb),
         m.OtherCpu is double others ? $"{others:P0}" : "",
     ];
 

@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace ManagedTransformers.Bench;
 
-/// <summary>Shows each result when it is there, and the whole table at the end; on standard error where standard output is JSON.</summary>
+/// <summary>Shows each result when it is there, and the whole table and the summary at the end; on standard error where standard output is JSON.</summary>
 internal sealed class TableReport(bool toStandardError)
 {
     // Wide enough for all columns where the output is no terminal.
@@ -20,14 +20,20 @@ internal sealed class TableReport(bool toStandardError)
         Say(string.Join("  ", named.Skip(1).Where(text => text.Length > 0).Prepend(result.Work)));
     }
 
-    /// <summary>All results.</summary>
+    /// <summary>All results, and the summary.</summary>
     public void Finish(IReadOnlyList<Measurement> results)
     {
+        Write(ResultRow.Headings, [0, 2, 9], results.Select(ResultRow.Cells));
+        Write(AreaSummary.Headings, [0, 2, 4], AreaSummary.Of(results).Select(area => area.Cells()));
+    }
+
+    private void Write(IReadOnlyList<string> headings, int[] left, IEnumerable<IReadOnlyList<string>> rows)
+    {
         var table = new Table { Border = TableBorder.Simple };
-        foreach ((int i, string heading) in ResultRow.Headings.Index())
-            table.AddColumn(new TableColumn(heading) { Alignment = i is 0 or 2 or 9 ? Justify.Left : Justify.Right });
-        foreach (Measurement result in results)
-            table.AddRow([.. ResultRow.Cells(result).Select(cell => new Text(cell))]);
+        foreach ((int i, string heading) in headings.Index())
+            table.AddColumn(new TableColumn(heading) { Alignment = left.Contains(i) ? Justify.Left : Justify.Right });
+        foreach (IReadOnlyList<string> cells in rows)
+            table.AddRow([.. cells.Select(cell => new Text(cell))]);
         _console.Write(table);
     }
 

@@ -23,8 +23,8 @@ internal sealed class CheckpointCache(string directory, Action<string> say)
     public string Open(string name)
     {
         string target = Path.Combine(Directory, "checkpoints", name);
-        // The weights are written under a temporary name and renamed at the end, so a file that is there is whole.
-        if (File.Exists(Path.Combine(target, Checkpoint.SingleFileName)))
+        // The weights are written under a temporary name and renamed at the end, so what is there is whole.
+        if (File.Exists(Path.Combine(target, Checkpoint.SingleFileName)) || File.Exists(Path.Combine(target, Checkpoint.IndexFileName)))
             return target;
         say($"Writing {name} to {target} (once)");
         int tenths = 0;

@@ -50,6 +50,7 @@ internal sealed class EncoderWork : Work
         double tokens = lengths.Sum();
         double scored = part switch { EncoderPart.Body => 0, EncoderPart.FullLogits => tokens, _ => 1 };
         Flops = size.BodyFlops(tokens, lengths.Sum(length => (double)length * length)) + size.HeadFlops(scored, transform: true);
+        MultipliesIntegers = format != WeightFormat.AsStored;
         Bytes = size.Bytes(format) * (size.LayerWeights + (scored > 0 ? size.HeadWeights : 0));
         if (format != WeightFormat.AsStored)
             Siblings = [("F32 weights", () => new EncoderWork(name, size, part, inputs, models, kernels))];

@@ -21,16 +21,22 @@ internal sealed record ModelSize(
     public static ModelSize E5Small { get; } = new("bert", "multilingual-e5-small-shape", "multilingual-E5-small", 12, 384, 12, 1536, 250_037, 4);
 
     public static ModelSize CodeGen { get; } = new("codegen", "codegen-350M-shape", "CodeGen-350M f16", 20, 1024, 16, 4096, 51_200, 2);
+    public static ModelSize CodeGen6B { get; } = new("codegen", "codegen-6B-shape", "CodeGen-6B f16", 33, 4096, 16, 16_384, 51_200, 2);
+    public static ModelSize CodeGen2 { get; } = new("codegen", "codegen2-1B-shape", "CodeGen2-1B f16", 16, 2048, 16, 8192, 51_200, 2) { QkvBlocks = 8 };
     public static ModelSize QwenHalf { get; } =
         new("qwen2", "qwen2.5-coder-0.5b-shape", "Qwen2.5-Coder-0.5B f16", 24, 896, 14, 4864, 151_936, 2) { KeyHeads = 2 };
     public static ModelSize QwenOneAndAHalf { get; } =
         new("qwen2", "qwen2.5-coder-1.5b-shape", "Qwen2.5-Coder-1.5B f16", 28, 1536, 12, 8960, 151_936, 2) { KeyHeads = 2 };
     public static ModelSize StarCoder { get; } = new("gpt_bigcode", "starcoder-1b-shape", "StarCoder-1B f16", 24, 2048, 16, 8192, 49_152, 2) { KeyHeads = 1 };
 
-    public static IReadOnlyList<ModelSize> All { get; } = [CodeBerta, StarEncoder, MiniLM, E5Small, CodeGen, QwenHalf, QwenOneAndAHalf, StarCoder];
+    public static IReadOnlyList<ModelSize> All { get; } =
+        [CodeBerta, StarEncoder, MiniLM, E5Small, CodeGen, CodeGen6B, CodeGen2, QwenHalf, QwenOneAndAHalf, StarCoder];
 
     /// <summary>Heads of keys and values; as many as <see cref="Heads"/> where nothing else is said.</summary>
     public int KeyHeads { get; init; } = Heads;
+
+    /// <summary>Blocks of [query | value | key] in which CodeGen's qkv_proj lies (mp_num).</summary>
+    public int QkvBlocks { get; private init; } = 4;
 
     /// <summary>The pad token of the encoders.</summary>
     public int PadTokenId => this == StarEncoder ? 49_152 : 1;

@@ -26,6 +26,7 @@ internal sealed class PrefillWork : Work
         _options = new ForwardOptions { LogitsAt = [(0, length - 1)] };
         Tokens = length;
         Flops = size.BodyFlops(length, pairs: length * (length + 1) / 2.0) + size.HeadFlops(1, transform: false);
+        MultipliesIntegers = format != WeightFormat.AsStored;
         Bytes = size.Bytes(format) * (size.LayerWeights + size.HeadWeights);
         Peers = PeerModel.Decoders(size, "prefill", _prompt, format);
         if (format != WeightFormat.AsStored)

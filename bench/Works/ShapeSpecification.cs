@@ -8,7 +8,7 @@ namespace ManagedTransformers.Bench;
 internal static class ShapeSpecification
 {
     private const int Seed = 3004;
-    private const int EncoderPositions = 512, DecoderPositions = 8192;
+    private const int EncoderPositions = 512, DecoderPositions = 8192, CodeGenPositions = 2048, CodeGenRotary = 64;
 
     private static readonly JsonSerializerOptions s_json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
@@ -21,8 +21,9 @@ internal static class ShapeSpecification
             "bert" => (BertConfig(size), Bert(size)),
             "qwen2" => (Qwen2Config(size), Qwen2(size)),
             "gpt_bigcode" => (GPTBigCodeConfig(size), GPTBigCode(size)),
+            "codegen" => (CodeGenConfig(size), CodeGen(size)),
             _ => throw new NotSupportedException($"{size.Checkpoint} is of the family {size.ModelType}; {nameof(ShapeSpecification)} lists the tensors of " +
-                "bert, qwen2 and gpt_bigcode. List those of this family there."),
+                "bert, qwen2, gpt_bigcode and codegen. List those of this family there."),
         };
         Directory.CreateDirectory(directory);
         Write(directory, "config.json", config);
@@ -110,6 +111,31 @@ internal static class ShapeSpecification
             foreach (Tensor tensor in tensors) yield return tensor;
         }
         foreach (Tensor tensor in Norm("transformer.ln_f", size.Hidden)) yield return tensor;
+    }
+
+    private static object CodeGenConfig(ModelSize size) => new
+    {
+        ModelType = "codegen", Architectures = new[] { "CodeGenForCausalLM" }, VocabSize = size.Vocabulary, NEmbd = size.Hidden, NLayer = size.Layers,
+        NHead = size.Heads, NInner = size.Inner, NPositions = CodeGenPositions, RotaryDim = CodeGenRotary, ActivationFunction = "gelu_new",
+        LayerNormEpsilon = 1e-5, MpNum = size.QkvBlocks, EosTokenId = 50_256,
+    };
+
+    private static IEnumerable<Tensor> CodeGen(ModelSize size)
+    {
+        yield return Table("transformer.wte", size.Vocabulary, size.Hidden);
+        for (int i = 0; i < size.Layers; i++)
+        {
+            string layer = $"transformer.h.{i}";
+            IEnumerable<Tensor> tensors =
+            [
+                .. Norm($"{layer}.ln_1", size.Hidden), Matrix($"{layer}.attn.qkv_proj", 3 * size.Hidden, size.Hidden),
+                Matrix($"{layer}.attn.out_proj", size.Hidden, size.Hidden), .. Linear($"{layer}.mlp.fc_in", size.Inner, size.Hidden),
+                .. Linear($"{layer}.mlp.fc_out", size.Hidden, size.Inner),
+            ];
+            foreach (Tensor tensor in tensors) yield return tensor;
+        }
+        foreach (Tensor tensor in Norm("transformer.ln_f", size.Hidden)) yield return tensor;
+        foreach (Tensor tensor in Linear("lm_head", size.Vocabulary, size.Hidden)) yield return tensor;
     }
 
     private static Tensor Table(string name, int rows, int width) => new($"{name}.weight", [rows, width], Center: 0, HalfWidth: 0.6);

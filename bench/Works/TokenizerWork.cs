@@ -24,7 +24,7 @@ internal sealed class TokenizerWork : Work
         if (kernels.MaxThreads == 1)
         {
             yield return OneText("WordPiece", wordPiece, source, kernels, ("FastBertTokenizer", () => FastBert(wordPiece, string.Concat(source))));
-            yield return OneText("byte-level BPE", data, source, kernels, ("Microsoft.ML.Tokenizers", () => MicrosoftCodeGen(data, string.Concat(source))));
+            yield return Bpe(data, source, kernels);
         }
         yield return Files("WordPiece", wordPiece, "C#", source, kernels);
         yield return Files("byte-level BPE", data, "C#", source, kernels);
@@ -34,12 +34,24 @@ internal sealed class TokenizerWork : Work
         yield return Files("Unigram", Path.Combine(data, "xlm-roberta"), "13 languages", BenchTexts.Messages(), kernels);
     }
 
+    /// <summary>Byte-level BPE, as one text and as files.</summary>
+    public static IEnumerable<Work> Quick(KernelOptions kernels)
+    {
+        string data = Path.Combine(AppContext.BaseDirectory, "data");
+        string[] source = BenchTexts.SourceFiles();
+        yield return Bpe(data, source, kernels with { MaxThreads = 1 });
+        yield return Files("byte-level BPE", data, "C#", source, kernels);
+    }
+
     public override void Prepare() => _run = _prepare();
 
     public override void Run() => _run!();
 
     /// <summary>The ids, in order.</summary>
     public override float[] Output() => [.. _run!().Select(id => (float)id)];
+
+    private static TokenizerWork Bpe(string data, string[] source, KernelOptions kernels) =>
+        OneText("byte-level BPE", data, source, kernels, ("Microsoft.ML.Tokenizers", () => MicrosoftCodeGen(data, string.Concat(source))));
 
     private static TokenizerWork OneText(
         string kind, string directory, string[] files, KernelOptions kernels, (string Name, Func<Action> Prepare) peer)
@@ -53,6 +65,7 @@ internal sealed class TokenizerWork : Work
         })
         {
             Tokens = tokenizer.CountTokens(text),
+            SiblingsAreOthers = true,
             Siblings = [(peer.Name, () => new TokenizerWork(peer.Name, kernels, () => Without(peer.Prepare())))],
         };
 

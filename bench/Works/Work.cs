@@ -21,6 +21,9 @@ internal abstract class Work(string name, KernelOptions kernels) : ITimed, IDisp
     /// <summary>Floating-point operations of one run; 0 where they are not what matters.</summary>
     public double Flops { get; protected init; }
 
+    /// <summary>Whether the products are of 8-bit integers where the CPU has instructions for them: their peak is then the limit.</summary>
+    public bool MultipliesIntegers { get; protected init; }
+
     /// <summary>Bytes of weights that one run has to read at least once.</summary>
     public double Bytes { get; protected init; }
 
@@ -28,10 +31,13 @@ internal abstract class Work(string name, KernelOptions kernels) : ITimed, IDisp
     public int? Tokens { get; protected init; }
 
     /// <summary>The same work by others.</summary>
-    public IReadOnlyList<PeerTask> Peers { get; protected init; } = [];
+    public IReadOnlyList<PeerTask> Peers { get; init; } = [];
 
-    /// <summary>Others that live in this process: the same work on one thread, or at another level.</summary>
-    public IReadOnlyList<(string Name, Func<Work> Make)> Siblings { get; protected init; } = [];
+    /// <summary>What else is timed in this process: the same work on one thread, at another level, or by another library.</summary>
+    public IReadOnlyList<(string Name, Func<Work> Make)> Siblings { get; init; } = [];
+
+    /// <summary>Whether the siblings are other libraries.</summary>
+    public bool SiblingsAreOthers { get; protected init; }
 
     /// <summary>Makes the machine's limit for this work, to be timed in interleaved runs with it; null: none.</summary>
     public Func<InterleavedLimit>? Limit { get; protected init; }

@@ -9,6 +9,9 @@ internal static class WorkCatalog
     /// <summary>The group that measures the machine and nothing of ours.</summary>
     public const string Limits = "limits";
 
+    /// <summary>The group of the seed's own size, which is not among <see cref="Groups"/>: it takes 14 GB on disk.</summary>
+    public const string Seed = "seed";
+
     private const string Gemm = "gemm";
 
     public static IReadOnlyList<string> Groups { get; } =
@@ -17,12 +20,50 @@ internal static class WorkCatalog
     private static readonly ModelSize[] s_decoders = [ModelSize.CodeGen, ModelSize.QwenHalf, ModelSize.QwenOneAndAHalf, ModelSize.StarCoder];
 
     /// <summary>The levels that a group is measured at where none were asked for.</summary>
-    public static IReadOnlyList<KernelLevel> DefaultLevels(string group) => group == Gemm
+    public static IReadOnlyList<KernelLevel> DefaultLevels(string group, bool quick) => group == Gemm && !quick
         ? [.. KernelDispatch.Supported.Where(level => level != KernelLevel.Reference).Reverse()]
         : [KernelDispatch.Level];
 
-    /// <summary>The works of a group at one level and number of threads, made one by one.</summary>
-    public static IEnumerable<Work> Create(string group, ModelCache models, KernelOptions kernels) => group switch
+    /// <summary>The part of the library that a work is about: a line of the summary.</summary>
+    public static string? AreaOf(string group, Work work) => group switch
+    {
+        Limits or "hand-off" => null,
+        Gemm => "GEMM",
+        "encoder" or "fill-mask" => "encoders",
+        "batch" or "serve" or "callers" => "batches",
+        "prefill" => "prompts",
+        "generate" when work is RowsWork => "batches",
+        "decode" or "generate" => "decoding",
+        "load" => "loading",
+        Seed => "the seed's own size",
+        _ => group,
+    };
+
+    /// <summary>The works of a group at one level and number of threads, made one by one; or a choice of them.</summary>
+    public static IEnumerable<Work> Create(string group, ModelCache models, KernelOptions kernels, bool quick) =>
+        quick ? Quick(group, models, kernels) : All(group, models, kernels);
+
+    /// <summary>At least one work of each area, on two of the checkpoints.</summary>
+    private static IEnumerable<Work> Quick(string group, ModelCache models, KernelOptions kernels)
+    {
+        (ModelSize encoder, ModelSize decoder) = (ModelSize.CodeBerta, ModelSize.CodeGen);
+        EncoderWork Body(WeightFormat format) => new("CodeBERTa body 1×128", encoder, EncoderPart.Body, Full(1, 128), models, kernels, format);
+        return group switch
+        {
+            "encoder" => [Body(WeightFormat.AsStored), Body(WeightFormat.Int8)],
+            "prefill" => Of(format => new PrefillWork(decoder, 128, models, kernels, format)),
+            "decode" => Of(format => new DecodeWork(decoder, 128, models, kernels, format)),
+            "generate" => [new RowsWork(8, 512, models, kernels)],
+            "load" => [new OpenWork(decoder, models.Checkpoints, kernels), OpenFilesWork.Torch(encoder, models.Checkpoints, kernels)],
+            "tokenizers" => TokenizerWork.Quick(kernels),
+            Gemm or "batch" => All(group, models, kernels),
+            _ => [],
+        };
+
+        static IEnumerable<Work> Of(Func<WeightFormat, Work> make) => new[] { WeightFormat.AsStored, WeightFormat.Int8, WeightFormat.Int4 }.Select(make);
+    }
+
+    private static IEnumerable<Work> All(string group, ModelCache models, KernelOptions kernels) => group switch
     {
         Gemm => [new GemmWork(128, 3072, 768, kernels), new GemmWork(512, 768, 3072, kernels)],
         "hand-off" => [new HandOffWork(kernels)],
@@ -45,6 +86,7 @@ internal static class WorkCatalog
         "vectors" => [new VectorSearchWork(1_000_000, 384, kernels)],
         "load" => Loads(models.Checkpoints, kernels),
         "tokenizers" => TokenizerWork.All(kernels),
+        Seed => Seeds(models, kernels),
         _ => [],
     };
 
@@ -88,6 +130,29 @@ internal static class WorkCatalog
         yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int4);
         yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int8, WeightType.F16);
         yield return new DecodeWork(size, 128, models, kernels, WeightFormat.Int4, WeightType.F16);
+    }
+
+    /// <summary>CodeGen-6B's and CodeGen2-1B's shapes, and a prompt of the smaller CodeGen to compare with. CodeGen-6B is timed alone: there is no room for it
+    /// in F16 as well.</summary>
+    private static IEnumerable<Work> Seeds(ModelCache models, KernelOptions kernels)
+    {
+        yield return new PrefillWork(ModelSize.CodeGen, 512, models, kernels, WeightFormat.Int4);
+        foreach (WeightFormat format in Enum.GetValues<WeightFormat>())
+        {
+            yield return new DecodeWork(ModelSize.CodeGen2, 128, models, kernels, format);
+            yield return new PrefillWork(ModelSize.CodeGen2, 512, models, kernels, format);
+        }
+        foreach (ModelSize size in new[] { ModelSize.CodeGen2, ModelSize.CodeGen6B })
+        {
+            yield return new OpenWork(size, models.Checkpoints, kernels);
+            yield return new ConvertWork(size, WeightFormat.Int4, models.Checkpoints, kernels);
+            yield return new LoadQuantizedWork(size, WeightFormat.Int4, models.Checkpoints, kernels);
+        }
+        foreach (WeightFormat format in new[] { WeightFormat.Int4, WeightFormat.Int8 })
+        {
+            yield return new DecodeWork(ModelSize.CodeGen6B, 128, models, kernels, format) { Siblings = [], Peers = [] };
+            yield return new PrefillWork(ModelSize.CodeGen6B, 512, models, kernels, format) { Siblings = [], Peers = [] };
+        }
     }
 
     private static (int Rows, int Length)[] Shapes(ModelSize size) =>
