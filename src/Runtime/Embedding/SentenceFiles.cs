@@ -140,6 +140,7 @@ internal sealed record SentenceModules
 {
     public const string FileName = "modules.json";
     private const string Package = "sentence_transformers.";
+    private const int Most = 32;                         // published checkpoints have up to five
     private static readonly string[] Known = ["Transformer", "Pooling", "Dense", "LayerNorm", "Normalize", "Dropout"];
 
     /// <summary>Where the transformer itself is, empty for the checkpoint's own directory.</summary>
@@ -191,6 +192,7 @@ internal sealed record SentenceModules
         var modules = new SentenceModules();
         var layers = new List<SentenceLayer>();
         (string Type, string Path)[] named = [.. Modules(json, reader, Known)];
+        RequireOrder([.. named.Select(module => module.Type)]);
         foreach ((string type, string path) in named)
         {
             switch (type)
@@ -203,7 +205,6 @@ internal sealed record SentenceModules
                 default: break;                     // Dropout does something in training only
             }
         }
-        RequireOrder([.. named.Select(module => module.Type)]);
         bool normalize = layers is [.., NormalizeLayer];
         return modules with { Layers = normalize ? layers[..^1] : layers, Normalize = normalize };
     }
@@ -220,6 +221,9 @@ internal sealed record SentenceModules
     public static IEnumerable<(string Type, string Path)> Modules(ReadOnlyMemory<byte> json, ModuleReader reader, string[] known)
     {
         using JsonDocument document = SmallJson.Parse(FileName, json, JsonValueKind.Array);
+        if (document.RootElement.GetArrayLength() > Most)
+            throw new ConfigException($"{FileName} names {document.RootElement.GetArrayLength()} modules; at most {Most} are read. Is it damaged?");
+        var folders = new HashSet<string>(StringComparer.Ordinal);
         foreach (JsonElement module in document.RootElement.EnumerateArray())
         {
             if (module.ValueKind != JsonValueKind.Object || !module.TryGetProperty("type", out JsonElement type) || ModuleJson.TextOf(type) is not string name)
@@ -228,6 +232,9 @@ internal sealed record SentenceModules
             if (path.Contains('\0', StringComparison.Ordinal) || Path.IsPathRooted(path) || path.Split('/', '\\').Contains(".."))
                 throw new ConfigException($"{FileName}: the path \"{path}\" leads out of the checkpoint; a folder inside is needed. " +
                     "Nothing is read from there.");
+            path = path is "." or "./" ? "" : path;
+            if (path.Length > 0 && !folders.Add(path.TrimEnd('/')))
+                throw new ConfigException($"{FileName} names the folder \"{path}\" twice; each module has one of its own. Download the checkpoint again.");
             if (module.TryGetProperty("kwargs", out JsonElement arguments) && arguments is { ValueKind: JsonValueKind.Array } && arguments.GetArrayLength() > 0)
                 reader.Warn($"{FileName}: the kwargs {arguments.GetRawText()} of {name} are not known here and not used.");
             // Both sentence_transformers.models.Pooling and, since 5.4, sentence_transformers.sentence_transformer.modules.pooling.Pooling.
@@ -235,7 +242,7 @@ internal sealed record SentenceModules
             if (!name.StartsWith(Package, StringComparison.Ordinal) || !known.Contains(last))
                 throw new ConfigException($"{FileName} names the module {name}, which this runtime does not have here; {string.Join(", ", known)} of " +
                     "sentence_transformers are known. The numbers would not be the model's.");
-            yield return (last, path is "." or "./" ? "" : path);
+            yield return (last, path);
         }
     }
 }

@@ -133,13 +133,12 @@ public sealed class EmbeddingTests
 
     [TestCase("""[{"path": "../elsewhere", "type": "sentence_transformers.models.Pooling"}]""", "../elsewhere")]
     [TestCase("""[{"path": "/etc", "type": "sentence_transformers.models.Pooling"}]""", "/etc")]
-    [TestCase("""[{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]""", "2_Dense/config.json, which is missing")]
     [TestCase("""[{"path": "", "type": "sentence_transformers.models.Transformer"}]""", "a Transformer, a Pooling")]
     [TestCase("""[{"path": "0_WordEmbeddings", "type": "sentence_transformers.models.WordEmbeddings"}]""", "sentence_transformers.models.WordEmbeddings")]
     [TestCase("""[{"path": "", "type": "sentence_transformers.models.BoW"}]""", "BoW")]
     [TestCase("""[{"path": "", "type": "sentence_transformers.sentence_transformer.modules.static_embedding.StaticEmbedding"}]""", "StaticEmbedding")]
     [TestCase("""[{"path": "", "type": "custom_st.Transformer"}]""", "custom_st.Transformer")]
-    [TestCase("""[{"path": "9_Pooling", "type": "sentence_transformers.models.Pooling"}]""", "9_Pooling/config.json")]
+    [TestCase("""[{"path": "9_Pooling", "type": "sentence_transformers.models.Pooling"}]""", "names the modules [Pooling]; a Transformer")]
     [TestCase("""[{"path": ""}]""", "type")]
     [TestCase("""{}""", "Array")]
     [TestCase("""[{""", "modules.json cannot be read")]
@@ -148,6 +147,23 @@ public sealed class EmbeddingTests
         Dictionary<string, ReadOnlyMemory<byte>> files = SentenceTransformer("pooling_mode_mean_tokens", normalize: false, maxSeqLength: null);
         files["modules.json"] = Encoding.UTF8.GetBytes(modules);
         Assert.That(() => SentenceEmbeddingPipeline.FromFiles(files), Throws.TypeOf<ConfigException>().With.Message.Contains(message));
+    }
+
+    [TestCase("Transformer: Pooling:9_Pooling", "9_Pooling/config.json")]
+    [TestCase("Transformer: Pooling:1_Pooling Dense:2_Dense", "2_Dense/config.json, which is missing")]
+    [TestCase("Transformer: Pooling:1_Pooling Dense:2_Dense Dense:2_Dense/", "the folder \"2_Dense/\" twice")]
+    public void Modules_without_a_folder_of_their_own_are_refused(string modules, string message)
+    {
+        string json = string.Join(", ", modules.Split(' ').Select(module => module.Split(':'))
+            .Select(module => $$"""{"type": "sentence_transformers.models.{{module[0]}}", "path": "{{module[1]}}"}"""));
+        Bad_modules_are_refused($"[{json}]", message);
+    }
+
+    [Test]
+    public void At_most_32_modules_are_read()
+    {
+        string modules = string.Join(", ", Enumerable.Repeat("""{"path": "", "type": "sentence_transformers.models.Dropout"}""", 33));
+        Bad_modules_are_refused($"[{modules}]", "33 modules; at most 32");
     }
 
     [Test]
