@@ -120,12 +120,15 @@ internal sealed class EngineText : IDisposable
 {
     private readonly PieceWriter _writer;
     private readonly Drafter? _drafter;
+    private readonly IReadOnlyList<int> _begun;
+    private bool _replays;
 
     public EngineText(EngineRequest request, SearchRow row)
     {
         (Request, Row) = (request, row);
         _writer = new PieceWriter(request.Plan!, row);
         _drafter = request.Plan!.Options.AssistantModel is null ? request.Plan.NewDrafter() : null;
+        _begun = row.Number < request.Request.Begun.Count ? request.Request.Begun[row.Number] : [];
     }
 
     public EngineRequest Request { get; }
@@ -136,9 +139,21 @@ internal sealed class EngineText : IDisposable
 
     public GenerationUsage Usage { get; } = new();
 
-    /// <summary>Guesses what follows the last token.</summary>
+    /// <summary>Whether the next token is known, because the text had begun elsewhere.</summary>
+    public bool IsReplaying => Row.Generated.Length < _begun.Count;
+
+    /// <summary>Guesses what follows the last token. What the text had begun with is a guess that is right: the model reads several tokens of it in a pass,
+    /// with the bits that each has alone.</summary>
     public int Draft(Span<int> room)
     {
+        _replays = IsReplaying;
+        if (_replays)
+        {
+            int known = Math.Min(room.Length, _begun.Count - Row.Generated.Length);
+            for (int i = 0; i < known; i++)
+                room[i] = _begun[Row.Generated.Length + i];
+            return known;
+        }
         int drafted = room.IsEmpty || _drafter is null ? 0 : _drafter.Draft(Row, room, CancellationToken.None);
         Usage.DraftedTokens += drafted;
         return drafted;
@@ -147,6 +162,8 @@ internal sealed class EngineText : IDisposable
     /// <summary>Hears what became of a guess.</summary>
     public void Learn(int drafted, int agreed)
     {
+        if (_replays)
+            return;
         Usage.AcceptedTokens += agreed;
         if (drafted > 0)
             _drafter!.Learn(Row, drafted, agreed);
@@ -158,11 +175,32 @@ internal sealed class EngineText : IDisposable
         Usage.DecodeTime += time;
     }
 
+    /// <summary>Compares the token that was chosen last with what the text had begun with, where it is within that; its pieces were given before.</summary>
+    /// <exception cref="ModelInputException">They differ, or it ends inside a piece.</exception>
+    public void Compare()
+    {
+        int place = Row.Generated.Length - 1;
+        if (place >= _begun.Count)
+            return;
+        string where = $"Begun of text {Row.Number} has {_begun.Count} tokens; ";
+        if (Row.Last != _begun[place])
+            throw new ModelInputException($"{where}number {place} of them is {_begun[place]}, and the model chooses {Row.Last}. " +
+                "It must come from the same request, the same files and the same kernel level.");
+        bool isLast = place == _begun.Count - 1;
+        if (Row.FinishReason is FinishReason reason && !isLast)
+            throw new ModelInputException($"{where}the text ends after {place + 1} ({reason}). It must come from the same request.");
+        if (isLast && Row.FinishReason is null && _writer.Next() is null)
+            throw new ModelInputException($"{where}the last of them has no text of its own yet. Give the tokens of whole pieces.");
+    }
+
     /// <summary>Gives what there is to give, and the last piece where the text has ended.</summary>
     public void Give()
     {
         bool hasEnded = Row.FinishReason is not null;
-        TextPiece? piece = hasEnded ? _writer.Last(Finished()) : _writer.Next();
+        TextPiece? piece = hasEnded && Row.Generated.Length <= _begun.Count
+            ? new TextPiece("", []) { FinishReason = Row.FinishReason, Usage = Finished() }
+            : IsReplaying ? null
+            : hasEnded ? _writer.Last(Finished()) : _writer.Next();
         if (piece is null)
             return;
         if (Request.Request.BestOf is null)

@@ -24,6 +24,7 @@ public sealed class GenerationEngine : IAsyncDisposable
     private readonly HashSet<EngineRequest> _open = [];        // the engine thread's: what is neither waiting nor over
     private GenerationEngineTotals _totals = new();
     private volatile GenerationEngineState _state;
+    private volatile IReadOnlyList<int[]> _heldPrompts = [];
     private SearchJob? _job;
     private long _number;
     private bool _disposed;
@@ -56,6 +57,9 @@ public sealed class GenerationEngine : IAsyncDisposable
         }
     }
 
+    /// <summary>The prompts whose beginnings a request can take over, the most recently used last; another list where they have changed.</summary>
+    internal IReadOnlyList<int[]> HeldPrompts => _heldPrompts;
+
     /// <summary>The request that fills a gap.</summary>
     /// <param name="gap">The texts around it, and what else is known.</param>
     /// <param name="options">As <see cref="TextGenerator.InfillSequences"/> takes them.</param>
@@ -82,11 +86,15 @@ public sealed class GenerationEngine : IAsyncDisposable
 
     /// <summary>Works on a request until all its texts have ended.</summary>
     /// <inheritdoc cref="StreamAsync"/>
-    public async Task<GenerationResult> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default)
+    public Task<GenerationResult> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default) =>
+        ResultOf(StreamAsync(request, cancellationToken), request);
+
+    /// <summary>Waits for all updates of a request, and puts its texts together.</summary>
+    internal static async Task<GenerationResult> ResultOf(IAsyncEnumerable<GenerationUpdate> updates, GenerationRequest request)
     {
         var pieces = new SortedDictionary<int, List<TextPiece>>();
         IReadOnlyList<TokenProbability?>? prompt = null;
-        await foreach (GenerationUpdate update in StreamAsync(request, cancellationToken).ConfigureAwait(false))
+        await foreach (GenerationUpdate update in updates.ConfigureAwait(false))
         {
             prompt ??= update.PromptLogProbabilities;
             if (!pieces.TryGetValue(update.Index, out List<TextPiece>? text))
@@ -179,7 +187,20 @@ public sealed class GenerationEngine : IAsyncDisposable
         GenerationPlan plan = Generator.Plan([prompt], options, skipSpecialTokens: request.SkipSpecialTokens);
         if (request.PromptLogProbabilities is not null && (plan.Beams > 1 || options.AssistantModel is not null))
             throw new ModelInputException("PromptLogProbabilities is set; it cannot be together with beams or an assistant.");
+        if (request.Begun.Count > 0)
+            RequireContinuable(request, plan);
         return (RequireMemory(prompt, prompt.Tokens.Length + plan.MaxNewTokens), plan);
+    }
+
+    private void RequireContinuable(GenerationRequest request, GenerationPlan plan)
+    {
+        string? why = request.Begun.Count > plan.Sequences ? $"{request.Begun.Count} texts, and {plan.Sequences} are asked for (NumReturnSequences)"
+            : request.BestOf is not null || request.PromptLogProbabilities is not null ? "texts, and BestOf or PromptLogProbabilities is set"
+            : plan.Beams > 1 || plan.Options.AssistantModel is not null ? "texts, and there are beams or an assistant"
+            : !Options.Deterministic ? "texts, and this engine is not Deterministic, so that a text depends on what else runs"
+            : null;
+        if (why is not null)
+            throw new ModelInputException($"Begun has {why}. Leave it out, and generate the request anew.");
     }
 
     private SearchPrompt RequireMemory(SearchPrompt prompt, int tokens) => _batch.BytesFor(tokens) <= _batch.CacheLimit
@@ -318,6 +339,7 @@ public sealed class GenerationEngine : IAsyncDisposable
                 NewTokens = _totals.NewTokens + request.Texts.Sum(text => text.Row.Generated.Length),
             };
         }
+        _heldPrompts = _batch.HeldPrompts;
         _state = Look();
     }
 

@@ -24,6 +24,12 @@ public sealed record GenerationRequest(IReadOnlyList<int> PromptIds)
     /// <summary>Whether the prompt may take over what the cache holds, and stays there for requests that begin alike.</summary>
     public bool CachePrompt { get; init; } = true;
 
+    /// <summary>What texts of this request had begun with, by index, in an engine that was lost: the tokens of the pieces that it gave. The texts go on from
+    /// there, to the bit as they would have there, and only what follows is given; of a text that had ended, a last piece without text. The random numbers
+    /// are the same only with a <see cref="GenerationOptions.Seed"/>, and <see cref="GenerationOptions.MaxTime"/> begins anew. Not with BestOf, beams, an
+    /// assistant or PromptLogProbabilities, and in a deterministic engine alone.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Begun { get; init; } = [];
+
     /// <summary>Whether texts are without the special tokens that the model writes, such as those of infilling.</summary>
     public bool SkipSpecialTokens { get; init; }
 

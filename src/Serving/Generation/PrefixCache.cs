@@ -11,6 +11,12 @@ internal sealed class PrefixCache(KeyValueCache cache, int firstSequence)
 
     public int Count => _entries.Count;
 
+    /// <summary>Grows with every change of what is kept.</summary>
+    public int Version { get; private set; }
+
+    /// <summary>What is kept, the least recently used first.</summary>
+    public IEnumerable<int[]> Prompts => _entries.Select(entry => entry.Tokens);
+
     /// <summary>The sequence that begins most like a prompt, and how many tokens they have in common; (−1, 0) where none does.</summary>
     public (int Sequence, int Tokens) Find(ReadOnlySpan<int> prompt)
     {
@@ -56,6 +62,7 @@ internal sealed class PrefixCache(KeyValueCache cache, int firstSequence)
         cache.Copy(cache, sequence, place);
         cache.Truncate(place, tokens.Length);
         _entries.Add(new Entry(place, tokens));
+        Version++;
     }
 
     /// <summary>Forgets the text that was not used for the longest time.</summary>
@@ -70,6 +77,7 @@ internal sealed class PrefixCache(KeyValueCache cache, int firstSequence)
 
     private void Drop(Entry entry)
     {
+        Version++;
         _entries.Remove(entry);
         cache.Truncate(entry.Sequence, 0);
         _free.Push(entry.Sequence);

@@ -14,7 +14,8 @@ internal sealed class RunningBatch : IDisposable
     private readonly int[] _tokens, _lengths, _slots;
     private readonly FloatTensor _scores;                      // of a prompt that was read before
     private readonly long _limit;
-    private int _turn;
+    private int[][]? _held;
+    private int _heldVersion, _turn;
 
     public RunningBatch(TextGenerator generator, GenerationEngineOptions options)
     {
@@ -37,6 +38,18 @@ internal sealed class RunningBatch : IDisposable
     public long CacheBytes => _cache.BytesInUse;
     public long CacheLimit => _limit;
     public int CachedPrompts => _prefixes.Count;
+
+    /// <summary>Prompts whose keys and values are here, the most recently used last, and then those that run. Another list where they have changed.</summary>
+    public IReadOnlyList<int[]> HeldPrompts
+    {
+        get
+        {
+            if (_held is null || _heldVersion != _prefixes.Version)
+                (_held, _heldVersion) = ([.. _prefixes.Prompts, .. _rows.Where(row => row.MayShare).Select(row => row.Tokens)], _prefixes.Version);
+            return _held;
+        }
+    }
+
     public long Passes { get; private set; }
     public long RowsOfPasses { get; private set; }
     public TimeSpan PrefillTime { get; private set; }
@@ -55,6 +68,7 @@ internal sealed class RunningBatch : IDisposable
         int slot = Enumerable.Range(0, _options.MaxRows).First(place => !_rows.Exists(row => row.Slot == place));
         _cache.Truncate(slot, 0);
         _rows.Add(new BatchRow(request, text, slot, _options.Deterministic));
+        _held = null;
         if (text is not null)
             text.Row.Slot = slot;
     }
@@ -218,7 +232,8 @@ internal sealed class RunningBatch : IDisposable
             {
                 Span<float> own = scores.Row(first + agreed);
                 Scores.RequireNumbers(own, "score of token", _model);
-                int token = text.Row.Append(own, row.Request.Elapsed);
+                int token = text.Row.Append(own, text.IsReplaying ? TimeSpan.Zero : row.Request.Elapsed);
+                text.Compare();
                 if (text.Row.FinishReason is not null || agreed == draft.Length || draft[agreed] != token)
                     break;
             }
@@ -269,6 +284,7 @@ internal sealed class RunningBatch : IDisposable
         foreach (BatchRow row in _rows.FindAll(row => row.IsOver))
         {
             _rows.Remove(row);
+            _held = null;
             if (row.MayShare)
                 _prefixes.Keep(row.Slot, row.AllTokens[..Math.Min(row.Shareable, _cache.Length(row.Slot))]);
             _cache.Truncate(row.Slot, 0);
