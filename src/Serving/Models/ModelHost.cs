@@ -63,6 +63,17 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Where a model's files are.</summary>
+    /// <exception cref="UnknownModelException">There is no such model.</exception>
+    internal string DirectoryOf(string id) => Find(id).FindDirectory();
+
+    /// <summary>What a model takes in memory, loaded or not, as <see cref="MakeRoomAsync"/> counts it.</summary>
+    internal long BytesOf(string id)
+    {
+        CheckpointSummary summary = Find(id).Summarize();
+        return summary.WeightBytes + (summary.Tasks.HasFlag(ModelTasks.Generation) ? _options.Generation.CacheBytes ?? 0 : 0);
+    }
+
     /// <summary>The engines of a model that is in memory, to look at what they do, not to use them: without a lease they may end at any time. Nothing is
     /// loaded for it.</summary>
     internal (GenerationEngine? Generation, EncoderEngine? Encoder) LookAt(string id)
@@ -169,7 +180,7 @@ public sealed class ModelHost : IAsyncDisposable
         try
         {
             CheckpointSummary summary = entry.Summarize();
-            long bytes = summary.WeightBytes + (summary.Tasks.HasFlag(ModelTasks.Generation) ? _options.Generation.CacheBytes ?? 0 : 0);
+            long bytes = BytesOf(entry.Id);
             await MakeRoomAsync(entry, summary.WeightBytes, bytes).ConfigureAwait(false);
             Report(entry, ModelStage.Loading);
             PipelineOptions options = _options.Pipeline with { ModelId = entry.Id };

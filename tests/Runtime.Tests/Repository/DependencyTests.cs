@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace ManagedTransformers.Runtime.Tests;
 
-/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving → Hub; Serving ← Extensions ← Server;
+/// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving → Hub; Serving ← Extensions ← Server; Serving ← Orleans;
 /// Extensions ← SemanticKernel → VectorData; the hub on its own; Shared below all but Kernels; nothing native.</summary>
 public sealed class DependencyTests
 {
@@ -17,6 +17,7 @@ public sealed class DependencyTests
         ["Diagnostics"] = (["Runtime"], []),
         ["Serving"] = (["Runtime", "Hub"], []),
         ["Server"] = (["Extensions", "Serving"], []),
+        ["Orleans"] = (["Serving"], ["Microsoft.Orleans.Sdk", "Microsoft.Orleans.Server"]),
         ["Hub"] = (["Shared"], []),
         ["Extensions"] = (["Runtime", "Serving"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
         ["VectorData"] = (["Shared"],

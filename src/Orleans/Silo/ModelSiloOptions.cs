@@ -1,0 +1,30 @@
+namespace ManagedTransformers.Orleans;
+
+/// <summary>Which models a silo has, and what it says of them to the cluster.</summary>
+public sealed record ModelSiloOptions
+{
+    /// <summary>The models, their limit of memory, and how they are shared. Decoders are served; their engines must be deterministic, so that a text can go on
+    /// on another silo.</summary>
+    public required ModelHostOptions Host { get; init; }
+
+    /// <summary>Models that are loaded when the silo starts, by name. Another one is loaded where a request for it comes, on one silo while that has
+    /// room.</summary>
+    public IReadOnlyList<string> Preload { get; init; } = [];
+
+    /// <summary>The silo reports to the directories of its models when something changed, and in this time at the latest. One that has not for ten times as
+    /// long gets no more requests.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
+    public TimeSpan ReportInterval
+    {
+        get;
+        init => field = value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "A time above 0 is needed.");
+    } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The most blocks of 64 tokens of cached prompts that a report names for a model, those that were used last.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int MaxReportedBlocks
+    {
+        get;
+        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "A number of blocks is needed, 0 at least.");
+    } = 1024;
+}

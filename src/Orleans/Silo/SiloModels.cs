@@ -1,0 +1,110 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+
+namespace ManagedTransformers.Orleans;
+
+/// <summary>The models of a silo: one in the process, with engines on their own threads. Grains ask it for a lease, and wait.</summary>
+internal sealed class SiloModels : IAsyncDisposable
+{
+    private readonly ModelHost _host;
+    private readonly CancellationTokenSource _draining = new();
+    private readonly ConcurrentDictionary<ModelLease, byte> _leases = new();
+    private readonly ConcurrentDictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
+    private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public SiloModels(ModelSiloOptions options)
+    {
+        if (!options.Host.Generation.Deterministic)
+            throw new ArgumentException("Host.Generation.Deterministic is false, so that texts depend on what else runs and cannot go on on another silo. " +
+                "Leave it true in a cluster.", nameof(options));
+        Options = options;
+        _host = new ModelHost(options.Host);
+    }
+
+    public ModelSiloOptions Options { get; }
+
+    /// <summary>Cancelled when the silo stops: what runs goes on elsewhere.</summary>
+    public CancellationToken Draining => _draining.Token;
+
+    /// <summary>The level of the kernels, by name.</summary>
+    public string KernelLevel => Options.Host.Pipeline.Load.Kernels.Level.ToString();
+
+    /// <summary>Bytes for models.</summary>
+    public long MemoryBytes => Options.Host.MemoryBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>What changed since it was last asked for.</summary>
+    public ChannelReader<bool> Changed => _changed.Reader;
+
+    // What texts depend on besides files and version.
+    private string Settings
+    {
+        get
+        {
+            LoadOptions load = Options.Host.Pipeline.Load;
+            return $"{Options.Host.Generation.KeyValueType} {load.WeightFormat} {load.QuantizeHead} {load.WidenWeights}";
+        }
+    }
+
+    public string[] Decoders => [.. _host.Models.Where(model => model.Tasks.HasFlag(ModelTasks.Generation)).Select(model => model.Id)];
+
+    /// <summary>The fingerprint of a model. It is computed once; what could not be read is tried again.</summary>
+    public async Task<string> FingerprintOf(string model)
+    {
+        Task<string> fingerprint = _fingerprints.GetOrAdd(
+            model, static (id, all) => CheckpointFingerprint.OfAsync(all._host.DirectoryOf(id), all.Settings, CancellationToken.None), this);
+        try
+        {
+            return await fingerprint.ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            _fingerprints.TryRemove(new KeyValuePair<string, Task<string>>(model, fingerprint));
+            throw;
+        }
+    }
+
+    /// <summary>A model to use, loaded where it is not.</summary>
+    public async Task<ModelLease> AcquireAsync(string model, CancellationToken cancellationToken)
+    {
+        ModelLease lease = await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false);
+        _leases.TryAdd(lease, 0);
+        Change();
+        return lease;
+    }
+
+    /// <summary>Ends a use.</summary>
+    public void Release(ModelLease lease)
+    {
+        _leases.TryRemove(lease, out _);
+        lease.Dispose();
+        Change();
+    }
+
+    /// <summary>What is to be said of a model.</summary>
+    public async Task<SiloReport> ReportAsync(string model, SiloAddress silo, string name, long version)
+    {
+        IReadOnlyList<ModelStatus> all = _host.Models;
+        GenerationEngine? engine = _host.LookAt(model).Generation;
+        GenerationEngineState? state = engine?.State;
+        return new SiloReport
+        {
+            Silo = silo, Name = name, Version = version, Fingerprint = await FingerprintOf(model).ConfigureAwait(false), KernelLevel = KernelLevel,
+            IsLoaded = engine is not null, Running = state?.Running.Count ?? 0, Waiting = state?.Waiting ?? 0,
+            NeededBytes = _host.BytesOf(model), FreeBytes = MemoryBytes - all.Where(other => other.Users > 0).Sum(other => other.Bytes),
+            Prefixes = engine is null ? [] : PrefixBlocks.Of(engine.HeldPrompts, Options.MaxReportedBlocks), Interval = Options.ReportInterval,
+        };
+    }
+
+    public Task DrainAsync() => _draining.CancelAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _draining.CancelAsync().ConfigureAwait(false);
+        // Nobody may ask a grain of this silo for more any more.
+        foreach (ModelLease lease in _leases.Keys)
+            lease.Dispose();
+        await _host.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private void Change() => _changed.Writer.TryWrite(true);
+}

@@ -1,0 +1,111 @@
+using Microsoft.Extensions.Logging;
+
+namespace ManagedTransformers.Orleans;
+
+/// <summary>Tells the directories what this silo has, from when it is active until it stops.</summary>
+internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grains, ILocalSiloDetails silo, ILogger<SiloReporter> log)
+    : ILifecycleParticipant<ISiloLifecycle>, IDisposable
+{
+    // Changes that come at once make one report.
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
+    private readonly CancellationTokenSource _end = new();
+    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+    private Task _running = Task.CompletedTask;
+    private long _version;
+
+    public void Participate(ISiloLifecycle lifecycle) =>
+        lifecycle.Subscribe(nameof(SiloReporter), ServiceLifecycleStage.Active, Start, StopAsync);
+
+    public void Dispose() => _end.Dispose();
+
+    private Task Start(CancellationToken cancellationToken)
+    {
+        _running = Task.Run(RunAsync, CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    // Requests go elsewhere first, and then what runs does.
+    private async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _end.CancelAsync().ConfigureAwait(false);
+        if (cancellationToken.IsCancellationRequested)
+            return;                                            // no time is left: callers find out by themselves
+        await _running.WaitAsync(cancellationToken).ConfigureAwait(false);
+        foreach (string model in models.Decoders)
+            await grains.GetGrain<IModelDirectoryGrain>(model).LeaveAsync(silo.SiloAddress).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await models.DrainAsync().ConfigureAwait(false);
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            foreach (string model in models.Options.Preload)
+                await PreloadAsync(model).ConfigureAwait(false);
+            while (true)
+            {
+                foreach (string model in models.Decoders)
+                    await ReportAsync(model).ConfigureAwait(false);
+                await Task.Delay(s_pause, _end.Token).ConfigureAwait(false);
+                await WaitForChangeAsync().ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+    }
+
+    private async Task PreloadAsync(string model)
+    {
+        try
+        {
+            models.Release(await models.AcquireAsync(model, _end.Token).ConfigureAwait(false));
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            CannotLoad(log, model, e);
+        }
+    }
+
+    private async Task WaitForChangeAsync()
+    {
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
+        wait.CancelAfter(models.Options.ReportInterval);
+        try
+        {
+            await models.Changed.ReadAsync(wait.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!_end.IsCancellationRequested)
+        {
+        }
+    }
+
+    private async Task ReportAsync(string model)
+    {
+        try
+        {
+            SiloReport report = await models.ReportAsync(model, silo.SiloAddress, silo.Name, ++_version).ConfigureAwait(false);
+            await grains.GetGrain<IModelDirectoryGrain>(model).ReportAsync(report).WaitAsync(_end.Token).ConfigureAwait(false);
+            _refused.Remove(model);
+        }
+        catch (ModelFingerprintException e)
+        {
+            if (_refused.Add(model))
+                Refused(log, e.Message);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)         // the next report comes in time
+        {
+            CannotReport(log, model, e);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Model} cannot be loaded; who asks for it tries again.")]
+    private static partial void CannotLoad(ILogger log, string model, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Message}")]
+    private static partial void Refused(ILogger log, string message);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The directory of {Model} could not be told what this silo has; it is tried again.")]
+    private static partial void CannotReport(ILogger log, string model, Exception error);
+}

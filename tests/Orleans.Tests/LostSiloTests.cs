@@ -1,0 +1,59 @@
+using Orleans.TestingHost;
+
+namespace ManagedTransformers.Orleans.Tests;
+
+/// <summary>Texts go on when silos stop or are lost: every one is complete, and each token came once.</summary>
+public sealed class LostSiloTests
+{
+    [Test]
+    public async Task Texts_of_a_silo_that_stops_and_of_one_that_is_killed_are_those_of_an_undisturbed_run()
+    {
+        using var alone = TextGenerator.Load(Path.Combine(RepositoryRoot.Path, "models", Fleet.Model));
+        await using Fleet fleet = await Fleet.StartAsync();
+        int took = await DisturbAsync(fleet, alone, silo => fleet.Cluster.StopSiloAsync(silo), "def add(a, b):\n");
+        Assert.That(took, Is.GreaterThan(0), "texts ran on the silo that stopped");
+        took = await DisturbAsync(fleet, alone, silo => fleet.Cluster.KillSiloAsync(silo), "class Stack:\n");
+        Assert.That(took, Is.GreaterThan(0), "texts ran on the silo that was killed");
+    }
+
+    // Starts texts, and ends the silo that runs most of them when each has begun; the texts that it ran.
+    private static async Task<int> DisturbAsync(Fleet fleet, TextGenerator alone, Func<InProcessSiloHandle, Task> end, string prompt)
+    {
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 4).Select(i => new GenerationRequest(alone.Encode(prompt + $"# {i}\n"))
+        {
+            Options = new() { MaxNewTokens = 100, EosTokenId = [], DoSample = true, Seed = i, NumReturnSequences = 2, TopLogProbabilities = 1 },
+        })];
+        using var begun = new CountdownEvent(requests.Length);
+        Task<GenerationResult>[] texts = [.. requests.Select(request => Task.Run(async () =>
+        {
+            bool isFirst = true;
+            async IAsyncEnumerable<GenerationUpdate> Updates()
+            {
+                await foreach (GenerationUpdate update in fleet.Generator.StreamAsync(request))
+                {
+                    if (isFirst)
+                        begun.Signal();
+                    isFirst = false;
+                    yield return update;
+                }
+            }
+            return await GenerationEngine.ResultOf(Updates(), request);
+        }))];
+        while (!begun.IsSet && !texts.Any(text => text.IsFaulted))
+            await Task.Delay(1);
+        (InProcessSiloHandle Silo, int Running)[] silos = await Task.WhenAll(fleet.Cluster.Silos.Where(silo => silo.IsActive)
+            .Select(async silo => (silo, (await fleet.EngineOf(silo)).State.Running.Count)));
+        (InProcessSiloHandle lost, int running) = silos.MaxBy(silo => silo.Running);
+        await end(lost);
+        GenerationResult[] results = await Task.WhenAll(texts);
+        for (int i = 0; i < requests.Length; i++)
+        {
+            IReadOnlyList<GeneratedSequence> whole = alone.GenerateSequences([[.. requests[i].PromptIds]], requests[i].Options).Sequences;
+            Assert.That(results[i].Sequences.Select(text => text.TokenIds), Is.EqualTo(whole.Select(text => text.TokenIds)), $"tokens of request {i}");
+            Assert.That(results[i].Sequences.Select(text => (text.Text, text.FinishReason)), Is.EqualTo(whole.Select(text => (text.Text, text.FinishReason))));
+            Assert.That(results[i].Sequences.SelectMany(text => text.LogProbabilities!).Select(token => token.LogProbability),
+                Is.EqualTo(whole.SelectMany(text => text.LogProbabilities!).Select(token => token.LogProbability)), "to the bit");
+        }
+        return running;
+    }
+}

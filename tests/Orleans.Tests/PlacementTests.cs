@@ -1,0 +1,99 @@
+namespace ManagedTransformers.Orleans.Tests;
+
+/// <summary>Where a request goes, of what is known.</summary>
+public sealed class PlacementTests
+{
+    private static readonly int[] s_prompt = [.. Enumerable.Range(0, 200)];                     // 3 blocks of 64, and 8 tokens
+    private static readonly ulong[] s_blocks = PrefixBlocks.Of(s_prompt);
+
+    [Test]
+    public void A_prompt_of_200_tokens_has_3_blocks_each_of_which_depends_on_all_before_it()
+    {
+        Assert.That(s_blocks, Has.Length.EqualTo(3).And.Unique);
+        int[] other = [.. s_prompt];
+        other[70] = 1;
+        Assert.That(PrefixBlocks.Of(other).Zip(s_blocks, (a, b) => a == b), Is.EqualTo(new[] { true, false, false }));
+        Assert.That(PrefixBlocks.Common(s_blocks, new HashSet<ulong> { s_blocks[0], s_blocks[2] }), Is.EqualTo(1), "a gap ends it");
+        Assert.That(PrefixBlocks.Of(new int[63]), Is.Empty);
+    }
+
+    [Test]
+    public void A_summary_of_many_prompts_has_the_last_ones_and_their_first_blocks()
+    {
+        int[][] prompts = [[.. Enumerable.Range(1000, 128)], s_prompt];
+        Assert.That(PrefixBlocks.Of(prompts, 4), Is.EqualTo(new[] { s_blocks[0], s_blocks[1], s_blocks[2], PrefixBlocks.Of(prompts[0])[0] }));
+        Assert.That(PrefixBlocks.Of(prompts, 2), Is.EqualTo(s_blocks[..2]));
+    }
+
+    [Test]
+    public void The_longest_prefix_wins_over_a_shorter_queue_and_of_equals_the_shorter_queue()
+    {
+        PlacementCandidate[] silos =
+        [
+            Loaded("a", queue: 0), Loaded("b", queue: 5, blocks: 1), Loaded("c", queue: 9, blocks: 3), Loaded("d", queue: 7, blocks: 3),
+        ];
+        Assert.That(Choose(silos), Is.EqualTo(("d", PlacementReason.Prefix, 192)));
+        Assert.That(Choose(silos, new PlacementRequest(s_blocks) { Excluded = ["d"] }), Is.EqualTo(("c", PlacementReason.Prefix, 192)));
+        Assert.That(Choose(silos, new PlacementRequest(PrefixBlocks.Of(new int[200]))), Is.EqualTo(("a", PlacementReason.LeastLoaded, 0)));
+    }
+
+    [Test]
+    public void Without_a_prefix_it_is_the_least_loaded_one_that_has_the_model_and_else_the_one_with_the_most_room()
+    {
+        PlacementCandidate[] unloaded = [Unloaded("x", free: 99), Unloaded("y", free: 200), Unloaded("z", free: 150)];
+        Assert.That(Choose([.. unloaded, Loaded("b", queue: 4), Loaded("c", queue: 3), Loaded("a", queue: 3)]),
+            Is.EqualTo(("a", PlacementReason.LeastLoaded, 0)));
+        Assert.That(Choose(unloaded), Is.EqualTo(("y", PlacementReason.Room, 0)));
+        Assert.That(ModelPlacement.Choose([unloaded[0]], new PlacementRequest([])), Is.Null, "99 of 100 bytes");
+        Assert.That(ModelPlacement.Choose([], new PlacementRequest([])), Is.Null);
+    }
+
+    [Test]
+    public void A_text_that_goes_on_stays_with_its_files_and_its_kernel_level()
+    {
+        PlacementCandidate[] silos =
+        [
+            Loaded("a", queue: 0) with { KernelLevel = "Avx512" }, Loaded("b", queue: 0) with { Fingerprint = "other" }, Loaded("c", queue: 8),
+        ];
+        Assert.That(Choose(silos, new PlacementRequest(s_blocks) { Fingerprint = "same", KernelLevel = "Avx2" }).Silo, Is.EqualTo("c"));
+        Assert.That(Choose(silos, new PlacementRequest(s_blocks)).Silo, Is.EqualTo("a"));
+    }
+
+    [Test]
+    public async Task A_fingerprint_changes_with_a_byte_of_the_weights_and_not_with_a_readme()
+    {
+        string directory = Directory.CreateTempSubdirectory("fingerprint-").FullName;
+        try
+        {
+            string weights = Path.Combine(directory, "model.safetensors");
+            await File.WriteAllBytesAsync(weights, [1, 2, 3]);
+            string first = await CheckpointFingerprint.OfAsync(directory, "", default);
+            await File.WriteAllTextAsync(Path.Combine(directory, "README.md"), "read me");
+            Assert.That(await CheckpointFingerprint.OfAsync(directory, "", default), Is.EqualTo(first).And.Length.EqualTo(32));
+            await File.WriteAllBytesAsync(weights, [1, 2, 4]);
+            Assert.That(await CheckpointFingerprint.OfAsync(directory, "", default), Is.Not.EqualTo(first));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    [Test]
+    public void Engines_that_are_not_deterministic_are_refused() => Assert.That(
+        () => new SiloModels(Fleet.Options with { Host = Fleet.Options.Host with { Generation = new() { Deterministic = false } } }),
+        Throws.ArgumentException.With.Message.StartsWith("Host.Generation.Deterministic is false"));
+
+    private static (string Silo, PlacementReason Reason, int Tokens) Choose(PlacementCandidate[] silos, PlacementRequest? request = null)
+    {
+        PlacementChoice choice = ModelPlacement.Choose(silos, request ?? new PlacementRequest(s_blocks))!;
+        return (choice.Silo.Silo, choice.Reason, choice.Tokens);
+    }
+
+    private static PlacementCandidate Loaded(string name, int queue, int blocks = 0) => new(name, "same", "Avx2")
+    {
+        IsLoaded = true, Queue = queue, Prefixes = s_blocks[..blocks].ToHashSet(),
+    };
+
+    private static PlacementCandidate Unloaded(string name, long free) => new(name, "same", "Avx2") { NeededBytes = 100, FreeBytes = free };
+}
