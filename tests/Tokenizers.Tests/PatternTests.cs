@@ -317,6 +317,27 @@ public class PatternTests
         }
     }
 
+    // Oniguruma's doc/RE, "POSIX bracket", in Unicode.
+    [TestCase("alnum", "aZ1é\u0663gG")]
+    [TestCase("alpha", "aZégG")]
+    [TestCase("ascii", "aZ1_$- \t\n\0gG\u007F")]
+    [TestCase("blank", " \t\u00A0")]
+    [TestCase("cntrl", "\t\n\0\u007F\u0080")]
+    [TestCase("digit", "1\u0663")]
+    [TestCase("graph", "aZ1_$-é\u0663gG")]
+    [TestCase("lower", "aég")]
+    [TestCase("print", "aZ1_$- é\u0663\u00A0gG")]
+    [TestCase("punct", "_$-")]
+    [TestCase("space", " \t\n\u00A0")]
+    [TestCase("upper", "ZG")]
+    [TestCase("word", "aZ1_é\u0663gG")]
+    [TestCase("xdigit", "a1")]
+    public void Posix_classes_have_their_characters(string name, string members)
+    {
+        const string Characters = "aZ1_$- \t\n\0é\u0663\u00A0gG\u007F\u0080";
+        Assert.That(string.Concat(All(new RegexPattern($"[[:{name}:]]", "regex"), Characters)), Is.EqualTo(members));
+    }
+
     private static List<string> All(TextPattern pattern, string text)
     {
         var matches = new List<string>();

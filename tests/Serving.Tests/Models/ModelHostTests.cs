@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace ManagedTransformers.Serving.Tests;
 
 /// <summary>Models come when they are asked for, stay while they are used, and go where others need the room.</summary>
@@ -121,6 +123,48 @@ public sealed class ModelHostTests
         using ModelLease lease = await host.AcquireAsync("late");
         Assert.That(lease.Tasks, Is.EqualTo(ModelTasks.TokenClassification));
         Assert.That(host.Models[0].Problem, Is.Null);
+    }
+
+    [Test]
+    public async Task A_load_that_fails_when_all_who_waited_have_gone_is_no_unobserved_error()
+    {
+        var unobserved = new ConcurrentBag<Exception>();
+        void Note(object? sender, UnobservedTaskExceptionEventArgs e) => unobserved.Add(e.Exception);
+        TaskScheduler.UnobservedTaskException += Note;
+        try
+        {
+            int gone = 0;
+            for (int i = 0; i < 20; i++)
+                gone += await LeavesAsync() ? 1 : 0;
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Assert.That(gone, Is.Positive);
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= Note;
+        }
+        Assert.That(unobserved.Where(error => error.ToString().Contains("nobody-waits", StringComparison.Ordinal)), Is.Empty);
+    }
+
+    // True: the caller had gone before the load failed.
+    private static async Task<bool> LeavesAsync()
+    {
+        await using var host = new ModelHost(new() { Models = [Path.Combine(TestContext.CurrentContext.WorkDirectory, "nobody-waits")] });
+        try
+        {
+            using ModelLease lease = await host.AcquireAsync(cancellationToken: new CancellationToken(canceled: true));
+        }
+        catch (ModelLoadException)
+        {
+            return false;
+        }
+        catch (OperationCanceledException)
+        {
+            while (host.Models[0].Stage != ModelStage.Unloaded)
+                await Task.Yield();
+        }
+        return true;
     }
 
     [Test]

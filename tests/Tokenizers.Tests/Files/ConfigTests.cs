@@ -61,6 +61,18 @@ public class ConfigTests
         Assert.That(Tokenizer.FromFiles(files).Encode("É 中b").Tokens, Is.EqualTo(tokens.Split('|')));
     }
 
+    [Test]
+    public void A_vocab_txt_has_the_unknown_token_of_the_config_and_joins_the_pieces_of_words()
+    {
+        var files = new Dictionary<string, ReadOnlyMemory<byte>>
+        {
+            ["vocab.txt"] = Tiny.Bytes("<unk>\n[CLS]\n[SEP]\nun\n##able\n,\n[UNK]"), ["tokenizer_config.json"] = Tiny.Bytes("""{"unk_token":"<unk>"}"""),
+        };
+        Tokenizer tokenizer = Tokenizer.FromFiles(files);
+        Assert.That(tokenizer.Encode("unable, x").Ids, Is.EqualTo((int[])[1, 3, 4, 5, 0, 2]));
+        Assert.That(tokenizer.Decode([3, 4, 5]), Is.EqualTo("unable,"));
+    }
+
     [TestCase("config.json", """{"model_type":"roberta"}""", 3)]
     [TestCase("config.json", """{"model_type":"codegen"}""", 1)]
     [TestCase("tokenizer_config.json", """{"tokenizer_class":"GPT2Tokenizer"}""", 1)]

@@ -170,7 +170,7 @@ internal static unsafe class GemvTile
     }
 
     /// <summary>sums[4r + i] = w_r · x_i for 6 decoded rows of W, one every <paramref name="apart"/> floats, and a group of 4 rows of X.</summary>
-    /// <remarks>24 sums in 32 registers, and ten loads for 24 multiply-adds: what bounds many rows is the arithmetic, once W is decoded for all of them.</remarks>
+    /// <remarks>24 sums in 32 registers, and ten loads for 24 multiply-adds: the arithmetic bounds it, once W is decoded for all rows.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Dot6x4<S, V>(nint length, float* w, nint apart, float* x, float* sums) where S : struct, ISimd<V>
     {
