@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 
-namespace ManagedTransformers.Extensions.AI;
+namespace ManagedTransformers.Serving;
 
 /// <summary>Length and time of the files that a model is made of, to notice that they are no longer the same.</summary>
 internal sealed class ModelFileStamps
