@@ -93,6 +93,13 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         IReadOnlyList<string> texts, EmbeddingOptions? options = null, IProgress<int>? progress = null, CancellationToken cancellationToken = default) =>
         Embed(texts, options ?? new EmbeddingOptions(), progress, cancellationToken, out _);
 
+    /// <summary>Refuses a text that <see cref="Embed(string, EmbeddingOptions?, CancellationToken)"/> would refuse, without a pass of the model.</summary>
+    internal void Require(string text, EmbeddingOptions options, CancellationToken cancellationToken)
+    {
+        string prompt = _modules.Config.PromptOf(options) ?? "";
+        Row(prompt, [text], 0, PooledFrom(prompt), options.Truncation, cancellationToken);
+    }
+
     // tokens: those that each text took, its prompt and the special ones included.
     internal float[][] Embed(
         IReadOnlyList<string> texts, EmbeddingOptions options, IProgress<int>? progress, CancellationToken cancellationToken, out int[] tokens)
@@ -100,7 +107,7 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         ArgumentNullException.ThrowIfNull(texts);
         RequirePooling(options);
         string prompt = _modules.Config.PromptOf(options) ?? "";
-        int first = _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt);
+        int first = PooledFrom(prompt);
         var read = new int[texts.Count];
         var vectors = new float[texts.Count][];
         RunBody(vectors.Length, i => Row(prompt, texts, i, first, options.Truncation, cancellationToken), (i, hidden) =>
@@ -189,6 +196,9 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
     }
 
     private string Cased(string text) => _modules.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
+
+    /// <summary>The first token that is pooled.</summary>
+    private int PooledFrom(string prompt) => _modules.Pooling.IncludePrompt || prompt.Length == 0 ? 0 : PromptTokens(prompt);
 
     /// <summary>The tokens that are a prompt's: those of the prompt alone, and the special ones before it.</summary>
     /// <remarks>sentence-transformers counts them so; the space at a prompt's end belongs to the text's first token.</remarks>

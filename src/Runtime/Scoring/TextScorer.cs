@@ -110,6 +110,18 @@ public sealed class TextScorer : Pipeline
         return [.. scores.OrderByDescending(one => one.Score.LogProbability)];
     }
 
+    /// <summary>Refuses options, and a context, with which every text would be refused.</summary>
+    /// <returns>How many ids are read before a text.</returns>
+    internal int Require(string? context, ScoringOptions options)
+    {
+        _ = options.WindowsOf(_model.Config);
+        return (context is null ? BeginOfText(options) : ContextIds(context, options, CancellationToken.None)).Length;
+    }
+
+    /// <summary>Refuses a text that would be refused, without a pass of the model.</summary>
+    internal void Require(string? context, string text, ScoringOptions options, CancellationToken cancellationToken) =>
+        RequireContext(Require(context, options) + Encode(text, "text", cancellationToken).Length);
+
     /// <summary>The ids that are read for a text, and the first of them that has a probability.</summary>
     internal (int[] Ids, int FirstTarget) IdsOf(string text, ScoringOptions options)
     {

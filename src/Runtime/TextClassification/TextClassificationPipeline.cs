@@ -66,6 +66,10 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         return results;
     }
 
+    /// <summary>Refuses a text that would be refused, without a pass of the model.</summary>
+    internal void Require(string text, TextClassificationOptions options, CancellationToken cancellationToken) =>
+        Texts.Row(text, pair: null, options.Truncation, cancellationToken: cancellationToken);
+
     internal static ClassificationFunction DefaultFunction(PretrainedConfig config) => config.ProblemType switch
     {
         "regression" => ClassificationFunction.None,

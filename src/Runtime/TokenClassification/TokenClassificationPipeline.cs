@@ -64,6 +64,9 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
         return entities;
     }
 
+    /// <summary>Refuses a text that would be refused, without a pass of the model.</summary>
+    internal void Require(string text, TokenClassificationOptions options, CancellationToken cancellationToken) => Read(text, options, cancellationToken);
+
     private static TokenClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TokenClassificationPipeline(model, tokenizer, ownsModel: true));
 
