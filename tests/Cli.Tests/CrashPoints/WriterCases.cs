@@ -14,6 +14,12 @@ internal static class WriterCases
     private static readonly string Code = Path.Combine(Folders.Repository, "models", "demo-codegen");
     private static readonly string[] Replaced = ["--force"], Shards = ["--dtype", "f16", "--max-shard-size", "30KB"];
 
+    private static readonly string[] CorpusCommand =
+    [
+        "classify", "--corpus", "{0}/in.jsonl", "--out", "{0}/out", "--shard-size", "40",
+        "--model", Path.Combine(Folders.Repository, "models", "demo-language-id"),
+    ];
+
     public static IEnumerable<WriterCase> All =>
     [
         Convert("convert to one file", Nothing, [], refuses: true),
@@ -36,6 +42,8 @@ internal static class WriterCases
         new("forward", root => File.WriteAllText(Path.Combine(root, "out"), "old"),
             "forward", "--model", Llama, "--inputs", Path.Combine(Llama, "expected.safetensors"), "--output", "{0}/out"),
         new("session", Session, "generate", Prompt + "\n    return", "--model", Code, "--greedy", "--max-new-tokens", "4", "--session", "{0}/out"),
+        new("corpus", Corpus, CorpusCommand) { MayBeBetween = HasWholeShards },
+        new("corpus over another job", OtherCorpus, [.. CorpusCommand, .. Replaced]) { MayBeBetween = HasWholeShards },
         new("collection", root => File.WriteAllText(Path.Combine(root, "out"), "old"), "collection", "{0}/out") { IsMtx = false },
         new("save", root => Old(root, Shards), "save", Llama, "{0}/out") { IsMtx = false },
         new("vocabulary", OldVocabulary, "vocabulary", Code, "{0}/out") { IsMtx = false, MayBeBetween = HasNoMerges },
@@ -116,6 +124,29 @@ internal static class WriterCases
     {
         MtxRun run = MtxRun.Of("generate", Prompt, "--model", Code, "--greedy", "--max-new-tokens", "4", "--session", Path.Combine(root, "out"));
         Assert.That(run.ExitCode, Is.Zero, run.Error);
+    }
+
+    private static void Corpus(string root) => File.WriteAllText(Path.Combine(root, "in.jsonl"), """
+        {"text": "def add(a, b):"}
+        {"text": "echo $FOO;"}
+        no JSON, but a line that is set aside
+        {"text": "outcome := rand.Intn(6) + 1"}
+        """);
+
+    private static void OtherCorpus(string root)
+    {
+        Corpus(root);
+        MtxRun run = MtxRun.Of([.. CorpusCommand.Select(word => word.Replace("{0}", root, StringComparison.Ordinal)), "--top-k", "1"]);
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+    }
+
+    /// <summary>Files that have their names are whole, and those of no other job stand beside a manifest.</summary>
+    private static bool HasWholeShards(string root)
+    {
+        string output = Path.Combine(root, "out"), manifest = Path.Combine(output, "manifest.json");
+        string[] lines = [.. Directory.GetFiles(output, "*-0*.jsonl").SelectMany(file => File.ReadAllText(file).Split('\n'))];
+        return lines.All(line => line.Length == 0 || line.EndsWith("]}", StringComparison.Ordinal) || line.EndsWith("\"}", StringComparison.Ordinal))
+            && (!File.Exists(manifest) || File.ReadAllText(manifest).EndsWith("}\n", StringComparison.Ordinal));
     }
 
     private static void OldVocabulary(string root)

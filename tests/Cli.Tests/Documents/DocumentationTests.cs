@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace ManagedTransformers.Cli.Tests;
 
 /// <summary>
-/// Runs the console blocks of the README, docs/cli.md and docs/explain.md and compares what they print. Numbers with decimals may differ in the last places,
-/// and '…' stands for anything.
+/// Runs the console blocks of the README and of docs/cli.md, explain.md and corpora.md, and compares what they print. Numbers with decimals may differ in the
+/// last places, and '…' stands for anything.
 /// </summary>
 [TestFixture]
 [NonParallelizable]         // the examples name files of the clone, so the current directory is set
@@ -20,7 +20,7 @@ internal sealed partial class DocumentationTests
     public static IEnumerable<Example> Examples()
     {
         string documents = File.ReadAllText(Path.Combine(Folders.Repository, "README.md"))
-            + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "cli.md")) + File.ReadAllText(Path.Combine(Folders.Repository, "docs", "explain.md"));
+            + string.Concat(new[] { "cli.md", "explain.md", "corpora.md" }.Select(name => File.ReadAllText(Path.Combine(Folders.Repository, "docs", name))));
         foreach (Match block in ConsoleBlock().Matches(documents))
         {
             string before = "";
@@ -84,9 +84,13 @@ internal sealed partial class DocumentationTests
         Environment.CurrentDirectory = Folders.Repository;
         try
         {
-            MtxRun run =
-                MtxRun.WithInput(input, [.. args.Select(arg => arg is "out.safetensors" or "converted" or "page.html" ? Path.Combine(scratch, arg) : arg)]);
-            return run with { Out = run.Out.Replace(scratch + Path.DirectorySeparatorChar, "", StringComparison.Ordinal) };
+            MtxRun run = MtxRun.WithInput(input,
+                [.. args.Select(arg => arg is "out.safetensors" or "converted" or "page.html" or "results" ? Path.Combine(scratch, arg) : arg)]);
+            string inScratch = scratch + Path.DirectorySeparatorChar;
+            return run with
+            {
+                Out = run.Out.Replace(inScratch, "", StringComparison.Ordinal), Error = run.Error.Replace(inScratch, "", StringComparison.Ordinal),
+            };
         }
         finally
         {

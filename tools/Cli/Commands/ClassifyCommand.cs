@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Serving;
 using Spectre.Console;
 
 namespace ManagedTransformers.Cli;
@@ -6,10 +7,11 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx classify: the classes of a text, with scores.</summary>
 internal sealed class ClassifyCommand : MtxCommand
 {
-    private readonly Argument<string> _text = CommonOptions.Text("TEXT", "The text");
+    private readonly Argument<string?> _text = CommonOptions.OptionalText("TEXT", "The text");
     private readonly Option<string?> _pair = new("--pair") { HelpName = "TEXT", Description = "The second text of a pair." };
     private readonly Option<int?> _topK = CommonOptions.Bounded("--top-k", "N", "Only the best N classes. Default: all.", 1);
     private readonly Option<bool> _truncate = CommonOptions.Truncate();
+    private readonly CorpusArguments _corpus = new();
 
     public ClassifyCommand(CliConsole console)
         : base("classify", "Classify a text, or a pair of texts", console)
@@ -17,14 +19,20 @@ internal sealed class ClassifyCommand : MtxCommand
         Add(_text);
         foreach (Option option in new Option[] { _pair, _topK, _truncate })
             Add(option);
+        _corpus.AddTo(this, _text, file: null, _pair);
     }
+
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _corpus.Groups;
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TextClassificationPipeline pipeline = TextClassificationPipeline.Load(context.ModelDirectory(ModelLocator.LanguageId), context.PipelineOptions());
+        using TextClassificationPipeline pipeline = TextClassificationPipeline.Load(
+            context.ModelDirectory(ModelLocator.LanguageId), _corpus.PipelineOptions(context));
+        var options = new TextClassificationOptions { TopK = context.Get(_topK), Truncation = context.Get(_truncate) };
+        if (_corpus.IsGiven(context))
+            return Task.FromResult(_corpus.Run(context, CorpusTask.Classify(pipeline, options), cancellationToken));
         string text = context.Text(context.Get(_text)!);
         string? pair = context.Get(_pair) is string second ? context.Text(second) : null;
-        var options = new TextClassificationOptions { TopK = context.Get(_topK), Truncation = context.Get(_truncate) };
         IReadOnlyList<LabelScore> labels = pipeline.Classify(text, pair, options, cancellationToken);
 
         var result = new ClassifyResult(text, pair, [.. labels.Select(label => new ClassifyLabel(label.Label, label.Id, label.Score))]);

@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
+using ManagedTransformers.Serving;
 using Spectre.Console;
 
 namespace ManagedTransformers.Cli;
 
-/// <summary>mtx embed: a vector for every text.</summary>
+/// <summary>mtx embed: a vector for every text, of the command line or of a corpus.</summary>
 internal sealed class EmbedCommand : MtxCommand
 {
     private const int ShownValues = 4;
@@ -12,7 +13,10 @@ internal sealed class EmbedCommand : MtxCommand
     /// <summary>The words of --pooling, in the order of <see cref="Pooling"/>.</summary>
     private static readonly string[] PoolingWords = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"];
 
-    private readonly Argument<string[]> _texts = new("TEXT") { Arity = ArgumentArity.OneOrMore, Description = "The texts; '-' reads one from standard input." };
+    private readonly Argument<string[]> _texts = new("TEXT")
+    {
+        Arity = ArgumentArity.ZeroOrMore, Description = "The texts; '-' reads one from standard input.",
+    };
     private readonly Option<string[]> _pooling = new("--pooling")
     {
         HelpName = string.Join('|', PoolingWords),
@@ -34,6 +38,7 @@ internal sealed class EmbedCommand : MtxCommand
     private readonly Option<bool> _normalize = CommonOptions.Flag("--normalize", "Make every vector's length 1. Default: as modules.json says, else no.");
     private readonly Option<bool> _noNormalize = CommonOptions.Flag("--no-normalize", "Leave the vectors as they are.");
     private readonly Option<bool> _truncate = CommonOptions.Truncate();
+    private readonly CorpusArguments _corpus = new();
 
     public EmbedCommand(CliConsole console)
         : base("embed", "Turn texts into vectors, and compare them", console)
@@ -42,6 +47,7 @@ internal sealed class EmbedCommand : MtxCommand
         _pooling.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, PoolingWords);
         foreach (Option option in new Option[] { _pooling, _normalize, _noNormalize, _promptName, _prompt, _truncate })
             Add(option);
+        _corpus.AddTo(this, _texts, file: null);
         Validators.Add(result =>
         {
             if (result.GetValue(_normalize) && result.GetValue(_noNormalize))
@@ -51,9 +57,12 @@ internal sealed class EmbedCommand : MtxCommand
         });
     }
 
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _corpus.Groups;
+
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(context.ModelDirectory(ModelLocator.Embedder), context.PipelineOptions());
+        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(
+            context.ModelDirectory(ModelLocator.Embedder), _corpus.PipelineOptions(context));
         if (context.Get(_promptName) is string name && !pipeline.Prompts.ContainsKey(name))
             throw new UsageException($"{_promptName.Name} is {name}, and the checkpoint has no such prompt; it has " +
                 $"{(pipeline.Prompts.Count == 0 ? "none" : string.Join(", ", pipeline.Prompts.Keys))}. Name one of them, or give the text: --prompt TEXT.");
@@ -65,6 +74,8 @@ internal sealed class EmbedCommand : MtxCommand
             Normalize = context.Get(_normalize) ? true : context.Get(_noNormalize) ? false : null,
             Truncation = context.Get(_truncate),
         };
+        if (_corpus.IsGiven(context))
+            return Task.FromResult(_corpus.Run(context, CorpusTask.Embed(pipeline, options), cancellationToken));
         string[] texts = [.. context.Get(_texts)!.Select(context.Text)];
         IReadOnlyList<float[]> vectors = pipeline.Embed(texts, options, new Counter(context.Console, texts.Length), cancellationToken);
         context.Console.ShowProgress("");

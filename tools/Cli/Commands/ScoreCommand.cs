@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Serving;
 
 namespace ManagedTransformers.Cli;
 
@@ -18,6 +19,7 @@ internal sealed class ScoreCommand : MtxCommand
         CommonOptions.Bounded("--stride", "N", "How many tokens a window begins after the one before. Default: half a window.", 1);
     private readonly Option<bool> _noBeginOfText =
         CommonOptions.Flag("--no-begin-of-text", "Put no beginning-of-text token before the text or context; a text's first token is then not scored.");
+    private readonly CorpusArguments _corpus = new();
 
     public ScoreCommand(CliConsole console)
         : base("score", "Calculate the likelihood of a text", console)
@@ -26,11 +28,12 @@ internal sealed class ScoreCommand : MtxCommand
         Add(_texts);
         foreach (Option option in new Option[] { _file, _context, _tokens, _topK, _window, _stride, _noBeginOfText })
             Add(option);
+        _corpus.AddTo(this, _texts, _file, _tokens, _topK);
         Validators.Add(result =>
         {
             int texts = result.GetValue(_texts)?.Length ?? 0;
-            if (texts == 0 == result.GetValue(_file) is null)
-                result.AddError("Either TEXT or --file FILE is needed.");
+            if (texts > 0 && result.GetValue(_file) is not null)
+                result.AddError("TEXT and --file exclude each other.");
             if (texts > 1 && result.GetValue(_context) is null)
                 result.AddError($"{texts} texts were given, which are ranked as continuations of one context: --context TEXT is needed.");
             if (texts > 1 && (result.GetValue(_tokens) || result.GetValue(_topK) is not null))
@@ -40,11 +43,12 @@ internal sealed class ScoreCommand : MtxCommand
         });
     }
 
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _corpus.Groups;
+
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TextScorer scorer = TextScorer.Load(context.ModelDirectory(ModelLocator.Generator), context.PipelineOptions());
+        using TextScorer scorer = TextScorer.Load(context.ModelDirectory(ModelLocator.Generator), _corpus.PipelineOptions(context));
         string? file = context.Get(_file), before = context.Get(_context) is string given ? context.Text(given) : null;
-        string[] texts = file is null ? [.. context.Get(_texts)!.Select(context.Text)] : [Utf8Input.Require(File.ReadAllText(file, Utf8Input.Encoding), file)];
         var options = new ScoringOptions
         {
             AddBeginOfText = !context.Get(_noBeginOfText),
@@ -53,6 +57,9 @@ internal sealed class ScoreCommand : MtxCommand
             OutputTokens = context.Get(_tokens) || context.Get(_topK) is not null,
             TopK = context.Get(_topK) ?? 0,
         };
+        if (_corpus.IsGiven(context))
+            return Task.FromResult(_corpus.Run(context, CorpusTask.Score(scorer, options, before), cancellationToken));
+        string[] texts = file is null ? [.. context.Get(_texts)!.Select(context.Text)] : [Utf8Input.Require(File.ReadAllText(file, Utf8Input.Encoding), file)];
         IReadOnlyList<ContinuationScore> scores = Score(scorer, before, texts, options, context.Console, cancellationToken);
 
         var result = new ScoreResult(before, [.. scores.Select(one => ScoredText.Of(one, file, options))]);

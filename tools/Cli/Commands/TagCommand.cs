@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ManagedTransformers.Serving;
 using Spectre.Console;
 
 namespace ManagedTransformers.Cli;
@@ -6,7 +7,7 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx tag: the parts of a text that have a label.</summary>
 internal sealed class TagCommand : MtxCommand
 {
-    private readonly Argument<string> _text = CommonOptions.Text("TEXT", "The text");
+    private readonly Argument<string?> _text = CommonOptions.OptionalText("TEXT", "The text");
     private readonly Option<string?> _aggregation =
         CommonOptions.Choice("--aggregation", "How tokens become entities. Default: simple.", "none", "simple", "first", "average", "max");
     private readonly Option<int?> _stride =
@@ -15,6 +16,7 @@ internal sealed class TagCommand : MtxCommand
         CommonOptions.Bounded("--window", "N", "Tokens of a window, special tokens included. Default: as many as the model reads.", 1);
 
     private readonly Option<bool> _trimOffsets = CommonOptions.Flag("--trim-offsets", "Leave white space at both ends out of the spans.");
+    private readonly CorpusArguments _corpus = new();
 
     public TagCommand(CliConsole console)
         : base("tag", "Find and label parts of a text (token classification)", console)
@@ -22,12 +24,15 @@ internal sealed class TagCommand : MtxCommand
         Add(_text);
         foreach (Option option in new Option[] { _aggregation, _stride, _window, _trimOffsets })
             Add(option);
+        _corpus.AddTo(this, _text, file: null);
     }
+
+    internal override IEnumerable<(string Title, Option[] Options)> OptionGroups => _corpus.Groups;
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(context.ModelDirectory(ModelLocator.Tagger), context.PipelineOptions());
-        string text = context.Text(context.Get(_text)!);
+        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(
+            context.ModelDirectory(ModelLocator.Tagger), _corpus.PipelineOptions(context));
         var options = new TokenClassificationOptions
         {
             Aggregation = Enum.Parse<AggregationStrategy>(context.Get(_aggregation) ?? "simple", ignoreCase: true),
@@ -35,6 +40,9 @@ internal sealed class TagCommand : MtxCommand
             WindowLength = context.Get(_window),
             TrimOffsets = context.Get(_trimOffsets),
         };
+        if (_corpus.IsGiven(context))
+            return Task.FromResult(_corpus.Run(context, CorpusTask.Tag(pipeline, options), cancellationToken));
+        string text = context.Text(context.Get(_text)!);
         IReadOnlyList<Entity> entities = pipeline.Tag(text, options, cancellationToken);
 
         var result = new TagResult(text, [.. entities.Select(e => new TagEntity(e.Label, e.Score, e.CodePointStart, e.CodePointEnd, e.Text))]);

@@ -24,6 +24,7 @@ internal static class CliJson
 [JsonSerializable(typeof(ClassifyResult))]
 [JsonSerializable(typeof(TagResult))]
 [JsonSerializable(typeof(EmbedResult))]
+[JsonSerializable(typeof(CorpusResult))]
 [JsonSerializable(typeof(GenerateResult))]
 [JsonSerializable(typeof(GenerationAnswer))]
 [JsonSerializable(typeof(InfillResult))]

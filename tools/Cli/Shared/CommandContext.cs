@@ -22,6 +22,9 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
     /// <summary>What --revision says.</summary>
     public string? RevisionOption => parsed.GetValue(common.Revision);
 
+    /// <summary>Whether what is only warned of is an error.</summary>
+    public bool Strict => parsed.GetValue(common.Strict);
+
     /// <summary>The value of an option.</summary>
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 

@@ -90,6 +90,10 @@ internal sealed class CommonOptions
     /// <summary>A text, or '-' for standard input.</summary>
     public static Argument<string> Text(string name, string description) => new(name) { Description = $"{description}; '-' reads it from standard input." };
 
+    /// <summary>The same where something else may stand in its place.</summary>
+    public static Argument<string?> OptionalText(string name, string description) =>
+        new(name) { Arity = ArgumentArity.ZeroOrOne, Description = $"{description}; '-' reads it from standard input." };
+
     /// <summary>A choice of words, in any case.</summary>
     public static Option<string?> Choice(string name, string description, params string[] words)
     {
