@@ -31,7 +31,7 @@ internal sealed class RowsWork : Work
     public override void Prepare()
     {
         _model = _models.Load<CodeGenForCausalLM>(ModelSize.CodeGen.Checkpoint, Kernels);
-        Session = _model.CreateSession(new SessionOptions { BatchSize = _rows, MaxLength = _context + Growth });
+        Session = _model.CreateSession(new SessionOptions { BatchSize = _rows, MaxLength = _context + Math.Max(Growth, _steps) });
         _model.Append(TokenIds.Some(_context), [_context], [0], Session, ScoresOf.None);
         for (int row = 1; row < _rows; row++)
             Session.Cache!.Copy(Session.Cache, 0, row);

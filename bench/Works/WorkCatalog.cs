@@ -77,6 +77,7 @@ internal static class WorkCatalog
             new LookupWork("near-duplicate functions", "near_duplicates.py", lookup: true, models, kernels),
             new LookupWork("prose without repetition", "no_repetition.txt", lookup: true, models, kernels),
             new RowsWork(8, 512, models, kernels),
+            new RowsWork(8, 128, models, kernels),
             new RowsWork(16, 128, models, kernels),
             new RowsWork(64, 128, models, kernels),
         ],

@@ -10,6 +10,9 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal static unsafe class GemvTile
 {
+    /// <summary>Bytes.</summary>
+    public const int CacheLine = 64;
+
     /// <summary>Rows of W and of X of the tile that takes W decoded, and the registers that it needs.</summary>
     public const int DecodedRows = 6, DecodedColumns = 4, RegistersForDecoded = 32;
 
@@ -170,9 +173,12 @@ internal static unsafe class GemvTile
     }
 
     /// <summary>sums[4r + i] = w_r · x_i for 6 decoded rows of W, one every <paramref name="apart"/> floats, and a group of 4 rows of X.</summary>
-    /// <remarks>24 sums in 32 registers, and ten loads for 24 multiply-adds: the arithmetic bounds it, once W is decoded for all rows.</remarks>
+    /// <remarks>
+    /// 24 sums in 32 registers, and ten loads for 24 multiply-adds: the arithmetic bounds it, once W is decoded for all rows. A step prefetches a line from
+    /// <paramref name="next"/> on: the rows of W that are decoded after these.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Dot6x4<S, V>(nint length, float* w, nint apart, float* x, float* sums) where S : struct, ISimd<V>
+    public static void Dot6x4<S, V>(nint length, float* w, nint apart, float* x, float* sums, byte* next) where S : struct, ISimd<V>
     {
         V s00 = S.Broadcast(0f), s01 = S.Broadcast(0f), s02 = S.Broadcast(0f), s03 = S.Broadcast(0f);
         V s10 = S.Broadcast(0f), s11 = S.Broadcast(0f), s12 = S.Broadcast(0f), s13 = S.Broadcast(0f);
@@ -183,6 +189,8 @@ internal static unsafe class GemvTile
         float* w1 = w + apart, w2 = w1 + apart, w3 = w2 + apart, w4 = w3 + apart, w5 = w4 + apart;
         for (nint p = 0; p < length; p += S.Width, x += 4 * S.Width)
         {
+            S.PrefetchL2(next);
+            next += CacheLine;
             V b0 = S.Load(x), b1 = S.Load(x + S.Width), b2 = S.Load(x + (2 * S.Width)), b3 = S.Load(x + (3 * S.Width));
             Add4<S, V>(S.Load(w + p), b0, b1, b2, b3, ref s00, ref s01, ref s02, ref s03);
             Add4<S, V>(S.Load(w1 + p), b0, b1, b2, b3, ref s10, ref s11, ref s12, ref s13);

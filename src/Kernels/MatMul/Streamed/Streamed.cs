@@ -90,7 +90,8 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
             {
                 int row = Groups.First(group), width = Groups.Width(group);
                 float* x = Grouped + (row * whole);
-                if (rows == GemvTile.DecodedRows) GemvTile.Dot6x4<S, V>(whole, decoded, apart, x, sums);
+                byte* next = w + (rows * rowBytes) + (group * (whole / S.Width) * GemvTile.CacheLine);
+                if (rows == GemvTile.DecodedRows) GemvTile.Dot6x4<S, V>(whole, decoded, apart, x, sums, next);
                 else GemvTile.Dot2x4<S, V, F32Format>(whole, (byte*)decoded, F32Format.RowBytes(apart), x, sums);
                 for (int r = 0; r < present; r++)
                     Put(sums + (r * width), Math.Min(width, Groups.Rows - row), row, w + (r * rowBytes), whole, products + j + r, stride);
