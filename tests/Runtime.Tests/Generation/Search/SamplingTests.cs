@@ -73,20 +73,26 @@ public sealed class SamplingTests(string family)
     [Test]
     public void A_batch_of_eight_and_lookup_allocate_nothing_for_a_token()
     {
+        // A collection in between may empty pools, which are filled once more: the least of three runs counts.
         foreach (bool lookup in new[] { false, true })
         {
-            var options = new GenerationOptions { MaxNewTokens = 56, EosTokenId = [], PromptLookupNumTokens = lookup ? 3 : null };
-            int[][] prompts = [.. Enumerable.Range(1, lookup ? 2 : 8).Select(i => new[] { i, i + 1, i })];
-            using var search = new TokenSearch(new GenerationPlan(_model, SearchPrompt.Of(prompts), options, new()));
-            while (search.Rows[^1].Generated.Length < 16)
-                search.MoveNext(CancellationToken.None);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            while (search.Ended == 0)
-                search.MoveNext(CancellationToken.None);
-            long spent = GC.GetAllocatedBytesForCurrentThread() - before;
+            long spent = Enumerable.Range(0, 3).Min(_ => SpentOnTokens(lookup));
             // A pass wider than all before it may make the workspace grow, once.
             Assert.That(spent, lookup ? Is.LessThan(64 * 1024) : Is.Zero);
         }
+    }
+
+    private long SpentOnTokens(bool lookup)
+    {
+        var options = new GenerationOptions { MaxNewTokens = 56, EosTokenId = [], PromptLookupNumTokens = lookup ? 3 : null };
+        int[][] prompts = [.. Enumerable.Range(1, lookup ? 2 : 8).Select(i => new[] { i, i + 1, i })];
+        using var search = new TokenSearch(new GenerationPlan(_model, SearchPrompt.Of(prompts), options, new()));
+        while (search.Rows[^1].Generated.Length < 16)
+            search.MoveNext(CancellationToken.None);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        while (search.Ended == 0)
+            search.MoveNext(CancellationToken.None);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 
     private sealed class ByLength : LogitsProcessor
