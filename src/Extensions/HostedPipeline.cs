@@ -36,7 +36,7 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
                 throw Disposed();
             // Not once and for all: a file that was missing may be there now.
             if (_load is null or { IsFaulted: true } or { IsCanceled: true })
-                _load = Unwatched(Task.Run(() => (TPipeline)LoadNow(), CancellationToken.None));
+                _load = Task.Run(() => (TPipeline)LoadNow(), CancellationToken.None).Unwatched();
             if (_load.IsCompletedSuccessfully)
                 RequireUnchanged();
             return _load.WaitAsync(cancellationToken);
@@ -62,7 +62,7 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
         using ModelTelemetry.ModelOperation operation = ModelTelemetry.Begin(Kind.Operation, Name);
         try
         {
-            Task<TResult> running = Unwatched(HoldPlaceAsync(work, await EnterAsync(cancellationToken).ConfigureAwait(false), cancellationToken));
+            Task<TResult> running = HoldPlaceAsync(work, await EnterAsync(cancellationToken).ConfigureAwait(false), cancellationToken).Unwatched();
             return await running.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
@@ -70,13 +70,6 @@ public sealed class HostedPipeline<TPipeline>(string directory, HostedModelOptio
             operation.Failed(e);
             throw;
         }
-    }
-
-    // Nobody looks at work whose callers have gone.
-    private static Task<T> Unwatched<T>(Task<T> work)
-    {
-        _ = work.ContinueWith(failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        return work;
     }
 
     /// <summary>Waits for a place; disposing gives it back.</summary>

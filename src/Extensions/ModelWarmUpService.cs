@@ -10,8 +10,7 @@ internal sealed class ModelWarmUpService(IEnumerable<HostedModel> models) : IHos
         foreach (HostedModel model in models.Where(one => one.Options.WarmUp == WarmUp.Background))
         {
             // The model has logged why; it tells whoever asks.
-            _ = model.LoadAsync(CancellationToken.None).ContinueWith(load => load.Exception, CancellationToken.None,
-                TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = model.LoadAsync(CancellationToken.None).Unwatched();
         }
         return Task.WhenAll(models.Where(one => one.Options.WarmUp == WarmUp.BeforeStart).Select(one => one.LoadAsync(cancellationToken)));
     }

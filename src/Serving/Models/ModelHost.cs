@@ -112,7 +112,7 @@ public sealed class ModelHost : IAsyncDisposable
                 }
                 if (entry.Loaded is null && listener is not null)
                     entry.Progress += listener.Report;
-                wait = entry.Loaded?.Gone.Task ?? (entry.Loading ??= BeginLoad(entry));
+                wait = entry.Loaded?.Gone.Task ?? (entry.Loading ??= Task.Run(() => LoadAsync(entry), CancellationToken.None).Unwatched());
             }
             await wait.WaitAsync(cancellationToken).ConfigureAwait(false);
             listener?.ThrowIfFailed();
@@ -171,14 +171,6 @@ public sealed class ModelHost : IAsyncDisposable
         }
         lock (_gate)
             return new ModelStatus(entry.Id, entry.Stage, tasks, entry.Reserved, entry.Loaded?.Users ?? 0, unreadable ?? entry.Problem);
-    }
-
-    private Task BeginLoad(Entry entry)
-    {
-        Task load = Task.Run(() => LoadAsync(entry), CancellationToken.None);
-        // All who waited may have gone; what went wrong is the entry's problem, too.
-        _ = load.ContinueWith(failed => failed.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        return load;
     }
 
     private async Task LoadAsync(Entry entry)

@@ -84,7 +84,7 @@ internal abstract class MtxCommand : Command
         catch (OperationCanceledException)
         {
             await Task.WhenAny(work, Task.Delay(TimeToEnd, CancellationToken.None)).ConfigureAwait(false);
-            _ = work.ContinueWith(left => left.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            _ = work.Unwatched();
             // A server that ends is done, and so is work whose last line is out.
             if (work.IsCompletedSuccessfully)
                 return await work.ConfigureAwait(false);
