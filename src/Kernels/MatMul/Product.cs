@@ -223,6 +223,13 @@ internal static class Tiling
         return isLast ? Math.Max(0, (n / ManyRows) - threads) : (n + ManyRows - 1) / ManyRows;
     }
 
+    /// <summary>Bytes of a line of the cache.</summary>
+    public const int CacheLine = 64;
+
+    /// <summary>Floats from a decoded row of W to the next: a cache line more than it has, so that the rows of a tile do not all lie in the same set of the
+    /// cache where its length is a power of two.</summary>
+    public static int DecodedRow(int length) => length + (CacheLine / sizeof(float));
+
     /// <summary>Blocks of k are whole cache lines of W, and whole pairs of blocks where it is stored in such.</summary>
     public const int DepthStep = 64;
 

@@ -10,11 +10,11 @@ namespace ManagedTransformers.Kernels;
 /// </remarks>
 internal static unsafe class GemvTile
 {
-    /// <summary>Bytes.</summary>
-    public const int CacheLine = 64;
+    /// <summary>Rows of W and of X of the tile that takes W decoded.</summary>
+    public const int DecodedRows = 6, DecodedColumns = 4;
 
-    /// <summary>Rows of W and of X of the tile that takes W decoded, and the registers that it needs.</summary>
-    public const int DecodedRows = 6, DecodedColumns = 4, RegistersForDecoded = 32;
+    /// <summary>What that tile and the one for 8 rows of X need.</summary>
+    public const int ManyRegisters = 32;
 
     /// <summary>A row of W as a dot product takes it. One stream, from front to back, which goes on in the next row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
@@ -131,9 +131,8 @@ internal static unsafe class GemvTile
         for (nint p = 0; p < length; p += S.Width, x += 8 * S.Width)
         {
             nint ahead = TFormat.RowBytes(p) + Tiling.StreamPrefetchBytes;
-            const int Line = 64;
             // Half a line of each row per step: it is enough to prefetch one row at each, alternately.
-            if (TFormat.RowBytes(S.Width) < Line)
+            if (TFormat.RowBytes(S.Width) < Tiling.CacheLine)
             {
                 S.Prefetch((p & S.Width) == 0 ? w + ahead : w1 + ahead);
             }
@@ -190,7 +189,7 @@ internal static unsafe class GemvTile
         for (nint p = 0; p < length; p += S.Width, x += 4 * S.Width)
         {
             S.PrefetchL2(next);
-            next += CacheLine;
+            next += Tiling.CacheLine;
             V b0 = S.Load(x), b1 = S.Load(x + S.Width), b2 = S.Load(x + (2 * S.Width)), b3 = S.Load(x + (3 * S.Width));
             Add4<S, V>(S.Load(w + p), b0, b1, b2, b3, ref s00, ref s01, ref s02, ref s03);
             Add4<S, V>(S.Load(w1 + p), b0, b1, b2, b3, ref s10, ref s11, ref s12, ref s13);

@@ -9,8 +9,7 @@ internal sealed unsafe class Streamed<S, V, TFormat> : ProductKernel
     public override void Run(ProductCall* calls, int count, int m, int threads)
     {
         GemvJob<S, V, TFormat>* jobs = stackalloc GemvJob<S, V, TFormat>[count];
-        const int RegistersForEight = 32;
-        int widest = GemvJob<S, V, TFormat>.Decodes(m) || S.Registers < RegistersForEight ? GemvTile.DecodedColumns : GemvGroups.MaxWidth;
+        int widest = GemvJob<S, V, TFormat>.Decodes(m) || S.Registers < GemvTile.ManyRegisters ? GemvTile.DecodedColumns : GemvGroups.MaxWidth;
         var groups = new GemvGroups(m, widest);
         bool lay = m > 1 || TFormat.InputScale != 1;
         long length = 0;
@@ -66,20 +65,17 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     public readonly void Execute(int task)
     {
         int perTask = RowsPerTask, start = task * perTask, count = Math.Min(perTask, Output.N - start);
-        long length = (long)Groups.Rows * perTask;
-        float* products = Scratch.ForTask(length + (Decodes(Groups.Rows) ? GemvTile.DecodedRows * DecodedStride : 0));
-        if (Decodes(Groups.Rows)) MultiplyDecoded(start, count, products, perTask, products + length);
+        int room = Decodes(Groups.Rows) ? GemvTile.DecodedRows * Tiling.DecodedRow(K) : 0;
+        float* decoded = Scratch.ForTask(room + ((long)Groups.Rows * perTask)), products = decoded + room;
+        if (Decodes(Groups.Rows)) MultiplyDecoded(start, count, products, perTask, decoded);
         else MultiplyStored(start, count, products, perTask);
         Output.Store<S, V>(products, perTask, 0, Groups.Rows, start, count);
     }
 
-    // Rows a cache line apart, so that those of a tile do not all fall into one set of L1.
-    private readonly nint DecodedStride => Packing.Padded(K, Packing.MaxWidth) + Packing.MaxWidth;
-
     private readonly void MultiplyDecoded(int start, int count, float* products, int stride, float* decoded)
     {
         int rows = TileRows(GemvTile.DecodedColumns);
-        nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width), apart = DecodedStride;
+        nint rowBytes = TFormat.RowBytes(K), whole = K - (K % S.Width), apart = Tiling.DecodedRow((int)whole);
         float* sums = stackalloc float[GemvTile.DecodedRows * GemvTile.DecodedColumns];
         for (int j = 0; j < count; j += rows)
         {
@@ -90,7 +86,7 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
             {
                 int row = Groups.First(group), width = Groups.Width(group);
                 float* x = Grouped + (row * whole);
-                byte* next = w + (rows * rowBytes) + (group * (whole / S.Width) * GemvTile.CacheLine);
+                byte* next = w + (rows * rowBytes) + (group * (whole / S.Width) * Tiling.CacheLine);
                 if (rows == GemvTile.DecodedRows) GemvTile.Dot6x4<S, V>(whole, decoded, apart, x, sums, next);
                 else GemvTile.Dot2x4<S, V, F32Format>(whole, (byte*)decoded, F32Format.RowBytes(apart), x, sums);
                 for (int r = 0; r < present; r++)
@@ -126,7 +122,7 @@ internal unsafe struct GemvJob<S, V, TFormat> : ICountedJob
     }
 
     // One row of X takes four rows of W: a single sum would wait for the one before it at every step.
-    private readonly int TileRows(int width) => width == 1 ? 4 : Decodes(Groups.Rows) && S.Registers >= GemvTile.RegistersForDecoded ? GemvTile.DecodedRows : 2;
+    private readonly int TileRows(int width) => width == 1 ? 4 : Decodes(Groups.Rows) && S.Registers >= GemvTile.ManyRegisters ? GemvTile.DecodedRows : 2;
 
     // Products of a row of W with the rows of a group.
     private readonly void Put(float* sums, int rows, int row, byte* w, nint whole, float* products, int stride)

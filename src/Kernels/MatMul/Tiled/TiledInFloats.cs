@@ -78,7 +78,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         int stride = whole ? TTiles.MaxVectors * S.Width : Layout.Padded;
         int large = Math.Min(task, LargeTasks), first = (large * Tiling.ManyRows) + ((task - large) * Tiling.FewRows);
         int most = task < LargeTasks || Gate != null ? Tiling.ManyRows : Tiling.FewRows;
-        float* decoded = Scratch.ForTask(((long)most * DecodedRow(maxDepth)) + ((long)most * stride) + (S.Width * S.Width));
+        float* decoded = Scratch.ForTask(((long)most * Tiling.DecodedRow(maxDepth)) + ((long)most * stride) + (S.Width * S.Width));
         var block = new Block
         {
             W = W,
@@ -87,7 +87,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             Decoded = decoded,
             Stride = stride,
         };
-        float* products = decoded + (most * DecodedRow(maxDepth)), room = products + (most * stride);
+        float* products = decoded + (most * Tiling.DecodedRow(maxDepth)), room = products + (most * stride);
 
         for (int k0 = 0; k0 < K; k0 += maxDepth)
         {
@@ -99,7 +99,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
                 if (Gate != null)
                 {
                     block.Products = products + (whole ? 0 : row);
-                    MultiplyGated(block, panel, last, Tiling.FewRows * DecodedRow(maxDepth));
+                    MultiplyGated(block, panel, last, Tiling.FewRows * Tiling.DecodedRow(maxDepth));
                     continue;
                 }
                 if (PackedY != null)
@@ -190,7 +190,7 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
             aRow = K;
             return (float*)w + block.K0;
         }
-        aRow = DecodedRow(block.Depth);
+        aRow = Tiling.DecodedRow(block.Depth);
         float* decoded = block.Decoded + (row * aRow);
         if (decode)
         {
@@ -198,9 +198,6 @@ internal unsafe struct GemmJob<S, V, TTiles, TFormat> : ICountedJob
         }
         return decoded;
     }
-
-    // A cache line longer, so that the rows of a tile do not all lie in the same set of the cache where Depth is a power of two.
-    private static nint DecodedRow(int depth) => depth + (64 / sizeof(float));
 
     /// <summary>What a task works on: some rows of W and a stretch of k.</summary>
     private struct Block

@@ -41,8 +41,6 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots<V>
     where S : struct, ISimd<V>
     where TFormat : struct, IBlockFormat
 {
-    private const int CacheLine = 64;
-
     public static int MostX => short.MaxValue;
     public static int BytesX => sizeof(short);
 
@@ -56,7 +54,7 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots<V>
         float* c2 = scales + (2 * row);
         for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2, d += 2, p += TFormat.PairBytes, q += TFormat.PairBytes, x += Blocks.Pair * BytesX)
         {
-            if (TFormat.PairBytes >= CacheLine || (b & 2) == 0)              // a line holds two pairs of Int4
+            if (TFormat.PairBytes >= Tiling.CacheLine || (b & 2) == 0)              // a line holds two pairs of Int4
             {
                 S.Prefetch(w + p + ahead);
                 S.Prefetch(w + q + ahead);
@@ -110,8 +108,6 @@ internal readonly unsafe struct Int16Dots<S, V, TFormat> : IBlockDots<V>
 /// </remarks>
 internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struct, IByteSimd<V>
 {
-    private const int CacheLine = 64;
-
     public static int MostX => Int4Format.MostX;
     public static int BytesX => sizeof(sbyte);
 
@@ -145,7 +141,7 @@ internal readonly unsafe struct NibbleDots<S, V> : IBlockDots<V> where S : struc
         float* c2 = scales + (2 * row);
         for (nint p = 0, q = apart, b = 0, d = row; b < blocks; b += 2 * Pairs, d += 2 * Pairs, p += Bytes, q += Bytes, x += 2 * Bytes)
         {
-            if (Bytes >= CacheLine || (b & 2) == 0)
+            if (Bytes >= Tiling.CacheLine || (b & 2) == 0)
             {
                 S.Prefetch(w + p + ahead);
                 S.Prefetch(w + q + ahead);
