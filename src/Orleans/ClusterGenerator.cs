@@ -5,16 +5,13 @@ namespace ManagedTransformers.Orleans;
 /// <summary>How a <see cref="ClusterGenerator"/> calls silos.</summary>
 public sealed record ClusterGeneratorOptions
 {
-    /// <summary>After so many silos that fail one after the other, without a token in between, a request fails.</summary>
+    /// <summary>A request fails after this many silos that fail one after the other, without a token in between.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxFailures { get; init => field = AtLeast(1, value); } = 20;
+    public int MaxFailures { get; init => field = OptionRange.Least(1, value); } = 20;
 
     /// <summary>The most pieces of text that come in one message. They are those that are there: none waits for others.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public int MaxPiecesPerMessage { get; init => field = AtLeast(1, value); } = 4;
-
-    private static int AtLeast(int least, int value, [CallerMemberName] string name = "") =>
-        value >= least ? value : throw new ArgumentOutOfRangeException(name, value, $"{least} at least is needed.");
+    public int MaxPiecesPerMessage { get; init => field = OptionRange.Least(1, value); } = 4;
 }
 
 /// <summary>Generates texts with a model of a cluster, as a <see cref="GenerationEngine"/> does in one process. Thread-safe.</summary>

@@ -23,10 +23,10 @@ internal interface IModelDirectoryGrain : IGrainWithStringKey
 /// <summary>It is in memory alone: a directory that was lost is complete again when every silo has reported once.</summary>
 internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels models) : Grain, IModelDirectoryGrain
 {
-    // Every silo has reported after so many intervals.
+    // Intervals after which every silo has reported.
     private const int CompleteAfter = 4;
 
-    // A silo that hangs is gone after so many reports that did not come.
+    // Reports that do not come from a silo that hangs, before it counts as gone.
     private const int MissedReports = 10;
 
     private readonly Dictionary<SiloAddress, Entry> _entries = [];

@@ -5,7 +5,7 @@ namespace ManagedTransformers.Orleans;
 internal static class PrefixBlocks
 {
     /// <summary>Tokens of a block.</summary>
-    public const int Tokens = 64;
+    public const int Tokens = KeyValuePages.Tokens;
 
     /// <summary>The most blocks of one prompt.</summary>
     public const int MostBlocks = 256;
@@ -24,7 +24,8 @@ internal static class PrefixBlocks
         return blocks;
     }
 
-    /// <summary>The blocks of several prompts, at most so many: those of the most recently used ones, which are the last, and of each its first.</summary>
+    /// <summary>At most <paramref name="most"/> blocks of several prompts: those of the most recently used ones, which are the last, and of each its
+    /// first.</summary>
     public static ulong[] Of(IReadOnlyList<int[]> prompts, int most)
     {
         var blocks = new HashSet<ulong>();

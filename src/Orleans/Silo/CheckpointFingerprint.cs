@@ -7,9 +7,6 @@ namespace ManagedTransformers.Orleans;
 /// <summary>Whether two silos give the same texts: a number for a model's files and the version of the runtime.</summary>
 internal static class CheckpointFingerprint
 {
-    // What the runtime reads; a README may differ.
-    private static readonly string[] s_extensions = [".json", ".safetensors", ".bin", ".txt", ".model"];
-
     /// <summary>Reads all files of a checkpoint's directory.</summary>
     /// <param name="directory">The directory.</param>
     /// <param name="settings">What else texts depend on.</param>
@@ -22,10 +19,8 @@ internal static class CheckpointFingerprint
         string version = typeof(GenerationEngine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
         Append(all, $"{version}\n{settings}\n");
         var folders = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1, AttributesToSkip = FileAttributes.None };
-        foreach (string path in Directory.GetFiles(directory, "*", folders).Order(StringComparer.Ordinal))
+        foreach (string path in Directory.GetFiles(directory, "*", folders).Where(ModelFileStamps.IsPart).Order(StringComparer.Ordinal))
         {
-            if (!s_extensions.Contains(Path.GetExtension(path)))
-                continue;
             FileStream file = File.OpenRead(path);
             await using (file.ConfigureAwait(false))
             {

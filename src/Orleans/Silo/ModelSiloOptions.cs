@@ -22,9 +22,5 @@ public sealed record ModelSiloOptions
 
     /// <summary>The most blocks of 64 tokens of cached prompts that a report names for a model, those that were used last.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
-    public int MaxReportedBlocks
-    {
-        get;
-        init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "A number of blocks is needed, 0 at least.");
-    } = 1024;
+    public int MaxReportedBlocks { get; init => field = OptionRange.Least(0, value); } = 1024;
 }

@@ -14,15 +14,7 @@ public sealed record CorpusOptions
 
     /// <summary>How long a shard is, in bytes of the input; it ends at the first line end behind that. What a kill loses is a shard for each worker.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is below 1.</exception>
-    public long ShardBytes
-    {
-        get;
-        init
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
-            field = value;
-        }
-    } = 1 << 20;
+    public long ShardBytes { get; init => field = OptionRange.Least(1, value); } = 1 << 20;
 
     /// <summary>Removes the job that the directory holds and starts anew, instead of going on with the same job and refusing another.</summary>
     public bool Overwrite { get; init; }

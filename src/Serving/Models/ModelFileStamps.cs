@@ -19,10 +19,13 @@ internal sealed class ModelFileStamps
         (_directory, _files) = (directory, files);
     }
 
+    /// <summary>Whether a file is of a kind that models are made of; a README is not.</summary>
+    public static bool IsPart(string path) => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+
     /// <summary>The files as they are now; none where there is no such directory, which loading says better.</summary>
     public static ModelFileStamps Of(string directory) => new(directory, !Directory.Exists(directory) ? [] :
         [.. Directory.EnumerateFiles(directory, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 1 })
-            .Where(path => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))
+            .Where(IsPart)
             .Order(StringComparer.Ordinal)
             .Select(path => (path, Stamp.Of(path)))]);
 
