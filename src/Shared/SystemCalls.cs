@@ -38,8 +38,8 @@ internal static partial class SystemCalls
         }
     }
 
-    /// <summary>Waits until a directory is nobody else's, and takes it until the handle is disposed or the process ends: what several write in turns. Null: the
-    /// directory may not be read, or its file system has no such lock.</summary>
+    /// <summary>Waits until no other process has locked a directory, and locks it until the handle is disposed or the process ends, so that only one writes at
+    /// a time. Null: the directory may not be read, or its file system has no such lock.</summary>
     /// <exception cref="IOException">Somebody else has it for very long.</exception>
     public static SafeFileHandle? TakeTurn(string directory)
     {

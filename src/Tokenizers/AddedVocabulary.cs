@@ -114,7 +114,7 @@ internal sealed class AddedVocabulary
             new TokenSearch(ordered.Where(t => t.Normalized).Select(t => (Normalized(t, ref grown), t.Id))));
     }
 
-    // What the normaliser makes of a token; of all of them it may make so many characters more.
+    // What the normaliser makes of a token. It may add at most MostGrown characters to all of them.
     private string Normalized(AddedToken token, ref long grown)
     {
         const int MostGrown = 1 << 22;
