@@ -154,6 +154,19 @@ public class CheckpointTests
     }
 
     [Test]
+    public void An_index_that_is_no_text_of_its_own_is_refused_with_its_name()
+    {
+        _directory.Add(Checkpoint.IndexFileName, [(byte)'{', 0xFF, (byte)'}']);
+        Assert.That(Refused().Message, Does.StartWith("model.safetensors.index.json: ").And.Contain("not valid UTF-8"));
+        _directory.Add(Checkpoint.IndexFileName, "version https://git-lfs.github.com/spec/v1\noid sha256:1\n"u8);
+        Assert.That(Refused().FileName, Is.EqualTo(Checkpoint.IndexFileName));
+        Assert.That(Refused().Message, Does.Contain("a pointer of Git LFS"));
+        using (FileStream large = File.Create(_directory[Checkpoint.IndexFileName]))
+            large.SetLength(CheckpointSource.MaxWholeLength + 1);
+        Assert.That(Refused().Message, Does.Contain("longer than 100000000 bytes"));
+    }
+
+    [Test]
     public void An_index_may_carry_other_fields_and_a_byte_order_mark()
     {
         _directory.Add(First, RawSafetensors.WithTensors("a"));

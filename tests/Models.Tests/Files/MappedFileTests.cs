@@ -69,6 +69,20 @@ public class MappedFileTests
     }
 
     [Test]
+    public void A_file_that_is_closed_is_mapped_and_open_no_longer()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Ignore("/proc/self/maps says what is mapped; only Linux has it.");
+        string path = _directory.Add("f", [10, 11, 12, 13]);
+        MappedFile file = MappedFile.Open(path);
+        Assert.That((IsMapped(), IsOpen()), Is.EqualTo((true, true)));
+        file.Dispose();
+        Assert.That((IsMapped(), IsOpen()), Is.EqualTo((false, false)));
+
+        bool IsMapped() => File.ReadLines("/proc/self/maps").Any(line => line.EndsWith(path, StringComparison.Ordinal));
+        bool IsOpen() => Directory.EnumerateFiles("/proc/self/fd").Any(link => new FileInfo(link).LinkTarget == path);
+    }
+
+    [Test]
     public void A_lease_keeps_the_memory_after_disposal_and_no_new_lease_is_given()
     {
         MappedFile file = MappedFile.Open(_directory.Add("f", [42]));

@@ -1,4 +1,5 @@
 using System.Text;
+using ManagedTransformers.Kernels;
 
 namespace ManagedTransformers.Models.Tests;
 
@@ -45,6 +46,26 @@ public class SafetensorsValidationTests
             """{"none":{"dtype":"F32","shape":[0,3],"data_offsets":[4,4]},"one":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}""", 4), _directory);
         Assert.That(file.Weights["none"].Bytes.Length, Is.Zero);
         Assert.That(file.Weights["one"].ElementCount, Is.EqualTo(1));
+    }
+
+    [TestCase("int8", WeightType.Int8)]
+    [TestCase("int4", WeightType.Int4)]
+    public void Matrices_of_bytes_hold_the_blocks_that_the_metadata_names(string blocks, WeightType type)
+    {
+        const string Key = "managed_transformers.block";
+        string metadata = $"""
+            "{Key}s":"{blocks}","{Key}_size":"32","{Key}_version":"1"
+            """;
+        string vector = """
+            "vector":{"dtype":"U8","shape":[2],"data_offsets":[12,14]}
+            """;
+        byte[] bytes = RawSafetensors.Build($"{{\"__metadata__\":{{{metadata}}},{vector},{RawSafetensors.TwoTensors[1..]}", 14);
+        foreach (Way way in Enum.GetValues<Way>())
+        {
+            using SafetensorsFile file = way.Open(bytes, _directory);
+            Assert.That(file.Weights.ToDictionary(weight => weight.Key, weight => weight.Value.BlockType),
+                Is.EquivalentTo(new Dictionary<string, WeightType?> { ["a"] = null, ["b"] = type, ["vector"] = null }), $"{way}");
+        }
     }
 
     [Test]

@@ -42,6 +42,23 @@ internal static class RawTorch
         ("archive/byteorder", "little"u8.ToArray()), .. more,
     ]);
 
+    /// <summary>A whole file in the form before PyTorch 1.6: state dict, the keys of its storages (a pickle), then each storage's length and bytes.</summary>
+    public static byte[] Legacy(string pickleBody, string keys, params (long Count, byte[] Bytes)[] storages)
+    {
+        const string MagicNumber = "\u008A\u000A\u006C\u00FC\u009C\u0046\u00F9\u0020\u006A\u00A8\u0050\u0019";
+        var file = new MemoryStream();
+        file.Write(Bytes(string.Concat(new[] { MagicNumber, Int(1001), "}", pickleBody, keys }.Select(Pickle))));
+        foreach ((long count, byte[] bytes) in storages)
+        {
+            file.Write(BitConverter.GetBytes(count));
+            file.Write(bytes);
+        }
+        return file.ToArray();
+    }
+
+    /// <summary>A list of texts.</summary>
+    public static string List(params IEnumerable<string> texts) => $"]({string.Concat(texts.Select(Text))}e";
+
     /// <summary>A file with tensors of two floats each.</summary>
     public static byte[] WithTensors(params string[] names) => Build(Dict(names.Select(name => (name, TwoFloats))));
 
