@@ -15,25 +15,34 @@ public sealed class Chromium
         @"C:\Program Files\Google\Chrome\Application\chrome.exe", @"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
     ];
 
-    private static IPlaywright? _playwright;
-    private static IBrowser? _browser;
+    // Tests that run at once share one.
+    private static readonly Lazy<Task<(IPlaywright Playwright, IBrowser Browser)>> s_started = new(StartAsync);
 
     /// <summary>The browser; where there is none, the test that asks is skipped.</summary>
     internal static async Task<IBrowser> BrowserAsync()
     {
-        string? program = Environment.GetEnvironmentVariable("MTX_CHROMIUM") is { Length: > 0 } given ? given : Array.Find(UsualPlaces, File.Exists);
-        if (program is null)
+        if (Program is null)
             Assert.Ignore("No Chromium is installed, so the page was not tried in a browser. "
                 + "Install it (Debian: apt-get install -y chromium), or name one with MTX_CHROMIUM=/path/to/chromium.");
-        _playwright ??= await Playwright.CreateAsync();
-        return _browser ??= await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = ["--no-sandbox"] });
+        return (await s_started.Value).Browser;
+    }
+
+    private static string? Program =>
+        Environment.GetEnvironmentVariable("MTX_CHROMIUM") is { Length: > 0 } given ? given : Array.Find(UsualPlaces, File.Exists);
+
+    private static async Task<(IPlaywright, IBrowser)> StartAsync()
+    {
+        IPlaywright playwright = await Playwright.CreateAsync();
+        return (playwright, await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = Program, Args = ["--no-sandbox"] }));
     }
 
     [OneTimeTearDown]
     public async Task CloseAsync()
     {
-        if (_browser is not null)
-            await _browser.CloseAsync();
-        _playwright?.Dispose();
+        if (!s_started.IsValueCreated)
+            return;
+        (IPlaywright playwright, IBrowser browser) = await s_started.Value;
+        await browser.CloseAsync();
+        playwright.Dispose();
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 namespace ManagedTransformers.Playground.Tests;
 
 /// <summary>What is around the answers: loading, links, what goes wrong, the keyboard, the tour, themes and widths.</summary>
-[NonParallelizable]
+[Parallelizable(ParallelScope.Children)]
 public sealed class PageTests
 {
     private const string Text = "for i in range(10):\n    print(";

@@ -75,11 +75,18 @@ internal sealed class AttentionCase
         return widened;
     }
 
-    public void AssertAgrees(KernelLevel level, double within = 5e-6)
+    public void AssertAgrees(KernelLevel level, double within = 5e-6) => AssertAgrees([level], within);
+
+    /// <summary>That every level gives what Reference gives, which is computed once: it takes most of the time.</summary>
+    public void AssertAgrees(IReadOnlyList<KernelLevel> levels, double within = 5e-6)
     {
-        float[] expected = Widened().Run(Samples.Reference, out float[] expectedP), actual = Run(Samples.At(level), out float[] actualP);
-        string what = $"{level} {Type} {Heads} heads of {HeadDim}, {Queries} queries, {Keys} keys, causal {Causal}, mask {KeyMask.Length > 0}";
-        Samples.AssertClose(actual, expected, within, what);
-        Samples.AssertClose(actualP, expectedP, 2e-6, what);
+        float[] expected = Widened().Run(Samples.Reference, out float[] expectedP);
+        foreach (KernelLevel level in levels)
+        {
+            float[] actual = Run(Samples.At(level), out float[] actualP);
+            string what = $"{level} {Type} {Heads} heads of {HeadDim}, {Queries} queries, {Keys} keys, causal {Causal}, mask {KeyMask.Length > 0}";
+            Samples.AssertClose(actual, expected, within, what);
+            Samples.AssertClose(actualP, expectedP, 2e-6, what);
+        }
     }
 }

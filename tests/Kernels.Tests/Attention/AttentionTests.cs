@@ -1,5 +1,6 @@
 namespace ManagedTransformers.Kernels.Tests;
 
+[Parallelizable(ParallelScope.Children)]
 public sealed class AttentionTests
 {
     [TestCase(4, 3)]
@@ -19,13 +20,14 @@ public sealed class AttentionTests
     }
 
     [Test]
-    public void Every_size_agrees_with_Reference([Levels] KernelLevel level, [Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type,
+    public void Every_size_agrees_with_Reference([Values(WeightType.F32, WeightType.F16, WeightType.BF16)] WeightType type,
         [Values] bool causal, [Values] bool masked, [Values] bool probabilities)
     {
         foreach (int headDim in (int[])[1, 3, 8, 16, 31, 32, 64, 80])
         {
             foreach ((int queries, int keys) in ((int, int)[])[(1, 1), (1, 7), (2, 33), (4, 200), (5, 5), (6, 40), (13, 13), (17, 150), (97, 97), (100, 260)])
             {
+                if (queries > 17 && headDim is not (3 or 32 or 80)) continue;     // slow, and no code depends on both the width and the number of queries
                 byte[] mask = [];
                 if (masked)
                 {
@@ -43,7 +45,7 @@ public sealed class AttentionTests
                     KeyMask = mask,
                     HeadMajorCache = headDim % 2 == 0,
                     Type = type,
-                }.Fill().AssertAgrees(level);
+                }.Fill().AssertAgrees(KernelDispatch.Supported);
             }
         }
     }
