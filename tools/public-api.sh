@@ -15,7 +15,7 @@ done
 # With empty lists the analyzer names every public member. A project that does not compile ends the script.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-for project in src/Diagnostics/Diagnostics.csproj src/Hub/Hub.csproj src/SemanticKernel/SemanticKernel.csproj src/Server/Server.csproj src/Orleans/Orleans.csproj; do
+for project in src/Diagnostics/Diagnostics.csproj src/Hub/Hub.csproj src/SemanticKernel/SemanticKernel.csproj src/Gateway/Gateway.csproj; do
     dotnet build "$project" -c Release -v quiet --no-incremental -p:TreatWarningsAsErrors=false -p:EnableNETAnalyzers=false -p:EnforceCodeStyleInBuild=false >> "$log" || { grep -E 'error' "$log" | sort -u; exit 1; }
 done
 

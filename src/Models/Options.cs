@@ -16,6 +16,9 @@ public sealed record LoadOptions
     /// </summary>
     public bool Strict { get; init; }
 
+    /// <summary>Opens configuration and class alone, without weight files: what encodes, plans and counts works, and what computes fails.</summary>
+    internal bool SkipWeights { get; init; }
+
     /// <summary>Told each warning when the model is loaded, for a log; <see cref="PretrainedModel.Warnings"/> has them afterwards.</summary>
     public Action<string>? OnWarning { get; init; }
 

@@ -104,6 +104,8 @@ public static class PretrainedModels
             string path = ConfigJson.PathIn(directory);
             PretrainedConfig config = ConfigJson.Parse(ConfigJson.ReadFile(directory).Span, path);
             string architecture = ClassOf(wanted, config, path);
+            if (options.SkipWeights)
+                return WithoutWeights(config, architecture, options);
             return Build(config, architecture, wanted, Checkpoint.OpenDirectory(directory, options.MapWeights), options);
         }
         catch (ManagedTransformersException e) when (e.IsOf(directory))
@@ -118,8 +120,13 @@ public static class PretrainedModels
         if (!files.TryGetValue(ConfigJson.FileName, out ReadOnlyMemory<byte> json))
             throw new ConfigException($"config.json is not among the {files.Count} files given; it is needed to know the architecture.");
         PretrainedConfig config = ConfigJson.Parse(json.Span);
-        return Build(config, ClassOf(wanted, config, ConfigJson.FileName), wanted, Checkpoint.FromBytes(files), options ?? LoadOptions.Default);
+        string architecture = ClassOf(wanted, config, ConfigJson.FileName);
+        options ??= LoadOptions.Default;
+        return options.SkipWeights ? WithoutWeights(config, architecture, options) : Build(config, architecture, wanted, Checkpoint.FromBytes(files), options);
     }
+
+    private static PretrainedModel WithoutWeights(PretrainedConfig config, string architecture, LoadOptions options) =>
+        FamilyOf(architecture).Build(architecture, config, new ModelSource(ModelWeights.Meta(config, options), options, checkpoint: null));
 
     private static PretrainedModel Build(PretrainedConfig config, string architecture, Type wanted, Checkpoint checkpoint, LoadOptions options)
     {

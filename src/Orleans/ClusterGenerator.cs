@@ -22,10 +22,12 @@ public sealed record ClusterGeneratorOptions
 /// await foreach (GenerationUpdate update in generator.StreamAsync(new GenerationRequest(promptIds)))
 ///     Console.Write(update.Piece.Text);
 /// </code></example>
-public sealed class ClusterGenerator
+public sealed class ClusterGenerator : IGenerationEngine
 {
     private readonly IGrainFactory _grains;
     private readonly ClusterGeneratorOptions _options;
+    private readonly SiloEngines? _here;
+    private readonly TextGenerator? _header;
 
     /// <summary>A caller of one model.</summary>
     /// <param name="grains">A client of the cluster, or a silo's grain factory.</param>
@@ -38,15 +40,30 @@ public sealed class ClusterGenerator
         (_grains, Model, _options) = (grains, model, options ?? new ClusterGeneratorOptions());
     }
 
+    /// <summary>The same in front of routes.</summary>
+    /// <param name="grains">The cluster.</param>
+    /// <param name="model">What the model is called.</param>
+    /// <param name="options">How silos are called.</param>
+    /// <param name="here">The silo of this process; null: it is none.</param>
+    /// <param name="header">The model, without weights.</param>
+    internal ClusterGenerator(IGrainFactory grains, string model, ClusterGeneratorOptions options, SiloEngines? here, TextGenerator header)
+        : this(grains, model, options) => (_here, _header) = (here, header);
+
     /// <summary>What the model is called.</summary>
     public string Model { get; }
+
+    internal GenerationEngineOptions EngineOptions { get; init; } = new();
+
+    GenerationEngineOptions IGenerationEngine.Options => EngineOptions;
+
+    TextGenerator IGenerationEngine.Generator => _header ?? throw new InvalidOperationException("This caller was made without a tokenizer.");
 
     /// <summary>The silos that have the model, as far as they have reported.</summary>
     public async Task<IReadOnlyList<ClusterSilo>> GetSilosAsync() =>
         await _grains.GetGrain<IModelDirectoryGrain>(Model).SilosAsync().ConfigureAwait(false);
 
     /// <summary>Works on a request and gives its texts piece by piece, each piece once, whatever becomes of silos.</summary>
-    /// <param name="request">What is asked for. Without a seed, texts that are drawn at random get one.</param>
+    /// <param name="request">What is asked for. It is on its way before this returns. Without a seed, texts that are drawn at random get one.</param>
     /// <param name="cancellationToken">Ends the work within one token, and frees its place. Disposing the enumerator does the same.</param>
     /// <exception cref="ModelInputException">What an engine refuses, or the options hold objects of this process.</exception>
     /// <exception cref="UnknownModelException">No silo has the model.</exception>
@@ -57,7 +74,11 @@ public sealed class ClusterGenerator
     {
         ArgumentNullException.ThrowIfNull(request);
         OptionsJson.Write(request.Options);                             // refused here, not at the first piece
-        return UpdatesOf(request, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        var stream = new ClusterStream(_grains, Model, request, _options, _here);
+        Task<GenerationUpdate?> first = stream.NextAsync(cancellationToken);
+        first.Ignore();                                                 // who does not read hears of no error
+        return UpdatesOf(stream, first, cancellationToken);
     }
 
     /// <summary>Works on a request until all its texts have ended.</summary>
@@ -65,11 +86,13 @@ public sealed class ClusterGenerator
     public Task<GenerationResult> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default) =>
         GenerationEngine.ResultOf(StreamAsync(request, cancellationToken), request);
 
-    private async IAsyncEnumerable<GenerationUpdate> UpdatesOf(
-        GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<GenerationUpdate> UpdatesOf(
+        ClusterStream stream, Task<GenerationUpdate?> first, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var stream = new ClusterStream(_grains, Model, request, _options);
-        while (await stream.NextAsync(cancellationToken).ConfigureAwait(false) is GenerationUpdate update)
-            yield return update;
+        using (stream)
+        {
+            for (Task<GenerationUpdate?> next = first; await next.ConfigureAwait(false) is GenerationUpdate update; next = stream.NextAsync(cancellationToken))
+                yield return update;
+        }
     }
 }

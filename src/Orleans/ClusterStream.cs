@@ -1,20 +1,24 @@
 namespace ManagedTransformers.Orleans;
 
 /// <summary>A request on its way through silos: what has come of it, and how it goes on when one is lost.</summary>
-internal sealed class ClusterStream(IGrainFactory grains, string model, GenerationRequest request, ClusterGeneratorOptions options) : IDisposable
+/// <param name="grains">The cluster.</param>
+/// <param name="model">What the model is called.</param>
+/// <param name="request">What is asked for.</param>
+/// <param name="options">How silos are called.</param>
+/// <param name="here">The silo of this process, which needs no messages; null: it is none.</param>
+internal sealed class ClusterStream(
+    IGrainFactory grains, string model, GenerationRequest request, ClusterGeneratorOptions options, SiloEngines? here) : IDisposable
 {
-    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(20), s_longestPause = TimeSpan.FromSeconds(1);
-
     private readonly long _start = Stopwatch.GetTimestamp(), _seed = Random.Shared.NextInt64();
     private readonly ulong[] _blocks = PrefixBlocks.Of([.. request.PromptIds]);
     private readonly SortedDictionary<int, List<int>> _tokens = [];                // by text: what has come of it
     private readonly HashSet<int> _ended = [];
-    private readonly HashSet<string> _excluded = new(StringComparer.Ordinal);
+    private readonly SiloFailures _failures = new($"generate with the model {model}", options.MaxFailures);
     private IAsyncEnumerator<GenerationUpdate>? _updates;
     private IGenerationGrain? _grain;
     private SiloChoice? _silo;
     private bool _hasPrompt;
-    private int _failures;
+    private long? _firstCame;
 
     /// <summary>The next piece that has not come yet; null: all texts have ended.</summary>
     public async Task<GenerationUpdate?> NextAsync(CancellationToken cancellationToken)
@@ -28,7 +32,7 @@ internal sealed class ClusterStream(IGrainFactory grains, string model, Generati
                 if (Take(_updates!.Current) is GenerationUpdate update)
                     return update;
             }
-            catch (Exception e) when (IsOfSilo(e) && !cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (SiloFailures.IsOfSilo(e) && !cancellationToken.IsCancellationRequested)
             {
                 await GoOnElsewhereAsync(e, cancellationToken).ConfigureAwait(false);
             }
@@ -37,11 +41,6 @@ internal sealed class ClusterStream(IGrainFactory grains, string model, Generati
 
     public void Dispose() => Close();
 
-    // What silos that are lost or stop end calls with, as opposed to what is wrong with a request.
-    private static bool IsOfSilo(Exception error) => error
-        is OrleansException or EnumerationAbortedException or TimeoutException or ObjectDisposedException or OperationCanceledException or NoSiloException
-        or System.IO.IOException;
-
     private async Task<bool> MoveNextAsync(CancellationToken cancellationToken)
     {
         if (_updates is null)
@@ -49,14 +48,22 @@ internal sealed class ClusterStream(IGrainFactory grains, string model, Generati
             bool isPartial = _tokens.Keys.Any(text => !_ended.Contains(text));
             var asked = new PlacementRequest(_blocks)
             {
-                Excluded = [.. _excluded], Fingerprint = isPartial ? _silo!.Fingerprint : null, KernelLevel = isPartial ? _silo!.KernelLevel : null,
+                Excluded = _failures.Excluded, Fingerprint = isPartial ? _silo!.Fingerprint : null, KernelLevel = isPartial ? _silo!.KernelLevel : null,
             };
             SiloChoice chosen = await grains.GetGrain<IModelDirectoryGrain>(model).ChooseAsync(asked).WaitAsync(cancellationToken).ConfigureAwait(false);
             _silo = chosen;
-            _grain = grains.GetGrain<IGenerationGrain>(Guid.NewGuid());
-            ClusterRequest call = ClusterRequest.Of(Rest(isPartial), model, chosen.Fingerprint, _seed);
-            _updates = _grain.GenerateAsync(call, cancellationToken).WithBatchSize(options.MaxPiecesPerMessage).GetAsyncEnumerator(cancellationToken);
-            ModelPlacementDirector.SendTo(chosen.Silo);                            // until this method returns
+            ClusterRequest call = ClusterRequest.Of(Rest(isPartial), model, chosen.Fingerprint, _seed,
+                _firstCame is long came ? Stopwatch.GetElapsedTime(came) : TimeSpan.Zero);
+            if (chosen.Silo.Equals(here?.Address))
+            {
+                _updates = here.GenerateAsync(call, cancellationToken).GetAsyncEnumerator(cancellationToken);
+            }
+            else
+            {
+                _grain = grains.GetGrain<IGenerationGrain>(Guid.NewGuid());
+                _updates = _grain.GenerateAsync(call, cancellationToken).WithBatchSize(options.MaxPiecesPerMessage).GetAsyncEnumerator(cancellationToken);
+                ModelPlacementDirector.SendTo(chosen.Silo);                        // until this method returns
+            }
         }
         return await _updates.MoveNextAsync().ConfigureAwait(false);
     }
@@ -79,8 +86,8 @@ internal sealed class ClusterStream(IGrainFactory grains, string model, Generati
 
     private GenerationUpdate? Take(GenerationUpdate update)
     {
-        _failures = 0;
-        _excluded.Clear();
+        _failures.Clear();
+        _firstCame ??= Stopwatch.GetTimestamp();
         if (_ended.Contains(update.Index))
             return null;
         if (!_tokens.TryGetValue(update.Index, out List<int>? tokens))
@@ -94,34 +101,26 @@ internal sealed class ClusterStream(IGrainFactory grains, string model, Generati
         return update;
     }
 
-    private async Task GoOnElsewhereAsync(Exception error, CancellationToken cancellationToken)
+    private Task GoOnElsewhereAsync(Exception error, CancellationToken cancellationToken)
     {
-        bool wasPlaced = _updates is not null;
+        SiloAddress? failed = _updates is null ? null : _silo!.Silo;
+        _grain = null;                                                             // it is gone with its silo, and nobody would hear of its end
         Close();
-        if (++_failures > options.MaxFailures)
-            throw new NoSiloException($"{_failures} attempts to generate with the model {model} failed one after the other, the last with: {error.Message}",
-                error);
-        if (wasPlaced)
-            _excluded.Add(_silo!.Silo.ToParsableString());
-        else
-            _excluded.Clear();                                                     // none was left: a silo may be back
-        if (_failures == 1)
-            return;
-        TimeSpan pause = s_firstPause * (1 << Math.Min(_failures, 10));
-        await Task.Delay(pause < s_longestPause ? pause : s_longestPause, cancellationToken).ConfigureAwait(false);
+        return _failures.AddAsync(failed, error, cancellationToken);
     }
 
     // Nobody waits for it: a silo that is lost does not answer.
     private void Close()
     {
         if (_updates is not null)
-            CloseAsync(_updates, _grain!).Ignore();
-        _updates = null;
+            CloseAsync(_updates, _grain).Ignore();
+        (_updates, _grain) = (null, null);
     }
 
-    private static async Task CloseAsync(IAsyncEnumerator<GenerationUpdate> updates, IGenerationGrain grain)
+    private static async Task CloseAsync(IAsyncEnumerator<GenerationUpdate> updates, IGenerationGrain? grain)
     {
         await updates.DisposeAsync().ConfigureAwait(false);
-        await grain.EndAsync().ConfigureAwait(false);
+        if (grain is not null)
+            await grain.EndAsync().ConfigureAwait(false);
     }
 }

@@ -8,7 +8,8 @@ namespace ManagedTransformers.Orleans;
 /// <summary>Models in a cluster of Orleans.</summary>
 public static class ManagedTransformersOrleansExtensions
 {
-    /// <summary>Gives a silo models, which callers of the whole cluster use with <see cref="ClusterGenerator"/>. The silo's metadata say
+    /// <summary>Gives a silo models, which callers of the whole cluster use with <see cref="ClusterGenerator"/> and
+    /// <see cref="ClusterEncoder"/>. The silo's metadata say
     /// <c>managed-transformers.memory</c>, bytes for models, and <c>managed-transformers.kernels</c>, the level of its processor.</summary>
     /// <param name="silo">The silo.</param>
     /// <param name="options">Its models.</param>
@@ -25,12 +26,14 @@ public static class ManagedTransformersOrleansExtensions
         });
         silo.AddPlacementDirector<ModelPlacementStrategy, ModelPlacementDirector>();
         silo.Services.AddSingleton(_ => models);                        // by a factory, so that it is disposed with the silo
+        silo.Services.AddSingleton<SiloEngines>();
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SiloReporter>();
         silo.Services.Configure<ExceptionSerializationOptions>(Admit);
         return silo;
     }
 
-    /// <summary>Lets a client that is no silo use the models of a cluster with <see cref="ClusterGenerator"/>.</summary>
+    /// <summary>Lets a client that is no silo use the models of a cluster with <see cref="ClusterGenerator"/> and
+    /// <see cref="ClusterEncoder"/>.</summary>
     /// <param name="client">The client.</param>
     public static IClientBuilder AddManagedTransformers(this IClientBuilder client)
     {

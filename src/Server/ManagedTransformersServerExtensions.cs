@@ -28,6 +28,7 @@ public static class ManagedTransformersServerExtensions
         if (options.CorsOrigins.Count > 0)
             services.AddCors();
         services.AddSingleton(_ => new ModelHost(options.ToHost()));
+        services.TryAddSingleton<ModelBackend, LocalBackend>();
         services.AddSingleton<ServerModels>();
         services.AddSingleton<ApiRunner>();
         services.AddSingleton<PrometheusMetrics>();

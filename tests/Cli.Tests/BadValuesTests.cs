@@ -32,7 +32,8 @@ internal sealed class BadValuesTests
     [Test]
     public void An_option_is_no_value_of_the_option_before_it()
     {
-        foreach (object?[] args in Options().Select(option => option.Arguments))
+        // The port of --dashboard may be left out.
+        foreach (object?[] args in Options().Select(option => option.Arguments).Where(args => args[1] is not "--dashboard"))
         {
             (string command, string option) = ((string)args[0]!, (string)args[1]!);
             MtxRun run = MtxRun.Of(command, option, "--json");

@@ -91,7 +91,7 @@ public sealed class ClusterGeneratorTests
             Throws.TypeOf<UnknownModelException>().With.Message.Contains("No silo of the cluster has a model \"nothing\""));
         Assert.That(async () => await Shared.Generator.GenerateAsync(request with { Options = new() { MaxNewTokens = 100_000 } }),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("MaxNewTokens is 100000"));
-        Assert.That(() => Shared.Generator.StreamAsync(request with { Options = new() { LogitsProcessors = [] } }),
+        Assert.That(() => Shared.Generator.StreamAsync(request with { Options = new() { LogitsProcessors = [new Own()] } }),
             Throws.TypeOf<ModelInputException>().With.Message.StartsWith("LogitsProcessors is an object of this process"));
     }
 
@@ -152,12 +152,19 @@ public sealed class ClusterGeneratorTests
             Options = options with { Seed = null }, BestOf = 4, PromptOnly = true, PromptLogProbabilities = 2, CachePrompt = false, SkipSpecialTokens = true,
             Begun = [[1, 2], []], Dropped = (1, 2),
         };
-        GenerationRequest arrived = ClusterRequest.Of(request, "m", "f", seed: 11).ForEngine(GenerationOptions.Default);
+        GenerationRequest arrived = ClusterRequest.Of(request, "m", "f", seed: 11).ForEngine(_alone);
         Assert.That((arrived.BestOf, arrived.PromptOnly, arrived.PromptLogProbabilities, arrived.CachePrompt, arrived.SkipSpecialTokens, arrived.Dropped),
             Is.EqualTo((4, true, 2, false, true, (1, 2))));
         Assert.That(arrived.Begun, Is.EqualTo(request.Begun));
         Assert.That(arrived.PromptIds, Is.EqualTo(request.PromptIds));
         Assert.That(arrived.Options.Seed, Is.EqualTo(11), "drawn at random, without a seed of its own");
+    }
+
+    private sealed class Own : LogitsProcessor
+    {
+        public override void Process(ReadOnlySpan<int> inputIds, Span<float> scores)
+        {
+        }
     }
 
     private SiloReport Report(int silo, long version, string fingerprint) => new()

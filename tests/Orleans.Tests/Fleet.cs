@@ -23,6 +23,11 @@ internal sealed class Fleet : IAsyncDisposable
 {
     public const string Model = "demo-codegen";
 
+    /// <summary>A cross-encoder with random weights, whose scores differ.</summary>
+    public static string Reranker { get; } = MakeReranker();
+
+    private static readonly string[] s_models = [Model, "demo-embed", "demo-fill-mask", "demo-language-id", "demo-tag"];
+
     private Fleet(InProcessTestCluster cluster) => Cluster = cluster;
 
     public InProcessTestCluster Cluster { get; }
@@ -33,7 +38,8 @@ internal sealed class Fleet : IAsyncDisposable
     {
         Host = new ModelHostOptions
         {
-            Models = [Path.Combine(RepositoryRoot.Path, "models", Model)], Generation = new() { CacheBytes = 100_000_000, MaxRows = 8 },
+            Models = [.. s_models.Select(name => Path.Combine(RepositoryRoot.Path, "models", name)), Reranker],
+            Generation = new() { CacheBytes = 100_000_000, MaxRows = 8 },
         },
         Preload = [Model],
         ReportInterval = TimeSpan.FromSeconds(0.5),
@@ -81,6 +87,19 @@ internal sealed class Fleet : IAsyncDisposable
         ModelLease lease = await models.AcquireAsync(Model, CancellationToken.None);
         models.Release(lease);
         return lease.Generation!;
+    }
+
+    private static string MakeReranker()
+    {
+        string tokens = Path.Combine(RepositoryRoot.Path, "models", "demo-fill-mask");
+        string directory = Path.Combine(TestContext.CurrentContext.WorkDirectory, "demo-rerank");
+        using var masks = FillMaskPipeline.Load(tokens);
+        PretrainedConfig config = masks.Model.Config with { Id2Label = new Dictionary<string, string> { ["0"] = "LABEL_0" }, InitializerRange = 0.2 };
+        using var model = (PretrainedModel)PretrainedModels.FromConfig<ISequenceClassifier>(config, seed: 3);
+        model.Save(directory);
+        foreach (string file in Directory.GetFiles(tokens, "tokenizer*.json"))
+            File.Copy(file, Path.Combine(directory, Path.GetFileName(file)), overwrite: true);
+        return directory;
     }
 
     public ValueTask DisposeAsync() => Cluster.DisposeAsync();

@@ -14,6 +14,10 @@ public sealed class LostSiloTests
         Assert.That(took, Is.GreaterThan(0), "texts ran on the silo that stopped");
         took = await DisturbAsync(fleet, alone, silo => fleet.Cluster.KillSiloAsync(silo), "class Stack:\n");
         Assert.That(took, Is.GreaterThan(0), "texts ran on the silo that was killed");
+        // Directories and models of encoders may have been on either of the two; one silo is left.
+        var embed = new ClusterEncoder(fleet.Cluster.Client, "demo-embed");
+        using var pipeline = SentenceEmbeddingPipeline.Load(Path.Combine(RepositoryRoot.Path, "models", "demo-embed"));
+        Assert.That((await embed.EmbedAsync(["def add(a, b):"]))[0].Vector, Is.EqualTo(pipeline.Embed("def add(a, b):")));
     }
 
     // Starts texts, and ends the silo that runs most of them when each has begun; the texts that it ran.

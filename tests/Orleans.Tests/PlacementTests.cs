@@ -60,6 +60,20 @@ public sealed class PlacementTests
     }
 
     [Test]
+    public async Task Small_files_arrive_with_the_hashes_of_all_and_one_that_changed_on_the_way_is_refused()
+    {
+        string model = Path.Combine(RepositoryRoot.Path, "models", Fleet.Model), fingerprint = await FingerprintOf(model);
+        CheckpointFiles files = await CheckpointFiles.ReadAsync(model, "", withContents: true, default);
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> small = files.Checked(Fleet.Model, "a", fingerprint);
+        Assert.That(small.Keys, Does.Contain("tokenizer.json").And.Contain("config.json"));
+        Assert.That(files.Paths.Except(small.Keys), Is.EqualTo(new[] { "model.safetensors" }), "weights stay where they are");
+        byte[] config = files.Contents[Array.IndexOf(files.Paths, "config.json")]!;
+        config[^3] ^= 1;
+        Assert.That(() => files.Checked(Fleet.Model, "a", fingerprint), Throws.TypeOf<ModelFingerprintException>().With.Message.Contains("what a sent")
+            .And.Message.Contains(fingerprint));
+    }
+
+    [Test]
     public async Task A_fingerprint_changes_with_a_byte_of_the_weights_and_not_with_a_readme()
     {
         string directory = Directory.CreateTempSubdirectory("fingerprint-").FullName;
@@ -67,11 +81,11 @@ public sealed class PlacementTests
         {
             string weights = Path.Combine(directory, "model.safetensors");
             await File.WriteAllBytesAsync(weights, [1, 2, 3]);
-            string first = await CheckpointFingerprint.OfAsync(directory, "", default);
+            string first = await FingerprintOf(directory);
             await File.WriteAllTextAsync(Path.Combine(directory, "README.md"), "read me");
-            Assert.That(await CheckpointFingerprint.OfAsync(directory, "", default), Is.EqualTo(first).And.Length.EqualTo(32));
+            Assert.That(await FingerprintOf(directory), Is.EqualTo(first).And.Length.EqualTo(32));
             await File.WriteAllBytesAsync(weights, [1, 2, 4]);
-            Assert.That(await CheckpointFingerprint.OfAsync(directory, "", default), Is.Not.EqualTo(first));
+            Assert.That(await FingerprintOf(directory), Is.Not.EqualTo(first));
         }
         finally
         {
@@ -96,4 +110,7 @@ public sealed class PlacementTests
     };
 
     private static PlacementCandidate Unloaded(string name, long free) => new(name, "same", "Avx2") { NeededBytes = 100, FreeBytes = free };
+
+    private static async Task<string> FingerprintOf(string directory) =>
+        (await CheckpointFiles.ReadAsync(directory, "", withContents: false, default)).Fingerprint;
 }

@@ -1,10 +1,13 @@
+using ManagedTransformers.Server;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans;
 using Orleans.Hosting;
 
 namespace ManagedTransformers.Orleans.Tests;
 
-/// <summary>The C# samples of docs/scale-out.md, compiled; the second runs on three silos.</summary>
+/// <summary>The C# samples of docs/scale-out.md, compiled; the second and the third run on three silos.</summary>
 public sealed class ScaleOutDocumentTests : DocumentTest
 {
     [Test]
@@ -36,6 +39,31 @@ public sealed class ScaleOutDocumentTests : DocumentTest
             Console.Write(update.Piece.Text);
         // end
         Assert.That(Output.ToString(), Is.EqualTo(local.Generate("def add(a, b):\n", request.Options)));
+    }
+
+    [Test]
+    public async Task Sample_3_embeds_on_any_silo()
+    {
+        IClusterClient client = SharedFleet.Fleet.Cluster.Client;
+        // sample
+        var encoder = new ClusterEncoder(client, "demo-embed");
+        IReadOnlyList<TextEmbedding> embeddings = await encoder.EmbedAsync(["def add(a, b): return a + b"]);
+        // end
+        Assert.That(embeddings[0].Vector, Has.Length.GreaterThan(0));
+    }
+
+    [Test]
+    public async Task Sample_4_is_a_gateway()
+    {
+        // sample
+        WebApplicationBuilder builder = WebApplication.CreateBuilder();
+        builder.UseOrleansClient(cluster => cluster.UseLocalhostClustering().AddManagedTransformers());
+        builder.Services.AddManagedTransformersServer(new ServerOptions());
+        builder.UseManagedTransformersCluster();
+        await using WebApplication app = builder.Build();
+        app.MapManagedTransformers();
+        // end
+        Assert.That(app.Services.GetService<ModelBackend>(), Is.InstanceOf<Gateway.ClusterBackend>());
     }
 
     [Test]

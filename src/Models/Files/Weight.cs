@@ -57,6 +57,9 @@ public sealed class Weight
     internal Weight(string name, StridedView view, string file)
         : this(name, view.Type, view.Shape, byteLength: -1, file) => _view = view;
 
+    /// <summary>A float32 weight of which name and shape alone are known; its bytes cannot be read.</summary>
+    internal static Weight Meta(string name, IReadOnlyList<long> shape) => new(name, ElementType.F32, shape, byteLength: -1, "no file") { IsMeta = true };
+
     private Weight(string name, ElementType type, IReadOnlyList<long> shape, long byteLength, string file)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -96,6 +99,9 @@ public sealed class Weight
     /// <summary>The shape as messages write it: <c>[1024, 4096]</c>.</summary>
     public string ShapeText => TensorEntry.Describe(_shape);
 
+    /// <summary>Whether there are no bytes.</summary>
+    internal bool IsMeta { get; private init; }
+
     /// <summary>Whether reading spans makes a copy that stays; <see cref="CopyBytes"/> does not.</summary>
     internal bool IsStrided => _view is not null;
 
@@ -117,6 +123,7 @@ public sealed class Weight
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(byteOffset, ByteLength - byteLength);
         if (_mapped is not null) return _mapped.Slice(_offset + byteOffset, byteLength);
+        if (IsMeta) throw new InvalidOperationException($"{Name} has a shape and no numbers: its model was opened without weights, and cannot run.");
         if (_view is not null) return _view.Gathered(Name).Slice((int)byteOffset, byteLength);
         _lifetime?.ThrowIfEnded();
         return _memory.Span.Slice((int)byteOffset, byteLength);

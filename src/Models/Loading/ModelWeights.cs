@@ -48,6 +48,10 @@ public sealed class ModelWeights
     internal static ModelWeights Plan(Checkpoint checkpoint, PretrainedConfig config, LoadOptions options) =>
         new(checkpoint, random: null, config, options, planOnly: true);
 
+    /// <summary>Names and shapes without numbers, as on PyTorch's meta device: for what needs the model's configuration and class. The model that is built of
+    /// it cannot run.</summary>
+    internal static ModelWeights Meta(PretrainedConfig config, LoadOptions options) => new(checkpoint: null, random: null, config, options, planOnly: true);
+
     /// <summary>Random weights, as transformers' _init_weights draws them.</summary>
     internal static ModelWeights Random(PretrainedConfig config, int seed, LoadOptions options) =>
         new(checkpoint: null, new RandomInitializer(config.InitializerRange, seed), config, options);
@@ -186,7 +190,7 @@ public sealed class ModelWeights
     public float[] Vector(string name, int n, float initial = 0)
     {
         Weight weight = Take(name, [n], () => RandomInitializer.Constant(name, n, initial));
-        return TensorFit.IsFloat(weight) ? weight.ToSingle() : new float[n];
+        return TensorFit.IsFloat(weight) && !weight.IsMeta ? weight.ToSingle() : new float[n];
     }
 
     /// <summary>Whether the checkpoint has a tensor of this name. Random weights have all.</summary>
@@ -261,7 +265,7 @@ public sealed class ModelWeights
 
     private Weight Take(string name, long[] shape, Func<Weight> random, bool isLinear = false, bool transposed = false)
     {
-        Weight? weight = _checkpoint is null ? random() : _names!.Find(name);
+        Weight? weight = _checkpoint is not null ? _names!.Find(name) : _random is not null ? random() : Weight.Meta(name, shape);
         if (weight is null)
         {
             _problems.Missing(name, shape);

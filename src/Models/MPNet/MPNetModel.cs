@@ -87,7 +87,7 @@ internal sealed class MPNetModel : EncoderModel
         const string Name = "mpnet.encoder.relative_attention_bias";
         Matrix table = new EmbeddingTable(weights, Name, config.RelativeAttentionNumBuckets, config.NumAttentionHeads).Matrix;
         // A misshapen table is reported once all weights were read.
-        float[] values = table.Weight.ElementCount == (long)table.N * table.K ? table.Weight.ToSingle() : new float[table.N * table.K];
+        float[] values = !table.Weight.IsMeta && table.Weight.ElementCount == (long)table.N * table.K ? table.Weight.ToSingle() : new float[table.N * table.K];
         return new RelativeBias(config.NumAttentionHeads, config.MaxPositionEmbeddings, (head, distance) => values[(Bucket(distance) * table.K) + head]);
     }
 }

@@ -18,6 +18,9 @@ internal interface IModelDirectoryGrain : IGrainWithStringKey
 
     /// <summary>The silos, by name.</summary>
     Task<ClusterSilo[]> SilosAsync();
+
+    /// <summary>All that they have reported, by name.</summary>
+    Task<DirectoryLine[]> ReportsAsync();
 }
 
 /// <summary>It is in memory alone: a directory that was lost is complete again when every silo has reported once.</summary>
@@ -70,6 +73,13 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
     {
         RemoveGone();
         return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal).Select(entry => entry.View).ToArray());
+    }
+
+    public Task<DirectoryLine[]> ReportsAsync()
+    {
+        RemoveGone();
+        return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal)
+            .Select(entry => new DirectoryLine(entry.Report, entry.Problem)).ToArray());
     }
 
     private ManagedTransformersException Refusal(PlacementCandidate[] candidates, PlacementRequest request)

@@ -44,7 +44,31 @@ internal sealed record SiloReport
     /// <summary>The next report comes within this time.</summary>
     [Id(11)]
     public TimeSpan Interval { get; init; }
+
+    /// <summary>Texts that can run at once.</summary>
+    [Id(12)]
+    public int Rows { get; init; }
+
+    /// <summary>Requests that may wait.</summary>
+    [Id(13)]
+    public int Queue { get; init; }
+
+    /// <summary>What the model can do: <see cref="ModelTasks"/>.</summary>
+    [Id(14)]
+    public int Tasks { get; init; }
+
+    /// <summary>The state of its engine as JSON, for those who look; null: it is no decoder, or not in memory.</summary>
+    [Id(15)]
+    public string? Generation { get; init; }
+
+    /// <inheritdoc cref="Generation"/>
+    [Id(16)]
+    public string? Encoder { get; init; }
 }
+
+/// <summary>A silo in a directory, for those who look.</summary>
+[GenerateSerializer, Immutable]
+internal sealed record DirectoryLine([property: Id(0)] SiloReport Report, [property: Id(1)] string? Problem);
 
 /// <summary>Where a request goes, as its caller hears it.</summary>
 [GenerateSerializer, Immutable]

@@ -3,8 +3,8 @@ namespace ManagedTransformers.Orleans;
 /// <summary>Which models a silo has, and what it says of them to the cluster.</summary>
 public sealed record ModelSiloOptions
 {
-    /// <summary>The models, their limit of memory, and how they are shared. Decoders are served; their engines must be deterministic, so that a text can go on
-    /// on another silo.</summary>
+    /// <summary>The models, their limit of memory, and how they are shared. The engines of decoders must be deterministic, so that a text can go on on another
+    /// silo.</summary>
     public required ModelHostOptions Host { get; init; }
 
     /// <summary>Models that are loaded when the silo starts, by name. Another one is loaded where a request for it comes, on one silo while that has

@@ -45,13 +45,20 @@ internal sealed class SiloModels : IAsyncDisposable
         }
     }
 
-    public string[] Decoders => [.. _host.Models.Where(model => model.Tasks.HasFlag(ModelTasks.Generation)).Select(model => model.Id)];
+    /// <summary>The models whose files say that they can do something.</summary>
+    public string[] Served => [.. _host.Models.Where(model => model.Tasks != ModelTasks.None).Select(model => model.Id)];
+
+    /// <summary>Where a model's files are; null: this silo does not have it.</summary>
+    public string? DirectoryOf(string model) => _host.Models.Any(one => one.Id == model) ? _host.DirectoryOf(model) : null;
+
+    /// <summary>The files of a model, with the contents of the small ones.</summary>
+    public Task<CheckpointFiles> FilesOf(string model) =>
+        CheckpointFiles.ReadAsync(_host.DirectoryOf(model), Settings, withContents: true, CancellationToken.None);
 
     /// <summary>The fingerprint of a model. It is computed once; what could not be read is tried again.</summary>
     public async Task<string> FingerprintOf(string model)
     {
-        Task<string> fingerprint = _fingerprints.GetOrAdd(
-            model, static (id, all) => CheckpointFingerprint.OfAsync(all._host.DirectoryOf(id), all.Settings, CancellationToken.None), this);
+        Task<string> fingerprint = _fingerprints.GetOrAdd(model, static (id, all) => all.ComputeFingerprintAsync(id), this);
         try
         {
             return await fingerprint.ConfigureAwait(false);
@@ -84,14 +91,20 @@ internal sealed class SiloModels : IAsyncDisposable
     public async Task<SiloReport> ReportAsync(string model, SiloAddress silo, string name, long version)
     {
         IReadOnlyList<ModelStatus> all = _host.Models;
-        GenerationEngine? engine = _host.LookAt(model).Generation;
-        GenerationEngineState? state = engine?.State;
+        ModelTasks tasks = all.First(one => one.Id == model).Tasks;
+        bool isDecoder = tasks.HasFlag(ModelTasks.Generation);
+        (GenerationEngine? engine, EncoderEngine? encoder) = _host.LookAt(model);
+        (GenerationEngineState? state, EncoderEngineState? texts) = (engine?.State, encoder?.State);
         return new SiloReport
         {
             Silo = silo, Name = name, Version = version, Fingerprint = await FingerprintOf(model).ConfigureAwait(false), KernelLevel = KernelLevel,
-            IsLoaded = engine is not null, Running = state?.Running.Count ?? 0, Waiting = state?.Waiting ?? 0,
+            IsLoaded = engine is not null || encoder is not null, Running = state?.Running.Count ?? texts?.Running ?? 0,
+            Waiting = state?.Waiting ?? texts?.Waiting ?? 0,
             NeededBytes = _host.BytesOf(model), FreeBytes = MemoryBytes - all.Where(other => other.Users > 0).Sum(other => other.Bytes),
             Prefixes = engine is null ? [] : PrefixBlocks.Of(engine.HeldPrompts, Options.MaxReportedBlocks), Interval = Options.ReportInterval,
+            Rows = Options.Host.Generation.MaxRows, Queue = isDecoder ? Options.Host.Generation.MaxQueue : Options.Host.Encoder.MaxQueue,
+            Tasks = (int)tasks, Generation = state is null ? null : OptionsJson.WriteAny(state),
+            Encoder = texts is null ? null : OptionsJson.WriteAny(texts),
         };
     }
 
@@ -105,6 +118,9 @@ internal sealed class SiloModels : IAsyncDisposable
             lease.Dispose();
         await _host.DisposeAsync().ConfigureAwait(false);
     }
+
+    private async Task<string> ComputeFingerprintAsync(string model) =>
+        (await CheckpointFiles.ReadAsync(_host.DirectoryOf(model), Settings, withContents: false, CancellationToken.None).ConfigureAwait(false)).Fingerprint;
 
     private void Change() => _changed.Writer.TryWrite(true);
 }

@@ -13,6 +13,7 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private Task _running = Task.CompletedTask;
     private long _version;
+    private long? _reported;
 
     public void Participate(ISiloLifecycle lifecycle) =>
         lifecycle.Subscribe(nameof(SiloReporter), ServiceLifecycleStage.Active, Start, StopAsync);
@@ -32,7 +33,8 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         if (cancellationToken.IsCancellationRequested)
             return;                                            // no time is left: callers find out by themselves
         await _running.WaitAsync(cancellationToken).ConfigureAwait(false);
-        foreach (string model in models.Decoders)
+        await grains.GetGrain<IFleetGrain>(0).LeaveAsync(silo.SiloAddress).WaitAsync(cancellationToken).ConfigureAwait(false);
+        foreach (string model in models.Served)
             await grains.GetGrain<IModelDirectoryGrain>(model).LeaveAsync(silo.SiloAddress).WaitAsync(cancellationToken).ConfigureAwait(false);
         await models.DrainAsync().ConfigureAwait(false);
     }
@@ -45,7 +47,9 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
                 await PreloadAsync(model).ConfigureAwait(false);
             while (true)
             {
-                foreach (string model in models.Decoders)
+                string[] served = models.Served;
+                await ReportModelsAsync(served).ConfigureAwait(false);
+                foreach (string model in served)
                     await ReportAsync(model).ConfigureAwait(false);
                 await Task.Delay(s_pause, _end.Token).ConfigureAwait(false);
                 await WaitForChangeAsync().ConfigureAwait(false);
@@ -78,6 +82,23 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         }
         catch (OperationCanceledException) when (!_end.IsCancellationRequested)
         {
+        }
+    }
+
+    // They change with the directories alone, so that once in an interval is enough.
+    private async Task ReportModelsAsync(string[] served)
+    {
+        if (_reported is long last && Stopwatch.GetElapsedTime(last) < models.Options.ReportInterval)
+            return;
+        try
+        {
+            await grains.GetGrain<IFleetGrain>(0).ReportAsync(silo.SiloAddress, served, models.Options.ReportInterval)
+                .WaitAsync(_end.Token).ConfigureAwait(false);
+            _reported = Stopwatch.GetTimestamp();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            CannotReport(log, "all models", e);
         }
     }
 

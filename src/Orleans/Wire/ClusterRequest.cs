@@ -46,19 +46,39 @@ internal sealed record ClusterRequest
     [Id(12)]
     public long Seed { get; init; }
 
-    public static ClusterRequest Of(GenerationRequest request, string model, string fingerprint, long seed) => new()
+    /// <summary>Processors, as data.</summary>
+    [Id(13)]
+    public string Processors { get; init; } = "[]";
+
+    /// <summary>Reasons to end a text, as data.</summary>
+    [Id(14)]
+    public string Criteria { get; init; } = "[]";
+
+    /// <param name="request">What is asked for.</param>
+    /// <param name="model">What the model is called.</param>
+    /// <param name="fingerprint">Of the silo that it is placed on.</param>
+    /// <param name="seed">Where random numbers start.</param>
+    /// <param name="since">Time since the first token came.</param>
+    public static ClusterRequest Of(GenerationRequest request, string model, string fingerprint, long seed, TimeSpan since = default) => new()
     {
         Model = model, Fingerprint = fingerprint, PromptIds = [.. request.PromptIds], Options = OptionsJson.Write(request.Options), BestOf = request.BestOf,
         PromptOnly = request.PromptOnly, PromptLogProbabilities = request.PromptLogProbabilities, CachePrompt = request.CachePrompt,
         SkipSpecialTokens = request.SkipSpecialTokens, Begun = [.. request.Begun.Select(text => text.ToArray())],
         DroppedFiles = request.Dropped.Files, DroppedTokens = request.Dropped.Tokens, Seed = seed,
+        Processors = Write(request.Options.LogitsProcessors?.Select(one => ((PortableProcessor)one).Step)),
+        Criteria = Write(request.Options.StoppingCriteria?.Select(one => ((PortableCriterion)one).Step.After(since))),
     };
 
-    /// <summary>The request as the engine of a model with these defaults takes it.</summary>
-    public GenerationRequest ForEngine(GenerationOptions defaults)
+    /// <summary>The request as the engine of a model takes it.</summary>
+    public GenerationRequest ForEngine(TextGenerator generator)
     {
         GenerationOptions options = OptionsJson.Read(Options);
-        if (options.Over(defaults) is { DoSample: true, Seed: null })
+        SamplerStep[] processors = OptionsJson.ReadAny<SamplerStep[]>(Processors), criteria = OptionsJson.ReadAny<SamplerStep[]>(Criteria);
+        if (processors.Length > 0)
+            options = options with { LogitsProcessors = [.. processors.Select(step => new PortableProcessor(step, generator))] };
+        if (criteria.Length > 0)
+            options = options with { StoppingCriteria = [.. criteria.Select(step => new PortableCriterion(step, generator))] };
+        if (options.Over(generator.Defaults) is { DoSample: true, Seed: null })
             options = options with { Seed = Seed };
         return new GenerationRequest(PromptIds)
         {
@@ -66,4 +86,6 @@ internal sealed record ClusterRequest
             SkipSpecialTokens = SkipSpecialTokens, Begun = Begun, Dropped = (DroppedFiles, DroppedTokens),
         };
     }
+
+    private static string Write(IEnumerable<SamplerStep>? steps) => steps is null ? "[]" : OptionsJson.WriteAny<SamplerStep[]>([.. steps]);
 }

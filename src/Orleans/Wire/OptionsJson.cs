@@ -7,7 +7,7 @@ namespace ManagedTransformers.Orleans;
 /// <summary>Options as text. What is null stays out, so that silos of another version can read what they know.</summary>
 internal static class OptionsJson
 {
-    // Objects of the caller's process.
+    // Objects of the caller's process; those that are known as data travel beside the options.
     private static readonly string[] s_own =
         [nameof(GenerationOptions.AssistantModel), nameof(GenerationOptions.LogitsProcessors), nameof(GenerationOptions.StoppingCriteria)];
 
@@ -24,8 +24,8 @@ internal static class OptionsJson
     public static string Write(GenerationOptions options)
     {
         string? own = options.AssistantModel is not null ? nameof(options.AssistantModel)
-            : options.LogitsProcessors is not null ? nameof(options.LogitsProcessors)
-            : options.StoppingCriteria is not null ? nameof(options.StoppingCriteria)
+            : options.LogitsProcessors?.All(processor => processor is PortableProcessor) == false ? nameof(options.LogitsProcessors)
+            : options.StoppingCriteria?.All(criterion => criterion is PortableCriterion) == false ? nameof(options.StoppingCriteria)
             : null;
         return own is null
             ? JsonSerializer.Serialize(options, s_json)
@@ -33,15 +33,21 @@ internal static class OptionsJson
     }
 
     /// <exception cref="ModelInputException">There is an option that this version does not have.</exception>
-    public static GenerationOptions Read(string json)
+    public static GenerationOptions Read(string json) => ReadAny<GenerationOptions>(json);
+
+    /// <summary>Options, results and states of engines as text.</summary>
+    public static string WriteAny<T>(T value) => JsonSerializer.Serialize(value, s_json);
+
+    /// <exception cref="ModelInputException">There is a member that this version does not have.</exception>
+    public static T ReadAny<T>(string json)
     {
         try
         {
-            return JsonSerializer.Deserialize<GenerationOptions>(json, s_json)!;
+            return JsonSerializer.Deserialize<T>(json, s_json)!;
         }
         catch (JsonException e)
         {
-            throw new ModelInputException($"The options of a request cannot be read: {e.Message} Give caller and silos the same version.", e);
+            throw new ModelInputException($"What another process of the cluster sent cannot be read: {e.Message} Give caller and silos the same version.", e);
         }
     }
 

@@ -59,6 +59,7 @@ public sealed class FeatureExtractionPipeline : EncoderPipeline
         return features;
     }
 
-    private static FeatureExtractionPipeline Open(ModelFiles files, PipelineOptions? options) =>
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static FeatureExtractionPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadBody, (model, tokenizer) => new FeatureExtractionPipeline(model, tokenizer, ownsModel: true));
 }

@@ -255,7 +255,8 @@ public sealed class SentenceEmbeddingPipeline : EncoderPipeline, IEmbeddingGener
         return least == int.MaxValue ? null : least;
     }
 
-    private static SentenceEmbeddingPipeline Open(ModelFiles files, PipelineOptions? options)
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static SentenceEmbeddingPipeline Open(ModelFiles files, PipelineOptions? options)
     {
         options ??= PipelineOptions.Default;
         SentenceModules modules = ReadModules(files, options.Load);

@@ -87,7 +87,8 @@ public sealed class FillMaskPipeline : EncoderPipeline
         return results;
     }
 
-    private static FillMaskPipeline Open(ModelFiles files, PipelineOptions? options) =>
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static FillMaskPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new FillMaskPipeline(model, tokenizer, ownsModel: true));
 
     /// <summary>The mask of a vocabulary.</summary>

@@ -179,7 +179,8 @@ public sealed partial class TextGenerator : Pipeline
     private int PromptTokens(GenerationOptions? options, Session? session = null) =>
         new TextRoom(CausalLM.Config, session?.Cache).PromptTokens(options ?? GenerationOptions.Default, Defaults);
 
-    private static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static TextGenerator Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextGenerator(model, tokenizer, files.Find(GenerationDefaults.File), ownsModel: true));
 }
 

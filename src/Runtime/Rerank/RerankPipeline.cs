@@ -108,7 +108,8 @@ public sealed class RerankPipeline : EncoderPipeline
 
     private string Cased(string text) => _files.Transformer.DoLowerCase ? TransformerConfig.Lower(text) : text;
 
-    private static RerankPipeline Open(ModelFiles files, PipelineOptions? options)
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static RerankPipeline Open(ModelFiles files, PipelineOptions? options)
     {
         options ??= PipelineOptions.Default;
         return files.Open(options, files.LoadModel, (model, tokenizer) =>

@@ -77,7 +77,8 @@ public sealed class TextClassificationPipeline : EncoderPipeline
         _ => config.NumLabels == 1 ? ClassificationFunction.Sigmoid : ClassificationFunction.Softmax,
     };
 
-    private static TextClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static TextClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TextClassificationPipeline(model, tokenizer, ownsModel: true));
 
     private LabelScore[] Rank(Span<float> scores, ClassificationFunction function, int topK, KernelOptions kernels)

@@ -67,7 +67,8 @@ public sealed class TokenClassificationPipeline : EncoderPipeline
     /// <summary>Refuses a text that would be refused, without a pass of the model.</summary>
     internal void Require(string text, TokenClassificationOptions options, CancellationToken cancellationToken) => Read(text, options, cancellationToken);
 
-    private static TokenClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
+    /// <summary>Opens it from a directory or from files in memory.</summary>
+    internal static TokenClassificationPipeline Open(ModelFiles files, PipelineOptions? options) =>
         files.Open(options, files.LoadModel, (model, tokenizer) => new TokenClassificationPipeline(model, tokenizer, ownsModel: true));
 
     private TaggedText Read(string text, TokenClassificationOptions options, CancellationToken cancellationToken)

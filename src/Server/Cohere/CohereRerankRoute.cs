@@ -12,7 +12,7 @@ internal static class CohereRerankRoute
         bool withDocuments = fields.Flag("return_documents") ?? false;
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Rerank, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Rerank, request.Cancellation).ConfigureAwait(false);
         Tokenizer tokenizer = lease.Encoder!.Pipelines[0].Tokenizer;
         IReadOnlyList<string> read = mostTokens is int most ? [.. documents.Select(document => Cut(document, most, tokenizer))] : documents;
         IReadOnlyList<RerankScore> ranks =

@@ -46,7 +46,7 @@ internal sealed class ApiRunner(ServerModels models, ServerOptions options)
         }
         catch (Exception e)
         {
-            ApiException error = ErrorOf(e, time.IsCancellationRequested);
+            ApiException error = models.ErrorOf(e) ?? ErrorOf(e, time.IsCancellationRequested);
             if (error.Problem == Problem.Server)
                 models.LogFailure(e, route.Key);
             http.RequestAborted = client;

@@ -1,21 +1,22 @@
-using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace ManagedTransformers.Server;
 
 /// <summary>The models that a server has, and which of them a request means.</summary>
-internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogger<ServerModels> logger)
+internal sealed class ServerModels(ServerOptions options, ModelBackend backend, ILogger<ServerModels> logger)
 {
-    private readonly ConcurrentDictionary<string, PretrainedConfig?> _configs = [];
     private volatile bool _isReady;
 
     /// <summary>When the server began, seconds since 1970.</summary>
     public long Created { get; } = ApiRequest.Now;
 
-    public IReadOnlyList<ModelStatus> All => host.Models;
+    public IReadOnlyList<ModelStatus> All => backend.Models;
 
-    /// <summary>The engines of a model, where it is in memory; only to look at.</summary>
-    public (GenerationEngine? Generation, EncoderEngine? Encoder) LookAt(string id) => host.LookAt(id);
+    /// <inheritdoc cref="ModelBackend.Silos"/>
+    public IReadOnlyList<FleetSilo>? Silos => backend.Silos;
+
+    /// <inheritdoc cref="ModelBackend.LookAt"/>
+    public IReadOnlyList<EngineLook> LookAt(string id) => backend.LookAt(id);
 
     /// <summary>Whether the models that are loaded at the start are there.</summary>
     public bool IsReady => _isReady;
@@ -25,7 +26,7 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
     /// <param name="task">What it must be able to do.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="ApiException">There is no such model, or it cannot do that.</exception>
-    public async Task<ModelLease> AcquireAsync(string? id, ModelTasks task, CancellationToken cancellationToken)
+    public async Task<ServedModel> AcquireAsync(string? id, ModelTasks task, CancellationToken cancellationToken)
     {
         id = WithoutAddress(id);
         ModelStatus[] able = [.. All.Where(model => (model.Tasks & task) != ModelTasks.None)];
@@ -40,28 +41,21 @@ internal sealed class ServerModels(ServerOptions options, ModelHost host, ILogge
             string others = able.Length == 0 ? "No model here can." : $"These can: {string.Join(", ", able.Select(model => model.Id))}.";
             throw new ApiException(Problem.NotSupported, $"{id} cannot do that ({task}); it does {named.Tasks}. {others}") { Field = "model" };
         }
-        return await host.AcquireAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
+        return await backend.AcquireAsync(id, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>What a model's config.json says; null: it cannot be read.</summary>
-    public PretrainedConfig? ConfigOf(string id) => _configs.GetOrAdd(id, host.ConfigOf);
+    public PretrainedConfig? ConfigOf(string id) => backend.ConfigOf(id);
+
+    /// <inheritdoc cref="ModelBackend.ErrorOf"/>
+    public ApiException? ErrorOf(Exception error) => backend.ErrorOf(error);
 
     /// <summary>Loads the models that are to be there before requests come; the others are loaded by their first request. One that cannot be loaded is logged,
     /// and tried again by its first request; the others are served.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
-        foreach (ModelStatus model in options.Preload ? All : [])
-        {
-            try
-            {
-                using ModelLease lease = await host.AcquireAsync(model.Id, progress: null, cancellationToken).ConfigureAwait(false);
-                ServerLog.Loaded(logger, model.Id);
-            }
-            catch (ManagedTransformersException e)
-            {
-                ServerLog.NotLoaded(logger, model.Id, e.Message);
-            }
-        }
+        await backend.LoadAsync(options.Preload, model => ServerLog.Loaded(logger, model),
+            (model, problem) => ServerLog.NotLoaded(logger, model, problem), cancellationToken).ConfigureAwait(false);
         _isReady = true;
     }
 

@@ -3,7 +3,7 @@ namespace ManagedTransformers.Server;
 /// <summary>The tasks that encoders do. The answer to one text is what transformers' pipelines give for it; to a list, a list of such.</summary>
 internal static class EncoderTasks
 {
-    public static async Task FillMaskAsync(ApiRequest request, RequestFields fields, ModelLease lease)
+    public static async Task FillMaskAsync(ApiRequest request, RequestFields fields, ServedModel lease)
     {
         (IReadOnlyList<string> texts, bool isList) = TextsOf(fields, request);
         FillMaskOptions options = FillMaskOptions.Default;
@@ -22,7 +22,7 @@ internal static class EncoderTasks
         })).ConfigureAwait(false);
     }
 
-    public static async Task TagAsync(ApiRequest request, RequestFields fields, ModelLease lease)
+    public static async Task TagAsync(ApiRequest request, RequestFields fields, ServedModel lease)
     {
         (IReadOnlyList<string> texts, bool isList) = TextsOf(fields, request);
         TokenClassificationOptions options = TokenClassificationOptions.Default;
@@ -45,7 +45,7 @@ internal static class EncoderTasks
         }))).ConfigureAwait(false);
     }
 
-    public static async Task ClassifyAsync(ApiRequest request, RequestFields fields, ModelLease lease)
+    public static async Task ClassifyAsync(ApiRequest request, RequestFields fields, ServedModel lease)
     {
         IReadOnlyList<(string Text, string? Pair)> pairs = PairsOf(fields, request);
         TextClassificationOptions options = TextClassificationOptions.Default;
@@ -65,7 +65,7 @@ internal static class EncoderTasks
         }))).ConfigureAwait(false);
     }
 
-    public static async Task EmbedAsync(ApiRequest request, RequestFields fields, ModelLease lease)
+    public static async Task EmbedAsync(ApiRequest request, RequestFields fields, ServedModel lease)
     {
         (IReadOnlyList<string> texts, bool isList) = TextsOf(fields, request);
         var options = new EmbeddingOptions
@@ -78,7 +78,7 @@ internal static class EncoderTasks
         await request.WriteAsync(writer => WriteEach(writer, all, isList, one => writer.WriteVector(one.Vector))).ConfigureAwait(false);
     }
 
-    public static async Task CompareAsync(ApiRequest request, RequestFields fields, ModelLease lease)
+    public static async Task CompareAsync(ApiRequest request, RequestFields fields, ServedModel lease)
     {
         IReadOnlyList<string> texts = TeiEmbedRoute.CompareTexts(fields, request);
         EmbeddingOptions options = TeiEmbedRoute.SimilarityOptions(fields.Nested("parameters"));

@@ -2,7 +2,7 @@ namespace ManagedTransformers.Server;
 
 /// <summary>A task: how the hub names it, which models do it, what answers it, and the parameters that only it has.</summary>
 internal sealed record HuggingFaceTask(
-    string Name, ModelTasks Does, Func<ApiRequest, RequestFields, ModelLease, Task> Answer, params IReadOnlyList<string> OwnParameters);
+    string Name, ModelTasks Does, Func<ApiRequest, RequestFields, ServedModel, Task> Answer, params IReadOnlyList<string> OwnParameters);
 
 /// <summary>POST /models/{id}, and the same without an id.</summary>
 internal static class HuggingFaceTaskRoute
@@ -31,7 +31,7 @@ internal static class HuggingFaceTaskRoute
             ModelStatus? model = request.Models.All.FirstOrDefault(one => id is null || one.Id == id);
             task = s_tasks.FirstOrDefault(one => model is null || (model.Tasks & one.Does) != ModelTasks.None) ?? s_tasks[0];
         }
-        using ModelLease lease = await request.Models.AcquireAsync(id, task.Does, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(id, task.Does, request.Cancellation).ConfigureAwait(false);
         await task.Answer(request, fields, lease).ConfigureAwait(false);
     }
 

@@ -3,10 +3,10 @@ namespace ManagedTransformers.Server;
 /// <summary>text-generation, in the form of text-generation-inference. What a request does not say, the checkpoint's generation_config.json does.</summary>
 internal static class TextGenerationTask
 {
-    public static async Task AnswerAsync(ApiRequest request, RequestFields fields, ModelLease lease)
+    public static async Task AnswerAsync(ApiRequest request, RequestFields fields, ServedModel lease)
     {
         TextGenerationRequest asked = TextGenerationRequest.Read(fields);
-        GenerationEngine engine = lease.Generation!;
+        IGenerationEngine engine = lease.Generation!;
         GenerationRequest prompt = asked.PromptFor(engine);
         var answer = new TextGenerationWriter(asked, engine.Generator.Tokenizer);
         if (!asked.Stream)
@@ -101,7 +101,7 @@ internal sealed record TextGenerationRequest
 
     /// <summary>What the engine gets.</summary>
     /// <exception cref="ApiException">The model does not read as much.</exception>
-    public GenerationRequest PromptFor(GenerationEngine engine)
+    public GenerationRequest PromptFor(IGenerationEngine engine)
     {
         int[] ids = engine.Generator.Encode(Inputs);
         if (TruncatePrompt is int most && ids.Length > most)

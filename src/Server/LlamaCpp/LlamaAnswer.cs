@@ -7,7 +7,7 @@ namespace ManagedTransformers.Server;
 /// <param name="prompt">The prompt that it goes on with.</param>
 /// <param name="lease">The model.</param>
 /// <param name="index">Which of the request's texts it is.</param>
-internal sealed class LlamaAnswer(LlamaRequest asked, LlamaPrompt prompt, ModelLease lease, int index)
+internal sealed class LlamaAnswer(LlamaRequest asked, LlamaPrompt prompt, ServedModel lease, int index)
 {
     private readonly StringBuilder _text = new();
     private readonly List<int> _tokens = [];

@@ -24,14 +24,14 @@ internal static class LlamaCompletionRoute
         LlamaRequest asked = LlamaRequest.Read(fields, request.Options);
         IReadOnlyList<LlamaText> texts = LlamaText.Prompts(fields, request.Options.MaxInputs);
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(asked.Model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
-        GenerationEngine engine = lease.Generation!;
+        using ServedModel lease = await request.Models.AcquireAsync(asked.Model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
+        IGenerationEngine engine = lease.Generation!;
         LlamaPrompt[] prompts = [.. texts.Select(text => LlamaPrompt.Of(asked, engine, text.Encode(engine.Generator)))];
         await RunAsync(request, asked, lease, prompts).ConfigureAwait(false);
     }
 
     /// <summary>Generates what was asked for, and answers with it: one object, or a list of several; or a stream.</summary>
-    public static async Task RunAsync(ApiRequest request, LlamaRequest asked, ModelLease lease, LlamaPrompt[] prompts)
+    public static async Task RunAsync(ApiRequest request, LlamaRequest asked, ServedModel lease, LlamaPrompt[] prompts)
     {
         LlamaAnswer[] answers = [.. Enumerable.Range(0, prompts.Length * asked.Choices).Select(i =>
             new LlamaAnswer(asked, prompts[i / asked.Choices], lease, i))];
@@ -67,7 +67,7 @@ internal static class LlamaCompletionRoute
 
     // Prompts run at once, as many as there are rows; the pieces of each wait until those of the ones before it are sent.
     private static async Task StreamAsync(
-        ApiRequest request, LlamaRequest asked, GenerationEngine engine, LlamaPrompt[] prompts, LlamaAnswer[] answers)
+        ApiRequest request, LlamaRequest asked, IGenerationEngine engine, LlamaPrompt[] prompts, LlamaAnswer[] answers)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(request.Cancellation);
         try

@@ -27,7 +27,7 @@ internal static class LlamaEmbeddingRoute
         int norm = fields.Integer("embd_normalize", -1, 100) ?? 2;
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
         var options = new EmbeddingOptions { Truncation = false, Normalize = norm == 2 };
         IReadOnlyList<TextEmbedding> all = await lease.Encoder!.EmbedAsync(texts, options, request.Cancellation).ConfigureAwait(false);
         await request.WriteAsync(writer => Write(writer, [.. all.Select(one => Normalized(one.Vector, norm))])).ConfigureAwait(false);

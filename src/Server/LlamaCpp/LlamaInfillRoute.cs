@@ -10,14 +10,14 @@ internal static class LlamaInfillRoute
     {
         RequestFields fields = await request.ReadAsync().ConfigureAwait(false);
         // Whether there is a model for it is said before what is wrong with the request.
-        using ModelLease lease = await AcquireAsync(request, fields.Text("model")).ConfigureAwait(false);
+        using ServedModel lease = await AcquireAsync(request, fields.Text("model")).ConfigureAwait(false);
         LlamaRequest asked = LlamaRequest.Read(fields, request.Options);
         InfillRequest gap = GapOf(fields);
         fields.RefuseOthers();
         await LlamaCompletionRoute.RunAsync(request, asked, lease, [LlamaPrompt.Of(asked, lease.Generation!, gap)]).ConfigureAwait(false);
     }
 
-    private static async Task<ModelLease> AcquireAsync(ApiRequest request, string? model)
+    private static async Task<ServedModel> AcquireAsync(ApiRequest request, string? model)
     {
         try
         {

@@ -5,12 +5,12 @@ namespace ManagedTransformers.Server;
 /// <param name="IsCut">Whether there is less room than was asked for.</param>
 internal sealed record LlamaPrompt(GenerationRequest Request, bool IsCut)
 {
-    public static LlamaPrompt Of(LlamaRequest asked, GenerationEngine engine, int[] ids) =>
+    public static LlamaPrompt Of(LlamaRequest asked, IGenerationEngine engine, int[] ids) =>
         Of(asked, engine, new GenerationRequest(ids) { Options = asked.Over(GenerationOptions.Default, engine.Generator) });
 
     /// <summary>The prompt that asks for a gap. What there is no room for is left out: files, the first ones first, then the beginning of the prefix, then the
     /// end of the suffix. At least half of the context is for the prompt.</summary>
-    public static LlamaPrompt Of(LlamaRequest asked, GenerationEngine engine, InfillRequest gap)
+    public static LlamaPrompt Of(LlamaRequest asked, IGenerationEngine engine, InfillRequest gap)
     {
         int context = ContextOf(engine), wanted = asked.Predict < 0 ? context / 4 : Math.Clamp(asked.Predict, 1, Math.Max(1, context / 2));
         GenerationRequest request = engine.Infill(gap, new GenerationOptions { TruncatePrompt = true, MaxNewTokens = wanted });
@@ -18,9 +18,9 @@ internal sealed record LlamaPrompt(GenerationRequest Request, bool IsCut)
     }
 
     /// <summary>The most tokens that the model reads.</summary>
-    public static int ContextOf(GenerationEngine engine) => engine.Generator.CausalLM.Config.MaxTokens;
+    public static int ContextOf(IGenerationEngine engine) => engine.Generator.CausalLM.Config.MaxTokens;
 
-    private static LlamaPrompt Of(LlamaRequest asked, GenerationEngine engine, GenerationRequest request)
+    private static LlamaPrompt Of(LlamaRequest asked, IGenerationEngine engine, GenerationRequest request)
     {
         int length = request.PromptIds.Count, context = ContextOf(engine), room = context - length;
         if (room < 1)

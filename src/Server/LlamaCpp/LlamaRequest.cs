@@ -47,9 +47,9 @@ internal sealed record LlamaRequest
     {
         List<StoppingCriterion> criteria = [];
         if (Indent > 0)
-            criteria.Add(new IndentCriterion(Indent));
+            criteria.Add(new PortableCriterion(SamplerStep.Of("indent", Indent), generator));
         if (MaxPredictMs > 0)
-            criteria.Add(new LineTimeCriterion(generator.Tokenizer, TimeSpan.FromMilliseconds(MaxPredictMs)));
+            criteria.Add(new PortableCriterion(SamplerStep.Of("line_time", MaxPredictMs), generator));
         return Sampling.Over(options, generator) with
         {
             NumReturnSequences = Choices, TopLogProbabilities = Probabilities > 0 ? Probabilities : null, StopStrings = Stops.Count > 0 ? Stops : null,

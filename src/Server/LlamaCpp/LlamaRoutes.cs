@@ -18,7 +18,7 @@ internal static class LlamaRoutes
 
     /// <summary>The model of a request that any model can answer; where none is named, the first that generates, as llama.cpp's one model would, else the
     /// first.</summary>
-    public static Task<ModelLease> AcquireAnyAsync(ApiRequest request, string? model)
+    public static Task<ServedModel> AcquireAnyAsync(ApiRequest request, string? model)
     {
         const ModelTasks Any = (ModelTasks)~0;
         bool named = !string.IsNullOrEmpty(model), generates = request.Models.All.Any(one => one.Tasks.HasFlag(ModelTasks.Generation));

@@ -1,5 +1,3 @@
-using ManagedTransformers.Kernels;
-
 namespace ManagedTransformers.Server;
 
 /// <summary>How tokens are chosen, in llama.cpp's words and with its defaults.</summary>
@@ -57,26 +55,25 @@ internal sealed record LlamaSampling
 
     private List<LogitsProcessor> Processors(TextGenerator generator, IReadOnlyList<int> ends)
     {
-        KernelOptions kernels = generator.CausalLM.LoadOptions.Kernels;
         int keep = Math.Max(1, MinKeep);
         var chain = new List<LogitsProcessor>();
         foreach (string name in Samplers)
         {
-            LogitsProcessor? next = name switch
+            SamplerStep? next = name switch
             {
                 "penalties" when RepeatLastN != 0 && (RepeatPenalty, FrequencyPenalty, PresencePenalty) != (1, 0, 0) =>
-                    new WindowPenalties(RepeatLastN, RepeatPenalty, FrequencyPenalty, PresencePenalty),
-                "top_k" when TopK > 0 => new TopKLogitsWarper(TopK, keep),
-                "typ_p" when TypicalP < 1 => new TypicalLogitsWarper(TypicalP, keep, kernels),
-                "top_p" when TopP < 1 => new TopPLogitsWarper(TopP, keep, kernels),
-                "min_p" when MinP > 0 => new MinPLogitsWarper(MinP, keep, kernels),
-                "temperature" when (float)Temperature <= 0 => new OnlyBest(),
-                "temperature" when Temperature != 1 => new TemperatureLogitsWarper(Temperature),
-                "infill" => new InfillSampler(ends, generator.Tokenizer),
+                    SamplerStep.Of(name, RepeatLastN, RepeatPenalty, FrequencyPenalty, PresencePenalty),
+                "top_k" when TopK > 0 => SamplerStep.Of(name, TopK, keep),
+                "typ_p" when TypicalP < 1 => SamplerStep.Of(name, TypicalP, keep),
+                "top_p" when TopP < 1 => SamplerStep.Of(name, TopP, keep),
+                "min_p" when MinP > 0 => SamplerStep.Of(name, MinP, keep),
+                "temperature" when (float)Temperature <= 0 => SamplerStep.Of("only_best"),
+                "temperature" when Temperature != 1 => SamplerStep.Of(name, Temperature),
+                "infill" => new SamplerStep(name, [], [.. ends]),
                 _ => null,
             };
             if (next is not null)
-                chain.Add(next);
+                chain.Add(new PortableProcessor(next, generator));
         }
         return chain;
     }

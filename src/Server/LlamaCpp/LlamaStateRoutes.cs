@@ -10,7 +10,7 @@ internal static class LlamaStateRoutes
     {
         string? model = Query(request, "model");
         RefuseOthers(request, "model");
-        using ModelLease lease = await LlamaRoutes.AcquireAnyAsync(request, model).ConfigureAwait(false);
+        using ServedModel lease = await LlamaRoutes.AcquireAnyAsync(request, model).ConfigureAwait(false);
         await request.WriteAsync(writer => WriteProps(writer, request, lease)).ConfigureAwait(false);
     }
 
@@ -19,12 +19,11 @@ internal static class LlamaStateRoutes
         string? model = Query(request, "model");
         bool fails = Query(request, "fail_on_no_slot") is not (null or "" or "0" or "false");
         RefuseOthers(request, "model", "fail_on_no_slot");
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
-        GenerationEngine engine = lease.Generation!;
-        GenerationEngineState state = engine.State;
-        if (fails && state.Running.Count >= engine.Options.MaxRows)
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
+        IReadOnlyList<EngineLook> engines = request.Models.LookAt(lease.Id);
+        if (fails && engines.Count > 0 && engines.All(engine => engine.Generation is null || engine.Generation.Running.Count >= engine.MaxRows))
             throw new ApiException(Problem.Unavailable, "no slot available");
-        await request.WriteAsync(writer => WriteSlots(writer, engine, state)).ConfigureAwait(false);
+        await request.WriteAsync(writer => WriteSlots(writer, LlamaPrompt.ContextOf(lease.Generation!), engines)).ConfigureAwait(false);
     }
 
     private static string? Query(ApiRequest request, string name) => request.Http.Request.Query[name] is [.., string last] ? last : null;
@@ -38,7 +37,7 @@ internal static class LlamaStateRoutes
         }
     }
 
-    private static void WriteProps(Utf8JsonWriter writer, ApiRequest request, ModelLease lease)
+    private static void WriteProps(Utf8JsonWriter writer, ApiRequest request, ServedModel lease)
     {
         Tokenizer tokenizer = LlamaTokenizeRoute.TokenizerOf(lease);
         int context = request.Models.ConfigOf(lease.Id)?.MaxTokens ?? 0;
@@ -67,30 +66,37 @@ internal static class LlamaStateRoutes
         writer.WriteEndObject();
     }
 
-    // Texts are not in it.
-    private static void WriteSlots(Utf8JsonWriter writer, GenerationEngine engine, GenerationEngineState state)
+    // Texts are not in it. Of a fleet, the slots of all silos, one silo after the other.
+    private static void WriteSlots(Utf8JsonWriter writer, int context, IReadOnlyList<EngineLook> engines)
     {
-        int context = LlamaPrompt.ContextOf(engine);
-        Dictionary<int, RunningText> rows = state.Running.ToDictionary(row => row.Row);
         writer.WriteStartArray();
-        for (int i = 0; i < engine.Options.MaxRows; i++)
+        int id = 0;
+        foreach (EngineLook engine in engines)
         {
-            rows.TryGetValue(i, out RunningText? row);
-            writer.WriteStartObject();
-            writer.WriteNumber("id", i);
-            writer.WriteNumber("id_task", row?.Request ?? -1);
-            writer.WriteNumber("n_ctx", context);
-            writer.WriteBoolean("is_processing", row is not null);
-            writer.WriteNumber("n_prompt_tokens", row?.PromptTokens ?? 0);
-            writer.WriteNumber("n_prompt_tokens_processed", row is null ? 0 : row.PromptTokensRead - row.CachedTokens);
-            writer.WriteNumber("n_prompt_tokens_cache", row?.CachedTokens ?? 0);
-            writer.WriteStartArray("next_token");
-            writer.WriteStartObject();
-            writer.WriteNumber("n_decoded", row?.NewTokens ?? 0);
-            writer.WriteEndObject();
-            writer.WriteEndArray();
-            writer.WriteEndObject();
+            Dictionary<int, RunningText> rows = (engine.Generation?.Running ?? []).ToDictionary(row => row.Row);
+            for (int i = 0; i < engine.MaxRows; i++)
+                WriteSlot(writer, id++, context, engine.Silo, rows.GetValueOrDefault(i));
         }
         writer.WriteEndArray();
+    }
+
+    private static void WriteSlot(Utf8JsonWriter writer, int id, int context, string? silo, RunningText? row)
+    {
+        writer.WriteStartObject();
+        writer.WriteNumber("id", id);
+        if (silo is not null)
+            writer.WriteString("silo", silo);
+        writer.WriteNumber("id_task", row?.Request ?? -1);
+        writer.WriteNumber("n_ctx", context);
+        writer.WriteBoolean("is_processing", row is not null);
+        writer.WriteNumber("n_prompt_tokens", row?.PromptTokens ?? 0);
+        writer.WriteNumber("n_prompt_tokens_processed", row is null ? 0 : row.PromptTokensRead - row.CachedTokens);
+        writer.WriteNumber("n_prompt_tokens_cache", row?.CachedTokens ?? 0);
+        writer.WriteStartArray("next_token");
+        writer.WriteStartObject();
+        writer.WriteNumber("n_decoded", row?.NewTokens ?? 0);
+        writer.WriteEndObject();
+        writer.WriteEndArray();
+        writer.WriteEndObject();
     }
 }

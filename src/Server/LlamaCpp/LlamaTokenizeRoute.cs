@@ -22,7 +22,7 @@ internal static class LlamaTokenizeRoute
         bool withPieces = fields.Flag("with_pieces") ?? false;
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await LlamaRoutes.AcquireAnyAsync(request, model).ConfigureAwait(false);
+        using ServedModel lease = await LlamaRoutes.AcquireAnyAsync(request, model).ConfigureAwait(false);
         Tokenizer tokenizer = TokenizerOf(lease);
         int[] ids = content.Encode(tokenizer, addSpecial, parseSpecial ? tokenizer : tokenizer.ReadingAsText(token => token.Special));
         await request.WriteAsync(writer => Write(writer, tokenizer, ids, withPieces)).ConfigureAwait(false);
@@ -35,7 +35,7 @@ internal static class LlamaTokenizeRoute
         IReadOnlyList<int> ids = fields.Integers("tokens") ?? [];
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await LlamaRoutes.AcquireAnyAsync(request, model).ConfigureAwait(false);
+        using ServedModel lease = await LlamaRoutes.AcquireAnyAsync(request, model).ConfigureAwait(false);
         Tokenizer tokenizer = TokenizerOf(lease);
         string text = tokenizer.Decode([.. ids.Select(id => LlamaText.Known(tokenizer, id))]);
         await request.WriteAsync(writer =>
@@ -47,7 +47,7 @@ internal static class LlamaTokenizeRoute
     }
 
     /// <summary>The tokenizer of a model.</summary>
-    public static Tokenizer TokenizerOf(ModelLease lease) => lease.Generation?.Generator.Tokenizer ?? lease.Encoder!.Pipelines[0].Tokenizer;
+    public static Tokenizer TokenizerOf(ServedModel lease) => lease.Generation?.Generator.Tokenizer ?? lease.Encoder!.Pipelines[0].Tokenizer;
 
     private static void Write(Utf8JsonWriter writer, Tokenizer tokenizer, int[] ids, bool withPieces)
     {

@@ -28,7 +28,7 @@ internal static class CompletionRoute
 
     private static async Task AnswerAsync(ApiRequest request, CompletionRequest asked, string? model)
     {
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Generation, request.Cancellation).ConfigureAwait(false);
         if (asked.Suffix is not null && !lease.Tasks.HasFlag(ModelTasks.Infill))
             throw ApiException.Of("suffix", "suffix is not supported by this model");
         var prompts = new List<CompletionPrompt>(asked.Prompts.Count);
@@ -47,7 +47,7 @@ internal static class CompletionRoute
         return request.Models.All.Any(model => model.Id == engine && model.Tasks.HasFlag(ModelTasks.Generation)) ? engine : null;
     }
 
-    private static async Task WholeAsync(ApiRequest request, GenerationEngine engine, List<CompletionPrompt> prompts, CompletionWriter answer)
+    private static async Task WholeAsync(ApiRequest request, IGenerationEngine engine, List<CompletionPrompt> prompts, CompletionWriter answer)
     {
         var results = new GenerationResult[prompts.Count];
         var many = new ParallelOptions { MaxDegreeOfParallelism = engine.Options.MaxRows, CancellationToken = request.Cancellation };
@@ -57,7 +57,7 @@ internal static class CompletionRoute
     }
 
     // Prompts run at once, as many as there are rows; the pieces of each wait until those of the ones before it are sent.
-    private static async Task StreamAsync(ApiRequest request, GenerationEngine engine, List<CompletionPrompt> prompts, CompletionWriter answer)
+    private static async Task StreamAsync(ApiRequest request, IGenerationEngine engine, List<CompletionPrompt> prompts, CompletionWriter answer)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(request.Cancellation);
         try
@@ -87,7 +87,7 @@ internal static class CompletionRoute
 /// <summary>One prompt of a request: what the engine gets, and what is echoed.</summary>
 internal sealed record CompletionPrompt(string Text, GenerationRequest Request)
 {
-    public static CompletionPrompt Of(CompletionRequest asked, GenerationEngine engine, string? text, IReadOnlyList<int>? ids)
+    public static CompletionPrompt Of(CompletionRequest asked, IGenerationEngine engine, string? text, IReadOnlyList<int>? ids)
     {
         GenerationRequest request;
         GenerationOptions options = asked.MaxTokens == 0 ? asked.Options : asked.Options with { MaxNewTokens = asked.MaxTokens };
@@ -107,22 +107,24 @@ internal sealed record CompletionPrompt(string Text, GenerationRequest Request)
         request = request with
         {
             SkipSpecialTokens = asked.SkipSpecialTokens, PromptOnly = asked.MaxTokens == 0, BestOf = asked.MaxTokens == 0 ? null : asked.BestOf,
-            PromptLogProbabilities = asked.Echo ? asked.LogProbabilities : null, Options = Finish(asked, request.Options, length),
+            PromptLogProbabilities = asked.Echo ? asked.LogProbabilities : null, Options = Finish(asked, request.Options, length, engine.Generator),
         };
         return new CompletionPrompt(text ?? engine.Generator.Tokenizer.Decode([.. request.PromptIds]), request);
     }
 
     // What needs to know where the prompt ends.
-    private static GenerationOptions Finish(CompletionRequest asked, GenerationOptions options, int length) => options with
+    private static GenerationOptions Finish(CompletionRequest asked, GenerationOptions options, int length, TextGenerator generator) => options with
     {
         MinNewTokens = asked.MinTokens == 0 ? options.MinNewTokens : asked.MinTokens,
         LogitsProcessors = asked.FrequencyPenalty == 0 && asked.PresencePenalty == 0 ? options.LogitsProcessors
-            : [.. options.LogitsProcessors ?? [], new FrequencyPenalty(length, asked.FrequencyPenalty, asked.PresencePenalty)],
+            : [.. options.LogitsProcessors ?? [], new PortableProcessor(
+                SamplerStep.Of("frequency", length, asked.FrequencyPenalty, asked.PresencePenalty), generator)],
         StoppingCriteria = asked.StopTokens.Count == 0 ? options.StoppingCriteria
-            : [.. options.StoppingCriteria ?? [], new StopTokenCriterion(asked.StopTokens, asked.MinTokens)],
+            : [.. options.StoppingCriteria ?? [], new PortableCriterion(
+                new SamplerStep("stop_tokens", [asked.MinTokens], [.. asked.StopTokens]), generator)],
     };
 
-    private static void RequireRoom(CompletionRequest asked, GenerationEngine engine, GenerationRequest request)
+    private static void RequireRoom(CompletionRequest asked, IGenerationEngine engine, GenerationRequest request)
     {
         PretrainedConfig config = engine.Generator.CausalLM.Config;
         int length = request.PromptIds.Count;

@@ -17,7 +17,7 @@ internal static class EmbeddingRoute
             throw ApiException.Of("encoding_format", $"Field 'encoding_format' must be float or base64, but is '{format}'");
         int? dimensions = fields.Integer("dimensions", least: 1);
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
         var options = new EmbeddingOptions { TruncateDim = dimensions, Truncation = false };
         IReadOnlyList<TextEmbedding> all = await lease.Encoder!.EmbedAsync(texts, options, request.Cancellation).ConfigureAwait(false);
         if (dimensions > all[0].Vector.Length)

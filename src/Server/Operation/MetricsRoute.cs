@@ -13,11 +13,32 @@ internal static class MetricsRoute
     {
         var text = new StringBuilder();
         request.Http.RequestServices.GetRequiredService<PrometheusMetrics>().Write(text);
-        WriteLlamaCpp(text, [.. request.Models.All.Select(model => request.Models.LookAt(model.Id).Generation)
-            .OfType<GenerationEngine>().Select(engine => engine.State)]);
+        WriteLlamaCpp(text, [.. request.Models.All.SelectMany(model => request.Models.LookAt(model.Id))
+            .Select(engine => engine.Generation).OfType<GenerationEngineState>()]);
+        if (request.Models.Silos is { } silos)
+            WriteFleet(text, silos);
         request.Http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
         request.Http.Response.Headers["Process-Start-Time-Unix"] = s_start;
         await request.Http.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(text.ToString()), request.Cancellation).ConfigureAwait(false);
+    }
+
+    // Of a fleet, as far as its silos have reported.
+    private static void WriteFleet(StringBuilder text, IReadOnlyList<FleetSilo> silos)
+    {
+        (FleetSilo Silo, FleetSiloModel Model)[] all = [.. silos.SelectMany(silo => silo.Models.Select(model => (silo, model)))];
+        PrometheusMetrics.Write(text, "managed_transformers_fleet_silos", "gauge", "Silos that have reported.", silos.Count);
+        Gauge("loaded", "Whether a silo has a model in memory.", model => model.IsLoaded ? 1 : 0);
+        Gauge("refused", "Whether a silo gets no requests for a model, because its files or version are others.", model => model.Problem is null ? 0 : 1);
+        Gauge("running", "Texts that run on a silo.", model => model.Running);
+        Gauge("waiting", "Requests that wait on a silo.", model => model.Waiting);
+
+        void Gauge(string name, string help, Func<FleetSiloModel, double> value)
+        {
+            PrometheusMetrics.Head(text, $"managed_transformers_fleet_{name}", help, "gauge");
+            foreach ((FleetSilo silo, FleetSiloModel model) in all)
+                text.Append(CultureInfo.InvariantCulture, $"managed_transformers_fleet_{name}{{{PrometheusMetrics.Label("model", model.Id)},")
+                    .Append(CultureInfo.InvariantCulture, $"{PrometheusMetrics.Label("silo", silo.Name)}}} {value(model):R}\n");
+        }
     }
 
     // Sums over the decoders that are loaded; an unloaded one takes its counts with it, which Prometheus sees as a reset.

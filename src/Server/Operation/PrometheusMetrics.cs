@@ -46,8 +46,13 @@ internal sealed class PrometheusMetrics : IDisposable
         text.Append(CultureInfo.InvariantCulture, $"{name} {value:R}\n");
     }
 
-    private static void Head(StringBuilder text, string name, string help, string type) =>
+    /// <summary>What stands before the values of a metric.</summary>
+    public static void Head(StringBuilder text, string name, string help, string type) =>
         text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
+
+    /// <summary>A label with its value.</summary>
+    public static string Label(string name, string value) =>
+        $"{name}=\"{value.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n")}\"";
 
     private static string NameOf(Instrument instrument) => instrument.Name.Replace('.', '_') + (instrument.Unit == "s" ? "_seconds" : "");
 
@@ -56,8 +61,8 @@ internal sealed class PrometheusMetrics : IDisposable
         var labels = new StringBuilder();
         foreach ((string name, object? tag) in tags)
         {
-            string shown = Convert.ToString(tag, CultureInfo.InvariantCulture)!.Replace("\\", "\\\\").Replace("\"", "\\\"").Replace("\n", "\\n");
-            labels.Append(labels.Length == 0 ? "" : ",").Append(CultureInfo.InvariantCulture, $"{name.Replace('.', '_')}=\"{shown}\"");
+            string label = Label(name.Replace('.', '_'), Convert.ToString(tag, CultureInfo.InvariantCulture)!);
+            labels.Append(labels.Length == 0 ? "" : ",").Append(label);
         }
         _series.GetOrAdd((instrument, labels.ToString()), static key => new Series(BoundariesOf(key.Instrument))).Record(value);
     }

@@ -17,11 +17,13 @@ internal static class StatusRoute
             foreach (ModelStatus model in models)
                 Write(writer, model, request.Models.LookAt(model.Id));
             writer.WriteEndArray();
+            if (request.Models.Silos is { } silos)
+                Write(writer, silos);
             writer.WriteEndObject();
         });
     }
 
-    private static void Write(Utf8JsonWriter writer, ModelStatus model, (GenerationEngine? Generation, EncoderEngine? Encoder) engine)
+    private static void Write(Utf8JsonWriter writer, ModelStatus model, IReadOnlyList<EngineLook> engines)
     {
         writer.WriteStartObject();
         writer.WriteString("id", model.Id);
@@ -33,21 +35,26 @@ internal static class StatusRoute
         writer.WriteNumber("bytes", model.Bytes);
         writer.WriteNumber("users", model.Users);
         writer.WriteString("problem", model.Problem);
-        if (engine.Generation is not null)
-            Write(writer, engine.Generation);
-        if (engine.Encoder is not null)
-            Write(writer, engine.Encoder);
+        if (engines is [{ Silo: null } own])
+            Write(writer, own);
         writer.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter writer, GenerationEngine engine)
+    private static void Write(Utf8JsonWriter writer, EngineLook engine)
     {
-        GenerationEngineState state = engine.State;
+        if (engine.Generation is { } generation)
+            Write(writer, engine, generation);
+        if (engine.Encoder is { } encoder)
+            Write(writer, engine, encoder);
+    }
+
+    private static void Write(Utf8JsonWriter writer, EngineLook engine, GenerationEngineState state)
+    {
         writer.WriteStartObject("generation");
         writer.WriteNumber("running", state.Running.Count);
-        writer.WriteNumber("max_rows", engine.Options.MaxRows);
+        writer.WriteNumber("max_rows", engine.MaxRows);
         writer.WriteNumber("waiting", state.Waiting);
-        writer.WriteNumber("max_queue", engine.Options.MaxQueue);
+        writer.WriteNumber("max_queue", engine.MaxQueue);
         writer.WriteNumber("cache_bytes", state.CacheBytes);
         writer.WriteNumber("cache_limit", state.CacheLimit);
         writer.WriteNumber("cached_prompts", state.CachedPrompts);
@@ -77,19 +84,53 @@ internal static class StatusRoute
         writer.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter writer, EncoderEngine engine)
+    private static void Write(Utf8JsonWriter writer, EngineLook engine, EncoderEngineState state)
     {
-        EncoderEngineState state = engine.State;
         writer.WriteStartObject("encoder");
         writer.WriteNumber("running", state.Running);
         writer.WriteNumber("waiting", state.Waiting);
-        writer.WriteNumber("max_queue", engine.Options.MaxQueue);
+        writer.WriteNumber("max_queue", engine.MaxQueue);
         writer.WriteStartObject("totals");
         writer.WriteNumber("requests", state.Totals.Requests);
         writer.WriteNumber("texts", state.Totals.Texts);
         writer.WriteNumber("batches", state.Totals.Batches);
         writer.WriteNumber("seconds", state.Totals.Time.TotalSeconds);
         writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    // Which machine has what, as far as they have reported.
+    private static void Write(Utf8JsonWriter writer, IReadOnlyList<FleetSilo> silos)
+    {
+        writer.WriteStartArray("silos");
+        foreach (FleetSilo silo in silos)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", silo.Name);
+            writer.WriteString("address", silo.Address);
+            writer.WriteString("kernels", silo.KernelLevel);
+            writer.WriteNumber("free_bytes", silo.FreeBytes);
+            writer.WriteStartArray("models");
+            foreach (FleetSiloModel model in silo.Models)
+                Write(writer, model);
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter writer, FleetSiloModel model)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("id", model.Id);
+        writer.WriteBoolean("loaded", model.IsLoaded);
+        writer.WriteString("fingerprint", model.Fingerprint);
+        writer.WriteNumber("bytes", model.NeededBytes);
+        writer.WriteNumber("running", model.Running);
+        writer.WriteNumber("waiting", model.Waiting);
+        writer.WriteNumber("max_rows", model.MaxRows);
+        writer.WriteNumber("cached_blocks", model.CachedBlocks);
+        writer.WriteString("problem", model.Problem);
         writer.WriteEndObject();
     }
 

@@ -34,8 +34,24 @@ function draw(status) {
     if (model.generation) card.append(...decoder(model, now, seen));
     if (model.encoder) card.append(encoder(model));
     return card;
-  }));
+  }), ...(status.silos ?? []).map(silo));
   last = seen;
+}
+
+// A machine of a fleet: what it has of each model, as far as it has reported.
+function silo({ name, address, kernels, free_bytes: free, models: all }) {
+  const card = make("article", "", make("header", "line between", make("h2", "", name), make("span", "soft", `${kernels}, ${bytes(free)} free`)));
+  card.dataset.silo = address;
+  for (const model of all) {
+    card.append(make("h3", "", model.id));
+    if (model.problem) card.append(make("p", "error", model.problem));
+    card.append(facts({
+      memory: model.loaded ? bytes(model.bytes) : "not loaded", waiting: count(model.waiting),
+      running: model.max_rows ? `${model.running} of ${model.max_rows}` : count(model.running),
+      "cached blocks": count(model.cached_blocks),
+    }));
+  }
+  return card;
 }
 
 function decoder({ id, bytes: weights, generation: state }, now, seen) {

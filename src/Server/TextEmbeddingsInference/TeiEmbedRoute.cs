@@ -16,7 +16,7 @@ internal static class TeiEmbedRoute
         };
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
         IReadOnlyList<string> texts = TextsOf(inputs, lease, took);
         IReadOnlyList<TextEmbedding> all = await EmbedAsync(request, lease, texts, options, took).ConfigureAwait(false);
         took.Write(request.Http.Response);
@@ -32,7 +32,7 @@ internal static class TeiEmbedRoute
     /// <summary>Embeds texts, once the model is known to have what the options ask for.</summary>
     /// <exception cref="ApiException">It has no such prompt, or fewer dimensions.</exception>
     public static async Task<IReadOnlyList<TextEmbedding>> EmbedAsync(
-        ApiRequest request, ModelLease lease, IReadOnlyList<string> texts, EmbeddingOptions options, ComputeHeaders took)
+        ApiRequest request, ServedModel lease, IReadOnlyList<string> texts, EmbeddingOptions options, ComputeHeaders took)
     {
         var pipeline = lease.Encoder!.Find<SentenceEmbeddingPipeline>()!;
         TeiFields.PromptOf(options.PromptName, pipeline);
@@ -53,7 +53,7 @@ internal static class TeiEmbedRoute
         bool truncation = TeiFields.Truncation(fields);
         string? promptName = fields.Text("prompt_name"), model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.FeatureExtraction, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.FeatureExtraction, request.Cancellation).ConfigureAwait(false);
         string prompt = TeiFields.PromptOf(promptName, lease.Encoder!.Find<SentenceEmbeddingPipeline>());
         IReadOnlyList<string> texts = TextsOf(inputs, lease, took);
         took.Count(texts);
@@ -72,7 +72,7 @@ internal static class TeiEmbedRoute
         EmbeddingOptions options = SimilarityOptions(fields.Nested("parameters"));
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Embedding, request.Cancellation).ConfigureAwait(false);
         IReadOnlyList<TextEmbedding> all = await EmbedAsync(request, lease, texts, options, took).ConfigureAwait(false);
         took.Write(request.Http.Response);
         await request.WriteAsync(writer => WriteSimilarities(writer, all)).ConfigureAwait(false);
@@ -107,7 +107,7 @@ internal static class TeiEmbedRoute
         writer.WriteEndArray();
     }
 
-    private static IReadOnlyList<string> TextsOf(IReadOnlyList<JsonElement> inputs, ModelLease lease, ComputeHeaders took)
+    private static IReadOnlyList<string> TextsOf(IReadOnlyList<JsonElement> inputs, ServedModel lease, ComputeHeaders took)
     {
         long start = Stopwatch.GetTimestamp();
         Tokenizer tokenizer = lease.Encoder!.Pipelines[0].Tokenizer;

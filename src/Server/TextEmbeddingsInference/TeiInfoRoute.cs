@@ -8,18 +8,18 @@ internal static class TeiInfoRoute
     private const ModelTasks Served = ModelTasks.Embedding | ModelTasks.TextClassification | ModelTasks.Rerank;
 
     /// <summary>That model, or the one of a name.</summary>
-    public static Task<ModelLease> AcquireAsync(ApiRequest request, string? model) => request.Models.AcquireAsync(
+    public static Task<ServedModel> AcquireAsync(ApiRequest request, string? model) => request.Models.AcquireAsync(
         model, !string.IsNullOrEmpty(model) ? Served | ModelTasks.TokenClassification
             // Who asks /info stores vectors under the name of the model that /embed has asked.
             : request.Models.All.Any(one => one.Tasks.HasFlag(ModelTasks.Embedding)) ? ModelTasks.Embedding : Served, request.Cancellation);
 
     public static async Task AnswerAsync(ApiRequest request)
     {
-        using ModelLease lease = await AcquireAsync(request, model: null).ConfigureAwait(false);
+        using ServedModel lease = await AcquireAsync(request, model: null).ConfigureAwait(false);
         await request.WriteAsync(writer => Write(writer, request.Options, lease)).ConfigureAwait(false);
     }
 
-    private static void Write(Utf8JsonWriter writer, ServerOptions options, ModelLease lease)
+    private static void Write(Utf8JsonWriter writer, ServerOptions options, ServedModel lease)
     {
         EncoderPipeline pipeline = lease.Encoder!.Pipelines[0];
         EncoderEngineOptions engine = lease.Encoder.Options;
@@ -49,7 +49,7 @@ internal static class TeiInfoRoute
         config.OtherKeys.TryGetValue("torch_dtype", out JsonElement type) || config.OtherKeys.TryGetValue("dtype", out type)
             ? type.GetString() ?? "float32" : "float32";
 
-    private static void WriteType(Utf8JsonWriter writer, EncoderEngine engine)
+    private static void WriteType(Utf8JsonWriter writer, IEncoderEngine engine)
     {
         if (engine.Find<SentenceEmbeddingPipeline>() is { } embedding)
         {

@@ -14,7 +14,7 @@ internal static class TeiPredictRoute
         };
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.TextClassification, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.TextClassification, request.Cancellation).ConfigureAwait(false);
         long start = Stopwatch.GetTimestamp();
         took.Count(pairs.Select(pair => pair.Text + pair.Pair));
         took.Tokens = pairs.Sum(pair => (long)TeiFields.CountTokens(lease.Encoder!.Pipelines[0], pair.Text, pair.Pair));

@@ -18,7 +18,7 @@ internal static class TeiRerankRoute
         bool truncation = TeiFields.Truncation(fields), isRaw = fields.Flag("raw_scores") ?? false, withText = fields.Flag("return_text") ?? false;
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await request.Models.AcquireAsync(model, ModelTasks.Rerank, request.Cancellation).ConfigureAwait(false);
+        using ServedModel lease = await request.Models.AcquireAsync(model, ModelTasks.Rerank, request.Cancellation).ConfigureAwait(false);
         IReadOnlyList<RerankScore> ranks =
             await RankAsync(request, lease, query, texts, topN: null, truncation, sigmoid: !isRaw, took).ConfigureAwait(false);
         took.Write(request.Http.Response);
@@ -30,7 +30,7 @@ internal static class TeiRerankRoute
         fields.Text("query") is { Length: > 0 } query ? query : throw TeiFields.Empty("query");
 
     /// <summary>Ranks texts, and counts what is read.</summary>
-    public static Task<IReadOnlyList<RerankScore>> RankAsync(ApiRequest request, ModelLease lease, string query, IReadOnlyList<string> texts, int? topN,
+    public static Task<IReadOnlyList<RerankScore>> RankAsync(ApiRequest request, ServedModel lease, string query, IReadOnlyList<string> texts, int? topN,
         bool truncation, bool sigmoid, ComputeHeaders took)
     {
         long start = Stopwatch.GetTimestamp();

@@ -10,7 +10,7 @@ internal static class TeiTokenRoutes
         bool withSpecial = fields.Flag("add_special_tokens") ?? true;
         string? promptName = fields.Text("prompt_name"), model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await TeiInfoRoute.AcquireAsync(request, model).ConfigureAwait(false);
+        using ServedModel lease = await TeiInfoRoute.AcquireAsync(request, model).ConfigureAwait(false);
         long start = Stopwatch.GetTimestamp();
         string prompt = TeiFields.PromptOf(promptName, lease.Encoder!.Find<SentenceEmbeddingPipeline>());
         string[] texts = [.. inputs.Select(input =>
@@ -37,7 +37,7 @@ internal static class TeiTokenRoutes
         var options = new DecodeOptions { SkipSpecialTokens = fields.Flag("skip_special_tokens") ?? true };
         string? model = fields.Text("model");
         fields.RefuseOthers();
-        using ModelLease lease = await TeiInfoRoute.AcquireAsync(request, model).ConfigureAwait(false);
+        using ServedModel lease = await TeiInfoRoute.AcquireAsync(request, model).ConfigureAwait(false);
         long start = Stopwatch.GetTimestamp();
         Tokenizer tokenizer = lease.Encoder!.Pipelines[0].Tokenizer;
         int[][] rows = [.. ids.Select(one => RequestFields.Integers(one, "ids").ToArray())];

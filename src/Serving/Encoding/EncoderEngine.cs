@@ -10,7 +10,7 @@ namespace ManagedTransformers.Serving;
 /// await using var engine = new EncoderEngine([pipeline]);
 /// IReadOnlyList&lt;TextEmbedding> embeddings = await engine.EmbedAsync(["def add(a, b): return a + b"]);
 /// </code></example>
-public sealed class EncoderEngine : IAsyncDisposable
+public sealed class EncoderEngine : IEncoderEngine, IAsyncDisposable
 {
     private readonly EncoderPipeline[] _pipelines;
     private readonly MergingQueue _queue;
@@ -58,6 +58,8 @@ public sealed class EncoderEngine : IAsyncDisposable
 
     /// <summary>The same engine, which writes down how long the calls that come through here take.</summary>
     internal EncoderEngine Timed(EncoderTimes times) => new(this, times, _operation);
+
+    IEncoderEngine IEncoderEngine.Timed(EncoderTimes times) => Timed(times);
 
     /// <summary>The same engine for one call, which is measured as an operation that has begun already, and ends it.</summary>
     internal EncoderEngine MeasuredAs(ModelTelemetry.ModelOperation operation) => new(this, _times, operation);
@@ -184,6 +186,10 @@ public sealed class EncoderEngine : IAsyncDisposable
             (batch, token) => pipeline.Score(batch, truncation, sigmoid, token)), pairs, tokens, cancellationToken).ConfigureAwait(false);
         return [.. Ranking.Best([.. scores], topN ?? scores.Count).Select(i => new RerankScore(i, documents[i], scores[i]))];
     }
+
+    Task<IReadOnlyList<RerankScore>> IEncoderEngine.RankAsync(
+        string query, IReadOnlyList<string> documents, int? topN, bool truncation, bool? sigmoid, CancellationToken cancellationToken) =>
+        RankAsync(query, documents, topN, truncation, sigmoid, cancellationToken);
 
     /// <summary>Fails all calls, and returns when nothing runs any more.</summary>
     public ValueTask DisposeAsync() => _queue.DisposeAsync();

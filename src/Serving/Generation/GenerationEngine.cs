@@ -14,7 +14,7 @@ namespace ManagedTransformers.Serving;
 /// await foreach (GenerationUpdate update in engine.StreamAsync(request))
 ///     Console.Write(update.Piece.Text);
 /// </code></example>
-public sealed class GenerationEngine : IAsyncDisposable
+public sealed class GenerationEngine : IGenerationEngine, IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<EngineRequest> _waiting = [];

@@ -3,17 +3,20 @@ namespace ManagedTransformers.Serving;
 /// <summary>A model in memory, with the engines over it.</summary>
 internal sealed class LoadedModel
 {
-    // Those that share the weights of the first come after it.
-    private readonly List<Pipeline> _pipelines = [];
+    private readonly ModelPipelines _pipelines;
 
-    private LoadedModel(long bytes)
+    private LoadedModel(ModelPipelines pipelines, long bytes, ModelHostOptions host)
     {
-        Bytes = bytes;
+        (_pipelines, Bytes) = (pipelines, bytes);
+        if (pipelines.Generator is not null)
+            Generation = new GenerationEngine(pipelines.Generator, host.Generation);
+        else
+            Encoder = new EncoderEngine(pipelines.Encoders, host.Encoder);
     }
 
     public long Bytes { get; }
-    public GenerationEngine? Generation { get; private set; }
-    public EncoderEngine? Encoder { get; private set; }
+    public GenerationEngine? Generation { get; }
+    public EncoderEngine? Encoder { get; }
 
     /// <summary>Leases that are out; the host's lock guards it.</summary>
     public int Users { get; set; }
@@ -29,18 +32,14 @@ internal sealed class LoadedModel
 
     public static LoadedModel Load(string directory, ModelTasks tasks, long bytes, PipelineOptions options, ModelHostOptions host)
     {
-        var model = new LoadedModel(bytes);
+        ModelPipelines pipelines = ModelPipelines.Open(ModelFiles.In(directory), tasks, options);
         try
         {
-            if (tasks.HasFlag(ModelTasks.Generation))
-                model.Generation = new GenerationEngine(model.Keep(TextGenerator.Load(directory, options)), host.Generation);
-            else
-                model.Encoder = new EncoderEngine(model.OpenEncoders(directory, tasks, options), host.Encoder);
-            return model;
+            return new LoadedModel(pipelines, bytes, host);
         }
         catch
         {
-            model.DisposePipelines();
+            pipelines.Dispose();
             throw;
         }
     }
@@ -56,42 +55,8 @@ internal sealed class LoadedModel
         }
         finally
         {
-            DisposePipelines();
+            _pipelines.Dispose();
         }
-    }
-
-    private EncoderPipeline[] OpenEncoders(string directory, ModelTasks tasks, PipelineOptions options)
-    {
-        if (tasks.HasFlag(ModelTasks.FillMask))
-        {
-            FillMaskPipeline first = Keep(FillMaskPipeline.Load(directory, options));
-            return [first, Keep(SentenceEmbeddingPipeline.Create(first)), Keep(FeatureExtractionPipeline.Create(first))];
-        }
-        if (tasks.HasFlag(ModelTasks.TextClassification))
-        {
-            TextClassificationPipeline first = Keep(TextClassificationPipeline.Load(directory, options));
-            return tasks.HasFlag(ModelTasks.Rerank) ? [first, Keep(RerankPipeline.Create(first))] : [first];
-        }
-        if (tasks.HasFlag(ModelTasks.TokenClassification))
-            return [Keep(TokenClassificationPipeline.Load(directory, options))];
-        if (tasks.HasFlag(ModelTasks.Embedding))
-        {
-            SentenceEmbeddingPipeline first = Keep(SentenceEmbeddingPipeline.Load(directory, options));
-            return [first, Keep(FeatureExtractionPipeline.Create(first))];
-        }
-        throw new ConfigException($"The class that {directory}/config.json names (architectures) does nothing that is served.");
-    }
-
-    private T Keep<T>(T pipeline) where T : Pipeline
-    {
-        _pipelines.Add(pipeline);
-        return pipeline;
-    }
-
-    private void DisposePipelines()
-    {
-        for (int i = _pipelines.Count - 1; i >= 0; i--)
-            _pipelines[i].Dispose();
     }
 }
 

@@ -4,7 +4,7 @@ using System.Xml.Linq;
 namespace ManagedTransformers.Runtime.Tests;
 
 /// <summary>Kernels ← Models ← Runtime → Tokenizers; Runtime ← Diagnostics; Runtime ← Serving → Hub; Serving ← Extensions ← Server; Serving ← Orleans;
-/// Extensions ← SemanticKernel → VectorData; the hub on its own; Shared below all but Kernels; nothing native.</summary>
+/// Server ← Gateway → Orleans; Extensions ← SemanticKernel → VectorData; the hub on its own; Shared below all but Kernels; nothing native.</summary>
 public sealed class DependencyTests
 {
     private static readonly Dictionary<string, (string[] Projects, string[] Packages)> Allowed = new(StringComparer.Ordinal)
@@ -18,6 +18,7 @@ public sealed class DependencyTests
         ["Serving"] = (["Runtime", "Hub"], []),
         ["Server"] = (["Extensions", "Serving"], []),
         ["Orleans"] = (["Serving"], ["Microsoft.Orleans.Sdk", "Microsoft.Orleans.Server"]),
+        ["Gateway"] = (["Server", "Orleans"], []),
         ["Hub"] = (["Shared"], []),
         ["Extensions"] = (["Runtime", "Serving"], ["Microsoft.Extensions.AI", "Microsoft.Extensions.Diagnostics.HealthChecks"]),
         ["VectorData"] = (["Shared"],

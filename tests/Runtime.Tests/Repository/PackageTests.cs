@@ -58,6 +58,7 @@ public sealed class PackageTests
     [TestCase("VectorData")]
     [TestCase("SemanticKernel")]
     [TestCase("Orleans")]
+    [TestCase("Gateway")]
     public void A_package_says_what_it_is_and_under_which_licence(string project)
     {
         XElement own = XDocument.Load(Path.Combine(TestData.Root, "src", project, $"{project}.csproj")).Root!;

@@ -49,7 +49,7 @@ public sealed class KeepAliveTests
         var http = new DefaultHttpContext { Response = { Body = sent } };
         var options = new ServerOptions { Models = [Path.Combine(RepositoryRoot.Path, "models", "demo-codegen")] };
         await using var host = new ModelHost(options.ToHost());
-        var models = new ServerModels(options, host, NullLogger<ServerModels>.Instance);
+        var models = new ServerModels(options, new LocalBackend(host), NullLogger<ServerModels>.Instance);
         var request = new ApiRequest(http, models, options, new RouteEntry { Status = EntryStatus.Supported });
         await foreach (int item in items.WithKeepAlive(request, interval))
             await request.SendAsync(json => json.WriteNumberValue(item));

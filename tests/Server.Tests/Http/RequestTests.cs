@@ -78,7 +78,7 @@ public sealed class RequestTests
         var http = new DefaultHttpContext { Request = { Body = new MemoryStream(body) } };
         var options = new ServerOptions { Models = [Path.Combine(RepositoryRoot.Path, "models", "demo-codegen")] };
         await using var host = new ModelHost(options.ToHost());
-        var models = new ServerModels(options, host, NullLogger<ServerModels>.Instance);
+        var models = new ServerModels(options, new LocalBackend(host), NullLogger<ServerModels>.Instance);
         return await new ApiRequest(http, models, options, new RouteEntry { Status = EntryStatus.Supported, Fields = s_fields }).ReadAsync();
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using ManagedTransformers.Serving;
 
 namespace ManagedTransformers.Server.Tests;
 

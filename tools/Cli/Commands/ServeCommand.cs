@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using ManagedTransformers.Server;
 using ManagedTransformers.Serving;
 using Microsoft.AspNetCore.Builder;
@@ -9,6 +10,9 @@ namespace ManagedTransformers.Cli;
 /// <summary>mtx serve: models over HTTP, in the protocols that editors and OpenAI's clients speak.</summary>
 internal sealed class ServeCommand : MtxCommand
 {
+    // How long a gateway waits until it knows the fleet, before it says where it serves.
+    private static readonly TimeSpan s_fleet = TimeSpan.FromSeconds(10);
+
     private readonly Option<string[]> _models = new("--model", "-m")
     {
         HelpName = "DIR", AllowMultipleArgumentsPerToken = true,
@@ -35,20 +39,51 @@ internal sealed class ServeCommand : MtxCommand
     private readonly Option<int?> _rows = CommonOptions.Bounded("--max-rows", "N", "Most texts that a decoder generates at once; others wait. Default: 32.", 1);
     private readonly Option<int?> _queue = CommonOptions.Bounded("--max-queue", "N", "Most requests that wait at a decoder; more get a 429. Default: 256.", 1);
     private readonly Option<string?> _cache = Size("--cache", "Most bytes of a decoder's keys and values, its prefix cache included.");
+    private readonly Option<string?> _cluster = new("--cluster")
+    {
+        HelpName = "WHERE",
+        Description = "Serve the models of a fleet, and give it those of --model: localhost[:PORT] for processes of this machine, of which the first takes " +
+            "PORT (11111) and the next one, or redis://HOST[:PORT][/SERVICE], by which machines find each other.",
+    };
+    private readonly Option<bool> _gatewayOnly = CommonOptions.Flag("--gateway-only", "With --cluster: serve the fleet's models and have none here.");
+    private readonly Option<int?> _siloPort = CommonOptions.Bounded(
+        "--silo-port", "N", "With --cluster: where other machines of the fleet reach this one. Default: a free port.", 1);
+    private readonly Option<string?> _siloAddress = new("--silo-address")
+    {
+        HelpName = "IP",
+        Description = "With --cluster redis://…: the address at which other machines reach this one. Default: the one by which it reaches Redis.",
+    };
+    private readonly Option<string?> _siloName = new("--silo-name")
+    {
+        HelpName = "NAME", Description = "With --cluster: what this machine is called in logs and on the page. Default: its name and its silo's port.",
+    };
+    private readonly Option<int?> _dashboard = CommonOptions.Bounded(
+        "--dashboard", "PORT", $"With --cluster: show Orleans' dashboard to this machine, at localhost:PORT. Default: {ServeHost.UsualDashboardPort}.", 1);
     private readonly Option<bool> _logRequests = CommonOptions.Flag("--log-requests", "Log every request: its route, status and time.");
     private readonly Option<bool> _logTexts = CommonOptions.Flag("--log-texts", "Log the bodies of requests as well, with the texts in them.");
 
     public ServeCommand(CliConsole console)
         : base("serve", "Serve models over HTTP: the protocols of OpenAI, llama.cpp, text-embeddings-inference and Hugging Face's tasks", console)
     {
+        _dashboard.Arity = ArgumentArity.ZeroOrOne;
         Options.Remove(Common.Model);
         Options.Remove(Common.Revision);
         foreach (Option option in OptionGroups.SelectMany(group => group.Options).Prepend(_models))
             Add(option);
         Validators.Add(result =>
         {
-            if (result.GetValue(_port) is > ushort.MaxValue and int port)
-                result.AddError($"--port is {port}; at most {ushort.MaxValue} is possible.");
+            foreach (Option<int?> option in (Option<int?>[])[_port, _siloPort, _dashboard])
+            {
+                if (result.GetValue(option) is > ushort.MaxValue and int port)
+                    result.AddError($"{option.Name} is {port}; at most {ushort.MaxValue} is possible.");
+            }
+            Option[] ofCluster = [_gatewayOnly, _siloPort, _siloAddress, _siloName, _dashboard];
+            if (result.GetResult(_cluster) is null && ofCluster.FirstOrDefault(option => result.GetResult(option) is { Implicit: false }) is Option alone)
+                result.AddError($"{alone.Name} needs --cluster.");
+            if (result.GetValue(_gatewayOnly)
+                && ((Option[])[_models, _preload, _memory, _siloPort, _siloAddress, _siloName, _dashboard])
+                    .FirstOrDefault(option => result.GetResult(option) is { Implicit: false }) is Option other)
+                result.AddError($"{other.Name} is for silos, and --gateway-only makes none. Leave one of them out.");
         });
     }
 
@@ -57,6 +92,7 @@ internal sealed class ServeCommand : MtxCommand
         ("Where", [_host, _port]),
         ("Models", [_preload, _memory, _rows, _queue, _cache]),
         ("Who may ask, and for how much", [_keys, _keyFile, _origins, _body, _inputs, _timeout, _drain]),
+        ("Many machines", [_cluster, _gatewayOnly, _siloPort, _siloAddress, _siloName, _dashboard]),
         ("Logs", [_logRequests, _logTexts]),
     ];
 
@@ -69,10 +105,15 @@ internal sealed class ServeCommand : MtxCommand
     {
         WebApplicationBuilder builder = ServeHost.Begin();
         ServerOptions options = Settle(context, ServeHost.Configured(builder));
+        ClusterMembership? membership = MembershipOf(context);
+        if (membership is not null)
+            await ClusterHost.JoinAsync(builder, membership, options, cancellationToken).ConfigureAwait(false);
         var drain = TimeSpan.FromSeconds(context.Get(_drain) ?? 30);
         await using ServeHost host = ServeHost.Create(builder, options, context.Get(_host), context.Get(_port), drain,
-            context.Get(_logTexts) ? RequestLog.Texts : context.Get(_logRequests) ? RequestLog.Requests : RequestLog.None);
+            context.Get(_logTexts) ? RequestLog.Texts : context.Get(_logRequests) ? RequestLog.Requests : RequestLog.None, membership);
         await host.StartAsync(cancellationToken).ConfigureAwait(false);
+        if (membership is not null)
+            await host.WaitUntilReadyAsync(s_fleet, cancellationToken).ConfigureAwait(false);
         Show(context, host);
         try
         {
@@ -113,6 +154,18 @@ internal sealed class ServeCommand : MtxCommand
         if (options.ApiKeys.FirstOrDefault(string.IsNullOrWhiteSpace) is not null)
             throw new UsageException("A key of --api-key is empty; give one that is hard to guess.");
         return options;
+    }
+
+    private ClusterMembership? MembershipOf(CommandContext context)
+    {
+        if (context.Get(_cluster) is not string where)
+            return null;
+        IPAddress? address = null;
+        if (context.Get(_siloAddress) is string text && !IPAddress.TryParse(text, out address))
+            throw new UsageException($"--silo-address is {text}; an IP address of this machine is needed.");
+        int? dashboard = context.Has(_dashboard) ? context.Get(_dashboard) ?? ServeHost.UsualDashboardPort : null;
+        return new ClusterMembership(
+            ClusterAddress.Parse(where), context.Get(_gatewayOnly), context.Get(_siloPort), address, context.Get(_siloName), dashboard);
     }
 
     private static bool IsOrigin(string text) =>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using ManagedTransformers.Server;
@@ -28,16 +29,19 @@ internal enum RequestLog
 internal sealed class ServeHost : IAsyncDisposable
 {
     public const int UsualPort = 8080;
+    public const int UsualDashboardPort = 8088;
     private readonly WebApplication _app;
     private readonly ServerOptions _options;
+    private readonly ClusterMembership? _membership;
     private readonly string _asked;
 
-    private ServeHost(WebApplication app, ServerOptions options) => (_app, _options, _asked) = (app, options, string.Join(", ", app.Urls));
+    private ServeHost(WebApplication app, ServerOptions options, ClusterMembership? membership) =>
+        (_app, _options, _membership, _asked) = (app, options, membership, string.Join(", ", app.Urls));
 
     /// <summary>Where it listens.</summary>
     public string Address => _app.Urls.First();
 
-    public IReadOnlyList<ModelStatus> Models => _app.Services.GetRequiredService<ModelHost>().Models;
+    public IReadOnlyList<ModelStatus> Models => _app.Services.GetRequiredService<ServerModels>().All;
 
     /// <summary>Whether it has no key and is reached from other machines.</summary>
     public bool IsOpenToOthers => _options.ApiKeys.Count == 0 && _app.Urls.Any(url => !url.Contains("//unix:", StringComparison.Ordinal)
@@ -71,7 +75,8 @@ internal sealed class ServeHost : IAsyncDisposable
         }
     }
 
-    public static ServeHost Create(WebApplicationBuilder builder, ServerOptions options, string? host, int? port, TimeSpan drain, RequestLog log)
+    public static ServeHost Create(WebApplicationBuilder builder, ServerOptions options, string? host, int? port, TimeSpan drain, RequestLog log,
+        ClusterMembership? membership = null)
     {
         Log(builder.Logging, log);
         builder.Services.Configure<HostOptions>(all => all.ShutdownTimeout = drain);
@@ -88,21 +93,44 @@ internal sealed class ServeHost : IAsyncDisposable
         app.MapManagedTransformers();
         app.MapManagedTransformersPage();
         app.MapManagedTransformersFallback();
-        return new ServeHost(app, options);
+        if (membership?.DashboardPort is int dashboard)
+            ClusterHost.MapDashboard(app, dashboard);
+        return new ServeHost(app, options, membership);
     }
 
-    /// <exception cref="IOException">The address cannot be listened at.</exception>
+    /// <exception cref="IOException">The address cannot be listened at, or the cluster does not take this process.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        if (_membership is not null)
+            limit.CancelAfter(_membership.Address.TimeToJoin);
         try
         {
-            await _app.StartAsync(cancellationToken).ConfigureAwait(false);
+            await _app.StartAsync(limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException($"The cluster at {_membership!.Address.Host}:{_membership.Address.Port} did not take this process within " +
+                $"{_membership.Address.TimeToJoin.TotalSeconds} s. Is another program there, or are silos lost that have not been noticed yet?", e);
         }
         catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException)
         {
             string what = _asked.Length > 0 ? _asked : "The configured address";
             throw new IOException($"{what} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and --port.", e);
         }
+        catch (Exception e) when (_membership is not null && ClusterHost.ProblemOf(e, _membership.Address) is string problem)
+        {
+            throw new IOException(problem, e);
+        }
+    }
+
+    /// <summary>Waits until requests are answered, for some time.</summary>
+    public async Task WaitUntilReadyAsync(TimeSpan most, CancellationToken cancellationToken)
+    {
+        ServerModels models = _app.Services.GetRequiredService<ServerModels>();
+        long start = Stopwatch.GetTimestamp();
+        while (!models.IsReady && Stopwatch.GetElapsedTime(start) < most)
+            await Task.Delay(20, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Takes no more requests, and waits for those that run.</summary>

@@ -1,4 +1,4 @@
-namespace ManagedTransformers.Server;
+namespace ManagedTransformers.Serving;
 
 /// <summary>Lowers the scores of tokens that came among the last ones, prompt included: divided by <c>repeat</c> (multiplied where it is negative), less
 /// <c>frequency</c> for each time and <c>presence</c> once.</summary>

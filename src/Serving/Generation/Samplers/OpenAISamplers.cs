@@ -1,4 +1,4 @@
-namespace ManagedTransformers.Server;
+namespace ManagedTransformers.Serving;
 
 /// <summary>Lowers the scores of tokens that were generated already: by <c>frequency</c> for each time, and by <c>presence</c> once.</summary>
 /// <remarks>frequency_penalty and presence_penalty of OpenAI's API; the prompt does not count.</remarks>
