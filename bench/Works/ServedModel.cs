@@ -1,10 +1,15 @@
+using System.Net;
+using System.Net.Sockets;
 using ManagedTransformers.Kernels;
 using ManagedTransformers.Models;
+using ManagedTransformers.Orleans;
 using ManagedTransformers.Server;
 using ManagedTransformers.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Orleans.Hosting;
 
 namespace ManagedTransformers.Bench;
 
@@ -28,7 +33,9 @@ internal sealed class ServedModel : IDisposable
     /// <param name="tokenizer">A directory with one, of no more tokens.</param>
     /// <param name="kernels">Level and threads.</param>
     /// <param name="generation">How a decoder is shared.</param>
-    public static ServedModel Start(string checkpoint, string tokenizer, KernelOptions kernels, GenerationEngineOptions generation)
+    /// <param name="inCluster">Whether it is behind a gateway, in a cluster of one silo in this process.</param>
+    public static ServedModel Start(
+        string checkpoint, string tokenizer, KernelOptions kernels, GenerationEngineOptions generation, bool inCluster = false)
     {
         string directory = System.IO.Directory.CreateTempSubdirectory("bench-served-").FullName;
         foreach (string file in System.IO.Directory.GetFiles(checkpoint))
@@ -37,15 +44,31 @@ internal sealed class ServedModel : IDisposable
             File.Copy(file, Path.Combine(directory, Path.GetFileName(file)), overwrite: true);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.Services.AddManagedTransformersServer(new ServerOptions
+        var pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = kernels } };
+        builder.Services.AddManagedTransformersServer(new ServerOptions { Models = [directory], Generation = generation, Pipeline = pipeline });
+        if (inCluster)
         {
-            Models = [directory], Generation = generation, Pipeline = new PipelineOptions { Load = new LoadOptions { Kernels = kernels } },
-        });
+            builder.UseOrleans(silo => silo.UseLocalhostClustering(FreePort(), FreePort()).AddManagedTransformers(new ModelSiloOptions
+            {
+                Host = new ModelHostOptions { Models = [directory], Generation = generation, Pipeline = pipeline },
+            }));
+            builder.UseManagedTransformersCluster();
+        }
         WebApplication app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
         app.MapManagedTransformers();
         app.StartAsync().Wait();
-        return new ServedModel(app, directory);
+        var served = new ServedModel(app, directory);
+        while (!served.Client.GetAsync(new Uri("/readyz", UriKind.Relative)).Result.IsSuccessStatusCode)
+            Thread.Sleep(10);
+        return served;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     /// <summary>Posts a body, and reads the answer to its end.</summary>

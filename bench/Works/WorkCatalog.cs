@@ -15,7 +15,10 @@ internal static class WorkCatalog
     private const string Gemm = "gemm";
 
     public static IReadOnlyList<string> Groups { get; } =
-        [Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "serve", "callers", "vectors", "load", "tokenizers"];
+    [
+        Limits, "hand-off", Gemm, "encoder", "fill-mask", "batch", "prefill", "decode", "generate", "serve", "gateway", "callers", "vectors", "load",
+        "tokenizers",
+    ];
 
     private static readonly ModelSize[] s_decoders = [ModelSize.CodeGen, ModelSize.QwenHalf, ModelSize.QwenOneAndAHalf, ModelSize.StarCoder];
 
@@ -30,7 +33,7 @@ internal static class WorkCatalog
         Limits or "hand-off" => null,
         Gemm => "GEMM",
         "encoder" or "fill-mask" => "encoders",
-        "batch" or "serve" or "callers" => "batches",
+        "batch" or "serve" or "gateway" or "callers" => "batches",
         "prefill" => "prompts",
         "generate" when work is RowsWork => "batches",
         "decode" or "generate" => "decoding",
@@ -83,6 +86,7 @@ internal static class WorkCatalog
         ],
         "serve" => [.. new[] { 8, 16 }.Select(streams => new ServeWork(streams, isDeterministic: true, models, kernels)),
             new ServeWork(16, isDeterministic: false, models, kernels), new HttpServeWork(16, models, kernels), new HttpEmbedWork(64, models, kernels)],
+        "gateway" => GatewayWork.All(models, kernels),
         "callers" => [new CallersWork(32, kernels)],
         "vectors" => [new VectorSearchWork(1_000_000, 384, kernels)],
         "load" => Loads(models.Checkpoints, kernels),
