@@ -15,10 +15,11 @@ public sealed class ModelFingerprintException : ManagedTransformersException
 
     internal static string Say(string model, string one, string first, string other, string second) =>
         $"The model {model} is not the same everywhere: {one} has the fingerprint {first}, {other} has {second}. " +
-        $"Give all silos the same files and the same version; until then {one} gets no requests for it.";
+        $"Give all silos the same files and the same version; until then, or until most silos are like it, {one} gets no new requests for it.";
 }
 
-/// <summary>No silo can take a request, or none could end it. Try again later.</summary>
+/// <summary>No silo can take a request, none could end it, or the silo that was asked does not know whether it still belongs to the cluster. Try again
+/// later.</summary>
 public sealed class NoSiloException : ManagedTransformersException
 {
     /// <summary>An exception that says what was tried.</summary>

@@ -32,7 +32,7 @@ internal sealed class ClusterStream(
                 if (Take(_updates!.Current) is GenerationUpdate update)
                     return update;
             }
-            catch (Exception e) when (SiloFailures.IsOfSilo(e) && !cancellationToken.IsCancellationRequested)
+            catch (Exception e) when ((SiloFailures.IsOfSilo(e) || (IsPartial && e is EngineBusyException)) && !cancellationToken.IsCancellationRequested)
             {
                 await GoOnElsewhereAsync(e, cancellationToken).ConfigureAwait(false);
             }
@@ -41,11 +41,14 @@ internal sealed class ClusterStream(
 
     public void Dispose() => Close();
 
+    // Then it cannot begin anew, and was admitted once.
+    private bool IsPartial => _tokens.Keys.Any(text => !_ended.Contains(text));
+
     private async Task<bool> MoveNextAsync(CancellationToken cancellationToken)
     {
         if (_updates is null)
         {
-            bool isPartial = _tokens.Keys.Any(text => !_ended.Contains(text));
+            bool isPartial = IsPartial;
             var asked = new PlacementRequest(_blocks)
             {
                 Excluded = _failures.Excluded, Fingerprint = isPartial ? _silo!.Fingerprint : null, KernelLevel = isPartial ? _silo!.KernelLevel : null,

@@ -121,6 +121,30 @@ public sealed class ClusterGeneratorTests
     }
 
     [Test]
+    public async Task An_upgrade_moves_new_requests_when_most_silos_have_it_and_a_text_stays_with_its_version()
+    {
+        IModelDirectoryGrain directory = Shared.Cluster.Client.GetGrain<IModelDirectoryGrain>("upgraded");
+        var asked = new PlacementRequest([]);
+        SiloReport[] old = [.. Enumerable.Range(0, 3).Select(i => Report(i, version: 1, "old") with { IsLoaded = true })];
+        SiloReport[] upgraded = [.. old.Select(report => report with { Version = 2, Fingerprint = "new" })];
+        foreach (SiloReport report in old)
+            await directory.ReportAsync(report);
+        Assert.That(await directory.LeaveAsync(old[0].Silo), Is.True, "two have the same files");
+        Assert.That(async () => await directory.ReportAsync(upgraded[0]), Throws.TypeOf<ModelFingerprintException>(), "1 against 2");
+        Assert.That((await directory.ChooseAsync(asked)).Fingerprint, Is.EqualTo("old"));
+        Assert.That(await directory.LeaveAsync(old[1].Silo), Is.True);
+        Assert.That((await directory.ChooseAsync(asked)).Fingerprint, Is.EqualTo("old"), "1 against 1: those that had them");
+        await directory.ReportAsync(upgraded[1]);
+        Assert.That((await directory.ChooseAsync(asked)).Fingerprint, Is.EqualTo("new"), "2 against 1");
+        var begun = new PlacementRequest([]) { Fingerprint = "old", KernelLevel = "Avx2" };
+        Assert.That((await directory.ChooseAsync(begun)).Silo, Is.EqualTo(old[2].Silo), "a text that had begun");
+        Assert.That((await directory.SilosAsync()).Single(silo => silo.Problem is not null).Name, Is.EqualTo(old[2].Name));
+        Assert.That(await directory.LeaveAsync(old[2].Silo), Is.False, "the last one: its texts end on it");
+        await directory.ReportAsync(upgraded[2]);
+        Assert.That((await directory.SilosAsync()).Select(silo => silo.Problem), Is.All.Null);
+    }
+
+    [Test]
     public async Task An_older_report_says_nothing_and_a_model_without_room_is_refused_with_the_numbers()
     {
         IModelDirectoryGrain directory = Shared.Cluster.Client.GetGrain<IModelDirectoryGrain>("large");

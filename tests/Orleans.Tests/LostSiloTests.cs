@@ -6,7 +6,7 @@ namespace ManagedTransformers.Orleans.Tests;
 public sealed class LostSiloTests
 {
     [Test]
-    public async Task Texts_of_a_silo_that_stops_and_of_one_that_is_killed_are_those_of_an_undisturbed_run()
+    public async Task Texts_of_silos_that_stop_or_are_killed_down_to_the_last_one_are_those_of_an_undisturbed_run()
     {
         using var alone = TextGenerator.Load(Path.Combine(RepositoryRoot.Path, "models", Fleet.Model));
         await using Fleet fleet = await Fleet.StartAsync();
@@ -18,6 +18,8 @@ public sealed class LostSiloTests
         var embed = new ClusterEncoder(fleet.Cluster.Client, "demo-embed");
         using var pipeline = SentenceEmbeddingPipeline.Load(Path.Combine(RepositoryRoot.Path, "models", "demo-embed"));
         Assert.That((await embed.EmbedAsync(["def add(a, b):"]))[0].Vector, Is.EqualTo(pipeline.Embed("def add(a, b):")));
+        took = await DisturbAsync(fleet, alone, silo => fleet.Cluster.StopSiloAsync(silo), "import os\n");
+        Assert.That(took, Is.EqualTo(8), "all texts ran on the last silo, and ended there");
     }
 
     // Starts texts, and ends the silo that runs most of them when each has begun; the texts that it ran.

@@ -1,14 +1,17 @@
+using Microsoft.Extensions.Logging;
+
 namespace ManagedTransformers.Orleans;
 
 /// <summary>Knows on which silos a model is; its key is the model's name.</summary>
 internal interface IModelDirectoryGrain : IGrainWithStringKey
 {
     /// <summary>Hears what a silo has. Older than what is known: it says nothing.</summary>
-    /// <exception cref="ModelFingerprintException">Other silos have other files or another version; this one gets no requests.</exception>
+    /// <exception cref="ModelFingerprintException">More silos have other files or another version; this one gets no new requests.</exception>
     Task ReportAsync(SiloReport report);
 
     /// <summary>A silo stops.</summary>
-    Task LeaveAsync(SiloAddress silo);
+    /// <returns>Whether its texts can go on on another one.</returns>
+    Task<bool> LeaveAsync(SiloAddress silo);
 
     /// <summary>Chooses the silo of a request.</summary>
     /// <exception cref="UnknownModelException">No silo has the model.</exception>
@@ -24,7 +27,10 @@ internal interface IModelDirectoryGrain : IGrainWithStringKey
 }
 
 /// <summary>It is in memory alone: a directory that was lost is complete again when every silo has reported once.</summary>
-internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels models) : Grain, IModelDirectoryGrain
+/// <remarks>Of silos with different files or versions, those get new requests that are the most; of equally many, those that had them. A text that has begun
+/// stays with its version, whichever that is.</remarks>
+[GrainType(StandingFilter.GrainTypes + "directory")]
+internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels models, ILogger<ModelDirectoryGrain> log) : Grain, IModelDirectoryGrain
 {
     // Intervals after which every silo has reported.
     private const int CompleteAfter = 4;
@@ -34,6 +40,7 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
 
     private readonly Dictionary<SiloAddress, Entry> _entries = [];
     private readonly long _start = Stopwatch.GetTimestamp();
+    private string? _served;                                                       // the fingerprint that gets new requests
     private bool _wasThere;
 
     public Task ReportAsync(SiloReport report)
@@ -42,24 +49,26 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
         if (silos.IsDeadSilo(report.Silo) || (_entries.TryGetValue(report.Silo, out Entry? known) && known.Report.Version >= report.Version))
             return Task.CompletedTask;
         _wasThere = true;
-        Entry? other = _entries.Values.FirstOrDefault(
-            entry => entry.Problem is null && !entry.Report.Silo.Equals(report.Silo) && entry.Report.Fingerprint != report.Fingerprint);
-        string? problem = other is null ? null : ModelFingerprintException.Say(
-            this.GetPrimaryKeyString(), report.Name, report.Fingerprint, other.Report.Name, other.Report.Fingerprint);
-        _entries[report.Silo] = new Entry(report, problem);
-        return problem is null ? Task.CompletedTask : Task.FromException(new ModelFingerprintException(problem));
+        _entries[report.Silo] = new Entry(report);
+        Settle();
+        return ProblemOf(report) is string problem ? Task.FromException(new ModelFingerprintException(problem)) : Task.CompletedTask;
     }
 
-    public Task LeaveAsync(SiloAddress silo)
+    public Task<bool> LeaveAsync(SiloAddress silo)
     {
-        _entries.Remove(silo);
-        return Task.CompletedTask;
+        RemoveGone();
+        if (!_entries.Remove(silo, out Entry? left))
+            return Task.FromResult(false);                                         // who else is there is not known either
+        Settle();
+        return Task.FromResult(_entries.Values.Any(
+            entry => (entry.Report.Fingerprint, entry.Report.KernelLevel) == (left.Report.Fingerprint, left.Report.KernelLevel)));
     }
 
     public Task<SiloChoice> ChooseAsync(PlacementRequest request)
     {
         RemoveGone();
-        PlacementCandidate[] candidates = [.. _entries.Values.Where(entry => entry.Problem is null).Select(entry => entry.Candidate)];
+        string? version = request.Fingerprint ?? _served;
+        PlacementCandidate[] candidates = [.. _entries.Values.Where(entry => entry.Report.Fingerprint == version).Select(entry => entry.Candidate)];
         if (ModelPlacement.Choose(candidates, request) is not { } choice)
             return Task.FromException<SiloChoice>(Refusal(candidates, request));
         // What is on its way counts before the silo reports it: those that come together and begin alike go together.
@@ -72,14 +81,15 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
     public Task<ClusterSilo[]> SilosAsync()
     {
         RemoveGone();
-        return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal).Select(entry => entry.View).ToArray());
+        return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal)
+            .Select(entry => entry.View with { Problem = ProblemOf(entry.Report) }).ToArray());
     }
 
     public Task<DirectoryLine[]> ReportsAsync()
     {
         RemoveGone();
         return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal)
-            .Select(entry => new DirectoryLine(entry.Report, entry.Problem)).ToArray());
+            .Select(entry => new DirectoryLine(entry.Report, ProblemOf(entry.Report))).ToArray());
     }
 
     private ManagedTransformersException Refusal(PlacementCandidate[] candidates, PlacementRequest request)
@@ -109,15 +119,33 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
             if (silos.IsDeadSilo(silo) || Stopwatch.GetElapsedTime(entry.Came) > MissedReports * entry.Report.Interval)
                 _entries.Remove(silo);
         }
+        Settle();
     }
+
+    private void Settle()
+    {
+        IGrouping<string, Entry>[] versions = [.. _entries.Values.GroupBy(entry => entry.Report.Fingerprint).OrderByDescending(version => version.Count())];
+        if (versions.Length == 0 || versions.Any(version => version.Key == _served && version.Count() == versions[0].Count()))
+            return;
+        (string? before, _served, int most) = (_served, versions[0].Key, versions[0].Count());
+        string model = this.GetPrimaryKeyString();
+        if (before is not null)
+            Moves(log, model, before, _served, most);
+    }
+
+    private string? ProblemOf(SiloReport report) => report.Fingerprint == _served ? null : ModelFingerprintException.Say(
+        this.GetPrimaryKeyString(), report.Name, report.Fingerprint, _entries.Values.First(entry => entry.Report.Fingerprint == _served).Report.Name, _served!);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "New requests for {Model} go to the fingerprint {Now} in place of {Before}: {Silos} silos have it.")]
+    private static partial void Moves(ILogger log, string model, string before, string now, int silos);
 
     private sealed class Entry
     {
         private readonly HashSet<ulong> _prefixes;
 
-        public Entry(SiloReport report, string? problem)
+        public Entry(SiloReport report)
         {
-            (Report, Problem, _prefixes) = (report, problem, [.. report.Prefixes]);
+            (Report, _prefixes) = (report, [.. report.Prefixes]);
             Candidate = new PlacementCandidate(report.Silo.ToParsableString(), report.Fingerprint, report.KernelLevel)
             {
                 IsLoaded = report.IsLoaded, Queue = report.Running + report.Waiting, NeededBytes = report.NeededBytes, FreeBytes = report.FreeBytes,
@@ -126,7 +154,6 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
         }
 
         public SiloReport Report { get; }
-        public string? Problem { get; }
         public PlacementCandidate Candidate { get; private set; }
 
         // A clock that cannot jump.
@@ -134,7 +161,7 @@ internal sealed class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels mo
 
         public ClusterSilo View => new(Report.Name, Candidate.Silo, Report.Fingerprint, Report.KernelLevel)
         {
-            IsLoaded = Report.IsLoaded, Running = Report.Running, Waiting = Report.Waiting, CachedBlocks = Report.Prefixes.Length, Problem = Problem,
+            IsLoaded = Report.IsLoaded, Running = Report.Running, Waiting = Report.Waiting, CachedBlocks = Report.Prefixes.Length,
         };
 
         public void Assign(ulong[] blocks)

@@ -16,7 +16,7 @@ internal interface IGenerationGrain : IGrainWithGuidKey
 }
 
 /// <summary>It asks the engine and waits: the model runs on the engine's thread.</summary>
-[ModelPlacement, Immovable, CollectionAgeLimit(Minutes = 2)]
+[GrainType(StandingFilter.GrainTypes + "generation"), ModelPlacement, Immovable, CollectionAgeLimit(Minutes = 2)]
 internal sealed class GenerationGrain(SiloEngines engines) : Grain, IGenerationGrain
 {
     public IAsyncEnumerable<GenerationUpdate> GenerateAsync(ClusterRequest request, CancellationToken cancellationToken) =>

@@ -20,6 +20,15 @@ public sealed record ModelSiloOptions
         init => field = value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "A time above 0 is needed.");
     } = TimeSpan.FromSeconds(1);
 
+    /// <summary>A silo that could not confirm for so long that it belongs to the cluster refuses all requests and ends what runs, because others may have taken
+    /// it over. It confirms it five times in this time: by reading the membership table, or, while that cannot be read, by reaching all other silos.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is not above 0.</exception>
+    public TimeSpan MembershipTimeout
+    {
+        get;
+        init => field = value > TimeSpan.Zero ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "A time above 0 is needed.");
+    } = TimeSpan.FromSeconds(10);
+
     /// <summary>The most blocks of 64 tokens of cached prompts that a report names for a model, those that were used last.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int MaxReportedBlocks { get; init => field = OptionRange.Least(0, value); } = 1024;

@@ -4,20 +4,31 @@ namespace ManagedTransformers.Orleans;
 
 /// <summary>What the engines of this silo do for requests that were placed here: for grains, and for callers in this process, whose requests need no message.
 /// Work waits on the engines' threads, never on a grain's.</summary>
-internal sealed class SiloEngines(SiloModels models, ILocalSiloDetails silo)
+internal sealed class SiloEngines(SiloModels models, SiloStanding standing, ILocalSiloDetails silo)
 {
+    private const int NotBegun = 0, Begun = 1, Moved = 2;
+
     /// <summary>This silo's address.</summary>
     public SiloAddress Address => silo.SiloAddress;
 
     /// <summary>Gives texts piece by piece.</summary>
     /// <exception cref="ModelFingerprintException">The silo has other files than the request was placed for.</exception>
     /// <exception cref="SiloUnavailableException">The silo stops.</exception>
+    /// <exception cref="NoSiloException">The silo does not know whether it belongs to the cluster.</exception>
     /// <exception cref="ModelInputException">The model does not generate, or what an engine refuses.</exception>
     public async IAsyncEnumerable<GenerationUpdate> GenerateAsync(
         ClusterRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await RequireSameAsync(request.Model, request.Fingerprint).ConfigureAwait(false);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, models.Draining);
+        ModelDrain drain = models.DrainOf(request.Model);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, drain.All, standing.Lost);
+        // What has no token yet begins anew on another silo, of another version as well. Of the two only one can come first.
+        int begun = request.Begun.Length > 0 ? Begun : NotBegun;
+        using CancellationTokenRegistration moves = drain.Waiting.Register(() =>
+        {
+            if (Interlocked.CompareExchange(ref begun, Moved, NotBegun) == NotBegun)
+                ended.Cancel();
+        });
         ModelLease lease = await models.AcquireAsync(request.Model, ended.Token).ConfigureAwait(false);
         try
         {
@@ -26,8 +37,12 @@ internal sealed class SiloEngines(SiloModels models, ILocalSiloDetails silo)
                 engine.StreamAsync(request.ForEngine(engine.Generator), ended.Token).GetAsyncEnumerator(CancellationToken.None);
             await using (updates.ConfigureAwait(false))
             {
-                while (await UnlessStoppedAsync(updates.MoveNextAsync().AsTask(), cancellationToken).ConfigureAwait(false))
+                while (await UnlessStoppedAsync(updates.MoveNextAsync().AsTask(), ended.Token, cancellationToken).ConfigureAwait(false))
+                {
+                    if (Interlocked.CompareExchange(ref begun, Begun, NotBegun) == Moved)
+                        throw Stops(null);
                     yield return updates.Current;
+                }
             }
         }
         finally
@@ -43,12 +58,12 @@ internal sealed class SiloEngines(SiloModels models, ILocalSiloDetails silo)
     public async Task<IReadOnlyList<T>> RunAsync<T>(EncoderJob<T> job, EncoderRequest request, EncoderTimes times, CancellationToken cancellationToken)
     {
         await RequireSameAsync(request.Model, request.Fingerprint).ConfigureAwait(false);
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, models.Draining);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, models.DrainOf(request.Model).Waiting, standing.Lost);
         ModelLease lease = await models.AcquireAsync(request.Model, ended.Token).ConfigureAwait(false);
         try
         {
             EncoderEngine engine = lease.Encoder ?? throw Cannot(lease, "read texts as an encoder does");
-            return await UnlessStoppedAsync(job.Run(engine.Timed(times), request, ended.Token), cancellationToken).ConfigureAwait(false);
+            return await UnlessStoppedAsync(job.Run(engine.Timed(times), request, ended.Token), ended.Token, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -63,16 +78,24 @@ internal sealed class SiloEngines(SiloModels models, ILocalSiloDetails silo)
             throw new ModelFingerprintException(ModelFingerprintException.Say(model, silo.Name, own, "the directory", fingerprint));
     }
 
-    private async Task<T> UnlessStoppedAsync<T>(Task<T> work, CancellationToken cancellationToken)
+    // A caller in this process asks no grain, so that no filter says it.
+    private async Task<T> UnlessStoppedAsync<T>(Task<T> work, CancellationToken ended, CancellationToken cancellationToken)
     {
         try
         {
-            return await work.ConfigureAwait(false);
+            T done = await work.ConfigureAwait(false);
+            return standing.IsConfirmed ? done : throw standing.Refusal(silo.Name);
         }
-        catch (Exception e) when (models.Draining.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (ended.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new SiloUnavailableException($"The silo {silo.Name} stops.", e);
+            throw Stops(e);
         }
+    }
+
+    private SiloUnavailableException Stops(Exception? error)
+    {
+        string message = $"The silo {silo.Name} stops.";
+        return error is null ? new SiloUnavailableException(message) : new SiloUnavailableException(message, error);
     }
 
     private static ModelInputException Cannot(ModelLease lease, string what) => new($"The model {lease.Id} does not {what}; it does {lease.Tasks}.");

@@ -6,9 +6,11 @@ namespace ManagedTransformers.Orleans;
 /// <summary>The models of a silo: one in the process, with engines on their own threads. Grains ask it for a lease, and wait.</summary>
 internal sealed class SiloModels : IAsyncDisposable
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
+
     private readonly ModelHost _host;
-    private readonly CancellationTokenSource _draining = new();
-    private readonly ConcurrentDictionary<ModelLease, byte> _leases = new();
+    private readonly ConcurrentDictionary<ModelLease, string> _leases = new();
+    private readonly ConcurrentDictionary<string, ModelDrain> _drains = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -22,9 +24,6 @@ internal sealed class SiloModels : IAsyncDisposable
     }
 
     public ModelSiloOptions Options { get; }
-
-    /// <summary>Cancelled when the silo stops: what runs goes on elsewhere.</summary>
-    public CancellationToken Draining => _draining.Token;
 
     /// <summary>The level of the kernels, by name.</summary>
     public string KernelLevel => Options.Host.Pipeline.Load.Kernels.Level.ToString();
@@ -74,7 +73,7 @@ internal sealed class SiloModels : IAsyncDisposable
     public async Task<ModelLease> AcquireAsync(string model, CancellationToken cancellationToken)
     {
         ModelLease lease = await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false);
-        _leases.TryAdd(lease, 0);
+        _leases.TryAdd(lease, model);
         Change();
         return lease;
     }
@@ -108,15 +107,25 @@ internal sealed class SiloModels : IAsyncDisposable
         };
     }
 
-    public Task DrainAsync() => _draining.CancelAsync();
+    /// <summary>How a model's requests end when the silo stops.</summary>
+    public ModelDrain DrainOf(string model) => _drains.GetOrAdd(model, _ => new ModelDrain());
+
+    /// <summary>Waits until nobody uses a model.</summary>
+    public async Task UntilUnusedAsync(string model, CancellationToken cancellationToken)
+    {
+        while (_leases.Values.Contains(model))
+            await Task.Delay(s_pause, cancellationToken).ConfigureAwait(false);
+    }
 
     public async ValueTask DisposeAsync()
     {
-        await _draining.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(_drains.Values.Select(drain => drain.EndAllAsync())).ConfigureAwait(false);
         // Nobody may ask a grain of this silo for more any more.
         foreach (ModelLease lease in _leases.Keys)
             lease.Dispose();
         await _host.DisposeAsync().ConfigureAwait(false);
+        foreach (ModelDrain drain in _drains.Values)
+            drain.Dispose();
     }
 
     private async Task<string> ComputeFingerprintAsync(string model) =>

@@ -9,6 +9,9 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
     // Changes that come at once make one report.
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
+    // A directory that was lost is back by then.
+    private static readonly TimeSpan s_leaving = TimeSpan.FromSeconds(10);
+
     private readonly CancellationTokenSource _end = new();
     private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
     private Task _running = Task.CompletedTask;
@@ -33,10 +36,27 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         if (cancellationToken.IsCancellationRequested)
             return;                                            // no time is left: callers find out by themselves
         await _running.WaitAsync(cancellationToken).ConfigureAwait(false);
-        await grains.GetGrain<IFleetGrain>(0).LeaveAsync(silo.SiloAddress).WaitAsync(cancellationToken).ConfigureAwait(false);
-        foreach (string model in models.Served)
-            await grains.GetGrain<IModelDirectoryGrain>(model).LeaveAsync(silo.SiloAddress).WaitAsync(cancellationToken).ConfigureAwait(false);
-        await models.DrainAsync().ConfigureAwait(false);
+        grains.GetGrain<IFleetGrain>(0).LeaveAsync(silo.SiloAddress).Ignore();
+        await Task.WhenAll(models.Served.Select(model => DrainAsync(model, cancellationToken))).ConfigureAwait(false);
+    }
+
+    // Texts that have begun go on on a silo of the same files and version; if this is the last one of them, they end here.
+    private async Task DrainAsync(string model, CancellationToken cancellationToken)
+    {
+        ModelDrain drain = models.DrainOf(model);
+        try
+        {
+            bool canGoOn = await grains.GetGrain<IModelDirectoryGrain>(model).LeaveAsync(silo.SiloAddress)
+                .WaitAsync(s_leaving, cancellationToken).ConfigureAwait(false);
+            await drain.EndWaitingAsync().ConfigureAwait(false);
+            if (!canGoOn)
+                await models.UntilUnusedAsync(model, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e)                                    // no time is left, or the directory is lost: callers find out by themselves
+        {
+            CannotDrain(log, model, e);
+        }
+        await drain.EndAllAsync().ConfigureAwait(false);
     }
 
     private async Task RunAsync()
@@ -123,6 +143,9 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Model} cannot be loaded; who asks for it tries again.")]
     private static partial void CannotLoad(ILogger log, string model, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Texts of {Model} ran when the silo stopped; they go on only where another silo has the same files.")]
+    private static partial void CannotDrain(ILogger log, string model, Exception error);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Message}")]
     private static partial void Refused(ILogger log, string message);
