@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans;
+using Orleans.Configuration;
 using Orleans.Hosting;
 
 namespace ManagedTransformers.Orleans.Tests;
@@ -64,6 +65,21 @@ public sealed class ScaleOutDocumentTests : DocumentTest
         app.MapManagedTransformers();
         // end
         Assert.That(app.Services.GetService<ModelBackend>(), Is.InstanceOf<Gateway.ClusterBackend>());
+    }
+
+    [Test]
+    public void Sample_5_is_a_silo_over_Redis()
+    {
+        // sample
+        HostApplicationBuilder builder = Host.CreateApplicationBuilder();
+        builder.UseOrleans(silo => silo
+            .UseRedisClustering("redis:6379,abortConnect=false")
+            .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = ("production", "models"))
+            .ConfigureEndpoints(siloPort: 11111, gatewayPort: 30000)
+            .AddManagedTransformers(new ModelSiloOptions { Host = new ModelHostOptions { Models = ["models/demo-codegen"] } }));
+        // end
+        using IHost host = builder.Build();
+        Assert.That(host.Services.GetService(typeof(IMembershipTable))?.GetType().Name, Does.Contain("Redis"));
     }
 
     [Test]
