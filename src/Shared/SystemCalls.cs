@@ -9,6 +9,7 @@ internal static partial class SystemCalls
 {
     private const int AtWorkingDirectory = -100, Exchange = 2;          // AT_FDCWD of Linux; RENAME_EXCHANGE there, RENAME_SWAP on macOS
     private const int DontNeed = 4;                                     // MADV_DONTNEED of both
+    private const int TerminateSignal = 15;
     private const int InvalidArgument = 22, ReadOnlyFileSystem = 30, NotSupportedOnMac = 45, NotSupportedOnLinux = 95;
 
     private static readonly TimeSpan LongestTurn = TimeSpan.FromMinutes(1), Poll = TimeSpan.FromMilliseconds(10);
@@ -141,6 +142,20 @@ internal static partial class SystemCalls
         }
     }
 
+    /// <summary>Asks a process that was started here to end, as SIGTERM does.</summary>
+    /// <returns>Whether it was asked: Windows has no such signal, and it may have ended.</returns>
+    public static bool Terminate(System.Diagnostics.Process process)
+    {
+        try
+        {
+            return AreThere && Kill(process.Id, TerminateSignal) == 0;
+        }
+        catch (Exception e) when (IsMissing(e))
+        {
+            return false;
+        }
+    }
+
     private static bool IsMissing(Exception e) => e is DllNotFoundException or EntryPointNotFoundException;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -154,6 +169,9 @@ internal static partial class SystemCalls
 
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int handle);
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int process, int signal);
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string existing, string path);

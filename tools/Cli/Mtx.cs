@@ -34,6 +34,7 @@ internal static partial class Mtx
         new ExplainCommand(console),
         new PlaygroundCommand(console),
         new ServeCommand(console),
+        new ClusterCommand(console),
         new NextSentenceCommand(console),
         new RerankCommand(console),
         new TokenizeCommand(console),

@@ -124,6 +124,8 @@ internal sealed class RandomCommandLine
             rest.Add(["--max-new-tokens", _random.Next(1, 5).ToString(CultureInfo.InvariantCulture)]);
         if (command.Name is "serve" && !Says("--port"))
             rest.Add(["--port", "0"]);
+        if (command.Name is "cluster" && !Says("--silos"))
+            rest.Add(["--silos", "1"]);
     }
 
     private int Count(Argument argument) =>

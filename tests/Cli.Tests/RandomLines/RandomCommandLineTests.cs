@@ -72,7 +72,7 @@ internal sealed partial class RandomCommandLineTests
     {
         // What waits or computes for long is ended, as Ctrl+C does.
         using var end = new CancellationTokenSource(
-            args.Any(arg => arg is "serve" or "playground") ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(4));
+            args.Any(arg => arg is "serve" or "cluster" or "playground") ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(4));
         Task<MtxRun> running = MtxRun.RunAsync(input, terminal, end.Token, args);
         Assert.That(await Task.WhenAny(running, Task.Delay(TimeSpan.FromMinutes(2))), Is.SameAs(running), $"{shown} does not end.");
         return await running;

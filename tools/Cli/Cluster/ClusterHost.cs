@@ -18,9 +18,6 @@ namespace ManagedTransformers.Cli;
 /// <summary>Makes the app of mtx serve a silo and a gateway of a cluster, or a gateway alone.</summary>
 internal static class ClusterHost
 {
-    // Half of Orleans' own: a machine that is lost is noticed in some seconds, and callers wait no longer.
-    private static readonly TimeSpan s_probe = TimeSpan.FromSeconds(2);
-
     /// <summary>Adds Orleans to the app.</summary>
     /// <exception cref="IOException">Redis cannot be reached, or a port is in use.</exception>
     public static async Task JoinAsync(
@@ -85,7 +82,6 @@ internal static class ClusterHost
             silo.Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (address.Service, address.Service));
             silo.Configure<SiloOptions>(named => named.SiloName = membership.SiloName
                 ?? string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}:{port}"));
-            silo.Configure<ClusterMembershipOptions>(probing => probing.ProbeTimeout = s_probe);
             if (address.Redis)
                 silo.UseRedisClustering(redis => redis.ConfigurationOptions = OptionsOf(address)).ConfigureEndpoints(own, port, gateway);
             else
