@@ -28,6 +28,21 @@ internal sealed class PackagingTests
         Assert.That(int.Parse(Line("mtx.service", "TimeoutStopSec=")), Is.GreaterThan(drain));
     }
 
+    [Test]
+    public void The_silos_of_Kubernetes_start_with_a_command_line_of_mtx_and_may_end_in_their_time()
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(Folders.Repository, "docs", "kubernetes", "fleet.yaml"));
+        int args = Array.FindIndex(lines, line => line.Trim() == "args:");
+        string[] words = [.. lines[(args + 1)..].Select(line => line.Trim()).TakeWhile(line => line.StartsWith("- ", StringComparison.Ordinal))
+            .Select(line => line[2..].Trim('"'))];
+        Assert.That(words, Has.Length.GreaterThan(10));
+        Assert.That(ErrorsOf(["serve", .. words]), Is.Empty);
+        Assert.That(ClusterAddress.Parse(words[Array.IndexOf(words, "--cluster") + 1]).Redis, Is.True);
+        int drain = int.Parse(words[Array.IndexOf(words, "--drain") + 1]);
+        string grace = lines.Single(line => line.Trim().StartsWith("terminationGracePeriodSeconds: ", StringComparison.Ordinal));
+        Assert.That(int.Parse(grace.Split(' ')[^1]), Is.GreaterThan(drain));
+    }
+
     private static IEnumerable<string> ErrorsOf(string[] args) =>
         Mtx.Create(new CliConsole(TextReader.Null, TextWriter.Null, TextWriter.Null)).Parse(args).Errors.Select(error => error.Message);
 }
