@@ -29,6 +29,9 @@ internal sealed class BatchRow(EngineRequest request, EngineText? text, int slot
     /// <summary>The most tokens that it can come to have.</summary>
     public int MostTokens => _prompt.Length + (request.Plan?.MaxNewTokens ?? 0);
 
+    /// <summary>Tokens that were generated.</summary>
+    public int Generated => text?.Row.Generated.Length ?? 0;
+
     public bool IsDecoding => text is not null && !text.Row.Generated.IsEmpty;
 
     public bool IsOver => request.IsOver || text?.Row.FinishReason is not null;

@@ -32,13 +32,22 @@ public sealed class GenerationEngine : IGenerationEngine, IAsyncDisposable
     /// <summary>Starts an engine; the generator stays the caller's, and must outlive it.</summary>
     /// <param name="generator">The model and its tokenizer.</param>
     /// <param name="options">How it is shared; null: the defaults.</param>
-    public GenerationEngine(TextGenerator generator, GenerationEngineOptions? options = null)
+    public GenerationEngine(TextGenerator generator, GenerationEngineOptions? options = null) : this(generator, options, hasThread: true)
+    {
+    }
+
+    /// <summary>Makes an engine without a thread: its owner calls <see cref="Admit"/> and <see cref="Step"/> in turn, on one thread, and does not dispose
+    /// it.</summary>
+    internal static GenerationEngine WithoutThread(TextGenerator generator, GenerationEngineOptions options) => new(generator, options, hasThread: false);
+
+    private GenerationEngine(TextGenerator generator, GenerationEngineOptions? options, bool hasThread)
     {
         ArgumentNullException.ThrowIfNull(generator);
         (Generator, Options) = (generator, options ?? new GenerationEngineOptions());
         _batch = new RunningBatch(generator, Options);
         _state = Look();
-        new Thread(Run) { IsBackground = true, Name = nameof(GenerationEngine) }.Start();
+        if (hasThread)
+            new Thread(Run) { IsBackground = true, Name = nameof(GenerationEngine) }.Start();
     }
 
     /// <summary>The model and its tokenizer.</summary>
@@ -57,8 +66,19 @@ public sealed class GenerationEngine : IGenerationEngine, IAsyncDisposable
         }
     }
 
-    /// <summary>The prompts whose beginnings a request can take over, the most recently used last; another list where they have changed.</summary>
-    internal IReadOnlyList<int[]> HeldPrompts => _heldPrompts;
+    /// <summary>The prompts whose beginnings a request can take over once it is read: those that are cached, the most recently used last, those that run, and
+    /// those that wait.</summary>
+    internal IReadOnlyList<int[]> HeldPrompts
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _heldPrompts, .. _waiting.Where(request => request.Request.CachePrompt).Select(request => request.Prompt.Tokens)];
+        }
+    }
+
+    /// <summary>The texts that run; the engine thread's.</summary>
+    internal IReadOnlyList<BatchRow> Rows => _batch.Rows;
 
     /// <summary>The request that fills a gap.</summary>
     /// <param name="gap">The texts around it, and what else is known.</param>
@@ -224,15 +244,9 @@ public sealed class GenerationEngine : IGenerationEngine, IAsyncDisposable
             while (!Volatile.Read(ref _disposed))
             {
                 if (Admit())
-                    Publish();              // whoever hears of a first token may look at once
-                if (_batch.Rows.Count == 0 && _job is null)
-                {
-                    Publish();
+                    Step();
+                else
                     _wake.WaitOne();
-                    continue;
-                }
-                Step();
-                Publish();
             }
         }
         catch (Exception e)                       // memory was short outside a step: the engine is over, the process is not
@@ -242,7 +256,22 @@ public sealed class GenerationEngine : IGenerationEngine, IAsyncDisposable
         End(why);
     }
 
-    private void Step()
+    /// <summary>Takes in those that wait and have room, and says whether there is anything to do.</summary>
+    internal bool Admit()
+    {
+        lock (_gate)                              // who looks meanwhile finds a request among those that wait or those that run
+        {
+            if (AdmitWaiting())
+                Publish();
+        }
+        if (_batch.Rows.Count > 0 || _job is not null)
+            return true;
+        Publish();
+        return false;
+    }
+
+    /// <summary>Reads a part of a prompt, and gives every text that runs a token.</summary>
+    internal void Step()
     {
         try
         {
@@ -258,38 +287,36 @@ public sealed class GenerationEngine : IGenerationEngine, IAsyncDisposable
             _job.Dispose();
             _job = null;
         }
+        Publish();
     }
 
     // True: something was added. First come, first served: who does not fit yet keeps those behind from overtaking, but for searches of their own, one of
     // which runs at a time.
-    private bool Admit()
+    private bool AdmitWaiting()
     {
         bool any = false;
-        lock (_gate)
+        for (LinkedListNode<EngineRequest>? node = _waiting.First, next; node is not null; node = next)
         {
-            for (LinkedListNode<EngineRequest>? node = _waiting.First, next; node is not null; node = next)
+            (next, EngineRequest request) = (node.Next, node.Value);
+            if (SearchJob.IsFor(request))
             {
-                (next, EngineRequest request) = (node.Next, node.Value);
-                if (SearchJob.IsFor(request))
-                {
-                    if (_job is not null)
-                        continue;
-                    StartJob(request);
-                }
-                else if (!AddRows(request))
-                {
-                    // The texts of a request that has some in the batch come in turn with those of others.
-                    if (request.Begun > 0)
-                    {
-                        _waiting.Remove(node);
-                        _waiting.AddLast(node);
-                    }
-                    return any || request.Begun > 0;
-                }
-                _waiting.Remove(node);
-                _open.Add(request);
-                any = true;
+                if (_job is not null)
+                    continue;
+                StartJob(request);
             }
+            else if (!AddRows(request))
+            {
+                // The texts of a request that has some in the batch come in turn with those of others.
+                if (request.Begun > 0)
+                {
+                    _waiting.Remove(node);
+                    _waiting.AddLast(node);
+                }
+                return any || request.Begun > 0;
+            }
+            _waiting.Remove(node);
+            _open.Add(request);
+            any = true;
         }
         return any;
     }
