@@ -15,7 +15,7 @@ public sealed record ClusterGeneratorOptions
 }
 
 /// <summary>Generates texts with a model of a cluster, as a <see cref="GenerationEngine"/> does in one process. Thread-safe.</summary>
-/// <remarks>A request goes to the silo that holds the most of its prompt's beginning, else to the one with the fewest requests. When that silo is lost, the
+/// <remarks>A request goes to the silo where it costs the least: the part of its prompt that is to be read, and the requests there. When that silo is lost, the
 /// text goes on on another one after the tokens that have come, and is the text that it would have been.</remarks>
 /// <example><code>
 /// var generator = new ClusterGenerator(client, "demo-codegen");

@@ -34,11 +34,16 @@ internal sealed class Fleet : IAsyncDisposable
 
     public ClusterGenerator Generator => new(Cluster.Client, Model);
 
+    /// <summary>The same model under another name, which no silo has in memory at first.</summary>
+    public const string Spare = "demo-codegen-spare";
+
+    private static readonly string s_spare = CopyOfModel();
+
     public static ModelSiloOptions Options => new()
     {
         Host = new ModelHostOptions
         {
-            Models = [.. s_models.Select(name => Path.Combine(RepositoryRoot.Path, "models", name)), Reranker],
+            Models = [.. s_models.Select(name => Path.Combine(RepositoryRoot.Path, "models", name)), Reranker, s_spare],
             Generation = new() { CacheBytes = 100_000_000, MaxRows = 8 },
         },
         Preload = [Model],
@@ -68,12 +73,15 @@ internal sealed class Fleet : IAsyncDisposable
     }
 
     /// <summary>Waits until the directory says something of the silos. A minute without it is a fault.</summary>
-    public async Task<IReadOnlyList<ClusterSilo>> UntilAsync(Func<IReadOnlyList<ClusterSilo>, bool> what)
+    public Task<IReadOnlyList<ClusterSilo>> UntilAsync(Func<IReadOnlyList<ClusterSilo>, bool> what) => UntilAsync(Generator, what);
+
+    /// <inheritdoc cref="UntilAsync(Func{IReadOnlyList{ClusterSilo}, bool})"/>
+    public static async Task<IReadOnlyList<ClusterSilo>> UntilAsync(ClusterGenerator generator, Func<IReadOnlyList<ClusterSilo>, bool> what)
     {
         using var guard = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (true)
         {
-            IReadOnlyList<ClusterSilo> silos = await Generator.GetSilosAsync();
+            IReadOnlyList<ClusterSilo> silos = await generator.GetSilosAsync();
             if (what(silos))
                 return silos;
             await Task.Delay(10, guard.Token);
@@ -103,4 +111,14 @@ internal sealed class Fleet : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => Cluster.DisposeAsync();
+
+    private static string CopyOfModel()
+    {
+        string copy = Path.Combine(Directory.CreateTempSubdirectory("fleet-").FullName, Spare);
+        Directory.CreateDirectory(copy);
+        foreach (string file in Directory.GetFiles(Path.Combine(RepositoryRoot.Path, "models", Model)))
+            File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Path.GetDirectoryName(copy)!, recursive: true);
+        return copy;
+    }
 }

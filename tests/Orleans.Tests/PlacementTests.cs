@@ -26,26 +26,54 @@ public sealed class PlacementTests
     }
 
     [Test]
-    public void The_longest_prefix_wins_over_a_shorter_queue_and_of_equals_the_shorter_queue()
+    public void A_request_costs_the_tokens_that_are_not_held_and_128_for_itself_and_for_each_that_is_there()
     {
-        PlacementCandidate[] silos =
-        [
-            Loaded("a", queue: 0), Loaded("b", queue: 5, blocks: 1), Loaded("c", queue: 9, blocks: 3), Loaded("d", queue: 7, blocks: 3),
-        ];
-        Assert.That(Choose(silos), Is.EqualTo(("d", PlacementReason.Prefix, 192)));
-        Assert.That(Choose(silos, new PlacementRequest(s_blocks) { Excluded = ["d"] }), Is.EqualTo(("c", PlacementReason.Prefix, 192)));
-        Assert.That(Choose(silos, new PlacementRequest(PrefixBlocks.Of(new int[200]))), Is.EqualTo(("a", PlacementReason.LeastLoaded, 0)));
+        ulong[] prompt = PrefixBlocks.Of([.. Enumerable.Range(0, 640)]);                       // 10 blocks
+        PlacementCandidate Holder(int queue, int blocks = 10) => Loaded($"holder of {blocks}", queue) with { Prefixes = prompt[..blocks].ToHashSet() };
+        var request = new PlacementRequest(prompt);
+        Assert.That(Choose([Loaded("idle", queue: 0), Holder(4)], request), Is.EqualTo(("holder of 10", PlacementReason.Prefix, 640)), "5 · 128 < 128 + 640");
+        Assert.That(Choose([Loaded("idle", queue: 0), Holder(6)], request), Is.EqualTo(("idle", PlacementReason.LeastLoaded, 0)), "7 · 128 > 128 + 640");
+        Assert.That(Choose([Loaded("busy", queue: 1), Holder(10)], request).Silo, Is.EqualTo("holder of 10"), "11 · 128 < 2 · 768");
+        Assert.That(Choose([Holder(3, blocks: 7), Holder(9), Loaded("busy", queue: 1)], request), Is.EqualTo(("holder of 7", PlacementReason.Prefix, 448)),
+            "4 · 320 = 10 · 128 < 2 · 768, and fewer requests");
+        Assert.That(Choose([Holder(3, blocks: 7), Holder(9)], request with { Excluded = ["holder of 7"] }).Silo, Is.EqualTo("holder of 10"));
+        Assert.That(Choose([Holder(3), Holder(2, blocks: 0)], new PlacementRequest([])).Silo, Is.EqualTo("holder of 0"), "no blocks: the fewest requests");
     }
 
     [Test]
-    public void Without_a_prefix_it_is_the_least_loaded_one_that_has_the_model_and_else_the_one_with_the_most_room()
+    public void Of_equals_it_is_the_one_with_the_fewest_requests_and_then_one_that_the_first_block_decides()
+    {
+        ulong[] prompt = PrefixBlocks.Of([.. Enumerable.Range(0, 128)]);
+        PlacementCandidate holder = Loaded("holder", queue: 1) with { Prefixes = prompt.ToHashSet() };
+        Assert.That(Choose([holder, Loaded("idle", queue: 0)], new PlacementRequest(prompt)).Silo, Is.EqualTo("idle"), "2 · 128 = 128 + 128");
+        PlacementCandidate[] silos = [.. Enumerable.Range(0, 8).Select(i => Loaded($"silo-{i}", queue: 1))];
+        PlacementRequest[] requests = [.. Enumerable.Range(0, 800).Select(i => new PlacementRequest(PrefixBlocks.Of([i, .. Enumerable.Range(0, 127)])))];
+        string[] chosen = [.. requests.Select(request => Choose(silos, request).Silo)];
+        Assert.That(silos.Select(silo => chosen.Count(one => one == silo.Silo)), Is.All.InRange(60, 140), "800 prompts on 8 silos");
+        PlacementCandidate[] fewer = [.. silos.Skip(1).Reverse()];
+        string[] without = [.. requests.Select(request => Choose(fewer, request).Silo)];
+        Assert.That(chosen.Zip(without).Where(one => one.First != silos[0].Silo).All(one => one.First == one.Second), "only those of the silo that left move");
+    }
+
+    [Test]
+    public void Where_none_has_the_model_it_is_the_one_with_the_most_room()
     {
         PlacementCandidate[] unloaded = [Unloaded("x", free: 99), Unloaded("y", free: 200), Unloaded("z", free: 150)];
-        Assert.That(Choose([.. unloaded, Loaded("b", queue: 4), Loaded("c", queue: 3), Loaded("a", queue: 3)]),
-            Is.EqualTo(("a", PlacementReason.LeastLoaded, 0)));
+        Assert.That(Choose([.. unloaded, Loaded("b", queue: 4), Loaded("c", queue: 3)]), Is.EqualTo(("c", PlacementReason.LeastLoaded, 0)));
         Assert.That(Choose(unloaded), Is.EqualTo(("y", PlacementReason.Room, 0)));
         Assert.That(ModelPlacement.Choose([unloaded[0]], new PlacementRequest([])), Is.Null, "99 of 100 bytes");
         Assert.That(ModelPlacement.Choose([], new PlacementRequest([])), Is.Null);
+    }
+
+    [Test]
+    public void A_model_spreads_to_the_silo_with_the_most_room_when_all_that_have_it_are_full()
+    {
+        PlacementCandidate[] unloaded = [Unloaded("x", free: 99), Unloaded("y", free: 150), Unloaded("z", free: 200)];
+        PlacementCandidate full = Loaded("a", queue: 8) with { Rows = 8 }, room = Loaded("b", queue: 7) with { Rows = 8 };
+        Assert.That(ModelPlacement.Spread([.. unloaded, full])!.Silo, Is.EqualTo("z"));
+        Assert.That(ModelPlacement.Spread([.. unloaded, full, room]), Is.Null, "7 of 8 rows");
+        Assert.That(ModelPlacement.Spread([unloaded[0], full]), Is.Null, "99 of 100 bytes");
+        Assert.That(ModelPlacement.Spread([full]), Is.Null);
     }
 
     [Test]
@@ -53,7 +81,7 @@ public sealed class PlacementTests
     {
         PlacementCandidate[] silos =
         [
-            Loaded("a", queue: 0) with { KernelLevel = "Avx512" }, Loaded("b", queue: 0) with { Fingerprint = "other" }, Loaded("c", queue: 8),
+            Loaded("a", queue: 0) with { KernelLevel = "Avx512" }, Loaded("b", queue: 1) with { Fingerprint = "other" }, Loaded("c", queue: 8),
         ];
         Assert.That(Choose(silos, new PlacementRequest(s_blocks) { Fingerprint = "same", KernelLevel = "Avx2" }).Silo, Is.EqualTo("c"));
         Assert.That(Choose(silos, new PlacementRequest(s_blocks)).Silo, Is.EqualTo("a"));

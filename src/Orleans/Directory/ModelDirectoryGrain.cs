@@ -38,18 +38,22 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     // Reports that do not come from a silo that hangs, before it counts as gone.
     private const int MissedReports = 10;
 
-    private readonly Dictionary<SiloAddress, Entry> _entries = [];
+    // A silo that was told to load the model and has not by then is not waited for any more.
+    private static readonly TimeSpan s_longestLoad = TimeSpan.FromMinutes(2);
+
+    private readonly Dictionary<SiloAddress, DirectoryEntry> _entries = [];
     private readonly long _start = Stopwatch.GetTimestamp();
     private string? _served;                                                       // the fingerprint that gets new requests
     private bool _wasThere;
+    private (SiloAddress Silo, long Since)? _loading;
 
     public Task ReportAsync(SiloReport report)
     {
         RemoveGone();
-        if (silos.IsDeadSilo(report.Silo) || (_entries.TryGetValue(report.Silo, out Entry? known) && known.Report.Version >= report.Version))
+        if (silos.IsDeadSilo(report.Silo) || (_entries.TryGetValue(report.Silo, out DirectoryEntry? known) && known.Report.Version >= report.Version))
             return Task.CompletedTask;
         _wasThere = true;
-        _entries[report.Silo] = new Entry(report);
+        _entries[report.Silo] = new DirectoryEntry(report);
         Settle();
         return ProblemOf(report) is string problem ? Task.FromException(new ModelFingerprintException(problem)) : Task.CompletedTask;
     }
@@ -57,7 +61,7 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     public Task<bool> LeaveAsync(SiloAddress silo)
     {
         RemoveGone();
-        if (!_entries.Remove(silo, out Entry? left))
+        if (!_entries.Remove(silo, out DirectoryEntry? left))
             return Task.FromResult(false);                                         // who else is there is not known either
         Settle();
         return Task.FromResult(_entries.Values.Any(
@@ -67,13 +71,12 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     public Task<SiloChoice> ChooseAsync(PlacementRequest request)
     {
         RemoveGone();
-        string? version = request.Fingerprint ?? _served;
-        PlacementCandidate[] candidates = [.. _entries.Values.Where(entry => entry.Report.Fingerprint == version).Select(entry => entry.Candidate)];
+        PlacementCandidate[] candidates = CandidatesOf(request.Fingerprint ?? _served);
         if (ModelPlacement.Choose(candidates, request) is not { } choice)
             return Task.FromException<SiloChoice>(Refusal(candidates, request));
-        // What is on its way counts before the silo reports it: those that come together and begin alike go together.
-        Entry chosen = _entries.Values.Single(entry => entry.Candidate == choice.Silo);
+        DirectoryEntry chosen = _entries.Values.Single(entry => entry.Candidate == choice.Silo);
         chosen.Assign(request.Blocks);
+        Spread();
         return Task.FromResult(new SiloChoice(
             chosen.Report.Silo, chosen.Report.Fingerprint, chosen.Report.KernelLevel, choice.Reason, choice.Tokens));
     }
@@ -90,6 +93,26 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
         RemoveGone();
         return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal)
             .Select(entry => new DirectoryLine(entry.Report, ProblemOf(entry.Report))).ToArray());
+    }
+
+    private PlacementCandidate[] CandidatesOf(string? fingerprint) =>
+        [.. _entries.Values.Where(entry => entry.Report.Fingerprint == fingerprint).Select(entry => entry.Candidate)];
+
+    // Where all that have the model are full, another silo begins to load it, one at a time. Requests go there once it is loaded.
+    private void Spread()
+    {
+        if (_loading is (SiloAddress silo, long since) && _entries.TryGetValue(silo, out DirectoryEntry? loading) && !loading.Candidate.IsLoaded
+            && Stopwatch.GetElapsedTime(since) < s_longestLoad)
+        {
+            return;
+        }
+        _loading = null;
+        if (ModelPlacement.Spread(CandidatesOf(_served)) is not PlacementCandidate roomy)
+            return;
+        SiloAddress chosen = _entries.Values.Single(entry => entry.Candidate == roomy).Report.Silo;
+        _loading = (chosen, Stopwatch.GetTimestamp());
+        ModelPlacementDirector.SendTo(chosen);
+        GrainFactory.GetGrain<IGenerationGrain>(Guid.NewGuid()).LoadAsync(this.GetPrimaryKeyString()).Ignore();
     }
 
     private ManagedTransformersException Refusal(PlacementCandidate[] candidates, PlacementRequest request)
@@ -114,7 +137,7 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
 
     private void RemoveGone()
     {
-        foreach ((SiloAddress silo, Entry entry) in _entries)
+        foreach ((SiloAddress silo, DirectoryEntry entry) in _entries)
         {
             if (silos.IsDeadSilo(silo) || Stopwatch.GetElapsedTime(entry.Came) > MissedReports * entry.Report.Interval)
                 _entries.Remove(silo);
@@ -124,7 +147,8 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
 
     private void Settle()
     {
-        IGrouping<string, Entry>[] versions = [.. _entries.Values.GroupBy(entry => entry.Report.Fingerprint).OrderByDescending(version => version.Count())];
+        IGrouping<string, DirectoryEntry>[] versions =
+            [.. _entries.Values.GroupBy(entry => entry.Report.Fingerprint).OrderByDescending(version => version.Count())];
         if (versions.Length == 0 || versions.Any(version => version.Key == _served && version.Count() == versions[0].Count()))
             return;
         (string? before, _served, int most) = (_served, versions[0].Key, versions[0].Count());
@@ -138,36 +162,4 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
 
     [LoggerMessage(Level = LogLevel.Information, Message = "New requests for {Model} go to the fingerprint {Now} in place of {Before}: {Silos} silos have it.")]
     private static partial void Moves(ILogger log, string model, string before, string now, int silos);
-
-    private sealed class Entry
-    {
-        private readonly HashSet<ulong> _prefixes;
-
-        public Entry(SiloReport report)
-        {
-            (Report, _prefixes) = (report, [.. report.Prefixes]);
-            Candidate = new PlacementCandidate(report.Silo.ToParsableString(), report.Fingerprint, report.KernelLevel)
-            {
-                IsLoaded = report.IsLoaded, Queue = report.Running + report.Waiting, NeededBytes = report.NeededBytes, FreeBytes = report.FreeBytes,
-                Prefixes = _prefixes,
-            };
-        }
-
-        public SiloReport Report { get; }
-        public PlacementCandidate Candidate { get; private set; }
-
-        // A clock that cannot jump.
-        public long Came { get; } = Stopwatch.GetTimestamp();
-
-        public ClusterSilo View => new(Report.Name, Candidate.Silo, Report.Fingerprint, Report.KernelLevel)
-        {
-            IsLoaded = Report.IsLoaded, Running = Report.Running, Waiting = Report.Waiting, CachedBlocks = Report.Prefixes.Length,
-        };
-
-        public void Assign(ulong[] blocks)
-        {
-            _prefixes.UnionWith(blocks);
-            Candidate = Candidate with { IsLoaded = true, Queue = Candidate.Queue + 1 };
-        }
-    }
 }

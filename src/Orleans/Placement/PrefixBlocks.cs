@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ManagedTransformers.Orleans;
 
 /// <summary>Names beginnings of prompts by numbers, so that a directory of them is small: one for each block of as many tokens as a page of the KV cache has,
@@ -9,6 +11,9 @@ internal static class PrefixBlocks
 
     /// <summary>The most blocks of one prompt.</summary>
     public const int MostBlocks = 256;
+
+    // A cache holds the same arrays from report to report.
+    private static readonly ConditionalWeakTable<int[], ulong[]> s_known = [];
 
     /// <summary>The whole blocks of a prompt, the first ones of a longer one.</summary>
     public static ulong[] Of(ReadOnlySpan<int> prompt)
@@ -31,7 +36,7 @@ internal static class PrefixBlocks
         var blocks = new HashSet<ulong>();
         for (int i = prompts.Count - 1; i >= 0 && blocks.Count < most; i--)
         {
-            foreach (ulong block in Of(prompts[i]))
+            foreach (ulong block in s_known.GetValue(prompts[i], static prompt => Of(prompt)))
             {
                 if (blocks.Count < most)
                     blocks.Add(block);
@@ -50,7 +55,7 @@ internal static class PrefixBlocks
     }
 
     // Steele et al. 2014, SplitMix64
-    private static ulong Mix(ulong z)
+    internal static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;

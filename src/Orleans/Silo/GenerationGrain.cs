@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Orleans.Placement;
 
 namespace ManagedTransformers.Orleans;
@@ -13,11 +14,15 @@ internal interface IGenerationGrain : IGrainWithGuidKey
     /// <summary>Nothing more is asked for.</summary>
     [OneWay]
     Task EndAsync();
+
+    /// <summary>Loads a model on the silo, for requests that come later. One that cannot be loaded is in the silo's log.</summary>
+    [OneWay]
+    Task LoadAsync(string model);
 }
 
 /// <summary>It asks the engine and waits: the model runs on the engine's thread.</summary>
 [GrainType(StandingFilter.GrainTypes + "generation"), ModelPlacement, Immovable, CollectionAgeLimit(Minutes = 2)]
-internal sealed class GenerationGrain(SiloEngines engines) : Grain, IGenerationGrain
+internal sealed class GenerationGrain(SiloEngines engines, SiloModels models, ILogger<GenerationGrain> log) : Grain, IGenerationGrain
 {
     public IAsyncEnumerable<GenerationUpdate> GenerateAsync(ClusterRequest request, CancellationToken cancellationToken) =>
         engines.GenerateAsync(request, cancellationToken);
@@ -26,5 +31,18 @@ internal sealed class GenerationGrain(SiloEngines engines) : Grain, IGenerationG
     {
         DeactivateOnIdle();
         return Task.CompletedTask;
+    }
+
+    public async Task LoadAsync(string model)
+    {
+        DeactivateOnIdle();
+        try
+        {
+            await models.LoadAsync(model, models.DrainOf(model).All);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)         // the directory tries again, perhaps elsewhere
+        {
+            SiloReporter.CannotLoad(log, model, e);
+        }
     }
 }

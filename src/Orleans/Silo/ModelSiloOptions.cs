@@ -7,8 +7,8 @@ public sealed record ModelSiloOptions
     /// silo.</summary>
     public required ModelHostOptions Host { get; init; }
 
-    /// <summary>Models that are loaded when the silo starts, by name. Another one is loaded where a request for it comes, on one silo while that has
-    /// room.</summary>
+    /// <summary>Models that are loaded when the silo starts, by name. Another one is loaded where a request for it comes, and on one more silo
+    /// with room whenever all that have it run as many texts as they can.</summary>
     public IReadOnlyList<string> Preload { get; init; } = [];
 
     /// <summary>The silo reports to the directories of its models when something changed, and in this time at the latest. One that has not for ten times as

@@ -35,6 +35,7 @@ internal sealed class SiloEngines(SiloModels models, SiloStanding standing, ILoc
             GenerationEngine engine = lease.Generation ?? throw Cannot(lease, "generate texts");
             IAsyncEnumerator<GenerationUpdate> updates =
                 engine.StreamAsync(request.ForEngine(engine.Generator), ended.Token).GetAsyncEnumerator(CancellationToken.None);
+            models.Change();                                     // it has a place in the queue now
             await using (updates.ConfigureAwait(false))
             {
                 while (await UnlessStoppedAsync(updates.MoveNextAsync().AsTask(), ended.Token, cancellationToken).ConfigureAwait(false))

@@ -11,6 +11,7 @@ internal sealed class SiloModels : IAsyncDisposable
     private readonly ModelHost _host;
     private readonly ConcurrentDictionary<ModelLease, string> _leases = new();
     private readonly ConcurrentDictionary<string, ModelDrain> _drains = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _arriving = new(StringComparer.Ordinal);        // those that wait for a model to be loaded
     private readonly ConcurrentDictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -72,10 +73,25 @@ internal sealed class SiloModels : IAsyncDisposable
     /// <summary>A model to use, loaded where it is not.</summary>
     public async Task<ModelLease> AcquireAsync(string model, CancellationToken cancellationToken)
     {
-        ModelLease lease = await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false);
-        _leases.TryAdd(lease, model);
+        _arriving.AddOrUpdate(model, 1, static (_, count) => count + 1);
+        try
+        {
+            ModelLease lease = await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false);
+            _leases.TryAdd(lease, model);
+            return lease;
+        }
+        finally
+        {
+            _arriving.AddOrUpdate(model, 0, static (_, count) => count - 1);
+            Change();
+        }
+    }
+
+    /// <summary>Loads a model for requests that come later.</summary>
+    public async Task LoadAsync(string model, CancellationToken cancellationToken)
+    {
+        (await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false)).Dispose();
         Change();
-        return lease;
     }
 
     /// <summary>Ends a use.</summary>
@@ -98,7 +114,7 @@ internal sealed class SiloModels : IAsyncDisposable
         {
             Silo = silo, Name = name, Version = version, Fingerprint = await FingerprintOf(model).ConfigureAwait(false), KernelLevel = KernelLevel,
             IsLoaded = engine is not null || encoder is not null, Running = state?.Running.Count ?? texts?.Running ?? 0,
-            Waiting = state?.Waiting ?? texts?.Waiting ?? 0,
+            Waiting = state?.Waiting ?? texts?.Waiting ?? _arriving.GetValueOrDefault(model),
             NeededBytes = _host.BytesOf(model), FreeBytes = MemoryBytes - all.Where(other => other.Users > 0).Sum(other => other.Bytes),
             Prefixes = engine is null ? [] : PrefixBlocks.Of(engine.HeldPrompts, Options.MaxReportedBlocks), Interval = Options.ReportInterval,
             Rows = Options.Host.Generation.MaxRows, Queue = isDecoder ? Options.Host.Generation.MaxQueue : Options.Host.Encoder.MaxQueue,
@@ -117,6 +133,9 @@ internal sealed class SiloModels : IAsyncDisposable
             await Task.Delay(s_pause, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Has the silo tell the directories what it has.</summary>
+    public void Change() => _changed.Writer.TryWrite(true);
+
     public async ValueTask DisposeAsync()
     {
         await Task.WhenAll(_drains.Values.Select(drain => drain.EndAllAsync())).ConfigureAwait(false);
@@ -130,6 +149,4 @@ internal sealed class SiloModels : IAsyncDisposable
 
     private async Task<string> ComputeFingerprintAsync(string model) =>
         (await CheckpointFiles.ReadAsync(_host.DirectoryOf(model), Settings, withContents: false, CancellationToken.None).ConfigureAwait(false)).Fingerprint;
-
-    private void Change() => _changed.Writer.TryWrite(true);
 }

@@ -84,7 +84,7 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
     {
         try
         {
-            models.Release(await models.AcquireAsync(model, _end.Token).ConfigureAwait(false));
+            await models.LoadAsync(model, _end.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -142,7 +142,7 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Model} cannot be loaded; who asks for it tries again.")]
-    private static partial void CannotLoad(ILogger log, string model, Exception error);
+    internal static partial void CannotLoad(ILogger log, string model, Exception error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Texts of {Model} ran when the silo stopped; they go on only where another silo has the same files.")]
     private static partial void CannotDrain(ILogger log, string model, Exception error);
