@@ -22,6 +22,8 @@ switch (args)
         return await ServerLoadCommand.RunAsync(numbers);
     case [SoakCommand.Command, .. string[] numbers]:
         return await SoakCommand.RunAsync(numbers);
+    case [FleetCommand.Command, .. string[] options]:
+        return await FleetCommand.Create().Parse(options).InvokeAsync();
     default:
         return BenchCommand.Create().Parse(args).Invoke();
 }
