@@ -58,12 +58,21 @@ internal sealed class PendingFile : IDisposable
     /// <exception cref="IOException">One has the name and may not be replaced, or it cannot be renamed.</exception>
     public void Publish(bool overwrite = true)
     {
-        if (!OperatingSystem.IsWindows() && File.Exists(_path))
-            File.SetUnixFileMode(TemporaryPath, File.GetUnixFileMode(_path));
-        File.Move(TemporaryPath, _path, overwrite);
+        Rename(TemporaryPath, _path, overwrite);
         _published = true;
         _held?.Dispose();
         SystemCalls.FlushDirectory(Path.GetDirectoryName(_path)!);
+    }
+
+    /// <summary>Gives a file that is complete its name, for who wrote it: that may be another process, which holds it until it hears of this.</summary>
+    /// <param name="temporaryPath">Its <see cref="TemporaryPath"/>.</param>
+    /// <param name="path">What it is to be named; one that has the name is replaced.</param>
+    /// <exception cref="IOException">It cannot be renamed.</exception>
+    public static void Publish(string temporaryPath, string path)
+    {
+        path = RealPath.Of(path);
+        Rename(temporaryPath, path, overwrite: true);
+        SystemCalls.FlushDirectory(Path.GetDirectoryName(path)!);
     }
 
     /// <summary>A finished file takes the place of what is there; a device or a pipe would be gone.</summary>
@@ -98,6 +107,13 @@ internal sealed class PendingFile : IDisposable
         {
             // The next one that writes this file removes it.
         }
+    }
+
+    private static void Rename(string temporaryPath, string path, bool overwrite)
+    {
+        if (!OperatingSystem.IsWindows() && File.Exists(path))
+            File.SetUnixFileMode(temporaryPath, File.GetUnixFileMode(path));
+        File.Move(temporaryPath, path, overwrite);
     }
 
     /// <summary>Between creating and locking, another process may take the file for one that was left, and remove it: once more, then.</summary>

@@ -37,6 +37,28 @@ internal sealed class CorpusDirectory : IDisposable
     /// <summary>Its absolute path.</summary>
     public string Path { get; }
 
+    /// <summary>Refuses an input that lies where the results go.</summary>
+    /// <exception cref="CorpusException">It does.</exception>
+    public static void RequireOutside(string input, string directory)
+    {
+        if (RealPath.IsInside(RealPath.Of(input), RealPath.Of(directory)))
+            throw new CorpusException($"The input {input} lies in the output directory {directory}, which belongs to the job. Choose another directory.");
+    }
+
+    /// <summary>What tells the job of a directory from others; null: none that can be read is there.</summary>
+    public static (string Name, string? Value)[]? PartsIn(string directory)
+    {
+        string manifest = System.IO.Path.Combine(directory, CorpusManifest.FileName);
+        try
+        {
+            return File.Exists(manifest) ? CorpusManifest.Read(manifest).Parts : null;
+        }
+        catch (CorpusException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>What is done of a job.</summary>
     /// <param name="parts">What tells it from others.</param>
     /// <param name="shards">Its shards.</param>
@@ -51,8 +73,10 @@ internal sealed class CorpusDirectory : IDisposable
                 : throw new CorpusException($"{Path} has {System.IO.Path.GetFileName(file)} and no {CorpusManifest.FileName}, " +
                     $"which says of which job it is. {WayOut}");
         }
-        (Dictionary<string, string?> there, ShardCounts?[] noted) = CorpusManifest.Read(_manifest);
-        RequireSame(parts, there);
+        ((string, string?)[] there, ShardCounts?[] noted) = CorpusManifest.Read(_manifest);
+        if (CorpusManifest.Difference(there, parts) is { Length: > 0 } difference)
+            throw new CorpusException($"{Path} holds another job, with the fingerprint {CorpusManifest.FingerprintOf(there)}; this one's is " +
+                $"{CorpusManifest.FingerprintOf(parts)}. They differ in {difference}. {WayOut}");
         if (noted.Length != shards.Count)
             throw new CorpusException($"{_manifest} lists {noted.Length} shards; the input has {shards.Count}. The file is damaged. {WayOut}");
         return [.. shards.Select(shard => Find(shard, noted[shard.Number]))];
@@ -64,6 +88,28 @@ internal sealed class CorpusDirectory : IDisposable
         if (manifest.AsSpan().SequenceEqual(_saved)) return;
         PendingFile.Write(_manifest, manifest);
         _saved = manifest;
+    }
+
+    /// <summary>Gives the files of a shard their names; that of its results, which says that it is done, comes last.</summary>
+    /// <param name="shard">The shard.</param>
+    /// <param name="results">The path of its results, complete.</param>
+    /// <param name="poison">That of its lines that were set aside; null: there are none.</param>
+    /// <exception cref="IOException">One cannot be renamed.</exception>
+    public void Publish(CorpusShard shard, string results, string? poison)
+    {
+        string poisonPath = System.IO.Path.Combine(Path, shard.PoisonFileName);
+        if (poison is null)
+            File.Delete(poisonPath);                       // of a version that refused what this one takes
+        else
+            PendingFile.Publish(poison, poisonPath);
+        PendingFile.Publish(results, System.IO.Path.Combine(Path, shard.FileName));
+    }
+
+    /// <summary>Removes what killed processes left of a shard's files.</summary>
+    public void RemoveUnfinished(CorpusShard shard)
+    {
+        Unfinished.Remove(Path, shard.FileName);
+        Unfinished.Remove(Path, shard.PoisonFileName);
     }
 
     public void Dispose() => _lock.Dispose();
@@ -87,17 +133,5 @@ internal sealed class CorpusDirectory : IDisposable
         long lines = 0;
         for (int count; (count = stream.Read(buffer)) > 0;) lines += buffer.AsSpan(0, count).Count(LineEnd);
         return lines;
-    }
-
-    private void RequireSame(IReadOnlyList<(string Name, string? Value)> parts, Dictionary<string, string?> there)
-    {
-        var here = parts.ToDictionary(part => part.Name, part => part.Value, StringComparer.Ordinal);
-        string[] differences = [.. here.Keys.Union(there.Keys)
-            .Where(name => here.GetValueOrDefault(name) != there.GetValueOrDefault(name))
-            .Select(name => $"{name} ({there.GetValueOrDefault(name) ?? "none"} there, {here.GetValueOrDefault(name) ?? "none"} here)")];
-        if (differences.Length == 0) return;
-        string other = CorpusManifest.FingerprintOf(there.Select(part => (part.Key, part.Value)));
-        throw new CorpusException($"{Path} holds another job, with the fingerprint {other}; this one's is {CorpusManifest.FingerprintOf(parts)}. " +
-            $"They differ in {string.Join(", ", differences)}. {WayOut}");
     }
 }

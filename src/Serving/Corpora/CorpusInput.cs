@@ -4,65 +4,43 @@ namespace ManagedTransformers.Serving;
 
 /// <summary>A file with a line for each text: what tells it from another one, and where it is cut into shards. It is read once for both, front to
 /// back.</summary>
-internal sealed class CorpusInput
+/// <param name="File">The file, as it was read.</param>
+/// <param name="Sha256">Hexadecimal digits of all its bytes.</param>
+/// <param name="Shards">Its parts, in order; none where it is empty.</param>
+internal sealed record CorpusInput(CorpusFile File, string Sha256, IReadOnlyList<CorpusShard> Shards)
 {
     private const byte LineEnd = (byte)'\n';
-    private const int BufferBytes = 1 << 20;
-
-    private readonly DateTime _written;
-
-    private CorpusInput(string path, long length, DateTime written, string sha256, CorpusShard[] shards) =>
-        (Path, Length, _written, Sha256, Shards) = (path, length, written, sha256, shards);
-
-    /// <summary>Its absolute path.</summary>
-    public string Path { get; }
-
-    /// <summary>Bytes.</summary>
-    public long Length { get; }
-
-    /// <summary>Hexadecimal digits of all its bytes.</summary>
-    public string Sha256 { get; }
-
-    /// <summary>Its parts, in order; none where it is empty.</summary>
-    public IReadOnlyList<CorpusShard> Shards { get; }
+    private const int BufferBytes = 1 << 20, ReportBytes = 16 << 20;
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="shardBytes">A shard ends at the first line end at or behind this many bytes.</param>
+    /// <param name="progress">Told how much is read.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="CorpusException">It is a pipe or a device, which cannot be read again, or changes while it is read.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static CorpusInput Read(string path, long shardBytes, CancellationToken cancellationToken = default)
+    public static CorpusInput Read(
+        string path, long shardBytes, IProgress<CorpusProgress>? progress = null, CancellationToken cancellationToken = default)
     {
-        path = System.IO.Path.GetFullPath(path);
-        if (File.Exists(path) && SystemCalls.IsOrdinaryFile(path) == false)
-            throw new CorpusException($"{path} is a pipe or a device, which cannot be read again when the job goes on after a kill. Save it as a file first.");
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        DateTime written = File.GetLastWriteTimeUtc(path);
+        CorpusFile file = CorpusFile.At(path);
+        using FileStream stream = file.Open();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var cuts = new Cuts(shardBytes);
         var buffer = new byte[BufferBytes];
-        for (int count; (count = file.Read(buffer)) > 0;)
+        long toReport = ReportBytes;
+        for (int count; (count = stream.Read(buffer)) > 0;)
         {
             cancellationToken.ThrowIfCancellationRequested();
             hash.AppendData(buffer, 0, count);
             cuts.Add(buffer.AsSpan(0, count));
+            if ((toReport -= count) > 0) continue;
+            toReport = ReportBytes;
+            progress?.Report(new CorpusProgress(0, 0, cuts.Length, file.Length, 0, null) { IsReading = true });
         }
         CorpusShard[] shards = cuts.End();
-        var input = new CorpusInput(path, cuts.Length, written, Convert.ToHexStringLower(hash.GetHashAndReset()), shards);
-        input.RequireUnchanged();
-        return input;
-    }
-
-    /// <summary>Notices that the file is no longer the one that was read.</summary>
-    /// <exception cref="CorpusException">Its length or time is another.</exception>
-    public void RequireUnchanged()
-    {
-        var now = new FileInfo(RealPath.Of(Path));
-        if (!now.Exists || now.Length != Length || now.LastWriteTimeUtc != _written)
-            throw new CorpusException($"{Path} had {Length} bytes of {_written:yyyy-MM-dd HH:mm:ss.fff} and now " +
-                $"{(now.Exists ? $"has {now.Length} of {now.LastWriteTimeUtc:yyyy-MM-dd HH:mm:ss.fff}" : "is gone")}: it changed while the job ran. " +
-                "Put the file back and go on, or start another job with the new one.");
+        file = file with { Length = cuts.Length };
+        file.RequireUnchanged();
+        return new CorpusInput(file, Convert.ToHexStringLower(hash.GetHashAndReset()), shards);
     }
 
     /// <summary>Finds the ends of shards in bytes that come piece by piece.</summary>

@@ -15,9 +15,10 @@ internal sealed class CorpusLines : IDisposable
     private long _next;
 
     /// <summary>Opens the input at the beginning of a shard.</summary>
-    public CorpusLines(string path, CorpusShard shard)
+    public CorpusLines(CorpusFile file, CorpusShard shard)
     {
-        _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0) { Position = shard.Offset };
+        _file = file.Open();
+        _file.Position = shard.Offset;
         (_left, _next) = (shard.Length, shard.FirstLine);
     }
 

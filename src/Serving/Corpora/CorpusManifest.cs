@@ -14,11 +14,25 @@ internal static class CorpusManifest
     private static readonly JsonWriterOptions s_json = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>What tells jobs apart: the task with its model and options, the input's content, and how it is read and cut.</summary>
-    public static (string Name, string? Value)[] PartsOf(CorpusInput input, CorpusTask task, CorpusOptions options) =>
+    public static (string Name, string? Value)[] PartsOf(CorpusInput input, IEnumerable<(string Name, string? Value)> settings, CorpusOptions options) =>
     [
-        .. task.Settings(), ("input_bytes", input.Length.ToString(CultureInfo.InvariantCulture)), ("input_sha256", input.Sha256),
+        .. settings, ("input_bytes", input.File.Length.ToString(CultureInfo.InvariantCulture)), ("input_sha256", input.Sha256),
         ("text_field", options.TextField), ("id_field", options.IdField), ("shard_bytes", options.ShardBytes.ToString(CultureInfo.InvariantCulture)),
     ];
+
+    /// <summary>What two jobs differ in, in words; empty: nothing.</summary>
+    /// <param name="there">The parts of one, said of as "there".</param>
+    /// <param name="here">Those of the other.</param>
+    public static string Difference(IEnumerable<(string Name, string? Value)> there, IEnumerable<(string Name, string? Value)> here)
+    {
+        var (one, other) = (Named(there), Named(here));
+        return string.Join(", ", other.Keys.Union(one.Keys)
+            .Where(name => one.GetValueOrDefault(name) != other.GetValueOrDefault(name))
+            .Select(name => $"{name} ({one.GetValueOrDefault(name) ?? "none"} there, {other.GetValueOrDefault(name) ?? "none"} here)"));
+
+        static Dictionary<string, string?> Named(IEnumerable<(string Name, string? Value)> parts) =>
+            parts.ToDictionary(part => part.Name, part => part.Value, StringComparer.Ordinal);
+    }
 
     /// <summary>Hexadecimal digits of them.</summary>
     public static string FingerprintOf(IEnumerable<(string Name, string? Value)> parts)
@@ -43,7 +57,7 @@ internal static class CorpusManifest
         json.WriteBoolean("complete"u8, counts.All(one => one is not null));
         json.WriteNumber("texts"u8, counts.Sum(one => one?.Texts ?? 0));
         json.WriteNumber("set_aside"u8, counts.Sum(one => one?.SetAside ?? 0));
-        json.WriteString("input"u8, Path.GetFileName(input.Path));
+        json.WriteString("input"u8, Path.GetFileName(input.File.Path));
         json.WriteString("model"u8, model);
         json.WriteStartObject("job"u8);
         foreach ((string name, string? value) in parts) json.WriteString(name, value);
@@ -61,14 +75,15 @@ internal static class CorpusManifest
     /// <param name="path">The file.</param>
     /// <returns>The job's parts, and the counts of its shards.</returns>
     /// <exception cref="CorpusException">It is no manifest, or a damaged one.</exception>
-    public static (Dictionary<string, string?> Parts, ShardCounts?[] Counts) Read(string path)
+    public static ((string Name, string? Value)[] Parts, ShardCounts?[] Counts) Read(string path)
     {
         using JsonDocument document = JsonText.Parse(path, File.ReadAllBytes(path), (message, inner) => new CorpusException(message, inner));
         try
         {
             JsonElement root = document.RootElement;
-            Dictionary<string, string?> parts = root.GetProperty("job"u8).EnumerateObject()
-                .ToDictionary(part => part.Name, part => part.Value.GetString(), StringComparer.Ordinal);
+            (string, string?)[] parts = [.. root.GetProperty("job"u8).EnumerateObject()
+                .ToDictionary(part => part.Name, part => part.Value.GetString(), StringComparer.Ordinal)          // refuses a name that is there twice
+                .Select(part => (part.Key, part.Value))];
             return (parts, [.. root.GetProperty("shards"u8).EnumerateArray().Select(CountsOf)]);
         }
         catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)

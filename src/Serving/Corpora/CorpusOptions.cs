@@ -27,7 +27,11 @@ public sealed record CorpusOptions
 /// <param name="TotalBytes">Bytes of the input.</param>
 /// <param name="TextsPerSecond">In this run; 0 before the first.</param>
 /// <param name="Remaining">The time that is left at this run's speed; null before it has one.</param>
-public readonly record struct CorpusProgress(long Texts, long SetAside, long Bytes, long TotalBytes, double TextsPerSecond, TimeSpan? Remaining);
+public readonly record struct CorpusProgress(long Texts, long SetAside, long Bytes, long TotalBytes, double TextsPerSecond, TimeSpan? Remaining)
+{
+    /// <summary>Whether the input is read for its fingerprint, before the first text; <see cref="Bytes"/> are then those that were read.</summary>
+    public bool IsReading { get; init; }
+}
 
 /// <summary>What a complete job has.</summary>
 /// <param name="Shards">Shards, each with a file.</param>

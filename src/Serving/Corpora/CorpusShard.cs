@@ -18,8 +18,12 @@ internal readonly record struct CorpusShard(int Number, long Offset, long Length
     public string PoisonFileName => string.Create(CultureInfo.InvariantCulture, $"poison-{Number:00000}.jsonl");
 }
 
-/// <summary>What a shard that is done has.</summary>
+/// <summary>What a shard that is done has, or a part of it.</summary>
 /// <param name="Texts">Lines of its file.</param>
 /// <param name="SetAside">Lines of its poison file.</param>
-/// <param name="Bytes">The length of its file.</param>
-internal readonly record struct ShardCounts(long Texts, long SetAside, long Bytes);
+/// <param name="Bytes">The length of its file; while it is counted how far a job is, bytes of the input.</param>
+internal readonly record struct ShardCounts(long Texts, long SetAside, long Bytes)
+{
+    public static ShardCounts operator +(ShardCounts one, ShardCounts other) =>
+        new(one.Texts + other.Texts, one.SetAside + other.SetAside, one.Bytes + other.Bytes);
+}

@@ -45,14 +45,15 @@ public abstract class CorpusTask
     public static CorpusTask Score(TextScorer scorer, ScoringOptions? options = null, string? context = null) =>
         new ScoreTask(scorer, options ?? ScoringOptions.Default, context);
 
-    /// <summary>Everything that changes a bit of the output, by name: the task, the model's files, how it is held and computed, and the options.</summary>
+    /// <summary>Everything that changes a bit of the output, by name: the task, the library's version, the model's files, how it is held
+    /// and computed, and the options.</summary>
     internal IEnumerable<(string Name, string? Value)> Settings()
     {
         LoadOptions load = _pipeline.Model.LoadOptions;
         string files = _pipeline.Files?.Place is string directory ? ModelFileStamps.Of(directory).Fingerprint() : _pipeline.Model.Fingerprint;
         (string, string?)[] model =
         [
-            ("task", Name), ("model", files), ("weights", load.WeightFormat.ToString()),
+            ("task", Name), ("version", LibraryVersion.Text), ("model", files), ("weights", load.WeightFormat.ToString()),
             ("quantize_head", load.QuantizeHead.ToString()), ("widen_weights", load.WidenWeights.ToString()), ("kernels", load.Kernels.Level.ToString()),
         ];
         return [.. model, .. _options];

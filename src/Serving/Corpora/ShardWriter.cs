@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace ManagedTransformers.Serving;
@@ -10,39 +8,44 @@ namespace ManagedTransformers.Serving;
 /// <param name="task">What is done with them.</param>
 /// <param name="options">How lines are read.</param>
 /// <param name="directory">Where the files go.</param>
-internal sealed class ShardWriter(CorpusInput input, CorpusTask task, CorpusOptions options, string directory)
+internal sealed class ShardWriter(CorpusFile input, CorpusTask task, CorpusOptions options, string directory)
 {
     private const long ChunkBytes = 4 << 20;               // of texts that are in memory at a time
 
-    private static readonly JsonWriterOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    /// <summary>Computes a shard. Its file comes into being when all of it is written, after that of the lines that were set aside.</summary>
+    /// <summary>Computes a shard and writes its files, which have their names when they are published.</summary>
     /// <param name="shard">Which one.</param>
     /// <param name="report">Told after each chunk what it had: texts, lines set aside, bytes of the input.</param>
     /// <param name="cancellationToken">Ends the work, in a text or in a pass of the model; nothing is left of the shard then.</param>
     /// <exception cref="CorpusException">The input changed.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public ShardCounts Write(CorpusShard shard, Action<ShardCounts> report, CancellationToken cancellationToken)
+    public WrittenShard Write(CorpusShard shard, Action<ShardCounts> report, CancellationToken cancellationToken)
     {
         input.RequireUnchanged();
-        using var lines = new CorpusLines(input.Path, shard);
-        using var results = new JsonLinesFile(Path.Combine(directory, shard.FileName));
-        using var poison = new JsonLinesFile(Path.Combine(directory, shard.PoisonFileName));
-        foreach (Chunk chunk in Chunks(lines))
+        using var lines = new CorpusLines(input, shard);
+        var results = new JsonLinesFile(Path.Combine(directory, shard.FileName));
+        var poison = new JsonLinesFile(Path.Combine(directory, shard.PoisonFileName));
+        var written = new WrittenShard(shard, results, poison);
+        try
         {
+            foreach (Chunk chunk in Chunks(lines))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                WriteResults(chunk, results, cancellationToken);
+                foreach (PoisonLine line in chunk.Poison.OrderBy(line => line.Line))
+                    poison.Add(json => WritePoison(json, line));
+                report(new ShardCounts(chunk.Texts.Count, chunk.Poison.Count, chunk.Bytes));
+            }
+            input.RequireUnchanged();
             cancellationToken.ThrowIfCancellationRequested();
-            WriteResults(chunk, results, cancellationToken);
-            foreach (PoisonLine line in chunk.Poison.OrderBy(line => line.Line))
-                poison.Add(json => WritePoison(json, line));
-            report(new ShardCounts(chunk.Texts.Count, chunk.Poison.Count, chunk.Bytes));
+            results.Complete(evenEmpty: true);
+            poison.Complete(evenEmpty: false);
+            return written;
         }
-        input.RequireUnchanged();
-        cancellationToken.ThrowIfCancellationRequested();
-        if (poison.Count > 0)
-            poison.Publish();
-        else
-            File.Delete(Path.Combine(directory, shard.PoisonFileName));         // of a version that refused what this one takes
-        return new ShardCounts(results.Count, poison.Count, results.Publish());
+        catch
+        {
+            written.Dispose();
+            throw;
+        }
     }
 
     private IEnumerable<Chunk> Chunks(CorpusLines lines)
@@ -124,45 +127,25 @@ internal sealed class ShardWriter(CorpusInput input, CorpusTask task, CorpusOpti
         public List<PoisonLine> Poison { get; } = [];
         public long Bytes { get; set; }
     }
+}
 
-    /// <summary>A file of JSON objects, one on a line; it is begun with the first of them.</summary>
-    private sealed class JsonLinesFile(string path) : IDisposable
+/// <summary>A shard whose files are complete and on the disk, and wait for their names. What has none when this is disposed is removed.</summary>
+internal sealed class WrittenShard(CorpusShard shard, JsonLinesFile results, JsonLinesFile poison) : IDisposable
+{
+    public CorpusShard Shard => shard;
+
+    /// <summary>What the files have.</summary>
+    public ShardCounts Counts => new(results.Count, poison.Count, results.Bytes);
+
+    /// <summary>Where the results lie.</summary>
+    public string ResultsPath => results.TemporaryPath!;
+
+    /// <summary>Where the lines that were set aside lie; null: there are none.</summary>
+    public string? PoisonPath => poison.TemporaryPath;
+
+    public void Dispose()
     {
-        private readonly ArrayBufferWriter<byte> _line = new(1 << 12);
-        private PendingFile? _file;
-        private Utf8JsonWriter? _json;
-
-        public long Count { get; private set; }
-
-        public void Add(Action<Utf8JsonWriter> write)
-        {
-            _file ??= new PendingFile(path);
-            _json ??= new Utf8JsonWriter(_line, s_json);
-            _line.ResetWrittenCount();
-            _json.Reset();
-            _json.WriteStartObject();
-            write(_json);
-            _json.WriteEndObject();
-            _json.Flush();
-            _line.Write("\n"u8);
-            _file.Stream.Write(_line.WrittenSpan);
-            Count++;
-        }
-
-        /// <returns>Its length.</returns>
-        public long Publish()
-        {
-            _file ??= new PendingFile(path);
-            _file.Complete();
-            long length = new FileInfo(_file.TemporaryPath).Length;
-            _file.Publish();
-            return length;
-        }
-
-        public void Dispose()
-        {
-            _json?.Dispose();
-            _file?.Dispose();
-        }
+        results.Dispose();
+        poison.Dispose();
     }
 }

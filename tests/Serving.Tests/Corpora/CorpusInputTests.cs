@@ -20,7 +20,7 @@ public sealed class CorpusInputTests
         // Bytes 0 … 11; line ends at 1, 4, 5 and 9, none behind the last line.
         CorpusInput input = Read("a\nbb\n\ncccc\nd", shardBytes: 4);
         Assert.That(input.Shards, Is.EqualTo(new CorpusShard[] { new(0, 0, 5, 1), new(1, 5, 6, 3), new(2, 11, 1, 5) }));
-        Assert.That((input.Length, input.Sha256), Is.EqualTo((12L, Convert.ToHexStringLower(SHA256.HashData("a\nbb\n\ncccc\nd"u8)))));
+        Assert.That((input.File.Length, input.Sha256), Is.EqualTo((12L, Convert.ToHexStringLower(SHA256.HashData("a\nbb\n\ncccc\nd"u8)))));
         Assert.That(input.Shards.Select(shard => shard.FileName), Is.EqualTo(new[] { "shard-00000.jsonl", "shard-00001.jsonl", "shard-00002.jsonl" }));
     }
 
@@ -56,7 +56,7 @@ public sealed class CorpusInputTests
     public void Of_a_line_above_16_MiB_only_the_length_is_known()
     {
         CorpusInput input = Read($"a\n{new string('b', 40 << 20)}\nc\n", shardBytes: long.MaxValue / 2);
-        using var lines = new CorpusLines(input.Path, input.Shards.Single());
+        using var lines = new CorpusLines(input.File, input.Shards.Single());
         var read = new List<(long, long, int, bool)>();
         while (lines.Read()) read.Add((lines.Number, lines.LineBytes, lines.Line.Length, lines.IsTooLong));
         Assert.That(read, Is.EqualTo(new[] { (1, 2, 1, false), (2, (40L << 20) + 1, 0, true), (3, 2, 1, false) }));
@@ -66,12 +66,12 @@ public sealed class CorpusInputTests
     public void A_file_that_changed_is_noticed()
     {
         CorpusInput input = Read("a\nb\n", shardBytes: 1);
-        Assert.That(input.RequireUnchanged, Throws.Nothing);
-        File.AppendAllText(input.Path, "c\n");
-        Assert.That(input.RequireUnchanged, Throws.InstanceOf<CorpusException>()
+        Assert.That(input.File.RequireUnchanged, Throws.Nothing);
+        File.AppendAllText(input.File.Path, "c\n");
+        Assert.That(input.File.RequireUnchanged, Throws.InstanceOf<CorpusException>()
             .With.Message.Contains("had 4 bytes").And.Message.Contains("now has 6").And.Message.Contains("it changed while the job ran"));
-        File.Delete(input.Path);
-        Assert.That(input.RequireUnchanged, Throws.InstanceOf<CorpusException>().With.Message.Contains("is gone"));
+        File.Delete(input.File.Path);
+        Assert.That(input.File.RequireUnchanged, Throws.InstanceOf<CorpusException>().With.Message.Contains("is gone"));
     }
 
     [Test]
@@ -90,7 +90,7 @@ public sealed class CorpusInputTests
 
     private static List<(long Number, string Line)> LinesOf(CorpusInput input, CorpusShard shard)
     {
-        using var lines = new CorpusLines(input.Path, shard);
+        using var lines = new CorpusLines(input.File, shard);
         var read = new List<(long, string)>();
         while (lines.Read()) read.Add((lines.Number, Encoding.UTF8.GetString(lines.Line.Span)));
         return read;

@@ -127,6 +127,12 @@ public sealed class CorpusJobTests
         Assert.That(other, Does.Contain(mine).And.Contain(Fingerprint("out2", CorpusTask.Embed(s_embed), Small)));
         Assert.That(other, Does.Contain("task (lengths there, embed here)").And.Contain("Choose another directory"));
         Assert.That(Refused(() => Run("out", model, Small with { TextField = "body" })), Does.Contain("text_field (text there, body here)"));
+        string manifest = File.ReadAllText(Path.Combine(Out("out"), "manifest.json"));
+        Assert.That(manifest, Does.Contain($"\"version\": \"{LibraryVersion.Text}\"").And.Contain("\"kernels\": "));
+        Assert.That(LibraryVersion.Text, Does.Match(@"^\d+\.\d+\.\d+"));
+        File.WriteAllText(Path.Combine(Out("out"), "manifest.json"), manifest.Replace(LibraryVersion.Text, "0.9.0", StringComparison.Ordinal));
+        Assert.That(Refused(() => Run("out", model, Small)), Does.Contain($"version (0.9.0 there, {LibraryVersion.Text} here)"));
+        File.WriteAllText(Path.Combine(Out("out"), "manifest.json"), manifest);
         Assert.That(Refused(() => Run("out", model, Small with { ShardBytes = 999 })), Does.Contain("shard_bytes (500 there, 999 here)"));
         File.AppendAllText(_input, "{\"text\": \"more\"}\n");
         Assert.That(Refused(() => Run("out", model, Small)), Does.Contain("input_bytes").And.Contain("input_sha256"));
@@ -189,6 +195,16 @@ public sealed class CorpusJobTests
         Assert.That(told.Zip(told.Skip(1)).All(pair => pair.First.Bytes < pair.Second.Bytes), Is.True);
     }
 
+    [Test]
+    public void Reading_33_MB_is_told_twice_before_the_first_text()
+    {
+        File.WriteAllText(_input, new string('\n', 33 << 20));
+        var told = new List<CorpusProgress>();
+        using CorpusJob job = CorpusJob.Open(_input, Out("out"), new Lengths(s_embed), progress: new Reporter(told.Add));
+        CorpusProgress Read(long bytes) => new(0, 0, bytes, 33 << 20, 0, null) { IsReading = true };
+        Assert.That(told, Is.EqualTo(new[] { Read(16 << 20), Read(32 << 20) }));
+    }
+
     /// <summary>A gigabyte: what lives is a chunk for each worker, whatever the input's length.</summary>
     [Test]
     [Category("Corpora")]
@@ -230,7 +246,7 @@ public sealed class CorpusJobTests
         string name, CorpusTask task, CorpusOptions options, int workers = 1, IProgress<CorpusProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
-        using CorpusJob job = CorpusJob.Open(_input, Out(name), task, options, cancellationToken);
+        using CorpusJob job = CorpusJob.Open(_input, Out(name), task, options, progress, cancellationToken);
         return job.Run(workers, progress, cancellationToken);
     }
 

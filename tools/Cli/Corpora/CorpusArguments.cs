@@ -94,13 +94,14 @@ internal sealed class CorpusArguments
             Overwrite = context.Get(_force),
         };
         context.Console.ShowProgress($"reading {corpus}");
+        var bar = new CorpusBar(context.Console, corpus);
         CorpusTotals totals;
         string fingerprint;
         try
         {
-            using CorpusJob job = CorpusJob.Open(corpus, directory, task, options, cancellationToken);
+            using CorpusJob job = CorpusJob.Open(corpus, directory, task, options, bar, cancellationToken);
             fingerprint = job.Fingerprint;
-            totals = job.Run(context.Get(_workers) ?? 1, new CorpusBar(context.Console), cancellationToken);
+            totals = job.Run(context.Get(_workers) ?? 1, bar, cancellationToken);
         }
         finally
         {
@@ -125,15 +126,21 @@ internal sealed class CorpusArguments
 }
 
 /// <summary>How far a job is. Reports at once, unlike Progress&lt;T>, which posts to the thread pool and may come late.</summary>
-internal sealed class CorpusBar(CliConsole console) : IProgress<CorpusProgress>
+internal sealed class CorpusBar(CliConsole console, string corpus) : IProgress<CorpusProgress>
 {
     public void Report(CorpusProgress value)
     {
+        double share = (double)value.Bytes / value.TotalBytes;
+        if (value.IsReading)
+        {
+            console.ShowProgress($"{Show.BarText(share)} {share:P0} of {corpus} read");
+            return;
+        }
         string left = value.Remaining is TimeSpan time
             ? string.Create(CultureInfo.InvariantCulture, $", {Math.Floor(time.TotalHours):00}:{time:mm\\:ss} left") : "";
         string aside = value.SetAside > 0 ? $", {value.SetAside} set aside" : "";
         console.ShowProgress(string.Create(CultureInfo.InvariantCulture,
-            $"{Show.BarText((double)value.Bytes / value.TotalBytes)} {value.Texts} texts{aside}, {value.TextsPerSecond:0.0} texts/s{left}"));
+            $"{Show.BarText(share)} {value.Texts} texts{aside}, {value.TextsPerSecond:0.0} texts/s{left}"));
     }
 }
 
