@@ -31,6 +31,8 @@ public static class ManagedTransformersOrleansExtensions
         silo.Services.AddSingleton(_ => models);                        // by a factory, so that it is disposed with the silo
         silo.Services.AddSingleton<SiloEngines>();
         silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>, SiloReporter>();
+        silo.Services.AddSingleton<SiloCorpora>();
+        silo.Services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(services => services.GetRequiredService<SiloCorpora>());
         silo.Services.Configure<ExceptionSerializationOptions>(Admit);
         silo.Services.Configure<ClusterMembershipOptions>(NoticeSoon);
         silo.AddGrainService<StandingService>();

@@ -83,5 +83,19 @@ public sealed class ScaleOutDocumentTests : DocumentTest
     }
 
     [Test]
+    public async Task Sample_6_scores_a_corpus()
+    {
+        IClusterClient client = SharedFleet.Fleet.Cluster.Client;
+        string results = Directory.CreateTempSubdirectory().FullName;
+        // sample
+        var job = new ClusterCorpusJob(client, "demo-codegen", "samples/texts.jsonl", results, new CorpusOptions { IdField = "name" });
+        CorpusTotals totals = await job.ScoreAsync();
+        Console.WriteLine($"{totals.Texts} texts, {totals.SetAside} set aside");
+        // end
+        Assert.That(Output.ToString(), Is.EqualTo($"3 texts, 1 set aside{Environment.NewLine}"));
+        Directory.Delete(results, recursive: true);
+    }
+
+    [Test]
     public void The_samples_are_those_of_the_document() => DocumentSamples.AssertSame("docs/scale-out.md");
 }

@@ -59,7 +59,7 @@ internal sealed record CheckpointFiles
         string[] paths = [.. Directory.GetFiles(directory, "*", folders).Where(ModelFileStamps.IsPart).Order(StringComparer.Ordinal)];
         var files = new CheckpointFiles
         {
-            Version = typeof(GenerationEngine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
+            Version = LibraryVersion.Text,
             Settings = settings, Paths = [.. paths.Select(path => Path.GetRelativePath(directory, path).Replace('\\', '/'))],
             Hashes = new byte[paths.Length][], Contents = new byte[paths.Length][],
         };
