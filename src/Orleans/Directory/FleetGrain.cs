@@ -14,7 +14,7 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 }
 
 /// <summary>It is in memory alone: one that was lost is complete again when every silo has reported once.</summary>
-[GrainType(StandingFilter.GrainTypes + "fleet")]
+[GrainType(StandingFilter.GrainTypes + "fleet"), KeepAlive]
 internal sealed class FleetGrain(ISiloStatusOracle silos) : Grain, IFleetGrain
 {
     private const int MissedReports = 10;

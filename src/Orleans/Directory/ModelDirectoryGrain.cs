@@ -29,7 +29,7 @@ internal interface IModelDirectoryGrain : IGrainWithStringKey
 /// <summary>It is in memory alone: a directory that was lost is complete again when every silo has reported once.</summary>
 /// <remarks>Of silos with different files or versions, those get new requests that are the most; of equally many, those that had them. A text that has begun
 /// stays with its version, whichever that is.</remarks>
-[GrainType(StandingFilter.GrainTypes + "directory")]
+[GrainType(StandingFilter.GrainTypes + "directory"), KeepAlive]
 internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels models, ILogger<ModelDirectoryGrain> log) : Grain, IModelDirectoryGrain
 {
     // Intervals after which every silo has reported.

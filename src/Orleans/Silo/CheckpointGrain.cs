@@ -10,7 +10,7 @@ internal interface ICheckpointGrain : IGrainWithGuidKey
     Task<CheckpointFiles> ReadAsync(string model);
 }
 
-[GrainType(StandingFilter.GrainTypes + "checkpoint"), ModelPlacement, Immovable]
+[GrainType(StandingFilter.GrainTypes + "checkpoint"), ModelPlacement, Immovable, KeepAlive]
 internal sealed class CheckpointGrain(SiloModels models) : Grain, ICheckpointGrain
 {
     public async Task<CheckpointFiles> ReadAsync(string model)

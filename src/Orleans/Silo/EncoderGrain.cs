@@ -18,7 +18,7 @@ internal interface IEncoderGrain : IGrainWithGuidKey
 }
 
 /// <summary>It asks the engine and waits: the model runs on the engine's thread.</summary>
-[GrainType(StandingFilter.GrainTypes + "encoder"), ModelPlacement, Immovable, CollectionAgeLimit(Minutes = 2)]
+[GrainType(StandingFilter.GrainTypes + "encoder"), ModelPlacement, Immovable, KeepAlive]
 internal sealed class EncoderGrain(SiloEngines engines) : Grain, IEncoderGrain
 {
     public async IAsyncEnumerable<EncoderPart> RunAsync(EncoderRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
