@@ -95,7 +95,7 @@ public sealed class GatewayTests
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         // The fleet's are in the order of their names.
-        builder.Services.AddManagedTransformersServer(new ServerOptions { Models = [.. models.Order(StringComparer.Ordinal)] });
+        builder.Services.AddManagedTransformersServer(new ServerOptions { Models = [.. models.OrderBy(Path.GetFileName, StringComparer.Ordinal)] });
         also(builder);
         WebApplication app = builder.Build();
         app.Urls.Add("http://127.0.0.1:0");
