@@ -38,6 +38,31 @@ internal static class ClusterHost
         builder.UseManagedTransformersCluster();
     }
 
+    /// <summary>Joins a cluster as a client that serves nothing.</summary>
+    /// <returns>What has the client; who disposes it leaves the cluster.</returns>
+    /// <exception cref="IOException">The cluster cannot be joined.</exception>
+    public static async Task<IHost> ConnectAsync(ClusterAddress address, CancellationToken cancellationToken)
+    {
+        if (address.Redis)
+        {
+            await address.ReachAsync(cancellationToken).ConfigureAwait(false);
+            await PingAsync(address).ConfigureAwait(false);
+        }
+        HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(settings: null);
+        builder.UseOrleansClient(client => BeClient(client, address));
+        IHost host = builder.Build();
+        try
+        {
+            await host.StartAsync(cancellationToken).ConfigureAwait(false);
+            return host;
+        }
+        catch (Exception e)
+        {
+            host.Dispose();
+            throw ProblemOf(e, address) is string problem ? new IOException(problem, e) : e;
+        }
+    }
+
     /// <summary>Shows Orleans' dashboard on a port of its own, to this machine.</summary>
     public static void MapDashboard(WebApplication app, int port)
     {

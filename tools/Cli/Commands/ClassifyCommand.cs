@@ -26,9 +26,11 @@ internal sealed class ClassifyCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
+        var options = new TextClassificationOptions { TopK = context.Get(_topK), Truncation = context.Get(_truncate) };
+        if (_corpus.IsForCluster(context))
+            return _corpus.RunOnClusterAsync(context, ModelLocator.LanguageId, options, before: null, cancellationToken);
         using TextClassificationPipeline pipeline = TextClassificationPipeline.Load(
             context.ModelDirectory(ModelLocator.LanguageId), _corpus.PipelineOptions(context));
-        var options = new TextClassificationOptions { TopK = context.Get(_topK), Truncation = context.Get(_truncate) };
         if (_corpus.IsGiven(context))
             return Task.FromResult(_corpus.Run(context, CorpusTask.Classify(pipeline, options), cancellationToken));
         string text = context.Text(context.Get(_text)!);

@@ -61,11 +61,6 @@ internal sealed class EmbedCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(
-            context.ModelDirectory(ModelLocator.Embedder), _corpus.PipelineOptions(context));
-        if (context.Get(_promptName) is string name && !pipeline.Prompts.ContainsKey(name))
-            throw new UsageException($"{_promptName.Name} is {name}, and the checkpoint has no such prompt; it has " +
-                $"{(pipeline.Prompts.Count == 0 ? "none" : string.Join(", ", pipeline.Prompts.Keys))}. Name one of them, or give the text: --prompt TEXT.");
         var options = new EmbeddingOptions
         {
             Pooling = context.Get(_pooling) is { Length: > 0 } words ? [.. words.Select(PoolingOf)] : null,
@@ -74,6 +69,13 @@ internal sealed class EmbedCommand : MtxCommand
             Normalize = context.Get(_normalize) ? true : context.Get(_noNormalize) ? false : null,
             Truncation = context.Get(_truncate),
         };
+        if (_corpus.IsForCluster(context))
+            return _corpus.RunOnClusterAsync(context, ModelLocator.Embedder, options, before: null, cancellationToken);
+        using SentenceEmbeddingPipeline pipeline = SentenceEmbeddingPipeline.Load(
+            context.ModelDirectory(ModelLocator.Embedder), _corpus.PipelineOptions(context));
+        if (context.Get(_promptName) is string name && !pipeline.Prompts.ContainsKey(name))
+            throw new UsageException($"{_promptName.Name} is {name}, and the checkpoint has no such prompt; it has " +
+                $"{(pipeline.Prompts.Count == 0 ? "none" : string.Join(", ", pipeline.Prompts.Keys))}. Name one of them, or give the text: --prompt TEXT.");
         if (_corpus.IsGiven(context))
             return Task.FromResult(_corpus.Run(context, CorpusTask.Embed(pipeline, options), cancellationToken));
         string[] texts = [.. context.Get(_texts)!.Select(context.Text)];

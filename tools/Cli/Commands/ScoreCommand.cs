@@ -47,7 +47,6 @@ internal sealed class ScoreCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TextScorer scorer = TextScorer.Load(context.ModelDirectory(ModelLocator.Generator), _corpus.PipelineOptions(context));
         string? file = context.Get(_file), before = context.Get(_context) is string given ? context.Text(given) : null;
         var options = new ScoringOptions
         {
@@ -57,6 +56,9 @@ internal sealed class ScoreCommand : MtxCommand
             OutputTokens = context.Get(_tokens) || context.Get(_topK) is not null,
             TopK = context.Get(_topK) ?? 0,
         };
+        if (_corpus.IsForCluster(context))
+            return _corpus.RunOnClusterAsync(context, ModelLocator.Generator, options, before, cancellationToken);
+        using TextScorer scorer = TextScorer.Load(context.ModelDirectory(ModelLocator.Generator), _corpus.PipelineOptions(context));
         if (_corpus.IsGiven(context))
             return Task.FromResult(_corpus.Run(context, CorpusTask.Score(scorer, options, before), cancellationToken));
         string[] texts = file is null ? [.. context.Get(_texts)!.Select(context.Text)] : [Utf8Input.Require(File.ReadAllText(file, Utf8Input.Encoding), file)];

@@ -31,8 +31,6 @@ internal sealed class TagCommand : MtxCommand
 
     protected override Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(
-            context.ModelDirectory(ModelLocator.Tagger), _corpus.PipelineOptions(context));
         var options = new TokenClassificationOptions
         {
             Aggregation = Enum.Parse<AggregationStrategy>(context.Get(_aggregation) ?? "simple", ignoreCase: true),
@@ -40,6 +38,10 @@ internal sealed class TagCommand : MtxCommand
             WindowLength = context.Get(_window),
             TrimOffsets = context.Get(_trimOffsets),
         };
+        if (_corpus.IsForCluster(context))
+            return _corpus.RunOnClusterAsync(context, ModelLocator.Tagger, options, before: null, cancellationToken);
+        using TokenClassificationPipeline pipeline = TokenClassificationPipeline.Load(
+            context.ModelDirectory(ModelLocator.Tagger), _corpus.PipelineOptions(context));
         if (_corpus.IsGiven(context))
             return Task.FromResult(_corpus.Run(context, CorpusTask.Tag(pipeline, options), cancellationToken));
         string text = context.Text(context.Get(_text)!);

@@ -26,11 +26,16 @@ internal sealed class CorpusArguments
         new("--id-field") { HelpName = "NAME", Description = "The property that is a result's id, a string or a number. Default: the line number." };
     private readonly Option<string?> _shardSize =
         new("--shard-size") { HelpName = "SIZE", Description = "Bytes of the input in a shard, such as 500KB: what a kill loses. Default: 1MiB." };
+    private readonly Option<string?> _cluster = new("--cluster")
+    {
+        HelpName = "WHERE", Description = "Have the machines of a fleet do it that serve --model (see mtx serve --cluster): localhost[:PORT], or "
+            + "redis://HOST[:PORT][/SERVICE]. They need FILE and DIR under the same paths; N is for each of them.",
+    };
     private readonly Option<bool> _force = CommonOptions.Flag("--force", "Replace the job that --out holds, instead of going on with it or refusing it.");
 
     /// <summary>How --help shows them.</summary>
     public IEnumerable<(string Title, Option[] Options)> Groups =>
-        [("A whole corpus", [_corpus, _out, _workers, _textField, _idField, _shardSize, _force])];
+        [("A whole corpus", [_corpus, _out, _workers, _textField, _idField, _shardSize, _force, _cluster])];
 
     /// <summary>Adds them.</summary>
     /// <param name="command">The command.</param>
@@ -71,6 +76,9 @@ internal sealed class CorpusArguments
     /// <summary>Whether a corpus is asked for.</summary>
     public bool IsGiven(CommandContext context) => context.Get(_corpus) is not null;
 
+    /// <summary>Whether a fleet is to do it.</summary>
+    public bool IsForCluster(CommandContext context) => context.Get(_cluster) is not null;
+
     /// <summary>Options of the pipeline: workers share the threads.</summary>
     public PipelineOptions PipelineOptions(CommandContext context)
     {
@@ -85,39 +93,73 @@ internal sealed class CorpusArguments
     public int Run(CommandContext context, CorpusTask task, CancellationToken cancellationToken)
     {
         (string corpus, string directory) = (context.Get(_corpus)!, context.Get(_out)!);
+        context.Console.ShowProgress($"reading {corpus}");
+        var bar = new CorpusBar(context.Console, corpus);
+        try
+        {
+            using CorpusJob job = CorpusJob.Open(corpus, directory, task, Options(context), bar, cancellationToken);
+            CorpusTotals totals = job.Run(context.Get(_workers) ?? 1, bar, cancellationToken);
+            return Report(context, job.Fingerprint, totals);
+        }
+        finally
+        {
+            context.Console.ShowProgress("");
+        }
+    }
+
+    /// <summary>Has a fleet do the job, or what is left of it.</summary>
+    /// <param name="context">The command line.</param>
+    /// <param name="demo">The demo model of the command, for one without --model.</param>
+    /// <param name="task">The options of the pipeline.</param>
+    /// <param name="before">What stands before every text.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>One of <see cref="ExitCodes"/>.</returns>
+    public async Task<int> RunOnClusterAsync(
+        CommandContext context, string demo, object task, string? before, CancellationToken cancellationToken)
+    {
+        if (context.OptionOfThisMachine is string own)
+            throw new UsageException($"{own} and --cluster exclude each other: how a machine of a fleet computes is said where it is started.");
+        (string corpus, string directory) = (context.Get(_corpus)!, context.Get(_out)!);
+        context.Console.ShowProgress($"reading {corpus}");
+        try
+        {
+            (string fingerprint, CorpusTotals totals, IReadOnlyList<string> refused) = await ClusterCorpus.RunAsync(
+                ClusterAddress.Parse(context.Get(_cluster)!), context.ModelOption ?? demo, Path.GetFullPath(corpus), Path.GetFullPath(directory),
+                Options(context), context.Get(_workers) ?? 1, task, before, new CorpusBar(context.Console, corpus), cancellationToken).ConfigureAwait(false);
+            context.Console.ShowProgress("");
+            foreach (string silo in refused)
+                context.Console.Warn($"A machine of the fleet took no part. {silo}");
+            return Report(context, fingerprint, totals);
+        }
+        finally
+        {
+            context.Console.ShowProgress("");
+        }
+    }
+
+    private CorpusOptions Options(CommandContext context)
+    {
         CorpusOptions defaults = CorpusOptions.Default;
-        var options = new CorpusOptions
+        return defaults with
         {
             TextField = context.Get(_textField) ?? defaults.TextField,
             IdField = context.Get(_idField),
             ShardBytes = context.Get(_shardSize) is string size ? ByteSize.Parse(size)!.Value : defaults.ShardBytes,
             Overwrite = context.Get(_force),
         };
-        context.Console.ShowProgress($"reading {corpus}");
-        var bar = new CorpusBar(context.Console, corpus);
-        CorpusTotals totals;
-        string fingerprint;
-        try
-        {
-            using CorpusJob job = CorpusJob.Open(corpus, directory, task, options, bar, cancellationToken);
-            fingerprint = job.Fingerprint;
-            totals = job.Run(context.Get(_workers) ?? 1, bar, cancellationToken);
-        }
-        finally
-        {
-            context.Console.ShowProgress("");
-        }
-        Report(context, new CorpusResult(corpus, directory, fingerprint, totals.Texts, totals.SetAside, totals.Shards, totals.Computed));
-        return totals.SetAside > 0 && context.Strict ? ExitCodes.BadInput : ExitCodes.Ok;
     }
 
-    private static void Report(CommandContext context, CorpusResult result)
+    private int Report(CommandContext context, string fingerprint, CorpusTotals totals)
     {
+        var result = new CorpusResult(
+            context.Get(_corpus)!, context.Get(_out)!, fingerprint, totals.Texts, totals.SetAside, totals.Shards, totals.Computed);
+        context.Console.ShowProgress("");
         if (!context.WriteJson(result, CliJsonContext.Relaxed.CorpusResult))
             context.Console.Out.WriteLine(
                 $"{Show.Visible(result.Out)} has the results of {result.Texts} texts in {result.Shards} shards, {result.Computed} of them new.");
         if (result.SetAside > 0)
             context.Console.Warn($"{result.SetAside} lines of {result.Corpus} were set aside; poison-*.jsonl in {result.Out} have their numbers and reasons.");
+        return totals.SetAside > 0 && context.Strict ? ExitCodes.BadInput : ExitCodes.Ok;
     }
 
     /// <summary>The name of the first of some options that the command line has.</summary>

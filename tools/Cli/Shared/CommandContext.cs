@@ -31,6 +31,10 @@ internal sealed class CommandContext(ParseResult parsed, CliConsole console, Com
     /// <summary>Whether an option is on the command line, with a value or without.</summary>
     public bool Has(Option option) => parsed.GetResult(option) is { Implicit: false };
 
+    /// <summary>The name of an option on the command line that says how this machine computes; null: there is none.</summary>
+    public string? OptionOfThisMachine =>
+        ((Option[])[common.Revision, common.Threads, common.Kernels, common.Weights, common.QuantizeHead, common.NoMap]).FirstOrDefault(Has)?.Name;
+
     /// <summary>The value of an argument.</summary>
     public T? Get<T>(Argument<T> argument) => parsed.GetValue(argument);
 
