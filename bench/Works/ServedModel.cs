@@ -38,8 +38,13 @@ internal sealed class ServedModel : IDisposable
         string checkpoint, string tokenizer, KernelOptions kernels, GenerationEngineOptions generation, bool inCluster = false)
     {
         string directory = System.IO.Directory.CreateTempSubdirectory("bench-served-").FullName;
-        foreach (string file in System.IO.Directory.GetFiles(checkpoint))
-            File.Copy(file, Path.Combine(directory, Path.GetFileName(file)));     // a link that leads out of its directory is not followed
+        // Copies, as a link that leads out of its directory is not followed.
+        foreach (string file in System.IO.Directory.GetFiles(checkpoint, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(directory, Path.GetRelativePath(checkpoint, file));
+            System.IO.Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
         foreach (string file in System.IO.Directory.GetFiles(tokenizer, "tokenizer*.json"))
             File.Copy(file, Path.Combine(directory, Path.GetFileName(file)), overwrite: true);
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();

@@ -9,7 +9,7 @@ namespace ManagedTransformers.Orleans.Tests.Processes;
 public sealed class LostProcessTests
 {
     [Test]
-    public async Task Of_2000_streams_every_text_is_whole_while_a_random_silo_is_killed_every_20_s()
+    public async Task Of_2000_streams_every_text_is_whole_while_a_random_silo_is_killed_every_10_s()
     {
         using Workload work = await Workload.CreateAsync(2000);
         await using ProcessFleet fleet = await ProcessFleet.StartAsync();
@@ -19,7 +19,7 @@ public sealed class LostProcessTests
         using var end = new CancellationTokenSource();
         Task killing = Task.Run(async () =>
         {
-            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(20));
+            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(10));
             while (await timer.WaitForNextTickAsync(end.Token))
             {
                 int silo = random.Next(3);
