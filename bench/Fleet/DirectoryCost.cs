@@ -48,7 +48,7 @@ internal static class DirectoryCost
     {
         HostApplicationBuilder builder = Host.CreateApplicationBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Error);
-        builder.UseOrleans(silo => silo.UseLocalhostClustering(siloPort: FreePort(), gatewayPort: FreePort()).AddManagedTransformers(new ModelSiloOptions
+        builder.UseOrleans(silo => silo.UseLocalhostClustering(ServedModel.FreePort(), ServedModel.FreePort()).AddManagedTransformers(new ModelSiloOptions
         {
             Host = new ModelHostOptions { Models = [Path.Combine(CheckpointCache.RepositoryRoot, "models", "demo-codegen")] },
         }));
@@ -57,13 +57,6 @@ internal static class DirectoryCost
         IHost host = builder.Build();
         await host.StartAsync();
         return host;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     // Prompts of 32 blocks, half of which all silos have.

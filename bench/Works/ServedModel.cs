@@ -69,7 +69,8 @@ internal sealed class ServedModel : IDisposable
         return served;
     }
 
-    private static int FreePort()
+    /// <summary>A port that nobody listens at.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using ManagedTransformers.Cli;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Playground.Tests;
 
@@ -17,19 +17,11 @@ internal static class PublishedPage
     /// <summary>Where the page is.</summary>
     public static string Address => s_address.Value;
 
-    /// <summary>A port that nobody listens at.</summary>
-    public static int FreePort()
-    {
-        using var probe = new TcpListener(System.Net.IPAddress.Loopback, 0);
-        probe.Start();
-        return ((System.Net.IPEndPoint)probe.LocalEndpoint).Port;
-    }
-
     /// <summary>Serves a folder until the tests end.</summary>
     /// <returns>Its address.</returns>
     public static string Serve(string folder)
     {
-        var server = new StaticFileServer(folder, FreePort());
+        var server = new StaticFileServer(folder, Ports.Free());
         _ = server.RunAsync(CancellationToken.None);
         return server.Address;
     }

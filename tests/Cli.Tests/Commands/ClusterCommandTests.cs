@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -81,7 +80,7 @@ internal sealed class ClusterCommandTests
     [Explicit("Starts servers, and waits for one to be started again")]
     public async Task Two_silos_serve_and_the_one_that_is_killed_is_started_again()
     {
-        int port = FreePort(), silo = FreePort();
+        int port = Ports.Free(), silo = Ports.Free();
         var start = new ProcessStartInfo(MtxProcess.Command[0], [
             .. MtxProcess.Command[1..], "cluster", "--silos", "2", "--port", $"{port}", "--cluster", $"localhost:{silo}", "--", "--model", "demo-codegen",
         ]) { UseShellExecute = false, RedirectStandardOutput = true };
@@ -134,12 +133,5 @@ internal sealed class ClusterCommandTests
             }
             await Task.Delay(50);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text.Json;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -22,17 +22,10 @@ internal sealed class PlaygroundCommandTests
         File.WriteAllText(Path.Combine(Path.GetDirectoryName(_folder)!, "secret.txt"), "secret");
     }
 
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
-
     [Test]
     public async Task The_folder_is_served_until_it_is_cancelled()
     {
-        int port = FreePort();
+        int port = Ports.Free();
         using var cancellation = new CancellationTokenSource();
         string[] args = ["playground", "--folder", _folder, "--port", $"{port}", "--json"];
         Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, args);
@@ -64,7 +57,7 @@ internal sealed class PlaygroundCommandTests
     [Test]
     public async Task Files_come_with_their_types_and_compressed_where_the_browser_takes_it()
     {
-        using var server = new StaticFileServer(_folder, FreePort());
+        using var server = new StaticFileServer(_folder, Ports.Free());
         using var end = new CancellationTokenSource();
         Task serving = server.RunAsync(end.Token);
         using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
@@ -90,7 +83,7 @@ internal sealed class PlaygroundCommandTests
     [Test]
     public void A_port_that_is_in_use_is_named()
     {
-        using var taken = new StaticFileServer(_folder, FreePort());
+        using var taken = new StaticFileServer(_folder, Ports.Free());
         int port = new Uri(taken.Address).Port;
         MtxRun run = MtxRun.Of("playground", "--folder", _folder, "--port", $"{port}");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Cli.Tests;
 
@@ -12,12 +13,12 @@ internal sealed class ServeClusterTests
     [Test]
     public async Task Each_of_three_serves_what_the_others_have()
     {
-        string where = $"localhost:{FreePort()}";
+        string where = $"localhost:{Ports.Free()}";
         using var cancellation = new CancellationTokenSource();
         var servers = new List<(Task<MtxRun> Run, HttpClient Client)>();
         foreach (string[] own in (string[][])[["--model", "demo-codegen"], ["--model", "demo-embed"], ["--gateway-only"]])
         {
-            int port = FreePort();
+            int port = Ports.Free();
             string[] args = ["serve", "--cluster", where, "--port", $"{port}", "--json", .. own];
             Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, args);
             servers.Add((run, new HttpClient { BaseAddress = new Uri($"http://localhost:{port}/") }));
@@ -58,7 +59,7 @@ internal sealed class ServeClusterTests
     [Test]
     public void A_redis_that_does_not_answer_and_a_port_in_use_are_named()
     {
-        int port = FreePort();
+        int port = Ports.Free();
         MtxRun run = MtxRun.Of("serve", "--cluster", $"redis://127.0.0.1:{port}/fleet", "--model", "demo-embed");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
         Assert.That(run.Error, Does.StartWith($"mtx: The Redis at 127.0.0.1:{port} cannot be reached: ").And.Not.Contain("   at "));
@@ -75,13 +76,6 @@ internal sealed class ServeClusterTests
     [TestCase("redis://[::1]:7000/", "::1", 7000, "managed-transformers", "", "")]
     public void A_redis_is_read_as_its_address_says(string where, string host, int port, string service, string user, string password) =>
         Assert.That(ClusterAddress.Parse(where), Is.EqualTo(new ClusterAddress(true, host, port, service, user, password)));
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
 
     private static async Task UntilAsync((Task<MtxRun> Run, HttpClient Client) server, string path, Func<JsonElement, bool> holds)
     {

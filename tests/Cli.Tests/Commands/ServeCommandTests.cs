@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using ManagedTransformers.Testing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,7 +17,7 @@ internal sealed class ServeCommandTests
     [Test]
     public async Task The_demo_models_are_served_until_it_is_cancelled_and_what_runs_is_ended()
     {
-        int port = FreePort();
+        int port = Ports.Free();
         using var cancellation = new CancellationTokenSource();
         string[] args = ["serve", "--port", $"{port}", "--api-key", "secret", "--json"];
         Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, args);
@@ -43,7 +44,7 @@ internal sealed class ServeCommandTests
     [Test]
     public async Task A_run_that_takes_longer_than_the_drain_is_cut_off()
     {
-        int port = FreePort();
+        int port = Ports.Free();
         using var cancellation = new CancellationTokenSource();
         string[] args = ["serve", "--model", ModelLocator.Generator, "--port", $"{port}", "--drain", "0", "--threads", "1", "--kernels", "Reference"];
         Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, args);
@@ -145,7 +146,7 @@ internal sealed class ServeCommandTests
     [Test]
     public async Task Metrics_and_traces_go_to_the_collector_that_the_environment_names()
     {
-        int port = FreePort(), collector = FreePort();
+        int port = Ports.Free(), collector = Ports.Free();
         using var listener = new HttpListener { Prefixes = { $"http://127.0.0.1:{collector}/" } };
         listener.Start();
         var received = new System.Collections.Concurrent.ConcurrentDictionary<string, string>();
@@ -191,13 +192,6 @@ internal sealed class ServeCommandTests
         }
         Assert.That(received["/v1/traces"], Does.Contain("text_completion demo-codegen").And.Contain("gen_ai.usage.output_tokens"));
         Assert.That(received["/v1/metrics"], Does.Contain("gen_ai.server.time_to_first_token"));
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 
     private static async Task<string> WhenItAnswers(HttpClient client, string path)

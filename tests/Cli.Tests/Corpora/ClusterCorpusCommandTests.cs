@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
+using ManagedTransformers.Testing;
 using Win32Exception = System.ComponentModel.Win32Exception;
 
 namespace ManagedTransformers.Cli.Tests;
@@ -24,10 +23,10 @@ internal sealed class ClusterCorpusCommandTests
     public async Task A_fleet_of_one_writes_what_a_machine_alone_writes()
     {
         Write(50);
-        string where = $"localhost:{FreePort()}";
+        string where = $"localhost:{Ports.Free()}";
         using var end = new CancellationTokenSource();
         Task<MtxRun> serving = MtxRun.RunAsync(TextReader.Null, terminal: false, end.Token,
-            "serve", "--cluster", where, "--model", "demo-embed", "--port", $"{FreePort()}", "--json");
+            "serve", "--cluster", where, "--model", "demo-embed", "--port", $"{Ports.Free()}", "--json");
         string[] command = ["embed", "--corpus", _input, "--shard-size", "500", "--no-normalize", "--json", "--out"];
         MtxRun there;
         long began = Stopwatch.GetTimestamp();
@@ -71,7 +70,8 @@ internal sealed class ClusterCorpusCommandTests
         string there = Path.Combine(_folder, "there");
         using Process redis = StartRedis(out int port);
         string where = $"redis://127.0.0.1:{port}/corpora";
-        Process Silo(int i) => Start("serve", "--cluster", where, "--model", "demo-embed", "--preload", "--port", $"{FreePort()}", "--silo-name", $"silo-{i}");
+        Process Silo(int i) =>
+            Start("serve", "--cluster", where, "--model", "demo-embed", "--preload", "--port", $"{Ports.Free()}", "--silo-name", $"silo-{i}");
         Process Caller() => Start([.. command, there, "--cluster", where]);
         var random = new Random(24);
         Process[] silos = [.. Enumerable.Range(0, 3).Select(Silo)];
@@ -138,7 +138,7 @@ internal sealed class ClusterCorpusCommandTests
 
     private static Process StartRedis(out int port)
     {
-        port = FreePort();
+        port = Ports.Free();
         try
         {
             return Process.Start(new ProcessStartInfo("redis-server", ["--port", $"{port}", "--save", "", "--appendonly", "no"])
@@ -151,13 +151,6 @@ internal sealed class ClusterCorpusCommandTests
             Assert.Ignore($"redis-server does not start here ({e.Message}).");
             throw;
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private void Write(int texts) =>

@@ -1,4 +1,5 @@
 using System.Net;
+using ManagedTransformers.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,7 +34,7 @@ internal sealed class ProcessFleet : IAsyncDisposable
             await Task.WhenAll(Enumerable.Range(0, 3).Select(i =>
             {
                 var usual = new SiloSettings(
-                    $"silo-{i}", IPAddress.Loopback, RedisServer.FreePort(IPAddress.Loopback), RedisServer.FreePort(IPAddress.Loopback));
+                    $"silo-{i}", IPAddress.Loopback, Ports.Free(IPAddress.Loopback), Ports.Free(IPAddress.Loopback));
                 return fleet.StartAsync(i, change?.Invoke(i, usual) ?? usual);
             }));
             await fleet.ConnectAsync();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using ManagedTransformers.Testing;
 
 namespace ManagedTransformers.Orleans.Tests.Processes;
 
@@ -11,7 +12,7 @@ internal sealed class RedisServer : IDisposable
 
     public RedisServer(IPAddress address)
     {
-        (Address, Port) = (address, FreePort(address));
+        (Address, Port) = (address, Ports.Free(address));
         ProcessStartInfo start = new("redis-server", [
             "--bind", address.ToString(), "--port", $"{Port}", "--save", "", "--appendonly", "no", "--protected-mode", "no", "--dir", Path.GetTempPath(),
         ]) { RedirectStandardOutput = true, UseShellExecute = false };
@@ -34,13 +35,6 @@ internal sealed class RedisServer : IDisposable
     {
         if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "redis-server"))))
             Assert.Ignore("redis-server is not installed (apt-get install redis-server).");
-    }
-
-    public static int FreePort(IPAddress address)
-    {
-        using var listener = new TcpListener(address, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public void Signal(string name) => SiloProcess.Signal(_process, name);
