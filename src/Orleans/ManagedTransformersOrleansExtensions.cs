@@ -60,7 +60,7 @@ public static class ManagedTransformersOrleansExtensions
     private static void NoticeSoon(ClusterMembershipOptions options)
     {
         options.ProbeTimeout = TimeSpan.FromSeconds(2);                 // and three that fail: about 6 s. Less would count a busy processor as a loss.
-        // Half of all silos, for the table asks at most so many: the smaller part of a divided cluster cannot declare the larger one dead.
+        // Half of all silos, because the table asks for at most this many votes: the smaller part of a divided cluster cannot declare the larger one dead.
         options.NumVotesForDeathDeclaration = options.NumProbedSilos;
         options.TableRefreshTimeout = TimeSpan.FromSeconds(5);          // so soon learns a silo, that nobody can tell, that it was declared dead
         options.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(5);  // three that are missing: silos that are lost together ask for no votes

@@ -1,7 +1,7 @@
 namespace ManagedTransformers.Orleans;
 
 /// <summary>A run of a job: which silos take part, and who has which shard. What is done are the files; the rest is here alone, and a run that is lost with its
-/// silo begins anew on another one. Its grain calls it in turns.</summary>
+/// silo begins anew on another one. Its grain makes one call at a time.</summary>
 internal sealed class CorpusRun : IProgress<CorpusProgress>, IDisposable
 {
     // For silos to come before it is said what is computed, where not all have answered; with a manifest that none of them agrees with, the longer one.

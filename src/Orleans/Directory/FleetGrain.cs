@@ -17,8 +17,6 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 [GrainType(StandingFilter.GrainTypes + "fleet"), KeepAlive]
 internal sealed class FleetGrain(ISiloStatusOracle silos) : Grain, IFleetGrain
 {
-    private const int MissedReports = 10;
-
     private readonly Dictionary<SiloAddress, (string[] Models, TimeSpan Interval, long Came)> _silos = [];
 
     public Task ReportAsync(SiloAddress silo, string[] models, TimeSpan interval)
@@ -37,7 +35,7 @@ internal sealed class FleetGrain(ISiloStatusOracle silos) : Grain, IFleetGrain
     {
         foreach ((SiloAddress silo, (_, TimeSpan interval, long came)) in _silos)
         {
-            if (silos.IsDeadSilo(silo) || Stopwatch.GetElapsedTime(came) > MissedReports * interval)
+            if (silos.IsGone(silo, came, interval))
                 _silos.Remove(silo);
         }
         return Task.FromResult(_silos.Values.SelectMany(silo => silo.Models).Distinct().Order(StringComparer.Ordinal).ToArray());

@@ -35,9 +35,6 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     // Intervals after which every silo has reported.
     private const int CompleteAfter = 4;
 
-    // Reports that do not come from a silo that hangs, before it counts as gone.
-    private const int MissedReports = 10;
-
     // A silo that was told to load the model and has not by then is not waited for any more.
     private static readonly TimeSpan s_longestLoad = TimeSpan.FromMinutes(2);
 
@@ -139,7 +136,7 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     {
         foreach ((SiloAddress silo, DirectoryEntry entry) in _entries)
         {
-            if (silos.IsDeadSilo(silo) || Stopwatch.GetElapsedTime(entry.Came) > MissedReports * entry.Report.Interval)
+            if (silos.IsGone(silo, entry.Came, entry.Report.Interval))
                 _entries.Remove(silo);
         }
         Settle();

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace ManagedTransformers.Orleans;
 
 /// <summary>A silo that does not know whether it belongs to the cluster neither answers nor asks: the grains of this library refuse, and so do calls to
@@ -6,6 +8,8 @@ internal sealed class StandingFilter(SiloStanding standing, ILocalSiloDetails si
 {
     /// <summary>What the grain types of this library begin with.</summary>
     public const string GrainTypes = "managed-transformers.";
+
+    private static readonly byte[] s_grainTypes = Encoding.UTF8.GetBytes(GrainTypes);
 
     public Task Invoke(IIncomingGrainCallContext context) =>
         IsOurs(context) && !standing.IsConfirmed ? Task.FromException(standing.Refusal(silo.Name)) : context.Invoke();
@@ -29,5 +33,5 @@ internal sealed class StandingFilter(SiloStanding standing, ILocalSiloDetails si
         }
     }
 
-    private static bool IsOurs(IGrainCallContext context) => context.TargetId.Type.AsSpan().StartsWith("managed-transformers."u8);
+    private static bool IsOurs(IGrainCallContext context) => context.TargetId.Type.AsSpan().StartsWith(s_grainTypes);
 }

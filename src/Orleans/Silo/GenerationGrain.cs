@@ -49,16 +49,9 @@ internal sealed class GenerationGrain(SiloEngines engines, SiloModels models, IL
         return Task.CompletedTask;
     }
 
-    public async Task LoadAsync(string model)
+    public Task LoadAsync(string model)
     {
         DeactivateOnIdle();
-        try
-        {
-            await models.LoadAsync(model, models.DrainOf(model).All);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)         // the directory tries again, perhaps elsewhere
-        {
-            SiloReporter.CannotLoad(log, model, e);
-        }
+        return models.LoadAsync(model, log, models.DrainOf(model).All);
     }
 }

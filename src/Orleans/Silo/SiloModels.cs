@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
 
 namespace ManagedTransformers.Orleans;
 
 /// <summary>The models of a silo: one in the process, with engines on their own threads. Grains ask it for a lease, and wait.</summary>
-internal sealed class SiloModels : IAsyncDisposable
+internal sealed partial class SiloModels : IAsyncDisposable
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
@@ -87,10 +88,17 @@ internal sealed class SiloModels : IAsyncDisposable
         }
     }
 
-    /// <summary>Loads a model for requests that come later.</summary>
-    public async Task LoadAsync(string model, CancellationToken cancellationToken)
+    /// <summary>Loads a model for requests that come later. One that cannot be loaded is in the log, and who asks for it tries again.</summary>
+    public async Task LoadAsync(string model, ILogger log, CancellationToken cancellationToken)
     {
-        (await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false)).Dispose();
+        try
+        {
+            (await _host.AcquireAsync(model, cancellationToken: cancellationToken).ConfigureAwait(false)).Dispose();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            CannotLoad(log, model, e);
+        }
         Change();
     }
 
@@ -149,4 +157,7 @@ internal sealed class SiloModels : IAsyncDisposable
 
     private async Task<string> ComputeFingerprintAsync(string model) =>
         (await CheckpointFiles.ReadAsync(_host.DirectoryOf(model), Settings, withContents: false, CancellationToken.None).ConfigureAwait(false)).Fingerprint;
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Model} cannot be loaded; who asks for it tries again.")]
+    private static partial void CannotLoad(ILogger log, string model, Exception error);
 }

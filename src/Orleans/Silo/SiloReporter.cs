@@ -64,7 +64,7 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         try
         {
             foreach (string model in models.Options.Preload)
-                await PreloadAsync(model).ConfigureAwait(false);
+                await models.LoadAsync(model, log, _end.Token).ConfigureAwait(false);
             while (true)
             {
                 string[] served = models.Served;
@@ -77,18 +77,6 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         }
         catch (OperationCanceledException)
         {
-        }
-    }
-
-    private async Task PreloadAsync(string model)
-    {
-        try
-        {
-            await models.LoadAsync(model, _end.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            CannotLoad(log, model, e);
         }
     }
 
@@ -140,9 +128,6 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
             CannotReport(log, model, e);
         }
     }
-
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Model} cannot be loaded; who asks for it tries again.")]
-    internal static partial void CannotLoad(ILogger log, string model, Exception error);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Texts of {Model} ran when the silo stopped; they go on only where another silo has the same files.")]
     private static partial void CannotDrain(ILogger log, string model, Exception error);
