@@ -41,7 +41,7 @@ public sealed class BeamSearchTests(string family)
             GenerationOutput output = _model.GenerateSequences([prompt], options);
             List<(int[] Tokens, double Score)> expected = Plain(prompt, options);
             Assert.That(output.Sequences.Select(one => one.TokenIds), Is.EqualTo(expected.Select(one => one.Tokens)));
-            Assert.That(output.Sequences.Select(one => one.Score!.Value), Is.EqualTo(expected.Select(one => one.Score)).Within(1e-4));
+            Assert.That(output.Sequences.Select(one => one.Score!.Value), Is.EqualTo(expected.Select(one => one.Score)).Within(0.001).Percent);
             Assert.That(output.Usage.NewTokens, Is.EqualTo(output.Sequences.Sum(one => one.TokenIds.Count)));
             Assert.That(output.Usage.PromptTokens, Is.EqualTo(prompt.Length));
         }
