@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -34,7 +35,8 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
         file.Publish();
     }
 
-    /// <exception cref="InvalidDataException">The file is no such file, is truncated, or is of a collection with other properties.</exception>
+    /// <exception cref="InvalidDataException">The file is no such file, is truncated, is of a collection with other properties, or has a vector that no
+    /// collection takes.</exception>
     public VectorRow<TKey, TRecord>[] Load(string path, CancellationToken cancellationToken)
     {
         using FileStream file = File.OpenRead(path);
@@ -165,12 +167,19 @@ internal sealed class CollectionFile<TKey, TRecord>(string name, CollectionModel
 
     private void ReadVectors(FileStream file, ReadOnlyMemory<float>?[][] vectors, int property, CancellationToken cancellationToken)
     {
-        foreach (ReadOnlyMemory<float>?[] row in vectors)
+        VectorPropertyModel read = model.VectorProperties[property];
+        for (int row = 0; row < vectors.Length; row++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var numbers = new float[model.VectorProperties[property].Dimensions];
+            var numbers = new float[read.Dimensions];
             file.ReadExactly(MemoryMarshal.AsBytes(numbers.AsSpan()));
-            row[property] = float.IsNaN(numbers[0]) ? (ReadOnlyMemory<float>?)null : numbers;
+            if (Array.TrueForAll(numbers, float.IsNaN))
+                continue;
+            // The rule of Upsert: the scores of all else would be no numbers.
+            float length = TensorPrimitives.Norm(numbers);
+            vectors[row][property] = float.IsFinite(length) ? numbers
+                : throw new InvalidDataException($"{file.Name} has in row {row} of {read.StorageName} a vector of the length {length}; a vector of finite " +
+                    "numbers is needed, or one of NaN only where there is none. Save the collection again.");
         }
     }
 

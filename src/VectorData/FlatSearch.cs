@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.ExceptionServices;
 
 namespace ManagedTransformers.Extensions.VectorData;
 
@@ -41,8 +42,21 @@ internal static class FlatSearch
         if (threads == 1)
             Work();
         else
-            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellationToken }, _ => Work());
+            OnThreads(threads, Work, cancellationToken);
         return [.. all.Sorted().Select(found => (found.Row, (double)(measure.MoreIsNearer ? found.Nearness : -found.Nearness)))];
+    }
+
+    private static void OnThreads(int threads, Action work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellationToken }, _ => work());
+        }
+        catch (AggregateException e)
+        {
+            // What a filter throws comes out as it does on one thread.
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
     }
 
     private static void Scan(

@@ -10,7 +10,8 @@ namespace ManagedTransformers.Extensions.VectorData;
 
 /// <summary>A collection of <see cref="InMemoryVectorStore"/>. Thread-safe.</summary>
 /// <remarks>All methods but those that ask for its existence need it to exist (<see cref="EnsureCollectionExistsAsync"/>) and throw
-/// <see cref="VectorStoreException"/> where it does not. Filters run on the app's records as compiled expressions, and see no vectors.</remarks>
+/// <see cref="VectorStoreException"/> where it does not. Filters run on the app's records as compiled expressions, see no vectors, and must not
+/// use the collection. What they throw comes out.</remarks>
 /// <typeparam name="TKey">A record's key.</typeparam>
 /// <typeparam name="TRecord">A class with a constructor without parameters, or a dictionary.</typeparam>
 public sealed class InMemoryVectorCollection<TKey, TRecord> : VectorStoreCollection<TKey, TRecord>
@@ -158,7 +159,8 @@ public sealed class InMemoryVectorCollection<TKey, TRecord> : VectorStoreCollect
     /// <param name="path">The file.</param>
     /// <param name="json">How values of keys and data are read from JSON.</param>
     /// <param name="cancellationToken">Ends the reading; then nothing is added.</param>
-    /// <exception cref="InvalidDataException">The file is no such file, is truncated, or is of a collection with other properties.</exception>
+    /// <exception cref="InvalidDataException">The file is no such file, is truncated, is of a collection with other properties, or has a vector that
+    /// <see cref="UpsertAsync(TRecord, CancellationToken)"/> would refuse.</exception>
     public async Task LoadAsync(string path, JsonSerializerOptions json, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

@@ -153,7 +153,11 @@ public sealed class VectorStoreTests
         List<VectorSearchResult<Dictionary<string, object?>>> found = await ListAsync(points.SearchAsync(query, Top));
         Assert.That(found.Select(one => one.Record["Id"]), Is.EqualTo(expected));
         Assert.That(found.Select(one => one.Score), Is.EqualTo(expected.Select(i => (double?)Distance(vectors[i]))).Within(1e-4));
+        Assert.That(async () => await ListAsync(points.SearchAsync(query, Top, new() { Filter = record => Fails(record) })),
+            Throws.TypeOf<TimeoutException>().With.Message.EqualTo("the app's"), "whatever the threads");
     }
+
+    private static bool Fails(Dictionary<string, object?> record) => throw new TimeoutException("the app's");
 
     [Test]
     public async Task Texts_are_embedded_by_the_generator_all_in_one_call_and_searched_by_texts()
@@ -219,6 +223,28 @@ public sealed class VectorStoreTests
         File.WriteAllBytes(path, whole);
         Assert.That(async () => await wide.LoadAsync(path, JsonSerializerOptions.Default),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("of the shape [4, 2]; the collection wide needs [records, 3]"));
+    }
+
+    // What Upsert refuses does not come in by a file either: 1e30 squared is more than a float holds.
+    [TestCase(float.PositiveInfinity, 0)]
+    [TestCase(float.NaN, 0)]
+    [TestCase(0, float.NaN)]
+    [TestCase(1e30f, 0)]
+    public async Task A_vector_of_a_file_that_no_collection_takes_is_refused_and_nothing_is_added(float first, float second)
+    {
+        string path = Path.Combine(Demo.Scratch(), "points.safetensors");
+        using InMemoryVectorCollection<int, Point> points = await PointsAsync();
+        await points.SaveAsync(path, JsonSerializerOptions.Default);
+        byte[] bytes = File.ReadAllBytes(path);
+        int at = sizeof(long) + BitConverter.ToInt32(bytes) + (2 * 2 * sizeof(float));
+        BitConverter.GetBytes(first).CopyTo(bytes, at);
+        BitConverter.GetBytes(second).CopyTo(bytes, at + sizeof(float));
+        File.WriteAllBytes(path, bytes);
+        using InMemoryVectorCollection<int, Point> loaded = new InMemoryVectorStore().GetCollection<int, Point>("points");
+        await loaded.EnsureCollectionExistsAsync();
+        Assert.That(async () => await loaded.LoadAsync(path, JsonSerializerOptions.Default),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("in row 2 of Vector a vector of the length "));
+        Assert.That(await ListAsync(loaded.GetAsync(point => true, 9)), Is.Empty);
     }
 
     [TestCase("\"shape\":[4,2]", "\"shape\":[-4,2]", "of the shape [-4, 2]")]
