@@ -28,6 +28,8 @@ public sealed partial record GenerationOptions
         RequireTokens(all, vocabSize);
         if (all.StopStrings?.ToList().FindIndex(string.IsNullOrEmpty) is >= 0 and int empty)
             throw new ModelInputException($"StopStrings[{empty}] is empty, and every text holds an empty string. Leave it out.");
+        RequireNoNull(all.LogitsProcessors, nameof(LogitsProcessors));
+        RequireNoNull(all.StoppingCriteria, nameof(StoppingCriteria));
     }
 
     /// <summary>Refuses minima that the limits of a call do not allow.</summary>
@@ -41,6 +43,13 @@ public sealed partial record GenerationOptions
         if (MinNewTokens is null && MinLength > promptLength + maxNewTokens)
             throw new ModelInputException($"MinLength is {MinLength}, but the prompt is {promptLength} tokens and at most {maxNewTokens} are generated. " +
                 "Lower it, or raise MaxNewTokens.");
+    }
+
+    private static void RequireNoNull<T>(IReadOnlyList<T>? list, string name)
+        where T : class
+    {
+        if (list?.ToList().FindIndex(one => one is null) is >= 0 and int missing)
+            throw new ModelInputException($"{name}[{missing}] is null; a {typeof(T).Name} is needed. Leave it out.");
     }
 
     private void RequireLimitsThatFit()

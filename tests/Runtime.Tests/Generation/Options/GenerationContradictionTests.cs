@@ -28,6 +28,8 @@ public sealed class GenerationContradictionTests
         yield return Row(new() { Seed = 5 }, "Seed is 5 without DoSample");
         yield return Row(new() { PromptLookupNumTokens = 3, NumBeams = 4 }, "PromptLookupNumTokens is 3 and NumBeams is 4");
         yield return Row(new() { StopStrings = ["x", ""] }, "StopStrings[1] is empty");
+        yield return Row(new() { LogitsProcessors = [null!] }, "LogitsProcessors[0] is null; a LogitsProcessor is needed. Leave it out.");
+        yield return Row(new() { StoppingCriteria = [null!] }, "StoppingCriteria[0] is null; a StoppingCriterion is needed. Leave it out.");
         yield return Row(new() { SuppressTokens = [3, 100] }, "SuppressTokens holds token 100; the model's tokens are 0 to 99 (vocab_size 100)");
         yield return Row(new() { BeginSuppressTokens = [-1] }, "BeginSuppressTokens holds token -1");
         yield return Row(new() { ForcedEosTokenId = [100] }, "ForcedEosTokenId holds token 100");
