@@ -6,6 +6,9 @@ internal sealed class HubEnvironment(Func<string, string?> variable, string home
 {
     public const string PublicEndpoint = "https://huggingface.co";
 
+    // The hub's tokens have some 40 characters, those of single sign-on some thousand.
+    private const int MaxToken = 1 << 16;
+
     /// <summary>This process's.</summary>
     public static HubEnvironment OfProcess { get; } = new(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile));
 
@@ -29,11 +32,22 @@ internal sealed class HubEnvironment(Func<string, string?> variable, string home
 
     /// <summary>HF_TOKEN, else what is in the token file that <c>hf auth login</c> writes; null where there is none.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="HubException">It is longer than any token.</exception>
     public string? ReadToken()
     {
         if ((Value("HF_TOKEN") ?? Value("HUGGING_FACE_HUB_TOKEN")) is string token) return token;
         string file = Folder("HF_TOKEN_PATH") ?? Path.Combine(Home.Folder, "token");
-        return File.Exists(file) && File.ReadAllText(file).Trim() is { Length: > 0 } stored ? stored : null;
+        return File.Exists(file) && ReadShort(file).Trim() is { Length: > 0 } stored ? stored : null;
+    }
+
+    private static string ReadShort(string file)
+    {
+        using var reader = new StreamReader(file);
+        var read = new char[MaxToken + 1];
+        int count = reader.ReadBlock(read);
+        return count <= MaxToken ? new string(read, 0, count)
+            : throw new HubException($"{file} has more than {MaxToken} characters, which no token has. Look at HF_TOKEN_PATH, or log in again with " +
+                "\"hf auth login\".");
     }
 
     private (string Folder, string? Because) Home =>

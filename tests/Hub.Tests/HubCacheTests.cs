@@ -180,6 +180,18 @@ public sealed class HubCacheTests
     }
 
     [Test]
+    public void A_file_that_is_longer_than_any_token_is_not_read_to_its_end()
+    {
+        string stored = Path.Combine(_folder, "token");
+        File.WriteAllText(stored, new string('x', 1 << 16) + "\n");
+        Assert.That(() => Variables($"HF_TOKEN_PATH={stored}").ReadToken(),
+            Throws.TypeOf<HubException>().With.Message.EqualTo($"{stored} has more than 65536 characters, which no token has. Look at HF_TOKEN_PATH, or log in "
+                + "again with \"hf auth login\"."));
+        if (OperatingSystem.IsLinux())
+            Assert.That(() => Variables("HF_TOKEN_PATH=/dev/zero").ReadToken(), Throws.TypeOf<HubException>());
+    }
+
+    [Test]
     public void The_files_that_are_read_are_chosen_and_no_others()
     {
         string[] files =
