@@ -117,7 +117,7 @@ public abstract record PretrainedConfig
     public virtual void Validate()
     {
         RequireSupportedKeys();
-        Require(VocabSize is > 0 and <= MaxSize, "vocab_size", VocabSize, "a positive number");
+        RequireSize("vocab_size", VocabSize);
         Require(double.IsFinite(InitializerRange) && InitializerRange >= 0, "initializer_range", InitializerRange, "a number of at least 0");
         Require(ProblemType is null or "regression" or "single_label_classification" or "multi_label_classification", "problem_type", ProblemType,
             "regression, single_label_classification or multi_label_classification");

@@ -56,6 +56,7 @@ public sealed class ConfigTypeErrorTests
     [TestCase("gpt2", "\"eos_token_id\": \"end\"", "eos_token_id is \"end\". A token id is a number, a list of numbers, or null.")]
     [TestCase("bert", "\"id2label\": {\"0\": null}", "id2label is {\"0\": null}. The label of number 0 is no text and no number.")]
     [TestCase("bert", "\"hidden_size\": -1", "(bert): hidden_size is -1; a number in 1 …")]
+    [TestCase("bert", "\"vocab_size\": 2147483647", "(bert): vocab_size is 2147483647; a number in 1 … 16777216 is needed.")]
     [TestCase("bert", "\"layer_norm_eps\": -0.5", "(bert): layer_norm_eps is -0.5; a number of at least 0 is needed.")]
     public void The_message_says_where_what_and_what_instead(string family, string json, string message) => Assert.That(
         () => Parse($"{{\"model_type\": \"{family}\", {json}}}"),
