@@ -26,14 +26,15 @@ internal static class ExitCodes
     /// <summary>Ctrl+C, as shells report SIGINT.</summary>
     public const int Cancelled = 130;
 
-    /// <summary>The exit code of an exception. What the runtime documents for bad input is the input's fault; anything else is a defect.</summary>
+    /// <summary>The exit code of an exception. What the runtime documents for bad input is the input's fault, as is more of it than the memory holds;
+    /// anything else is a defect.</summary>
     public static int Of(Exception exception) => exception switch
     {
         UsageException => Usage,
         OperationCanceledException => Cancelled,
         ManagedTransformersException => BadInput,
-        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or JsonException =>
-            BadInput,
+        IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException or JsonException
+            or OutOfMemoryException => BadInput,
         _ => Defect,
     };
 }
@@ -50,10 +51,7 @@ internal static class ErrorReport
             ExitCodes.Cancelled => "Cancelled.",
             ExitCodes.Defect =>
                 $"mtx failed with {exception.GetType().Name}: {exception.Message} This is a defect; please report it with the command that you ran.",
-            // What does not fit is known only where the prompt is, by the library's names.
-            _ when exception is Models.ModelInputException => GenerationArgument.WithNames(exception.Message),
-            // .NET puts the name of the method's parameter at the end, which no command line has.
-            _ => exception is ArgumentException { ParamName: string name } ? exception.Message.Replace($" (Parameter '{name}')", "") : exception.Message,
+            _ => MessageOf(exception),
         };
         try
         {
@@ -66,6 +64,31 @@ internal static class ErrorReport
             // Nobody can be told: the exit code is all that is left.
         }
         return code;
+    }
+
+    private static string MessageOf(Exception exception) => exception switch
+    {
+        // What does not fit is known only where the prompt is, by the library's names.
+        Models.ModelInputException => GenerationArgument.WithNames(exception.Message),
+        OutOfMemoryException => "The memory does not suffice. Give a smaller input, or ask for less at a time (fewer texts or beams). "
+            + "A device that never ends, such as /dev/zero, cannot be read.",
+        // What getcwd says, in words that name no file.
+        FileNotFoundException { FileName: null } when !HasCurrentDirectory() => "The current directory is gone. Go to one that exists (cd), and start again.",
+        // .NET puts the name of the method's parameter at the end, which no command line has.
+        ArgumentException { ParamName: string name } => exception.Message.Replace($" (Parameter '{name}')", ""),
+        _ => exception.Message,
+    };
+
+    private static bool HasCurrentDirectory()
+    {
+        try
+        {
+            return Environment.CurrentDirectory.Length > 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 }
 
