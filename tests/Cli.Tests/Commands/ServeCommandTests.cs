@@ -126,6 +126,21 @@ internal sealed class ServeCommandTests
     }
 
     [Test]
+    public async Task Keys_from_a_pipe_into_which_nobody_writes_are_not_waited_for()
+    {
+        string pipe = Path.Combine(Folders.Scratch(), "keys");
+        Assert.That(MtxProcess.Run("mkfifo", [pipe]).ExitCode, Is.Zero);
+        using var cancellation = new CancellationTokenSource();
+        Task<MtxRun> run = MtxRun.RunAsync(TextReader.Null, terminal: false, cancellation.Token, ["serve", "--port", "0", "--api-key-file", pipe]);
+        // It opens as soon as the other end does: the command reads from then on.
+        using FileStream writer = await Task.Run(() => new FileStream(pipe, FileMode.Open, FileAccess.Write, FileShare.ReadWrite));
+        cancellation.Cancel();
+        await Task.WhenAny(run, Task.Delay(TimeSpan.FromMinutes(1)));
+        Assert.That(run.IsCompleted, "it waits for the pipe");
+        Assert.That(await run, Is.EqualTo(new MtxRun(0, "", "")));
+    }
+
+    [Test]
     public async Task What_was_cancelled_before_it_began_ends_with_exit_code_0()
     {
         MtxRun run = await MtxRun.RunAsync(TextReader.Null, terminal: false, new CancellationToken(canceled: true), ["serve", "--port", "0"]);

@@ -103,8 +103,9 @@ internal sealed class ServeCommand : MtxCommand
 
     protected override async Task<int> RunAsync(CommandContext context, CancellationToken cancellationToken)
     {
-        WebApplicationBuilder builder = ServeHost.Begin();
-        ServerOptions options = Settle(context, ServeHost.Configured(builder));
+        // A file of keys may be a pipe into which nobody writes: whoever ends the command need not wait for it.
+        (WebApplicationBuilder builder, ServerOptions options) =
+            await Task.Run(() => Begin(context), cancellationToken).WaitAsync(cancellationToken).ConfigureAwait(false);
         ClusterMembership? membership = MembershipOf(context);
         if (membership is not null)
             await ClusterHost.JoinAsync(builder, membership, options, cancellationToken).ConfigureAwait(false);
@@ -124,6 +125,12 @@ internal sealed class ServeCommand : MtxCommand
             await host.StopAsync().ConfigureAwait(false);           // Ctrl+C and SIGTERM are how it ends, not an error
         }
         return ExitCodes.Ok;
+    }
+
+    private (WebApplicationBuilder Builder, ServerOptions Options) Begin(CommandContext context)
+    {
+        WebApplicationBuilder builder = ServeHost.Begin();
+        return (builder, Settle(context, ServeHost.Configured(builder)));
     }
 
     // What is said on the command line counts, then the configuration, then the defaults.
