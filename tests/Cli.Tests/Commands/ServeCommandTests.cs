@@ -140,6 +140,18 @@ internal sealed class ServeCommandTests
         Assert.That(await run, Is.EqualTo(new MtxRun(0, "", "")));
     }
 
+    // In a process of its own: the environment is a process's.
+    [TestCase("Logging__LogLevel__Default=loud", 2, "appsettings.json of the current directory or a variable of the environment is wrong", "'loud'")]
+    [TestCase("DOTNET_hostBuilder__reloadConfigOnChange=often", 2, "a variable of the environment is wrong", "hostBuilder:reloadConfigOnChange")]
+    [TestCase("ASPNETCORE_URLS=https://localhost:0", 3, "The configured address cannot be listened at", "--host and --port")]
+    [TestCase("ASPNETCORE_URLS=https://127.0.0.1:0", 3, "The configured address cannot be listened at: https is not spoken here", "a proxy with TLS")]
+    public void Settings_of_ASP_NET_Core_that_are_wrong_are_no_defect(string variable, int code, string message, string also)
+    {
+        MtxRun run = MtxProcess.Run("env", [variable, .. MtxProcess.Command, "serve", "--model", ModelLocator.Generator]);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((code, "")), run.Error);
+        Assert.That(run.Error, Does.StartWith("mtx: ").And.Contain(message).And.Contain(also).And.Not.Contain("defect"));
+    }
+
     [Test]
     public async Task What_was_cancelled_before_it_began_ends_with_exit_code_0()
     {

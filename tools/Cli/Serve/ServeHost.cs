@@ -48,7 +48,7 @@ internal sealed class ServeHost : IAsyncDisposable
         && Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && !uri.IsLoopback);
 
     /// <summary>Begins the app: its configuration is that of the current directory and the environment.</summary>
-    /// <exception cref="UsageException">appsettings.json is no JSON.</exception>
+    /// <exception cref="UsageException">appsettings.json is no JSON, or has a value that .NET's own settings cannot have.</exception>
     public static WebApplicationBuilder Begin()
     {
         try
@@ -58,6 +58,10 @@ internal sealed class ServeHost : IAsyncDisposable
         catch (InvalidDataException e)
         {
             throw new UsageException($"{e.Message} {e.InnerException?.Message}".TrimEnd());
+        }
+        catch (InvalidOperationException e)
+        {
+            throw WrongConfiguration(e);
         }
     }
 
@@ -83,7 +87,7 @@ internal sealed class ServeHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddManagedTransformersServer(options with { LogTexts = log == RequestLog.Texts || options.LogTexts });
         Measure(builder);
-        WebApplication app = builder.Build();
+        WebApplication app = Built(builder);
         // ASPNETCORE_URLS, ASPNETCORE_HTTP_PORTS and the like count where the command line says nothing.
         bool isSaid = host is not null || port is not null;
         if (isSaid || (builder.Configuration["urls"] ?? builder.Configuration["http_ports"] ?? builder.Configuration["Kestrel:Endpoints:Http:Url"]) is null)
@@ -97,6 +101,22 @@ internal sealed class ServeHost : IAsyncDisposable
             ClusterHost.MapDashboard(app, dashboard);
         return new ServeHost(app, options, membership);
     }
+
+    private static WebApplication Built(WebApplicationBuilder builder)
+    {
+        try
+        {
+            return builder.Build();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw WrongConfiguration(e);
+        }
+    }
+
+    // Logging levels and the like, which ASP.NET Core reads itself, without a name of the key.
+    private static UsageException WrongConfiguration(InvalidOperationException e) =>
+        new($"appsettings.json of the current directory or a variable of the environment is wrong: {e.Message}");
 
     /// <exception cref="IOException">The address cannot be listened at, or the cluster does not take this process.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -113,10 +133,13 @@ internal sealed class ServeHost : IAsyncDisposable
             throw new IOException($"The cluster at {_membership!.Address.Host}:{_membership.Address.Port} did not take this process within " +
                 $"{_membership.Address.TimeToJoin.TotalSeconds} s. Is another program there, or are silos lost that have not been noticed yet?", e);
         }
-        catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException
+            || e is InvalidOperationException { Source: "Microsoft.AspNetCore.Server.Kestrel.Core" })      // https, and localhost with port 0
         {
             string what = _asked.Length > 0 ? _asked : "The configured address";
-            throw new IOException($"{what} cannot be listened at: {e.Message.TrimEnd('.')}. Choose another one with --host and --port.", e);
+            string why = e.Message.Contains("UseKestrelHttpsConfiguration", StringComparison.Ordinal)
+                ? "https is not spoken here. Put a proxy with TLS before it, and listen at an http address" : e.Message.TrimEnd('.');
+            throw new IOException($"{what} cannot be listened at: {why}. Choose another one with --host and --port.", e);
         }
         catch (Exception e) when (_membership is not null && ClusterHost.ProblemOf(e, _membership.Address) is string problem)
         {
