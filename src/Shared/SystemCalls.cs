@@ -124,17 +124,24 @@ internal static partial class SystemCalls
     }
 
     /// <summary>Whether what has a name, or what a link there names, is an ordinary file. Null where the system does not say.</summary>
-    public static bool? IsOrdinaryFile(string path)
+    public static bool? IsOrdinaryFile(string path) => KindOf(path, flags: 0) is int kind ? kind == 0x8000 : null;          // S_IFREG
+
+    /// <summary>Whether what has a name is a Unix socket, and no link to one. Null where the system does not say.</summary>
+    public static bool? IsSocket(string path)
     {
-        const int Mode = 28, KindMask = 0xF000, Ordinary = 0x8000;          // stx_mode of struct statx; S_IFMT and S_IFREG
+        const int NotThroughLinks = 0x100;                                // AT_SYMLINK_NOFOLLOW
+        return KindOf(path, NotThroughLinks) is int kind ? kind == 0xC000 : null;          // S_IFSOCK
+    }
+
+    private static int? KindOf(string path, int flags)
+    {
+        const int Mode = 28, KindMask = 0xF000;                           // stx_mode of struct statx; S_IFMT
         const uint KindOfFile = 1;                                        // STATX_TYPE
         if (!OperatingSystem.IsLinux()) return null;
         Span<byte> status = stackalloc byte[256];
         try
         {
-            return StatX(AtWorkingDirectory, path, 0, KindOfFile, status) == 0
-                ? (BitConverter.ToUInt16(status[Mode..]) & KindMask) == Ordinary
-                : null;
+            return StatX(AtWorkingDirectory, path, flags, KindOfFile, status) == 0 ? BitConverter.ToUInt16(status[Mode..]) & KindMask : null;
         }
         catch (Exception e) when (IsMissing(e))
         {

@@ -78,6 +78,38 @@ internal sealed class ServeCommandTests
         Assert.That(run.Error, Does.StartWith("mtx: http://127.0.0.1:").And.Contain("cannot be listened at").And.Contain("--port"));
     }
 
+    [Test]
+    public void The_socket_of_a_run_that_was_killed_is_taken_over()
+    {
+        const string Serve = "\"$@\" > \"$0\" & p=$!; while ! grep -qs Serving \"$0\"; do kill -0 $p || exit 99; sleep 0.05; done; ";
+        string scratch = Folders.Scratch(), socket = Path.Combine(scratch, "m.sock");
+        string[] args = [Path.Combine(scratch, "out"), .. MtxProcess.Command, "serve", "--model", ModelLocator.Generator, "--host", socket];
+        MtxProcess.Run("/bin/sh", ["-c", Serve + "kill -KILL $p; wait $p", .. args]);
+        Assert.That(File.Exists(socket), "what a killed run leaves");
+        File.Delete(args[0]);
+        MtxRun again = MtxProcess.Run("/bin/sh", ["-c", Serve + "kill -TERM $p; wait $p", .. args]);
+        Assert.That((again.ExitCode, again.Error), Is.EqualTo((0, "")));
+        Assert.That(File.Exists(socket), Is.False);
+    }
+
+    [Test]
+    public void A_socket_that_somebody_answers_at_and_a_file_stay([Values] bool isSocket)
+    {
+        string path = Path.Combine(Folders.Scratch(), "m.sock");
+        using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        if (isSocket)
+        {
+            listener.Bind(new UnixDomainSocketEndPoint(path));
+            listener.Listen();
+        }
+        else
+            File.WriteAllText(path, "text");
+        MtxRun run = MtxRun.Of("serve", "--host", path);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
+        Assert.That(run.Error, Does.StartWith($"mtx: http://unix:{path} cannot be listened at"));
+        Assert.That(File.Exists(path));
+    }
+
     [TestCase(3, "no/such/folder", "--model", "no/such/folder")]
     [TestCase(3, "Mtx.cs is a file", "--model", "demo-embed", "tools/Cli/Mtx.cs", Description = "several after one --model")]
     [TestCase(2, "at most 65535", "--port", "70000")]

@@ -30,6 +30,7 @@ internal sealed class ServeHost : IAsyncDisposable
 {
     public const int UsualPort = 8080;
     public const int UsualDashboardPort = 8088;
+    private const string UnixSocket = "http://unix:";
     private readonly WebApplication _app;
     private readonly ServerOptions _options;
     private readonly ClusterMembership? _membership;
@@ -124,6 +125,8 @@ internal sealed class ServeHost : IAsyncDisposable
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (_membership is not null)
             limit.CancelAfter(_membership.Address.TimeToJoin);
+        foreach (string url in _app.Urls.Where(url => url.StartsWith(UnixSocket, StringComparison.Ordinal)))
+            RemoveDeadSocket(url[UnixSocket.Length..]);
         try
         {
             await _app.StartAsync(limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
@@ -161,10 +164,28 @@ internal sealed class ServeHost : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
+    /// <summary>Removes the socket of a run that was killed: nobody answers there, and nobody could listen there again.</summary>
+    private static void RemoveDeadSocket(string path)
+    {
+        if (SystemCalls.IsSocket(path) != true)
+            return;
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException e)
+        {
+            // Anything else says that somebody may be there, who has the address.
+            if (e.SocketErrorCode == SocketError.ConnectionRefused)
+                File.Delete(path);
+        }
+    }
+
     private static string UrlOf(string host, int port)
     {
         if (host.EndsWith(".sock", StringComparison.Ordinal))
-            return $"http://unix:{Path.GetFullPath(host)}";
+            return $"{UnixSocket}{Path.GetFullPath(host)}";
         // No free port can be asked for at both addresses of localhost.
         if (host == "localhost")
             return $"http://{(port == 0 ? "127.0.0.1" : host)}:{port}";
