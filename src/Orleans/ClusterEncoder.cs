@@ -177,12 +177,20 @@ public sealed class ClusterEncoder : IEncoderEngine
         ModelPlacementDirector.SendTo(silo);                                       // until this method returns
         var results = new List<T>(request.Texts.Length);
         EncoderPart? last = null;
-        await foreach (EncoderPart part in grain.RunAsync(request, cancellationToken).WithCancellation(cancellationToken).ConfigureAwait(false))
+        try
         {
-            results.AddRange(job.Read(part));
-            last = part;
+            await foreach (EncoderPart part in grain.RunAsync(request, cancellationToken).WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                results.AddRange(job.Read(part));
+                last = part;
+            }
+            grain.EndAsync().Ignore();
         }
-        grain.EndAsync().Ignore();                                                 // one that failed goes by itself when it was idle for some time
+        catch (Exception e) when (cancellationToken.IsCancellationRequested || !SiloFailures.IsOfSilo(e))
+        {
+            grain.EndAsync().Ignore();                                             // it may be there without having begun
+            throw;
+        }
         if (_times is not null && last is not null)
             (_times.Queue, _times.Inference) = (_times.Queue + last.Queue, _times.Inference + last.Inference);
         return results;

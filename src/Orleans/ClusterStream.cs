@@ -36,6 +36,11 @@ internal sealed class ClusterStream(
             {
                 await GoOnElsewhereAsync(e, cancellationToken).ConfigureAwait(false);
             }
+            catch
+            {
+                Close();                                                           // who has not begun to read disposes nothing
+                throw;
+            }
         }
     }
 
@@ -116,14 +121,21 @@ internal sealed class ClusterStream(
     private void Close()
     {
         if (_updates is not null)
-            CloseAsync(_updates, _grain).Ignore();
+            CloseAsync(_updates, _grain, _silo!.Silo).Ignore();
         (_updates, _grain) = (null, null);
     }
 
-    private static async Task CloseAsync(IAsyncEnumerator<GenerationUpdate> updates, IGenerationGrain? grain)
+    private static async Task CloseAsync(IAsyncEnumerator<GenerationUpdate> updates, IGenerationGrain? grain, SiloAddress silo)
     {
-        await updates.DisposeAsync().ConfigureAwait(false);
-        if (grain is not null)
-            await grain.EndAsync().ConfigureAwait(false);
+        try
+        {
+            await updates.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            ModelPlacementDirector.SendTo(silo);                                   // one that has ended itself already ends again there
+            if (grain is not null)
+                await grain.EndAsync().ConfigureAwait(false);
+        }
     }
 }

@@ -19,17 +19,14 @@ internal interface IEncoderGrain : IGrainWithGuidKey
 
 /// <summary>It asks the engine and waits: the model runs on the engine's thread.</summary>
 [GrainType(StandingFilter.GrainTypes + "encoder"), ModelPlacement, Immovable, KeepAlive]
-internal sealed class EncoderGrain(SiloEngines engines) : Grain, IEncoderGrain
+internal sealed class EncoderGrain(SiloEngines engines) : CallGrain, IEncoderGrain
 {
-    public async IAsyncEnumerable<EncoderPart> RunAsync(EncoderRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<EncoderPart> RunAsync(EncoderRequest request, CancellationToken cancellationToken) =>
+        GiveAsync(PartsAsync(request, cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<EncoderPart> PartsAsync(EncoderRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (EncoderPart part in await EncoderJob.Find(request.Job).PartsAsync(engines, request, cancellationToken))
             yield return part;
-    }
-
-    public Task EndAsync()
-    {
-        DeactivateOnIdle();
-        return Task.CompletedTask;
     }
 }

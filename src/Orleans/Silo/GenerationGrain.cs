@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Orleans.Placement;
 
@@ -21,33 +20,12 @@ internal interface IGenerationGrain : IGrainWithGuidKey
     Task LoadAsync(string model);
 }
 
-/// <summary>It asks the engine and waits: the model runs on the engine's thread. It ends with its request; Orleans' collection of old grains goes by the time
-/// of day, and fails where a clock is put back.</summary>
+/// <summary>It asks the engine and waits: the model runs on the engine's thread.</summary>
 [GrainType(StandingFilter.GrainTypes + "generation"), ModelPlacement, Immovable, KeepAlive]
-internal sealed class GenerationGrain(SiloEngines engines, SiloModels models, ILogger<GenerationGrain> log) : Grain, IGenerationGrain
+internal sealed class GenerationGrain(SiloEngines engines, SiloModels models, ILogger<GenerationGrain> log) : CallGrain, IGenerationGrain
 {
-    public async IAsyncEnumerable<GenerationUpdate> GenerateAsync(
-        ClusterRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        bool hasEnded = false;
-        try
-        {
-            await foreach (GenerationUpdate update in engines.GenerateAsync(request, cancellationToken))
-                yield return update;
-            hasEnded = true;
-        }
-        finally
-        {
-            if (!hasEnded)
-                DeactivateOnIdle();                                                // a caller that was lost does not say EndAsync
-        }
-    }
-
-    public Task EndAsync()
-    {
-        DeactivateOnIdle();
-        return Task.CompletedTask;
-    }
+    public IAsyncEnumerable<GenerationUpdate> GenerateAsync(ClusterRequest request, CancellationToken cancellationToken) =>
+        GiveAsync(engines.GenerateAsync(request, cancellationToken), cancellationToken);
 
     public Task LoadAsync(string model)
     {
