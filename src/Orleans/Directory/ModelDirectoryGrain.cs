@@ -32,7 +32,7 @@ internal interface IModelDirectoryGrain : IGrainWithStringKey
 [GrainType(StandingFilter.GrainTypes + "directory"), KeepAlive]
 internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloModels models, ILogger<ModelDirectoryGrain> log) : Grain, IModelDirectoryGrain
 {
-    // Intervals after which every silo has reported.
+    // Intervals after which every silo has reported that is not busy beyond measure.
     private const int CompleteAfter = 4;
 
     // A silo that was told to load the model and has not by then is not waited for any more.
@@ -115,12 +115,15 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     private ManagedTransformersException Refusal(PlacementCandidate[] candidates, PlacementRequest request)
     {
         string model = this.GetPrimaryKeyString();
-        if (Stopwatch.GetElapsedTime(_start) < CompleteAfter * models.Options.ReportInterval)
+        // That there is no such model is said when a silo that has not reported would be gone as well: nobody asks again.
+        bool isUnknown = candidates.Length == 0 && !_wasThere;
+        TimeSpan interval = models.Options.ReportInterval;
+        if (Stopwatch.GetElapsedTime(_start) < (isUnknown ? LostSilos.Patience(interval) : CompleteAfter * interval))
             return new NoSiloException($"The directory of the model {model} has just begun, and not all silos have reported. Try again in a moment.");
-        if (candidates.Length == 0 && _wasThere)
-            return new NoSiloException($"No silo with the model {model} is left. Try again later.");
-        if (candidates.Length == 0)
+        if (isUnknown)
             return new UnknownModelException($"No silo of the cluster has a model \"{model}\". Name its directory in ModelHostOptions.Models of a silo.");
+        if (candidates.Length == 0)
+            return new NoSiloException($"No silo with the model {model} is left. Try again later.");
         if (candidates.All(silo => !silo.IsLoaded && silo.NeededBytes > silo.FreeBytes))
         {
             PlacementCandidate best = candidates.MaxBy(silo => silo.FreeBytes)!;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace ManagedTransformers.Orleans;
@@ -12,8 +13,12 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
     // A directory that was lost is back by then.
     private static readonly TimeSpan s_leaving = TimeSpan.FromSeconds(10);
 
+    // Among the names of models, none of which is empty.
+    private const string FleetKey = "";
+
     private readonly CancellationTokenSource _end = new();
-    private readonly HashSet<string> _refused = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _refused = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Task> _reports = new(StringComparer.Ordinal);      // by whom they are for; those that wait for an answer too
     private Task _running = Task.CompletedTask;
     private long _version;
     private long? _reported;
@@ -67,10 +72,7 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
                 await models.LoadAsync(model, log, _end.Token).ConfigureAwait(false);
             while (true)
             {
-                string[] served = models.Served;
-                await ReportModelsAsync(served).ConfigureAwait(false);
-                foreach (string model in served)
-                    await ReportAsync(model).ConfigureAwait(false);
+                await ReportAllAsync(models.Served).ConfigureAwait(false);
                 await Task.Delay(s_pause, _end.Token).ConfigureAwait(false);
                 await WaitForChangeAsync().ConfigureAwait(false);
             }
@@ -78,6 +80,24 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         catch (OperationCanceledException)
         {
         }
+    }
+
+    // A directory that does not answer, because its silo is halted or lost, keeps no report from the others.
+    private async Task ReportAllAsync(string[] served)
+    {
+        Begin(FleetKey, () => ReportModelsAsync(served));
+        foreach (string model in served)
+            Begin(model, () => ReportAsync(model));
+        using var wait = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
+        wait.CancelAfter(models.Options.ReportInterval);
+        await Task.WhenAll(_reports.Values).WaitAsync(wait.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _end.Token.ThrowIfCancellationRequested();
+    }
+
+    private void Begin(string key, Func<Task> report)
+    {
+        if (!_reports.TryGetValue(key, out Task? last) || last.IsCompleted)
+            _reports[key] = report();
     }
 
     private async Task WaitForChangeAsync()
@@ -116,11 +136,11 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         {
             SiloReport report = await models.ReportAsync(model, silo.SiloAddress, silo.Name, ++_version).ConfigureAwait(false);
             await grains.GetGrain<IModelDirectoryGrain>(model).ReportAsync(report).WaitAsync(_end.Token).ConfigureAwait(false);
-            _refused.Remove(model);
+            _refused.TryRemove(model, out _);
         }
         catch (ModelFingerprintException e)
         {
-            if (_refused.Add(model))
+            if (_refused.TryAdd(model, true))
                 Refused(log, e.Message);
         }
         catch (Exception e) when (e is not OperationCanceledException)         // the next report comes in time
