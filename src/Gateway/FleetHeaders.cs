@@ -57,7 +57,7 @@ internal sealed partial class FleetHeaders(IServiceProvider services, ServerOpti
     private async Task<ModelPipelines> LoadAsync(IGrainFactory grains, FleetModel model, string fingerprint)
     {
         PipelineOptions pipeline = options.Pipeline with { ModelId = model.Id };
-        if (_own?.DirectoryOf(model.Id) is string directory && await _own.FingerprintOf(model.Id).ConfigureAwait(false) == fingerprint)
+        if (_own is not null && await _own.DirectoryOfAsync(model.Id, fingerprint).ConfigureAwait(false) is string directory)
             return ModelPipelines.WithoutWeights(directory, model.Tasks, pipeline);
         Exception? error = null;
         foreach (SiloReport silo in model.Serving.Where(report => report.Fingerprint == fingerprint))

@@ -16,7 +16,7 @@ internal sealed class SiloFailures(string what, int most)
     /// <summary>What silos that are lost or stop end calls with, as opposed to what is wrong with a request.</summary>
     public static bool IsOfSilo(Exception error) => error
         is OrleansException or EnumerationAbortedException or TimeoutException or ObjectDisposedException or OperationCanceledException or NoSiloException
-        or System.IO.IOException;
+        or ModelFingerprintException or System.IO.IOException;
 
     /// <summary>Something came: what failed before counts no more.</summary>
     public void Clear()

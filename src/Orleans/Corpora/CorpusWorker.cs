@@ -18,6 +18,8 @@ internal sealed class CorpusWorker(CorpusJobRequest request, SiloModels models, 
         ModelLease lease = await models.AcquireAsync(request.Model, end.Token).ConfigureAwait(false);
         try
         {
+            if (lease.Files.Difference() is string changed)
+                throw new CorpusException($"It has the model {request.Model} in memory from files that have changed since: {changed}. Start it again.");
             CorpusTask task = CorpusTaskJson.Open(request, lease, out IDisposable? own);
             using (own)
             {

@@ -19,7 +19,6 @@ internal sealed class SiloEngines(SiloModels models, SiloStanding standing, ILoc
     public async IAsyncEnumerable<GenerationUpdate> GenerateAsync(
         ClusterRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await RequireSameAsync(request.Model, request.Fingerprint).ConfigureAwait(false);
         ModelDrain drain = models.DrainOf(request.Model);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, drain.All, standing.Lost);
         // What has no token yet begins anew on another silo, of another version as well. Of the two only one can come first.
@@ -29,7 +28,7 @@ internal sealed class SiloEngines(SiloModels models, SiloStanding standing, ILoc
             if (Interlocked.CompareExchange(ref begun, Moved, NotBegun) == NotBegun)
                 ended.Cancel();
         });
-        ModelLease lease = await models.AcquireAsync(request.Model, ended.Token).ConfigureAwait(false);
+        ModelLease lease = await AcquireAsync(request.Model, request.Fingerprint, ended.Token).ConfigureAwait(false);
         try
         {
             GenerationEngine engine = lease.Generation ?? throw Cannot(lease, "generate texts");
@@ -58,9 +57,8 @@ internal sealed class SiloEngines(SiloModels models, SiloStanding standing, ILoc
     /// <exception cref="ModelInputException">The model is a decoder, or what an engine refuses.</exception>
     public async Task<IReadOnlyList<T>> RunAsync<T>(EncoderJob<T> job, EncoderRequest request, EncoderTimes times, CancellationToken cancellationToken)
     {
-        await RequireSameAsync(request.Model, request.Fingerprint).ConfigureAwait(false);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, models.DrainOf(request.Model).Waiting, standing.Lost);
-        ModelLease lease = await models.AcquireAsync(request.Model, ended.Token).ConfigureAwait(false);
+        ModelLease lease = await AcquireAsync(request.Model, request.Fingerprint, ended.Token).ConfigureAwait(false);
         try
         {
             EncoderEngine engine = lease.Encoder ?? throw Cannot(lease, "read texts as an encoder does");
@@ -72,11 +70,26 @@ internal sealed class SiloEngines(SiloModels models, SiloStanding standing, ILoc
         }
     }
 
-    private async Task RequireSameAsync(string model, string fingerprint)
+    // Files may be replaced between the directory's choice and the end of the load.
+    private async Task<ModelLease> AcquireAsync(string model, string fingerprint, CancellationToken cancellationToken)
     {
         string own = await models.FingerprintOf(model).ConfigureAwait(false);
         if (own != fingerprint)
-            throw new ModelFingerprintException(ModelFingerprintException.Say(model, silo.Name, own, "the directory", fingerprint));
+            throw Other(own);
+        ModelLease lease = await models.AcquireAsync(model, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await models.IsOfAsync(lease, fingerprint).ConfigureAwait(false)
+                ? lease : throw Other(await models.FingerprintOf(model).ConfigureAwait(false));
+        }
+        catch
+        {
+            models.Release(lease);
+            throw;
+        }
+
+        ModelFingerprintException Other(string found) =>
+            new(ModelFingerprintException.Say(model, silo.Name, found, "the directory", fingerprint));
     }
 
     // A caller in this process asks no grain, so that no filter says it.

@@ -13,7 +13,7 @@ internal sealed partial class SiloModels : IAsyncDisposable
     private readonly ConcurrentDictionary<ModelLease, string> _leases = new();
     private readonly ConcurrentDictionary<string, ModelDrain> _drains = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _arriving = new(StringComparer.Ordinal);        // those that wait for a model to be loaded
-    private readonly ConcurrentDictionary<string, Task<string>> _fingerprints = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Task<ModelVersion>> _versions = new(StringComparer.Ordinal);
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public SiloModels(ModelSiloOptions options)
@@ -49,26 +49,28 @@ internal sealed partial class SiloModels : IAsyncDisposable
     /// <summary>The models whose files say that they can do something.</summary>
     public string[] Served => [.. _host.Models.Where(model => model.Tasks != ModelTasks.None).Select(model => model.Id)];
 
-    /// <summary>Where a model's files are; null: this silo does not have it.</summary>
-    public string? DirectoryOf(string model) => _host.Models.Any(one => one.Id == model) ? _host.DirectoryOf(model) : null;
+    /// <summary>Where files of a fingerprint are; null: this silo does not have them.</summary>
+    public async Task<string?> DirectoryOfAsync(string model, string fingerprint)
+    {
+        if (_host.Models.All(one => one.Id != model))
+            return null;
+        ModelVersion version = await VersionOfAsync(model).ConfigureAwait(false);
+        // Those of a model in memory may have been replaced.
+        return version.Fingerprint == fingerprint && version.Files.Difference() is null ? _host.DirectoryOf(model) : null;
+    }
 
     /// <summary>The files of a model, with the contents of the small ones.</summary>
     public Task<CheckpointFiles> FilesOf(string model) =>
         CheckpointFiles.ReadAsync(_host.DirectoryOf(model), Settings, withContents: true, CancellationToken.None);
 
-    /// <summary>The fingerprint of a model. It is computed once; what could not be read is tried again.</summary>
-    public async Task<string> FingerprintOf(string model)
+    /// <summary>The fingerprint of a model: of the files that it was loaded from, or would be now.</summary>
+    public async Task<string> FingerprintOf(string model) => (await VersionOfAsync(model).ConfigureAwait(false)).Fingerprint;
+
+    /// <summary>Whether a model in use was loaded from files of a fingerprint.</summary>
+    public async Task<bool> IsOfAsync(ModelLease lease, string fingerprint)
     {
-        Task<string> fingerprint = _fingerprints.GetOrAdd(model, static (id, all) => all.ComputeFingerprintAsync(id), this);
-        try
-        {
-            return await fingerprint.ConfigureAwait(false);
-        }
-        catch (Exception)
-        {
-            _fingerprints.TryRemove(new KeyValuePair<string, Task<string>>(model, fingerprint));
-            throw;
-        }
+        ModelVersion version = await VersionOfAsync(lease.Id).ConfigureAwait(false);
+        return version.Fingerprint == fingerprint && version.Files.Same(lease.Files);
     }
 
     /// <summary>A model to use, loaded where it is not.</summary>
@@ -155,9 +157,46 @@ internal sealed partial class SiloModels : IAsyncDisposable
             drain.Dispose();
     }
 
-    private async Task<string> ComputeFingerprintAsync(string model) =>
-        (await CheckpointFiles.ReadAsync(_host.DirectoryOf(model), Settings, withContents: false, CancellationToken.None).ConfigureAwait(false)).Fingerprint;
+    // Computed once for the same files: they may be replaced by those of another version while the silo runs, which count when the model is loaded next.
+    private async Task<ModelVersion> VersionOfAsync(string model)
+    {
+        ModelVersion known = await ReadVersionAsync(model).ConfigureAwait(false);
+        if (known.Files.Same(_host.FilesOf(model) ?? ModelFileStamps.Of(_host.DirectoryOf(model))))
+            return known;
+        _versions.TryRemove(model, out _);
+        known = await ReadVersionAsync(model).ConfigureAwait(false);
+        if (_host.FilesOf(model) is ModelFileStamps loaded && !known.Files.Same(loaded))
+            _host.UnloadAsync(model).Ignore();                     // what it was loaded from is there no more, and cannot be told
+        return known;
+    }
+
+    // What could not be read is tried again.
+    private async Task<ModelVersion> ReadVersionAsync(string model)
+    {
+        Task<ModelVersion> version = _versions.GetOrAdd(model, static (id, all) => all.ComputeVersionAsync(id), this);
+        try
+        {
+            return await version.ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            _versions.TryRemove(new KeyValuePair<string, Task<ModelVersion>>(model, version));
+            throw;
+        }
+    }
+
+    private async Task<ModelVersion> ComputeVersionAsync(string model)
+    {
+        string directory = _host.DirectoryOf(model);
+        var files = ModelFileStamps.Of(directory);
+        CheckpointFiles read = await CheckpointFiles.ReadAsync(directory, Settings, withContents: false, CancellationToken.None).ConfigureAwait(false);
+        return new ModelVersion(read.Fingerprint, files);
+    }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Model} cannot be loaded; who asks for it tries again.")]
     private static partial void CannotLoad(ILogger log, string model, Exception error);
+
+    /// <param name="Fingerprint">Whether two silos give the same texts.</param>
+    /// <param name="Files">Of which files.</param>
+    private sealed record ModelVersion(string Fingerprint, ModelFileStamps Files);
 }

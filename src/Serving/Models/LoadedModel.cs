@@ -5,14 +5,17 @@ internal sealed class LoadedModel
 {
     private readonly ModelPipelines _pipelines;
 
-    private LoadedModel(ModelPipelines pipelines, long bytes, ModelHostOptions host)
+    private LoadedModel(ModelPipelines pipelines, ModelFileStamps files, long bytes, ModelHostOptions host)
     {
-        (_pipelines, Bytes) = (pipelines, bytes);
+        (_pipelines, Files, Bytes) = (pipelines, files, bytes);
         if (pipelines.Generator is not null)
             Generation = new GenerationEngine(pipelines.Generator, host.Generation);
         else
             Encoder = new EncoderEngine(pipelines.Encoders, host.Encoder);
     }
+
+    /// <summary>What it was loaded from.</summary>
+    public ModelFileStamps Files { get; }
 
     public long Bytes { get; }
     public GenerationEngine? Generation { get; }
@@ -32,10 +35,14 @@ internal sealed class LoadedModel
 
     public static LoadedModel Load(string directory, ModelTasks tasks, long bytes, PipelineOptions options, ModelHostOptions host)
     {
+        var files = ModelFileStamps.Of(directory);
         ModelPipelines pipelines = ModelPipelines.Open(ModelFiles.In(directory), tasks, options);
         try
         {
-            return new LoadedModel(pipelines, bytes, host);
+            return files.Difference() is string changed
+                ? throw new ModelLoadException($"Files changed while they were loaded: {changed}. Put the files of another version there by one rename " +
+                    "of the directory, and try again.")
+                : new LoadedModel(pipelines, files, bytes, host);
         }
         catch
         {
@@ -82,6 +89,9 @@ public sealed class ModelLease : IDisposable
 
     /// <summary>The engine of any other model; null for a decoder.</summary>
     public EncoderEngine? Encoder => _model.Encoder;
+
+    /// <summary>What the model was loaded from.</summary>
+    internal ModelFileStamps Files => _model.Files;
 
     /// <summary>Ends the use. The engines are not to be used by this lease afterwards.</summary>
     public void Dispose() => Interlocked.Exchange(ref _end, null)?.Invoke();

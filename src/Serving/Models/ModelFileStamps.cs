@@ -39,6 +39,9 @@ internal sealed class ModelFileStamps
         }
     }
 
+    /// <summary>Whether they are the same files, unchanged.</summary>
+    public bool Same(ModelFileStamps other) => _directory == other._directory && _files.AsSpan().SequenceEqual(other._files);
+
     /// <summary>What is no longer as it was, in words; null: nothing.</summary>
     public string? Difference()
     {

@@ -85,6 +85,13 @@ public sealed class ModelHost : IAsyncDisposable
         }
     }
 
+    /// <summary>What a model that is in memory was loaded from; null: it is not in memory.</summary>
+    internal ModelFileStamps? FilesOf(string id)
+    {
+        lock (_gate)
+            return Array.Find(_entries, entry => entry.Id == id)?.Loaded?.Files;
+    }
+
     /// <summary>Gives a model to use, which is loaded where it is not in memory; many who ask wait for one load.</summary>
     /// <param name="id">What it is called; null or empty: the first one.</param>
     /// <param name="progress">Told where the load stands.</param>
