@@ -49,6 +49,9 @@ internal sealed class ServeClusterTests
     [TestCase("--dashboard needs --cluster", "--dashboard")]
     [TestCase("--model is for silos", "--cluster", "localhost", "--gateway-only", "--model", "demo-embed")]
     [TestCase("--silo-address is here", "--cluster", "redis://a:1", "--silo-address", "here")]
+    [TestCase("--silo-address is 192.0.2.1; an IP address of this machine is needed", "--cluster", "redis://a:1", "--silo-address", "192.0.2.1")]
+    [TestCase("--silo-address is 0.0.0.0; an IP address of this machine is needed", "--cluster", "redis://a:1", "--silo-address", "0.0.0.0")]
+    [TestCase("silos of --cluster localhost are at 127.0.0.1", "--cluster", "localhost", "--silo-address", "127.0.0.1")]
     public void What_makes_no_sense_is_said(string message, params string[] args)
     {
         MtxRun run = MtxRun.Of(["serve", .. args]);
@@ -69,6 +72,27 @@ internal sealed class ServeClusterTests
         run = MtxRun.Of("serve", "--cluster", $"localhost:{port}", "--silo-port", $"{used}", "--model", "demo-embed");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
         Assert.That(run.Error, Does.StartWith($"mtx: 127.0.0.1:{used} is in use").And.Contain("--silo-port"));
+    }
+
+    [Test]
+    public void A_server_whose_port_is_taken_does_not_join_first()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        int used = ((IPEndPoint)taken.LocalEndpoint).Port;
+        MtxRun run = MtxRun.Of("serve", "--cluster", $"localhost:{Ports.Free()}", "--port", $"{used}", "--model", "demo-embed");
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error.TrimEnd(), Is.EqualTo($"mtx: http://localhost:{used} cannot be listened at: the port is in use. Choose another one with --port."));
+    }
+
+    [TestCase("--port and --silo-port are both 5000", "--port", "5000", "--silo-port", "5000")]
+    [TestCase("--port and --dashboard are both 5000", "--port", "5000", "--dashboard", "5000")]
+    [TestCase("--silo-port and --dashboard are both 5000", "--port", "5001", "--silo-port", "5000", "--dashboard", "5000")]
+    public void Two_ports_that_are_one_are_refused(string message, params string[] args)
+    {
+        MtxRun run = MtxRun.Of(["serve", "--cluster", $"localhost:{Ports.Free()}", "--model", "demo-embed", .. args]);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((2, "")), run.Error);
+        Assert.That(run.Error, Does.StartWith("mtx: ").And.Contain(message));
     }
 
     [TestCase("redis://me:p%40ss@10.0.0.5:7000/code", "10.0.0.5", 7000, "code", "me", "p@ss")]

@@ -57,6 +57,33 @@ internal sealed class ClusterCorpusCommandTests
         Assert.That(run.Error, Does.Contain(message));
     }
 
+    [Test]
+    public async Task Who_looks_for_a_fleet_without_silos_hears_that_there_is_none()
+    {
+        Write(1);
+        using Process redis = StartRedis(out int port);
+        string where = $"redis://127.0.0.1:{port}/nobody";
+        try
+        {
+            while (ClusterAddress.IsFree(System.Net.IPAddress.Loopback, port))         // until it listens
+                await Task.Delay(20);
+            MtxRun[] runs = await Task.WhenAll(
+                MtxRun.RunAsync(TextReader.Null, terminal: false, default, "embed", "--corpus", _input, "--out", Path.Combine(_folder, "none"),
+                    "--model", "demo-embed", "--cluster", where),
+                MtxRun.RunAsync(TextReader.Null, terminal: false, default, "serve", "--cluster", where, "--gateway-only", "--port", "0"));
+            foreach (MtxRun run in runs)
+            {
+                Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
+                Assert.That(run.Error, Does.Contain(
+                    $"mtx: No silo of the cluster \"nobody\" in the Redis at 127.0.0.1:{port} answered within 30 s. Start one with \"mtx serve --cluster\""));
+            }
+        }
+        finally
+        {
+            Kill(redis);
+        }
+    }
+
     /// <summary>Three processes over Redis, of which one is killed at moments that nobody chose and started again, and twice the caller.</summary>
     [TestCase(20_000, 3)]
     [TestCase(200_000, 10)]

@@ -23,6 +23,13 @@ internal sealed record ClusterAddress(bool Redis, string Host, int Port, string 
     /// <summary>How long joining may take: in a Redis there may be silos that were lost, and stand there for a minute and a half.</summary>
     public TimeSpan TimeToJoin => TimeSpan.FromSeconds(Redis ? 120 : 30);
 
+    /// <summary>How long one that is no silo looks for the first silo.</summary>
+    public static TimeSpan TimeToFind => TimeSpan.FromSeconds(30);
+
+    /// <summary>What it hears where there is none.</summary>
+    public string NoSilo => $"No silo of the cluster {(Redis ? $"\"{Service}\" in the Redis at {Host}:{Port}" : $"at {Host}:{Port}")} answered within " +
+        $"{TimeToFind.TotalSeconds} s. Start one with \"mtx serve --cluster\", or name another cluster with --cluster.";
+
     /// <exception cref="UsageException">It is neither.</exception>
     public static ClusterAddress Parse(string where)
     {
@@ -65,6 +72,23 @@ internal sealed record ClusterAddress(bool Redis, string Host, int Port, string 
         {
             string why = e is SocketException ? e.Message : "no answer within 5 s";
             throw new IOException($"The Redis at {Host}:{Port} cannot be reached: {why.TrimEnd('.')}. Start it, or name another one with --cluster.", e);
+        }
+    }
+
+    /// <summary>Whether an address is one of this machine, at which others reach it.</summary>
+    public static bool IsOwn(IPAddress address)
+    {
+        if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+            return false;
+        try
+        {
+            using var listener = new TcpListener(address, 0);
+            listener.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
         }
     }
 

@@ -34,6 +34,7 @@ internal static class ClusterHost
         // What Orleans says of the garbage collector, of how late its own threads are while models compute, and of every attempt that is made again, helps
         // nobody here.
         builder.Logging.AddFilter("Orleans", LogLevel.Warning).AddFilter("Polly", LogLevel.None);
+        builder.Logging.AddFilter("ManagedTransformers.Orleans.StandingService", LogLevel.Warning);          // what Orleans says of its part of the ring
         builder.Logging.AddFilter("Orleans.Runtime.Silo", LogLevel.Error).AddFilter("Orleans.Runtime.Watchdog", LogLevel.Error);
         builder.UseManagedTransformersCluster();
     }
@@ -51,10 +52,17 @@ internal static class ClusterHost
         HostApplicationBuilder builder = Host.CreateEmptyApplicationBuilder(settings: null);
         builder.UseOrleansClient(client => BeClient(client, address));
         IHost host = builder.Build();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(ClusterAddress.TimeToFind);
         try
         {
-            await host.StartAsync(cancellationToken).ConfigureAwait(false);
+            await host.StartAsync(limit.Token).WaitAsync(limit.Token).ConfigureAwait(false);
             return host;
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            host.Dispose();
+            throw new IOException(address.NoSilo, e);
         }
         catch (Exception e)
         {
@@ -139,7 +147,10 @@ internal static class ClusterHost
         }
         catch (RedisException e)
         {
-            throw new IOException($"The Redis at {address.Host}:{address.Port} does not answer as one: {e.Message}", e);
+            // What the library says of its own options helps nobody here.
+            string why = (e.InnerException ?? e).Message;
+            throw new IOException($"The Redis at {address.Host}:{address.Port} does not answer as one, or does not let mtx in: {why} " +
+                $"Give --cluster the address, user and password of a Redis: {ClusterAddress.Form}.", e);
         }
     }
 

@@ -170,9 +170,14 @@ internal sealed class ServeCommand : MtxCommand
         IPAddress? address = null;
         if (context.Get(_siloAddress) is string text && !IPAddress.TryParse(text, out address))
             throw new UsageException($"--silo-address is {text}; an IP address of this machine is needed.");
+        var cluster = ClusterAddress.Parse(where);
+        if (address is not null && !cluster.Redis)
+            throw new UsageException($"--silo-address is {address}, and silos of --cluster {where} are at 127.0.0.1. Leave it out, or use redis://….");
+        if (address is not null && !ClusterAddress.IsOwn(address))
+            throw new UsageException($"--silo-address is {address}; an IP address of this machine is needed, at which others reach it.");
         int? dashboard = context.Has(_dashboard) ? context.Get(_dashboard) ?? ServeHost.UsualDashboardPort : null;
         return new ClusterMembership(
-            ClusterAddress.Parse(where), context.Get(_gatewayOnly), context.Get(_siloPort), address, context.Get(_siloName), dashboard);
+            cluster, context.Get(_gatewayOnly), context.Get(_siloPort), address, context.Get(_siloName), dashboard);
     }
 
     private static bool IsOrigin(string text) =>

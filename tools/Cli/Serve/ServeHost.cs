@@ -98,6 +98,8 @@ internal sealed class ServeHost : IAsyncDisposable
         app.MapManagedTransformers();
         app.MapManagedTransformersPage();
         app.MapManagedTransformersFallback();
+        if (membership is not null)
+            RequireOwnPorts(app.Urls, membership);
         if (membership?.DashboardPort is int dashboard)
             ClusterHost.MapDashboard(app, dashboard);
         return new ServeHost(app, options, membership);
@@ -124,7 +126,10 @@ internal sealed class ServeHost : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (_membership is not null)
-            limit.CancelAfter(_membership.Address.TimeToJoin);
+        {
+            RequireFree();
+            limit.CancelAfter(_membership.GatewayOnly ? ClusterAddress.TimeToFind : _membership.Address.TimeToJoin);
+        }
         foreach (string url in _app.Urls.Where(url => url.StartsWith(UnixSocket, StringComparison.Ordinal)))
             RemoveDeadSocket(url[UnixSocket.Length..]);
         try
@@ -133,7 +138,7 @@ internal sealed class ServeHost : IAsyncDisposable
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new IOException($"The cluster at {_membership!.Address.Host}:{_membership.Address.Port} did not take this process within " +
+            throw new IOException(_membership!.GatewayOnly ? _membership.Address.NoSilo : $"The cluster at {_membership.Address.Host}:{_membership.Address.Port} did not take this process within " +
                 $"{_membership.Address.TimeToJoin.TotalSeconds} s. Is another program there, or are silos lost that have not been noticed yet?", e);
         }
         catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException
@@ -181,6 +186,36 @@ internal sealed class ServeHost : IAsyncDisposable
                 File.Delete(path);
         }
     }
+
+    // Two of its own ports that are one would look as if somebody else had it.
+    private static void RequireOwnPorts(IEnumerable<string> urls, ClusterMembership membership)
+    {
+        (string Option, int? Port)[] others = [("--silo-port", membership.SiloPort), ("--dashboard", membership.DashboardPort)];
+        foreach (int port in urls.Select(PortOf).OfType<int>())
+        {
+            if (Array.Find(others, other => other.Port == port) is { Option: string option })
+                throw new UsageException($"--port and {option} are both {port}; give each a port of its own.");
+        }
+        if (membership.SiloPort is int silo && silo == membership.DashboardPort)
+            throw new UsageException($"--silo-port and --dashboard are both {silo}; give each a port of its own.");
+    }
+
+    // Orleans starts before Kestrel: a silo would join, and leave again when its server finds the port taken.
+    private void RequireFree()
+    {
+        foreach (string url in _app.Urls)
+        {
+            if (PortOf(url) is int port && Uri.TryCreate(url, UriKind.Absolute, out Uri? uri)
+                && (IPAddress.TryParse(uri.IdnHost, out IPAddress? address) || (uri.IdnHost == "localhost" && (address = IPAddress.Loopback) is not null))
+                && !ClusterAddress.IsFree(address, port))
+                throw new IOException($"{url} cannot be listened at: the port is in use. Choose another one with " +
+                    $"{(port == _membership!.DashboardPort ? "--dashboard" : "--port")}.");
+        }
+    }
+
+    // Null: a Unix socket, or any free port.
+    private static int? PortOf(string url) =>
+        !url.Contains("//unix:", StringComparison.Ordinal) && Uri.TryCreate(url, UriKind.Absolute, out Uri? uri) && uri.Port > 0 ? uri.Port : null;
 
     private static string UrlOf(string host, int port)
     {
