@@ -175,24 +175,29 @@ public sealed class ClusterEncoder : IEncoderEngine
             return await _here.RunAsync(job, request, _times ?? new EncoderTimes(), cancellationToken).ConfigureAwait(false);
         IEncoderGrain grain = _grains.GetGrain<IEncoderGrain>(Guid.NewGuid());
         ModelPlacementDirector.SendTo(silo);                                       // until this method returns
-        var results = new List<T>(request.Texts.Length);
-        EncoderPart? last = null;
+        IAsyncEnumerator<EncoderPart> parts = grain.RunAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        Func<Task>? end = grain.EndAsync;
         try
         {
-            await foreach (EncoderPart part in grain.RunAsync(request, cancellationToken).WithCancellation(cancellationToken).ConfigureAwait(false))
+            var results = new List<T>(request.Texts.Length);
+            EncoderPart? last = null;
+            while (await parts.MoveNextAsync().ConfigureAwait(false))
             {
-                results.AddRange(job.Read(part));
-                last = part;
+                last = parts.Current;
+                results.AddRange(job.Read(last));
             }
-            grain.EndAsync().Ignore();
+            if (_times is not null && last is not null)
+                (_times.Queue, _times.Inference) = (_times.Queue + last.Queue, _times.Inference + last.Inference);
+            return results;
         }
-        catch (Exception e) when (cancellationToken.IsCancellationRequested || !SiloFailures.IsOfSilo(e))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && SiloFailures.IsOfSilo(e))
         {
-            grain.EndAsync().Ignore();                                             // it may be there without having begun
+            end = null;                                                            // it is gone with its silo
             throw;
         }
-        if (_times is not null && last is not null)
-            (_times.Queue, _times.Inference) = (_times.Queue + last.Queue, _times.Inference + last.Inference);
-        return results;
+        finally
+        {
+            CallGrain.CloseAsync(parts, end, silo).Ignore();                       // nobody waits for it: a silo that is lost does not answer
+        }
     }
 }

@@ -121,21 +121,7 @@ internal sealed class ClusterStream(
     private void Close()
     {
         if (_updates is not null)
-            CloseAsync(_updates, _grain, _silo!.Silo).Ignore();
+            CallGrain.CloseAsync(_updates, _grain is null ? null : _grain.EndAsync, _silo!.Silo).Ignore();
         (_updates, _grain) = (null, null);
-    }
-
-    private static async Task CloseAsync(IAsyncEnumerator<GenerationUpdate> updates, IGenerationGrain? grain, SiloAddress silo)
-    {
-        try
-        {
-            await updates.DisposeAsync().ConfigureAwait(false);
-        }
-        finally
-        {
-            ModelPlacementDirector.SendTo(silo);                                   // one that has ended itself already ends again there
-            if (grain is not null)
-                await grain.EndAsync().ConfigureAwait(false);
-        }
     }
 }

@@ -1,3 +1,5 @@
+using Orleans;
+
 namespace ManagedTransformers.Orleans.Tests;
 
 /// <summary>What encoders of a cluster give is what an engine gives alone, to the bit.</summary>
@@ -65,6 +67,24 @@ public sealed class ClusterEncoderTests
         using var ended = new CancellationTokenSource();
         await ended.CancelAsync();
         Assert.That(async () => await Encoder("demo-embed").EmbedAsync(["x"], cancellationToken: ended.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public async Task A_call_that_fails_leaves_nothing_on_its_silo()
+    {
+        Assert.That(async () => await Encoder("demo-fill-mask").FillMaskAsync(["no mask"]), Throws.TypeOf<ModelInputException>());
+        Assert.That(async () => await Shared.Generator.GenerateAsync(new GenerationRequest([-1])), Throws.InstanceOf<Exception>());
+        IManagementGrain management = Shared.Cluster.Client.GetGrain<IManagementGrain>(0);
+        using var guard = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (true)
+        {
+            SimpleGrainStatistic[] left = [.. (await management.GetSimpleGrainStatistics())
+                .Where(grains => grains.ActivationCount > 0 && (grains.GrainType.Contains("EncoderGrain") || grains.GrainType.Contains("GenerationGrain")))];
+            if (left.Length == 0)
+                return;
+            Assert.That(guard.IsCancellationRequested, Is.False, () => string.Join(", ", left.Select(grains => $"{grains.ActivationCount} {grains.GrainType}")));
+            await Task.Delay(50);
+        }
     }
 
     private static ClusterEncoder Encoder(string model) => new(Shared.Cluster.Client, model);

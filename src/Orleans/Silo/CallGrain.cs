@@ -17,6 +17,24 @@ internal abstract class CallGrain : Grain
         return Task.CompletedTask;
     }
 
+    /// <summary>Ends a call at its caller's: the results, and the grain after them, for the end of results that failed makes the grain anew.</summary>
+    /// <param name="results">What the call gives.</param>
+    /// <param name="end">The grain's <see cref="EndAsync"/>; null: it is gone.</param>
+    /// <param name="silo">Where it is, or would be made anew.</param>
+    public static async Task CloseAsync<T>(IAsyncEnumerator<T> results, Func<Task>? end, SiloAddress silo)
+    {
+        try
+        {
+            await results.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            ModelPlacementDirector.SendTo(silo);
+            if (end is not null)
+                await end().ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Nothing more is asked for.</summary>
     public Task EndAsync()
     {
