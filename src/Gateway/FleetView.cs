@@ -36,7 +36,8 @@ internal sealed partial class FleetView(IServiceProvider services, FleetHeaders 
         foreach (string name in names.Union(before.Select(model => model.Id)).Order(StringComparer.Ordinal))
         {
             FleetModel? known = before.FirstOrDefault(model => model.Id == name);
-            DirectoryLine[] lines = await Cluster.GetGrain<IModelDirectoryGrain>(name).ReportsAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            DirectoryReports said = await Cluster.GetGrain<IModelDirectoryGrain>(name).ReportsAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            DirectoryLine[] lines = said.IsComplete || known is null ? said.Lines : WithThoseOf(known, said.Lines);
             if (lines.Length > 0 || known is not null)
                 models.Add(new FleetModel(name, lines, lines.Length > 0 ? (ModelTasks)lines[0].Report.Tasks : known!.Tasks));
         }
@@ -44,6 +45,10 @@ internal sealed partial class FleetView(IServiceProvider services, FleetHeaders 
         if (models.Count > 0 && (_own is null || _own.Served.All(id => models.Any(model => model.Id == id && model.Lines.Count > 0))))
             _known.TrySetResult();
     }
+
+    // A directory that has just begun has not heard of all silos, and those that are there must not seem to have left.
+    private static DirectoryLine[] WithThoseOf(FleetModel known, DirectoryLine[] lines) =>
+        [.. lines.UnionBy(known.Lines, line => line.Report.Silo).OrderBy(line => line.Report.Name, StringComparer.Ordinal)];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.TestingHost;
@@ -50,12 +51,17 @@ internal sealed class Fleet : IAsyncDisposable
         ReportInterval = TimeSpan.FromSeconds(0.5),
     };
 
-    public static async Task<Fleet> StartAsync()
+    /// <summary>Starts the silos and a client.</summary>
+    /// <param name="calls">Hears of every call of the client; null: nobody does.</param>
+    /// <param name="served">Hears of every call on the silos; null: nobody does.</param>
+    public static async Task<Fleet> StartAsync(IOutgoingGrainCallFilter? calls = null, IIncomingGrainCallFilter? served = null)
     {
         var builder = new InProcessTestClusterBuilder(3) { Options = { ConfigureFileLogging = false } };
         builder.ConfigureSilo((_, silo) =>
         {
             silo.AddManagedTransformers(Options);
+            if (served is not null)
+                silo.AddIncomingGrainCallFilter(served);
             silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(3));
             silo.Configure<ClusterMembershipOptions>(options =>
                 (options.ProbeTimeout, options.NumVotesForDeathDeclaration) = (TimeSpan.FromSeconds(1), 1));
@@ -63,6 +69,8 @@ internal sealed class Fleet : IAsyncDisposable
         builder.ConfigureClient(client =>
         {
             client.AddManagedTransformers();
+            if (calls is not null)
+                client.AddOutgoingGrainCallFilter(calls);
             client.Configure<ClientMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(3));
         });
         InProcessTestCluster cluster = builder.Build();

@@ -70,7 +70,7 @@ public sealed class LateReportTests
         using var guard = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (true)
         {
-            if (await directory.ReportsAsync() is [DirectoryLine line] && line.Report.Version > version)
+            if ((await directory.ReportsAsync()).Lines is [DirectoryLine line] && line.Report.Version > version)
                 return line.Report.Version;
             await Task.Delay(50, guard.Token);
         }

@@ -22,8 +22,8 @@ internal interface IModelDirectoryGrain : IGrainWithStringKey
     /// <summary>The silos, by name.</summary>
     Task<ClusterSilo[]> SilosAsync();
 
-    /// <summary>All that they have reported, by name.</summary>
-    Task<DirectoryLine[]> ReportsAsync();
+    /// <summary>All that they have reported.</summary>
+    Task<DirectoryReports> ReportsAsync();
 }
 
 /// <summary>It is in memory alone: a directory that was lost is complete again when every silo has reported once.</summary>
@@ -43,6 +43,9 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     private string? _served;                                                       // the fingerprint that gets new requests
     private bool _wasThere;
     private (SiloAddress Silo, long Since)? _loading;
+
+    // A silo that has not reported would be gone as well.
+    private bool HasHeardAll => Stopwatch.GetElapsedTime(_start) >= LostSilos.Patience(models.Options.ReportInterval);
 
     public Task ReportAsync(SiloReport report)
     {
@@ -85,11 +88,11 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
             .Select(entry => entry.View with { Problem = ProblemOf(entry.Report) }).ToArray());
     }
 
-    public Task<DirectoryLine[]> ReportsAsync()
+    public Task<DirectoryReports> ReportsAsync()
     {
         RemoveGone();
-        return Task.FromResult(_entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal)
-            .Select(entry => new DirectoryLine(entry.Report, ProblemOf(entry.Report))).ToArray());
+        return Task.FromResult(new DirectoryReports([.. _entries.Values.OrderBy(entry => entry.Report.Name, StringComparer.Ordinal)
+            .Select(entry => new DirectoryLine(entry.Report, ProblemOf(entry.Report)))], HasHeardAll));
     }
 
     private PlacementCandidate[] CandidatesOf(string? fingerprint) =>
@@ -115,10 +118,9 @@ internal sealed partial class ModelDirectoryGrain(ISiloStatusOracle silos, SiloM
     private ManagedTransformersException Refusal(PlacementCandidate[] candidates, PlacementRequest request)
     {
         string model = this.GetPrimaryKeyString();
-        // That there is no such model is said when a silo that has not reported would be gone as well: nobody asks again.
+        // That there is no such model is said late: nobody asks again.
         bool isUnknown = candidates.Length == 0 && !_wasThere;
-        TimeSpan interval = models.Options.ReportInterval;
-        if (Stopwatch.GetElapsedTime(_start) < (isUnknown ? LostSilos.Patience(interval) : CompleteAfter * interval))
+        if (isUnknown ? !HasHeardAll : Stopwatch.GetElapsedTime(_start) < CompleteAfter * models.Options.ReportInterval)
             return new NoSiloException($"The directory of the model {model} has just begun, and not all silos have reported. Try again in a moment.");
         if (isUnknown)
             return new UnknownModelException($"No silo of the cluster has a model \"{model}\". Name its directory in ModelHostOptions.Models of a silo.");

@@ -70,6 +70,12 @@ internal sealed record SiloReport
 [GenerateSerializer, Immutable]
 internal sealed record DirectoryLine([property: Id(0)] SiloReport Report, [property: Id(1)] string? Problem);
 
+/// <summary>A directory, for those who look.</summary>
+/// <param name="Lines">The silos, by name.</param>
+/// <param name="IsComplete">Whether all silos have reported to it. A directory whose silo is lost begins anew on another one, and knows nobody at first.</param>
+[GenerateSerializer, Immutable]
+internal sealed record DirectoryReports([property: Id(0)] DirectoryLine[] Lines, [property: Id(1)] bool IsComplete);
+
 /// <summary>Where a request goes, as its caller hears it.</summary>
 [GenerateSerializer, Immutable]
 internal sealed record SiloChoice(

@@ -13,15 +13,14 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
     // A directory that was lost is back by then.
     private static readonly TimeSpan s_leaving = TimeSpan.FromSeconds(10);
 
-    // Among the names of models, none of which is empty.
-    private const string FleetKey = "";
-
     private readonly CancellationTokenSource _end = new();
-    private readonly ConcurrentDictionary<string, bool> _refused = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Task> _reports = new(StringComparer.Ordinal);      // by whom they are for; those that wait for an answer too
+    private readonly ConcurrentDictionary<string, string> _refused = new(StringComparer.Ordinal);
     private Task _running = Task.CompletedTask;
     private long _version;
     private long? _reported;
+
+    // A directory whose silo was lost does not answer for some time, in which the others must hear of this silo: they would think that it is gone.
+    private TimeSpan Patience => 2 * models.Options.ReportInterval;
 
     public void Participate(ISiloLifecycle lifecycle) =>
         lifecycle.Subscribe(nameof(SiloReporter), ServiceLifecycleStage.Active, Start, StopAsync);
@@ -72,7 +71,8 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
                 await models.LoadAsync(model, log, _end.Token).ConfigureAwait(false);
             while (true)
             {
-                await ReportAllAsync(models.Served).ConfigureAwait(false);
+                string[] served = models.Served;
+                await Task.WhenAll(served.Select(ReportAsync).Prepend(ReportModelsAsync(served))).ConfigureAwait(false);
                 await Task.Delay(s_pause, _end.Token).ConfigureAwait(false);
                 await WaitForChangeAsync().ConfigureAwait(false);
             }
@@ -80,24 +80,6 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         catch (OperationCanceledException)
         {
         }
-    }
-
-    // A directory that does not answer, because its silo is halted or lost, keeps no report from the others.
-    private async Task ReportAllAsync(string[] served)
-    {
-        Begin(FleetKey, () => ReportModelsAsync(served));
-        foreach (string model in served)
-            Begin(model, () => ReportAsync(model));
-        using var wait = CancellationTokenSource.CreateLinkedTokenSource(_end.Token);
-        wait.CancelAfter(models.Options.ReportInterval);
-        await Task.WhenAll(_reports.Values).WaitAsync(wait.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _end.Token.ThrowIfCancellationRequested();
-    }
-
-    private void Begin(string key, Func<Task> report)
-    {
-        if (!_reports.TryGetValue(key, out Task? last) || last.IsCompleted)
-            _reports[key] = report();
     }
 
     private async Task WaitForChangeAsync()
@@ -121,7 +103,7 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         try
         {
             await grains.GetGrain<IFleetGrain>(0).ReportAsync(silo.SiloAddress, served, models.Options.ReportInterval)
-                .WaitAsync(_end.Token).ConfigureAwait(false);
+                .WaitAsync(Patience, _end.Token).ConfigureAwait(false);
             _reported = Stopwatch.GetTimestamp();
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -135,12 +117,12 @@ internal sealed partial class SiloReporter(SiloModels models, IGrainFactory grai
         try
         {
             SiloReport report = await models.ReportAsync(model, silo.SiloAddress, silo.Name, ++_version).ConfigureAwait(false);
-            await grains.GetGrain<IModelDirectoryGrain>(model).ReportAsync(report).WaitAsync(_end.Token).ConfigureAwait(false);
+            await grains.GetGrain<IModelDirectoryGrain>(model).ReportAsync(report).WaitAsync(Patience, _end.Token).ConfigureAwait(false);
             _refused.TryRemove(model, out _);
         }
         catch (ModelFingerprintException e)
         {
-            if (_refused.TryAdd(model, true))
+            if (_refused.TryAdd(model, e.Message))
                 Refused(log, e.Message);
         }
         catch (Exception e) when (e is not OperationCanceledException)         // the next report comes in time
