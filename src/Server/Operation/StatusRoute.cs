@@ -12,7 +12,8 @@ internal static class StatusRoute
         {
             writer.WriteStartObject();
             writer.WriteNumber("bytes", models.Sum(model => model.Bytes));
-            WriteNumber(writer, "memory_bytes", request.Options.MemoryBytes);
+            // Of a fleet, the sum of all silos: the limit of one of them is not that of the fleet, and each says what it has free.
+            WriteNumber(writer, "memory_bytes", request.Models.Silos is null ? request.Options.MemoryBytes : null);
             writer.WriteStartArray("models");
             foreach (ModelStatus model in models)
                 Write(writer, model, request.Models.LookAt(model.Id));
