@@ -90,7 +90,8 @@ public sealed class GatewayTests
             .And.Contain($"managed_transformers_fleet_loaded{{model=\"demo-codegen\",silo=\"{SharedFleet.Fleet.Cluster.Silos[0].Name}\"}} 1\n"));
     }
 
-    private static async Task<(WebApplication, HttpClient)> StartAsync(Action<WebApplicationBuilder> also, IReadOnlyList<string> models)
+    /// <summary>Starts a server of these models, and what else is said.</summary>
+    internal static async Task<(WebApplication App, HttpClient Client)> StartAsync(Action<WebApplicationBuilder> also, IReadOnlyList<string> models)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -101,7 +102,7 @@ public sealed class GatewayTests
         app.Urls.Add("http://127.0.0.1:0");
         app.MapManagedTransformers();
         await app.StartAsync();
-        var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()), Timeout = Timeout.InfiniteTimeSpan };
         using var guard = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         while (!(await client.GetAsync(new Uri("/readyz", UriKind.Relative), guard.Token)).IsSuccessStatusCode)
             await Task.Delay(10, guard.Token);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.TestingHost;
 
 namespace ManagedTransformers.Orleans.Tests;
@@ -21,6 +22,36 @@ public sealed class LostSiloTests
         took = await DisturbAsync(fleet, alone, silo => fleet.Cluster.StopSiloAsync(silo), "import os\n");
         Assert.That(took, Is.EqualTo(8), "all texts ran on the last silo, and ended there");
     }
+
+    [Test]
+    public async Task Calls_of_encoders_on_silos_that_are_killed_or_stop_are_made_anew_with_the_results_of_one_process()
+    {
+        var attempts = new Attempts();
+        await using Fleet fleet = await Fleet.StartAsync(attempts);
+        using var alone = SentenceEmbeddingPipeline.Load(Path.Combine(RepositoryRoot.Path, "models", "demo-embed"));
+        await using var engine = new EncoderEngine([alone]);
+        var encoder = new ClusterEncoder(fleet.Cluster.Client, "demo-embed");
+        string[] texts = [.. Enumerable.Range(0, 2000).Select(i => $"def f{i}(a, b):\n    return a * {i} + b\n")];
+        foreach (Func<InProcessSiloHandle, Task> end in (Func<InProcessSiloHandle, Task>[])[fleet.Cluster.KillSiloAsync, fleet.Cluster.StopSiloAsync])
+        {
+            int before = attempts.Count;
+            Task<IReadOnlyList<TextEmbedding>> call = encoder.EmbedAsync(texts);
+            InProcessSiloHandle? busy = null;
+            while (busy is null && !call.IsCompleted)
+            {
+                foreach (InProcessSiloHandle silo in fleet.Cluster.Silos.Where(silo => silo.IsActive))
+                    busy = await ReadsAsync(silo) ? silo : busy;
+            }
+            Assert.That(busy, Is.Not.Null, "a silo reads the texts");
+            await end(busy!);
+            IReadOnlyList<TextEmbedding> vectors = await call;
+            Assert.That(attempts.Count - before, Is.GreaterThanOrEqualTo(2), "the call was interrupted");
+            Assert.That(vectors.Select(one => one.Vector), Is.EqualTo((await engine.EmbedAsync(texts)).Select(one => one.Vector)).AsCollection);
+        }
+    }
+
+    private static async Task<bool> ReadsAsync(InProcessSiloHandle silo) =>
+        (await silo.ServiceProvider.GetRequiredService<SiloModels>().ReportAsync("demo-embed", SiloAddress.Zero, silo.Name, version: 0)).Running > 0;
 
     // Starts texts, and ends the silo that runs most of them when each has begun; the texts that it ran.
     private static async Task<int> DisturbAsync(Fleet fleet, TextGenerator alone, Func<InProcessSiloHandle, Task> end, string prompt)

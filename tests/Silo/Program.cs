@@ -11,13 +11,14 @@ using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
 
-// A silo with one model over Redis, in a process that tests/Orleans.Tests kills, stops, divides from the others and upgrades. It says "ready", and then
-// generates a text for every line of token ids that it reads, as a caller in this silo: "text IDS", or "refused TYPE MESSAGE".
+// A silo with a decoder, and encoders if wanted, over Redis, in a process that tests/Orleans.Tests kills, stops, divides from the others and upgrades. It says
+// "ready", and then generates a text for every line of token ids that it reads, as a caller in this silo: "text IDS", or "refused TYPE MESSAGE".
 HostApplicationBuilder builder = Host.CreateApplicationBuilder(args);
 string Asked(string name) => builder.Configuration[name] ?? throw new InvalidOperationException($"--{name} is missing.");
 int Number(string name) => int.Parse(Asked(name), CultureInfo.InvariantCulture);
 
 string model = Asked("model");
+string[] models = [model, .. (builder.Configuration["encoders"] ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)];
 WeightFormat weights = Enum.Parse<WeightFormat>(builder.Configuration["weights"] ?? nameof(WeightFormat.AsStored));
 builder.Logging.ClearProviders().AddSimpleConsole(format => (format.SingleLine, format.TimestampFormat) = (true, "HH:mm:ss.fff "))
     .SetMinimumLevel(LogLevel.Warning).AddFilter("ManagedTransformers", LogLevel.Information);
@@ -31,11 +32,11 @@ builder.UseOrleans(silo => silo
     {
         Host = new ModelHostOptions
         {
-            Models = [model], MemoryBytes = builder.Configuration["memory"] is string bytes ? long.Parse(bytes, CultureInfo.InvariantCulture) : null,
+            Models = models, MemoryBytes = builder.Configuration["memory"] is string bytes ? long.Parse(bytes, CultureInfo.InvariantCulture) : null,
             Generation = new() { CacheBytes = 100_000_000, MaxRows = 16 },
             Pipeline = new() { Load = new LoadOptions { WeightFormat = weights } },
         },
-        Preload = builder.Configuration["memory"] is null ? [Path.GetFileName(model)] : [],
+        Preload = builder.Configuration["memory"] is null ? [.. models.Select(path => Path.GetFileName(path))] : [],
     }));
 using IHost host = builder.Build();
 await host.StartAsync().ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using System.Net;
 using ManagedTransformers.Testing;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -82,6 +83,14 @@ internal sealed class ProcessFleet : IAsyncDisposable
         return Array.FindIndex(_silos, silo => silo.Settings.SiloPort == host!.Endpoint.Port);
     }
 
+    /// <summary>Starts a gateway of the server in this process, which is a client of its own; whoever disposes it ends it.</summary>
+    /// <param name="calls">Hears of every call to the cluster.</param>
+    public Task<(WebApplication App, HttpClient Client)> StartGatewayAsync(IOutgoingGrainCallFilter calls) => GatewayTests.StartAsync(builder =>
+    {
+        builder.UseOrleansClient(client => BeClient(client.AddOutgoingGrainCallFilter(calls)));
+        builder.UseManagedTransformersCluster();
+    }, []);
+
     public Task UntilThreeAsync() => UntilAsync(silos => silos.Count == 3 && silos.All(silo => silo.IsLoaded));
 
     public async ValueTask DisposeAsync()
@@ -100,14 +109,16 @@ internal sealed class ProcessFleet : IAsyncDisposable
     {
         HostApplicationBuilder builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
-        builder.UseOrleansClient(client => client
-            .UseRedisClustering(Redis.ConnectionString)
-            .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (_cluster, "fleet"))
-            .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(10))
-            .AddManagedTransformers());
+        builder.UseOrleansClient(BeClient);
         _client = builder.Build();
         await _client.StartAsync();
         if (_silos.All(silo => silo.Settings.MemoryBytes is null))
             await UntilThreeAsync();
     }
+
+    private void BeClient(IClientBuilder client) => client
+        .UseRedisClustering(Redis.ConnectionString)
+        .Configure<ClusterOptions>(cluster => (cluster.ClusterId, cluster.ServiceId) = (_cluster, "fleet"))
+        .Configure<ClientMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromSeconds(10))
+        .AddManagedTransformers();
 }

@@ -9,6 +9,9 @@ internal sealed record SiloSettings(string Name, IPAddress Address, int SiloPort
 {
     public string Model { get; init; } = Path.Combine(RepositoryRoot.Path, "models", Fleet.Model);
 
+    /// <summary>Models that it has as well, by their directories.</summary>
+    public IReadOnlyList<string> Encoders { get; init; } = [];
+
     /// <summary>Other ones make another version.</summary>
     public string? Weights { get; init; }
 
@@ -37,6 +40,8 @@ internal sealed class SiloProcess : IDisposable
             "--silo-port", $"{settings.SiloPort}", "--gateway-port", $"{settings.GatewayPort}", "--redis", redis.ConnectionString, "--cluster", cluster,
             "--model", settings.Model,
         ];
+        if (settings.Encoders.Count > 0)
+            command = [.. command, "--encoders", string.Join(Path.PathSeparator, settings.Encoders)];
         if (settings.Weights is not null)
             command = [.. command, "--weights", settings.Weights];
         if (settings.MemoryBytes is long bytes)
