@@ -82,7 +82,8 @@ public sealed class ClusterEncoderTests
                 .Where(grains => grains.ActivationCount > 0 && (grains.GrainType.Contains("EncoderGrain") || grains.GrainType.Contains("GenerationGrain")))];
             if (left.Length == 0)
                 return;
-            Assert.That(guard.IsCancellationRequested, Is.False, () => string.Join(", ", left.Select(grains => $"{grains.ActivationCount} {grains.GrainType}")));
+            Assert.That(guard.IsCancellationRequested, Is.False,
+                () => string.Join(", ", left.Select(grains => $"{grains.ActivationCount} {grains.GrainType}")));
             await Task.Delay(50);
         }
     }

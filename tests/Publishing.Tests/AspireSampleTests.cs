@@ -37,7 +37,8 @@ public sealed class AspireSampleTests
             using (Process interrupt = Process.Start("kill", ["-INT", $"{app.Id}"])!)
                 await interrupt.WaitForExitAsync();
             await app.WaitForExitAsync();
-            Assert.That(async () => await gateway.GetAsync(new Uri("livez", UriKind.Relative)), Throws.InstanceOf<HttpRequestException>(), "it has ended as well");
+            Assert.That(async () => await gateway.GetAsync(new Uri("livez", UriKind.Relative)),
+                Throws.InstanceOf<HttpRequestException>(), "it has ended as well");
         }
         finally
         {
