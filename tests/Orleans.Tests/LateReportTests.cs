@@ -15,7 +15,8 @@ public sealed class LateReportTests
     public async Task A_directory_that_does_not_answer_keeps_no_report_from_the_others()
     {
         var held = new TaskCompletionSource();
-        await using InProcessTestCluster cluster = await StartAsync(TimeSpan.FromSeconds(0.5), context => IsReport(context, Other) ? held.Task : Task.CompletedTask);
+        await using InProcessTestCluster cluster = await StartAsync(
+            TimeSpan.FromSeconds(0.5), context => IsReport(context, Other) ? held.Task : Task.CompletedTask);
         try
         {
             IModelDirectoryGrain directory = cluster.Client.GetGrain<IModelDirectoryGrain>(Fleet.Model);

@@ -82,7 +82,8 @@ internal sealed class ServeClusterTests
         int used = ((IPEndPoint)taken.LocalEndpoint).Port;
         MtxRun run = MtxRun.Of("serve", "--cluster", $"localhost:{Ports.Free()}", "--port", $"{used}", "--model", "demo-embed");
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
-        Assert.That(run.Error.TrimEnd(), Is.EqualTo($"mtx: http://localhost:{used} cannot be listened at: the port is in use. Choose another one with --port."));
+        Assert.That(run.Error.TrimEnd(), Is.EqualTo(
+            $"mtx: http://localhost:{used} cannot be listened at: the port is in use. Choose another one with --port."));
     }
 
     [TestCase("--port and --silo-port are both 5000", "--port", "5000", "--silo-port", "5000")]

@@ -138,8 +138,9 @@ internal sealed class ServeHost : IAsyncDisposable
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new IOException(_membership!.GatewayOnly ? _membership.Address.NoSilo : $"The cluster at {_membership.Address.Host}:{_membership.Address.Port} did not take this process within " +
-                $"{_membership.Address.TimeToJoin.TotalSeconds} s. Is another program there, or are silos lost that have not been noticed yet?", e);
+            ClusterAddress address = _membership!.Address;
+            throw new IOException(_membership.GatewayOnly ? address.NoSilo : $"The cluster at {address.Host}:{address.Port} did not take this process within " +
+                $"{address.TimeToJoin.TotalSeconds} s. Is another program there, or are silos lost that have not been noticed yet?", e);
         }
         catch (Exception e) when (e is IOException or SocketException or FormatException or UnauthorizedAccessException
             || e is InvalidOperationException { Source: "Microsoft.AspNetCore.Server.Kestrel.Core" })      // https, and localhost with port 0
