@@ -72,7 +72,7 @@ internal sealed record DirectoryLine([property: Id(0)] SiloReport Report, [prope
 
 /// <summary>A directory, for those who look.</summary>
 /// <param name="Lines">The silos, by name.</param>
-/// <param name="IsComplete">Whether all silos have reported to it. A directory whose silo is lost begins anew on another one, and knows nobody at first.</param>
+/// <param name="IsComplete">Whether all silos have reported to it. One whose silo is lost begins anew on another one, and knows nobody at first.</param>
 [GenerateSerializer, Immutable]
 internal sealed record DirectoryReports([property: Id(0)] DirectoryLine[] Lines, [property: Id(1)] bool IsComplete);
 
