@@ -12,6 +12,8 @@ internal sealed class ClusterCommandTests
     [TestCase("--port is 65535, and 2 silos need the ports up to 65536; at most 65535 is possible", "--silos", "2", "--port", "65535")]
     [TestCase("There is no option --models", "--models", "demo-codegen")]
     [TestCase("--cluster is abc; localhost[:PORT] or redis://", "--cluster", "abc")]
+    [TestCase("--dashboard cannot be given to every silo", "--", "--dashboard", "5000")]
+    [TestCase("--silo-port cannot be given to every silo", "--", "--model", "demo-embed", "--silo-port=5000")]
     public void What_makes_no_sense_is_said(string message, params string[] args)
     {
         MtxRun run = MtxRun.Of(["cluster", .. args]);

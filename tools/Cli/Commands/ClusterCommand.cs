@@ -8,6 +8,9 @@ internal sealed class ClusterCommand : MtxCommand
     private const int UsualSilos = 3, MostSilos = 16;
     private const string UsualPlace = "localhost:11111";
 
+    // On one machine they can be one silo's alone; the others would begin and fail for ever.
+    private static readonly string[] s_ofOne = ["--silo-port", "--dashboard"];
+
     private readonly Option<int?> _silos = CommonOptions.Bounded("--silos", "N", $"How many silos, each a server of its own. Default: {UsualSilos}.", 1);
     private readonly Option<int?> _port = CommonOptions.Bounded(
         "--port", "N", $"The port of the first server; the others have the next ones. Default: {ServeHost.UsualPort}.", 1);
@@ -36,6 +39,9 @@ internal sealed class ClusterCommand : MtxCommand
                 result.AddError($"--silos is {silos}; at most {MostSilos} are possible.");
             if (port + silos - 1 > ushort.MaxValue)
                 result.AddError($"--port is {port}, and {silos} silos need the ports up to {port + silos - 1}; at most {ushort.MaxValue} is possible.");
+            string? ofOne = result.GetValue(_serve)?.FirstOrDefault(given => s_ofOne.Any(one => given == one || given.StartsWith(one + "=", StringComparison.Ordinal)));
+            if (ofOne is not null)
+                result.AddError($"{ofOne.Split('=')[0]} cannot be given to every silo. Start one more with mtx serve --cluster, and give it there.");
         });
     }
 
