@@ -23,7 +23,6 @@ public sealed class AspireSampleTests
         start.Environment["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = $"http://localhost:{Ports.Free()}";
         start.Environment["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true";
         start.Environment["ASPIRE_VERSION_CHECK_DISABLED"] = "true";
-        start.Environment["ASPIRE_CONTAINER_RUNTIME"] = "podman";                 // a docker without its daemon would be waited for
         using Process app = Process.Start(start)!;
         try
         {
