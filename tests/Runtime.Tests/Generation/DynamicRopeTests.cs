@@ -53,6 +53,16 @@ public sealed class DynamicRopeTests
         Assert.That(Continue(session, s_long[..10]), Is.EqualTo(s_afterTen), "and a shorter one after it");
     }
 
+    [TestCase(16, 10)]
+    [TestCase(17, 0)]
+    public void Up_to_max_position_embeddings_what_is_held_is_not_read_again(int length, int cached)
+    {
+        using GenerationSession session = Session();
+        var options = new GenerationOptions { MaxNewTokens = 1, EosTokenId = [] };
+        session.Generate(s_long[..10], options);
+        Assert.That(session.Generate(s_long[..length], options).Usage.CachedTokens, Is.EqualTo(cached));
+    }
+
     [Test]
     public void Guesses_do_not_change_a_text([Values(10, 300)] int length)
     {

@@ -187,6 +187,7 @@ public sealed class InfillFormatTests
     [TestCase(40, 40, 23, 15, 5)]        // 20 are left for texts: a quarter for the suffix
     [TestCase(40, 3, 23, 17, 3)]         // a short suffix leaves the rest to the prefix
     [TestCase(4, 40, 23, 4, 16)]         // a short prefix to the suffix
+    [TestCase(4, 40, 4, 1, 0)]           // one token
     public void Then_the_beginning_of_the_prefix_and_the_end_of_the_suffix(int prefix, int suffix, int room, int keptPrefix, int keptSuffix)
     {
         int[] Letters(string text) => Ids(Qwen, text);
@@ -203,7 +204,14 @@ public sealed class InfillFormatTests
         Assert.That(StarCoder2.Decode(cut.TokenIds), Does.StartWith("<file_sep><fim_prefix>m.py\n").And.EndWith("90<fim_suffix><fim_middle>"));
         Assert.That(cut.TokenIds, Has.Length.EqualTo(12));
         Assert.That(() => new InfillFormat(StarCoder2).Prompt(new InfillRequest("1234567890", "") { Path = "m.py" }, room: 5),
-            Throws.TypeOf<ModelInputException>().With.Message.Contains("room for 5 tokens"));
+            Throws.TypeOf<ModelInputException>().With.Message.Contains("room for 5 tokens").And.Message.Contains("Ask for fewer new tokens"));
+    }
+
+    [Test]
+    public void A_text_that_is_missing_is_named()
+    {
+        Assert.That(() => new InfillRequest(null!, ""), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("prefix"));
+        Assert.That(() => new InfillRequest("", null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("suffix"));
     }
 
     private static int[] Prompt(Tokenizer tokenizer, InfillRequest request) => new InfillFormat(tokenizer).Prompt(request).TokenIds;
