@@ -14,6 +14,7 @@ internal sealed class ClusterCommandTests
     [TestCase("--cluster is abc; localhost[:PORT] or redis://", "--cluster", "abc")]
     [TestCase("--dashboard cannot be given to every silo", "--", "--dashboard", "5000")]
     [TestCase("--silo-port cannot be given to every silo", "--", "--model", "demo-embed", "--silo-port=5000")]
+    [TestCase("--dashboard cannot be given to every silo", "--", "--dashboard:5000")]
     public void What_makes_no_sense_is_said(string message, params string[] args)
     {
         MtxRun run = MtxRun.Of(["cluster", .. args]);

@@ -39,9 +39,9 @@ internal sealed class ClusterCommand : MtxCommand
                 result.AddError($"--silos is {silos}; at most {MostSilos} are possible.");
             if (port + silos - 1 > ushort.MaxValue)
                 result.AddError($"--port is {port}, and {silos} silos need the ports up to {port + silos - 1}; at most {ushort.MaxValue} is possible.");
-            string? ofOne = result.GetValue(_serve)?.FirstOrDefault(given => s_ofOne.Any(one => given == one || given.StartsWith(one + "=", StringComparison.Ordinal)));
+            string? ofOne = result.GetValue(_serve)?.Select(given => given.Split('=', ':')[0]).FirstOrDefault(s_ofOne.Contains);
             if (ofOne is not null)
-                result.AddError($"{ofOne.Split('=')[0]} cannot be given to every silo. Start one more with mtx serve --cluster, and give it there.");
+                result.AddError($"{ofOne} cannot be given to every silo. Start one more with mtx serve --cluster, and give it there.");
         });
     }
 
