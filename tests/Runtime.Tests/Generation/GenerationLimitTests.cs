@@ -38,7 +38,7 @@ public sealed class GenerationLimitTests
         Assert.That(_model.Generate([prompt], options)[0], Is.EqualTo(expected));
         Assert.That(_model.GenerateBatch([prompt], null, options).Sequences[0].TokenIds, Is.EqualTo(expected));
         GenerationOutput limited = _generator.GenerateSequences([prompt], new GenerationOptions { MaxLength = 50, EosTokenId = [], TruncatePrompt = true });
-        Assert.That((limited.Usage.PromptTokens, limited.Usage.NewTokens), Is.EqualTo((49, 1)));
+        Assert.That((limited.Usage.PromptTokens, limited.Usage.DroppedTokens, limited.Usage.NewTokens), Is.EqualTo((49, 701, 1)));
         Assert.That(() => _generator.GenerateIds([prompt], s_four), Throws.TypeOf<ModelInputException>().With.Message.Contains("750 tokens"));
     }
 
@@ -48,7 +48,7 @@ public sealed class GenerationLimitTests
         using GenerationSession session = _generator.CreateSession(new SessionOptions { MaxLength = 20 });
         Assert.That(session.Generate(Prompt(10), new GenerationOptions { EosTokenId = [] }).Usage.NewTokens, Is.EqualTo(10), "as many as fit");
         GenerationOutput cut = session.Generate(Prompt(100), s_four with { TruncatePrompt = true });
-        Assert.That(cut.Usage.PromptTokens, Is.EqualTo(16));
+        Assert.That((cut.Usage.PromptTokens, cut.Usage.DroppedTokens), Is.EqualTo((16, 84)));
         Assert.That(cut.Sequences[0].TokenIds, Is.EqualTo(_generator.GenerateIds([Prompt(100)[^16..]], s_four)[0]));
         Assert.That(() => session.Generate(Prompt(20), s_four),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("at most 20 (SessionOptions.MaxLength)"));

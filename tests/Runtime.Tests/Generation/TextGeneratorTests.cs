@@ -163,7 +163,8 @@ public sealed class TextGeneratorTests
     public void Ids_outside_the_vocabulary_and_empty_rows_are_refused()
     {
         Assert.That(() => _generator.GenerateIds([[8192]]), Throws.TypeOf<ModelInputException>().With.Message.Contains("8192"));
-        Assert.That(() => _generator.GenerateIds([[1], []]), Throws.TypeOf<ModelInputException>().With.Message.Contains("Prompt 1"));
+        Assert.That(() => _generator.GenerateIds([[1], []]), Throws.TypeOf<ModelInputException>()
+            .With.Message.Contains("Prompt 1").And.Message.Contains("start with the beginning-of-text token"));
         Assert.That(_generator.GenerateIds([]), Is.Empty);
     }
 

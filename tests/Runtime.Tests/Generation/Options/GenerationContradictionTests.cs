@@ -39,9 +39,11 @@ public sealed class GenerationContradictionTests
         yield return Row(new() { SequenceBias = [new([100], 1)] }, "SequenceBias holds token 100");
         yield return Row(new() { BadWordsIds = [] }, "BadWordsIds is empty");
         yield return Row(new() { BadWordsIds = [[1], []] }, "BadWordsIds holds an empty list");
-        yield return Row(new() { BadWordsIds = [[9]] }, "BadWordsIds holds nothing but end tokens (EosTokenId 9), which cannot be forbidden so. To go on past them");
+        yield return Row(new() { BadWordsIds = [[9]] },
+            "BadWordsIds holds nothing but end tokens (EosTokenId 9), which cannot be forbidden so. To go on past them");
         yield return Row(new() { SequenceBias = [] }, "SequenceBias is empty");
         yield return Row(new() { SequenceBias = [new([], 1)] }, "SequenceBias holds an empty sequence");
+        yield return Row(new() { SequenceBias = [new([1], 1), new([], 1)] }, "SequenceBias holds an empty sequence; at least one");
         yield return Row(new() { SequenceBias = [default] }, "SequenceBias holds an empty sequence;");
     }
 

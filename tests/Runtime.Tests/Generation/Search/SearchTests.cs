@@ -160,14 +160,15 @@ public sealed class SearchTests
     {
         var options = new GenerationOptions { MaxNewTokens = 4, NumBeams = beams, DoSample = sample, LogitsProcessors = [new Spoiler(score)] };
         Assert.That(() => _model.Generate([s_prompts[0]], options), Throws.TypeOf<ModelInputException>()
-            .With.Message.Contains($"Spoiler made the score of token 3 {(float.IsNaN(score) ? "NaN" : "+∞")}"));
+            .With.Message.Contains($"Spoiler made the score of token 3 {(float.IsNaN(score) ? "NaN" : "+∞")}")
+            .And.Message.Contains("numbers are needed, or −∞"));
         Assert.That(() => _model.Generate([s_prompts[0]], options with { LogitsProcessors = [new Spoiler(float.NegativeInfinity)] }), Throws.Nothing);
     }
 
     [Test]
     public void A_bias_of_plus_infinity_is_refused() => Assert.That(
         () => _model.Generate([s_prompts[0]], new GenerationOptions { SequenceBias = [new SequenceBias([5], float.PositiveInfinity)] }),
-        Throws.TypeOf<ModelInputException>().With.Message.Contains("to the score of token 5"));
+        Throws.TypeOf<ModelInputException>().With.Message.Contains("to the score of token 5").And.Message.Contains("a number is needed, or −∞"));
 
     private sealed class Spoiler(float score) : LogitsProcessor
     {

@@ -77,6 +77,36 @@ public sealed class ProgramSynthesisTests
     }
 
     [Test]
+    public void Programs_report_how_many_have_their_turn_and_need_each_a_prompt([Values(1, 2)] int count)
+    {
+        ProgramSynthesis[] programs = [.. Enumerable.Range(0, count).Select(_ => new ProgramSynthesis(_generator, Short))];
+        var done = new Reports();
+        ProgramSynthesis.Next(programs, [.. Enumerable.Repeat(Prompts[0], count)], done);
+        Assert.That(done[^1], Is.EqualTo(count));
+        Assert.That(() => ProgramSynthesis.Next(null!, []), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("programs"));
+        Assert.That(() => ProgramSynthesis.Next(programs, null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("prompts"));
+    }
+
+    [Test]
+    public void Each_program_of_a_batch_is_cut_by_its_own_recipe()
+    {
+        SynthesisOptions lines = Short with { Truncation = TruncationRecipe.BeforePatterns("\n") }, whole = Short with { Truncation = TruncationRecipe.None };
+        IReadOnlyList<SynthesisTurn> turns = ProgramSynthesis.Next([new(_generator, lines), new(_generator, whole)], [Prompts[0], Prompts[0]]);
+        string alone = new ProgramSynthesis(_generator, whole).Next(Prompts[0]).Subprogram;
+        Assert.That(alone, Does.Contain("\n"));
+        Assert.That(turns.Select(turn => turn.Subprogram), Is.EqualTo(new[] { alone[..alone.IndexOf('\n', StringComparison.Ordinal)], alone }));
+    }
+
+    [Test]
+    public void A_batch_writes_no_more_than_its_fullest_program_has_room_for()
+    {
+        IReadOnlyList<SynthesisTurn> turns = ProgramSynthesis.Next([new(_generator), new(_generator)], [Prompts[0], Long(480)]);
+        int room = 512 - Tokens(turns[1].Comment);
+        Assert.That(room, Is.InRange(1, 40));
+        Assert.That(turns.Select(turn => Tokens(turn.Subprogram)), Is.All.AtMost(room));
+    }
+
+    [Test]
     public void Turns_draw_differently_and_a_seed_gives_the_same_program()
     {
         var options = Short with { Generation = Short.Generation with { DoSample = true, Seed = 3, Temperature = 1.2, TopK = 0 } };
@@ -139,5 +169,12 @@ public sealed class ProgramSynthesisTests
             () => new ProgramSynthesis(_generator, new SynthesisOptions { Generation = new GenerationOptions { MaxLength = 100 } }),
             Throws.TypeOf<ModelInputException>().With.Message.Contains("MaxLength is 100").And.Message.Contains("MaxNewTokens"));
 
+    private int Tokens(string text) => _generator.Tokenizer.Encode(text).Ids.Length;
+
     private static string Long(int words) => string.Join(' ', Enumerable.Repeat("x", words));
+
+    private sealed class Reports : List<int>, IProgress<int>
+    {
+        public void Report(int value) => Add(value);
+    }
 }
